@@ -1,0 +1,68 @@
+# cyrus-backups: targets for people. `make help` lists them.
+#
+# npm needs Node's headers to compile better-sqlite3 where no ready-made one can be fetched: those that came
+# with this node are used, so that nothing is downloaded for it.
+NODE_PREFIX := $(shell node -p "require('node:path').resolve(process.execPath, '../..')" 2>/dev/null)
+ifneq ($(wildcard $(NODE_PREFIX)/include/node/node.h),)
+export npm_config_nodedir ?= $(NODE_PREFIX)
+endif
+
+PREFIX ?= /usr/local
+LIB = $(DESTDIR)$(PREFIX)/lib/cyrus-backups
+MOCHA = node_modules/.bin/mocha
+MOCHAFLAGS ?=
+MODULES = node_modules/.package-lock.json
+
+.DEFAULT_GOAL := build
+.PHONY: build test check format coverage bench demo install clean help packages
+
+build: $(MODULES) ## compile into dist/ (the default)
+	@node_modules/.bin/tsc -p tsconfig.json
+	@node build/launchers.mjs
+
+$(MODULES): package-lock.json package.json
+	@command -v node >/dev/null || { echo 'node is missing: Node.js 20.19 or later is needed' >&2; exit 1; }
+	npm ci --no-progress
+	@touch $@
+
+packages: # what the tests run; as root it is installed, others are told
+	@build/install-debian.sh || [ "$$(id -u)" != 0 ]
+
+test: packages build ## all tests (MOCHAFLAGS="-g words" for some)
+	@$(MOCHA) $(MOCHAFLAGS)
+
+check: $(MODULES) ## lint, format, types and dead code
+	@node_modules/.bin/oxlint --type-aware --deny-warnings
+	@node_modules/.bin/prettier --check --log-level warn .
+	@node_modules/.bin/tsc -p tsconfig.json --noEmit --incremental false
+	@node_modules/.bin/knip --no-progress
+	@echo 'check: clean'
+
+format: $(MODULES) ## rewrite every file in the house's format
+	@node_modules/.bin/prettier --write --log-level warn .
+
+coverage: packages build ## all tests, with what they covered (coverage/index.html)
+	@node_modules/.bin/c8 --all --src dist --include 'dist/src/**' --include 'dist/mount/**' \
+	  --reporter text-summary --reporter html $(MOCHA) $(MOCHAFLAGS)
+
+bench: build ## measure (BENCH=name for one)
+	@for file in dist/test/bench/$(or $(BENCH),*).bench.js; do node --expose-gc $$file || exit 1; done
+
+demo: build ## a master, a backup and a mount before your eyes, as root (KEEP=1 leaves them running)
+	@KEEP=$(KEEP) build/demo.sh
+
+install: build ## install below PREFIX (/usr/local)
+	install -d $(LIB)/dist $(DESTDIR)$(PREFIX)/bin
+	cp -R dist/bin dist/src dist/mount $(LIB)/dist/
+	cp package.json package-lock.json .npmrc LICENSE $(LIB)/
+	cp -R node_modules $(LIB)/
+	npm prune --omit=dev --no-progress --prefix $(LIB)
+	for name in dist/bin/*; do ln -sf ../lib/cyrus-backups/$$name $(DESTDIR)$(PREFIX)/bin/; done
+	for page in $(wildcard docs/man/*.[1-8]); do \
+	  install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
+
+clean: ## remove what was built
+	rm -rf dist coverage
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,55 @@
+#!/bin/sh
+# install-debian.sh [--check]: installs the packages of build/debian-packages.txt that are missing, as root on Debian.
+# With --check, and for everybody else, it only names them; the exit code is then 1.
+# Cyrus' packages would start a system-wide server: policy-rc.d forbids that while they are set up
+# (invoke-rc.d(8)), and an existing policy-rc.d is left as it is.
+set -eu
+list=$(dirname "$0")/debian-packages.txt
+
+if ! command -v dpkg-query >/dev/null 2>&1; then
+  echo "This is no Debian: see that what $list names is installed." >&2
+  exit 0
+fi
+
+installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
+
+missing=
+while IFS= read -r line; do
+  case $line in '' | '#'*) continue ;; esac
+  found=no
+  for name in $(echo "$line" | tr -d '|'); do
+    if installed "$name"; then found=yes; fi
+  done
+  [ $found = yes ] || missing="$missing$line
+"
+done < "$list"
+[ -n "$missing" ] || exit 0
+
+if [ "${1:-}" = --check ] || [ "$(id -u)" != 0 ]; then
+  echo "Missing Debian packages (build/install-debian.sh, as root, installs them):" >&2
+  printf '%s' "$missing" | sed 's/^/  /' >&2
+  exit 1
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+wanted=
+IFS='
+'
+for line in $missing; do
+  choice=
+  for name in $(echo "$line" | tr -d ' ' | tr '|' '\n'); do
+    if [ -z "$choice" ] && apt-cache show "$name" >/dev/null 2>&1; then choice=$name; fi
+  done
+  wanted="$wanted
+${choice:-$line}"
+done
+
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  trap 'rm -f $policy' EXIT
+  printf '#!/bin/sh\nexit 101\n' > $policy
+  chmod 755 $policy
+fi
+# shellcheck disable=SC2086 # one word a package
+apt-get install -y -qq --no-install-recommends $wanted

@@ -1,0 +1,34 @@
+/**
+ * Writes dist/bin: one tiny executable for each name under "bin" in package.json. A launcher only hands the
+ * arguments to main() of its command, so that tests can call the same function without a process.
+ *
+ * main(args: string[]) answers the exit code, or a promise of it.
+ */
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+
+/** Where each command's main() is, below dist/src/cli. */
+const modules = {
+  backupd: 'backupd.js',
+  ctl_backups: 'ctlBackups.js',
+  cyr_backup: 'cyrBackup.js',
+  'cyrus-backups': 'cyrusBackups.js',
+};
+
+const root = new URL('../', import.meta.url);
+const { bin } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
+
+for (const [name, path] of Object.entries(bin)) {
+  const module = modules[name];
+  if (module === undefined) throw new Error(`build/launchers.mjs: no module is named for ${name}`);
+  const target = new URL(path, root);
+  const source = [
+    '#!/usr/bin/env node',
+    `import { main } from '../src/cli/${module}';`,
+    '',
+    'process.exitCode = await main(process.argv.slice(2));',
+    '',
+  ].join('\n');
+  mkdirSync(new URL('./', target), { recursive: true });
+  if (!existsSync(target) || readFileSync(target, 'utf8') !== source) writeFileSync(target, source);
+  chmodSync(target, 0o755);
+}

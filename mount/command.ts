@@ -1,0 +1,36 @@
+/** Runs one of the system's programs (mount, umount, stat) without a shell, and without blocking. */
+import { spawn } from 'node:child_process';
+
+export interface CommandResult {
+  /** Undefined: it could not be started, or did not end in time. */
+  readonly status: number | undefined;
+  /** What it said on stderr, or why it could not be run. */
+  readonly complaint: string;
+}
+
+export interface CommandOptions {
+  /** Given to the program as its descriptor 3. */
+  readonly fd?: number;
+  readonly timeoutMs?: number;
+}
+
+export function runCommand(command: string, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+  return new Promise((resolve) => {
+    const env = { ...process.env, LC_ALL: 'C' };
+    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe', options.fd ?? 'ignore'], env });
+    let complaint = '';
+    const finish = (status: number | undefined, why: string): void => {
+      clearTimeout(timer);
+      resolve({ status, complaint: why.trim() });
+    };
+    // A program that hangs in the kernel cannot be killed: it is left behind.
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      child.unref();
+      finish(undefined, `${command} did not end in time`);
+    }, options.timeoutMs ?? 60_000);
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (complaint += text));
+    child.on('error', (error) => finish(undefined, error.message));
+    child.on('close', (status) => finish(status ?? undefined, complaint));
+  });
+}

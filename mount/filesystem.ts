@@ -1,0 +1,127 @@
+/**
+ * The file system core: what each operation means for a tree of read-only mail. It knows neither the
+ * kernel's structures nor how a transport names its nodes, and it is synchronous.
+ */
+import type { BlockCache } from './content/blockCache.ts';
+import { readRange } from './content/readRange.ts';
+import { FsError } from './fsError.ts';
+import type { Attributes, Entry, FileItem, FolderPlace, LinkItem, Node, Place, Tree, TreeStatistics } from './tree.ts';
+
+export const NAME_MAX_BYTES = 255;
+
+const DOT = Buffer.from('.');
+const DOT_DOT = Buffer.from('..');
+
+/** `.` and `..` stand before the tree's own entries, so the cookies of a transport are two ahead of its. */
+const DOT_COOKIE = 1n;
+const DOT_DOT_COOKIE = 2n;
+
+/** An entry of a folder; without a node where the kernel must not be told one: `.` and `..`. */
+export interface DirectoryEntry {
+  readonly name: Buffer;
+  readonly node: Node | undefined;
+  readonly attributes: Attributes;
+}
+
+/** `cookie` is where to go on after the entry; false ends the listing. */
+export type DirectoryVisitor = (entry: DirectoryEntry, cookie: bigint) => boolean;
+
+export class Filesystem {
+  readonly #tree: Tree;
+  readonly #cache: BlockCache;
+
+  constructor(tree: Tree, cache: BlockCache) {
+    this.#tree = tree;
+    this.#cache = cache;
+  }
+
+  get root(): Node {
+    return { place: this.#tree.root, number: 0 };
+  }
+
+  /** `.` and `..` are asked for by a kernel that exports the mount over NFS. Undefined: no such name. */
+  lookup(parent: Node, name: Buffer): Entry | undefined {
+    if (name.length > NAME_MAX_BYTES) throw new FsError('ENAMETOOLONG');
+    if (name.equals(DOT)) return this.#entryOf(parent);
+    if (name.equals(DOT_DOT)) return this.#entryOf({ place: parentOf(parent), number: 0 });
+    return folderOf(parent).lookup(name);
+  }
+
+  negativeValidMs(parent: Node): number {
+    return folderOf(parent).negativeValidMs;
+  }
+
+  attributes(node: Node): Attributes {
+    return itemOf(node).attributes();
+  }
+
+  /** Calls `visit` for what comes after `cookie` (0n: from the start), until it returns false. */
+  list(node: Node, cookie: bigint, visit: DirectoryVisitor): void {
+    const folder = folderOf(node);
+    if (cookie < DOT_COOKIE) {
+      const attributes = folder.attributes();
+      if (!visit({ name: DOT, node: undefined, attributes }, DOT_COOKIE)) return;
+    }
+    if (cookie < DOT_DOT_COOKIE) {
+      const attributes = (folder.parent ?? folder).attributes();
+      if (!visit({ name: DOT_DOT, node: undefined, attributes }, DOT_DOT_COOKIE)) return;
+    }
+    const after = cookie > DOT_DOT_COOKIE ? cookie - DOT_DOT_COOKIE : 0n;
+    folder.list(after, (entry) => visit(entry, entry.cookie + DOT_DOT_COOKIE));
+  }
+
+  /** Fills `target` as far as the file goes, and returns how far. */
+  read(node: Node, offset: number, target: Buffer): number {
+    const item = itemOf(node);
+    if (item.kind === 'folder') throw new FsError('EISDIR');
+    if (item.kind === 'link') throw new FsError('EINVAL');
+    return readRange(item.content(), this.#cache, offset, target);
+  }
+
+  readlink(node: Node): Buffer {
+    const item = itemOf(node);
+    if (item.kind !== 'link') throw new FsError('EINVAL');
+    return item.target();
+  }
+
+  xattrNames(node: Node): readonly string[] {
+    return itemOf(node).xattrNames();
+  }
+
+  /** The tree is asked for `user.` names only: `ls -l` asks for an ACL and a label of every single file. */
+  xattr(node: Node, name: string): Buffer {
+    const value = name.startsWith('user.') ? itemOf(node).xattr(name) : undefined;
+    if (value === undefined) throw new FsError('ENODATA');
+    return value;
+  }
+
+  statistics(): TreeStatistics {
+    return this.#tree.statistics();
+  }
+
+  close(): void {
+    this.#tree.close();
+  }
+
+  #entryOf(node: Node): Entry {
+    return { node, attributes: this.attributes(node) };
+  }
+}
+
+function itemOf(node: Node): Place | FileItem | LinkItem {
+  return node.number === 0 ? node.place : containerOf(node.place).child(node.number);
+}
+
+function folderOf(node: Node): FolderPlace {
+  if (node.number !== 0) throw new FsError('ENOTDIR');
+  return containerOf(node.place);
+}
+
+function containerOf(place: Place): FolderPlace {
+  if (place.kind !== 'folder') throw new FsError('ENOTDIR');
+  return place;
+}
+
+function parentOf(node: Node): Place {
+  return node.number === 0 ? (node.place.parent ?? node.place) : node.place;
+}

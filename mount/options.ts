@@ -1,0 +1,88 @@
+/** The mount's options, as after -o on a command line or in fstab: a list parted by commas. */
+import { BackupError } from '../src/errors.ts';
+import { DEFAULT_CACHE_BYTES } from './content/blockCache.ts';
+import { TRANSPORT_NAMES } from './transports/choose.ts';
+import type { TransportName } from './transports/choose.ts';
+
+export interface MountOptions {
+  /** Undefined: the fastest that works. */
+  readonly transport: TransportName | undefined;
+  readonly allowOther: boolean;
+  readonly nonempty: boolean;
+  /** Who owns all files and folders; undefined: who mounts. */
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+  readonly cacheBytes: number;
+  /** Where a mount in the background writes its log lines; undefined: nowhere. */
+  readonly logFile: string | undefined;
+}
+
+type Setting = (value: string, option: string) => Partial<MountOptions>;
+
+const FLAGS: Readonly<Record<string, Partial<MountOptions>>> = {
+  allow_other: { allowOther: true },
+  nonempty: { nonempty: true },
+};
+
+const SETTINGS: Readonly<Record<string, Setting>> = {
+  transport: (value, option) => ({ transport: transportOf(value, option) }),
+  uid: (value, option) => ({ uid: numberOf(value, option) }),
+  gid: (value, option) => ({ gid: numberOf(value, option) }),
+  cache: (value, option) => ({ cacheBytes: sizeOf(value, option) }),
+  log: (value) => ({ logFile: value }),
+};
+
+/** What mount(8) hands on from fstab and has dealt with itself, or what holds for us anyhow. */
+const IGNORED =
+  /^(rw|ro|defaults|(no)?auto|(no)?user|users|(no)?suid|(no)?dev|(no)?exec|(no|rel|strict)?atime|(no)?diratime|_netdev|nofail|[xX]-.*|comment=.*)$/;
+
+export function parseMountOptions(lists: readonly string[]): MountOptions {
+  let options: MountOptions = {
+    transport: undefined,
+    allowOther: false,
+    nonempty: false,
+    uid: undefined,
+    gid: undefined,
+    cacheBytes: DEFAULT_CACHE_BYTES,
+    logFile: undefined,
+  };
+  for (const option of lists.join(',').split(',')) {
+    if (option !== '' && !IGNORED.test(option)) options = { ...options, ...parseOption(option) };
+  }
+  return options;
+}
+
+function parseOption(option: string): Partial<MountOptions> {
+  const equals = option.indexOf('=');
+  const name = equals < 0 ? option : option.slice(0, equals);
+  if (equals < 0 && Object.hasOwn(FLAGS, name)) return FLAGS[name] ?? {};
+  const setting = Object.hasOwn(SETTINGS, name) ? SETTINGS[name] : undefined;
+  if (setting !== undefined && equals >= 0 && equals < option.length - 1) return setting(option.slice(equals + 1), option);
+  throw refusal(option, setting === undefined ? 'unknown mount option' : 'mount option lacks its value:');
+}
+
+function transportOf(value: string, option: string): TransportName {
+  const name = TRANSPORT_NAMES.find((name) => name === value);
+  if (name === undefined) throw refusal(option, `not one of ${TRANSPORT_NAMES.join(', ')}:`);
+  return name;
+}
+
+function numberOf(value: string, option: string): number {
+  const number = Number(value);
+  if (!/^\d{1,10}$/.test(value) || number > 0xfffffffe) throw refusal(option, 'not the number of a user or group:');
+  return number;
+}
+
+const UNIT_BYTES: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
+
+function sizeOf(value: string, option: string): number {
+  const match = /^(\d{1,12})([KMG]?)$/i.exec(value);
+  const unitBytes = UNIT_BYTES[match?.[2]?.toUpperCase() ?? ''];
+  const sizeBytes = match === null || unitBytes === undefined ? Number.NaN : Number(match[1]) * unitBytes;
+  if (!Number.isSafeInteger(sizeBytes)) throw refusal(option, 'not a size such as 64M:');
+  return sizeBytes;
+}
+
+function refusal(option: string, why: string): BackupError {
+  return new BackupError('usage', `${why} ${option}`, { subject: option });
+}

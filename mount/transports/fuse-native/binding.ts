@@ -1,0 +1,58 @@
+/**
+ * What we use of the package fuse-native 2.2.6, which comes without typings. It is loaded on demand: without
+ * libfuse2 it throws, and a mount by the kernel transport must not fail for that.
+ */
+import { createRequire } from 'node:module';
+
+export interface Stat {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly nlink: number;
+  readonly ino: number;
+  readonly blocks: number;
+  readonly blksize: number;
+  readonly atime: number;
+  readonly mtime: number;
+  readonly ctime: number;
+}
+
+export interface Statfs {
+  readonly bsize: number;
+  readonly frsize: number;
+  readonly blocks: number;
+  readonly files: number;
+  readonly namemax: number;
+}
+
+/** A handler's first argument back is 0, a negative errno, or for `read` the bytes read. */
+export interface Operations {
+  getattr(path: string, done: (error: number, stat?: Stat) => void): void;
+  readdir(path: string, done: (error: number, names?: string[], stats?: Stat[]) => void): void;
+  readlink(path: string, done: (error: number, target?: string) => void): void;
+  open(path: string, flags: number, done: (error: number, handle?: number) => void): void;
+  read(path: string, handle: number, target: Buffer, sizeBytes: number, offset: number, done: (result: number) => void): void;
+  release(path: string, handle: number, done: (error: number) => void): void;
+  statfs(path: string, done: (error: number, statfs?: Statfs) => void): void;
+  getxattr(): void;
+  listxattr(): void;
+}
+
+/** Gives the binding a negative errno or a size, and the memory back that it lent. */
+export type XattrSignal = (result: number, memory: ArrayBufferLike) => void;
+
+/** The three inner methods are replaced on the object: see fuseNativeMount.ts. */
+export interface Fuse {
+  _fuseOptions: () => string;
+  _op_getxattr: (signal: XattrSignal, path: string, name: string, target: Buffer) => void;
+  _op_listxattr: (signal: XattrSignal, path: string, target: Buffer) => void;
+  mount(done: (error: Error | null) => void): void;
+}
+
+export type FuseConstructor = new (mountpoint: string, operations: Operations, options: { timeout: false }) => Fuse;
+
+/** Throws what the dynamic linker says when libfuse2 is missing. */
+export function loadFuseNative(): FuseConstructor {
+  return createRequire(import.meta.url)('fuse-native') as FuseConstructor;
+}

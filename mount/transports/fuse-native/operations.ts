@@ -1,0 +1,100 @@
+/**
+ * The handlers of libfuse2's path-based interface over the file system core. None may throw, which would end
+ * the process and leave a dead mount; and every errno is one that the kernel takes.
+ */
+import { messageOf } from '../../../src/errors.ts';
+import type { Filesystem } from '../../filesystem.ts';
+import { errnoOfError, isWorthLogging } from '../../fsError.ts';
+import { FsError } from '../../fsError.ts';
+import type { Node } from '../../tree.ts';
+import type { Operations, Stat, XattrSignal } from './binding.ts';
+import { statOf, statfsOf } from './convert.ts';
+import type { Paths } from './paths.ts';
+
+export interface XattrOperations {
+  getxattr(signal: XattrSignal, path: string, name: string, target: Buffer): void;
+  listxattr(signal: XattrSignal, path: string, target: Buffer): void;
+}
+
+type Log = (line: string) => void;
+
+/** Calls `action`; what it throws is logged if it is a fault of ours, and comes back as a negative errno. */
+function guarded(log: Log, what: string, action: () => void, fail: (errno: number) => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (isWorthLogging(error)) log(`mount: ${what}: ${messageOf(error)}`);
+    fail(-errnoOfError(error));
+  }
+}
+
+export function operationsOf(filesystem: Filesystem, paths: Paths, log: Log): Operations {
+  const opened = new Map<number, Node>();
+  let lastHandle = 0;
+  return {
+    getattr: (path, done) => guarded(log, path, () => done(0, statOf(paths.resolve(path).attributes)), done),
+    readdir: (path, done) => guarded(log, path, () => done(0, ...listOf(filesystem, paths.node(path))), done),
+    readlink: (path, done) => guarded(log, path, () => done(0, filesystem.readlink(paths.node(path)).toString()), done),
+    statfs: (path, done) => guarded(log, path, () => done(0, statfsOf(filesystem.statistics())), done),
+    open(path, _flags, done) {
+      const open = (): void => {
+        const node = paths.node(path);
+        // A positive 32-bit number: the binding takes 0 for "none".
+        do lastHandle = (lastHandle % 0x7fffffff) + 1;
+        while (opened.has(lastHandle));
+        opened.set(lastHandle, node);
+        done(0, lastHandle);
+      };
+      guarded(log, path, open, done);
+    },
+    read(path, handle, target, sizeBytes, offset, done) {
+      const node = opened.get(handle);
+      const read = (): void => done(filesystem.read(node ?? paths.node(path), offset, target.subarray(0, sizeBytes)));
+      guarded(log, path, read, done);
+    },
+    release(_path, handle, done) {
+      opened.delete(handle);
+      done(0);
+    },
+    // These two only make the binding announce the operations: see xattrOperationsOf.
+    getxattr: () => undefined,
+    listxattr: () => undefined,
+  };
+}
+
+function listOf(filesystem: Filesystem, node: Node): [names: string[], stats: Stat[]] {
+  const names: string[] = [];
+  const stats: Stat[] = [];
+  filesystem.list(node, 0n, ({ name, attributes }) => {
+    names.push(name.toString());
+    stats.push(statOf(attributes));
+    return true;
+  });
+  return [names, stats];
+}
+
+/** The binding's own copy values into buffers without a look at their size. */
+export function xattrOperationsOf(filesystem: Filesystem, paths: Paths, log: Log): XattrOperations {
+  return {
+    getxattr(signal, path, name, target) {
+      const fail = (errno: number): void => signal(errno, target.buffer);
+      const get = (): void => signal(copyXattr(filesystem.xattr(paths.node(path), name), target), target.buffer);
+      guarded(log, path, get, fail);
+    },
+    listxattr(signal, path, target) {
+      const fail = (errno: number): void => signal(errno, target.buffer);
+      const list = (): void => {
+        const names = filesystem.xattrNames(paths.node(path)).map((name) => `${name}\0`);
+        signal(copyXattr(Buffer.from(names.join('')), target), target.buffer);
+      };
+      guarded(log, path, list, fail);
+    },
+  };
+}
+
+/** An empty target asks for the size. */
+function copyXattr(value: Buffer, target: Buffer): number {
+  if (target.length === 0) return value.length;
+  if (value.length > target.length) throw new FsError('ERANGE');
+  return value.copy(target);
+}

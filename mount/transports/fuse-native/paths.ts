@@ -1,0 +1,46 @@
+/**
+ * libfuse2 names nodes by path. Folders are resolved once and remembered for a second, so that a thousand
+ * files in one folder cost a thousand look-ups and not a walk from the root each.
+ */
+import { LRUCache } from 'lru-cache';
+import { FsError } from '../../fsError.ts';
+import type { Filesystem } from '../../filesystem.ts';
+import type { Attributes, Node } from '../../tree.ts';
+
+const MAX_FOLDERS = 1000;
+
+export interface Resolved {
+  readonly node: Node;
+  readonly attributes: Attributes;
+}
+
+export class Paths {
+  readonly #filesystem: Filesystem;
+  readonly #folders: LRUCache<string, Node>;
+
+  constructor(filesystem: Filesystem, validMs: number) {
+    this.#filesystem = filesystem;
+    this.#folders = new LRUCache<string, Node>({ max: MAX_FOLDERS, ttl: validMs });
+  }
+
+  /** With fresh attributes. Throws ENOENT. */
+  resolve(path: string): Resolved {
+    if (path === '/') {
+      const node = this.#filesystem.root;
+      return { node, attributes: this.#filesystem.attributes(node) };
+    }
+    const slash = path.lastIndexOf('/');
+    const entry = this.#filesystem.lookup(this.#folder(path.slice(0, slash)), Buffer.from(path.slice(slash + 1)));
+    if (entry === undefined) throw new FsError('ENOENT');
+    if (entry.attributes.kind === 'folder') this.#folders.set(path, entry.node);
+    return entry;
+  }
+
+  node(path: string): Node {
+    return this.#folders.get(path) ?? this.resolve(path).node;
+  }
+
+  #folder(path: string): Node {
+    return path === '' ? this.#filesystem.root : this.node(path);
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The kernel transport: FUSE spoken directly over /dev/fuse from a worker thread. The thread that calls it
+ * stays free for signals. Never end this process by process.exit while the mount is there: it would wait
+ * for the worker, which is blocked in a read.
+ */
+import { closeSync, openSync } from 'node:fs';
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { BackupError, asBackupError, messageOf } from '../../../src/errors.ts';
+import { findMount, isOurs } from '../../mountTable.ts';
+import { unmount, unmountLazily } from '../../unmount.ts';
+import type { RunningMount, TransportOptions } from '../transport.ts';
+import { mountDevice, raiseReadAhead } from './device.ts';
+import type { WorkerMessage, WorkerOptions } from './worker.ts';
+
+const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
+
+export async function startKernelMount(options: TransportOptions): Promise<RunningMount> {
+  const { mountpoint } = options;
+  const fd = openDevice();
+  const server = startServer(fd, options);
+  try {
+    await server.open;
+    await mountDevice(fd, mountpoint, options.allowOther);
+    await server.mounted;
+  } catch (error) {
+    if (isOurs(await findMount(mountpoint))) await unmountLazily(mountpoint);
+    await server.worker.terminate();
+    closeSync(fd);
+    throw error;
+  }
+  await raiseReadAhead(mountpoint);
+  return { ended: endOf(server, fd, mountpoint), unmount: () => unmount(mountpoint) };
+}
+
+function openDevice(): number {
+  try {
+    return openSync('/dev/fuse', 'r+');
+  } catch (error) {
+    throw asBackupError(error, 'cannot open /dev/fuse');
+  }
+}
+
+interface Server {
+  readonly worker: Worker;
+  readonly open: Promise<void>;
+  readonly mounted: Promise<void>;
+  /** Resolves when the worker has served all there was to serve, and rejects if it broke down. */
+  readonly ended: Promise<void>;
+}
+
+function startServer(fd: number, { tree, cacheBytes, log }: TransportOptions): Server {
+  const workerData: WorkerOptions = { fd, tree, cacheBytes, generation: Math.floor(Date.now() / 1000) };
+  const worker = new Worker(WORKER, { workerData });
+  const ended = new Promise<void>((resolve, reject) => {
+    const fail = (why: string): void => reject(new BackupError('io', `the mount broke down: ${why}`));
+    worker.on('error', (error) => fail(messageOf(error)));
+    worker.on('message', (message: WorkerMessage) => {
+      if (message.type === 'log') log(message.line);
+      if (message.type === 'failed') fail(message.message);
+    });
+    worker.on('exit', () => resolve());
+  });
+  const reached = (type: 'open' | 'mounted'): Promise<void> =>
+    new Promise((resolve, reject) => {
+      worker.on('message', (message: WorkerMessage) => message.type === type && resolve());
+      ended.then(() => reject(new BackupError('io', 'the mount ended while it was started')), reject);
+    });
+  const server = { worker, open: reached('open'), mounted: reached('mounted'), ended };
+  // Which of these is awaited first decides what the caller hears; none must be left unheard.
+  for (const promise of [server.open, server.mounted, ended]) promise.catch(() => undefined);
+  return server;
+}
+
+/** After a breakdown the descriptor's end aborts the connection, so that no client waits for us. */
+async function endOf(server: Server, fd: number, mountpoint: string): Promise<void> {
+  try {
+    await server.ended;
+  } catch (error) {
+    if (isOurs(await findMount(mountpoint))) await unmountLazily(mountpoint);
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+}

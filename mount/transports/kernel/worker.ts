@@ -1,0 +1,44 @@
+/** The worker thread of the kernel transport: opens its own tree, and serves until the mount is gone. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from '../../../src/errors.ts';
+import { BlockCache } from '../../content/blockCache.ts';
+import { Filesystem } from '../../filesystem.ts';
+import { loadTree } from '../../loadTree.ts';
+import type { TreeSource } from '../../tree.ts';
+import { serve } from './loop.ts';
+import { Session } from './session.ts';
+
+export interface WorkerOptions {
+  readonly fd: number;
+  readonly tree: TreeSource;
+  readonly cacheBytes: number;
+  readonly generation: number;
+}
+
+export type WorkerMessage =
+  | { readonly type: 'open' }
+  | { readonly type: 'mounted' }
+  | { readonly type: 'log'; readonly line: string }
+  | { readonly type: 'failed'; readonly message: string };
+
+function post(message: WorkerMessage): void {
+  parentPort?.postMessage(message);
+}
+
+async function run({ fd, tree: source, cacheBytes, generation }: WorkerOptions): Promise<void> {
+  const tree = await loadTree(source);
+  const log = (line: string): void => post({ type: 'log', line });
+  const filesystem = new Filesystem(tree, new BlockCache(cacheBytes));
+  post({ type: 'open' });
+  try {
+    serve(fd, new Session(filesystem, generation, log), () => post({ type: 'mounted' }));
+  } finally {
+    filesystem.close();
+  }
+}
+
+try {
+  await run(workerData as WorkerOptions);
+} catch (error) {
+  post({ type: 'failed', message: messageOf(error) });
+}

@@ -1,0 +1,139 @@
+/**
+ * What the file system core asks of whoever knows mail. Everything here is synchronous: a kernel request is
+ * answered within one turn, by one SQLite query or two, and a block at most is inflated.
+ *
+ * A node is a place and a number. Places (folders, and files or links that stand alone) are objects of the
+ * tree's own making, and the core only remembers those that the kernel remembers. What a folder has in
+ * masses, its messages, are numbers in it (the UID), for which nobody keeps anything: walking over a
+ * million messages costs no memory.
+ *
+ * Errors: a BackupError (src/errors.ts has its errno) or an FsError. `not-found` is ENOENT.
+ */
+
+export interface Attributes {
+  readonly kind: 'folder' | 'file' | 'link';
+  /** 1 to 2^63-1; the same for as long as the thing exists, also across remounts. */
+  readonly inode: bigint;
+  /** Exactly what reading gives: the kernel cuts off what is longer, and takes a short read for damage. */
+  readonly sizeBytes: number;
+  /** A folder's moves whenever its list does, be it by a microsecond: the kernel's cached list hangs on it. */
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+  readonly nlink: number;
+  /** Permission bits only, such as 0o400. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** For how long the kernel may believe these attributes, and that this name leads to this node. */
+  readonly validMs: number;
+}
+
+/** A run of bytes that is loaded (inflated) as one and cached as one. */
+export interface Location {
+  /** Names the block in the cache, such as `data file id:file offset of the flush point`; never reused. */
+  readonly blockKey: string;
+  readonly offsetInBlock: number;
+  /** Gives the whole block, in memory of its own: a slice of something larger would pin that in the cache. */
+  readonly load: () => Buffer;
+}
+
+export interface Content {
+  readonly sizeBytes: number;
+  /**
+   * Where the byte at `offset` (below sizeBytes) lies. The content goes on in that block until the block
+   * ends or the content does; after a block's end, the next byte is asked for again.
+   */
+  at(offset: number): Location;
+}
+
+interface Item {
+  attributes(): Attributes;
+  /** Names with their `user.` prefix. */
+  xattrNames(): readonly string[];
+  xattr(name: string): Buffer | undefined;
+}
+
+/**
+ * A file. Where its content may change (a status page), `attributes` takes a snapshot that `content` serves
+ * until it takes another, so that size and bytes agree, and mtime tells one snapshot from another. It keeps
+ * a snapshot for half a second or more: whoever reads to the end asks for attributes twice or thrice.
+ */
+export interface FileItem extends Item {
+  readonly kind: 'file';
+  content(): Content;
+}
+
+export interface LinkItem extends Item {
+  readonly kind: 'link';
+  target(): Buffer;
+}
+
+export interface FolderItem extends Item {
+  readonly kind: 'folder';
+  /** For how long the kernel may believe that a name is not here. */
+  readonly negativeValidMs: number;
+  /** `name` is the transport's memory: it changes after the call. */
+  lookup(name: Buffer): Entry | undefined;
+  /**
+   * Calls `visit` for the entries whose cookie is over `after` (0n: all), in the cookies' order, until it
+   * returns false. Without `.` and `..`.
+   */
+  list(after: bigint, visit: (entry: ListedEntry) => boolean): void;
+  /** The child with this number (1 to 2^32-1). May be called for one that is gone: then its methods throw. */
+  child(number: number): FileItem | LinkItem;
+}
+
+interface Registered {
+  /** Two places with one key are the same node; later objects take the place of earlier ones. */
+  readonly key: string;
+  /** Undefined for the root only. */
+  readonly parent: FolderPlace | undefined;
+}
+
+export type FolderPlace = FolderItem & Registered;
+export type Place = FolderPlace | (FileItem & Registered) | (LinkItem & Registered);
+
+export interface Node {
+  readonly place: Place;
+  /** 0 for the place itself; else the number of a child of the folder `place`, for a message its UID. */
+  readonly number: number;
+}
+
+export interface Entry {
+  readonly node: Node;
+  readonly attributes: Attributes;
+}
+
+export interface ListedEntry extends Entry {
+  /** Bytes as they appear in the folder: no slash, no NUL, at most 255. */
+  readonly name: Buffer;
+  /** 1 to 2^62: where to go on after this entry. Steady while the folder grows and shrinks. */
+  readonly cookie: bigint;
+}
+
+export interface TreeStatistics {
+  /** What all files take, in blocks of `blockBytes`. */
+  readonly blockBytes: number;
+  readonly blocks: number;
+  readonly files: number;
+}
+
+export interface Tree {
+  readonly root: FolderPlace;
+  statistics(): TreeStatistics;
+  close(): void;
+}
+
+/**
+ * A tree is opened in the thread that serves it, because SQLite handles belong to a thread. So transports
+ * are given where to find a module with `openTree`, and options that survive being posted to a worker.
+ */
+export interface TreeSource {
+  /** A file: URL. */
+  readonly module: string;
+  readonly options: unknown;
+}
+
+export interface TreeModule {
+  openTree(options: unknown): Tree;
+}

@@ -1,0 +1,5 @@
+/** Who owns what the mount shows. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}

@@ -1,0 +1,62 @@
+/** A user's mailboxes as folders in folders: a mailbox may have folders in it, and a folder need be no mailbox. */
+import type { LiveMailbox } from '../../src/index/types.ts';
+import { toPathSegments } from '../../src/mailbox/path.ts';
+
+export interface StructureFolder {
+  /** The path's levels from the user's folder down, parted by slashes; empty for the user's folder. */
+  readonly path: string;
+  /** Null: it only has folders. */
+  mailbox: LiveMailbox | null;
+  readonly children: Map<string, StructureFolder>;
+  /**
+   * The lowest id of a mailbox in it: a place among its neighbours that others' coming and going does not move.
+   */
+  firstId: number;
+  /** When anything in it changed last, in milliseconds, told apart below a second by the modseq. */
+  changedMs: number;
+}
+
+/** The tree of living mailboxes. Those in the deleted namespace are not among them: they went, for a person. */
+export function buildStructure(mailboxes: Iterable<LiveMailbox>, deletedPrefix: string): StructureFolder {
+  const root = emptyFolder('');
+  for (const mailbox of mailboxes) {
+    if (mailbox.name.includes(`${deletedPrefix}.`) && isDeleted(mailbox.name, deletedPrefix)) continue;
+    let folder = root;
+    note(folder, mailbox);
+    for (const level of toPathSegments(mailbox.name, deletedPrefix)) {
+      let child = folder.children.get(level);
+      if (child === undefined) {
+        child = emptyFolder(folder.path === '' ? level : `${folder.path}/${level}`);
+        folder.children.set(level, child);
+      }
+      folder = child;
+      note(folder, mailbox);
+    }
+    folder.mailbox = mailbox;
+  }
+  return root;
+}
+
+/** Behind a domain or not: DELETED.user.anne.Old.5F..., example.com!DELETED.user.anne.Old.5F... */
+function isDeleted(name: string, deletedPrefix: string): boolean {
+  const start = name.indexOf('!') + 1;
+  return name.startsWith(`${deletedPrefix}.`, start);
+}
+
+function emptyFolder(path: string): StructureFolder {
+  return { path, mailbox: null, children: new Map(), firstId: Number.MAX_SAFE_INTEGER, changedMs: 0 };
+}
+
+function note(folder: StructureFolder, mailbox: LiveMailbox): void {
+  folder.firstId = Math.min(folder.firstId, mailbox.id);
+  const changedMs = mailbox.changed * 1000 + Number(BigInt(mailbox.highestmodseq) % 1000n);
+  folder.changedMs = Math.max(folder.changedMs, changedMs);
+}
+
+/** The folder at a path below another, or undefined. */
+export function folderAt(root: StructureFolder, path: string): StructureFolder | undefined {
+  let folder: StructureFolder | undefined = root;
+  if (path === '') return root;
+  for (const level of path.split('/')) folder = folder?.children.get(level);
+  return folder;
+}

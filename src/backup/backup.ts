@@ -1,0 +1,149 @@
+/**
+ * One user's backup, held for writing: the lock on the data file, the log's open chunk, the index.
+ *
+ * The one way in is append(): fold the line into an open transaction (what makes no sense is refused here, before a
+ * byte is written), write it to the log with the messages that it is the first to claim, sync, commit the index.
+ * When it has returned, the line and its messages are on disk. When it has thrown, the log is as it was before.
+ */
+import { fstatSync } from 'node:fs';
+import { LockedFile } from '../catalog/lockedFile.ts';
+import { BackupError, messageOf } from '../errors.ts';
+import { insertChunk, insertPoints, updateChunk } from '../index/chunks.ts';
+import { fold } from '../index/fold.ts';
+import type { IndexFile } from '../index/indexFile.ts';
+import { lastMoment } from '../index/queries.ts';
+import type { FoldLine } from '../index/types.ts';
+import { ChunkWriter } from '../log/writer.ts';
+import type { ChunkProgress } from '../log/writer.ts';
+import { printItem } from '../protocol/print.ts';
+import { toLog } from './envelope.ts';
+import { planMessages } from './messageSource.ts';
+import type { MessageSource } from './messageSource.ts';
+import { openIndexForWriting } from './openIndex.ts';
+import type { BackupOptions, Notice } from './options.ts';
+
+/** Strings are handed to the writer in pieces: a MAILBOX line of a large mailbox is tens of megabytes. */
+const WRITE_CHARS = 1 << 20;
+
+export class Backup {
+  readonly userid: string;
+  readonly path: string;
+  readonly index: IndexFile;
+  readonly #file: LockedFile;
+  readonly #options: BackupOptions;
+  readonly #notice: Notice;
+  #writer: ChunkWriter | null = null;
+  #chunkId = 0;
+  #chunkState: { tsStart: number; tsEnd: number } = { tsStart: 0, tsEnd: 0 };
+  #broken = false;
+
+  private constructor(userid: string, file: LockedFile, index: IndexFile, options: BackupOptions, notice: Notice) {
+    this.userid = userid;
+    this.path = file.path;
+    this.#file = file;
+    this.index = index;
+    this.#options = options;
+    this.#notice = notice;
+  }
+
+  /**
+   * Locks the data file and brings log and index into step, whatever happened to them before. Throws 'locked' where
+   * another holds it for longer than lockTimeoutMs.
+   */
+  static async open(userid: string, path: string, options: BackupOptions, notice: Notice): Promise<Backup> {
+    const file = await LockedFile.acquire(path, { wait: { timeoutMs: options.lockTimeoutMs } });
+    try {
+      const index = await openIndexForWriting(file, (message) => notice(`${userid}: ${message}`));
+      return new Backup(userid, file, index, options, notice);
+    } catch (error) {
+      file.release();
+      throw error;
+    }
+  }
+
+  /** The locked data file's descriptor: for reading messages back while it is held. */
+  get fd(): number {
+    return this.#file.fd;
+  }
+
+  async append(command: FoldLine, sources: readonly MessageSource[] = []): Promise<void> {
+    // The originals' reindex ends at a line that is older than its chunk's first: a clock that was set back stands still.
+    const line = { ...command, time: Math.max(command.time, lastMoment(this.index) ?? 0) };
+    if (this.#broken) throw new BackupError('io', `${this.path}: an earlier write failed`, { subject: this.userid });
+    const writer = await this.#openWriter();
+    const isNewChunk = this.#chunkId === 0;
+    let isWritten = false;
+    try {
+      this.index.begin();
+      if (isNewChunk) this.#chunkId = insertChunk(this.index, fstatSync(this.fd).size, line.time);
+      const messages = planMessages(sources, writer.length, line.time);
+      for (const folded of messages.lines) fold(this.index, folded, this.#chunkId);
+      fold(this.index, line, this.#chunkId);
+      await messages.write(writer);
+      await writer.mark();
+      const logged = toLog(line);
+      await writeText(writer, `${line.time} APPLY ${printItem(logged.name, logged.value, 'log')}\r\n`);
+      const progress = await writer.commit();
+      isWritten = true;
+      this.#recordProgress(progress, line.time, 'open');
+      this.index.commit();
+    } catch (error) {
+      this.index.rollback();
+      if (isWritten) this.#broken = true;
+      else await this.#rollback(writer, isNewChunk);
+      throw error;
+    }
+  }
+
+  /** Ends the gzip member, so that the data file is plain gzip; the next append begins another. */
+  async endChunk(): Promise<void> {
+    const writer = this.#writer;
+    if (writer === null) return;
+    this.#writer = null;
+    if (this.#broken) return;
+    const progress = await writer.close();
+    this.index.transaction(() => this.#recordProgress(progress, this.#chunkState.tsEnd, 'whole'));
+    this.#chunkId = 0;
+  }
+
+  /** Ends the chunk and gives up the lock. What fails here is repaired at the next open. */
+  async close(): Promise<void> {
+    try {
+      await this.endChunk();
+    } catch (error) {
+      this.#notice(`${this.userid}: the chunk could not be ended: ${messageOf(error)}`);
+    } finally {
+      this.index.close();
+      this.#file.release();
+    }
+  }
+
+  async #openWriter(): Promise<ChunkWriter> {
+    this.#writer ??= await ChunkWriter.open(this.fd, fstatSync(this.fd).size, {
+      level: this.#options.compressionLevel,
+    });
+    return this.#writer;
+  }
+
+  async #rollback(writer: ChunkWriter, isNewChunk: boolean): Promise<void> {
+    try {
+      await writer.rollback();
+    } catch (error) {
+      this.#broken = true;
+      this.#notice(`${this.userid}: ${this.path} could not be taken back: ${messageOf(error)}`);
+    }
+    if (!isNewChunk) return;
+    this.#writer = null;
+    this.#chunkId = 0;
+  }
+
+  #recordProgress(progress: ChunkProgress, time: number, state: 'open' | 'whole'): void {
+    this.#chunkState.tsEnd = time;
+    insertPoints(this.index, this.#chunkId, progress.points);
+    updateChunk(this.index, this.#chunkId, { ...progress, tsEnd: time, state });
+  }
+}
+
+async function writeText(writer: ChunkWriter, text: string): Promise<void> {
+  for (let at = 0; at < text.length; at += WRITE_CHARS) await writer.write(text.slice(at, at + WRITE_CHARS));
+}

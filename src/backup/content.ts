@@ -1,0 +1,85 @@
+/**
+ * Reading a message's bytes: from the flush point before them, one read and one inflation a block.
+ *
+ * Blocks are what the log is cut into by flush points, 64 to 128 KiB where we wrote it. In chunks of the originals
+ * the next point may be far (a MESSAGE line is up to 1,024 messages) or not exist (compact makes none): there a
+ * window of the chunk is inflated from the last point, in bounded memory.
+ */
+import { BackupError } from '../errors.ts';
+import { stateOf } from '../index/chunks.ts';
+import type { IndexFile } from '../index/indexFile.ts';
+import { chunkById, pointAfter, pointBefore } from '../index/queries.ts';
+import type { Chunk, StoredMessage } from '../index/types.ts';
+import { readBlock, readFrom } from '../log/blocks.ts';
+import type { FlushPoint } from '../log/format.ts';
+import { MEMBER_HEADER } from '../log/format.ts';
+
+/** A stretch of a chunk that is read as one. */
+export interface Block {
+  readonly chunkId: number;
+  /** Uncompressed offsets in the chunk. */
+  readonly start: number;
+  readonly end: number;
+  readonly from: FlushPoint;
+  /** Where the next flush point, or the end of what is whole, is in the file. */
+  readonly fileEnd: number;
+  /** The stretch is exactly what lies between two points. */
+  readonly isExact: boolean;
+}
+
+/** Beyond this a block is cut into windows, so that what is held at once stays bounded. */
+const LARGEST_BLOCK_BYTES = 1 << 20;
+const WINDOW_BYTES = 256 * 1024;
+
+/** The block that holds an uncompressed offset of a chunk. */
+export function blockAt(index: IndexFile, chunkId: number, offset: number): Block {
+  const chunk = chunkById(index, chunkId);
+  if (chunk === undefined || offset >= chunk.length) {
+    throw new BackupError('damaged', `chunk ${chunkId} has no offset ${offset}`);
+  }
+  const from = pointBefore(index, chunkId, offset) ?? chunkStart(chunk);
+  const next = pointAfter(index, chunkId, offset);
+  const end = next?.offset ?? chunk.length;
+  const fileEnd = next?.fileOffset ?? chunk.file_end;
+  const isExact = end - from.offset <= LARGEST_BLOCK_BYTES && (next !== undefined || stateOf(chunk) !== 'damaged');
+  if (isExact) return { chunkId, start: from.offset, end, from, fileEnd, isExact };
+  const start = offset - ((offset - from.offset) % WINDOW_BYTES);
+  return { chunkId, start, end: Math.min(end, start + WINDOW_BYTES), from, fileEnd, isExact };
+}
+
+function chunkStart(chunk: Chunk): FlushPoint {
+  return { offset: 0, fileOffset: chunk.offset + MEMBER_HEADER.length };
+}
+
+/** The block's bytes. Throws 'damaged'. */
+export function loadBlock(fd: number, block: Block): Buffer {
+  if (block.isExact) return readBlock(fd, block.from, { offset: block.end, fileOffset: block.fileEnd });
+  return readFrom(fd, block.from, block.start, block.end - block.start, block.fileEnd);
+}
+
+/**
+ * A part of a message: as many bytes as are asked for, or as there are. Throws 'not-found' where the bytes are not
+ * here, 'damaged' where they cannot be read.
+ */
+export function readMessage(
+  index: IndexFile,
+  fd: number,
+  message: StoredMessage,
+  offset: number,
+  sizeBytes: number,
+  load: (fd: number, block: Block) => Buffer = loadBlock,
+): Buffer {
+  const { chunk_id: chunkId, offset: start } = message;
+  if (chunkId === null || start === null) {
+    throw new BackupError('not-found', `the bytes of message ${message.guid} are not in this backup`);
+  }
+  const end = start + Math.min(message.size, offset + sizeBytes);
+  const parts: Buffer[] = [];
+  for (let at = start + offset; at < end; ) {
+    const block = blockAt(index, chunkId, at);
+    const bytes = load(fd, block).subarray(at - block.start, Math.min(end, block.end) - block.start);
+    parts.push(bytes);
+    at += bytes.length;
+  }
+  return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+}

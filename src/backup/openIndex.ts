@@ -1,0 +1,132 @@
+/**
+ * Brings a data file and its index into step, for whoever has just locked it.
+ *
+ * The log is the truth. What the index does not know yet (a kill or power cut between log and index, an original
+ * backupd that wrote meanwhile) is folded; a torn end is cut off, kept aside in NAME.torn, and the member closed, so that
+ * the file is plain gzip again; an index that is missing, the originals', of another version or of another file is
+ * built anew beside and renamed into place.
+ */
+import { fstatSync, readSync, renameSync } from 'node:fs';
+import type { LockedFile } from '../catalog/lockedFile.ts';
+import { stateOf, updateChunk } from '../index/chunks.ts';
+import { IndexFile, removeIndexFiles } from '../index/indexFile.ts';
+import { lastChunk } from '../index/queries.ts';
+import type { Chunk } from '../index/types.ts';
+import { MEMBER_TRAILER_BYTES } from '../log/format.ts';
+import { closeMember, cutTail, saveTail } from '../log/recover.ts';
+import { indexPath } from './options.ts';
+import type { Notice } from './options.ts';
+import { walk } from './walk.ts';
+import type { TornTail, WalkOptions, WalkResult } from './walk.ts';
+
+export async function openIndexForWriting(file: LockedFile, notice: Notice): Promise<IndexFile> {
+  const index = IndexFile.open(indexPath(file.path), 'write');
+  if (index === null || !belongs(index, file.fd)) {
+    const reason = index === null ? 'there is no index of ours' : 'the index is not of this data file';
+    index?.close();
+    if (fstatSync(file.fd).size > 0) notice(`${reason}, building it from the log`);
+    const { index: built } = await rebuildIndex(file, notice);
+    return built;
+  }
+  try {
+    await catchUp(index, file, notice);
+    return index;
+  } catch (error) {
+    index.close();
+    throw error;
+  }
+}
+
+/** Whether the file ends, as far as the index knows it, as the index says. */
+export function belongs(index: IndexFile, fd: number): boolean {
+  const last = lastChunk(index);
+  if (last === undefined) return true;
+  if (fstatSync(fd).size < last.file_end) return false;
+  if (stateOf(last) !== 'whole') return true;
+  const trailer = Buffer.alloc(MEMBER_TRAILER_BYTES);
+  readSync(fd, trailer, 0, trailer.length, last.file_end - trailer.length);
+  return trailer.readUInt32LE(0) === last.crc32 && trailer.readUInt32LE(4) === last.length % 2 ** 32;
+}
+
+/** Whether there is nothing to catch up with: a reader may take the index as it is. */
+export function isInStep(index: IndexFile, fd: number): boolean {
+  const last = lastChunk(index);
+  return (last?.file_end ?? 0) === fstatSync(fd).size && (last === undefined || stateOf(last) !== 'open');
+}
+
+/** Folds what the index does not know, and repairs the end of the file. */
+async function catchUp(index: IndexFile, file: LockedFile, notice: Notice): Promise<void> {
+  const { size } = fstatSync(file.fd);
+  const last = lastChunk(index);
+  if (last !== undefined && stateOf(last) === 'open') await finishOpenChunk(index, file, last, notice);
+  else if (size > (last?.file_end ?? 0)) {
+    const result = walk(index, file.fd, last?.file_end ?? 0, size);
+    await finishWalk(index, file, result, notice);
+  }
+}
+
+/** The last session's chunk was not ended: its process died. */
+async function finishOpenChunk(index: IndexFile, file: LockedFile, last: Chunk, notice: Notice): Promise<void> {
+  const { size } = fstatSync(file.fd);
+  if (size === last.file_end) {
+    const boundary = { length: last.length, fileEnd: last.file_end, crc32: last.crc32 };
+    await repairTail(index, file, { chunkId: last.id, fileOffset: last.offset, boundary }, notice);
+    return;
+  }
+  const result = walk(index, file.fd, last.offset, size, { resume: last });
+  await finishWalk(index, file, result, notice);
+}
+
+async function finishWalk(index: IndexFile, file: LockedFile, result: WalkResult, notice: Notice): Promise<void> {
+  if (result.chunks > 0) notice(`${result.chunks} chunks with ${result.messages} messages were not in the index`);
+  for (const damage of result.damages) {
+    notice(`damage in the chunk at ${damage.fileOffset}: ${damage.reason}${damage.guid === undefined ? '' : ` ${damage.guid}`}`);
+  }
+  if (result.tornTail !== null) await repairTail(index, file, result.tornTail, notice);
+}
+
+/** Cuts what is torn, keeps it aside, and ends the member behind its last whole line. */
+async function repairTail(index: IndexFile, file: LockedFile, tail: TornTail, notice: Notice): Promise<void> {
+  const { size } = fstatSync(file.fd);
+  const { fileEnd } = tail.boundary;
+  if (size > fileEnd) {
+    await saveTail(file.fd, fileEnd, size, `${file.path}.torn`);
+    notice(`${size - fileEnd} torn bytes at the end were cut off and kept in ${file.path}.torn`);
+  }
+  const { chunkId } = tail;
+  if (chunkId === null) {
+    await cutTail(file.fd, fileEnd);
+    return;
+  }
+  const closed = await closeMember(file.fd, tail.fileOffset, tail.boundary);
+  const tsEnd = (lastChunk(index) as Chunk).ts_end;
+  index.transaction(() => updateChunk(index, chunkId, { ...closed, tsEnd, state: 'whole' }));
+}
+
+export interface Rebuilt {
+  readonly index: IndexFile;
+  readonly result: WalkResult;
+}
+
+/** Builds the index from the log alone, beside the old one, and puts it in its place. */
+export async function rebuildIndex(file: LockedFile, notice: Notice, options: WalkOptions = {}): Promise<Rebuilt> {
+  const path = indexPath(file.path);
+  const beside = `${path}.new`;
+  const fresh = IndexFile.create(beside);
+  let result: WalkResult;
+  try {
+    result = walk(fresh, file.fd, 0, fstatSync(file.fd).size, options);
+    await finishWalk(fresh, file, { ...result, chunks: 0 }, notice);
+  } catch (error) {
+    fresh.close();
+    removeIndexFiles(beside);
+    throw error;
+  }
+  fresh.close();
+  // SQLite would take the old index's write-ahead log for the new one's.
+  removeIndexFiles(path);
+  renameSync(beside, path);
+  const index = IndexFile.open(path, 'write');
+  if (index === null) throw new Error(`${path} vanished while it was locked`);
+  return { index, result };
+}

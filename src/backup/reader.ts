@@ -1,0 +1,79 @@
+/**
+ * One user's backup, opened for looking: it locks nothing, writes nothing, and never makes a writer wait.
+ *
+ * The index in WAL mode gives a steady snapshot beside the writer; the data file only grows behind it. A compaction or
+ * reindex puts other files under the names: `isCurrent` tells, and whoever looks opens anew, while what is open here
+ * stays as it was. Where the index is not ours or not of this file (the originals'), the log is folded into memory.
+ */
+import { fstatSync, statSync } from 'node:fs';
+import { SharedRead } from '../catalog/lockedFile.ts';
+import { asBackupError } from '../errors.ts';
+import { IndexFile } from '../index/indexFile.ts';
+import type { StoredMessage } from '../index/types.ts';
+import { readMessage } from './content.ts';
+import { belongs } from './openIndex.ts';
+import { indexPath } from './options.ts';
+import { walk } from './walk.ts';
+
+export class BackupReader {
+  readonly path: string;
+  readonly index: IndexFile;
+  /** Names the data file itself, not its name: another when another file takes the name. */
+  readonly inode: bigint;
+  readonly #data: SharedRead;
+  readonly #indexInode: bigint | null;
+  /** The size that was folded, where the index is in memory. */
+  readonly #foldedBytes: number | null;
+
+  constructor(path: string) {
+    this.path = path;
+    this.#data = SharedRead.open(path);
+    try {
+      this.inode = fstatSync(this.fd, { bigint: true }).ino;
+      this.#indexInode = inodeOf(indexPath(path));
+      const index = IndexFile.open(indexPath(path), 'read');
+      const isUsable = index !== null && belongs(index, this.fd);
+      if (!isUsable) index?.close();
+      this.#foldedBytes = isUsable ? null : fstatSync(this.fd).size;
+      this.index = isUsable ? index : foldInMemory(this.fd, this.#foldedBytes ?? 0);
+    } catch (error) {
+      this.#data.close();
+      throw asBackupError(error, path);
+    }
+  }
+
+  get fd(): number {
+    return this.#data.fd;
+  }
+
+  /** A part of a message's bytes; see readMessage. */
+  read(message: StoredMessage, offset: number, sizeBytes: number): Buffer {
+    return readMessage(this.index, this.fd, message, offset, sizeBytes);
+  }
+
+  /** Whether both names still lead to what is open here, and it is all that there is. */
+  isCurrent(): boolean {
+    const isSame = inodeOf(this.path) === this.inode && inodeOf(indexPath(this.path)) === this.#indexInode;
+    return isSame && (this.#foldedBytes === null || fstatSync(this.fd).size === this.#foldedBytes);
+  }
+
+  close(): void {
+    this.index.close();
+    this.#data.close();
+  }
+}
+
+function foldInMemory(fd: number, sizeBytes: number): IndexFile {
+  const index = IndexFile.create(':memory:');
+  try {
+    walk(index, fd, 0, sizeBytes);
+    return index;
+  } catch (error) {
+    index.close();
+    throw error;
+  }
+}
+
+function inodeOf(path: string): bigint | null {
+  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? null;
+}

@@ -1,0 +1,235 @@
+/**
+ * The walk: reads a data file's lines from some member on and folds them. Reindex walks from the start into an empty
+ * index, recovery from where the index ends, verify into memory: one reader for all of them, so that what one
+ * understands the others do.
+ *
+ * A message's SHA-1 is checked on the way; one that is not what its GUID promises is left without bytes in the
+ * index, so that a master is asked for it again. Damage costs the lines it hits: what decodes before it is kept, and
+ * the walk goes on at the next member.
+ */
+import { createHash } from 'node:crypto';
+import type { Chunk } from '../index/types.ts';
+import type { IndexFile } from '../index/indexFile.ts';
+import { fold } from '../index/fold.ts';
+import {
+  deleteChunk,
+  forgetBytes,
+  insertChunk,
+  insertPoints,
+  setChunkStart,
+  updateChunk,
+} from '../index/chunks.ts';
+import { FileLiteral } from '../protocol/dlist.ts';
+import { readLogLine } from '../protocol/logDriver.ts';
+import type { LogLine } from '../protocol/grammar.ts';
+import { logLimits } from '../protocol/limits.ts';
+import type { Boundary } from '../log/member.ts';
+import { ChunkReader, findMember } from '../log/reader.ts';
+import { BackupError, messageOf } from '../errors.ts';
+import { fromLog } from './envelope.ts';
+
+export interface Damage {
+  /** Where the member starts in the data file. */
+  readonly fileOffset: number;
+  /** Uncompressed offset up to which it was read. */
+  readonly position: number;
+  readonly reason: string;
+  /** The message that is not what its GUID promises, where it is one. */
+  readonly guid?: string;
+}
+
+/** The last member, where it was begun and not finished: cut off by a kill, a power cut or a full disk. */
+export interface TornTail {
+  /** null: not one whole line of it is left. */
+  readonly chunkId: number | null;
+  readonly fileOffset: number;
+  /** Where it can be ended: behind a whole line, at a flush boundary. */
+  readonly boundary: Boundary;
+}
+
+export interface WalkResult {
+  chunks: number;
+  messages: number;
+  readonly damages: Damage[];
+  tornTail: TornTail | null;
+}
+
+export interface WalkOptions {
+  /** A chunk that the index knows in part: folding starts behind what it knows. */
+  readonly resume?: Chunk;
+  /** Called after each chunk with how far in the file the walk is, in bytes. */
+  readonly onProgress?: (fileEnd: number, fileSize: number) => void;
+}
+
+interface Walk {
+  readonly index: IndexFile;
+  readonly fd: number;
+  readonly fileSize: number;
+  readonly result: WalkResult;
+}
+
+/** Folds all members from a file offset on. The index is written in one transaction a member. */
+export function walk(
+  index: IndexFile,
+  fd: number,
+  from: number,
+  fileSize: number,
+  options: WalkOptions = {},
+): WalkResult {
+  const result: WalkResult = { chunks: 0, messages: 0, damages: [], tornTail: null };
+  const state: Walk = { index, fd, fileSize, result };
+  let at: number | null = from;
+  while (at !== null && at < fileSize) {
+    const start: number = at;
+    const resume = start === options.resume?.offset ? options.resume : undefined;
+    at = index.transaction(() => walkMember(state, start, resume));
+    options.onProgress?.(at ?? fileSize, fileSize);
+  }
+  return result;
+}
+
+/** Folds one member; answers where the next one starts, or null at the end. */
+function walkMember(walk: Walk, fileOffset: number, resume: Chunk | undefined): number | null {
+  const reader = new ChunkReader(walk.fd, fileOffset, walk.fileSize, { findPoints: true });
+  try {
+    return new MemberWalk(walk, reader, fileOffset, resume).run();
+  } finally {
+    reader.close();
+  }
+}
+
+class MemberWalk {
+  readonly #walk: Walk;
+  readonly #reader: ChunkReader;
+  readonly #fileOffset: number;
+  readonly #chunkId: number;
+  /** Uncompressed end of the last line that was folded. */
+  #lineEnd = 0;
+  #tsStart = 0;
+  #tsEnd = 0;
+  /** Behind the last whole line that ends at a flush boundary. */
+  #boundary: Boundary | null = null;
+  /** Files of the line at hand whose bytes have been read, and whether they were right. */
+  #files: { file: FileLiteral; whole: boolean }[] = [];
+
+  constructor(walk: Walk, reader: ChunkReader, fileOffset: number, resume: Chunk | undefined) {
+    this.#walk = walk;
+    this.#reader = reader;
+    this.#fileOffset = fileOffset;
+    this.#chunkId = resume?.id ?? insertChunk(walk.index, fileOffset, 0);
+    if (resume === undefined) return;
+    this.#lineEnd = resume.length;
+    this.#tsStart = resume.ts_start;
+    this.#tsEnd = resume.ts_end;
+    this.#boundary = { length: resume.length, fileEnd: resume.file_end, crc32: resume.crc32 };
+  }
+
+  run(): number | null {
+    const { index, fd, fileSize, result } = this.#walk;
+    const known = this.#lineEnd;
+    const failure = this.#foldLines(known);
+    result.chunks += 1;
+    insertPoints(index, this.#chunkId, this.#reader.points);
+    if (failure === null) return this.#finishWhole();
+    const next = findMember(fd, this.#fileOffset + 1, fileSize);
+    // Behind what was committed anything can stand after a power cut; what was committed must be there.
+    const isTorn = this.#reader.state === 'torn' || (known > 0 && this.#reader.position >= known);
+    const canBeEnded = (this.#boundary?.length ?? 0) === this.#lineEnd;
+    if (next === null && isTorn && canBeEnded && this.#reader.position >= known) this.#finishTorn();
+    else this.#finishDamaged(failure, next);
+    return next;
+  }
+
+  /** Folds line by line; answers what stopped it, or null at a clean end. */
+  #foldLines(known: number): BackupError | null {
+    try {
+      this.#reader.stream(known, () => undefined);
+      for (;;) {
+        this.#files = [];
+        const line = readLogLine(this.#reader, logLimits, (file) => this.#checkFile(file));
+        if (line === null) return null;
+        this.#foldLine(line);
+      }
+    } catch (error) {
+      if (error instanceof BackupError) return error;
+      throw error;
+    }
+  }
+
+  #checkFile(file: FileLiteral): void {
+    const hash = createHash('sha1');
+    this.#reader.stream(file.size, (piece) => hash.update(piece));
+    this.#files.push({ file, whole: hash.digest('hex') === file.guid });
+  }
+
+  #foldLine(line: LogLine): void {
+    if (line.verb !== 'APPLY') throw new BackupError('syntax', `unknown verb ${line.verb} in the log`);
+    try {
+      fold(this.#walk.index, fromLog(line), this.#chunkId);
+    } catch (error) {
+      // A line that was accepted once and makes no sense to us: it costs itself, not what follows.
+      if (!(error instanceof BackupError)) throw error;
+      this.#damage(messageOf(error));
+    }
+    this.#forgetWrongFiles();
+    this.#lineEnd = this.#reader.position;
+    this.#boundary = this.#reader.boundaryAt(this.#lineEnd) ?? this.#boundary;
+    if (this.#tsStart === 0) this.#tsStart = line.time;
+    this.#tsEnd = line.time;
+  }
+
+  #forgetWrongFiles(): void {
+    this.#walk.result.messages += this.#files.length;
+    for (const { file, whole } of this.#files) {
+      if (whole) continue;
+      forgetBytes(this.#walk.index, file.guid);
+      this.#damage('message does not match its GUID', file.guid);
+    }
+  }
+
+  /** Of a MESSAGE line that breaks off, the messages before the break are as good as any. */
+  #foldWholeFiles(): void {
+    const value = this.#files.filter(({ whole }) => whole).map(({ file }) => file);
+    if (value.length === 0) return;
+    fold(this.#walk.index, { time: this.#tsEnd, name: 'MESSAGE', value }, this.#chunkId);
+    const last = value.at(-1) as FileLiteral;
+    this.#lineEnd = Math.max(this.#lineEnd, last.position + last.size);
+  }
+
+  #damage(reason: string, guid?: string): void {
+    const damage = { fileOffset: this.#fileOffset, position: this.#reader.position, reason };
+    this.#walk.result.damages.push(guid === undefined ? damage : { ...damage, guid });
+  }
+
+  #finishWhole(): number {
+    const { position, fileEnd, memberSha1, crc32 } = this.#reader;
+    this.#update(position, fileEnd, crc32, memberSha1, 'whole');
+    return fileEnd;
+  }
+
+  /** The member is ended by the caller, who may write: see openIndex.ts. */
+  #finishTorn(): void {
+    const { index, result } = this.#walk;
+    const boundary = this.#boundary;
+    if (boundary === null) {
+      deleteChunk(index, this.#chunkId);
+      const nothing = { length: 0, fileEnd: this.#fileOffset, crc32: 0 };
+      result.tornTail = { chunkId: null, fileOffset: this.#fileOffset, boundary: nothing };
+      return;
+    }
+    this.#update(boundary.length, boundary.fileEnd, boundary.crc32, '', 'open');
+    result.tornTail = { chunkId: this.#chunkId, fileOffset: this.#fileOffset, boundary };
+  }
+
+  #finishDamaged(failure: BackupError, next: number | null): void {
+    this.#damage(failure.message);
+    this.#foldWholeFiles();
+    this.#update(this.#lineEnd, next ?? this.#walk.fileSize, 0, '', 'damaged');
+  }
+
+  #update(length: number, fileEnd: number, crc32: number, memberSha1: string, state: 'whole' | 'open' | 'damaged'): void {
+    const { index } = this.#walk;
+    setChunkStart(index, this.#chunkId, this.#tsStart);
+    updateChunk(index, this.#chunkId, { tsEnd: this.#tsEnd, length, fileEnd, crc32, memberSha1, state });
+  }
+}

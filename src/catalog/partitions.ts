@@ -1,0 +1,223 @@
+/**
+ * Where a new backup's data file goes: which backup partition, which hashed directory, which name.
+ *
+ * Selection follows cyrus-imapd imap/partlist.c, so that a mixed site fills its disks as before. One deviation: a
+ * partition that cannot be looked at is left out, where the original falls back to random choice among all.
+ */
+import { closeSync, fsyncSync, mkdirSync, openSync, statSync, statfsSync } from 'node:fs';
+import { randomInt } from 'node:crypto';
+import { join } from 'node:path';
+import { BackupError, asBackupError } from '../errors.ts';
+import { syncDirectory } from './twoskipBuild.ts';
+
+export type PartitionSelectMode =
+  | 'random'
+  | 'freespace-most'
+  | 'freespace-percent-most'
+  | 'freespace-percent-weighted'
+  | 'freespace-percent-weighted-delta';
+
+export interface PartitionOptions {
+  /** Name to directory. */
+  partitions: ReadonlyMap<string, string>;
+  mode: PartitionSelectMode;
+  /** Names that get no new backups. */
+  exclude: readonly string[];
+  /** A partition used to more than so many percent is left out, unless all are; 0 leaves out none. */
+  softUsageLimitPercent: number;
+  /** Look at the disks again after so many selections; 0 looks once. */
+  usageReinit: number;
+}
+
+export interface Usage {
+  /** Partitions with an equal id share one file system. */
+  fileSystemId: number;
+  availableBytes: number;
+  totalBytes: number;
+}
+
+/** Looks at a partition's file system, making the directory where it is missing; null where that fails. */
+export function usageOf(directory: string): Usage | null {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const { bsize, bavail, blocks } = statfsSync(directory);
+    if (blocks <= 0) return null;
+    const fileSystemId = statSync(directory).dev;
+    return { fileSystemId, availableBytes: bavail * bsize, totalBytes: blocks * bsize };
+  } catch {
+    return null;
+  }
+}
+
+interface Candidate {
+  name: string;
+  directory: string;
+  availableBytes: number;
+  /** Percent free, or the share of the dice where the mode is weighted; 0 is never chosen. */
+  weight: number;
+}
+
+export interface PartitionProbe {
+  usage: (directory: string) => Usage | null;
+  /** In [0, 1). */
+  random: () => number;
+}
+
+const MODES_BY_DISK: readonly PartitionSelectMode[] = ['freespace-most', 'freespace-percent-most'];
+
+/** Free space in percent; 0 for what is not to be chosen: broken, or the same disk as one before it. */
+function measure(options: PartitionOptions, probe: PartitionProbe): Candidate[] {
+  const seen = new Set<number>();
+  const candidates: Candidate[] = [];
+  for (const [name, directory] of options.partitions) {
+    if (options.exclude.includes(name)) continue;
+    const candidate = { name, directory, availableBytes: 0, weight: 0 };
+    candidates.push(candidate);
+    if (options.mode === 'random') {
+      candidate.weight = 50;
+      continue;
+    }
+    const usage = probe.usage(directory);
+    if (usage === null) continue;
+    const isTwin = seen.has(usage.fileSystemId);
+    seen.add(usage.fileSystemId);
+    if (isTwin && MODES_BY_DISK.includes(options.mode)) continue;
+    candidate.availableBytes = usage.availableBytes;
+    candidate.weight = (usage.availableBytes * 100) / usage.totalBytes;
+  }
+  return candidates;
+}
+
+function applySoftLimit(candidates: Candidate[], softUsageLimitPercent: number): void {
+  const freeLimit = 100 - softUsageLimitPercent;
+  if (!candidates.some(({ weight }) => weight > freeLimit)) return;
+  for (const candidate of candidates) if (candidate.weight <= freeLimit) candidate.weight = 0;
+}
+
+/** Turns free space into shares of the dice. The fullest keeps half a percent, lest it starve. */
+function weigh(candidates: Candidate[], mode: PartitionSelectMode): void {
+  const chosen = candidates.filter(({ weight }) => weight > 0);
+  if (mode !== 'freespace-percent-weighted-delta') return;
+  const least = Math.min(...chosen.map(({ weight }) => weight));
+  for (const candidate of chosen) candidate.weight += 0.5 - least;
+}
+
+function largest(candidates: Candidate[], valueOf: (candidate: Candidate) => number): Candidate | undefined {
+  return candidates.reduce<Candidate | undefined>(
+    (best, candidate) => (best === undefined || valueOf(candidate) > valueOf(best) ? candidate : best),
+    undefined,
+  );
+}
+
+export class PartitionSelector {
+  readonly #options: PartitionOptions;
+  readonly #probe: PartitionProbe;
+  #candidates: Candidate[] | null = null;
+  #selections = 0;
+
+  constructor(options: PartitionOptions, probe: PartitionProbe = { usage: usageOf, random: Math.random }) {
+    this.#options = options;
+    this.#probe = probe;
+  }
+
+  /** The directory of the partition that the next new backup goes to. Throws 'config' where there is none. */
+  select(): string {
+    const usable = this.#current().filter(({ weight }) => weight > 0);
+    const chosen = this.#choose(usable);
+    if (chosen !== undefined) return chosen.directory;
+    this.#candidates = null;
+    const names = [...this.#options.partitions.keys()].join(', ');
+    throw new BackupError('config', `no usable backup partition (backuppartition-NAME) among: ${names || 'none'}`);
+  }
+
+  #current(): Candidate[] {
+    const { usageReinit, softUsageLimitPercent, mode } = this.#options;
+    const isStale = usageReinit > 0 && this.#selections >= usageReinit;
+    if (this.#candidates === null || isStale) {
+      this.#candidates = measure(this.#options, this.#probe);
+      applySoftLimit(this.#candidates, softUsageLimitPercent);
+      weigh(this.#candidates, mode);
+      this.#selections = 0;
+    }
+    this.#selections++;
+    return this.#candidates;
+  }
+
+  #choose(usable: Candidate[]): Candidate | undefined {
+    switch (this.#options.mode) {
+      case 'freespace-most':
+        return largest(usable, ({ availableBytes }) => availableBytes);
+      case 'freespace-percent-most':
+        return largest(usable, ({ weight }) => weight);
+      case 'freespace-percent-weighted':
+      case 'freespace-percent-weighted-delta':
+        return this.#throwDice(usable);
+      case 'random':
+        return usable[Math.floor(this.#probe.random() * usable.length)];
+    }
+  }
+
+  #throwDice(usable: Candidate[]): Candidate | undefined {
+    const total = usable.reduce((sum, { weight }) => sum + weight, 0);
+    let left = this.#probe.random() * total;
+    return usable.find(({ weight }) => (left -= weight) < 0) ?? usable.at(-1);
+  }
+}
+
+/** The hashed directory's one letter (cyrus-imapd lib/util.c, dir_hash_c). `userid` is one byte per character. */
+export function hashLetter(userid: string, fullDirHash: boolean): string {
+  if (!fullDirHash) {
+    const first = userid.charAt(0).toLowerCase();
+    return /^[a-z]$/.test(first) ? first : 'q';
+  }
+  let hash = 0;
+  for (const byte of Buffer.from(userid, 'latin1')) {
+    if (byte === 0x2e || byte === 0) break;
+    hash = ((hash << 3) ^ (hash >>> 5) ^ byte) >>> 0;
+  }
+  return String.fromCharCode(0x41 + (hash % 23));
+}
+
+const SUFFIX_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+const SUFFIX_LENGTH = 6;
+const MAX_ATTEMPTS = 100;
+
+function randomSuffix(): string {
+  return Array.from({ length: SUFFIX_LENGTH }, () => SUFFIX_LETTERS[randomInt(SUFFIX_LETTERS.length)]).join('');
+}
+
+/**
+ * Makes an empty data file PARTITION/HASH/NAME_XXXXXX, mode 0600, directories 0700, and syncs the directory, so
+ * that the name is on disk before anything refers to it. `name` is the userid as a file name.
+ */
+export function createDataFile(partition: string, letter: string, name: string): string {
+  const directory = join(partition, letter);
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const path = join(directory, `${name}_${randomSuffix()}`);
+      if (!makeExclusively(path)) continue;
+      syncDirectory(directory);
+      return path;
+    }
+  } catch (error) {
+    throw asBackupError(error, `cannot create a data file in ${directory}`);
+  }
+  throw new BackupError('io', `no free data file name for ${name} in ${directory}`);
+}
+
+function makeExclusively(path: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(path, 'wx', 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  return true;
+}

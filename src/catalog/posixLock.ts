@@ -1,0 +1,130 @@
+/**
+ * POSIX record locks on whole files: the locks that Cyrus itself takes on data files and on backups.db
+ * (cyrus-imapd lib/lock_fcntl.c), so that the original tools and ours exclude each other. Node has no call for
+ * them, hence koffi; flock(2) would not be seen by the originals.
+ *
+ * THE TRAP: a POSIX lock belongs to the process, not to the descriptor. Closing ANY descriptor of a file drops
+ * every lock that the process holds on it, and two opens within one process never conflict. Therefore:
+ *  - nobody opens and closes a data file on their own in a process that may hold its lock; they go through
+ *    LockedFile and SharedRead of lockedFile.ts, which keep one registry of descriptors per process;
+ *  - backups.db is locked only within one synchronous call (twoskip.ts), so no other code can run in between.
+ * Worker threads share the process and its locks, but not the registry: only one thread may open data files.
+ */
+import koffi from 'koffi';
+import { BackupError } from '../errors.ts';
+
+export type LockType = 'read' | 'write';
+
+/** fcntl(2) of Linux, the same on x64 and arm64 (asm-generic/fcntl.h). */
+const F_GETLK = 5;
+const F_SETLK = 6;
+const F_RDLCK = 0;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+const SEEK_SET = 0;
+
+const FLOCK_SIZE = 32;
+const OFFSET_TYPE = 0;
+const OFFSET_WHENCE = 2;
+const OFFSET_PID = 24;
+
+const FIRST_PAUSE_MS = 1;
+const LONGEST_PAUSE_MS = 100;
+
+type Fcntl = (fd: number, cmd: number, type: 'void *', lock: Buffer) => number;
+
+let loadedFcntl: Fcntl | null = null;
+
+function fcntl(fd: number, cmd: number, lock: Buffer): number {
+  loadedFcntl ??= koffi.load(null).func('int fcntl(int fd, int cmd, ...)') as unknown as Fcntl;
+  for (;;) {
+    if (loadedFcntl(fd, cmd, 'void *', lock) === 0) return 0;
+    const errno = koffi.errno();
+    if (errno !== koffi.os.errno['EINTR']) return errno;
+  }
+}
+
+/** l_start and l_len stay zero: the whole file, however it grows. */
+function wholeFile(type: number): Buffer {
+  const lock = Buffer.alloc(FLOCK_SIZE);
+  lock.writeInt16LE(type, OFFSET_TYPE);
+  lock.writeInt16LE(SEEK_SET, OFFSET_WHENCE);
+  return lock;
+}
+
+function refused(errno: number, what: string): BackupError {
+  return new BackupError('io', `fcntl: cannot ${what}: errno ${errno}`);
+}
+
+/** Takes the lock at once or returns false. A write lock wants a descriptor that is open for writing. */
+export function tryLock(fd: number, type: LockType): boolean {
+  const errno = fcntl(fd, F_SETLK, wholeFile(type === 'write' ? F_WRLCK : F_RDLCK));
+  if (errno === 0) return true;
+  if (errno === koffi.os.errno['EAGAIN'] || errno === koffi.os.errno['EACCES']) return false;
+  throw refused(errno, `take a ${type} lock`);
+}
+
+export function unlock(fd: number): void {
+  const errno = fcntl(fd, F_SETLK, wholeFile(F_UNLCK));
+  if (errno !== 0) throw refused(errno, 'unlock');
+}
+
+/** The process that keeps us from a write lock; null where nobody does. Our own locks are never reported. */
+export function lockHolder(fd: number): number | null {
+  const lock = wholeFile(F_WRLCK);
+  const errno = fcntl(fd, F_GETLK, lock);
+  if (errno !== 0) throw refused(errno, 'ask for the lock');
+  return lock.readInt16LE(OFFSET_TYPE) === F_UNLCK ? null : lock.readInt32LE(OFFSET_PID);
+}
+
+export interface LockWait {
+  /** Without it, waits for ever. */
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+/** Grows from 1 ms to 100 ms, so that a short hold costs little and a long one costs no CPU. */
+export function nextPauseMs(pauseMs: number): number {
+  return Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+}
+
+/** Calls `attempt` until it returns something else than null; null where the time is up. */
+export async function pollUntil<T>(attempt: () => T | null, wait: LockWait): Promise<T | null> {
+  const endMs = wait.timeoutMs === undefined ? Infinity : performance.now() + wait.timeoutMs;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = nextPauseMs(pauseMs)) {
+    wait.signal?.throwIfAborted();
+    const result = attempt();
+    if (result !== null) return result;
+    const leftMs = endMs - performance.now();
+    if (leftMs <= 0) return null;
+    await pause(Math.min(pauseMs, leftMs), wait.signal);
+  }
+}
+
+/** F_SETLKW would hold a thread of the pool and could not be given up, so this polls. */
+export async function lockWait(fd: number, type: LockType, wait: LockWait = {}): Promise<boolean> {
+  return (await pollUntil(() => (tryLock(fd, type) ? true : null), wait)) ?? false;
+}
+
+/** Waits without yielding to the event loop: for locks that every holder keeps for milliseconds only. */
+export function lockSync(fd: number, type: LockType, timeoutMs: number): boolean {
+  const endMs = performance.now() + timeoutMs;
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  for (let pauseMs = FIRST_PAUSE_MS; !tryLock(fd, type); pauseMs = nextPauseMs(pauseMs)) {
+    if (performance.now() >= endMs) return false;
+    Atomics.wait(sleeper, 0, 0, pauseMs);
+  }
+  return true;
+}
+
+function pause(durationMs: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, durationMs);
+    signal?.addEventListener('abort', done, { once: true });
+  });
+}

@@ -1,0 +1,174 @@
+/**
+ * Writes a twoskip database from scratch, in key order, without dead bytes: for the rewrite that the original
+ * calls a checkpoint, and for a rescue. The new file is NAME.NEW, synced whole, then renamed over NAME; the
+ * generation in its header tells other processes that offsets they remember are void.
+ *
+ * Records are passed over twice, so only an offset and a level of each are held in memory.
+ */
+import { crc32 } from 'node:zlib';
+import { closeSync, fchmodSync, fchownSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { asBackupError } from '../errors.ts';
+import {
+  BLANK,
+  DUMMY_OFFSET,
+  HEADER_SIZE,
+  MAX_LEVEL,
+  TYPE_COMMIT,
+  TYPE_DUMMY,
+  TYPE_RECORD,
+  encodeHead,
+  encodeHeader,
+  encodeTail,
+  headLengthOf,
+  paddingBefore,
+  randomLevel,
+  roundUp8,
+} from './twoskipFormat.ts';
+import type { TwoskipFile } from './twoskipFile.ts';
+
+export type KeyValue = [Buffer, Buffer];
+
+const WRITE_SIZE = 1 << 20;
+const EMPTY_TAIL_CRC = crc32(Buffer.alloc(0));
+/** Where the first record stands: the dummy before it is always the same size. */
+export const DUMMY_END = DUMMY_OFFSET + headLengthOf(MAX_LEVEL, 0, 0);
+
+function dummyHead(next: number[]): Buffer {
+  return encodeHead({ type: TYPE_DUMMY, level: MAX_LEVEL, keyLength: 0, valueLength: 0, next, tailCrc: EMPTY_TAIL_CRC });
+}
+
+/** The bytes of a database without records: header and dummy. */
+export function emptyDatabase(): Buffer {
+  const header = { generation: 1, recordCount: 0, repackSize: DUMMY_END, currentSize: DUMMY_END, flags: 0 };
+  return Buffer.concat([encodeHeader(header), dummyHead(Array<number>(MAX_LEVEL + 1).fill(0))]);
+}
+
+interface Plan {
+  offsets: number[];
+  levels: number[];
+  /** Of each record, then of the dummy: where its levels lead, lowest first. */
+  pointers: number[][];
+  end: number;
+}
+
+function plan(records: Iterable<KeyValue>): Plan {
+  const offsets: number[] = [];
+  const levels: number[] = [];
+  let end = DUMMY_END;
+  for (const [key, value] of records) {
+    const level = randomLevel();
+    const headLength = headLengthOf(level, key.length, value.length);
+    const offset = end + paddingBefore(end, headLength);
+    offsets.push(offset);
+    levels.push(level);
+    end = offset + headLength + roundUp8(key.length + value.length);
+  }
+  const following = Array<number>(MAX_LEVEL).fill(0);
+  const pointers: number[][] = [];
+  for (let i = offsets.length - 1; i >= 0; i--) {
+    const level = levels[i] as number;
+    pointers[i] = following.slice(0, level);
+    following.fill(offsets[i] as number, 0, level);
+  }
+  pointers.push(following);
+  return { offsets, levels, pointers, end };
+}
+
+/** The bytes of the whole file but its header, piece by piece. */
+function* body(records: Iterable<KeyValue>, { offsets, levels, pointers, end }: Plan): Generator<Buffer> {
+  yield dummyHead([0, ...(pointers[offsets.length] as number[])]);
+  let position = DUMMY_END;
+  let i = 0;
+  for (const [key, value] of records) {
+    const offset = offsets[i] as number;
+    const tail = encodeTail(key, value);
+    const head = encodeHead({
+      type: TYPE_RECORD,
+      level: levels[i] as number,
+      keyLength: key.length,
+      valueLength: value.length,
+      next: [0, ...(pointers[i] as number[])],
+      tailCrc: crc32(tail),
+    });
+    yield Buffer.alloc(offset - position, BLANK);
+    yield head;
+    yield tail;
+    position = offset + head.length + tail.length;
+    i++;
+  }
+  yield Buffer.alloc(paddingBefore(end, headLengthOf(0, 0, 0)), BLANK);
+  const commit = { type: TYPE_COMMIT, level: 0, keyLength: 0, valueLength: 0, next: [DUMMY_END] };
+  yield encodeHead({ ...commit, tailCrc: EMPTY_TAIL_CRC });
+}
+
+function writeAll(fd: number, bytes: Buffer, offset: number): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
+}
+
+function writePieces(fd: number, pieces: Iterable<Buffer>, start: number): number {
+  let offset = start;
+  let waiting: Buffer[] = [];
+  let waitingSize = 0;
+  const flush = (): void => {
+    writeAll(fd, Buffer.concat(waiting), offset);
+    offset += waitingSize;
+    waiting = [];
+    waitingSize = 0;
+  };
+  for (const piece of pieces) {
+    waiting.push(piece);
+    waitingSize += piece.length;
+    if (waitingSize >= WRITE_SIZE) flush();
+  }
+  flush();
+  return offset;
+}
+
+function writeDatabase(fd: number, generation: number, records: () => Iterable<KeyValue>): void {
+  const planned = plan(records());
+  const currentSize = writePieces(fd, body(records(), planned), HEADER_SIZE);
+  const recordCount = planned.offsets.length;
+  writeAll(fd, encodeHeader({ generation, recordCount, repackSize: planned.end, currentSize, flags: 0 }), 0);
+  fsyncSync(fd);
+}
+
+/**
+ * Replaces the file, which the caller has locked for writing, by one that holds `records`. They are iterated twice
+ * and must come in key order. Afterwards the file object is at the new file, which is not locked.
+ */
+export function rebuild(file: TwoskipFile, generation: number, records: () => Iterable<KeyValue>): void {
+  const newPath = `${file.path}.NEW`;
+  try {
+    rmSync(newPath, { force: true });
+    const fd = openSync(newPath, 'wx', 0o600);
+    try {
+      writeDatabase(fd, generation, records);
+      keepOwner(fd, file.path);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(newPath, file.path);
+    syncDirectory(dirname(file.path));
+  } catch (error) {
+    rmSync(newPath, { force: true });
+    throw asBackupError(error, `cannot rewrite ${file.path}`);
+  }
+  file.reopen();
+}
+
+/** A rewrite by root must not lock the user cyrus out of its own catalogue. */
+function keepOwner(fd: number, path: string): void {
+  const old = statSync(path);
+  fchmodSync(fd, old.mode & 0o7777);
+  if (process.getuid?.() === 0) fchownSync(fd, old.uid, old.gid);
+}
+
+export function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

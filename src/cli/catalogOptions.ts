@@ -1,0 +1,26 @@
+/** Of the configuration, what the catalogue needs: the same for the daemon, the tools and the mount. */
+import { requireBackupDatabase, requirePartitions } from '../config/imapdConf.ts';
+import type { Config } from '../config/imapdConf.ts';
+import type { CatalogOptions } from '../catalog/catalog.ts';
+
+/** Where Debian and the originals look. */
+export const DEFAULT_CONFIG = '/etc/imapd.conf';
+
+/** For whoever makes new backups: partitions must be there. Throws 'config'. */
+export function writableCatalog(config: Config): CatalogOptions {
+  return { ...readOnlyCatalog(config), partitions: requirePartitions(config), readOnly: false };
+}
+
+/** For whoever only looks. Throws 'config'. */
+export function readOnlyCatalog(config: Config): CatalogOptions {
+  return {
+    databasePath: requireBackupDatabase(config),
+    fullDirHash: config.fulldirhash,
+    partitions: config.backuppartitions,
+    mode: config.partition_select_mode,
+    exclude: config.partition_select_exclude,
+    softUsageLimitPercent: config.partition_select_soft_usage_limit,
+    usageReinit: config.partition_select_usage_reinit,
+    readOnly: true,
+  };
+}

@@ -1,0 +1,37 @@
+/**
+ * What every tool does around its work: errors become a line on standard error and a sysexits code, and a reader that
+ * goes away (`ctl_backups list | head`) ends the tool quietly.
+ */
+import { BackupError, exitCodeOf, messageOf } from '../errors.ts';
+import type { CliIo } from './io.ts';
+
+/** EX_TEMPFAIL: what the originals answer whenever a backup could not be served, for whatever reason. */
+export const BACKUP_FAILED = exitCodeOf.locked;
+
+export function usageError(message: string): BackupError {
+  return new BackupError('usage', message);
+}
+
+/** Runs a command; a thrown error is reported as `name: message`, with the usage where that was wrong. */
+export async function guarded(name: string, usage: string, io: CliIo, work: () => Promise<number>): Promise<number> {
+  try {
+    return await work();
+  } catch (error) {
+    const kind = error instanceof BackupError ? error.kind : 'io';
+    io.stderr.write(`${name}: ${messageOf(error)}\n`);
+    if (kind === 'usage') io.stderr.write(usage);
+    return exitCodeOf[kind];
+  }
+}
+
+/** Calls a command with this process's streams. */
+export function runInProcess(
+  run: (argv: readonly string[], io: CliIo) => Promise<number>,
+  argv: readonly string[],
+): Promise<number> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') process.stderr.write(`standard output: ${error.message}\n`);
+    process.exit(exitCodeOf.io);
+  });
+  return run(argv, process);
+}

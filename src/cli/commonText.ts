@@ -1,0 +1,47 @@
+/**
+ * How the tools write: times as the originals do (strftime's "%F %T", local time), JSON objects one behind another with
+ * two spaces of indent, and byte strings as the bytes that they are.
+ */
+import type { CliIo } from './io.ts';
+
+const pad = (value: number, width: number): string => String(value).padStart(width, '0');
+
+/** `YYYY-MM-DD HH:MM:SS` in local time, of unix seconds. */
+export function localTime(unixSeconds: number): string {
+  const date = new Date(unixSeconds * 1000);
+  const day = [pad(date.getFullYear(), 4), pad(date.getMonth() + 1, 2), pad(date.getDate(), 2)];
+  const time = [pad(date.getHours(), 2), pad(date.getMinutes(), 2), pad(date.getSeconds(), 2)];
+  return `${day.join('-')} ${time.join(':')}`;
+}
+
+/** An argument as the byte string that the protocol's names are. */
+export function bytesOf(argument: string): string {
+  return Buffer.from(argument, 'utf8').toString('latin1');
+}
+
+/** A byte string for a person, or for JSON; bytes that are not UTF-8 become U+FFFD. */
+export function textOf(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8');
+}
+
+/** A line of byte strings, byte for byte. */
+export function writeBytes(io: CliIo, bytes: string): void {
+  io.stdout.write(Buffer.from(bytes, 'latin1'));
+}
+
+export function writeJson(io: CliIo, value: unknown): void {
+  io.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+/**
+ * A JSON array, written as it comes: no list of messages is held for it. Prints what JSON.stringify would print of the
+ * whole.
+ */
+export function writeJsonArray<T>(io: CliIo, values: Iterable<T>): void {
+  let isFirst = true;
+  for (const value of values) {
+    io.stdout.write(`${isFirst ? '[' : ','}\n  ${JSON.stringify(value, null, 2).replaceAll('\n', '\n  ')}`);
+    isFirst = false;
+  }
+  io.stdout.write(isFirst ? '[]\n' : '\n]\n');
+}

@@ -1,0 +1,38 @@
+/** `cyrus-backups COMMAND ...`: what the originals have no command for. */
+import { exitCodeOf } from '../errors.ts';
+import { backupTreeSource } from './backupTreeSource.ts';
+import { runMount } from './mount.ts';
+import { runPasswd } from './passwd.ts';
+import { VERSION } from './version.ts';
+
+const USAGE = `usage: cyrus-backups COMMAND [options]
+
+  mount [-C imapd.conf] [--foreground] MOUNTPOINT [-o OPTIONS]
+                show all backed-up mail as a read-only file system
+  passwd [-C imapd.conf] [-d] USER
+                set (or with -d delete) a password that masters log in with; asked for on a terminal, else
+                read from standard input
+  --version, --help
+
+Servers and administration: backupd, ctl_backups, cyr_backup.
+`;
+
+export async function main(args: string[]): Promise<number> {
+  const [command, ...rest] = args;
+  switch (command) {
+    case 'mount':
+      return runMount(rest, process, backupTreeSource);
+    case 'passwd':
+      return runPasswd(rest, process);
+    case '--version':
+      process.stdout.write(`cyrus-backups ${VERSION}\n`);
+      return 0;
+    case '--help':
+    case '-h':
+      process.stdout.write(USAGE);
+      return 0;
+    default:
+      process.stderr.write(command === undefined ? USAGE : `cyrus-backups: no command ${command}\n${USAGE}`);
+      return exitCodeOf.usage;
+  }
+}

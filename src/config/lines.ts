@@ -1,0 +1,71 @@
+/**
+ * The syntax of imapd.conf, as cyrus-imapd lib/libconfig.c reads it: `key: value` lines, `#` comments, a backslash
+ * at the end of a line joins the next one, `@include: path` reads another file in its place. Keys are lower-cased,
+ * white space around values is dropped, quotes mean nothing. As there, an include's relative path is relative to
+ * the working directory, and no file may be read twice.
+ */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { BackupError, messageOf } from '../errors.ts';
+
+export interface Setting {
+  key: string;
+  /** One UTF-16 unit per byte is not kept here: the file is read as UTF-8. */
+  value: string;
+  file: string;
+  /** The last line of the setting, counted from 1. */
+  line: number;
+}
+
+export function configError(file: string, line: number, what: string): BackupError {
+  return new BackupError('config', `${file}, line ${line}: ${what}`, { subject: file });
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new BackupError('config', `cannot read ${path}: ${messageOf(cause)}`, { cause, subject: path });
+  }
+}
+
+/** Physical lines joined at their backslashes, each with the number of its last one. */
+function* logicalLines(text: string): Generator<[string, number]> {
+  let joined = '';
+  let number = 0;
+  for (const line of text.replace(/\n$/, '').split('\n')) {
+    number++;
+    joined += line;
+    if (joined.endsWith('\\')) joined = joined.slice(0, -1);
+    else {
+      yield [joined, number];
+      joined = '';
+    }
+  }
+  if (joined !== '') yield [joined, number];
+}
+
+function parseLine(text: string, file: string, line: number): Setting | null {
+  const trimmed = text.trim();
+  if (trimmed === '' || trimmed.startsWith('#')) return null;
+  const match = /^(@?[A-Za-z0-9_-]*):\s*(.*)$/s.exec(trimmed);
+  if (match === null) throw configError(file, line, `not an option: ${trimmed.slice(0, 80)}`);
+  const key = (match[1] as string).toLowerCase();
+  const value = match[2] as string;
+  if (value === '') throw configError(file, line, `${key} has no value`);
+  return { key, value, file, line };
+}
+
+/** All settings of a file and of what it includes, in order. */
+export function* readSettings(path: string, read: Set<string> = new Set()): Generator<Setting> {
+  const file = resolve(path);
+  if (read.has(file)) throw new BackupError('config', `${file} is included twice`, { subject: file });
+  read.add(file);
+  for (const [text, line] of logicalLines(readText(file))) {
+    const setting = parseLine(text, file, line);
+    if (setting === null) continue;
+    if (setting.key === '@include') yield* readSettings(setting.value, read);
+    else if (setting.key.startsWith('@')) throw configError(file, line, `unknown directive ${setting.key}`);
+    else yield setting;
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The types of imapd.conf's values, read as Cyrus reads them (cyrus-imapd lib/libconfig.c). Each parser returns
+ * the value, or null where the text is none; who reads the file knows the line to name.
+ */
+import type { KeySpec } from './keys.ts';
+
+export type ConfigValue = boolean | number | string | readonly string[];
+
+/** Cyrus looks at the first letters only, and at no capitals. */
+export function parseSwitch(text: string): boolean | null {
+  if (/^(0|n|of|f)/.test(text)) return false;
+  if (/^(1|y|on|t)/.test(text)) return true;
+  return null;
+}
+
+/** Decimal, 0x hexadecimal or 0 octal, as strtol(3) with base 0. */
+export function parseInteger(text: string): number | null {
+  const match = /^([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)$/.exec(text);
+  if (match === null) return null;
+  const digits = match[2] as string;
+  const value = /^0[0-7]+$/.test(digits) ? parseInt(digits, 8) : Number(digits);
+  if (!Number.isSafeInteger(value)) return null;
+  return match[1] === '-' && value !== 0 ? -value : value;
+}
+
+const SECONDS_OF: Record<string, number> = { d: 86_400, h: 3_600, m: 60, s: 1 };
+
+/** `1h30m`, `7d`, `-1`: in seconds. A bare number at the end is in `defaultUnit`. */
+export function parseDuration(text: string, defaultUnit: string): number | null {
+  const match = /^(-?)((?:\d+[dhms])*)(\d*)$/.exec(text);
+  if (match === null || text === '' || text === '-') return null;
+  let seconds = 0;
+  for (const [, digits, unit] of (match[2] as string).matchAll(/(\d+)([dhms])/g)) {
+    seconds += Number(digits) * (SECONDS_OF[unit as string] as number);
+  }
+  seconds += Number(match[3]) * (SECONDS_OF[defaultUnit] as number);
+  if (!Number.isSafeInteger(seconds)) return null;
+  return match[1] === '-' && seconds !== 0 ? -seconds : seconds;
+}
+
+const BYTES_OF: Record<string, number> = { b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+/** `64K`, `1M`, `2 GiB`: in bytes. A bare number is in `defaultUnit`. */
+export function parseBytes(text: string, defaultUnit: string): number | null {
+  const match = /^(-?\d+)\s*([kmg]?)(i?b)?$/i.exec(text);
+  if (match === null) return null;
+  const bareUnit = match[3] === undefined ? defaultUnit : 'b';
+  const unit = (match[2] || bareUnit).toLowerCase();
+  const value = Number(match[1]) * (BYTES_OF[unit] as number);
+  return Number.isSafeInteger(value) ? value : null;
+}
+
+const ON = new Set(['1', 'yes', 't', 'true']);
+const OFF = new Set(['0', 'no', 'f', 'false']);
+
+/** An enum may name `on` and `off` in the ways of a switch. */
+export function parseEnum(text: string, values: readonly string[]): string | null {
+  let value = text;
+  if (ON.has(text)) value = 'on';
+  if (OFF.has(text)) value = 'off';
+  return values.find((known) => known === value || known === text) ?? null;
+}
+
+export function parseList(text: string, separator: string | undefined): readonly string[] {
+  return text.split(separator === ',' ? /[\s,]+/ : /\s+/).filter((item) => item !== '');
+}
+
+export function parseValue(spec: KeySpec, text: string): ConfigValue | null {
+  switch (spec.type) {
+    case 'switch':
+      return parseSwitch(text);
+    case 'int':
+      return parseInteger(text);
+    case 'duration':
+      return parseDuration(text, spec.unit ?? 's');
+    case 'bytes':
+      return parseBytes(text, spec.unit ?? 'B');
+    case 'enum':
+      return parseEnum(text, spec.values ?? []);
+    case 'list':
+      return parseList(text, spec.separator);
+    case 'string':
+      return text;
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * The fold: what a line of the log does to the index. Live append, reindex, recovery and verify all come through
+ * here and nowhere else, so an index can only differ from its log where the disk has lied.
+ *
+ * Runs inside a transaction of the caller's. A line with keys missing or wrong throws 'bad-parameters' and is to be
+ * rolled back; a line of a kind that the index has no use for (RESERVE in the originals' files) does nothing.
+ */
+import type { IndexFile } from './indexFile.ts';
+import type { FoldLine } from './types.ts';
+import { foldItem, itemFolds } from './foldItem.ts';
+import { foldExpunge, foldMailbox, foldRename, foldUnmailbox, foldUnuser } from './foldMailbox.ts';
+import { FileLiteral } from '../protocol/dlist.ts';
+import { BackupError } from '../errors.ts';
+
+/** The index, and what a fold needs to know of the line at hand. */
+export interface FoldContext {
+  readonly index: IndexFile;
+  readonly chunkId: number;
+  /** The line's time, made monotonic: a clock that was set back must not make history run backwards. */
+  readonly now: number;
+}
+
+export function fold(index: IndexFile, line: FoldLine, chunkId: number): void {
+  const now = advanceTime(index, line.time);
+  const context = { index, chunkId, now };
+  switch (line.name) {
+    case 'MESSAGE':
+      foldMessage(context, line);
+      break;
+    case 'MAILBOX':
+    case 'LOCAL_MAILBOX':
+      foldMailbox(context, line);
+      break;
+    case 'EXPUNGE':
+      foldExpunge(context, line);
+      break;
+    case 'RENAME':
+    case 'LOCAL_RENAME':
+      foldRename(context, line);
+      break;
+    case 'UNMAILBOX':
+    case 'LOCAL_UNMAILBOX':
+      foldUnmailbox(context, line);
+      break;
+    case 'UNUSER':
+    case 'LOCAL_UNUSER':
+      foldUnuser(context);
+      break;
+    default:
+      if (itemFolds.has(line.name)) foldItem(context, line);
+  }
+}
+
+function advanceTime(index: IndexFile, time: number): number {
+  const last = index.get<{ last: number | null }>('SELECT max(time) AS last FROM moment')?.last ?? 0;
+  if (time <= last) return last;
+  index.run('INSERT INTO moment (time) VALUES (?)', time);
+  return time;
+}
+
+/** MESSAGE (%{partition guid size}bytes ...): each literal's position is where its bytes start in the chunk. */
+function foldMessage({ index, chunkId }: FoldContext, line: FoldLine): void {
+  if (!Array.isArray(line.value)) throw new BackupError('bad-parameters', 'MESSAGE: not a list');
+  for (const file of line.value) {
+    if (!(file instanceof FileLiteral)) throw new BackupError('bad-parameters', 'MESSAGE: not a list of files');
+    // The later copy wins: a message is sent again where the first one was found damaged.
+    index.run(
+      `INSERT INTO message (guid, size, chunk_id, offset) VALUES (?, ?, ?, ?)
+       ON CONFLICT (guid) DO UPDATE
+       SET size = excluded.size, chunk_id = excluded.chunk_id, offset = excluded.offset`,
+      file.guid,
+      file.size,
+      chunkId,
+      file.position,
+    );
+  }
+}

@@ -1,0 +1,165 @@
+/** The fold of mailboxes: MAILBOX with its records, EXPUNGE, RENAME, UNMAILBOX, UNUSER. */
+import type { FoldContext } from './fold.ts';
+import type { FoldLine, LiveMailbox } from './types.ts';
+import { expungeRecord, foldRecord, modseqOf } from './foldRecord.ts';
+import { printState, replaceInState } from './state.ts';
+import { livingMailboxes, mailboxByName, mailboxByUniqueid } from './queries.ts';
+import {
+  getNumber,
+  getString,
+  optionalList,
+  optionalNumber,
+  optionalString,
+  toKeyValues,
+  toNumber,
+} from '../protocol/dlist.ts';
+import type { Dlist, KeyValues } from '../protocol/dlist.ts';
+import { initialAnnotCrc } from '../protocol/crc.ts';
+import { BackupError } from '../errors.ts';
+
+/** Keys that speak of the transfer rather than of the mailbox: not part of its state. */
+const notState = new Set(['RECORD', 'SINCE_MODSEQ', 'SINCE_CRC', 'SINCE_CRC_ANNOT']);
+
+/**
+ * MAILBOX %(UNIQUEID ... RECORD (...)): the mailbox's whole state, and the records that changed.
+ * An intermediate mailbox carries names and modseqs only, so all but the first two keys may be absent.
+ */
+export function foldMailbox(context: FoldContext, line: FoldLine): void {
+  const kv = toKeyValues(line.value, line.name);
+  const mailbox = putMailbox(context, kv);
+  let crc = mailbox.crc;
+  let crcAnnot = mailbox.crc_annot;
+  for (const item of optionalList(kv, 'RECORD') ?? []) {
+    const change = foldRecord(context, mailbox.id, toKeyValues(item, 'RECORD'));
+    crc ^= change.crc;
+    crcAnnot ^= change.crcAnnot;
+  }
+  setCrcs(context, mailbox.id, crc, crcAnnot);
+}
+
+function putMailbox(context: FoldContext, kv: KeyValues): LiveMailbox {
+  const { index, now } = context;
+  const uniqueid = getString(kv, 'UNIQUEID');
+  const name = getString(kv, 'MBOXNAME');
+  const old = mailboxByUniqueid(index, uniqueid);
+  retireNamesake(context, name, uniqueid);
+  const columns = {
+    name,
+    uidvalidity: optionalNumber(kv, 'UIDVALIDITY') ?? 0,
+    last_uid: optionalNumber(kv, 'LAST_UID') ?? 0,
+    highestmodseq: kv.get('HIGHESTMODSEQ') == null ? 0n : modseqOf(kv, 'HIGHESTMODSEQ'),
+    state: printState(kv.entries.filter(([key]) => !notState.has(key))),
+    sent_crc: optionalNumber(kv, 'SYNC_CRC') ?? null,
+    // Absent in a batch, whose SYNC_CRC is a dummy zero (imap/sync_support.c, ispartial).
+    sent_crc_annot: optionalNumber(kv, 'SYNC_CRC_ANNOT') ?? null,
+  };
+  if (old === undefined) {
+    index.run(
+      `INSERT INTO mailbox (name, uidvalidity, last_uid, highestmodseq, state, sent_crc, sent_crc_annot,
+                            uniqueid, crc_annot, since, changed)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...Object.values(columns),
+      uniqueid,
+      initialAnnotCrc,
+      now,
+      now,
+    );
+  } else {
+    const same = old.state === columns.state && old.deleted === null;
+    if (!same) keepMailbox(context, old);
+    index.run(
+      `UPDATE mailbox SET name = ?, uidvalidity = ?, last_uid = ?, highestmodseq = ?, state = ?, sent_crc = ?,
+              sent_crc_annot = ?, deleted = NULL, since = ?, changed = ? WHERE id = ?`,
+      ...Object.values(columns),
+      same ? old.since : now,
+      now,
+      old.id,
+    );
+  }
+  return mailboxByUniqueid(index, uniqueid) as LiveMailbox;
+}
+
+/** A living mailbox of that name with another uniqueid was deleted and made anew, whether we were told or not. */
+function retireNamesake(context: FoldContext, name: string, uniqueid: string | undefined): void {
+  const namesake = mailboxByName(context.index, name);
+  if (namesake !== undefined && namesake.uniqueid !== uniqueid) endMailbox(context, namesake);
+}
+
+/** What the mailbox was until now goes to the history, unless it was so for no whole second. */
+function keepMailbox({ index, now }: FoldContext, old: LiveMailbox): void {
+  if (old.since >= now) return;
+  index.run(
+    `INSERT INTO mailbox_history (id, uniqueid, name, uidvalidity, last_uid, highestmodseq, deleted, state, since, until)
+     SELECT id, uniqueid, name, uidvalidity, last_uid, highestmodseq, deleted, state, since, ? FROM mailbox WHERE id = ?`,
+    now,
+    old.id,
+  );
+}
+
+function endMailbox(context: FoldContext, mailbox: LiveMailbox): void {
+  const { index, now } = context;
+  keepMailbox(context, mailbox);
+  index.run('UPDATE mailbox SET deleted = ?, since = ?, changed = ? WHERE id = ?', now, now, now, mailbox.id);
+}
+
+function setCrcs({ index }: FoldContext, id: number, crc: number, crcAnnot: number): void {
+  index.run('UPDATE mailbox SET crc = ?, crc_annot = ? WHERE id = ?', crc >>> 0, crcAnnot >>> 0, id);
+}
+
+/** EXPUNGE %(MBOXNAME UNIQUEID UID (...)): from old masters; newer ones send records with \Expunged. */
+export function foldExpunge(context: FoldContext, line: FoldLine): void {
+  const kv = toKeyValues(line.value, line.name);
+  const mailbox = mailboxByUniqueid(context.index, getString(kv, 'UNIQUEID'));
+  if (mailbox === undefined) throw nonexistent(getString(kv, 'MBOXNAME'));
+  let { crc, crc_annot: crcAnnot } = mailbox;
+  for (const item of optionalList(kv, 'UID') ?? []) {
+    const change = expungeRecord(context, mailbox.id, toNumber(item, 'UID'));
+    crc ^= change.crc;
+    crcAnnot ^= change.crcAnnot;
+  }
+  setCrcs(context, mailbox.id, crc, crcAnnot);
+  context.index.run('UPDATE mailbox SET changed = ? WHERE id = ?', context.now, mailbox.id);
+}
+
+/** RENAME %(OLDMBOXNAME NEWMBOXNAME PARTITION UIDVALIDITY [UNIQUEID]): within one user. */
+export function foldRename(context: FoldContext, line: FoldLine): void {
+  const { index, now } = context;
+  const kv = toKeyValues(line.value, line.name);
+  const oldName = getString(kv, 'OLDMBOXNAME');
+  const name = getString(kv, 'NEWMBOXNAME');
+  const uniqueid = optionalString(kv, 'UNIQUEID');
+  const mailbox = uniqueid === undefined ? mailboxByName(index, oldName) : mailboxByUniqueid(index, uniqueid);
+  if (mailbox === undefined) throw nonexistent(oldName);
+  retireNamesake(context, name, mailbox.uniqueid);
+  keepMailbox(context, mailbox);
+  const changes = new Map<string, Dlist>([
+    ['MBOXNAME', name],
+    ['PARTITION', optionalString(kv, 'PARTITION') ?? null],
+    ['UIDVALIDITY', optionalString(kv, 'UIDVALIDITY') ?? null],
+  ]);
+  index.run(
+    `UPDATE mailbox SET name = ?, uidvalidity = ?, state = ?, deleted = NULL, since = ?, changed = ? WHERE id = ?`,
+    name,
+    kv.get('UIDVALIDITY') == null ? mailbox.uidvalidity : getNumber(kv, 'UIDVALIDITY'),
+    replaceInState(mailbox.state, changes),
+    now,
+    now,
+    mailbox.id,
+  );
+}
+
+/** UNMAILBOX name: it is gone; its mail stays for the retention. No error where it is gone already. */
+export function foldUnmailbox(context: FoldContext, line: FoldLine): void {
+  if (typeof line.value !== 'string') throw new BackupError('bad-parameters', `${line.name}: a name is expected`);
+  const mailbox = mailboxByName(context.index, line.value);
+  if (mailbox !== undefined) endMailbox(context, mailbox);
+}
+
+/** UNUSER userid: the account is gone, and all of its mailboxes with it; their mail stays for the retention. */
+export function foldUnuser(context: FoldContext): void {
+  for (const mailbox of [...livingMailboxes(context.index)]) endMailbox(context, mailbox);
+}
+
+function nonexistent(name: string): BackupError {
+  return new BackupError('not-found', `mailbox ${name} is not in this backup`, { subject: name });
+}

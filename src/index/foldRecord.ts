@@ -1,0 +1,194 @@
+/**
+ * The fold of one message's record in a mailbox. Answers what it does to the mailbox's two CRCs: they are XORs over
+ * the living records, so a change is what the record gave before, XOR what it gives now.
+ */
+import type { FoldContext } from './fold.ts';
+import { messageIdOf } from './queries.ts';
+import {
+  Flag,
+  getBigInt,
+  getNumber,
+  getString,
+  optionalList,
+  optionalNumber,
+  optionalString,
+  toKeyValues,
+} from '../protocol/dlist.ts';
+import type { Dlist, KeyValues } from '../protocol/dlist.ts';
+import { printDlist, printItem } from '../protocol/print.ts';
+import { annotsCrc, recordCrc } from '../protocol/crc.ts';
+import type { CrcAnnotation } from '../protocol/crc.ts';
+import { BackupError } from '../errors.ts';
+
+export interface CrcChange {
+  readonly crc: number;
+  readonly crcAnnot: number;
+}
+
+const noChange: CrcChange = { crc: 0, crcAnnot: 0 };
+const columnKeys = new Set([
+  'UID',
+  'MODSEQ',
+  'LAST_UPDATED',
+  'FLAGS',
+  'INTERNALDATE',
+  'SIZE',
+  'GUID',
+  'ANNOTATIONS',
+]);
+
+interface RecordRow {
+  modseq: bigint;
+  last_updated: number;
+  internaldate: number;
+  size: number;
+  message_id: number;
+  flags: string;
+  annotations: string | null;
+  extra: string | null;
+  expunged: number | null;
+  since: number;
+  crc: number;
+  crc_annot: number;
+}
+
+/** A modseq: 64 bits on the wire, of which SQLite takes 63. */
+export function modseqOf(kv: KeyValues, key: string): bigint {
+  const modseq = getBigInt(kv, key);
+  if (modseq >= 1n << 63n) throw new BackupError('bad-parameters', `${key}: the number is too large`);
+  return modseq;
+}
+
+export function foldRecord(context: FoldContext, mailboxId: number, kv: KeyValues): CrcChange {
+  const uid = getNumber(kv, 'UID');
+  const old = currentRecord(context, mailboxId, uid);
+  const row = recordRow(context, kv, uid, old);
+  if (old !== undefined && sameRecord(old, row)) return noChange;
+  if (old !== undefined) keepRecord(context, mailboxId, uid, old);
+  putRecord(context, mailboxId, uid, row);
+  return { crc: row.crc ^ (old?.crc ?? 0), crcAnnot: row.crc_annot ^ (old?.crc_annot ?? 0) };
+}
+
+/** Marks a record as expunged now; no change where there is none or it is so already. */
+export function expungeRecord(context: FoldContext, mailboxId: number, uid: number): CrcChange {
+  const old = currentRecord(context, mailboxId, uid);
+  if (old === undefined || old.expunged !== null) return noChange;
+  keepRecord(context, mailboxId, uid, old);
+  const row = { ...old, expunged: context.now, since: context.now, crc: 0, crc_annot: 0 };
+  putRecord(context, mailboxId, uid, row);
+  return { crc: old.crc, crcAnnot: old.crc_annot };
+}
+
+function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: RecordRow | undefined): RecordRow {
+  const modseq = modseqOf(kv, 'MODSEQ');
+  const flags = (optionalList(kv, 'FLAGS') ?? []).map(flagName);
+  const shown = flags.filter((flag) => flag.toLowerCase() !== '\\expunged');
+  const isExpunged = shown.length < flags.length;
+  const annotations = optionalList(kv, 'ANNOTATIONS');
+  const last_updated = getNumber(kv, 'LAST_UPDATED');
+  const internaldate = getNumber(kv, 'INTERNALDATE');
+  const guid = getString(kv, 'GUID');
+  const size = optionalNumber(kv, 'SIZE') ?? 0;
+  const extra = kv.entries.filter(([key]) => !columnKeys.has(key));
+  return {
+    modseq,
+    last_updated,
+    internaldate,
+    size,
+    message_id: messageIdOf(context.index, guid, size),
+    flags: shown.join(' '),
+    annotations: annotations === undefined ? null : printDlist(annotations, 'log'),
+    extra: extra.length === 0 ? null : extra.map(([key, value]) => printItem(key, value, 'log')).join(' '),
+    expunged: isExpunged ? (old?.expunged ?? context.now) : null,
+    since: context.now,
+    // Expunged records count for nothing (imap/mailbox.c, crc_basic).
+    crc: isExpunged ? 0 : recordCrc({ uid, modseq, lastUpdated: last_updated, flags: shown, internaldate, guid }),
+    crc_annot: isExpunged || annotations === undefined ? 0 : annotsCrc(uid, annotations.map(crcAnnotation)),
+  };
+}
+
+/** %(ENTRY USERID MODSEQ VALUE) */
+function crcAnnotation(item: Dlist): CrcAnnotation {
+  const kv = toKeyValues(item, 'ANNOTATIONS');
+  const value = kv.get('VALUE') ?? null;
+  return {
+    entry: getString(kv, 'ENTRY'),
+    userid: optionalString(kv, 'USERID') ?? null,
+    value: typeof value === 'string' ? value : null,
+  };
+}
+
+function flagName(value: Dlist): string {
+  if (value instanceof Flag) return value.name;
+  if (typeof value === 'string') return value;
+  throw new BackupError('bad-parameters', 'FLAGS: a list of flags is expected');
+}
+
+function currentRecord({ index }: FoldContext, mailboxId: number, uid: number): RecordRow | undefined {
+  const row = index.get<Omit<RecordRow, 'modseq'> & { modseq: string }>(
+    `SELECT CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, size, message_id, flags, annotations, extra,
+            expunged, since, crc, crc_annot
+     FROM record WHERE mailbox_id = ? AND uid = ?`,
+    mailboxId,
+    uid,
+  );
+  return row === undefined ? undefined : { ...row, modseq: BigInt(row.modseq) };
+}
+
+function sameRecord(a: RecordRow, b: RecordRow): boolean {
+  return (
+    a.modseq === b.modseq &&
+    a.last_updated === b.last_updated &&
+    a.internaldate === b.internaldate &&
+    a.size === b.size &&
+    a.message_id === b.message_id &&
+    a.flags === b.flags &&
+    a.annotations === b.annotations &&
+    a.extra === b.extra &&
+    a.expunged === b.expunged
+  );
+}
+
+function keepRecord({ index, now }: FoldContext, mailboxId: number, uid: number, old: RecordRow): void {
+  if (old.since >= now) return;
+  index.run(
+    `INSERT INTO record_history (mailbox_id, uid, modseq, last_updated, internaldate, size, message_id, flags,
+                                 annotations, extra, expunged, since, until)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    mailboxId,
+    uid,
+    old.modseq,
+    old.last_updated,
+    old.internaldate,
+    old.size,
+    old.message_id,
+    old.flags,
+    old.annotations,
+    old.extra,
+    old.expunged,
+    old.since,
+    now,
+  );
+}
+
+function putRecord({ index }: FoldContext, mailboxId: number, uid: number, row: RecordRow): void {
+  index.run(
+    `INSERT OR REPLACE INTO record (mailbox_id, uid, modseq, last_updated, internaldate, size, message_id, flags,
+                                    annotations, extra, expunged, since, crc, crc_annot)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    mailboxId,
+    uid,
+    row.modseq,
+    row.last_updated,
+    row.internaldate,
+    row.size,
+    row.message_id,
+    row.flags,
+    row.annotations,
+    row.extra,
+    row.expunged,
+    row.since,
+    row.crc,
+    row.crc_annot,
+  );
+}

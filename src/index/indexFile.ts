@@ -1,0 +1,155 @@
+/**
+ * An index file: an SQLite database beside the data file, NAME.index. This class holds the handle and its prepared
+ * statements; what is asked of it is in fold.ts (writing) and queries.ts (reading).
+ *
+ * Write-ahead logging lets any number of readers see a steady snapshot while the one writer goes on.
+ * synchronous=NORMAL does not wait for the disk at a commit: the log has, and what a power cut takes from the index
+ * is folded again from there at the next open.
+ */
+import Database from 'better-sqlite3';
+import { existsSync, rmSync } from 'node:fs';
+import { BackupError, asBackupError } from '../errors.ts';
+import { APPLICATION_ID, SCHEMA_VERSION, schemaSql } from './schema.ts';
+
+export type SqlValue = string | number | bigint | null;
+export type Row = Record<string, SqlValue>;
+
+/** How long a reader or writer waits for SQLite's own short locks (checkpoints, recovery of a WAL). */
+const BUSY_TIMEOUT_MS = 10_000;
+/** 2 MiB of page cache a handle: enough for a fold's working set, little enough for hundreds of open handles. */
+const CACHE_KIB = 2048;
+
+export class IndexFile {
+  readonly path: string;
+  readonly #db: Database.Database;
+  readonly #statements = new Map<string, Database.Statement>();
+
+  private constructor(path: string, db: Database.Database) {
+    this.path = path;
+    this.#db = db;
+  }
+
+  /** Opens an index of ours, or answers null where there is none, it is the originals', or of another version. */
+  static open(path: string, mode: 'read' | 'write'): IndexFile | null {
+    if (path !== ':memory:' && !existsSync(path)) return null;
+    let db: Database.Database | undefined;
+    try {
+      db = new Database(path, { readonly: mode === 'read', timeout: BUSY_TIMEOUT_MS });
+      const id = db.pragma('application_id', { simple: true });
+      const version = db.pragma('user_version', { simple: true });
+      if (id !== APPLICATION_ID || version !== SCHEMA_VERSION) {
+        db.close();
+        return null;
+      }
+      return IndexFile.#configured(path, db, mode);
+    } catch (error) {
+      db?.close();
+      if (isNotADatabase(error)) return null;
+      throw asBackupError(error, path);
+    }
+  }
+
+  /** Makes an empty index, in place of whatever has the name. ':memory:' makes one that is on no disk. */
+  static create(path: string): IndexFile {
+    if (path !== ':memory:') removeIndexFiles(path);
+    try {
+      const db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+      db.pragma('journal_mode = WAL');
+      db.exec(schemaSql);
+      return IndexFile.#configured(path, db, 'write');
+    } catch (error) {
+      throw asBackupError(error, path);
+    }
+  }
+
+  static #configured(path: string, db: Database.Database, mode: 'read' | 'write'): IndexFile {
+    db.pragma(`cache_size = -${CACHE_KIB}`);
+    if (mode === 'write') {
+      db.pragma('synchronous = NORMAL');
+      db.pragma('temp_store = MEMORY');
+    }
+    return new IndexFile(path, db);
+  }
+
+  /** Runs a statement that changes something; answers the last inserted row's id. */
+  run(sql: string, ...values: SqlValue[]): number {
+    return Number(this.#statement(sql).run(...values).lastInsertRowid);
+  }
+
+  get<T = Row>(sql: string, ...values: SqlValue[]): T | undefined {
+    return this.#statement(sql).get(...values) as T | undefined;
+  }
+
+  all<T = Row>(sql: string, ...values: SqlValue[]): T[] {
+    return this.#statement(sql).all(...values) as T[];
+  }
+
+  /** Rows one at a time. The statement is its own: others may run meanwhile, also the same one again. */
+  each<T = Row>(sql: string, ...values: SqlValue[]): IterableIterator<T> {
+    return this.#db.prepare(sql).iterate(...values) as IterableIterator<T>;
+  }
+
+  /** All or nothing. The work is synchronous: what has to be awaited is done before. */
+  transaction<T>(work: () => T): T {
+    try {
+      return this.#db.transaction(work).immediate();
+    } catch (error) {
+      throw asBackupError(error, this.path);
+    }
+  }
+
+  /**
+   * Begins, commits, takes back: for a writer that folds first, because a line that makes no sense must not reach the
+   * log, then writes and syncs the log, and only then commits. Readers see none of it before.
+   */
+  begin(): void {
+    this.#statement('BEGIN IMMEDIATE').run();
+  }
+
+  commit(): void {
+    this.#statement('COMMIT').run();
+  }
+
+  rollback(): void {
+    if (this.#db.inTransaction) this.#statement('ROLLBACK').run();
+  }
+
+  /** One snapshot for several queries, while a writer goes on. */
+  snapshot<T>(work: () => T): T {
+    return this.#db.transaction(work).deferred();
+  }
+
+  /** Moves on whenever another connection has committed: what a reader's caches hang on. */
+  dataVersion(): number {
+    return this.#db.pragma('data_version', { simple: true }) as number;
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #statement(sql: string): Database.Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+/** Removes an index and SQLite's files beside it. */
+export function removeIndexFiles(path: string): void {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
+}
+
+function isNotADatabase(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === 'SQLITE_NOTADB' || code === 'SQLITE_CORRUPT';
+}
+
+/** A row that the schema promises to be there. */
+export function must<T>(row: T | undefined, what: string): T {
+  if (row === undefined) throw new BackupError('damaged', `index: ${what} is missing`);
+  return row;
+}

@@ -1,0 +1,223 @@
+/** What is asked of an index. Lists come as iterators, so that no mailbox's size is a size in memory. */
+import type { IndexFile } from './indexFile.ts';
+import type { Chunk, Item, ItemKind, LiveMailbox, Mailbox, MessageRecord, StoredMessage } from './types.ts';
+import type { FlushPoint } from '../log/format.ts';
+
+/** A record with its message's GUID, and whether its bytes are here. */
+export interface RecordWithGuid extends MessageRecord {
+  readonly guid: string;
+  readonly chunk_id: number | null;
+}
+
+const mailboxColumns = `id, uniqueid, name, uidvalidity, last_uid, CAST(highestmodseq AS TEXT) AS highestmodseq,
+  deleted, state, since`;
+const liveColumns = `${mailboxColumns}, crc, crc_annot, sent_crc, sent_crc_annot, changed`;
+const recordColumns = `mailbox_id, uid, CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, record.size AS size,
+  message_id, flags, annotations, extra, expunged, since`;
+const chunkColumns = 'id, ts_start, ts_end, offset, length, file_end, crc32, member_sha1, file_sha1, closed';
+
+// --- mailboxes
+
+export function mailboxByUniqueid(index: IndexFile, uniqueid: string): LiveMailbox | undefined {
+  return index.get<LiveMailbox>(`SELECT ${liveColumns} FROM mailbox WHERE uniqueid = ?`, uniqueid);
+}
+
+/** The living mailbox of that internal name. */
+export function mailboxByName(index: IndexFile, name: string): LiveMailbox | undefined {
+  return index.get<LiveMailbox>(`SELECT ${liveColumns} FROM mailbox WHERE name = ? AND deleted IS NULL`, name);
+}
+
+export function mailboxById(index: IndexFile, id: number): LiveMailbox | undefined {
+  return index.get<LiveMailbox>(`SELECT ${liveColumns} FROM mailbox WHERE id = ?`, id);
+}
+
+/** Mailboxes that the master has, DELETED ones too, by name. */
+export function livingMailboxes(index: IndexFile): IterableIterator<LiveMailbox> {
+  return index.each<LiveMailbox>(`SELECT ${liveColumns} FROM mailbox WHERE deleted IS NULL ORDER BY name`);
+}
+
+export function allMailboxes(index: IndexFile): IterableIterator<LiveMailbox> {
+  return index.each<LiveMailbox>(`SELECT ${liveColumns} FROM mailbox ORDER BY id`);
+}
+
+/** Mailboxes as they were at a moment, gone ones not. */
+export function mailboxesAt(index: IndexFile, time: number): Mailbox[] {
+  return index.all<Mailbox>(
+    `SELECT * FROM (
+       SELECT ${mailboxColumns} FROM mailbox WHERE since <= ?
+       UNION ALL
+       SELECT ${mailboxColumns} FROM mailbox_history WHERE since <= ? AND until > ?)
+     WHERE deleted IS NULL ORDER BY name`,
+    time,
+    time,
+    time,
+  );
+}
+
+// --- records
+
+/** All records of a mailbox by UID, expunged ones too. */
+export function records(index: IndexFile, mailboxId: number): IterableIterator<RecordWithGuid> {
+  return index.each<RecordWithGuid>(
+    `SELECT ${recordColumns}, guid, chunk_id FROM record JOIN message ON message.id = message_id
+     WHERE mailbox_id = ? ORDER BY uid`,
+    mailboxId,
+  );
+}
+
+/** A page of the living records behind a UID: what a folder lists. */
+export function livingRecords(index: IndexFile, mailboxId: number, afterUid: number, limit: number): MessageRecord[] {
+  return index.all<MessageRecord>(
+    `SELECT ${recordColumns} FROM record WHERE mailbox_id = ? AND uid > ? AND expunged IS NULL ORDER BY uid LIMIT ?`,
+    mailboxId,
+    afterUid,
+    limit,
+  );
+}
+
+/** A page of the records that lived at a moment. */
+export function recordsAt(
+  index: IndexFile,
+  mailboxId: number,
+  time: number,
+  afterUid: number,
+  limit: number,
+): MessageRecord[] {
+  return index.all<MessageRecord>(
+    `SELECT * FROM (
+       SELECT ${recordColumns} FROM record WHERE mailbox_id = ?1 AND uid > ?2 AND since <= ?3
+       UNION ALL
+       SELECT ${recordColumns.replaceAll('record.', 'record_history.')} FROM record_history
+       WHERE mailbox_id = ?1 AND uid > ?2 AND since <= ?3 AND until > ?3)
+     WHERE expunged IS NULL ORDER BY uid LIMIT ?4`,
+    mailboxId,
+    afterUid,
+    time,
+    limit,
+  );
+}
+
+export function record(index: IndexFile, mailboxId: number, uid: number): MessageRecord | undefined {
+  return index.get<MessageRecord>(
+    `SELECT ${recordColumns} FROM record WHERE mailbox_id = ? AND uid = ?`,
+    mailboxId,
+    uid,
+  );
+}
+
+export interface MailboxCounts {
+  readonly messages: number;
+  readonly expunged: number;
+}
+
+export function countRecords(index: IndexFile, mailboxId: number): MailboxCounts {
+  return index.get<MailboxCounts>(
+    `SELECT count(*) FILTER (WHERE expunged IS NULL) AS messages, count(expunged) AS expunged
+     FROM record WHERE mailbox_id = ?`,
+    mailboxId,
+  ) as MailboxCounts;
+}
+
+/**
+ * The lowest UID and modseq among a mailbox's living records whose bytes are not here, or undefined.
+ * Cheap where nothing is missing: it starts from the partial index on such messages.
+ */
+export function firstMissing(
+  index: IndexFile,
+  mailboxId: number,
+): { readonly uid: number; readonly modseq: string } | undefined {
+  const row = index.get<{ uid: number | null; modseq: string | null }>(
+    `SELECT min(uid) AS uid, CAST(min(modseq) AS TEXT) AS modseq
+     FROM message CROSS JOIN record ON message_id = message.id
+     WHERE message.chunk_id IS NULL AND mailbox_id = ? AND expunged IS NULL`,
+    mailboxId,
+  );
+  return row?.uid == null || row.modseq === null ? undefined : { uid: row.uid, modseq: row.modseq };
+}
+
+// --- messages
+
+/** The id of a message by GUID, made where it is new: its bytes follow, or are missing. */
+export function messageIdOf(index: IndexFile, guid: string, size: number): number {
+  const row = index.get<{ id: number }>('SELECT id FROM message WHERE guid = ?', guid);
+  return row?.id ?? index.run('INSERT INTO message (guid, size) VALUES (?, ?)', guid, size);
+}
+
+export function messageByGuid(index: IndexFile, guid: string): StoredMessage | undefined {
+  return index.get<StoredMessage>('SELECT id, guid, size, chunk_id, offset FROM message WHERE guid = ?', guid);
+}
+
+export function messageById(index: IndexFile, id: number): StoredMessage | undefined {
+  return index.get<StoredMessage>('SELECT id, guid, size, chunk_id, offset FROM message WHERE id = ?', id);
+}
+
+/** Whether the message's bytes are here. */
+export function hasMessage(index: IndexFile, guid: string): boolean {
+  return index.get('SELECT 1 FROM message WHERE guid = ? AND chunk_id IS NOT NULL', guid) !== undefined;
+}
+
+export function allMessages(index: IndexFile): IterableIterator<StoredMessage> {
+  return index.each<StoredMessage>('SELECT id, guid, size, chunk_id, offset FROM message ORDER BY id');
+}
+
+/** The records that name a message: mailbox and UID. */
+export function recordsOfMessage(index: IndexFile, messageId: number): MessageRecord[] {
+  return index.all<MessageRecord>(
+    `SELECT ${recordColumns} FROM record WHERE message_id = ? ORDER BY mailbox_id, uid`,
+    messageId,
+  );
+}
+
+// --- chunks and flush points
+
+export function chunks(index: IndexFile): IterableIterator<Chunk> {
+  return index.each<Chunk>(`SELECT ${chunkColumns} FROM chunk ORDER BY offset`);
+}
+
+export function chunkById(index: IndexFile, id: number): Chunk | undefined {
+  return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk WHERE id = ?`, id);
+}
+
+export function lastChunk(index: IndexFile): Chunk | undefined {
+  return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk ORDER BY offset DESC LIMIT 1`);
+}
+
+/** The last flush point at or before an uncompressed offset. */
+export function pointBefore(index: IndexFile, chunkId: number, offset: number): FlushPoint | undefined {
+  return index.get<FlushPoint>(
+    `SELECT offset, file_offset AS fileOffset FROM point WHERE chunk_id = ? AND offset <= ?
+     ORDER BY offset DESC LIMIT 1`,
+    chunkId,
+    offset,
+  );
+}
+
+export function pointAfter(index: IndexFile, chunkId: number, offset: number): FlushPoint | undefined {
+  return index.get<FlushPoint>(
+    `SELECT offset, file_offset AS fileOffset FROM point WHERE chunk_id = ? AND offset > ? ORDER BY offset LIMIT 1`,
+    chunkId,
+    offset,
+  );
+}
+
+// --- items, moments, meta
+
+export function items(index: IndexFile, kind: ItemKind): IterableIterator<Item> {
+  return index.each<Item>('SELECT kind, key, value, since FROM item WHERE kind = ? ORDER BY key', kind);
+}
+
+export function item(index: IndexFile, kind: ItemKind, key: string): Item | undefined {
+  return index.get<Item>('SELECT kind, key, value, since FROM item WHERE kind = ? AND key = ?', kind, key);
+}
+
+export function lastMoment(index: IndexFile): number | null {
+  return index.get<{ time: number | null }>('SELECT max(time) AS time FROM moment')?.time ?? null;
+}
+
+export function getMeta(index: IndexFile, key: string): string | undefined {
+  return index.get<{ value: string }>('SELECT value FROM meta WHERE key = ?', key)?.value;
+}
+
+export function setMeta(index: IndexFile, key: string, value: string): void {
+  index.run('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)', key, value);
+}

@@ -1,0 +1,90 @@
+/** What the index's queries answer and its fold takes. Byte strings are latin1 strings, times unix seconds. */
+import type { Dlist } from '../protocol/dlist.ts';
+
+/** A line of the log as the fold sees it. */
+export interface FoldLine {
+  readonly time: number;
+  /** MAILBOX, MESSAGE, SEEN, ... */
+  readonly name: string;
+  readonly value: Dlist;
+}
+
+export interface Chunk {
+  readonly id: number;
+  readonly ts_start: number;
+  readonly ts_end: number;
+  /** Where the gzip member starts in the file. */
+  readonly offset: number;
+  /** Bytes after decompression. */
+  readonly length: number;
+  /** Where it ends in the file, as far as it is committed. */
+  readonly file_end: number;
+  readonly crc32: number;
+  readonly member_sha1: string;
+  readonly file_sha1: string;
+  readonly closed: number;
+}
+
+export interface Mailbox {
+  readonly id: number;
+  readonly uniqueid: string;
+  /** Internal form: user.anne.Archive.2024 */
+  readonly name: string;
+  readonly uidvalidity: number;
+  readonly last_uid: number;
+  /** Decimal: a modseq may pass 2^53. */
+  readonly highestmodseq: string;
+  /** When it went, null while it lives. */
+  readonly deleted: number | null;
+  /** Every key that MAILBOX carried, but RECORD and SINCE_*, as printed: key SP value, separated by SP. */
+  readonly state: string;
+  readonly since: number;
+}
+
+/** A mailbox as it is now, with what is computed from its records. */
+export interface LiveMailbox extends Mailbox {
+  readonly crc: number;
+  readonly crc_annot: number;
+  readonly sent_crc: number | null;
+  readonly sent_crc_annot: number | null;
+  /** When it or a record in it changed last. */
+  readonly changed: number;
+}
+
+export interface MessageRecord {
+  readonly mailbox_id: number;
+  readonly uid: number;
+  readonly modseq: string;
+  readonly last_updated: number;
+  readonly internaldate: number;
+  /** Of the message in bytes. */
+  readonly size: number;
+  readonly message_id: number;
+  /** Without \Expunged, separated by SP. */
+  readonly flags: string;
+  /** The printed ANNOTATIONS list, null where there is none. */
+  readonly annotations: string | null;
+  /** Keys that have no column, printed. */
+  readonly extra: string | null;
+  readonly expunged: number | null;
+  readonly since: number;
+}
+
+/** Where a message's bytes are. */
+export interface StoredMessage {
+  readonly id: number;
+  readonly guid: string;
+  readonly size: number;
+  /** null: a record names the message, its bytes are not here. */
+  readonly chunk_id: number | null;
+  readonly offset: number | null;
+}
+
+export type ItemKind = 'seen' | 'sub' | 'sieve' | 'active' | 'quota' | 'annotation';
+
+export interface Item {
+  readonly kind: ItemKind;
+  readonly key: string;
+  readonly value: string;
+  readonly since: number;
+}

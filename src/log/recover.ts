@@ -1,0 +1,151 @@
+/**
+ * Repairs the end of a data file after a kill, a power cut or a full disk: keeps the torn bytes aside, ends the
+ * last member behind what is whole, or cuts it off altogether.
+ *
+ * Safe to be interrupted: the cut bytes are on disk elsewhere before the data file changes, what is kept is
+ * checked to inflate before anything is cut, and until the new ending is whole the member is merely torn again
+ * at the same place, so that the next open repeats the repair.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import path from 'node:path';
+import zlib from 'node:zlib';
+import { BackupError } from '../errors.ts';
+import { Deflater } from './deflater.ts';
+import { memberEnding, MEMBER_HEADER } from './format.ts';
+import { Inflater } from './inflater.ts';
+import { ioError, readAll, syncData, truncate, writeAll } from './io.ts';
+import { isMemberHeader, type Boundary } from './member.ts';
+import { ChunkReader } from './reader.ts';
+
+const COPY_BYTES = 262_144;
+
+/** The most that is compressed anew behind a boundary: it is held in memory. */
+const LARGEST_REST_BYTES = 67_108_864;
+
+export interface ClosedMember extends Boundary {
+  /** Hex SHA-1 of the member's bytes in the file. */
+  memberSha1: string;
+}
+
+/**
+ * Copies a part of the file behind whatever `name` holds (made with mode 0600), and waits until it is on disk.
+ */
+export async function saveTail(fd: number, from: number, to: number, name: string): Promise<void> {
+  try {
+    const aside = await open(name, 'a', 0o600);
+    try {
+      for (let at = from; at < to; at += COPY_BYTES) {
+        await aside.writeFile(await readAll(fd, at, Math.min(COPY_BYTES, to - at)));
+      }
+      await aside.sync();
+    } finally {
+      await aside.close();
+    }
+    await syncDirectory(path.dirname(name));
+  } catch (error) {
+    throw ioError(error, name);
+  }
+}
+
+async function syncDirectory(name: string): Promise<void> {
+  const directory = await open(name, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Cuts the file off, on disk too: for a member of which not one line is left. */
+export async function cutTail(fd: number, fileEnd: number): Promise<void> {
+  await truncate(fd, fileEnd);
+  await syncData(fd);
+}
+
+/**
+ * Makes the last member plain gzip again: cuts it at a flush boundary (as a commit returned it, or as the
+ * reader's boundaryAt found it) and ends it there. `keepLength`: up to where the bytes behind the boundary are
+ * kept too, compressed anew, for whole lines whose own flush is cut off. Throws 'damaged', with the file
+ * untouched, when the boundary is none or its CRC-32 wrong; 'limit' when there are over 64 MiB behind it.
+ */
+export async function closeMember(
+  fd: number,
+  fileOffset: number,
+  boundary: Boundary,
+  keepLength: number = boundary.length,
+): Promise<ClosedMember> {
+  const sha1 = createHash('sha1');
+  await checkBoundary(fd, fileOffset, boundary, sha1);
+  const rest = readRest(fd, fileOffset, boundary, keepLength);
+  const crc32 = zlib.crc32(rest, boundary.crc32);
+  const tail: Buffer[] = [];
+  const deflater = new Deflater(6, (data) => void tail.push(data));
+  await deflater.write(rest);
+  await deflater.flush();
+  tail.push(memberEnding(crc32, keepLength));
+  const bytes = Buffer.concat(tail);
+  await replaceTail(fd, boundary.fileEnd, bytes);
+  const memberSha1 = sha1.update(bytes).digest('hex');
+  return { length: keepLength, fileEnd: boundary.fileEnd + bytes.length, crc32, memberSha1 };
+}
+
+/** Overwrites rather than cuts first, so that a kill between the two loses nothing that inflated before. */
+async function replaceTail(fd: number, fileEnd: number, bytes: Buffer): Promise<void> {
+  try {
+    await writeAll(fd, [bytes], fileEnd);
+  } catch (error) {
+    await truncate(fd, fileEnd);
+    throw error;
+  }
+  await truncate(fd, fileEnd + bytes.length);
+  await syncData(fd);
+}
+
+function readRest(fd: number, fileOffset: number, boundary: Boundary, keepLength: number): Buffer {
+  const size = keepLength - boundary.length;
+  if (size === 0) return Buffer.alloc(0);
+  if (size > LARGEST_REST_BYTES) {
+    throw new BackupError('limit', `member at ${fileOffset}: ${size} bytes behind the last flush`);
+  }
+  const reader = new ChunkReader(fd, fileOffset, Number.MAX_SAFE_INTEGER);
+  try {
+    reader.stream(boundary.length, () => undefined);
+    return reader.bytes(size);
+  } finally {
+    reader.close();
+  }
+}
+
+/** Inflates up to the boundary and sees that a last block is taken for one there. Hashes what is kept. */
+async function checkBoundary(fd: number, fileOffset: number, boundary: Boundary, sha1: Hash): Promise<void> {
+  const inflater = new Inflater();
+  const output = Buffer.allocUnsafe(65_536);
+  let length = 0;
+  let crc32 = 0;
+  const feed = (input: Buffer): string => {
+    let taken = 0;
+    for (;;) {
+      const status = inflater.step(input, taken, input.length - taken, output, 0, output.length);
+      taken += inflater.consumed;
+      length += inflater.produced;
+      crc32 = zlib.crc32(output.subarray(0, inflater.produced), crc32);
+      if (status !== 'full') return status;
+    }
+  };
+  try {
+    const header = await readAll(fd, fileOffset, MEMBER_HEADER.length);
+    sha1.update(header);
+    let good = isMemberHeader(header);
+    for (let at = fileOffset + header.length; good && at < boundary.fileEnd; at += COPY_BYTES) {
+      const input = await readAll(fd, at, Math.min(COPY_BYTES, boundary.fileEnd - at));
+      sha1.update(input);
+      good = feed(input) === 'more';
+    }
+    good &&= feed(memberEnding(0, 0)) === 'ended' && inflater.consumed === 2;
+    if (good && length === boundary.length && crc32 === boundary.crc32) return;
+    throw new BackupError('damaged', `member at ${fileOffset}: cannot be ended at ${boundary.fileEnd}`);
+  } finally {
+    inflater.close();
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * Mailbox names in Cyrus' internal form, as latin1 byte strings: `domain!user.anne.Archive`, with `.` between levels,
+ * `^` for a dot in a level, and `DELETED.user.anne.Doomed.6921F0A2` for a mailbox whose deletion is delayed
+ * (cyrus-imapd imap/mboxname.c: mbname_from_intname, mbname_intname, mbname_extname with an admin's namespace).
+ *
+ * All here is a pure function of the name: nothing asks whether the mailbox exists.
+ */
+/** The one backup of all mailboxes that belong to nobody (cyrus-imapd backup/lcb.c). */
+export const sharedUserid = '%SHARED';
+
+/** A file name holds 255 bytes; the data file adds `_XXXXXX`, and its side files `.index-journal` and the like. */
+export const maxUseridBytes = 200;
+
+/**
+ * Why the userid (latin1 bytes) cannot be one, in words that follow "userid ..."; undefined where it can.
+ *
+ * A userid becomes a path component twice, as the data file's name and as a folder of the mount, and the original let `../x`
+ * write outside of its partition. `%SHARED` is one; any other leading percent sign is refused, so that no user
+ * can be taken for such a name. A leading dot would hide the user's folder among the mount's own views.
+ */
+export function whyInvalidUserid(userid: string): string | undefined {
+  if (userid === sharedUserid) return undefined;
+  if (userid === '') return 'is empty';
+  if (userid.length > maxUseridBytes) return `is longer than ${maxUseridBytes} bytes`;
+  if (userid.startsWith('.')) return 'starts with a dot';
+  if (userid.startsWith('%')) return 'starts with a percent sign';
+  if (userid.includes('/')) return 'holds a slash';
+  if (/[\x00-\x1f\x7f]/.test(userid)) return 'holds a control character';
+  return undefined;
+}
+
+export function isValidUserid(userid: string): boolean {
+  return whyInvalidUserid(userid) === undefined;
+}
+
+/** A name taken apart. */
+export interface MailboxName {
+  /** Undefined for the default domain. */
+  readonly domain: string | undefined;
+  /** The owner's local part with its dots; undefined for a shared mailbox. */
+  readonly localpart: string | undefined;
+  /** Levels below the user, or of a shared mailbox, each with its dots as dots. Empty for an INBOX. */
+  readonly boxes: readonly string[];
+  /** Unix seconds of the deletion, 0 where the name's last level is no hex number; undefined for a living mailbox. */
+  readonly deletedAt: number | undefined;
+}
+
+/** Imapd.conf's `deletedprefix` by default. */
+export const defaultDeletedPrefix = 'DELETED';
+
+export function parseName(internal: string, deletedPrefix = defaultDeletedPrefix): MailboxName {
+  const bang = internal.indexOf('!');
+  const domain = bang > 0 ? internal.slice(0, bang) : undefined;
+  const boxes = internal
+    .slice(bang + 1)
+    .split('.')
+    .map((box) => box.replaceAll('^', '.'));
+  let deletedAt: number | undefined;
+  if (boxes.length > 2 && boxes[0] === deletedPrefix) {
+    boxes.shift();
+    const hex = boxes.pop()!;
+    deletedAt = /^[0-9A-Fa-f]{1,8}$/.test(hex) ? Number.parseInt(hex, 16) : 0;
+  }
+  let localpart: string | undefined;
+  if (boxes.length > 1 && boxes[0] === 'user') {
+    boxes.shift();
+    localpart = boxes.shift();
+  }
+  return { domain, localpart, boxes, deletedAt };
+}
+
+/** The internal form of a name taken apart: the inverse of parseName. */
+export function internalName(name: MailboxName, deletedPrefix = defaultDeletedPrefix): string {
+  const boxes = [
+    ...(name.deletedAt === undefined ? [] : [deletedPrefix]),
+    ...(name.localpart === undefined ? [] : ['user', name.localpart]),
+    ...name.boxes,
+  ].map((box) => box.replaceAll('.', '^'));
+  if (name.deletedAt !== undefined) boxes.push(name.deletedAt.toString(16).toUpperCase());
+  return (name.domain === undefined ? '' : `${name.domain}!`) + boxes.join('.');
+}
+
+function useridOf({ localpart, domain }: MailboxName): string | null {
+  if (localpart === undefined) return null;
+  return domain === undefined ? localpart : `${localpart}@${domain}`;
+}
+
+/** The userid whose backup the mailbox belongs to; null for shared ones. A deleted mailbox is still its user's. */
+export function ownerOf(internal: string, deletedPrefix = defaultDeletedPrefix): string | null {
+  return useridOf(parseName(internal, deletedPrefix));
+}
+
+/** As ownerOf, with %SHARED for shared mailboxes: the key in backups.db. */
+export function backupUseridOf(internal: string, deletedPrefix = defaultDeletedPrefix): string {
+  return ownerOf(internal, deletedPrefix) ?? sharedUserid;
+}
+
+/** Unix seconds at which the mailbox was deleted, from its name; undefined where the name is that of a living one. */
+export function deletedAtOf(internal: string, deletedPrefix = defaultDeletedPrefix): number | undefined {
+  return parseName(internal, deletedPrefix).deletedAt;
+}
+
+/** Whether the name is that of a user's living INBOX. */
+export function isInbox(internal: string): boolean {
+  const { localpart, boxes, deletedAt } = parseName(internal);
+  return localpart !== undefined && boxes.length === 0 && deletedAt === undefined;
+}
+
+/** The internal name of a user's INBOX. The domain is what follows the last at sign. */
+export function inboxOf(userid: string): string {
+  const at = userid.lastIndexOf('@');
+  const localpart = at === -1 ? userid : userid.slice(0, at);
+  const domain = at === -1 ? undefined : userid.slice(at + 1);
+  return internalName({ domain, localpart, boxes: [], deletedAt: undefined });
+}
+
+export interface NamespaceOptions {
+  /** Imapd.conf's unixhierarchysep: `/` between levels, and dots as dots. */
+  readonly unixHierarchySep: boolean;
+  /** Imapd.conf's virtdomains: a name ends with `@domain`. */
+  readonly virtDomains: boolean;
+  /** Imapd.conf's defaultdomain: it is left out of internal names. */
+  readonly defaultDomain?: string;
+  readonly deletedPrefix?: string;
+}
+
+/** The name as an admin sees it over IMAP: `user/anne/Archive@example.com`. */
+export function toAdmin(internal: string, options: NamespaceOptions): string {
+  const separator = options.unixHierarchySep ? '/' : '.';
+  const { domain } = parseName(internal);
+  const local = domain === undefined ? internal : internal.slice(domain.length + 1);
+  const levels = local.split('.').map((box) => (options.unixHierarchySep ? box.replaceAll('^', '.') : box));
+  return levels.join(separator) + (domain !== undefined && options.virtDomains ? `@${domain}` : '');
+}
+
+/** The internal form of an admin's name. A name without domain is in the default one. */
+export function fromAdmin(admin: string, options: NamespaceOptions): string {
+  const at = options.virtDomains ? admin.lastIndexOf('@') : -1;
+  const domain = at === -1 ? '' : admin.slice(at + 1);
+  const local = at === -1 ? admin : admin.slice(0, at);
+  const levels = options.unixHierarchySep
+    ? local.split('/').map((box) => box.replaceAll('.', '^'))
+    : local.split('.');
+  const prefix = domain === '' || domain === options.defaultDomain ? '' : `${domain}!`;
+  return prefix + levels.join('.');
+}

@@ -1,0 +1,99 @@
+/**
+ * One level of a mailbox name as one folder name, and back.
+ *
+ * It promises that a folder name is never empty, `.` or `..`, never starts with a dot (those are the mount's own views), never holds
+ * a slash, a NUL or a control character, is at most 255 bytes of UTF-8, never looks like a message (`17.eml`), and that two
+ * levels never have the same one. It is decoded for people: modified UTF-7 and UTF-8 are shown as text.
+ *
+ *   %XX           the byte XX of the UTF-8 form: for `%` itself, and for all that is named above
+ *   %empty        the empty level
+ *   text%utf8     the level holds UTF-8 bytes, where `text` alone is the level in modified UTF-7
+ *   text%raw      the level is neither: each of its bytes beyond ASCII is a %XX, and `&` is itself
+ *   start%~hash   cut, since it would be over-long; hash is the start of the level's SHA-256. Not reversible.
+ *
+ * Since `%` alone is always escaped, none of the endings can come from a name.
+ */
+import { createHash } from 'node:crypto';
+import { decodeMutf7, encodeMutf7 } from './mutf7.ts';
+
+export const maxSegmentBytes = 255;
+
+const hashDigits = 16;
+const endings = { empty: '%empty', utf8: '%utf8', raw: '%raw' } as const;
+
+/** C0 and C1 controls, line and paragraph separators, and what turns the direction of text: a listing shows one line a name. */
+const unsafe = /[%/\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
+function percent(text: string): string {
+  let out = '';
+  for (const byte of Buffer.from(text, 'utf8')) out += `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  return out;
+}
+
+function escape(text: string): string {
+  const safe = text.replace(unsafe, percent);
+  if (safe.startsWith('.')) return `%2E${safe.slice(1)}`;
+  // A folder beside messages must not take a message's name.
+  return /^[0-9]+\.eml$/i.test(safe) ? safe.replace('.', '%2E') : safe;
+}
+
+function cut(segment: string, level: string, limitBytes: number): string {
+  if (Buffer.byteLength(segment) <= limitBytes) return segment;
+  const hash = createHash('sha256').update(level, 'latin1').digest('hex').slice(0, hashDigits);
+  const ending = `%~${hash}`;
+  let start = '';
+  let left = limitBytes - ending.length;
+  for (const [piece] of segment.matchAll(/%[0-9A-F]{2}|./gsu)) {
+    left -= Buffer.byteLength(piece);
+    if (left < 0) break;
+    start += piece;
+  }
+  return start + ending;
+}
+
+function readable(level: string): string {
+  if (level === '') return endings.empty;
+  if (!/[\x80-\xff]/.test(level)) {
+    const text = decodeMutf7(level);
+    return text === undefined ? escape(level) + endings.raw : escape(text);
+  }
+  const bytes = Buffer.from(level, 'latin1');
+  const text = bytes.toString('utf8');
+  if (bytes.equals(Buffer.from(text, 'utf8'))) return escape(text) + endings.utf8;
+  const ascii = escape(level.replace(/[\x80-\xff]/g, '\x00')).split('%00');
+  return restoreBytes(ascii, level) + endings.raw;
+}
+
+/** Puts the bytes beyond ASCII, and NULs, back between what was around them, as %XX. */
+function restoreBytes(around: readonly string[], level: string): string {
+  const bytes = level.match(/[\x00\x80-\xff]/g) ?? [];
+  const escaped = bytes.map((byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+  return around.map((text, index) => text + (escaped[index] ?? '')).join('');
+}
+
+/** The folder name of a level (a latin1 byte string, with its dots as dots), with room left for so many bytes behind it. */
+export function encodeSegment(level: string, spareBytes = 0): string {
+  return cut(readable(level), level, maxSegmentBytes - spareBytes);
+}
+
+function unescape(segment: string): Buffer | undefined {
+  const parts: Buffer[] = [];
+  for (const [piece, hex] of segment.matchAll(/%([0-9A-F]{2})|[^%]+|%/gs)) {
+    if (piece === '%') return undefined;
+    parts.push(hex === undefined ? Buffer.from(piece, 'utf8') : Buffer.from(hex, 'hex'));
+  }
+  return Buffer.concat(parts);
+}
+
+/** The level that encodeSegment made the folder name of; undefined where it made it of none, or cut it. */
+export function decodeSegment(segment: string): string | undefined {
+  let level: string | undefined;
+  if (segment === endings.empty) level = '';
+  else if (segment.endsWith(endings.utf8)) level = unescape(segment.slice(0, -5))?.toString('latin1');
+  else if (segment.endsWith(endings.raw)) level = unescape(segment.slice(0, -4))?.toString('latin1');
+  else {
+    const text = unescape(segment)?.toString('utf8');
+    level = text === undefined ? undefined : encodeMutf7(text);
+  }
+  return level !== undefined && encodeSegment(level) === segment ? level : undefined;
+}

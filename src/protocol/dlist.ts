@@ -1,0 +1,155 @@
+/**
+ * Values of Cyrus' sync protocol: what a dlist holds once it is read, and how its keys are looked up.
+ *
+ * A string is a byte string (latin1: one UTF-16 unit a byte), whether it came as an atom, quoted or as a literal:
+ * masters choose among these by content alone, so the form carries no meaning. Flags are apart, because they are
+ * printed raw (cyrus-imapd imap/dlist.c, DL_FLAG), and so is NIL, because it is not the empty string.
+ *
+ * The getters throw BackupError `bad-parameters`, naming the key, so that a command's code reads as its grammar.
+ */
+import { BackupError } from '../errors.ts';
+
+export type Dlist = null | string | Flag | Dlist[] | KeyValues | FileLiteral;
+
+const internedFlags = new Map<string, Flag>();
+
+/** A bare token that starts with a backslash, such as `\Seen`. */
+export class Flag {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** The one object for a system flag; a new one for any other, so that a peer cannot fill memory with names. */
+  static of(name: string): Flag {
+    return internedFlags.get(name) ?? new Flag(name);
+  }
+}
+
+for (const name of ['\\Seen', '\\Answered', '\\Flagged', '\\Deleted', '\\Draft', '\\Expunged']) {
+  internedFlags.set(name, new Flag(name));
+}
+
+/** `%(key value ...)`: in the order sent; where a key comes twice the first one counts, as in dlist_getchild. */
+export class KeyValues {
+  readonly entries: [key: string, value: Dlist][];
+
+  constructor(entries: [key: string, value: Dlist][] = []) {
+    this.entries = entries;
+  }
+
+  get(key: string): Dlist | undefined {
+    for (const entry of this.entries) {
+      if (entry[0] === key) return entry[1];
+    }
+    return undefined;
+  }
+
+  has(key: string): boolean {
+    return this.get(key) !== undefined;
+  }
+}
+
+/** `%{partition guid size}`: a message or script whose bytes follow its line, and are streamed, never held. */
+export class FileLiteral {
+  readonly partition: string;
+  /** SHA-1 of the bytes: 40 lower-case hex digits. */
+  readonly guid: string;
+  /** In bytes. */
+  readonly size: number;
+  /** Offset of the first byte in the log's chunk, set by readLogLine; -1 where the source is a socket. */
+  position = -1;
+
+  constructor(partition: string, guid: string, size: number) {
+    this.partition = partition;
+    this.guid = guid;
+    this.size = size;
+  }
+}
+
+function wrong(key: string, expected: string): BackupError {
+  return new BackupError('bad-parameters', `${key}: ${expected}`, { subject: key });
+}
+
+/** The key's string. An absent key, NIL and any other type is refused. */
+export function getString(values: KeyValues, key: string): string {
+  const value = values.get(key);
+  if (typeof value !== 'string') throw wrong(key, value === undefined ? 'missing' : 'a string is expected');
+  return value;
+}
+
+function isAbsent(values: KeyValues, key: string): boolean {
+  return (values.get(key) ?? null) === null;
+}
+
+/** As getString, but undefined where the key is absent or NIL. */
+export function optionalString(values: KeyValues, key: string): string | undefined {
+  return isAbsent(values, key) ? undefined : getString(values, key);
+}
+
+/** A decimal number of at most 2^53 - 1; `where` is named in the error. */
+export function toNumber(value: Dlist | undefined, where: string): number {
+  if (typeof value !== 'string' || !/^[0-9]{1,16}$/.test(value)) {
+    throw wrong(where, value === undefined ? 'missing' : 'a number is expected');
+  }
+  const number = Number(value);
+  if (!Number.isSafeInteger(number)) throw wrong(where, 'the number is too large');
+  return number;
+}
+
+export function getNumber(values: KeyValues, key: string): number {
+  return toNumber(values.get(key), key);
+}
+
+export function optionalNumber(values: KeyValues, key: string): number | undefined {
+  return isAbsent(values, key) ? undefined : getNumber(values, key);
+}
+
+/** A number of up to 64 bits: modseqs and conversation ids may pass 2^53. */
+export function getBigInt(values: KeyValues, key: string): bigint {
+  const digits = getString(values, key);
+  if (!/^[0-9]{1,20}$/.test(digits)) throw wrong(key, 'a number is expected');
+  const number = BigInt(digits);
+  if (number >= 1n << 64n) throw wrong(key, 'the number is too large');
+  return number;
+}
+
+export function optionalBigInt(values: KeyValues, key: string): bigint | undefined {
+  return isAbsent(values, key) ? undefined : getBigInt(values, key);
+}
+
+export function getList(values: KeyValues, key: string): Dlist[] {
+  const value = values.get(key);
+  if (!Array.isArray(value)) throw wrong(key, value === undefined ? 'missing' : 'a list is expected');
+  return value;
+}
+
+export function optionalList(values: KeyValues, key: string): Dlist[] | undefined {
+  return isAbsent(values, key) ? undefined : getList(values, key);
+}
+
+/** The value as `%( )`; `where` is named in the error. */
+export function toKeyValues(value: Dlist | undefined, where: string): KeyValues {
+  if (!(value instanceof KeyValues)) throw wrong(where, 'a key-value list is expected');
+  return value;
+}
+
+/** The value as a list of strings, such as mailbox names or GUIDs. */
+export function toStrings(value: Dlist | undefined, where: string): string[] {
+  if (!Array.isArray(value)) throw wrong(where, value === undefined ? 'missing' : 'a list is expected');
+  for (const item of value) {
+    if (typeof item !== 'string') throw wrong(where, 'a list of strings is expected');
+  }
+  return value as string[];
+}
+
+export function getStrings(values: KeyValues, key: string): string[] {
+  return toStrings(values.get(key), key);
+}
+
+/** The value as a list of `%( )`, such as RECORD and ANNOTATIONS. */
+export function toKeyValuesList(value: Dlist | undefined, where: string): KeyValues[] {
+  if (!Array.isArray(value)) throw wrong(where, value === undefined ? 'missing' : 'a list is expected');
+  return value.map((item) => toKeyValues(item, where));
+}

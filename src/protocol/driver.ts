@@ -1,0 +1,194 @@
+/**
+ * Drives the grammar over a socket: reads one command, or one line of an answer, and keeps the session in step
+ * whatever that holds.
+ *
+ * Where the grammar, a limit or a file's consumer throws, the rest of the command is read to its end and thrown away in
+ * bounded memory (framing.ts), and only then is the error thrown. FramingError and `closed` aside, every error thrown leaves
+ * the source at the next command.
+ */
+import { BackupError } from '../errors.ts';
+import { FramingError, LineTooLongError, continuationOf } from './framing.ts';
+import type { Continuation } from './framing.ts';
+import type { FileLiteral } from './dlist.ts';
+import { serverAnswer, takesDlist, wireCommand } from './grammar.ts';
+import type { Answer, WireCommand } from './grammar.ts';
+import type { Limits } from './limits.ts';
+import type { Need } from './scanner.ts';
+import type { ByteSource } from './source.ts';
+
+export interface WireHandlers {
+  /** Reads the file's bytes from `source`, which holds just those; what it leaves is thrown away. */
+  onFile(file: FileLiteral, source: ByteSource): Promise<void>;
+  /** The peer sent `{n}` without a plus and may wait for "+ go ahead" (pristine clients of 3.6 and later do not). */
+  onSynchronizingLiteral(): void;
+}
+
+/** A file's bytes as a source of their own, so that no consumer can read beyond them. */
+class FileSource implements ByteSource {
+  readonly #source: ByteSource;
+  left: number;
+
+  constructor(source: ByteSource, size: number) {
+    this.#source = source;
+    this.left = size;
+  }
+
+  get ended(): boolean {
+    return this.left === 0;
+  }
+
+  line(): Promise<Buffer> {
+    return Promise.reject(new BackupError('bad-parameters', 'a file is read in bytes, not in lines'));
+  }
+
+  async bytes(n: number): Promise<Buffer> {
+    this.#check(n);
+    const bytes = await this.#source.bytes(n);
+    this.left -= n;
+    return bytes;
+  }
+
+  pieces(n: number, onPiece: (piece: Buffer) => void | Promise<void>): Promise<void> {
+    this.#check(n);
+    return this.#source.pieces(n, (piece) => {
+      this.left -= piece.length;
+      return onPiece(piece);
+    });
+  }
+
+  #check(n: number): void {
+    if (n > this.left) {
+      throw new BackupError('bad-parameters', `${n} bytes asked of a file that has ${this.left} left`);
+    }
+  }
+}
+
+function ignore(): void {
+  // Bytes of a command that has failed already.
+}
+
+/** One reading of a grammar: what its framing is waiting for, and what went wrong first. */
+class Reading {
+  readonly #source: ByteSource;
+  readonly #limits: Limits;
+  readonly #handlers: WireHandlers;
+  #following: Continuation | undefined;
+  #drainedBytes = 0;
+  #failed = false;
+  #failure: unknown;
+  /** A first line was read: the input may not end before the command does. */
+  isStarted = false;
+
+  constructor(source: ByteSource, limits: Limits, handlers: WireHandlers) {
+    this.#source = source;
+    this.#limits = limits;
+    this.#handlers = handlers;
+  }
+
+  async run<T>(grammar: Generator<Need, T, Buffer | undefined>, isWhole: (result: T) => boolean): Promise<T> {
+    try {
+      let step = grammar.next();
+      while (step.done !== true) step = grammar.next(await this.#fulfil(step.value));
+      if (!isWhole(step.value)) await this.#drain();
+      if (this.#failed) throw this.#failure;
+      return step.value;
+    } catch (error) {
+      if (this.#failed && error === this.#failure) throw error;
+      if (error instanceof FramingError || (error instanceof BackupError && error.kind === 'closed')) {
+        throw error;
+      }
+      if (error instanceof LineTooLongError) this.#following = continuationOf(error.tail);
+      await this.#drain();
+      throw this.#failed ? this.#failure : error;
+    }
+  }
+
+  #fulfil(need: Need): Promise<Buffer | undefined> {
+    if (need.need === 'line') return this.#line();
+    if (need.need === 'file') return this.#file(need.file);
+    return this.#literal(need.count, need.synchronizing);
+  }
+
+  async #line(): Promise<Buffer> {
+    const line = await this.#source.line(this.#limits.lineBytes);
+    this.isStarted = true;
+    this.#following = continuationOf(line);
+    return line;
+  }
+
+  #literal(count: number, synchronizing: boolean): Promise<Buffer> {
+    this.#following = undefined;
+    if (synchronizing) this.#handlers.onSynchronizingLiteral();
+    return this.#source.bytes(count);
+  }
+
+  async #file(file: FileLiteral): Promise<undefined> {
+    this.#following = undefined;
+    const part = new FileSource(this.#source, file.size);
+    try {
+      if (!this.#failed) await this.#handlers.onFile(file, part);
+    } catch (error) {
+      if (error instanceof BackupError && error.kind === 'closed') throw error;
+      this.#failed = true;
+      this.#failure = error;
+    }
+    if (part.left > 0) await this.#discard(part.left);
+    return undefined;
+  }
+
+  /** Reads the rest of a broken command. */
+  async #drain(): Promise<void> {
+    while (this.#following !== undefined) {
+      const { size, synchronizing } = this.#following;
+      this.#following = undefined;
+      if (this.#drainedBytes + size <= this.#limits.drainBytes && synchronizing) {
+        this.#handlers.onSynchronizingLiteral();
+      }
+      await this.#discard(size);
+      try {
+        await this.#line();
+      } catch (error) {
+        if (!(error instanceof LineTooLongError)) throw error;
+        this.#following = continuationOf(error.tail);
+      }
+    }
+  }
+
+  async #discard(size: number): Promise<void> {
+    this.#drainedBytes += size;
+    if (this.#drainedBytes > this.#limits.drainBytes) {
+      throw new FramingError('limit', `a broken command is longer than ${this.#limits.drainBytes} bytes`);
+    }
+    await this.#source.pieces(size, ignore);
+  }
+}
+
+/**
+ * The next command; null where the peer closed the connection between two.
+ * Throws what is wrong with the command, with its verb as the error's subject where it is the grammar's own, and the source
+ * at the next command; throws FramingError, or `closed`, where there can be no next one.
+ */
+export async function readWireCommand(
+  source: ByteSource,
+  limits: Limits,
+  handlers: WireHandlers,
+): Promise<WireCommand | null> {
+  const reading = new Reading(source, limits, handlers);
+  try {
+    return await reading.run(wireCommand(limits), ({ verb }) => takesDlist(verb));
+  } catch (error) {
+    const isOver = !reading.isStarted && source.ended;
+    if (isOver && error instanceof BackupError && error.kind === 'closed') return null;
+    throw error;
+  }
+}
+
+/** The next line of a server's answer. As readWireCommand, but the end of the input is `closed`. */
+export function readAnswer(
+  source: ByteSource,
+  limits: Limits,
+  handlers: WireHandlers,
+  tag = '',
+): Promise<Answer> {
+  return new Reading(source, limits, handlers).run(serverAnswer(limits, tag), () => true);
+}

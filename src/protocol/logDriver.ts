@@ -1,0 +1,51 @@
+/**
+ * Drives the grammar over a chunk of a data file, synchronously: one log line a call. A file's bytes are handed to
+ * the caller where they lie, or skipped.
+ *
+ * There is no keeping in step here: in a chunk whose bytes are as they were written there is nothing to be
+ * out of step with, and in any other nothing behind the error can be believed.
+ */
+import type { FileLiteral } from './dlist.ts';
+import { logLine } from './grammar.ts';
+import type { LogLine } from './grammar.ts';
+import type { Limits } from './limits.ts';
+
+export interface SyncByteSource {
+  /** The next line, with or without its end; null at the end of the input. */
+  line(limitBytes: number): Buffer | null;
+  bytes(n: number): Buffer;
+  /** The next n bytes, in pieces to the sink, or skipped. */
+  stream(n: number, sink?: (piece: Buffer) => void): void;
+  /** Offset of the next byte. */
+  readonly position: number;
+}
+
+export type FileReader = (file: FileLiteral, source: SyncByteSource) => void;
+
+function skip(file: FileLiteral, source: SyncByteSource): void {
+  source.stream(file.size);
+}
+
+/**
+ * The next log line, with each file's position in the source; null at the end.
+ * `onFile` consumes exactly the file's bytes. Throws `syntax`, `limit`, `closed` (the input ends inside a line), and what the source throws.
+ */
+export function readLogLine(
+  source: SyncByteSource,
+  limits: Limits,
+  onFile: FileReader = skip,
+): LogLine | null {
+  const grammar = logLine(limits);
+  let step = grammar.next();
+  while (step.done !== true) {
+    const need = step.value;
+    if (need.need === 'line') step = grammar.next(source.line(limits.lineBytes) ?? undefined);
+    else if (need.need === 'bytes') step = grammar.next(source.bytes(need.count));
+    else {
+      need.file.position = source.position;
+      onFile(need.file, source);
+      step = grammar.next();
+    }
+  }
+  return step.value;
+}

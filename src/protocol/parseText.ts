@@ -1,0 +1,33 @@
+/**
+ * Reads a value back from the text that print.ts made of it, literals included, as the index keeps some: the same
+ * scanner as for a socket, driven over one string.
+ */
+import type { Dlist } from './dlist.ts';
+import { logLimits } from './limits.ts';
+import { DlistScanner } from './scanner.ts';
+
+/** The value that `text` (latin1) is. Throws `syntax` where it is not exactly one, or holds a file. */
+export function parseDlist(text: string): Dlist {
+  // The scanner reads items, which are a key and a value.
+  const bytes = Buffer.from(`VALUE ${text}`, 'latin1');
+  const scanner = new DlistScanner(logLimits);
+  let at = 0;
+  const upTo = (end: number): Buffer => {
+    if (end > bytes.length) throw scanner.error('the text ends inside a literal');
+    const part = bytes.subarray(at, end);
+    at = end;
+    return part;
+  };
+  const line = (): Buffer => upTo(bytes.indexOf(0x0a, at) + 1 || bytes.length);
+  scanner.setLine(line());
+  const item = scanner.item();
+  let step = item.next();
+  while (step.done !== true) {
+    const need = step.value;
+    if (need.need === 'file') throw scanner.error('a file cannot be kept as text');
+    step = item.next(need.need === 'line' ? line() : upTo(at + need.count));
+  }
+  scanner.expectEnd();
+  if (at !== bytes.length) throw scanner.error('something follows the value');
+  return step.value[1];
+}

@@ -1,0 +1,87 @@
+/**
+ * Prints values in the one form that the original prints: byte for byte, because its `reindex` hashes what it would
+ * print and not what it read, so that a data file in any other form fails its `verify`.
+ * Rules: cyrus-imapd imap/dlist.c (dlist_print), lib/prot.c (prot_printastring, prot_printstring), lib/imparse.c.
+ *
+ * Literals differ by reader. `log` prints `{n+}` as data files hold it, and as we send it to a server. `client`
+ * prints `{n}`: Debian's sync_client takes `{n+}` from a server for a bad response.
+ *
+ * One deviation: the original prints the key of a list raw and of anything else as a string; here every key is
+ * printed as a string, which is the same for every key that can be read back.
+ */
+import { BackupError } from '../errors.ts';
+import { FileLiteral, Flag, KeyValues } from './dlist.ts';
+import type { Dlist } from './dlist.ts';
+
+export type PrintForm = 'log' | 'client';
+
+/** MAXQSTRING of lib/prot.c, and the same figure in imparse_isnatom: from this length on a string is a literal. */
+const literalFrom = 1024;
+
+/** 0x1f is an atom byte (imparse_isnatom compares with `< 0x1f`), 0x7f is none. */
+const isAtomByte = new Uint8Array(256).fill(1, 0x1f, 0x7f);
+for (const special of ' {()"%*\\') isAtomByte[special.charCodeAt(0)] = 0;
+
+/** A table, since a regular expression costs twice as much on the short strings that a record is made of. */
+function isAtom(text: string): boolean {
+  for (let at = 0; at < text.length; at += 1) {
+    if (isAtomByte[text.charCodeAt(at)] !== 1) return false;
+  }
+  return true;
+}
+
+// NUL is not excluded by isQCHAR, but ends C's string: such values are printed by length, as literals.
+const quotable = /^[\x01-\x09\x0b\x0c\x0e-\x21#$&-[\]-\x7f]+$/;
+
+/** A string as atom, quoted or literal. */
+export function printString(text: string, form: PrintForm): string {
+  if (text === '') return '""';
+  if (text.length < literalFrom) {
+    if (isAtom(text)) return text === 'NIL' ? '"NIL"' : text;
+    if (quotable.test(text)) return `"${text}"`;
+  }
+  return `{${text.length}${form === 'log' ? '+' : ''}}\r\n${text}`;
+}
+
+function printList(items: readonly Dlist[], form: PrintForm): string {
+  let out = '(';
+  let separator = '';
+  for (const item of items) {
+    out += separator + printDlist(item, form);
+    separator = ' ';
+  }
+  return out + ')';
+}
+
+function printKeyValues(values: KeyValues, form: PrintForm): string {
+  let out = '%(';
+  let separator = '';
+  for (const entry of values.entries) {
+    out += separator + printString(entry[0], form) + ' ' + printDlist(entry[1], form);
+    separator = ' ';
+  }
+  return out + ')';
+}
+
+/**
+ * The value as a latin1 byte string.
+ * Throws `bad-parameters` for a file: its bytes are elsewhere; see printFileHeader.
+ */
+export function printDlist(value: Dlist, form: PrintForm): string {
+  if (typeof value === 'string') return printString(value, form);
+  if (value === null) return 'NIL';
+  if (Array.isArray(value)) return printList(value, form);
+  if (value instanceof KeyValues) return printKeyValues(value, form);
+  if (value instanceof Flag) return value.name;
+  throw new BackupError('bad-parameters', `file ${value.guid}: not printable without its bytes`);
+}
+
+/** A value with its key: what follows `APPLY ` in the log, or `* ` in an answer. */
+export function printItem(key: string, value: Dlist, form: PrintForm): string {
+  return printString(key, form) + ' ' + printDlist(value, form);
+}
+
+/** What stands before a file's bytes. A file's size never has a plus, whoever reads it. */
+export function printFileHeader(file: FileLiteral): string {
+  return `%{${printString(file.partition, 'log')} ${file.guid} ${file.size}}\r\n`;
+}

@@ -1,0 +1,69 @@
+/**
+ * What we say to sync clients, word for word as the original backupd does where it has a word for it: clients match the
+ * first word of an answer, and people grep for the rest (cyrus-imapd backup/backupd.c).
+ */
+import { BackupError, syncResponse } from '../errors.ts';
+import type { Dlist } from './dlist.ts';
+import { printItem } from './print.ts';
+
+export const responses = {
+  success: 'OK Success\r\n',
+  restarting: 'OK Restarting\r\n',
+  finished: 'OK Finished\r\n',
+  noop: 'OK Noop completed\r\n',
+  authenticated: 'OK Success (no protection)\r\n',
+  deflateActive: 'OK DEFLATE active\r\n',
+  startTls: 'OK Begin TLS negotiation now\r\n',
+  nullCommand: 'BAD Null command\r\n',
+  unrecognized: 'BAD IMAP_PROTOCOL_ERROR Unrecognized command\r\n',
+  notAuthenticated: 'NO Please authenticate first\r\n',
+  alreadyAuthenticated: 'BAD Already authenticated\r\n',
+  permissionDenied: 'NO Permission denied\r\n',
+  authenticationFailed: 'NO authentication failure\r\n',
+  authenticationCanceled: 'BAD Client canceled authentication\r\n',
+  noMechanism: 'NO no mechanism available\r\n',
+  goAhead: '+ go ahead\r\n',
+} as const;
+
+/** `GET` as the original spells a command in its answers: `Get`. */
+function spelled(verb: string): string {
+  return verb.slice(0, 1).toUpperCase() + verb.slice(1).toLowerCase();
+}
+
+export function missingArgument(verb: string): string {
+  return `BAD Missing required argument to ${spelled(verb)}\r\n`;
+}
+
+export function extraArguments(verb: string): string {
+  return `BAD Unexpected extra arguments to ${spelled(verb)}\r\n`;
+}
+
+/** `* NAME dlist`, as bytes in latin1. */
+export function untagged(name: string, value: Dlist): string {
+  return `* ${printItem(name, value, 'client')}\r\n`;
+}
+
+/** The answer to a command that failed. What is no BackupError is a bug of ours, and told as any other refusal. */
+export function refusal(error: unknown): string {
+  return `${syncResponse[error instanceof BackupError ? error.kind : 'io']}\r\n`;
+}
+
+export interface Banner {
+  readonly serverName: string;
+  readonly version: string;
+  /** SASL mechanisms on offer. */
+  readonly mechanisms: readonly string[];
+  readonly startTls: boolean;
+  readonly compress: boolean;
+}
+
+/** The greeting, and after STARTTLS the same again. Its order and its last line are what clients wait for. */
+export function banner(about: Banner): string {
+  const lines = [
+    ...(about.mechanisms.length > 0 ? [`* SASL ${about.mechanisms.join(' ')}`] : []),
+    ...(about.startTls ? ['* STARTTLS'] : []),
+    ...(about.compress ? ['* COMPRESS DEFLATE'] : []),
+    `* OK ${about.serverName} Cyrus backup server ${about.version}`,
+  ];
+  return lines.map((line) => `${line}\r\n`).join('');
+}

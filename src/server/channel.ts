@@ -1,0 +1,125 @@
+/**
+ * A connection's bytes, both ways: the socket, and after COMPRESS a raw deflate stream each way, sync-flushed at the
+ * end of every answer. Reading goes through a SocketSource, which bounds what is buffered; writing waits where the
+ * peer does not read.
+ */
+import type { Socket } from 'node:net';
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
+import { SocketSource } from '../protocol/source.ts';
+import { BackupError } from '../errors.ts';
+
+/** What may wait for a peer that does not read, before an answer's writer waits too. */
+const WRITE_BUFFER_BYTES = 256 * 1024;
+
+export class Channel {
+  readonly source: SocketSource;
+  readonly peer: string;
+  readonly #socket: Socket;
+  #inflater: zlib.InflateRaw | null = null;
+  #deflater: zlib.DeflateRaw | null = null;
+  #pending: string[] = [];
+  #pendingLength = 0;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.peer = socket.remoteAddress === undefined ? 'local' : `${socket.remoteAddress}:${socket.remotePort}`;
+    this.source = new SocketSource({ pause: () => this.#input().pause(), resume: () => this.#input().resume() });
+    socket.setNoDelay(true);
+    socket.on('data', this.#fromSocket);
+    socket.on('end', () => this.#inflater ?? this.source.end());
+    socket.on('error', (error) => this.source.end(error));
+    socket.on('close', () => this.source.end(new BackupError('closed', 'the connection was closed')));
+  }
+
+  get isCompressed(): boolean {
+    return this.#inflater !== null;
+  }
+
+  /** Gathers text (latin1) for the peer; waits only where much of it is waiting already. */
+  async write(text: string): Promise<void> {
+    this.#pending.push(text);
+    this.#pendingLength += text.length;
+    if (this.#pendingLength >= WRITE_BUFFER_BYTES) await this.flush();
+  }
+
+  /** Sends all that was written. Throws 'closed' where the peer is gone. */
+  async flush(): Promise<void> {
+    const bytes = Buffer.from(this.#pending.join(''), 'latin1');
+    this.#pending = [];
+    this.#pendingLength = 0;
+    if (bytes.length === 0) return;
+    const deflater = this.#deflater;
+    if (deflater === null) await this.#send(bytes);
+    else {
+      deflater.write(bytes);
+      await new Promise<void>((resolve) => deflater.flush(zlib.constants.Z_SYNC_FLUSH, resolve));
+      for (let out = deflater.read() as Buffer | null; out !== null; out = deflater.read() as Buffer | null) {
+        await this.#send(out);
+      }
+    }
+  }
+
+  /** Deflate both ways from the next byte on (RFC 4978). What was read ahead is compressed already. */
+  startCompression(): void {
+    const inflater = zlib.createInflateRaw();
+    this.#socket.off('data', this.#fromSocket);
+    const ahead = this.source.takeRemaining();
+    inflater.on('data', this.#fromSocket);
+    inflater.on('end', () => this.source.end());
+    inflater.on('error', (cause) => this.source.end(new BackupError('syntax', 'not a deflate stream', { cause })));
+    this.#inflater = inflater;
+    this.#deflater = zlib.createDeflateRaw();
+    if (ahead.length > 0) inflater.write(ahead);
+    this.#socket.pipe(inflater);
+    this.#socket.resume();
+  }
+
+  /** Ends the connection when what was sent has left, or after a while anyhow. */
+  async close(): Promise<void> {
+    await promisify<void>((done) => {
+      if (this.#socket.destroyed) {
+        done(null);
+        return;
+      }
+      const timer = setTimeout(() => this.#socket.destroy(), 2000);
+      this.#socket.once('close', () => {
+        clearTimeout(timer);
+        done(null);
+      });
+      this.#socket.end();
+      this.#socket.resume();
+    })();
+    this.#inflater?.close();
+    this.#deflater?.close();
+  }
+
+  /** Breaks the connection at once: a command that waits for bytes ends with 'closed'. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  readonly #fromSocket = (chunk: Buffer): void => this.source.push(chunk);
+
+  #input(): Socket | zlib.InflateRaw {
+    return this.#inflater ?? this.#socket;
+  }
+
+  async #send(bytes: Buffer): Promise<void> {
+    if (!this.#socket.writable) throw new BackupError('closed', 'the connection was closed');
+    if (this.#socket.write(bytes)) return;
+    await new Promise<void>((resolve, reject) => {
+      const done = (): void => {
+        this.#socket.off('drain', done);
+        this.#socket.off('close', failed);
+        resolve();
+      };
+      const failed = (): void => {
+        this.#socket.off('drain', done);
+        reject(new BackupError('closed', 'the connection was closed'));
+      };
+      this.#socket.once('drain', done);
+      this.#socket.once('close', failed);
+    });
+  }
+}

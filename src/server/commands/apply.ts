@@ -1,0 +1,101 @@
+/** APPLY: what a master tells us to keep. OK means on disk. */
+import type { Backup } from '../../backup/backup.ts';
+import { hasMessage } from '../../index/queries.ts';
+import { KeyValues, getString, getStrings, optionalList, optionalString, toKeyValues } from '../../protocol/dlist.ts';
+import type { Dlist } from '../../protocol/dlist.ts';
+import { untagged } from '../../protocol/responses.ts';
+import { BackupError } from '../../errors.ts';
+import type { Command, CommandContext } from './context.ts';
+
+/**
+ * APPLY RESERVE %(PARTITION MBOXNAME (names) GUID (guids)): answers MISSING with those that have to be uploaded. The
+ * mailboxes may be of several users; a message counts as present only where each of them has it. Nothing is stored.
+ */
+export async function applyReserve(context: CommandContext, value: Dlist): Promise<void> {
+  const kv = toKeyValues(value, 'RESERVE');
+  const owners = new Set(getStrings(kv, 'MBOXNAME').map((name) => context.backups.ownerOf(name)));
+  const backups: (Backup | null)[] = [];
+  for (const owner of owners) backups.push(await context.backups.find(owner));
+  const isHere = (guid: string): boolean =>
+    context.staged.has(guid) || backups.every((backup) => backup !== null && hasMessage(backup.index, guid));
+  const missing = getStrings(kv, 'GUID').filter((guid) => !isHere(guid));
+  if (missing.length > 0) await context.send(untagged('MISSING', missing));
+}
+
+/** APPLY MAILBOX %(...): stores the state, the records, and the messages that no record claimed before. */
+export async function applyMailbox(context: CommandContext, value: Dlist): Promise<void> {
+  const kv = toKeyValues(value, 'MAILBOX');
+  const name = getString(kv, 'MBOXNAME');
+  const backup = await context.backups.findOrCreate(context.backups.ownerOf(name));
+  const wanted = new Set<string>();
+  for (const item of optionalList(kv, 'RECORD') ?? []) {
+    const guid = getString(toKeyValues(item, 'RECORD'), 'GUID');
+    if (!hasMessage(backup.index, guid)) wanted.add(guid);
+  }
+  const others = [...context.backups.held()].filter((held) => held !== backup);
+  const { sources, found } = context.staged.sources(wanted, others);
+  await backup.append({ time: context.now(), name: 'MAILBOX', value }, sources);
+  context.staged.claimed(found);
+  const lacking = wanted.size - found.size;
+  if (lacking > 0) context.warn(`${backup.userid}: ${name}: ${lacking} messages were not sent, they will be asked for again`);
+}
+
+/** APPLY RENAME: within one user's mailboxes. */
+export async function applyRename(context: CommandContext, value: Dlist): Promise<void> {
+  const kv = toKeyValues(value, 'RENAME');
+  const [from, to] = [getString(kv, 'OLDMBOXNAME'), getString(kv, 'NEWMBOXNAME')];
+  const [oldOwner, newOwner] = [context.backups.ownerOf(from), context.backups.ownerOf(to)];
+  if (oldOwner !== newOwner) {
+    throw new BackupError('bad-parameters', `rename from ${oldOwner} to ${newOwner}: ${from} to ${to}`);
+  }
+  await append(context, oldOwner, 'RENAME', value);
+}
+
+/** A command that says whose it is and needs nothing but to be kept. */
+function keep(name: string, ownerOf: (context: CommandContext, value: Dlist) => string): Command {
+  return (context, value) => append(context, ownerOf(context, value), name, value);
+}
+
+/** The same, of something that ends: no backup is made for a user who has none. */
+function end(name: string, ownerOf: (context: CommandContext, value: Dlist) => string): Command {
+  return async (context, value) => {
+    const userid = ownerOf(context, value);
+    if ((await context.backups.find(userid)) === null) throw new BackupError('not-found', `${userid} has no backup`);
+    await append(context, userid, name, value);
+  };
+}
+
+async function append(context: CommandContext, userid: string, name: string, value: Dlist): Promise<void> {
+  const backup = await context.backups.findOrCreate(userid);
+  await backup.append({ time: context.now(), name, value });
+}
+
+function byUserid(_context: CommandContext, value: Dlist): string {
+  return getString(toKeyValues(value, 'APPLY'), 'USERID');
+}
+
+function byMailbox(context: CommandContext, value: Dlist): string {
+  return context.backups.ownerOf(getString(toKeyValues(value, 'APPLY'), 'MBOXNAME'));
+}
+
+/** UNMAILBOX name, UNUSER userid: a bare value; of some masters a list of keys. */
+function bare(value: Dlist, key: string): string {
+  if (typeof value === 'string') return value;
+  const named = value instanceof KeyValues ? optionalString(value, key) : undefined;
+  if (named === undefined) throw new BackupError('bad-parameters', `${key}: missing`);
+  return named;
+}
+
+export const applyExpunge = keep('EXPUNGE', byMailbox);
+export const applyUnmailbox = end('UNMAILBOX', (context, value) => context.backups.ownerOf(bare(value, 'MBOXNAME')));
+export const applyUnuser = end('UNUSER', (_context, value) => bare(value, 'USERID'));
+export const applySeen = keep('SEEN', byUserid);
+export const applySub = keep('SUB', byUserid);
+export const applyUnsub = keep('UNSUB', byUserid);
+export const applySieve = keep('SIEVE', byUserid);
+export const applyUnsieve = keep('UNSIEVE', byUserid);
+export const applyActivateSieve = keep('ACTIVATE_SIEVE', byUserid);
+export const applyUnactivateSieve = keep('UNACTIVATE_SIEVE', byUserid);
+export const applyQuota = keep('QUOTA', (context, value) =>
+  context.backups.ownerOf(getString(toKeyValues(value, 'QUOTA'), 'ROOT')),
+);

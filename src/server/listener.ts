@@ -1,0 +1,58 @@
+/** The listening socket: a session for each connection, limits on how many, and an orderly end. */
+import { createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { asBackupError } from '../errors.ts';
+import { Channel } from './channel.ts';
+import type { ServerOptions } from './options.ts';
+import { Session } from './session.ts';
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0: one that is free. */
+  readonly port: number;
+}
+
+export class Listener {
+  readonly #options: ServerOptions;
+  readonly #server: Server;
+  readonly #sessions = new Map<Session, Promise<void>>();
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#server = createServer({ allowHalfOpen: false }, (socket) => this.#accept(socket));
+  }
+
+  /** Answers the address that it listens on. Throws a BackupError that names it. */
+  listen(address: ListenAddress): Promise<ListenAddress> {
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error): void => reject(asBackupError(error, `listen ${address.host}:${address.port}`));
+      this.#server.once('error', fail);
+      this.#server.listen(address.port, address.host, () => {
+        this.#server.off('error', fail);
+        this.#server.on('error', (error) => this.#options.log.error(`listener: ${error.message}`));
+        const bound = this.#server.address();
+        resolve(typeof bound === 'object' && bound !== null ? { host: bound.address, port: bound.port } : address);
+      });
+    });
+  }
+
+  /** Takes no more connections, lets each session finish its command, and waits for all of them. */
+  async stop(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const session of this.#sessions.keys()) session.stop();
+    await Promise.all(this.#sessions.values());
+    await closed;
+  }
+
+  #accept(socket: Socket): void {
+    const channel = new Channel(socket);
+    if (this.#sessions.size >= this.#options.maxConnections) {
+      this.#options.log.warn(`${channel.peer}: refused, ${this.#sessions.size} connections are open`);
+      socket.end('* BYE Too many connections\r\n');
+      return;
+    }
+    const session = new Session(channel, this.#options);
+    const running = session.run().finally(() => this.#sessions.delete(session));
+    this.#sessions.set(session, running);
+  }
+}

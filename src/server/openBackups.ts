@@ -1,0 +1,82 @@
+/**
+ * The backups that one session holds, from the first command that touches a user until RESTART, EXIT, idleness or the
+ * end of the connection. Holding means: locked against every other writer. A session that goes through many users
+ * without a RESTART (sync_client -A) gives up those it has not touched for long.
+ */
+import { isAbsolute } from 'node:path';
+import { Backup } from '../backup/backup.ts';
+import type { BackupOptions, Notice } from '../backup/options.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import { SHARED_USERID } from '../catalog/catalog.ts';
+import { ownerOf } from '../mailbox/names.ts';
+import { BackupError } from '../errors.ts';
+
+export interface OpenBackupsOptions extends BackupOptions {
+  readonly deletedPrefix: string;
+  /** Most backups that a session holds at once. */
+  readonly openBackups: number;
+}
+
+export class OpenBackups {
+  readonly #catalog: Catalog;
+  readonly #options: OpenBackupsOptions;
+  readonly #notice: Notice;
+  /** Least recently used first. */
+  readonly #open = new Map<string, Backup>();
+
+  constructor(catalog: Catalog, options: OpenBackupsOptions, notice: Notice) {
+    this.#catalog = catalog;
+    this.#options = options;
+    this.#notice = notice;
+  }
+
+  /** The userid whose backup an internal mailbox name belongs to. */
+  ownerOf(mboxname: string): string {
+    return ownerOf(mboxname, this.#options.deletedPrefix) ?? SHARED_USERID;
+  }
+
+  /** The user's backup, or null where there is none yet. Throws 'locked', 'no-user'. */
+  async find(userid: string): Promise<Backup | null> {
+    const open = this.#touch(userid);
+    if (open !== undefined) return open;
+    const path = this.#catalog.find(userid);
+    return path === null ? null : this.#openBackup(userid, path);
+  }
+
+  async findOrCreate(userid: string): Promise<Backup> {
+    return (await this.find(userid)) ?? this.#openBackup(userid, this.#catalog.create(userid));
+  }
+
+  /** Those held now. */
+  held(): Iterable<Backup> {
+    return this.#open.values();
+  }
+
+  /** Ends all chunks and gives up all locks. */
+  async release(): Promise<void> {
+    for (const [userid, backup] of this.#open) {
+      this.#open.delete(userid);
+      await backup.close();
+    }
+  }
+
+  #touch(userid: string): Backup | undefined {
+    const backup = this.#open.get(userid);
+    if (backup === undefined) return undefined;
+    this.#open.delete(userid);
+    this.#open.set(userid, backup);
+    return backup;
+  }
+
+  async #openBackup(userid: string, path: string): Promise<Backup> {
+    if (!isAbsolute(path)) throw new BackupError('damaged', `backups.db: ${userid} has no absolute path`, { subject: userid });
+    for (const [oldest, held] of this.#open) {
+      if (this.#open.size < this.#options.openBackups) break;
+      this.#open.delete(oldest);
+      await held.close();
+    }
+    const backup = await Backup.open(userid, path, this.#options, this.#notice);
+    this.#open.set(userid, backup);
+    return backup;
+  }
+}

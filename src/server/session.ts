@@ -1,0 +1,266 @@
+/**
+ * One connection's conversation: greeting, authentication, compression, then commands until EXIT.
+ *
+ * Whatever a peer sends costs at most the command at hand, or where the protocol's framing is lost this connection.
+ * Everything a session holds (locks, staged messages, memory) is given up when it ends, however it ends.
+ */
+import { BackupError, messageOf } from '../errors.ts';
+import { FramingError } from '../protocol/framing.ts';
+import { readWireCommand } from '../protocol/driver.ts';
+import type { WireCommand } from '../protocol/grammar.ts';
+import { takesDlist } from '../protocol/grammar.ts';
+import { defaultLimits, preAuthLimits } from '../protocol/limits.ts';
+import { banner, extraArguments, missingArgument, refusal, responses } from '../protocol/responses.ts';
+import { authenticate } from './authenticate.ts';
+import type { Channel } from './channel.ts';
+import type { CommandContext } from './commands/context.ts';
+import { commands } from './commands/table.ts';
+import { OpenBackups } from './openBackups.ts';
+import type { ServerOptions } from './options.ts';
+import { StagedMessages } from './staged.ts';
+import type { Upload } from './staged.ts';
+
+type Outcome = 'next' | 'end';
+
+export class Session {
+  readonly #channel: Channel;
+  readonly #options: ServerOptions;
+  readonly #backups: OpenBackups;
+  readonly #staged: StagedMessages;
+  readonly #context: CommandContext;
+  #user: string | null = null;
+  #failedLogins = 0;
+  #upload: Upload | null = null;
+  #isStopping = false;
+  #isWaiting = false;
+  #idleTimer: NodeJS.Timeout | undefined;
+  /** The release that idleness has begun: the next command waits for it. */
+  #releasing: Promise<void> = Promise.resolve();
+  readonly #counts = { commands: 0, refused: 0, messages: 0, bytes: 0 };
+
+  constructor(channel: Channel, options: ServerOptions) {
+    this.#channel = channel;
+    this.#options = options;
+    const warn = (message: string): void => options.log.warn(`${this.#who()}: ${message}`);
+    this.#backups = new OpenBackups(options.catalog, options.backups, warn);
+    this.#staged = new StagedMessages({
+      directory: options.backups.stagingDirectory,
+      memoryBytes: options.stagingMemoryBytes,
+      level: options.backups.compressionLevel,
+    });
+    this.#context = {
+      backups: this.#backups,
+      staged: this.#staged,
+      now: () => Math.floor(Date.now() / 1000),
+      send: (text) => channel.write(text),
+      warn,
+    };
+  }
+
+  /** Runs to the connection's end; never rejects. */
+  async run(): Promise<void> {
+    const { log } = this.#options;
+    log.debug(`${this.#who()}: connected`);
+    try {
+      await this.#greet();
+      while ((await this.#turn()) === 'next');
+    } catch (error) {
+      if (!(error instanceof BackupError)) log.error(`${this.#who()}: ${(error as Error).stack ?? messageOf(error)}`);
+      else if (error.kind !== 'closed') log.warn(`${this.#who()}: ${error.message}`);
+    } finally {
+      await this.#end();
+    }
+  }
+
+  /** Finishes the command in hand, then says goodbye. */
+  stop(): void {
+    this.#isStopping = true;
+    if (this.#isWaiting) this.#channel.destroy();
+  }
+
+  async #greet(): Promise<void> {
+    await this.#answer(
+      banner({
+        serverName: this.#options.serverName,
+        version: this.#options.version,
+        mechanisms: this.#options.mechanisms(),
+        startTls: false,
+        compress: true,
+      }),
+    );
+  }
+
+  /** One command. Throws where there can be no next one. */
+  async #turn(): Promise<Outcome> {
+    if (this.#isStopping) {
+      await this.#answer('* BYE Server is shutting down\r\n');
+      return 'end';
+    }
+    const started = process.hrtime.bigint();
+    let command: WireCommand | null = null;
+    try {
+      command = await this.#read();
+      if (command === null) return 'end';
+      this.#counts.commands += 1;
+      return await this.#dispatch(command);
+    } catch (error) {
+      await this.#refuse(error);
+      return 'next';
+    } finally {
+      this.#upload?.abort();
+      this.#upload = null;
+      if (command !== null) this.#logCommand(command, started);
+    }
+  }
+
+  async #read(): Promise<WireCommand | null> {
+    this.#isWaiting = true;
+    this.#startIdling();
+    try {
+      return await readWireCommand(this.#channel.source, this.#user === null ? preAuthLimits : defaultLimits, {
+        onFile: async (file, source) => {
+          this.#isWaiting = false;
+          this.#upload ??= this.#staged.begin();
+          await this.#upload.add(file, source);
+          this.#counts.messages += 1;
+          this.#counts.bytes += file.size;
+        },
+        onSynchronizingLiteral: () => {
+          void this.#answer(responses.goAhead).catch(() => this.#channel.destroy());
+        },
+      });
+    } finally {
+      clearTimeout(this.#idleTimer);
+      this.#isWaiting = false;
+      await this.#releasing;
+    }
+  }
+
+  /** A peer that says nothing loses its locks after a while, and its connection after a longer one. */
+  #startIdling(): void {
+    const { releaseTimeoutMs, idleTimeoutMs, loginTimeoutMs } = this.#options;
+    const limitMs = this.#user === null ? loginTimeoutMs : idleTimeoutMs;
+    const hangUp = (): void => {
+      this.#options.log.info(`${this.#who()}: idle for ${limitMs / 1000} s, closing`);
+      this.#channel.destroy();
+    };
+    if (this.#user === null || limitMs <= releaseTimeoutMs) {
+      this.#idleTimer = setTimeout(hangUp, limitMs);
+      return;
+    }
+    this.#idleTimer = setTimeout(() => {
+      if (this.#upload === null) this.#releasing = this.#release();
+      this.#idleTimer = setTimeout(hangUp, limitMs - releaseTimeoutMs);
+    }, releaseTimeoutMs);
+  }
+
+  async #dispatch(command: WireCommand): Promise<Outcome> {
+    const { verb, args } = command;
+    if (verb === '') return this.#say(responses.nullCommand);
+    if (verb === 'EXIT' || verb === 'LOGOUT') return this.#exit();
+    if (verb === 'AUTHENTICATE') return this.#authenticate(args);
+    if (verb === 'COMPRESS') return this.#compress(args);
+    if (verb === 'NOOP') return this.#say(responses.noop);
+    if (this.#user === null) return this.#say(responses.notAuthenticated);
+    if (verb === 'RESTART') {
+      await this.#release();
+      return this.#say(responses.restarting);
+    }
+    if (!takesDlist(verb)) return this.#say(responses.unrecognized);
+    await this.#run(command);
+    return this.#say(responses.success);
+  }
+
+  async #run({ verb, name, value }: WireCommand): Promise<void> {
+    const words = `${verb} ${(name ?? '').replace(/^LOCAL_/, '')}`;
+    if (words === 'APPLY MESSAGE') {
+      const upload = this.#upload;
+      this.#upload = null;
+      if (upload !== null) await this.#staged.take(upload);
+      return;
+    }
+    const run = commands.get(words);
+    if (run === undefined) throw new BackupError('unknown-command', `${verb} ${name} is not served`);
+    await run(this.#context, value ?? null);
+  }
+
+  async #authenticate(args: readonly string[]): Promise<Outcome> {
+    if (this.#user !== null) return this.#say(responses.alreadyAuthenticated);
+    const [mechanism, initial, ...rest] = args;
+    if (mechanism === undefined) return this.#say(missingArgument('AUTHENTICATE'));
+    if (rest.length > 0) return this.#say(extraArguments('AUTHENTICATE'));
+    const result = await authenticate(this.#channel, this.#options, mechanism, initial);
+    if (result.user !== null) this.#user = result.user;
+    else if (result.isFailure) {
+      this.#failedLogins += 1;
+      this.#options.log.warn(`${this.#who()}: ${result.reason}`);
+      await new Promise((resolve) => setTimeout(resolve, this.#options.failedLoginPauseMs));
+    }
+    await this.#answer(result.answer);
+    return this.#failedLogins < this.#options.failedLoginLimit ? 'next' : 'end';
+  }
+
+  async #compress(args: readonly string[]): Promise<Outcome> {
+    if (args[0]?.toUpperCase() !== 'DEFLATE' || args.length > 1) {
+      return this.#say(args.length === 0 ? missingArgument('COMPRESS') : 'NO Unknown COMPRESS algorithm\r\n');
+    }
+    if (this.#user === null) return this.#say(responses.notAuthenticated);
+    if (this.#channel.isCompressed) return this.#say('NO DEFLATE is active already\r\n');
+    await this.#answer(responses.deflateActive);
+    this.#channel.startCompression();
+    return 'next';
+  }
+
+  /** The locks are given up before the answer, so that whoever connects next does not find them held. */
+  async #exit(): Promise<Outcome> {
+    await this.#release();
+    await this.#answer(responses.finished);
+    return 'end';
+  }
+
+  async #release(): Promise<void> {
+    const unclaimed = this.#staged.clear();
+    if (unclaimed > 0) this.#context.warn(`${unclaimed} uploaded messages were claimed by no mailbox`);
+    await this.#backups.release();
+  }
+
+  async #refuse(error: unknown): Promise<void> {
+    if (error instanceof BackupError && error.kind === 'closed') throw error;
+    this.#counts.refused += 1;
+    const { log } = this.#options;
+    if (error instanceof BackupError) log.warn(`${this.#who()}: refused: ${error.message}`);
+    else log.error(`${this.#who()}: ${(error as Error).stack ?? messageOf(error)}`);
+    await this.#answer(refusal(error));
+    if (error instanceof FramingError) throw error;
+  }
+
+  async #say(text: string): Promise<Outcome> {
+    await this.#answer(text);
+    return 'next';
+  }
+
+  async #answer(text: string): Promise<void> {
+    await this.#channel.write(text);
+    await this.#channel.flush();
+  }
+
+  async #end(): Promise<void> {
+    await this.#release().catch((error: unknown) => this.#options.log.error(`${this.#who()}: ${messageOf(error)}`));
+    await this.#staged.close();
+    await this.#channel.close();
+    const { commands: count, refused, messages, bytes } = this.#counts;
+    this.#options.log.info(
+      `${this.#who()}: closed, ${count} commands, ${refused} refused, ${messages} messages, ${bytes} bytes`,
+    );
+  }
+
+  #who(): string {
+    return this.#user === null ? this.#channel.peer : `${this.#channel.peer} ${this.#user}`;
+  }
+
+  #logCommand({ verb, name, args }: WireCommand, started: bigint): void {
+    const ms = Number(process.hrtime.bigint() - started) / 1e6;
+    const words = name ?? (verb === 'COMPRESS' ? args[0] : undefined);
+    this.#options.log.debug(`${this.#who()}: ${verb}${words === undefined ? '' : ` ${words}`} ${ms.toFixed(1)} ms`);
+  }
+}

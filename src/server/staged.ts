@@ -1,0 +1,168 @@
+/**
+ * Messages that a session has uploaded and no mailbox has claimed yet.
+ *
+ * Masters upload first and say whose a message is afterwards, in MAILBOX. So an upload is compressed as the log will
+ * hold it and kept aside; the backup of the user whose mailbox records it takes it over, and nobody else's does.
+ * As in Cyrus' own sync_server, what is not claimed goes with RESTART or the connection.
+ */
+import { createHash } from 'node:crypto';
+import type { Backup } from '../backup/backup.ts';
+import { readMessage } from '../backup/content.ts';
+import type { MessageSource, StagedLine } from '../backup/messageSource.ts';
+import { BackupError } from '../errors.ts';
+import { messageByGuid } from '../index/queries.ts';
+import { Staging } from '../log/segment.ts';
+import type { SegmentWriter, StagingOptions } from '../log/segment.ts';
+import { FileLiteral } from '../protocol/dlist.ts';
+import { printFileHeader } from '../protocol/print.ts';
+import type { ByteSource } from '../protocol/source.ts';
+
+interface StagedFile {
+  readonly line: StagedLine;
+  readonly file: FileLiteral;
+}
+
+/** One MESSAGE command while it comes in. */
+export class Upload {
+  readonly #writer: SegmentWriter;
+  readonly #files: FileLiteral[] = [];
+
+  constructor(writer: SegmentWriter) {
+    this.#writer = writer;
+  }
+
+  /** Takes a message's bytes from the wire. Throws 'checksum' where they are not what the GUID promises. */
+  async add(file: FileLiteral, source: ByteSource): Promise<void> {
+    if (this.#files.length > 0) await this.#writer.write(' ');
+    await this.#writer.mark();
+    await this.#writer.write(printFileHeader(file));
+    const staged = new FileLiteral(file.partition, file.guid, file.size);
+    staged.position = this.#writer.length;
+    const hash = createHash('sha1');
+    await source.pieces(file.size, (piece) => {
+      hash.update(piece);
+      return this.#writer.write(piece);
+    });
+    if (hash.digest('hex') !== file.guid) {
+      throw new BackupError('checksum', `message ${file.guid} does not match its GUID`, { subject: file.guid });
+    }
+    this.#files.push(staged);
+  }
+
+  async finish(): Promise<StagedLine> {
+    return { segment: await this.#writer.finish(), files: this.#files };
+  }
+
+  abort(): void {
+    this.#writer.abort();
+  }
+}
+
+export class StagedMessages {
+  readonly #staging: Staging;
+  readonly #files = new Map<string, StagedFile>();
+  /** How many files of a line wait to be claimed; its segment is dropped with the last. */
+  readonly #waiting = new Map<StagedLine, number>();
+
+  constructor(options: StagingOptions) {
+    this.#staging = new Staging(options);
+  }
+
+  begin(): Upload {
+    return new Upload(this.#staging.begin());
+  }
+
+  async take(upload: Upload): Promise<void> {
+    const line = await upload.finish();
+    let count = 0;
+    for (const file of line.files) {
+      if (this.#files.has(file.guid)) continue;
+      this.#files.set(file.guid, { line, file });
+      count += 1;
+    }
+    if (count === 0) line.segment.drop();
+    else this.#waiting.set(line, count);
+  }
+
+  /**
+   * Where to take the wanted messages from: whole segments where all of their messages are wanted, single ones from
+   * the rest, or from another backup that this session holds and has just stored them in.
+   */
+  sources(wanted: ReadonlySet<string>, held: Iterable<Backup>): { sources: MessageSource[]; found: Set<string> } {
+    const sources: MessageSource[] = [];
+    const found = new Set<string>();
+    for (const [line, count] of this.#waiting) {
+      const isWhole = count === line.files.length && line.files.every(({ guid }) => wanted.has(guid));
+      if (!isWhole) continue;
+      sources.push({ kind: 'segment', line });
+      for (const { guid } of line.files) found.add(guid);
+    }
+    const others = [...held];
+    for (const guid of wanted) {
+      if (found.has(guid)) continue;
+      const source = this.#copyFromStage(guid) ?? copyFromBackups(guid, others);
+      if (source === null) continue;
+      sources.push(source);
+      found.add(guid);
+    }
+    return { sources, found };
+  }
+
+  /** These are in a backup now. */
+  claimed(guids: Iterable<string>): void {
+    for (const guid of guids) {
+      const staged = this.#files.get(guid);
+      if (staged === undefined) continue;
+      this.#files.delete(guid);
+      const left = (this.#waiting.get(staged.line) ?? 0) - 1;
+      if (left > 0) this.#waiting.set(staged.line, left);
+      else {
+        this.#waiting.delete(staged.line);
+        staged.line.segment.drop();
+      }
+    }
+  }
+
+  has(guid: string): boolean {
+    return this.#files.has(guid);
+  }
+
+  /** Forgets all that nobody claimed; answers how many messages that were. */
+  clear(): number {
+    const count = this.#files.size;
+    for (const line of this.#waiting.keys()) line.segment.drop();
+    this.#files.clear();
+    this.#waiting.clear();
+    return count;
+  }
+
+  async close(): Promise<void> {
+    this.clear();
+    await this.#staging.close();
+  }
+
+  #copyFromStage(guid: string): MessageSource | null {
+    const staged = this.#files.get(guid);
+    if (staged === undefined) return null;
+    const { file, line } = staged;
+    return {
+      kind: 'copy',
+      file,
+      read: (offset, sizeBytes) => line.segment.readRange(file.position + offset, sizeBytes),
+    };
+  }
+}
+
+function copyFromBackups(guid: string, held: readonly Backup[]): MessageSource | null {
+  for (const backup of held) {
+    const message = messageByGuid(backup.index, guid);
+    if (message === undefined || message.chunk_id === null) continue;
+    const file = new FileLiteral('default', guid, message.size);
+    return {
+      kind: 'copy',
+      file,
+      read: (offset, sizeBytes) => readMessage(backup.index, backup.fd, message, offset, sizeBytes),
+    };
+  }
+  return null;
+}

@@ -1,0 +1,218 @@
+/**
+ * A real Cyrus master, Debian's, for a test: in a folder of its own, on ports of its own, running as user cyrus,
+ * without touching the system's Cyrus. Its sync_client replicates to whatever server a test names.
+ *
+ * Needs root and the packages of `cyrusRequirements`. master's -C is not passed on to the services, so each
+ * carries its own (seen with 3.6.1).
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { ImapClient, type FetchedMessage } from './imapClient.ts';
+import { Daemon, freePorts, makeFolder, run, waitUntil, type Outcome } from './machine.ts';
+import { SieveClient } from './sieveClient.ts';
+
+export const CYRUS_BIN = '/usr/lib/cyrus/bin';
+export const ADMIN = { user: 'admin', password: 'admin-secret' };
+const REALM = 'master.example';
+
+/** Where sync_client goes. */
+export interface SyncServer {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+}
+
+export interface MasterOptions {
+  /** Lines for the end of imapd.conf. */
+  readonly extraConf?: string;
+}
+
+/** Command and arguments that run something as user cyrus; it dies with the tests. */
+export function asCyrus(command: string, args: readonly string[]): [string, string[]] {
+  const identity = ['--reuid=cyrus', '--regid=mail', '--init-groups', '--pdeathsig=KILL'];
+  return ['setpriv', [...identity, '--', command, ...args]];
+}
+
+export const cyrusEnv: NodeJS.ProcessEnv = {
+  PATH: `${CYRUS_BIN}:/usr/sbin:/usr/bin:/sbin:/bin`,
+  TZ: 'UTC',
+  LANG: 'C.UTF-8',
+  CYRUS_USER: 'cyrus',
+};
+
+export function giveToCyrus(path: string): void {
+  execFileSync('chown', ['-R', 'cyrus:mail', path]);
+}
+
+export class CyrusMaster {
+  readonly folder: string;
+  readonly imapPort: number;
+  readonly #sievePort: number;
+  readonly #daemon: Daemon;
+  #confs = 0;
+
+  private constructor(folder: string, ports: { imap: number; sieve: number }, daemon: Daemon) {
+    this.folder = folder;
+    this.imapPort = ports.imap;
+    this.#sievePort = ports.sieve;
+    this.#daemon = daemon;
+  }
+
+  static async start(options: MasterOptions = {}): Promise<CyrusMaster> {
+    const folder = makeFolder('master');
+    const [imap, sieve] = (await freePorts(2)) as [number, number];
+    for (const name of ['db', 'proc', 'socket', 'log', 'sync']) mkdirSync(join(folder, 'conf', name), { recursive: true });
+    for (const name of ['data', 'sieve', 'tmp']) mkdirSync(join(folder, name));
+    const conf = join(folder, 'imapd.conf');
+    writeFileSync(conf, imapdConf(folder) + (options.extraConf ?? ''));
+    writeFileSync(join(folder, 'cyrus.conf'), cyrusConf(conf, imap, sieve));
+    await addPassword(folder, ADMIN.user, ADMIN.password);
+    giveToCyrus(folder);
+    const args = ['-C', conf, '-M', join(folder, 'cyrus.conf'), '-p', join(folder, 'master.pid')];
+    // A session of its own, so that master and services are one process group, to be ended together.
+    const daemon = new Daemon(...asCyrus(`${CYRUS_BIN}/master`, args), { cwd: folder, env: cyrusEnv, detached: true });
+    const master = new CyrusMaster(folder, { imap, sieve }, daemon);
+    await master.#waitForPort(imap);
+    return master;
+  }
+
+  /** An account, its INBOX, and a password that is the user's name. */
+  async createUser(user: string): Promise<void> {
+    await addPassword(this.folder, user, user);
+    giveToCyrus(join(this.folder, 'sasldb2'));
+    const admin = await this.admin();
+    await admin.create(`user/${user}`);
+    admin.close();
+  }
+
+  imap(user: string): Promise<ImapClient> {
+    return ImapClient.login(this.imapPort, user, user);
+  }
+
+  admin(): Promise<ImapClient> {
+    return ImapClient.login(this.imapPort, ADMIN.user, ADMIN.password);
+  }
+
+  sieve(user: string): Promise<SieveClient> {
+    return SieveClient.login(this.#sievePort, user, user);
+  }
+
+  /** Runs `sync_client -n CHANNEL ARGS` with a channel that leads to the server. It retries for ever where nothing
+   * listens, hence the timeout, which shows as code -1. */
+  syncClient(args: readonly string[], server: SyncServer, timeoutMs = 120_000): Promise<Outcome> {
+    const conf = this.#confFor(server);
+    const [command, all] = asCyrus(`${CYRUS_BIN}/sync_client`, ['-C', conf, '-n', 'backup', '-v', ...args]);
+    return run(command, all, { env: cyrusEnv, timeoutMs });
+  }
+
+  /** Starts `sync_client -r`, which follows the sync log. CYRUS_ISDAEMON keeps it from leaving by fork. */
+  rolling(server: SyncServer): Daemon {
+    const conf = this.#confFor(server);
+    const args = asCyrus(`${CYRUS_BIN}/sync_client`, ['-C', conf, '-n', 'backup', '-v', '-l', '-r']);
+    return new Daemon(...args, { env: { ...cyrusEnv, CYRUS_ISDAEMON: '1' } });
+  }
+
+  /** What the master holds for a user: all messages, by mailbox name as the user sees it. */
+  async truth(user: string): Promise<Map<string, FetchedMessage[]>> {
+    const client = await this.imap(user);
+    const mailboxes = new Map<string, FetchedMessage[]>();
+    for (const name of await client.list()) {
+      if (/^INBOX(\/|$)/.test(name)) mailboxes.set(name, await client.messages(name));
+    }
+    client.close();
+    return mailboxes;
+  }
+
+  /** Ends master and its services, and removes the folder. */
+  async stop(): Promise<void> {
+    const group = this.#daemon.child.pid;
+    await this.#daemon.stop();
+    try {
+      if (group !== undefined) process.kill(-group, 'SIGKILL');
+    } catch {
+      // No service outlived the master.
+    }
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  #confFor(server: SyncServer): string {
+    const path = join(this.folder, `sync-${++this.#confs}.conf`);
+    const channel = [
+      `backup_sync_host: ${server.host}`,
+      `backup_sync_port: ${server.port}`,
+      `backup_sync_authname: ${server.user}`,
+      `backup_sync_password: ${server.password}`,
+      'backup_sync_try_imap: no',
+      'backup_sync_repeat_interval: 1',
+    ];
+    writeFileSync(path, `@include: ${join(this.folder, 'imapd.conf')}\n${channel.join('\n')}\n`);
+    return path;
+  }
+
+  #waitForPort(port: number): Promise<true> {
+    return waitUntil(() => (this.#daemon.hasExited ? Promise.reject(new Error(this.#daemon.output)) : answers(port)), {
+      what: () => `master does not listen:\n${this.#daemon.output}`,
+    });
+  }
+}
+
+function answers(port: number): Promise<true | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    const finish = (answer: true | undefined): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('data', () => finish(true)).once('error', () => finish(undefined));
+  });
+}
+
+async function addPassword(folder: string, user: string, password: string): Promise<void> {
+  const args = ['-p', '-c', '-f', join(folder, 'sasldb2'), '-u', REALM, user];
+  const { code, stderr } = await run('/usr/sbin/saslpasswd2', args, { input: password });
+  if (code !== 0) throw new Error(`saslpasswd2: ${stderr}`);
+}
+
+function imapdConf(folder: string): string {
+  return `configdirectory: ${folder}/conf
+defaultpartition: default
+partition-default: ${folder}/data
+sievedir: ${folder}/sieve
+temp_path: ${folder}/tmp
+servername: ${REALM}
+admins: ${ADMIN.user}
+unixhierarchysep: on
+altnamespace: off
+virtdomains: userid
+defaultdomain: internal.example
+expunge_mode: delayed
+delete_mode: delayed
+allowplaintext: yes
+sasl_mech_list: PLAIN LOGIN
+sasl_pwcheck_method: auxprop
+sasl_auxprop_plugin: sasldb
+sasl_sasldb_path: ${folder}/sasldb2
+annotation_allow_undefined: 1
+conversations: 0
+maxmessagesize: 0
+munge8bit: no
+sync_log: 1
+sync_log_channels: backup
+`;
+}
+
+function cyrusConf(conf: string, imapPort: number, sievePort: number): string {
+  return `START {
+  recover cmd="ctl_cyrusdb -C ${conf} -r"
+}
+SERVICES {
+  imap cmd="imapd -C ${conf}" listen="127.0.0.1:${imapPort}" prefork=0
+  sieve cmd="timsieved -C ${conf}" listen="127.0.0.1:${sievePort}" prefork=0
+}
+EVENTS {
+}
+`;
+}

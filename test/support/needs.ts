@@ -1,0 +1,45 @@
+/**
+ * What a test needs of its machine. Where it is not there the test is skipped with a word on what is missing;
+ * with CI=true it fails instead, because there everything must have run.
+ */
+import { accessSync, constants, existsSync } from 'node:fs';
+
+const requirements = {
+  root: () => process.getuid?.() === 0,
+  'the package cyrus-imapd': () => existsSync('/usr/lib/cyrus/bin/imapd'),
+  'the package cyrus-replication': () => existsSync('/usr/lib/cyrus/bin/sync_client'),
+  'the package cyrus-clients': () => existsSync('/usr/lib/cyrus/bin/synctest'),
+  'the package sasl2-bin': () => existsSync('/usr/sbin/saslpasswd2'),
+  'the package rsync': () => existsSync('/usr/bin/rsync'),
+  '/dev/fuse': () => readable('/dev/fuse'),
+} as const;
+
+export type Requirement = keyof typeof requirements;
+
+/** All that a real Cyrus master takes: it runs as user cyrus, which only root can become. */
+export const cyrusRequirements = [
+  'root',
+  'the package cyrus-imapd',
+  'the package cyrus-replication',
+  'the package cyrus-clients',
+  'the package sasl2-bin',
+] as const satisfies readonly Requirement[];
+
+function readable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Call first in a `before` or a test; throws where CI=true and something is missing, else skips. */
+export function needs(context: Mocha.Context, ...wanted: Requirement[]): void {
+  const missing = wanted.filter((name) => !requirements[name]());
+  if (missing.length === 0) return;
+  const word = `missing: ${missing.join(', ')} (build/install-debian.sh, as root, installs packages)`;
+  if (process.env['CI'] === 'true') throw new Error(word);
+  process.stderr.write(`      skipped, ${word}\n`);
+  context.skip();
+}

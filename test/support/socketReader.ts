@@ -1,0 +1,84 @@
+/**
+ * Reads lines and counted bytes from a socket: what IMAP, ManageSieve and the sync protocol are made of. Lines are
+ * latin1 strings, one character a byte. A peer that closes, or says nothing for a while, is an error.
+ */
+import { connect, type Socket } from 'node:net';
+import { once } from 'node:events';
+
+const SILENCE_MS = 60_000;
+
+export class SocketReader {
+  readonly socket: Socket;
+  #chunks: Buffer[] = [];
+  #sizeBytes = 0;
+  #failure: Error | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('data', (data: Buffer) => {
+      this.#chunks.push(data);
+      this.#sizeBytes += data.length;
+      this.#wake?.();
+    });
+    socket.on('error', (error) => this.#fail(error));
+    socket.on('close', () => this.#fail(new Error('the peer closed the connection')));
+    socket.setTimeout(SILENCE_MS, () => socket.destroy(new Error(`nothing came for ${SILENCE_MS} ms`)));
+  }
+
+  static async connect(port: number): Promise<SocketReader> {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    await once(socket, 'connect');
+    return new SocketReader(socket);
+  }
+
+  /** The next line without its end. */
+  async line(): Promise<string> {
+    for (;;) {
+      const buffered = this.#joined();
+      const end = buffered.indexOf(10);
+      if (end >= 0) return this.#take(end + 1).toString('latin1').replace(/\r?\n$/, '');
+      await this.#more();
+    }
+  }
+
+  async bytes(count: number): Promise<Buffer> {
+    while (this.#sizeBytes < count) await this.#more();
+    return this.#take(count);
+  }
+
+  async send(...parts: (string | Buffer)[]): Promise<void> {
+    const data = Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)));
+    await new Promise<void>((resolve, reject) =>
+      this.socket.write(data, (error) => (error ? reject(error) : resolve())),
+    );
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    this.#wake?.();
+  }
+
+  async #more(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    await new Promise<void>((resolve) => (this.#wake = resolve));
+    this.#wake = undefined;
+  }
+
+  #joined(): Buffer {
+    const all = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
+    this.#chunks = [all];
+    return all;
+  }
+
+  #take(count: number): Buffer {
+    const all = this.#joined();
+    this.#chunks = [all.subarray(count)];
+    this.#sizeBytes -= count;
+    return all.subarray(0, count);
+  }
+}

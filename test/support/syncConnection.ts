@@ -1,0 +1,60 @@
+/** The client's side of the sync protocol by hand: greeting, PLAIN, a command and all that is answered to it. */
+import { SocketReader } from './socketReader.ts';
+import type { SyncServer } from './cyrus.ts';
+
+export class SyncConnection {
+  readonly #reader: SocketReader;
+
+  private constructor(reader: SocketReader) {
+    this.#reader = reader;
+  }
+
+  /** Resolves after the greeting, whose last line is `* OK`. */
+  static async open(port: number): Promise<SyncConnection> {
+    const reader = await SocketReader.connect(port);
+    for (;;) {
+      const line = await reader.line();
+      if (line.startsWith('* OK')) return new SyncConnection(reader);
+    }
+  }
+
+  static async login(server: SyncServer): Promise<SyncConnection> {
+    const connection = await SyncConnection.open(server.port);
+    const token = Buffer.from(`\0${server.user}\0${server.password}`).toString('base64');
+    const { reply } = await connection.exchange(`AUTHENTICATE PLAIN ${token}\r\n`);
+    if (!reply.startsWith('OK')) throw new Error(`not authenticated: ${reply}`);
+    return connection;
+  }
+
+  /** Sends bytes as they are, and reads to the tagged reply. Literals in answers are left as they came. */
+  async exchange(command: string | Buffer): Promise<{ untagged: string[]; reply: string }> {
+    await this.#reader.send(command);
+    const untagged: string[] = [];
+    for (;;) {
+      const line = await this.#reader.line();
+      if (/^(OK|NO|BAD) /.test(line)) return { untagged, reply: line };
+      untagged.push(line);
+    }
+  }
+
+  /** Sends, and does not care for the answer. */
+  async send(bytes: Buffer): Promise<void> {
+    await this.#reader.send(bytes);
+  }
+
+  /** Says that no more comes, waits until the peer has closed, and gives all that it said. */
+  async finish(timeoutMs: number): Promise<string[]> {
+    this.#reader.socket.setTimeout(timeoutMs);
+    this.#reader.socket.end();
+    const lines: string[] = [];
+    try {
+      for (;;) lines.push(await this.#reader.line());
+    } catch {
+      return lines;
+    }
+  }
+
+  close(): void {
+    this.#reader.close();
+  }
+}
