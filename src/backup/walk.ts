@@ -19,6 +19,7 @@ import {
   setChunkStart,
   updateChunk,
 } from '../index/chunks.ts';
+import { lastChunk } from '../index/queries.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
 import { readLogLine } from '../protocol/logDriver.ts';
 import type { LogLine } from '../protocol/grammar.ts';
@@ -116,6 +117,8 @@ class MemberWalk {
     this.#walk = walk;
     this.#reader = reader;
     this.#fileOffset = fileOffset;
+    // A session that wrote no line leaves a chunk without a time: rather than 1970 it gets that of the one before.
+    this.#tsEnd = lastChunk(walk.index)?.ts_end ?? 0;
     this.#chunkId = resume?.id ?? insertChunk(walk.index, fileOffset, 0);
     if (resume === undefined) return;
     this.#lineEnd = resume.length;
@@ -229,7 +232,7 @@ class MemberWalk {
 
   #update(length: number, fileEnd: number, crc32: number, memberSha1: string, state: 'whole' | 'open' | 'damaged'): void {
     const { index } = this.#walk;
-    setChunkStart(index, this.#chunkId, this.#tsStart);
+    setChunkStart(index, this.#chunkId, this.#tsStart === 0 ? this.#tsEnd : this.#tsStart);
     updateChunk(index, this.#chunkId, { tsEnd: this.#tsEnd, length, fileEnd, crc32, memberSha1, state });
   }
 }

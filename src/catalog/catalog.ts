@@ -34,7 +34,10 @@ function decodePath(bytes: Buffer, userid: string): string {
   try {
     return utf8.decode(bytes);
   } catch (cause) {
-    throw new BackupError('damaged', `the path of ${userid} in backups.db is not UTF-8`, { cause, subject: userid });
+    throw new BackupError('damaged', `the path of ${userid} in backups.db is not UTF-8`, {
+      cause,
+      subject: userid,
+    });
   }
 }
 
@@ -43,7 +46,10 @@ function fileNameOf(userid: string): string {
   try {
     return utf8.decode(Buffer.from(userid, 'latin1'));
   } catch (cause) {
-    throw new BackupError('no-user', 'a userid that is not UTF-8 cannot have a backup', { cause, subject: userid });
+    throw new BackupError('no-user', 'a userid that is not UTF-8 cannot have a backup', {
+      cause,
+      subject: userid,
+    });
   }
 }
 
@@ -102,7 +108,9 @@ export class Catalog {
 
   /** Enters or changes a path (move, reconstruct, a renamed user). */
   set(userid: string, path: string): void {
-    if (!path.startsWith('/')) throw new BackupError('usage', `not an absolute path: ${path}`, { subject: userid });
+    if (!path.startsWith('/')) {
+      throw new BackupError('usage', `not an absolute path: ${path}`, { subject: userid });
+    }
     this.#database.put(keyFor(userid), path);
   }
 

@@ -63,7 +63,7 @@ export interface PartitionProbe {
   random: () => number;
 }
 
-const MODES_BY_DISK: readonly PartitionSelectMode[] = ['freespace-most', 'freespace-percent-most'];
+const MODES_BY_DISK = new Set<PartitionSelectMode>(['freespace-most', 'freespace-percent-most']);
 
 /** Free space in percent; 0 for what is not to be chosen: broken, or the same disk as one before it. */
 function measure(options: PartitionOptions, probe: PartitionProbe): Candidate[] {
@@ -81,7 +81,7 @@ function measure(options: PartitionOptions, probe: PartitionProbe): Candidate[] 
     if (usage === null) continue;
     const isTwin = seen.has(usage.fileSystemId);
     seen.add(usage.fileSystemId);
-    if (isTwin && MODES_BY_DISK.includes(options.mode)) continue;
+    if (isTwin && MODES_BY_DISK.has(options.mode)) continue;
     candidate.availableBytes = usage.availableBytes;
     candidate.weight = (usage.availableBytes * 100) / usage.totalBytes;
   }
@@ -127,7 +127,10 @@ export class PartitionSelector {
     if (chosen !== undefined) return chosen.directory;
     this.#candidates = null;
     const names = [...this.#options.partitions.keys()].join(', ');
-    throw new BackupError('config', `no usable backup partition (backuppartition-NAME) among: ${names || 'none'}`);
+    throw new BackupError(
+      'config',
+      `no usable backup partition (backuppartition-NAME) among: ${names || 'none'}`,
+    );
   }
 
   #current(): Candidate[] {
@@ -144,17 +147,11 @@ export class PartitionSelector {
   }
 
   #choose(usable: Candidate[]): Candidate | undefined {
-    switch (this.#options.mode) {
-      case 'freespace-most':
-        return largest(usable, ({ availableBytes }) => availableBytes);
-      case 'freespace-percent-most':
-        return largest(usable, ({ weight }) => weight);
-      case 'freespace-percent-weighted':
-      case 'freespace-percent-weighted-delta':
-        return this.#throwDice(usable);
-      case 'random':
-        return usable[Math.floor(this.#probe.random() * usable.length)];
-    }
+    const { mode } = this.#options;
+    if (mode === 'freespace-most') return largest(usable, ({ availableBytes }) => availableBytes);
+    if (mode === 'freespace-percent-most') return largest(usable, ({ weight }) => weight);
+    if (mode === 'random') return usable[Math.floor(this.#probe.random() * usable.length)];
+    return this.#throwDice(usable);
   }
 
   #throwDice(usable: Candidate[]): Candidate | undefined {
@@ -183,7 +180,9 @@ const SUFFIX_LENGTH = 6;
 const MAX_ATTEMPTS = 100;
 
 function randomSuffix(): string {
-  return Array.from({ length: SUFFIX_LENGTH }, () => SUFFIX_LETTERS[randomInt(SUFFIX_LETTERS.length)]).join('');
+  return Array.from({ length: SUFFIX_LENGTH }, () => SUFFIX_LETTERS[randomInt(SUFFIX_LETTERS.length)]).join(
+    '',
+  );
 }
 
 /**

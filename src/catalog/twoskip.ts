@@ -8,13 +8,7 @@
  * next (twoskipRecovery.ts), and one that is mostly dead bytes is rewritten in order (twoskipBuild.ts).
  */
 import { BackupError } from '../errors.ts';
-import {
-  FLAG_DIRTY,
-  TYPE_COMMIT,
-  decodeHeader,
-  nextOffset,
-  type Header,
-} from './twoskipFormat.ts';
+import { FLAG_DIRTY, TYPE_COMMIT, decodeHeader, nextOffset, type Header } from './twoskipFormat.ts';
 import { TwoskipFile, type OpenOptions } from './twoskipFile.ts';
 import {
   appendRecord,

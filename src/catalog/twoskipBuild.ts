@@ -6,7 +6,17 @@
  * Records are passed over twice, so only an offset and a level of each are held in memory.
  */
 import { crc32 } from 'node:zlib';
-import { closeSync, fchmodSync, fchownSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { asBackupError } from '../errors.ts';
 import {
@@ -35,7 +45,14 @@ const EMPTY_TAIL_CRC = crc32(Buffer.alloc(0));
 export const DUMMY_END = DUMMY_OFFSET + headLengthOf(MAX_LEVEL, 0, 0);
 
 function dummyHead(next: number[]): Buffer {
-  return encodeHead({ type: TYPE_DUMMY, level: MAX_LEVEL, keyLength: 0, valueLength: 0, next, tailCrc: EMPTY_TAIL_CRC });
+  return encodeHead({
+    type: TYPE_DUMMY,
+    level: MAX_LEVEL,
+    keyLength: 0,
+    valueLength: 0,
+    next,
+    tailCrc: EMPTY_TAIL_CRC,
+  });
 }
 
 /** The bytes of a database without records: header and dummy. */
@@ -103,7 +120,8 @@ function* body(records: Iterable<KeyValue>, { offsets, levels, pointers, end }: 
 }
 
 function writeAll(fd: number, bytes: Buffer, offset: number): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
+  let done = 0;
+  while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
 }
 
 function writePieces(fd: number, pieces: Iterable<Buffer>, start: number): number {

@@ -43,7 +43,9 @@ function walk(tree: Tree): string[] {
       continue;
     }
     const key = keyOf(tree, record);
-    if (Buffer.compare(previousKey, key) >= 0) return [...problems, `keys are out of order at offset ${offset}`];
+    if (Buffer.compare(previousKey, key) >= 0) {
+      return [...problems, `keys are out of order at offset ${offset}`];
+    }
     valueOf(tree, record);
     problems.push(...follow(tree, record, expected));
     previousKey = key;

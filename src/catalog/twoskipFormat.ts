@@ -132,7 +132,17 @@ export function decodeRecord(bytes: Buffer, offset: number, fileSize: number, pa
     throw damaged(path, `wrong checksum of the head of the ${at}`);
   }
   const tailCrc = bytes.readUInt32BE(position + 4);
-  return { type: bytes.readUInt8(0), level, keyLength, valueLength, next, tailCrc, offset, headLength, length };
+  return {
+    type: bytes.readUInt8(0),
+    level,
+    keyLength,
+    valueLength,
+    next,
+    tailCrc,
+    offset,
+    headLength,
+    length,
+  };
 }
 
 export function headLengthOf(level: number, keyLength: number, valueLength: number): number {
@@ -197,7 +207,12 @@ export function nextOffset(record: RecordHead, level: number, end: number): numb
 }
 
 /** Points a level elsewhere; at the lowest, never overwrites the pointer that held at the last commit. */
-export function setNextOffset(record: RecordHead, level: number, offset: number, committedSize: number): void {
+export function setNextOffset(
+  record: RecordHead,
+  level: number,
+  offset: number,
+  committedSize: number,
+): void {
   if (level > 0) {
     record.next[level + 1] = offset;
     return;

@@ -19,7 +19,16 @@ import {
   nextOffset,
   type SkipRecord,
 } from './twoskipFormat.ts';
-import { keyOf, markDirty, readLive, readRecord, rewriteHead, valueOf, writeHeader, type Tree } from './twoskipTree.ts';
+import {
+  keyOf,
+  markDirty,
+  readLive,
+  readRecord,
+  rewriteHead,
+  valueOf,
+  writeHeader,
+  type Tree,
+} from './twoskipTree.ts';
 import { DUMMY_END, rebuild, type KeyValue } from './twoskipBuild.ts';
 
 export function isClean(tree: Tree): boolean {
@@ -60,7 +69,9 @@ function mendPointers(tree: Tree): void {
       continue;
     }
     const key = keyOf(tree, record);
-    if (Buffer.compare(previousKey, key) >= 0) throw damaged(tree.file.path, `out of order at offset ${offset}`);
+    if (Buffer.compare(previousKey, key) >= 0) {
+      throw damaged(tree.file.path, `out of order at offset ${offset}`);
+    }
     for (let slot = 2; slot <= record.level; slot++) {
       lead(tree, trails[slot] as Trail, slot, offset);
       trails[slot] = { offset, next: record.next[slot] ?? 0 };
@@ -146,7 +157,7 @@ function rescueCommits(tree: Tree, reason: string): void {
   const rescue = new Rescue();
   let pending: Change[] = [];
   let broken = false;
-  for (let offset = DUMMY_END; offset + 8 <= file.size; ) {
+  for (let offset = DUMMY_END; offset + 8 <= file.size;) {
     if (file.read(offset, 8).equals(BLANK)) {
       offset += 8;
       continue;
@@ -168,7 +179,9 @@ function rescueCommits(tree: Tree, reason: string): void {
     }
   }
   if (rescue.entries.length === 0) {
-    throw new BackupError('damaged', `${reason}; and no committed record could be rescued`, { subject: file.path });
+    throw new BackupError('damaged', `${reason}; and no committed record could be rescued`, {
+      subject: file.path,
+    });
   }
   rebuild(file, tree.header.generation + 1, () => rescue.entries);
   file.lock('write');

@@ -121,7 +121,12 @@ export function rewriteHead(tree: Tree, record: SkipRecord): void {
 type NewRecord = Pick<RecordHead, 'type' | 'level' | 'next'>;
 
 /** Appends behind what is there and returns the new record's offset. The header is dirty on disk before. */
-export function appendRecord(tree: Tree, fresh: NewRecord, key: Buffer = NOTHING, value: Buffer = NOTHING): number {
+export function appendRecord(
+  tree: Tree,
+  fresh: NewRecord,
+  key: Buffer = NOTHING,
+  value: Buffer = NOTHING,
+): number {
   markDirty(tree);
   const tail = encodeTail(key, value);
   const lengths = { keyLength: key.length, valueLength: value.length };
@@ -135,7 +140,7 @@ export function appendRecord(tree: Tree, fresh: NewRecord, key: Buffer = NOTHING
 
 /** Points the records in front of the location, up to `levels`, at what `forward` now says. */
 function stitch(tree: Tree, at: Location, levels: number): void {
-  for (let level = 0; level < levels; ) {
+  for (let level = 0; level < levels;) {
     const record = readRecord(tree, at.back[level] ?? 0);
     for (let i = level; i < Math.min(levels, record.level); i++) {
       setNextOffset(record, i, at.forward[i] ?? 0, tree.header.currentSize);

@@ -8,19 +8,27 @@ import type { CliIo } from './io.ts';
 /** EX_TEMPFAIL: what the originals answer whenever a backup could not be served, for whatever reason. */
 export const BACKUP_FAILED = exitCodeOf.locked;
 
+/** EX_SOFTWARE: what was thrown is no error of the user's or the system's, but a bug. */
+const SOFTWARE_FAILED = 70;
+
 export function usageError(message: string): BackupError {
   return new BackupError('usage', message);
 }
 
 /** Runs a command; a thrown error is reported as `name: message`, with the usage where that was wrong. */
-export async function guarded(name: string, usage: string, io: CliIo, work: () => Promise<number>): Promise<number> {
+export async function guarded(
+  name: string,
+  usage: string,
+  io: CliIo,
+  work: () => Promise<number>,
+): Promise<number> {
   try {
     return await work();
   } catch (error) {
-    const kind = error instanceof BackupError ? error.kind : 'io';
     io.stderr.write(`${name}: ${messageOf(error)}\n`);
-    if (kind === 'usage') io.stderr.write(usage);
-    return exitCodeOf[kind];
+    if (!(error instanceof BackupError)) return SOFTWARE_FAILED;
+    if (error.kind === 'usage') io.stderr.write(usage);
+    return exitCodeOf[error.kind];
   }
 }
 

@@ -13,7 +13,14 @@ import { usageError } from './commonRun.ts';
 export type Mode = 'all' | 'domain' | 'prefix' | 'file' | 'mailbox' | 'user';
 
 /** The options that choose a mode, and what each means. */
-export const MODE_OPTIONS = { A: 'all', D: 'domain', P: 'prefix', f: 'file', m: 'mailbox', u: 'user' } as const;
+export const MODE_OPTIONS = {
+  A: 'all',
+  D: 'domain',
+  P: 'prefix',
+  f: 'file',
+  m: 'mailbox',
+  u: 'user',
+} as const;
 
 export interface Target {
   /** null: named by its file only. A byte string. */
@@ -32,7 +39,8 @@ export interface FoundTarget extends Target {
 /** The one mode given, or the fallback. Throws 'usage' where there are two. */
 export function modeOf(values: Readonly<Record<string, unknown>>, fallback: Mode): Mode {
   const given = Object.entries(MODE_OPTIONS).filter(([option]) => values[option] === true);
-  if (given.length > 1) throw usageError(`-${given.map(([option]) => option).join(' and -')} exclude each other`);
+  if (given.length > 1)
+    throw usageError(`-${given.map(([option]) => option).join(' and -')} exclude each other`);
   return given[0]?.[1] ?? fallback;
 }
 
@@ -44,7 +52,8 @@ export function* selectTargets(config: Config, mode: Mode, names: readonly strin
   }
   const catalog = openCatalog(config);
   if (catalog === null) {
-    for (const name of names) if (mode === 'user' || mode === 'mailbox') yield { userid: null, path: null, label: name };
+    for (const name of names)
+      if (mode === 'user' || mode === 'mailbox') yield { userid: null, path: null, label: name };
     return;
   }
   try {
@@ -68,7 +77,8 @@ function openCatalog(config: Config): Catalog | null {
 function* named(catalog: Catalog, config: Config, mode: Mode, name: string): Generator<Target> {
   if (mode === 'prefix') yield* listed(catalog, bytesOf(name));
   else if (mode === 'domain') {
-    for (const target of listed(catalog, '')) if (domainOf(target.userid as string, config) === name) yield target;
+    for (const target of listed(catalog, ''))
+      if (domainOf(target.userid as string, config) === name) yield target;
   } else {
     const userid = mode === 'mailbox' ? ownerOfAdminName(name, config) : bytesOf(name);
     const path = isValidUserid(userid) ? catalog.find(userid) : null;

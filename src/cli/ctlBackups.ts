@@ -78,7 +78,8 @@ export function runCtlBackups(argv: readonly string[], io: CliIo): Promise<numbe
     for (const target of selectTargets(config, parsed.mode, parsed.names)) {
       const { path } = target;
       if (path === null) io.stderr.write(`${target.label}: not found in backups.db\n`);
-      const outcome = path === null ? 'failed' : await parsed.command({ ...target, path }, parsed.options, io);
+      const outcome =
+        path === null ? 'failed' : await parsed.command({ ...target, path }, parsed.options, io);
       if (outcome !== 'ok') failures += 1;
       if (outcome === 'failed' && path !== null && parsed.stopsOnError) break;
     }
@@ -127,6 +128,7 @@ function interpret(argv: readonly string[]): Arguments {
 }
 
 function hours(text: string): number {
-  if (!/^[0-9]{1,7}$/.test(text) || Number(text) === 0) throw usageError(`-t ${text}: a number of hours is expected`);
+  if (!/^[0-9]{1,7}$/.test(text) || Number(text) === 0)
+    throw usageError(`-t ${text}: a number of hours is expected`);
   return Number(text);
 }

@@ -37,7 +37,7 @@ function askHidden(io: PasswdIo, prompt: string): Promise<string> {
       settle();
     };
     const take = (data: Buffer): void => {
-      const characters = [...data.toString()];
+      const characters = Array.from(data.toString());
       for (const [index, character] of characters.entries()) {
         if (ENTER.has(character)) {
           finish(() => resolve(typed.join('')));

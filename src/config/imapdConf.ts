@@ -7,7 +7,8 @@
  * is required is checked by who needs it (requireServerConfig and the like), not at loading.
  */
 import { BackupError } from '../errors.ts';
-import { KEYS, type ConfigValues, type KeySpec } from './keys.ts';
+import { KEYS, type ConfigValues } from './keys.ts';
+import type { KeySpec } from './keySpec.ts';
 import { configError, readSettings, type Setting } from './lines.ts';
 import { parseValue, type ConfigValue } from './values.ts';
 
@@ -35,7 +36,8 @@ function collect(path: string, service: string | undefined): Map<string, Setting
   const general = new Map<string, Setting>();
   const special = new Map<string, Setting>();
   for (const setting of readSettings(path)) {
-    const stripped = prefix !== null && setting.key.startsWith(prefix) ? setting.key.slice(prefix.length) : null;
+    const stripped =
+      prefix !== null && setting.key.startsWith(prefix) ? setting.key.slice(prefix.length) : null;
     const isSpecial = stripped !== null && specs.has(stripped);
     const target = isSpecial ? special : general;
     const key = isSpecial ? stripped : setting.key;
@@ -126,7 +128,9 @@ export function requireConfigDirectory(config: Config): string {
 
 /** The path of backups.db; BackupError 'config' where none follows, or its format is not supported. */
 export function requireBackupDatabase(config: Config): string {
-  if (config.backup_db !== 'twoskip') throw missing(config, `backup_db ${config.backup_db} is not supported, only twoskip`);
+  if (config.backup_db !== 'twoskip') {
+    throw missing(config, `backup_db ${config.backup_db} is not supported, only twoskip`);
+  }
   const path = config.backup_db_path ?? `${requireConfigDirectory(config)}/backups.db`;
   return requireAbsolute(config, 'backup_db_path', path);
 }

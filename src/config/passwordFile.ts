@@ -49,8 +49,9 @@ export async function makeCredential(password: string, iterations = ITERATIONS):
   return { iterations, salt, ...keysOf(await saltedPassword(password, salt, iterations)) };
 }
 
+const base64 = (bytes: Buffer): string => bytes.toString('base64');
+
 function formatLine(user: string, { iterations, salt, storedKey, serverKey }: ScramCredential): string {
-  const base64 = (bytes: Buffer): string => bytes.toString('base64');
   return `${user}:${SCHEME}$${iterations}:${base64(salt)}$${base64(storedKey)}:${base64(serverKey)}\n`;
 }
 
@@ -74,7 +75,9 @@ function parseTable(text: string, path: string): PasswordTable {
     if (line.trim() === '' || line.startsWith('#')) return;
     const [user, credential] = parseLine(line, path, index + 1);
     if (table.has(user)) {
-      throw new BackupError('config', `${path}, line ${index + 1}: ${user} was there before`, { subject: path });
+      throw new BackupError('config', `${path}, line ${index + 1}: ${user} was there before`, {
+        subject: path,
+      });
     }
     table.set(user, credential);
   });
@@ -138,7 +141,12 @@ export class PasswordFile {
 
   #decoy(user: string): ScramCredential {
     const digest = createHmac('sha256', this.#unknownUserKey).update(user).digest();
-    return { iterations: ITERATIONS, salt: digest.subarray(0, SALT_SIZE), storedKey: digest, serverKey: digest };
+    return {
+      iterations: ITERATIONS,
+      salt: digest.subarray(0, SALT_SIZE),
+      storedKey: digest,
+      serverKey: digest,
+    };
   }
 }
 
@@ -170,7 +178,9 @@ function openNew(newPath: string): number {
   try {
     return openSync(newPath, 'wx', 0o600);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw asBackupError(error, `cannot create ${newPath}`);
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+      throw asBackupError(error, `cannot create ${newPath}`);
+    }
     const text = `${newPath} exists: another passwd is at work, or was killed (then remove the file)`;
     throw new BackupError('locked', text, { subject: newPath });
   }

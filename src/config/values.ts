@@ -2,7 +2,7 @@
  * The types of imapd.conf's values, read as Cyrus reads them (cyrus-imapd lib/libconfig.c). Each parser returns
  * the value, or null where the text is none; who reads the file knows the line to name.
  */
-import type { KeySpec } from './keys.ts';
+import type { KeySpec } from './keySpec.ts';
 
 export type ConfigValue = boolean | number | string | readonly string[];
 
@@ -65,21 +65,16 @@ export function parseList(text: string, separator: string | undefined): readonly
   return text.split(separator === ',' ? /[\s,]+/ : /\s+/).filter((item) => item !== '');
 }
 
+const parsers: Record<KeySpec['type'], (text: string, spec: KeySpec) => ConfigValue | null> = {
+  switch: parseSwitch,
+  int: parseInteger,
+  duration: (text, spec) => parseDuration(text, spec.unit ?? 's'),
+  bytes: (text, spec) => parseBytes(text, spec.unit ?? 'B'),
+  enum: (text, spec) => parseEnum(text, spec.values ?? []),
+  list: (text, spec) => parseList(text, spec.separator),
+  string: (text) => text,
+};
+
 export function parseValue(spec: KeySpec, text: string): ConfigValue | null {
-  switch (spec.type) {
-    case 'switch':
-      return parseSwitch(text);
-    case 'int':
-      return parseInteger(text);
-    case 'duration':
-      return parseDuration(text, spec.unit ?? 's');
-    case 'bytes':
-      return parseBytes(text, spec.unit ?? 'B');
-    case 'enum':
-      return parseEnum(text, spec.values ?? []);
-    case 'list':
-      return parseList(text, spec.separator);
-    case 'string':
-      return text;
-  }
+  return parsers[spec.type](text, spec);
 }

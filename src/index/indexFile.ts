@@ -7,7 +7,7 @@
  * is folded again from there at the next open.
  */
 import Database from 'better-sqlite3';
-import { existsSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import { BackupError, asBackupError } from '../errors.ts';
 import { APPLICATION_ID, SCHEMA_VERSION, schemaSql } from './schema.ts';
 
@@ -51,8 +51,12 @@ export class IndexFile {
 
   /** Makes an empty index, in place of whatever has the name. ':memory:' makes one that is on no disk. */
   static create(path: string): IndexFile {
-    if (path !== ':memory:') removeIndexFiles(path);
     try {
+      if (path !== ':memory:') {
+        removeIndexFiles(path);
+        // SQLite would make it as the umask says, and gives its companions the mode that it has.
+        closeSync(openSync(path, 'wx', 0o600));
+      }
       const db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
       db.pragma('journal_mode = WAL');
       db.exec(schemaSql);

@@ -38,7 +38,8 @@ export function readBlock(fd: number, start: FlushPoint, end: FlushPoint): Buffe
   const output = Buffer.allocUnsafe(size + 1);
   const inflater = freshInflater();
   const status = inflater.step(input, 0, inputSize, output, 0, output.length);
-  if (status === 'damaged' || inflater.produced !== size) throw damaged(start, 'does not inflate to its length');
+  const isWhole = status !== 'damaged' && inflater.produced === size;
+  if (!isWhole) throw damaged(start, 'does not inflate to its length');
   return output.subarray(0, size);
 }
 
@@ -47,7 +48,13 @@ export function readBlock(fd: number, start: FlushPoint, end: FlushPoint): Buffe
  * drops what comes before, in bounded memory. No byte of the file at or behind `fileLimit` is read. Throws
  * 'damaged'.
  */
-export function readFrom(fd: number, start: FlushPoint, offset: number, size: number, fileLimit: number): Buffer {
+export function readFrom(
+  fd: number,
+  start: FlushPoint,
+  offset: number,
+  size: number,
+  fileLimit: number,
+): Buffer {
   if (offset < start.offset) throw damaged(start, `stands behind offset ${offset}`);
   const result = Buffer.allocUnsafe(size);
   const input = Buffer.allocUnsafe(PIECE_BYTES);
@@ -55,7 +62,7 @@ export function readFrom(fd: number, start: FlushPoint, offset: number, size: nu
   const inflater = freshInflater();
   let skip = offset - start.offset;
   let filled = 0;
-  for (let position = start.fileOffset; filled < size; ) {
+  for (let position = start.fileOffset; filled < size;) {
     const wanted = Math.min(input.length, Math.max(0, fileLimit - position));
     const have = readSyncInto(fd, input, 0, wanted, position);
     if (have === 0) throw damaged(start, `is cut off before offset ${offset + size}`);

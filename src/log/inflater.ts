@@ -11,7 +11,6 @@ import zlib from 'node:zlib';
 import { BackupError } from '../errors.ts';
 
 interface NativeInflate {
-  onerror: (message: string, errno: number, code: string) => void;
   reset(): void;
   writeSync(
     flush: number,
@@ -34,7 +33,10 @@ export type InflateStatus = 'more' | 'full' | 'ended' | 'damaged';
 function nativeHandleOf(stream: zlib.InflateRaw): { handle: NativeInflate; left: Uint32Array } {
   const inner = stream as unknown as { _handle?: NativeInflate; _writeState?: Uint32Array };
   if (typeof inner._handle?.writeSync !== 'function' || inner._writeState === undefined) {
-    throw new BackupError('config', `Node ${process.version} has no zlib handle that can be driven synchronously`);
+    throw new BackupError(
+      'config',
+      `Node ${process.version} has no zlib handle that can be driven synchronously`,
+    );
   }
   return { handle: inner._handle, left: inner._writeState };
 }
@@ -52,9 +54,7 @@ export class Inflater {
     const { handle, left } = nativeHandleOf(this.#stream);
     this.#handle = handle;
     this.#left = left;
-    handle.onerror = () => {
-      this.#failed = true;
-    };
+    Object.assign(handle, { onerror: () => void (this.#failed = true) });
   }
 
   /** Takes input and gives output, as much as fits of either. The output must have room. */
@@ -70,7 +70,15 @@ export class Inflater {
     this.produced = 0;
     if (!this.#failed) {
       const { Z_SYNC_FLUSH } = zlib.constants;
-      this.#handle.writeSync(Z_SYNC_FLUSH, input, inputOffset, inputLength, output, outputOffset, outputLength);
+      this.#handle.writeSync(
+        Z_SYNC_FLUSH,
+        input,
+        inputOffset,
+        inputLength,
+        output,
+        outputOffset,
+        outputLength,
+      );
     }
     if (this.#failed) return 'damaged';
     const outputLeft = this.#left[0] ?? 0;

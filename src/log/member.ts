@@ -199,7 +199,8 @@ export class MemberInflater {
     const trailer = Buffer.alloc(MEMBER_TRAILER_BYTES);
     const size = Math.min(trailer.length, this.#limit - at);
     if (readSyncInto(this.#fd, trailer, 0, size, at) < trailer.length) return this.#end('torn');
-    const good = trailer.readUInt32LE(0) === this.crc32 && trailer.readUInt32LE(4) === this.inflated % 2 ** 32;
+    const good =
+      trailer.readUInt32LE(0) === this.crc32 && trailer.readUInt32LE(4) === this.inflated % 2 ** 32;
     if (!good || this.#crawling) return this.#end('damaged');
     this.#sha1.update(this.#input.subarray(0, this.#taken)).update(trailer);
     this.fileEnd = at + trailer.length;
@@ -209,6 +210,6 @@ export class MemberInflater {
 
   #end(state: MemberState): void {
     this.state = state;
-    if (state !== 'damaged') this.#finder?.accept();
+    if (state !== 'damaged') this.#finder?.finish(this.inflated);
   }
 }

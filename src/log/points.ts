@@ -39,7 +39,7 @@ export class PointFinder {
   candidate(point: FlushPoint): void {
     const last = this.#onTrial ?? this.points.at(-1);
     if (last !== undefined && point.offset - last.offset < LEAST_BLOCK_BYTES) return;
-    this.accept();
+    if (this.#onTrial !== null) this.points.push(this.#onTrial);
     this.#onTrial = point;
     this.#inflater.reset();
   }
@@ -57,9 +57,9 @@ export class PointFinder {
     if (!same) this.#onTrial = null;
   }
 
-  /** The trial is over: the next candidate, or the end of what inflates, is reached. */
-  accept(): void {
-    if (this.#onTrial !== null) this.points.push(this.#onTrial);
+  /** All that inflates has been followed: the last trial is over. Nothing begins at the very end. */
+  finish(length: number): void {
+    if (this.#onTrial !== null && this.#onTrial.offset < length) this.points.push(this.#onTrial);
     this.#onTrial = null;
   }
 

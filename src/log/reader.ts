@@ -76,7 +76,9 @@ export class ChunkReader {
       const feed = piece.indexOf(LINE_FEED);
       const size = feed === -1 ? piece.length : feed + 1;
       length += size;
-      if (length > limitBytes) throw new BackupError('limit', `${this.#where()}: line over ${limitBytes} bytes`);
+      if (length > limitBytes) {
+        throw new BackupError('limit', `${this.#where()}: line over ${limitBytes} bytes`);
+      }
       pieces.push(Buffer.from(piece.subarray(0, size)));
       this.#start += size;
       if (feed !== -1) return pieces.length === 1 ? (pieces[0] ?? null) : Buffer.concat(pieces, length);
@@ -134,7 +136,8 @@ export class ChunkReader {
 
   #unexpectedEnd(): BackupError {
     const { state } = this.#member;
-    const what = state === 'complete' ? 'ends in mid-line' : state === 'reading' ? 'is not at its end' : `is ${state}`;
+    const what =
+      state === 'complete' ? 'ends in mid-line' : state === 'reading' ? 'is not at its end' : `is ${state}`;
     return new BackupError('damaged', `${this.#where()}: the chunk ${what}`);
   }
 }
@@ -152,7 +155,9 @@ function beginsChunk(inflater: Inflater, probe: Buffer, atFileEnd: boolean): boo
   const status = inflater.step(probe, skip, probe.length - skip, header, 0, header.length);
   if (status === 'damaged' || inflater.produced === 0) return false;
   const whole = inflater.produced === header.length;
-  return (whole || atFileEnd) && header.compare(CHUNK_HEADER, 0, inflater.produced, 0, inflater.produced) === 0;
+  return (
+    (whole || atFileEnd) && header.compare(CHUNK_HEADER, 0, inflater.produced, 0, inflater.produced) === 0
+  );
 }
 
 /**
@@ -168,7 +173,11 @@ export function findMember(fd: number, from: number, fileEnd: number): number | 
     for (let base = from; base < fileEnd; base += SCAN_BYTES) {
       const size = readSyncInto(fd, window, 0, Math.min(window.length, fileEnd - base), base);
       const scanned = window.subarray(0, size);
-      for (let at = scanned.indexOf(magic); at !== -1 && at < SCAN_BYTES; at = scanned.indexOf(magic, at + 1)) {
+      for (
+        let at = scanned.indexOf(magic);
+        at !== -1 && at < SCAN_BYTES;
+        at = scanned.indexOf(magic, at + 1)
+      ) {
         const probe = scanned.subarray(at, at + PROBE_BYTES);
         if (beginsChunk(inflater, probe, base + size === fileEnd)) return base + at;
       }

@@ -58,7 +58,10 @@ export class ChunkWriter {
   static async open(fd: number, fileOffset: number, options: { level?: number } = {}): Promise<ChunkWriter> {
     const { size } = fs.fstatSync(fd);
     if (size !== fileOffset) {
-      throw new BackupError('io', `a chunk was to begin at ${fileOffset}, but the data file has ${size} bytes`);
+      throw new BackupError(
+        'io',
+        `a chunk was to begin at ${fileOffset}, but the data file has ${size} bytes`,
+      );
     }
     const writer = new ChunkWriter(fd, fileOffset, options.level ?? 6);
     writer.#enqueue(MEMBER_HEADER);
@@ -185,7 +188,9 @@ export class ChunkWriter {
   }
 
   async #guarded<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#state !== 'open') throw new BackupError('closed', `chunk at ${this.#fileOffset}: ${this.#state}`);
+    if (this.#state !== 'open') {
+      throw new BackupError('closed', `chunk at ${this.#fileOffset}: ${this.#state}`);
+    }
     try {
       return await work();
     } catch (error) {

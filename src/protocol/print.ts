@@ -10,8 +10,8 @@
  * printed as a string, which is the same for every key that can be read back.
  */
 import { BackupError } from '../errors.ts';
-import { FileLiteral, Flag, KeyValues } from './dlist.ts';
-import type { Dlist } from './dlist.ts';
+import { Flag, KeyValues } from './dlist.ts';
+import type { Dlist, FileLiteral } from './dlist.ts';
 
 export type PrintForm = 'log' | 'client';
 
@@ -43,24 +43,28 @@ export function printString(text: string, form: PrintForm): string {
   return `{${text.length}${form === 'log' ? '+' : ''}}\r\n${text}`;
 }
 
-function printList(items: readonly Dlist[], form: PrintForm): string {
-  let out = '(';
-  let separator = '';
-  for (const item of items) {
-    out += separator + printDlist(item, form);
-    separator = ' ';
-  }
-  return out + ')';
-}
-
-function printKeyValues(values: KeyValues, form: PrintForm): string {
-  let out = '%(';
-  let separator = '';
-  for (const entry of values.entries) {
-    out += separator + printString(entry[0], form) + ' ' + printDlist(entry[1], form);
-    separator = ' ';
-  }
-  return out + ')';
+/** Adds the value's pieces: one flat list of pieces is joined once, where nested strings would each be copied. */
+function addPieces(pieces: string[], value: Dlist, form: PrintForm): void {
+  if (typeof value === 'string') pieces.push(printString(value, form));
+  else if (value === null) pieces.push('NIL');
+  else if (Array.isArray(value)) {
+    let before = '(';
+    for (const item of value) {
+      pieces.push(before);
+      addPieces(pieces, item, form);
+      before = ' ';
+    }
+    pieces.push(value.length === 0 ? '()' : ')');
+  } else if (value instanceof KeyValues) {
+    let before = '%(';
+    for (const entry of value.entries) {
+      pieces.push(before, printString(entry[0], form), ' ');
+      addPieces(pieces, entry[1], form);
+      before = ' ';
+    }
+    pieces.push(value.entries.length === 0 ? '%()' : ')');
+  } else if (value instanceof Flag) pieces.push(value.name);
+  else throw new BackupError('bad-parameters', `file ${value.guid}: not printable without its bytes`);
 }
 
 /**
@@ -69,11 +73,9 @@ function printKeyValues(values: KeyValues, form: PrintForm): string {
  */
 export function printDlist(value: Dlist, form: PrintForm): string {
   if (typeof value === 'string') return printString(value, form);
-  if (value === null) return 'NIL';
-  if (Array.isArray(value)) return printList(value, form);
-  if (value instanceof KeyValues) return printKeyValues(value, form);
-  if (value instanceof Flag) return value.name;
-  throw new BackupError('bad-parameters', `file ${value.guid}: not printable without its bytes`);
+  const pieces: string[] = [];
+  addPieces(pieces, value, form);
+  return pieces.join('');
 }
 
 /** A value with its key: what follows `APPLY ` in the log, or `* ` in an answer. */

@@ -39,7 +39,12 @@ describe('the catalogue', () => {
     const catalog = Catalog.open(options);
     const accented = Buffer.from('zoé@example.com').toString('latin1');
     for (const userid of [accented, 'anne', SHARED_USERID, 'zoe']) catalog.create(userid);
-    expect([...catalog.list()].map(({ userid }) => userid)).to.deep.equal([SHARED_USERID, 'anne', 'zoe', accented]);
+    expect([...catalog.list()].map(({ userid }) => userid)).to.deep.equal([
+      SHARED_USERID,
+      'anne',
+      'zoe',
+      accented,
+    ]);
     expect([...catalog.list('zo')].map(({ userid }) => userid)).to.deep.equal(['zoe', accented]);
     expect(existsSync(catalog.find(accented) as string)).to.equal(true);
     expect(catalog.find(accented)).to.include('/q/zoé@'.replace('/q/', '/z/'));
@@ -48,10 +53,14 @@ describe('the catalogue', () => {
 
   it('lets no userid out of its partition', () => {
     const catalog = Catalog.open(options);
-    for (const userid of ['../x', 'a/b', '..', '.', '', 'a\0b', `${'x'.repeat(5000)}`]) {
-      expect(() => catalog.create(userid), userid).to.throw(BackupError).with.property('kind', 'no-user');
+    for (const userid of ['../x', 'a/b', '..', '.', '', 'a\0b', 'x'.repeat(5000)]) {
+      expect(() => catalog.create(userid), userid)
+        .to.throw(BackupError)
+        .with.property('kind', 'no-user');
     }
-    expect(() => catalog.create('\xff')).to.throw(BackupError).with.property('kind', 'no-user');
+    expect(() => catalog.create('\xff'))
+      .to.throw(BackupError)
+      .with.property('kind', 'no-user');
     expect(existsSync(join(scratch, 'part'))).to.equal(false);
     catalog.close();
   });
@@ -73,6 +82,8 @@ describe('the catalogue', () => {
     expect(catalog.find('anne')).to.equal(null);
     catalog.close();
     const missing = { ...options, databasePath: join(scratch, 'none.db'), readOnly: true };
-    expect(() => Catalog.open(missing)).to.throw(BackupError).with.property('kind', 'not-found');
+    expect(() => Catalog.open(missing))
+      .to.throw(BackupError)
+      .with.property('kind', 'not-found');
   });
 });

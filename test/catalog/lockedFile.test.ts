@@ -18,7 +18,9 @@ async function lockElsewhere(path: string): Promise<ChildProcess> {
     const fd = openSync(${JSON.stringify(path)}, 'r+');
     process.stdout.write(String(tryLock(fd, 'write')));
     setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const [said] = (await once(child.stdout, 'data')) as [Buffer];
   expect(said.toString()).to.equal('true');
   return child;
@@ -140,7 +142,9 @@ async function lockedSeenFromOutside(path: string): Promise<boolean> {
     import { openSync } from 'node:fs';
     import { tryLock } from '${MODULE}';
     process.stdout.write(String(!tryLock(openSync(${JSON.stringify(path)}, 'r+'), 'write')));`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const [said] = (await once(child.stdout, 'data')) as [Buffer];
   await once(child, 'exit');
   return said.toString() === 'true';

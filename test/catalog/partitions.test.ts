@@ -16,7 +16,12 @@ import { makeScratch, removeScratch } from './scratch.ts';
 /** free and total by directory; absent: cannot be looked at. */
 type Disks = Record<string, [free: number, total: number, id?: number]>;
 
-function selector(disks: Disks, mode: PartitionSelectMode, more: Partial<PartitionOptions> = {}, dice = 0.999) {
+function selector(
+  disks: Disks,
+  mode: PartitionSelectMode,
+  more: Partial<PartitionOptions> = {},
+  dice = 0.999,
+) {
   const directories = Object.keys(disks);
   let looks = 0;
   const usage = (directory: string): Usage | null => {
@@ -26,7 +31,8 @@ function selector(disks: Disks, mode: PartitionSelectMode, more: Partial<Partiti
     const [availableBytes, totalBytes, fileSystemId = directories.indexOf(directory)] = disk;
     return { availableBytes, totalBytes, fileSystemId };
   };
-  const partitions = more.partitions ?? new Map(directories.map((directory) => [directory.slice(1), directory]));
+  const partitions =
+    more.partitions ?? new Map(directories.map((directory) => [directory.slice(1), directory]));
   const options = { mode, exclude: [], softUsageLimitPercent: 0, usageReinit: 0, ...more, partitions };
   const chosen = new PartitionSelector(options, { usage, random: () => dice });
   return { select: () => chosen.select(), looks: () => looks };

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { copyFileSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -11,6 +11,14 @@ import { makeScratch, removeScratch } from './scratch.ts';
 const names = (database: Twoskip, prefix = ''): string[] =>
   [...database.entries(prefix)].map(([key]) => key.toString('latin1'));
 
+function filled(path: string, count: number): Twoskip {
+  const database = Twoskip.open(path, { create: true });
+  database.transaction(() => {
+    for (let i = 0; i < count; i++) database.put(`user${i}`, `/backup/u/user${i}_XXXXXX`);
+  });
+  return database;
+}
+
 describe('twoskip', () => {
   let scratch: string;
   let counter = 0;
@@ -18,14 +26,6 @@ describe('twoskip', () => {
   afterEach(() => removeScratch(scratch));
 
   const fresh = (): string => join(scratch, `${counter++}.db`);
-
-  function filled(path: string, count: number): Twoskip {
-    const database = Twoskip.open(path, { create: true });
-    database.transaction(() => {
-      for (let i = 0; i < count; i++) database.put(`user${i}`, `/backup/u/user${i}_XXXXXX`);
-    });
-    return database;
-  }
 
   it('is a header and a dummy of level 31 when new, private to its owner', () => {
     const path = fresh();
@@ -220,7 +220,8 @@ describe('twoskip', () => {
       const database = Twoskip.open(copy, { readOnly: true });
       const isCommitRecord = at >= bytes.length - 24;
       const isBlank = bytes.toString('latin1', at - (at % 8), at - (at % 8) + 6) === ' BLANK';
-      if (!isCommitRecord && !isBlank) expect(database.checkConsistency(), `byte ${at}`).to.not.deep.equal([]);
+      const problems = database.checkConsistency();
+      if (!isCommitRecord && !isBlank) expect(problems, `byte ${at}`).to.not.deep.equal([]);
       database.close();
     }
   });

@@ -1,7 +1,7 @@
 /** crc32Combine against zlib's CRC-32 of the joined bytes. */
 import zlib from 'node:zlib';
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { crc32Combine } from '../../src/log/crc32.ts';
 
 describe('crc32Combine', () => {

@@ -11,7 +11,10 @@ import { BackupError } from '../../src/errors.ts';
 import { kindOf, noise, Scratch, sizeOf, text, zcat } from './support.ts';
 
 /** What a caller does without any index: reads whole lines, remembers where the last one can be closed. */
-function wholeLines(fd: number, fileOffset: number): { boundary: Boundary | null; lineEnd: number; state: string } {
+function wholeLines(
+  fd: number,
+  fileOffset: number,
+): { boundary: Boundary | null; lineEnd: number; state: string } {
   const reader = new ChunkReader(fd, fileOffset, sizeOf(fd), { findPoints: true });
   let boundary: Boundary | null = null;
   let lineEnd = 0;
@@ -59,7 +62,9 @@ describe('recovery of a torn tail', () => {
       expect(closed.length).to.equal(lineEnd);
       const kept = zcat(scratch.path('cut'));
       expect(kept.equals(plain.subarray(0, lineEnd)), `cut at ${size}`).to.equal(true);
-      const sha1 = createHash('sha1').update(readFileSync(scratch.path('cut'))).digest('hex');
+      const sha1 = createHash('sha1')
+        .update(readFileSync(scratch.path('cut')))
+        .digest('hex');
       expect(closed).to.include({ fileEnd: sizeOf(cut), memberSha1: sha1 });
     }
   });

@@ -68,7 +68,11 @@ export function zcat(name: string): Buffer {
 }
 
 /** All of a member, and how it ended. */
-export function readMember(fd: number, fileOffset: number, fileEnd = sizeOf(fd)): { bytes: Buffer; state: string } {
+export function readMember(
+  fd: number,
+  fileOffset: number,
+  fileEnd = sizeOf(fd),
+): { bytes: Buffer; state: string } {
   const reader = new ChunkReader(fd, fileOffset, fileEnd);
   const pieces: Buffer[] = [];
   try {

@@ -1,4 +1,5 @@
 /** The chunk writer: plain gzip, flush points, commits that stand and rollbacks that leave nothing. */
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import zlib from 'node:zlib';
@@ -70,7 +71,12 @@ describe('ChunkWriter', () => {
       await writer.write(bytes);
     }
     const progress = await writer.close();
-    expectBlocks(fd, progress.points, { offset: progress.length, fileOffset: progress.fileEnd }, Buffer.concat(plain));
+    expectBlocks(
+      fd,
+      progress.points,
+      { offset: progress.length, fileOffset: progress.fileEnd },
+      Buffer.concat(plain),
+    );
   });
 
   it('makes points by itself inside a 30 MB message, so that any part of it is near one', async function () {
@@ -134,7 +140,9 @@ describe('ChunkWriter', () => {
     const after = await writer.close();
     const plain = zcat(scratch.path('data'));
     expect(plain.subarray(29).toString('latin1')).to.equal('kept\r\nalso kept\r\n');
-    const sha1 = createHash('sha1').update(readFileSync(scratch.path('data'))).digest('hex');
+    const sha1 = createHash('sha1')
+      .update(readFileSync(scratch.path('data')))
+      .digest('hex');
     expect(after.memberSha1).to.equal(sha1);
   });
 
@@ -168,6 +176,22 @@ describe('ChunkWriter', () => {
     }
   });
 
+  it('takes a chunk back to its last commit when a write fails half way, and goes on', () => {
+    const name = scratch.path('data');
+    closeSync(openSync(name, 'w'));
+    const run = spawnSync('sh', [
+      '-c',
+      'ulimit -f 64 && exec "$0" --input-type=module -e "$1"',
+      process.execPath,
+      failing(name),
+    ]);
+    expect(run.stderr.toString()).to.equal('');
+    const [fileEnd, kind, sizeAfterRollback] = run.stdout.toString().split(' ');
+    expect(kind).to.equal('io');
+    expect(sizeAfterRollback).to.equal(fileEnd);
+    expect(zcat(name).toString('latin1')).to.equal(`${CHUNK_HEADER.toString('latin1')}one\r\ntwo\r\n`);
+  });
+
   it('says io for a descriptor that cannot be written', async () => {
     scratch.open('data');
     const fd = openSync(scratch.path('data'), 'r');
@@ -179,6 +203,30 @@ describe('ChunkWriter', () => {
     }
   });
 });
+
+/** A program that writes beyond what its limit on file sizes lets it, takes that back, and writes a little. */
+function failing(name: string): string {
+  const module = new URL('../../src/log/writer.js', import.meta.url).href;
+  return `
+    import fs from 'node:fs';
+    import { randomBytes } from 'node:crypto';
+    import { ChunkWriter } from ${JSON.stringify(module)};
+    const fd = fs.openSync(${JSON.stringify(name)}, 'r+');
+    const writer = await ChunkWriter.open(fd, 0);
+    await writer.write('one\\r\\n');
+    const { fileEnd } = await writer.commit();
+    let kind = 'none';
+    try {
+      await writer.write(randomBytes(500_000));
+      await writer.commit();
+    } catch (error) {
+      kind = error.kind;
+    }
+    await writer.rollback();
+    process.stdout.write([fileEnd, kind, fs.fstatSync(fd).size].join(' '));
+    await writer.write('two\\r\\n');
+    await writer.close();`;
+}
 
 function pointsFound(fd: number, length: number): FlushPoint[] {
   const reader = new ChunkReader(fd, 0, sizeOf(fd), { findPoints: true });

@@ -108,11 +108,15 @@ export class CyrusMaster {
     return run(command, all, { env: cyrusEnv, timeoutMs });
   }
 
+  /** The same, as a process that a test watches or ends. */
+  startSyncClient(args: readonly string[], server: SyncServer): Daemon {
+    const all = asCyrus(`${CYRUS_BIN}/sync_client`, ['-C', this.#confFor(server), '-n', 'backup', '-v', ...args]);
+    return new Daemon(...all, { env: { ...cyrusEnv, CYRUS_ISDAEMON: '1' } });
+  }
+
   /** Starts `sync_client -r`, which follows the sync log. CYRUS_ISDAEMON keeps it from leaving by fork. */
   rolling(server: SyncServer): Daemon {
-    const conf = this.#confFor(server);
-    const args = asCyrus(`${CYRUS_BIN}/sync_client`, ['-C', conf, '-n', 'backup', '-v', '-l', '-r']);
-    return new Daemon(...args, { env: { ...cyrusEnv, CYRUS_ISDAEMON: '1' } });
+    return this.startSyncClient(['-l', '-r'], server);
   }
 
   /** What the master holds for a user: all messages, by mailbox name as the user sees it. */

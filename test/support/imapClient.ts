@@ -63,10 +63,13 @@ export class ImapClient {
     return client;
   }
 
-  /** Sends the parts with spaces between, a Buffer as a literal; gives the untagged responses. */
+  /** Sends the parts with spaces between (but for a closing parenthesis), a Buffer as a literal; gives the untagged responses. */
   async command(...parts: (string | Buffer)[]): Promise<ImapResponse[]> {
     const tag = `t${++this.#tag}`;
-    const pieces = parts.flatMap((part) => (typeof part === 'string' ? [' ', part] : [` {${part.length}+}\r\n`, part]));
+    const pieces = parts.flatMap((part) => {
+      if (typeof part !== 'string') return [` {${part.length}+}\r\n`, part];
+      return part === ')' ? [part] : [' ', part];
+    });
     await this.#reader.send(tag, ...pieces, '\r\n');
     const untagged: ImapResponse[] = [];
     for (;;) {

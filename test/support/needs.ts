@@ -3,6 +3,7 @@
  * with CI=true it fails instead, because there everything must have run.
  */
 import { accessSync, constants, existsSync } from 'node:fs';
+import { skipLoudly } from './skip.ts';
 
 const requirements = {
   root: () => process.getuid?.() === 0,
@@ -38,8 +39,7 @@ function readable(path: string): boolean {
 export function needs(context: Mocha.Context, ...wanted: Requirement[]): void {
   const missing = wanted.filter((name) => !requirements[name]());
   if (missing.length === 0) return;
-  const word = `missing: ${missing.join(', ')} (build/install-debian.sh, as root, installs packages)`;
-  if (process.env['CI'] === 'true') throw new Error(word);
-  process.stderr.write(`      skipped, ${word}\n`);
-  context.skip();
+  const word = `${missing.join(', ')} (build/install-debian.sh, as root, installs packages)`;
+  if (process.env['CI'] === 'true') throw new Error(`missing ${word}`);
+  skipLoudly(context, word);
 }

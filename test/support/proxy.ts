@@ -43,7 +43,7 @@ class LineCutter {
   startInflating(): void {
     const inflater = createInflateRaw();
     inflater.on('data', (data: Buffer) => this.#cut(data)).on('error', () => undefined);
-    this.#ended.push(once(inflater, 'close'));
+    this.#ended.push(new Promise((resolve) => inflater.on('close', resolve)));
     this.#inflater = inflater;
   }
 
@@ -127,7 +127,7 @@ export class LoggingProxy {
   private constructor(server: Server, target: { port: number }) {
     this.#server = server;
     this.#target = target;
-    server.on('connection', (client) => {
+    server.on('connection', (client: Socket) => {
       const target = connect({ port: this.#target.port, host: '127.0.0.1', noDelay: true });
       client.setNoDelay(true);
       this.#connections.push(new Connection(client, target));

@@ -3,6 +3,7 @@
  * libfuse2 it throws, and a mount by the kernel transport must not fail for that.
  */
 import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 
 export interface Stat {
   readonly mode: number;
@@ -44,6 +45,9 @@ export type XattrSignal = (result: number, memory: ArrayBufferLike) => void;
 
 /** The three inner methods are replaced on the object: see fuseNativeMount.ts. */
 export interface Fuse {
+  readonly mnt: string;
+  /** The native side's memory: what is behind it holds on to the event loop. */
+  readonly _thread: Buffer;
   _fuseOptions: () => string;
   _op_getxattr: (signal: XattrSignal, path: string, name: string, target: Buffer) => void;
   _op_listxattr: (signal: XattrSignal, path: string, target: Buffer) => void;
@@ -51,6 +55,20 @@ export interface Fuse {
 }
 
 export type FuseConstructor = new (mountpoint: string, operations: Operations, options: { timeout: false }) => Fuse;
+
+interface NativeBinding {
+  fuse_native_unmount(mountpoint: string, thread: Buffer): void;
+}
+
+/**
+ * Lets the event loop end after the mount has. The package does so only after a `fusermount` of its own, by
+ * way of a shell, so its native half is called directly; despite its name that unmounts nothing.
+ */
+export function releaseEventLoop(fuse: Fuse): void {
+  const main = createRequire(import.meta.url).resolve('fuse-native');
+  const load = createRequire(main)('node-gyp-build') as (folder: string) => NativeBinding;
+  load(dirname(main)).fuse_native_unmount(fuse.mnt, fuse._thread);
+}
 
 /** Throws what the dynamic linker says when libfuse2 is missing. */
 export function loadFuseNative(): FuseConstructor {

@@ -12,7 +12,7 @@ import { findMount, isOurs } from '../../mountTable.ts';
 import { unmount } from '../../unmount.ts';
 import { SUBTYPE } from '../transport.ts';
 import type { RunningMount, TransportOptions } from '../transport.ts';
-import { loadFuseNative } from './binding.ts';
+import { loadFuseNative, releaseEventLoop } from './binding.ts';
 import type { Fuse } from './binding.ts';
 import { operationsOf, xattrOperationsOf } from './operations.ts';
 import { Paths } from './paths.ts';
@@ -37,7 +37,10 @@ export async function startFuseNativeMount(options: TransportOptions): Promise<R
     filesystem.close();
     throw error;
   });
-  const ended = endOf(mountpoint).finally(() => filesystem.close());
+  const ended = endOf(mountpoint).finally(() => {
+    releaseEventLoop(fuse);
+    filesystem.close();
+  });
   return { ended, unmount: () => unmount(mountpoint) };
 }
 

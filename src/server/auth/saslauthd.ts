@@ -42,7 +42,10 @@ function parseAnswer(bytes: Buffer): string | null {
   return bytes.length < 2 + length ? null : bytes.toString('latin1', 2, 2 + length);
 }
 
-function ask(request: Buffer, { socketPath, timeoutMs = DEFAULT_TIMEOUT_MS }: SaslauthdOptions): Promise<string> {
+function ask(
+  request: Buffer,
+  { socketPath, timeoutMs = DEFAULT_TIMEOUT_MS }: SaslauthdOptions,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(socketPath);
     let received = Buffer.alloc(0);
