@@ -48,7 +48,7 @@ coverage: packages build ## all tests, with what they covered (coverage/index.ht
 bench: build ## measure (BENCH=name for one)
 	@for file in dist/test/bench/$(or $(BENCH),*).bench.js; do node --expose-gc $$file || exit 1; done
 
-demo: build ## a master, a backup and a mount before your eyes, as root (KEEP=1 leaves them running)
+demo: packages build ## a master, a backup and a mount before your eyes, as root (KEEP=1 leaves them running)
 	@KEEP=$(KEEP) build/demo.sh
 
 install: build ## install below PREFIX (/usr/local)
@@ -58,8 +58,8 @@ install: build ## install below PREFIX (/usr/local)
 	cp -R node_modules $(LIB)/
 	npm prune --omit=dev --no-progress --prefix $(LIB)
 	for name in dist/bin/*; do ln -sf ../lib/cyrus-backups/$$name $(DESTDIR)$(PREFIX)/bin/; done
-	for page in $(wildcard docs/man/*.[1-8]); do \
-	  install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
+	install -d $(DESTDIR)$(PREFIX)/share/doc/cyrus-backups
+	cp -R README.md docs/* $(DESTDIR)$(PREFIX)/share/doc/cyrus-backups/
 
 clean: ## remove what was built
 	rm -rf dist coverage

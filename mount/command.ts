@@ -14,7 +14,11 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
 }
 
-export function runCommand(command: string, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+export function runCommand(
+  command: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
   return new Promise((resolve) => {
     const env = { ...process.env, LC_ALL: 'C' };
     const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe', options.fd ?? 'ignore'], env });

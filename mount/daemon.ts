@@ -7,7 +7,8 @@ import { closeSync, openSync } from 'node:fs';
 import { BackupError, asBackupError } from '../src/errors.ts';
 
 export type DaemonMessage =
-  { readonly type: 'ready' } | { readonly type: 'failed'; readonly message: string; readonly exitCode: number };
+  | { readonly type: 'ready' }
+  | { readonly type: 'failed'; readonly message: string; readonly exitCode: number };
 
 /** Set for the other process, which then mounts instead of starting yet another. */
 const MARK = 'CYRUS_BACKUPS_MOUNTING';
@@ -17,12 +18,19 @@ export function isBackgroundProcess(): boolean {
 }
 
 /** Resolves to the exit code; `complain` is told what the other process could not do. */
-export async function mountInBackground(logFile: string | undefined, complain: (line: string) => void): Promise<number> {
+export async function mountInBackground(
+  logFile: string | undefined,
+  complain: (line: string) => void,
+): Promise<number> {
   const log = logFile === undefined ? undefined : openLog(logFile);
   const command = [...process.execArgv, ...process.argv.slice(1)];
   const output = log ?? 'ignore';
   const env = { ...process.env, [MARK]: '1' };
-  const child = spawn(process.execPath, command, { detached: true, stdio: ['ignore', output, output, 'ipc'], env });
+  const child = spawn(process.execPath, command, {
+    detached: true,
+    stdio: ['ignore', output, output, 'ipc'],
+    env,
+  });
   if (log !== undefined) closeSync(log);
   const message = await new Promise<DaemonMessage>((resolve, reject) => {
     const fail = (why: string): void => reject(new BackupError('io', `the mounting process ${why}`));

@@ -5,7 +5,17 @@
 import type { BlockCache } from './content/blockCache.ts';
 import { readRange } from './content/readRange.ts';
 import { FsError } from './fsError.ts';
-import type { Attributes, Entry, FileItem, FolderPlace, LinkItem, Node, Place, Tree, TreeStatistics } from './tree.ts';
+import type {
+  Attributes,
+  Entry,
+  FileItem,
+  FolderPlace,
+  LinkItem,
+  Node,
+  Place,
+  Tree,
+  TreeStatistics,
+} from './tree.ts';
 
 export const NAME_MAX_BYTES = 255;
 
@@ -35,7 +45,7 @@ export class Filesystem {
     this.#cache = cache;
   }
 
-  get root(): Node {
+  get root(): Node & { readonly place: FolderPlace } {
     return { place: this.#tree.root, number: 0 };
   }
 

@@ -6,7 +6,17 @@ import { constants } from 'node:os';
 import { BackupError, errnoOf } from '../src/errors.ts';
 
 export type FsErrorName =
-  'ENOENT' | 'ENOTDIR' | 'EISDIR' | 'EINVAL' | 'EIO' | 'EROFS' | 'ENODATA' | 'ERANGE' | 'ENAMETOOLONG' | 'ESTALE' | 'ENOSYS';
+  | 'ENOENT'
+  | 'ENOTDIR'
+  | 'EISDIR'
+  | 'EINVAL'
+  | 'EIO'
+  | 'EROFS'
+  | 'ENODATA'
+  | 'ERANGE'
+  | 'ENAMETOOLONG'
+  | 'ESTALE'
+  | 'ENOSYS';
 
 export class FsError extends Error {
   readonly code: FsErrorName;

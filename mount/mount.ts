@@ -13,7 +13,12 @@ import type { TreeSource } from './tree.ts';
 type Log = (line: string) => void;
 
 /** Resolves when the mount is in place. Throws a BackupError with nothing mounted. */
-export async function startMount(path: string, tree: TreeSource, options: MountOptions, log: Log): Promise<RunningMount> {
+export async function startMount(
+  path: string,
+  tree: TreeSource,
+  options: MountOptions,
+  log: Log,
+): Promise<RunningMount> {
   const { name, start } = chooseTransport(options.transport);
   const mountpoint = await prepareMountpoint(path, options.nonempty, log);
   const { cacheBytes, allowOther, nonempty } = options;
@@ -31,7 +36,12 @@ export async function serveUntilEnd(running: RunningMount, log: Log): Promise<vo
     if (isEnding) endAbruptly(`${signal} for the second time: ending while in use`, log);
     isEnding = true;
     running.unmount().then(
-      (how) => log(how === 'lazy' ? `mount: ${signal}: in use, serving until it is not` : `mount: ${signal}: unmounted`),
+      (how) =>
+        log(
+          how === 'lazy'
+            ? `mount: ${signal}: in use, serving until it is not`
+            : `mount: ${signal}: unmounted`,
+        ),
       (error: unknown) => {
         isEnding = false;
         log(`mount: ${signal}: ${messageOf(error)}`);

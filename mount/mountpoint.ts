@@ -13,7 +13,11 @@ import { unmountLazily } from './unmount.ts';
 const ALIVE_TIMEOUT_MS = 5000;
 
 /** Returns its absolute path without symbolic links, as the mount table has it. */
-export async function prepareMountpoint(path: string, nonempty: boolean, log: (line: string) => void): Promise<string> {
+export async function prepareMountpoint(
+  path: string,
+  nonempty: boolean,
+  log: (line: string) => void,
+): Promise<string> {
   const mountpoint = await realpath(path).catch(() => resolve(path));
   while (isOurs(await findMount(mountpoint))) {
     if (!(await isDead(mountpoint))) throw refusal(mountpoint, 'is mounted already');
@@ -32,7 +36,9 @@ export async function prepareMountpoint(path: string, nonempty: boolean, log: (l
 
 /** Asked by another process, since a dead or busy mount can hang whoever touches it. No answer means busy. */
 async function isDead(mountpoint: string): Promise<boolean> {
-  const { status, complaint } = await runCommand('stat', ['-f', '--', mountpoint], { timeoutMs: ALIVE_TIMEOUT_MS });
+  const { status, complaint } = await runCommand('stat', ['-f', '--', mountpoint], {
+    timeoutMs: ALIVE_TIMEOUT_MS,
+  });
   return status !== undefined && status !== 0 && complaint.includes('Transport endpoint is not connected');
 }
 

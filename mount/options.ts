@@ -57,7 +57,9 @@ function parseOption(option: string): Partial<MountOptions> {
   const name = equals < 0 ? option : option.slice(0, equals);
   if (equals < 0 && Object.hasOwn(FLAGS, name)) return FLAGS[name] ?? {};
   const setting = Object.hasOwn(SETTINGS, name) ? SETTINGS[name] : undefined;
-  if (setting !== undefined && equals >= 0 && equals < option.length - 1) return setting(option.slice(equals + 1), option);
+  if (setting !== undefined && equals >= 0 && equals < option.length - 1) {
+    return setting(option.slice(equals + 1), option);
+  }
   throw refusal(option, setting === undefined ? 'unknown mount option' : 'mount option lacks its value:');
 }
 
@@ -69,7 +71,9 @@ function transportOf(value: string, option: string): TransportName {
 
 function numberOf(value: string, option: string): number {
   const number = Number(value);
-  if (!/^\d{1,10}$/.test(value) || number > 0xfffffffe) throw refusal(option, 'not the number of a user or group:');
+  if (!/^\d{1,10}$/.test(value) || number > 0xfffffffe) {
+    throw refusal(option, 'not the number of a user or group:');
+  }
   return number;
 }
 

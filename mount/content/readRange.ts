@@ -15,7 +15,9 @@ export function readRange(content: Content, cache: BlockCache, offset: number, t
     const { blockKey, offsetInBlock, load } = content.at(position);
     const block = cache.get(blockKey, load);
     const copied = block.copy(target, position - offset, offsetInBlock, offsetInBlock + end - position);
-    if (copied === 0) throw new BackupError('damaged', `block ${blockKey} ends before its content`, { subject: blockKey });
+    if (copied === 0) {
+      throw new BackupError('damaged', `block ${blockKey} ends before its content`, { subject: blockKey });
+    }
     position += copied;
   }
   return Math.max(0, position - offset);

@@ -22,7 +22,10 @@ const TRANSPORTS: Record<TransportName, Transport> = {
 };
 
 /** Throws a BackupError that says for each that was considered why it cannot be had. */
-export function chooseTransport(wanted: TransportName | undefined): { name: TransportName; start: StartTransport } {
+export function chooseTransport(wanted: TransportName | undefined): {
+  name: TransportName;
+  start: StartTransport;
+} {
   const reasons: string[] = [];
   for (const name of wanted === undefined ? TRANSPORT_NAMES : [wanted]) {
     const { start, hindrance } = TRANSPORTS[name];

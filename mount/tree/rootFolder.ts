@@ -74,13 +74,19 @@ export class RootFolder implements FolderPlace {
   }
 
   #entry({ userid, path }: CatalogEntry): Entry {
+    let current = path;
+    let lookedAtMs = Date.now();
     const user: UserPlace = {
       userid,
       handles: this.#handles,
       owner: this.#owner,
+      // Each look into backups.db takes its lock: once a second is enough to notice that a backup was moved.
       path: () => {
-        const current = this.#catalog.find(userid);
-        if (current === null) throw new BackupError('not-found', `${userid} has no backup`);
+        if (Date.now() - lookedAtMs < VALID_MS) return current;
+        const found = this.#catalog.find(userid);
+        if (found === null) throw new BackupError('not-found', `${userid} has no backup`);
+        lookedAtMs = Date.now();
+        current = found;
         return current;
       },
     };

@@ -15,15 +15,15 @@ import { lastMoment } from '../index/queries.ts';
 import type { FoldLine } from '../index/types.ts';
 import { ChunkWriter } from '../log/writer.ts';
 import type { ChunkProgress } from '../log/writer.ts';
-import { printItem } from '../protocol/print.ts';
+import { printItemPieces } from '../protocol/print.ts';
 import { toLog } from './envelope.ts';
 import { planMessages } from './messageSource.ts';
 import type { MessageSource } from './messageSource.ts';
 import { openIndexForWriting } from './openIndex.ts';
 import type { BackupOptions, Notice } from './options.ts';
 
-/** Strings are handed to the writer in pieces: a MAILBOX line of a large mailbox is tens of megabytes. */
-const WRITE_CHARS = 1 << 20;
+/** A line is printed in pieces of about this: that of a large mailbox is tens of megabytes. */
+const WRITE_CHARS = 1 << 16;
 
 export class Backup {
   readonly userid: string;
@@ -82,7 +82,7 @@ export class Backup {
       await messages.write(writer);
       await writer.mark();
       const logged = toLog(line);
-      await writeText(writer, `${line.time} APPLY ${printItem(logged.name, logged.value, 'log')}\r\n`);
+      await writeLine(writer, logged);
       const progress = await writer.commit();
       isWritten = true;
       this.#recordProgress(progress, line.time, 'open');
@@ -144,6 +144,13 @@ export class Backup {
   }
 }
 
-async function writeText(writer: ChunkWriter, text: string): Promise<void> {
-  for (let at = 0; at < text.length; at += WRITE_CHARS) await writer.write(text.slice(at, at + WRITE_CHARS));
+async function writeLine(writer: ChunkWriter, line: FoldLine): Promise<void> {
+  let text = `${line.time} APPLY `;
+  for (const piece of printItemPieces(line.name, line.value, 'log')) {
+    text += piece;
+    if (text.length < WRITE_CHARS) continue;
+    await writer.write(text);
+    text = '';
+  }
+  await writer.write(`${text}\r\n`);
 }

@@ -25,15 +25,12 @@ const recordColumns = (table: string): string =>
   `CAST(${table}.modseq AS TEXT) AS modseq, last_updated, internaldate, ${table}.size AS size, guid, flags, annotations,
    extra, expunged`;
 
-/**
- * A chunk's ts_start is not compared: the index that was written along takes it from the session, the folded one from
- * the first line, which may have been staged some seconds before. In histories everything is key.
- */
+/** In histories everything is key. */
 const tables: readonly Table[] = [
   {
     name: 'chunk',
     keys: 1,
-    sql: `SELECT offset, ts_end, length, file_end, crc32, member_sha1, file_sha1, closed FROM chunk ORDER BY 1`,
+    sql: `SELECT offset, ts_start, ts_end, length, file_end, crc32, member_sha1, file_sha1, closed FROM chunk ORDER BY 1`,
   },
   {
     name: 'message',

@@ -48,8 +48,8 @@ export function belongs(index: IndexFile, fd: number): boolean {
   return trailer.readUInt32LE(0) === last.crc32 && trailer.readUInt32LE(4) === last.length % 2 ** 32;
 }
 
-/** Whether there is nothing to catch up with: a reader may take the index as it is. */
-export function isInStep(index: IndexFile, fd: number): boolean {
+/** Whether there is nothing to catch up with, and the last chunk was ended. */
+function isInStep(index: IndexFile, fd: number): boolean {
   const last = lastChunk(index);
   return (last?.file_end ?? 0) === fstatSync(fd).size && (last === undefined || stateOf(last) !== 'open');
 }
@@ -70,7 +70,8 @@ async function finishOpenChunk(index: IndexFile, file: LockedFile, last: Chunk, 
   const { size } = fstatSync(file.fd);
   if (size === last.file_end) {
     const boundary = { length: last.length, fileEnd: last.file_end, crc32: last.crc32 };
-    await repairTail(index, file, { chunkId: last.id, fileOffset: last.offset, boundary }, notice);
+    const tail = { chunkId: last.id, fileOffset: last.offset, length: last.length, boundary };
+    await repairTail(index, file, tail, notice);
     return;
   }
   const result = walk(index, file.fd, last.offset, size, { resume: last });
@@ -98,7 +99,7 @@ async function repairTail(index: IndexFile, file: LockedFile, tail: TornTail, no
     await cutTail(file.fd, fileEnd);
     return;
   }
-  const closed = await closeMember(file.fd, tail.fileOffset, tail.boundary);
+  const closed = await closeMember(file.fd, tail.fileOffset, tail.boundary, tail.length);
   const tsEnd = (lastChunk(index) as Chunk).ts_end;
   index.transaction(() => updateChunk(index, chunkId, { ...closed, tsEnd, state: 'whole' }));
 }
@@ -108,14 +109,23 @@ export interface Rebuilt {
   readonly result: WalkResult;
 }
 
+/** Whether the old index says that the last chunk was ended: then what looks torn is damage, and stays where it is. */
+function isKnownEnded(path: string, fd: number): boolean {
+  const old = IndexFile.open(path, 'read');
+  const isEnded = old !== null && belongs(old, fd) && isInStep(old, fd);
+  old?.close();
+  return isEnded;
+}
+
 /** Builds the index from the log alone, beside the old one, and puts it in its place. */
 export async function rebuildIndex(file: LockedFile, notice: Notice, options: WalkOptions = {}): Promise<Rebuilt> {
   const path = indexPath(file.path);
   const beside = `${path}.new`;
+  const isEnded = isKnownEnded(path, file.fd);
   const fresh = IndexFile.create(beside);
   let result: WalkResult;
   try {
-    result = walk(fresh, file.fd, 0, fstatSync(file.fd).size, options);
+    result = walk(fresh, file.fd, 0, fstatSync(file.fd).size, { ...options, isEnded });
     await finishWalk(fresh, file, { ...result, chunks: 0 }, notice);
   } catch (error) {
     fresh.close();

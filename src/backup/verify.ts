@@ -19,7 +19,7 @@ import type { Notice } from './options.ts';
 import { walk } from './walk.ts';
 import type { Damage, WalkResult } from './walk.ts';
 
-export interface ChunkFindings {
+interface ChunkFindings {
   readonly id: number;
   /** What cannot be read as it was written. */
   readonly checksums: readonly string[];

@@ -24,6 +24,7 @@ import { FileLiteral } from '../protocol/dlist.ts';
 import { readLogLine } from '../protocol/logDriver.ts';
 import type { LogLine } from '../protocol/grammar.ts';
 import { logLimits } from '../protocol/limits.ts';
+import { MEMBER_HEADER } from '../log/format.ts';
 import type { Boundary } from '../log/member.ts';
 import { ChunkReader, findMember } from '../log/reader.ts';
 import { BackupError, messageOf } from '../errors.ts';
@@ -44,7 +45,9 @@ export interface TornTail {
   /** null: not one whole line of it is left. */
   readonly chunkId: number | null;
   readonly fileOffset: number;
-  /** Where it can be ended: behind a whole line, at a flush boundary. */
+  /** The end of its last whole line, uncompressed. */
+  readonly length: number;
+  /** The last flush boundary at a line's end; before `length` only where the cut is in the last line's own flush. */
   readonly boundary: Boundary;
 }
 
@@ -58,6 +61,8 @@ export interface WalkResult {
 export interface WalkOptions {
   /** A chunk that the index knows in part: folding starts behind what it knows. */
   readonly resume?: Chunk;
+  /** The file is known to end with an ended member: a last one that looks cut off is damaged, not torn. */
+  readonly isEnded?: boolean;
   /** Called after each chunk with how far in the file the walk is, in bytes. */
   readonly onProgress?: (fileEnd: number, fileSize: number) => void;
 }
@@ -66,6 +71,7 @@ interface Walk {
   readonly index: IndexFile;
   readonly fd: number;
   readonly fileSize: number;
+  readonly isEnded: boolean;
   readonly result: WalkResult;
 }
 
@@ -78,7 +84,7 @@ export function walk(
   options: WalkOptions = {},
 ): WalkResult {
   const result: WalkResult = { chunks: 0, messages: 0, damages: [], tornTail: null };
-  const state: Walk = { index, fd, fileSize, result };
+  const state: Walk = { index, fd, fileSize, isEnded: options.isEnded ?? false, result };
   let at: number | null = from;
   while (at !== null && at < fileSize) {
     const start: number = at;
@@ -128,7 +134,7 @@ class MemberWalk {
   }
 
   run(): number | null {
-    const { index, fd, fileSize, result } = this.#walk;
+    const { index, fd, fileSize, isEnded, result } = this.#walk;
     const known = this.#lineEnd;
     const failure = this.#foldLines(known);
     result.chunks += 1;
@@ -136,9 +142,9 @@ class MemberWalk {
     if (failure === null) return this.#finishWhole();
     const next = findMember(fd, this.#fileOffset + 1, fileSize);
     // Behind what was committed anything can stand after a power cut; what was committed must be there.
-    const isTorn = this.#reader.state === 'torn' || (known > 0 && this.#reader.position >= known);
-    const canBeEnded = (this.#boundary?.length ?? 0) === this.#lineEnd;
-    if (next === null && isTorn && canBeEnded && this.#reader.position >= known) this.#finishTorn();
+    const isCut = this.#reader.state === 'torn' || (known > 0 && this.#reader.position >= known);
+    const isTorn = isCut && !isEnded;
+    if (next === null && isTorn && this.#reader.position >= known) this.#finishTorn();
     else this.#finishDamaged(failure, next);
     return next;
   }
@@ -213,15 +219,18 @@ class MemberWalk {
   /** The member is ended by the caller, who may write: see openIndex.ts. */
   #finishTorn(): void {
     const { index, result } = this.#walk;
-    const boundary = this.#boundary;
-    if (boundary === null) {
-      deleteChunk(index, this.#chunkId);
-      const nothing = { length: 0, fileEnd: this.#fileOffset, crc32: 0 };
-      result.tornTail = { chunkId: null, fileOffset: this.#fileOffset, boundary: nothing };
+    const chunkId = this.#chunkId;
+    const fileOffset = this.#fileOffset;
+    const length = this.#lineEnd;
+    if (length === 0) {
+      deleteChunk(index, chunkId);
+      result.tornTail = { chunkId: null, fileOffset, length, boundary: { length, fileEnd: fileOffset, crc32: 0 } };
       return;
     }
-    this.#update(boundary.length, boundary.fileEnd, boundary.crc32, '', 'open');
-    result.tornTail = { chunkId: this.#chunkId, fileOffset: this.#fileOffset, boundary };
+    const start = { length: 0, fileEnd: fileOffset + MEMBER_HEADER.length, crc32: 0 };
+    const boundary = this.#boundary ?? start;
+    this.#update(length, boundary.fileEnd, boundary.crc32, '', 'open');
+    result.tornTail = { chunkId, fileOffset, length, boundary };
   }
 
   #finishDamaged(failure: BackupError, next: number | null): void {

@@ -13,7 +13,7 @@ import { usageError } from './commonRun.ts';
 export type Mode = 'all' | 'domain' | 'prefix' | 'file' | 'mailbox' | 'user';
 
 /** The options that choose a mode, and what each means. */
-export const MODE_OPTIONS = {
+const MODE_OPTIONS = {
   A: 'all',
   D: 'domain',
   P: 'prefix',
@@ -22,7 +22,12 @@ export const MODE_OPTIONS = {
   u: 'user',
 } as const;
 
-export interface Target {
+/** An option that takes no value, of one letter: for parseArgs. */
+export function flag<L extends string>(short: L): { readonly type: 'boolean'; readonly short: L } {
+  return { type: 'boolean', short };
+}
+
+interface Target {
   /** null: named by its file only. A byte string. */
   readonly userid: string | null;
   /** null: no such backup in backups.db. */
@@ -36,11 +41,16 @@ export interface FoundTarget extends Target {
   readonly path: string;
 }
 
+interface ListedTarget extends FoundTarget {
+  readonly userid: string;
+}
+
 /** The one mode given, or the fallback. Throws 'usage' where there are two. */
 export function modeOf(values: Readonly<Record<string, unknown>>, fallback: Mode): Mode {
   const given = Object.entries(MODE_OPTIONS).filter(([option]) => values[option] === true);
-  if (given.length > 1)
+  if (given.length > 1) {
     throw usageError(`-${given.map(([option]) => option).join(' and -')} exclude each other`);
+  }
   return given[0]?.[1] ?? fallback;
 }
 
@@ -52,8 +62,8 @@ export function* selectTargets(config: Config, mode: Mode, names: readonly strin
   }
   const catalog = openCatalog(config);
   if (catalog === null) {
-    for (const name of names)
-      if (mode === 'user' || mode === 'mailbox') yield { userid: null, path: null, label: name };
+    if (mode !== 'user' && mode !== 'mailbox') return;
+    for (const name of names) yield { userid: null, path: null, label: name };
     return;
   }
   try {
@@ -77,8 +87,9 @@ function openCatalog(config: Config): Catalog | null {
 function* named(catalog: Catalog, config: Config, mode: Mode, name: string): Generator<Target> {
   if (mode === 'prefix') yield* listed(catalog, bytesOf(name));
   else if (mode === 'domain') {
-    for (const target of listed(catalog, ''))
-      if (domainOf(target.userid as string, config) === name) yield target;
+    for (const target of listed(catalog, '')) {
+      if (domainOf(target.userid, config) === name) yield target;
+    }
   } else {
     const userid = mode === 'mailbox' ? ownerOfAdminName(name, config) : bytesOf(name);
     const path = isValidUserid(userid) ? catalog.find(userid) : null;
@@ -86,7 +97,7 @@ function* named(catalog: Catalog, config: Config, mode: Mode, name: string): Gen
   }
 }
 
-function* listed(catalog: Catalog, prefix: string): Generator<FoundTarget> {
+function* listed(catalog: Catalog, prefix: string): Generator<ListedTarget> {
   for (const { userid, path } of catalog.list(prefix)) yield { userid, path, label: textOf(userid) };
 }
 
@@ -98,7 +109,7 @@ function domainOf(userid: string, config: Config): string | null {
 }
 
 /** An admin's name, in internal form. */
-export function internalOf(name: string, config: Config): string {
+function internalOf(name: string, config: Config): string {
   return fromAdmin(bytesOf(name), {
     unixHierarchySep: config.unixhierarchysep,
     virtDomains: config.virtdomains !== 'off',

@@ -8,7 +8,7 @@ import { loadConfig } from '../config/imapdConf.ts';
 import { messageOf } from '../errors.ts';
 import { DEFAULT_CONFIG } from './catalogOptions.ts';
 import { BACKUP_FAILED, guarded, runInProcess, usageError } from './commonRun.ts';
-import { modeOf, selectTargets } from './commonSelect.ts';
+import { flag, modeOf, selectTargets } from './commonSelect.ts';
 import type { FoundTarget, Mode } from './commonSelect.ts';
 import { listOne } from './ctlBackupsList.ts';
 import { reindexOne, verifyOne } from './ctlBackupsCheck.ts';
@@ -88,7 +88,6 @@ export function runCtlBackups(argv: readonly string[], io: CliIo): Promise<numbe
 }
 
 function parse(argv: readonly string[]) {
-  const flag = (short: string) => ({ type: 'boolean', short }) as const;
   // As getopt's optional argument: a last -t has none.
   const args = argv.at(-1) === '-t' ? [...argv, '24'] : [...argv];
   try {
@@ -96,8 +95,17 @@ function parse(argv: readonly string[]) {
       args,
       allowPositionals: true,
       options: {
-        ...{ A: flag('A'), D: flag('D'), F: flag('F'), P: flag('P'), S: flag('S'), V: flag('V') },
-        ...{ f: flag('f'), j: flag('j'), m: flag('m'), u: flag('u'), w: flag('w') },
+        A: flag('A'),
+        D: flag('D'),
+        F: flag('F'),
+        P: flag('P'),
+        S: flag('S'),
+        V: flag('V'),
+        f: flag('f'),
+        j: flag('j'),
+        m: flag('m'),
+        u: flag('u'),
+        w: flag('w'),
         v: { type: 'boolean', short: 'v', multiple: true },
         C: { type: 'string', short: 'C', default: DEFAULT_CONFIG },
         t: { type: 'string', short: 't' },
@@ -128,7 +136,7 @@ function interpret(argv: readonly string[]): Arguments {
 }
 
 function hours(text: string): number {
-  if (!/^[0-9]{1,7}$/.test(text) || Number(text) === 0)
-    throw usageError(`-t ${text}: a number of hours is expected`);
-  return Number(text);
+  const value = /^[0-9]{1,7}$/.test(text) ? Number(text) : 0;
+  if (value === 0) throw usageError(`-t ${text}: a number of hours is expected`);
+  return value;
 }

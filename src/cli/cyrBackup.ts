@@ -8,7 +8,7 @@ import { loadConfig } from '../config/imapdConf.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { DEFAULT_CONFIG } from './catalogOptions.ts';
 import { BACKUP_FAILED, guarded, runInProcess, usageError } from './commonRun.ts';
-import { modeOf, selectTargets } from './commonSelect.ts';
+import { flag, modeOf, selectTargets } from './commonSelect.ts';
 import type { Mode } from './commonSelect.ts';
 import { dumpChunk, dumpMessage } from './cyrBackupDump.ts';
 import { jsonChunks, jsonMailboxes, jsonMessages } from './cyrBackupJson.ts';
@@ -72,8 +72,9 @@ export function runCyrBackup(argv: readonly string[], io: CliIo): Promise<number
     const config = loadConfig(parsed.config);
     const [target] = [...selectTargets(config, parsed.mode, [parsed.backup])];
     try {
-      if (target?.path == null) throw new BackupError('not-found', 'not found in backups.db');
-      const reader = new BackupReader(target.path);
+      const path = target?.path ?? null;
+      if (path === null) throw new BackupError('not-found', 'not found in backups.db');
+      const reader = new BackupReader(path);
       try {
         reader.index.snapshot(() => parsed.run(reader, io, parsed.argument));
       } finally {
@@ -89,13 +90,14 @@ export function runCyrBackup(argv: readonly string[], io: CliIo): Promise<number
 }
 
 function parse(argv: readonly string[]) {
-  const flag = (short: string) => ({ type: 'boolean', short }) as const;
   try {
     return parseArgs({
       args: [...argv],
       allowPositionals: true,
       options: {
-        ...{ f: flag('f'), m: flag('m'), u: flag('u') },
+        f: flag('f'),
+        m: flag('m'),
+        u: flag('u'),
         v: { type: 'boolean', short: 'v', multiple: true },
         C: { type: 'string', short: 'C', default: DEFAULT_CONFIG },
       },

@@ -8,19 +8,19 @@ import { optionalNumber } from '../protocol/dlist.ts';
 import { localTime, writeBytes } from './commonText.ts';
 import type { CliIo } from './io.ts';
 
-export interface ChunkWithRatio extends Chunk {
+interface ChunkWithRatio extends Chunk {
   /** Compressed size in percent of the uncompressed one. */
   readonly ratio: number;
+}
+
+function upTo(chunk: Chunk, end: number): ChunkWithRatio {
+  return { ...chunk, ratio: chunk.length === 0 ? 0 : (100 * (end - chunk.offset)) / chunk.length };
 }
 
 /** A chunk reaches up to the next one; the last one to the end of the file. */
 export function* chunksWithRatio(reader: BackupReader): Generator<ChunkWithRatio> {
   const { size } = fstatSync(reader.fd);
   let current: Chunk | null = null;
-  const upTo = (chunk: Chunk, end: number): ChunkWithRatio => ({
-    ...chunk,
-    ratio: chunk.length === 0 ? 0 : (100 * (end - chunk.offset)) / chunk.length,
-  });
   for (const next of chunks(reader.index)) {
     if (current !== null) yield upTo(current, next.offset);
     current = next;

@@ -26,12 +26,18 @@ interface Arguments {
 }
 
 /** Resolves to the exit code. `argv` is what stands behind `mount`. */
-export async function runMount(argv: readonly string[], io: MountIo, treeSourceOf: TreeSourceOf): Promise<number> {
+export async function runMount(
+  argv: readonly string[],
+  io: MountIo,
+  treeSourceOf: TreeSourceOf,
+): Promise<number> {
   const log = (line: string): void => void io.stderr.write(`${line}\n`);
   try {
     const parsed = parseArguments(argv);
     const tree = treeSourceOf(parsed.configPath, parsed.options);
-    if (!parsed.inForeground && !isBackgroundProcess()) return await mountInBackground(parsed.options.logFile, log);
+    if (!parsed.inForeground && !isBackgroundProcess()) {
+      return await mountInBackground(parsed.options.logFile, log);
+    }
     const running = await startMount(parsed.mountpoint, tree, parsed.options, log);
     await reportToStarter({ type: 'ready' });
     await serveUntilEnd(running, log);
@@ -49,7 +55,10 @@ function parseArguments(argv: readonly string[]): Arguments {
   const { values, positionals } = parse(argv);
   const [mountpoint] = positionals;
   if (mountpoint === undefined || positionals.length > 1) {
-    throw new BackupError('usage', 'give one mountpoint: mount -C imapd.conf MOUNTPOINT [-o OPTIONS] [--foreground]');
+    throw new BackupError(
+      'usage',
+      'give one mountpoint: mount -C imapd.conf MOUNTPOINT [-o OPTIONS] [--foreground]',
+    );
   }
   const options = parseMountOptions(values.o ?? []);
   return { configPath: values.C, mountpoint, options, inForeground: values.foreground === true };

@@ -89,7 +89,7 @@ function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: Record
   const internaldate = getNumber(kv, 'INTERNALDATE');
   const guid = getString(kv, 'GUID');
   const size = optionalNumber(kv, 'SIZE') ?? 0;
-  const extra = kv.entries.filter(([key]) => !columnKeys.has(key));
+  const extra = extraItems(kv);
   return {
     modseq,
     last_updated,
@@ -98,13 +98,23 @@ function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: Record
     message_id: messageIdOf(context.index, guid, size),
     flags: shown.join(' '),
     annotations: annotations === undefined ? null : printDlist(annotations, 'log'),
-    extra: extra.length === 0 ? null : extra.map(([key, value]) => printItem(key, value, 'log')).join(' '),
+    extra,
     expunged: isExpunged ? (old?.expunged ?? context.now) : null,
     since: context.now,
     // Expunged records count for nothing (imap/mailbox.c, crc_basic).
     crc: isExpunged ? 0 : recordCrc({ uid, modseq, lastUpdated: last_updated, flags: shown, internaldate, guid }),
     crc_annot: isExpunged || annotations === undefined ? 0 : annotsCrc(uid, annotations.map(crcAnnotation)),
   };
+}
+
+/** What has no column, printed; null where there is nothing. */
+function extraItems({ flat }: KeyValues): string | null {
+  const extra: string[] = [];
+  for (let at = 0; at < flat.length; at += 2) {
+    const key = flat[at] as string;
+    if (!columnKeys.has(key)) extra.push(printItem(key, flat[at + 1] as Dlist, 'log'));
+  }
+  return extra.length === 0 ? null : extra.join(' ');
 }
 
 /** %(ENTRY USERID MODSEQ VALUE) */

@@ -85,13 +85,17 @@ export function recordsAt(
 ): MessageRecord[] {
   return index.all<MessageRecord>(
     `SELECT * FROM (
-       SELECT ${recordColumns} FROM record WHERE mailbox_id = ?1 AND uid > ?2 AND since <= ?3
+       SELECT ${recordColumns} FROM record WHERE mailbox_id = ? AND uid > ? AND since <= ?
        UNION ALL
        SELECT ${recordColumns.replaceAll('record.', 'record_history.')} FROM record_history
-       WHERE mailbox_id = ?1 AND uid > ?2 AND since <= ?3 AND until > ?3)
-     WHERE expunged IS NULL ORDER BY uid LIMIT ?4`,
+       WHERE mailbox_id = ? AND uid > ? AND since <= ? AND until > ?)
+     WHERE expunged IS NULL ORDER BY uid LIMIT ?`,
     mailboxId,
     afterUid,
+    time,
+    mailboxId,
+    afterUid,
+    time,
     time,
     limit,
   );

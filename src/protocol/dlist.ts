@@ -31,17 +31,28 @@ for (const name of ['\\Seen', '\\Answered', '\\Flagged', '\\Deleted', '\\Draft',
   internedFlags.set(name, new Flag(name));
 }
 
-/** `%(key value ...)`: in the order sent; where a key comes twice the first one counts, as in dlist_getchild. */
+/**
+ * `%(key value ...)`: in the order sent; where a key comes twice the first one counts, as in dlist_getchild.
+ * Keys and values lie in one array, because a mailbox's line holds one of these for each of its messages.
+ */
 export class KeyValues {
-  readonly entries: [key: string, value: Dlist][];
+  /** key, value, key, value, ... */
+  flat: Dlist[];
 
-  constructor(entries: [key: string, value: Dlist][] = []) {
-    this.entries = entries;
+  constructor(entries: readonly (readonly [key: string, value: Dlist])[] = []) {
+    this.flat = [];
+    for (const [key, value] of entries) this.flat.push(key, value);
+  }
+
+  get entries(): [key: string, value: Dlist][] {
+    const entries: [string, Dlist][] = [];
+    for (let at = 0; at < this.flat.length; at += 2) entries.push([this.flat[at] as string, this.flat[at + 1] as Dlist]);
+    return entries;
   }
 
   get(key: string): Dlist | undefined {
-    for (const entry of this.entries) {
-      if (entry[0] === key) return entry[1];
+    for (let at = 0; at < this.flat.length; at += 2) {
+      if (this.flat[at] === key) return this.flat[at + 1];
     }
     return undefined;
   }

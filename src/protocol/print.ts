@@ -22,7 +22,6 @@ const literalFrom = 1024;
 const isAtomByte = new Uint8Array(256).fill(1, 0x1f, 0x7f);
 for (const special of ' {()"%*\\') isAtomByte[special.charCodeAt(0)] = 0;
 
-/** A table, since a regular expression costs twice as much on the short strings that a record is made of. */
 function isAtom(text: string): boolean {
   for (let at = 0; at < text.length; at += 1) {
     if (isAtomByte[text.charCodeAt(at)] !== 1) return false;
@@ -43,7 +42,7 @@ export function printString(text: string, form: PrintForm): string {
   return `{${text.length}${form === 'log' ? '+' : ''}}\r\n${text}`;
 }
 
-/** Adds the value's pieces: one flat list of pieces is joined once, where nested strings would each be copied. */
+/** Adds the value's pieces to one flat list, which is joined once. */
 function addPieces(pieces: string[], value: Dlist, form: PrintForm): void {
   if (typeof value === 'string') pieces.push(printString(value, form));
   else if (value === null) pieces.push('NIL');
@@ -57,12 +56,13 @@ function addPieces(pieces: string[], value: Dlist, form: PrintForm): void {
     pieces.push(value.length === 0 ? '()' : ')');
   } else if (value instanceof KeyValues) {
     let before = '%(';
-    for (const entry of value.entries) {
-      pieces.push(before, printString(entry[0], form), ' ');
-      addPieces(pieces, entry[1], form);
+    const { flat } = value;
+    for (let at = 0; at < flat.length; at += 2) {
+      pieces.push(before, printString(flat[at] as string, form), ' ');
+      addPieces(pieces, flat[at + 1] as Dlist, form);
       before = ' ';
     }
-    pieces.push(value.entries.length === 0 ? '%()' : ')');
+    pieces.push(flat.length === 0 ? '%()' : ')');
   } else if (value instanceof Flag) pieces.push(value.name);
   else throw new BackupError('bad-parameters', `file ${value.guid}: not printable without its bytes`);
 }
@@ -76,6 +76,31 @@ export function printDlist(value: Dlist, form: PrintForm): string {
   const pieces: string[] = [];
   addPieces(pieces, value, form);
   return pieces.join('');
+}
+
+/**
+ * As printItem, in pieces: a mailbox's line is as long as the mailbox has messages, so the elements of the lists in
+ * an outermost `%( )` come one by one.
+ */
+export function* printItemPieces(key: string, value: Dlist, form: PrintForm): Generator<string> {
+  if (!(value instanceof KeyValues)) {
+    yield printItem(key, value, form);
+    return;
+  }
+  yield `${printString(key, form)} %(`;
+  const { flat } = value;
+  for (let at = 0; at < flat.length; at += 2) {
+    const item = flat[at + 1] as Dlist;
+    const start = `${at === 0 ? '' : ' '}${printString(flat[at] as string, form)} `;
+    if (!Array.isArray(item)) {
+      yield start + printDlist(item, form);
+      continue;
+    }
+    yield `${start}(`;
+    for (const [index, element] of item.entries()) yield (index === 0 ? '' : ' ') + printDlist(element, form);
+    yield ')';
+  }
+  yield ')';
 }
 
 /** A value with its key: what follows `APPLY ` in the log, or `* ` in an answer. */

@@ -19,11 +19,22 @@ export type Need =
   | { readonly need: 'bytes'; readonly count: number; readonly synchronizing: boolean }
   | { readonly need: 'file'; readonly file: FileLiteral };
 
-/** An open list. `entries` is that of a key-value list, whose `key` is set between a key and its value. */
+/** An open list: of values, or of keys and values in turn, whose `key` is set between a key and its value. */
 interface Frame {
   readonly items: Dlist[] | undefined;
-  readonly entries: [key: string, value: Dlist][] | undefined;
+  readonly values: KeyValues | undefined;
   key: string | undefined;
+}
+
+/** Keys are few and come again with every record: one string for each, but a peer cannot fill memory with them. */
+const internedKeys = new Map<string, string>();
+const mostInternedKeys = 1024;
+
+function interned(key: string): string {
+  const known = internedKeys.get(key);
+  if (known !== undefined) return known;
+  if (internedKeys.size < mostInternedKeys && key.length < 64) internedKeys.set(key, key);
+  return key;
 }
 
 /** White space, parentheses and the double quote end an atom; NUL is no part of one. */
@@ -83,8 +94,8 @@ export class DlistScanner {
 
   /** Reads `key value`, over as many lines and literals as it takes. */
   *item(): Generator<Need, [key: string, value: Dlist], Buffer | undefined> {
-    const entries: [key: string, value: Dlist][] = [];
-    this.#frames.push({ items: undefined, entries, key: undefined });
+    const values = new KeyValues();
+    this.#frames.push({ items: undefined, values, key: undefined });
     for (;;) {
       const need = this.#run();
       if (need === undefined) break;
@@ -96,26 +107,26 @@ export class DlistScanner {
       this.setLine(line);
     }
     this.#frames.pop();
-    return entries[0]!;
+    return values.entries[0]!;
   }
 
   /** Reads on until the outermost value is complete, or until bytes are needed that are not on the line. */
   #run(): Need | undefined {
     for (;;) {
       const frame = this.#frames[this.#frames.length - 1]!;
-      if (this.#frames.length === 1 && frame.entries!.length === 1) return undefined;
+      if (this.#frames.length === 1 && frame.values!.flat.length === 2) return undefined;
       this.#skipSpaces();
       const byte = this.#text.charCodeAt(this.#at);
       if (byte === 0x29) this.#close(frame);
       else if (byte === 0x22) this.#add(this.#quoted());
       else if (byte === 0x7b) return this.#literal();
-      else if (frame.entries !== undefined && frame.key === undefined) this.#add(this.#atom());
-      else if (byte === 0x28) this.#open({ items: [], entries: undefined, key: undefined });
+      else if (frame.values !== undefined && frame.key === undefined) this.#add(this.#atom());
+      else if (byte === 0x28) this.#open({ items: [], values: undefined, key: undefined });
       else if (byte === 0x25) {
         this.#at += 1;
         if (this.#text.charCodeAt(this.#at) === 0x7b) return this.#file();
         if (this.#text.charCodeAt(this.#at) !== 0x28) throw this.error('%( or %{ is expected');
-        this.#open({ items: undefined, entries: [], key: undefined });
+        this.#open({ items: undefined, values: new KeyValues(), key: undefined });
       } else this.#addBare(byte);
     }
   }
@@ -131,10 +142,10 @@ export class DlistScanner {
     if (frame.items !== undefined) frame.items.push(value);
     else if (frame.key === undefined) {
       if (typeof value !== 'string') throw this.error('a key is expected');
-      frame.key = value;
+      frame.key = interned(value);
       return;
     } else {
-      frame.entries!.push([frame.key, value]);
+      frame.values!.flat.push(frame.key, value);
       frame.key = undefined;
     }
     this.#items += 1;
@@ -146,7 +157,7 @@ export class DlistScanner {
       throw this.error(`nested deeper than ${this.#limits.depth}`, 'limit');
     }
     this.#at += 1;
-    this.#add(frame.items ?? new KeyValues(frame.entries));
+    this.#add(frame.items ?? frame.values!);
     this.#frames.push(frame);
   }
 
@@ -154,6 +165,8 @@ export class DlistScanner {
     if (this.#frames.length === 1) throw this.error('a parenthesis too many');
     if (frame.key !== undefined) throw this.error('a key without a value');
     this.#at += 1;
+    // A growing array has room to spare, which a mailbox's many records would keep.
+    if (frame.values !== undefined) frame.values.flat = frame.values.flat.slice();
     this.#frames.pop();
   }
 

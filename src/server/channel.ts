@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
+import { FramingError } from '../protocol/framing.ts';
 import { SocketSource } from '../protocol/source.ts';
 import { BackupError } from '../errors.ts';
 
@@ -18,13 +19,21 @@ export class Channel {
   readonly #socket: Socket;
   #inflater: zlib.InflateRaw | null = null;
   #deflater: zlib.DeflateRaw | null = null;
+  #deflated: Buffer[] = [];
   #pending: string[] = [];
   #pendingLength = 0;
+  #writeTimeoutMs: number;
+  #writeTimer: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket) {
+  /** Where the peer takes nothing for writeTimeoutMs, the connection is broken. */
+  constructor(socket: Socket, writeTimeoutMs: number) {
     this.#socket = socket;
+    this.#writeTimeoutMs = writeTimeoutMs;
     this.peer = socket.remoteAddress === undefined ? 'local' : `${socket.remoteAddress}:${socket.remotePort}`;
-    this.source = new SocketSource({ pause: () => this.#input().pause(), resume: () => this.#input().resume() });
+    this.source = new SocketSource({
+      pause: () => this.#input().pause(),
+      resume: () => this.#input().resume(),
+    });
     socket.setNoDelay(true);
     socket.on('data', this.#fromSocket);
     socket.on('end', () => this.#inflater ?? this.source.end());
@@ -54,9 +63,9 @@ export class Channel {
     else {
       deflater.write(bytes);
       await new Promise<void>((resolve) => deflater.flush(zlib.constants.Z_SYNC_FLUSH, resolve));
-      for (let out = deflater.read() as Buffer | null; out !== null; out = deflater.read() as Buffer | null) {
-        await this.#send(out);
-      }
+      // What is still in the stream is handed to the data listener, too.
+      deflater.read();
+      await this.#send(Buffer.concat(this.#deflated.splice(0)));
     }
   }
 
@@ -67,9 +76,18 @@ export class Channel {
     const ahead = this.source.takeRemaining();
     inflater.on('data', this.#fromSocket);
     inflater.on('end', () => this.source.end());
-    inflater.on('error', (cause) => this.source.end(new BackupError('syntax', 'not a deflate stream', { cause })));
+    // Peers end the connection, never the deflate stream: its end is then missing, and nothing else is.
+    inflater.on('error', (cause: NodeJS.ErrnoException) =>
+      this.source.end(
+        cause.code === 'Z_BUF_ERROR'
+          ? undefined
+          : new FramingError('syntax', 'not a deflate stream', { cause }),
+      ),
+    );
     this.#inflater = inflater;
     this.#deflater = zlib.createDeflateRaw();
+    // Taken as it is made: a stream whose output waits makes no more, and a long answer would never be flushed.
+    this.#deflater.on('data', (piece: Buffer) => this.#deflated.push(piece));
     if (ahead.length > 0) inflater.write(ahead);
     this.#socket.pipe(inflater);
     this.#socket.resume();
@@ -99,6 +117,17 @@ export class Channel {
     this.#socket.destroy();
   }
 
+  /** From now on a peer that takes nothing has this long; also where an answer waits for it already. */
+  limitWrites(timeoutMs: number): void {
+    this.#writeTimeoutMs = timeoutMs;
+    if (this.#writeTimer !== undefined) this.#startWriteTimer();
+  }
+
+  #startWriteTimer(): void {
+    clearTimeout(this.#writeTimer);
+    this.#writeTimer = setTimeout(() => this.#socket.destroy(), this.#writeTimeoutMs);
+  }
+
   readonly #fromSocket = (chunk: Buffer): void => this.source.push(chunk);
 
   #input(): Socket | zlib.InflateRaw {
@@ -108,9 +137,18 @@ export class Channel {
   async #send(bytes: Buffer): Promise<void> {
     if (!this.#socket.writable) throw new BackupError('closed', 'the connection was closed');
     if (this.#socket.write(bytes)) return;
-    await new Promise<void>((resolve, reject) => {
+    this.#startWriteTimer();
+    try {
+      await this.#drained();
+    } finally {
+      clearTimeout(this.#writeTimer);
+      this.#writeTimer = undefined;
+    }
+  }
+
+  #drained(): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
       const done = (): void => {
-        this.#socket.off('drain', done);
         this.#socket.off('close', failed);
         resolve();
       };

@@ -25,13 +25,16 @@ export class Listener {
   /** Answers the address that it listens on. Throws a BackupError that names it. */
   listen(address: ListenAddress): Promise<ListenAddress> {
     return new Promise((resolve, reject) => {
-      const fail = (error: Error): void => reject(asBackupError(error, `listen ${address.host}:${address.port}`));
+      const fail = (error: Error): void =>
+        reject(asBackupError(error, `listen ${address.host}:${address.port}`));
       this.#server.once('error', fail);
       this.#server.listen(address.port, address.host, () => {
         this.#server.off('error', fail);
         this.#server.on('error', (error) => this.#options.log.error(`listener: ${error.message}`));
         const bound = this.#server.address();
-        resolve(typeof bound === 'object' && bound !== null ? { host: bound.address, port: bound.port } : address);
+        resolve(
+          typeof bound === 'object' && bound !== null ? { host: bound.address, port: bound.port } : address,
+        );
       });
     });
   }
@@ -45,14 +48,21 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
-    const channel = new Channel(socket);
+    const channel = new Channel(socket, this.#options.idleTimeoutMs);
     if (this.#sessions.size >= this.#options.maxConnections) {
       this.#options.log.warn(`${channel.peer}: refused, ${this.#sessions.size} connections are open`);
-      socket.end('* BYE Too many connections\r\n');
+      void turnAway(channel);
       return;
     }
     const session = new Session(channel, this.#options);
     const running = session.run().finally(() => this.#sessions.delete(session));
     this.#sessions.set(session, running);
   }
+}
+
+/** Never rejects; does not wait long for a peer that keeps its end open. */
+async function turnAway(channel: Channel): Promise<void> {
+  await channel.write('* BYE Too many connections\r\n');
+  await channel.flush().catch(() => undefined);
+  await channel.close();
 }

@@ -22,6 +22,9 @@ import type { Upload } from './staged.ts';
 
 type Outcome = 'next' | 'end';
 
+/** How long a peer may take to read an answer when the server is to stop. */
+const STOP_WRITE_TIMEOUT_MS = 2000;
+
 export class Session {
   readonly #channel: Channel;
   readonly #options: ServerOptions;
@@ -65,16 +68,18 @@ export class Session {
       await this.#greet();
       while ((await this.#turn()) === 'next');
     } catch (error) {
-      if (!(error instanceof BackupError)) log.error(`${this.#who()}: ${(error as Error).stack ?? messageOf(error)}`);
+      if (!(error instanceof BackupError))
+        log.error(`${this.#who()}: ${(error as Error).stack ?? messageOf(error)}`);
       else if (error.kind !== 'closed') log.warn(`${this.#who()}: ${error.message}`);
     } finally {
       await this.#end();
     }
   }
 
-  /** Finishes the command in hand, then says goodbye. */
+  /** Finishes the command in hand, then says goodbye. What has not come in whole was never promised to anybody. */
   stop(): void {
     this.#isStopping = true;
+    this.#channel.limitWrites(STOP_WRITE_TIMEOUT_MS);
     if (this.#isWaiting) this.#channel.destroy();
   }
 
@@ -114,30 +119,42 @@ export class Session {
   }
 
   async #read(): Promise<WireCommand | null> {
+    const limits = this.#user === null ? preAuthLimits : defaultLimits;
+    try {
+      return await this.#waiting(() =>
+        readWireCommand(this.#channel.source, limits, {
+          onFile: async (file, source) => {
+            this.#startIdling();
+            this.#upload ??= this.#staged.begin();
+            await this.#upload.add(file, source);
+            this.#counts.messages += 1;
+            this.#counts.bytes += file.size;
+          },
+          onSynchronizingLiteral: () => {
+            void this.#answer(responses.goAhead).catch(() => this.#channel.destroy());
+          },
+        }),
+      );
+    } finally {
+      await this.#releasing;
+    }
+  }
+
+  /** While the peer is waited for: it may not be silent for ever, and a stop need not wait for it. */
+  async #waiting<T>(work: () => Promise<T>): Promise<T> {
     this.#isWaiting = true;
     this.#startIdling();
     try {
-      return await readWireCommand(this.#channel.source, this.#user === null ? preAuthLimits : defaultLimits, {
-        onFile: async (file, source) => {
-          this.#isWaiting = false;
-          this.#upload ??= this.#staged.begin();
-          await this.#upload.add(file, source);
-          this.#counts.messages += 1;
-          this.#counts.bytes += file.size;
-        },
-        onSynchronizingLiteral: () => {
-          void this.#answer(responses.goAhead).catch(() => this.#channel.destroy());
-        },
-      });
+      return await work();
     } finally {
       clearTimeout(this.#idleTimer);
       this.#isWaiting = false;
-      await this.#releasing;
     }
   }
 
   /** A peer that says nothing loses its locks after a while, and its connection after a longer one. */
   #startIdling(): void {
+    clearTimeout(this.#idleTimer);
     const { releaseTimeoutMs, idleTimeoutMs, loginTimeoutMs } = this.#options;
     const limitMs = this.#user === null ? loginTimeoutMs : idleTimeoutMs;
     const hangUp = (): void => {
@@ -149,7 +166,7 @@ export class Session {
       return;
     }
     this.#idleTimer = setTimeout(() => {
-      if (this.#upload === null) this.#releasing = this.#release();
+      if (this.#upload === null) this.#releasing = this.#releaseSafely();
       this.#idleTimer = setTimeout(hangUp, limitMs - releaseTimeoutMs);
     }, releaseTimeoutMs);
   }
@@ -189,7 +206,7 @@ export class Session {
     const [mechanism, initial, ...rest] = args;
     if (mechanism === undefined) return this.#say(missingArgument('AUTHENTICATE'));
     if (rest.length > 0) return this.#say(extraArguments('AUTHENTICATE'));
-    const result = await authenticate(this.#channel, this.#options, mechanism, initial);
+    const result = await this.#waiting(() => authenticate(this.#channel, this.#options, mechanism, initial));
     if (result.user !== null) this.#user = result.user;
     else if (result.isFailure) {
       this.#failedLogins += 1;
@@ -224,6 +241,13 @@ export class Session {
     await this.#backups.release();
   }
 
+  /** Where nobody waits for it, or nothing may stop at it. */
+  #releaseSafely(): Promise<void> {
+    return this.#release().catch((error: unknown) =>
+      this.#options.log.error(`${this.#who()}: ${messageOf(error)}`),
+    );
+  }
+
   async #refuse(error: unknown): Promise<void> {
     if (error instanceof BackupError && error.kind === 'closed') throw error;
     this.#counts.refused += 1;
@@ -245,7 +269,7 @@ export class Session {
   }
 
   async #end(): Promise<void> {
-    await this.#release().catch((error: unknown) => this.#options.log.error(`${this.#who()}: ${messageOf(error)}`));
+    await this.#releaseSafely();
     await this.#staged.close();
     await this.#channel.close();
     const { commands: count, refused, messages, bytes } = this.#counts;
@@ -261,6 +285,8 @@ export class Session {
   #logCommand({ verb, name, args }: WireCommand, started: bigint): void {
     const ms = Number(process.hrtime.bigint() - started) / 1e6;
     const words = name ?? (verb === 'COMPRESS' ? args[0] : undefined);
-    this.#options.log.debug(`${this.#who()}: ${verb}${words === undefined ? '' : ` ${words}`} ${ms.toFixed(1)} ms`);
+    this.#options.log.debug(
+      `${this.#who()}: ${verb}${words === undefined ? '' : ` ${words}`} ${ms.toFixed(1)} ms`,
+    );
   }
 }

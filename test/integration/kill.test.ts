@@ -14,17 +14,20 @@ import { backedUp, mailboxNameOf, onMaster, recordsOf } from '../support/records
 const KILLS = 100;
 const FILLER = 'A line of a message that takes its time to be sent.\r\n'.repeat(4000);
 
-/** Where acknowledged records are not in the backup: `MAILBOX UID GUID`. */
-function missing(exchanges: readonly Exchange[], ours: Awaited<ReturnType<typeof backedUp>>): string[] {
-  const acknowledged = exchanges.filter(
+interface Acknowledged {
+  readonly mailbox: string;
+  readonly uid: string;
+  readonly guid: string;
+}
+
+/** The records of each APPLY MAILBOX that was answered OK. */
+function acknowledgedIn(exchanges: readonly Exchange[]): Acknowledged[] {
+  const taken = exchanges.filter(
     ({ command, reply }) => command.startsWith('APPLY MAILBOX ') && reply?.startsWith('OK'),
   );
-  return acknowledged.flatMap(({ command }) => {
-    const name = mailboxNameOf(command);
-    const kept = ours.get(name) ?? {};
-    return Object.entries(recordsOf(command))
-      .filter(([uid, { guid }]) => kept[uid]?.guid !== guid)
-      .map(([uid, { guid }]) => `${name} ${uid} ${guid}`);
+  return taken.flatMap(({ command }) => {
+    const mailbox = mailboxNameOf(command);
+    return Object.entries(recordsOf(command)).map(([uid, { guid }]) => ({ mailbox, uid, guid }));
   });
 }
 
@@ -63,7 +66,8 @@ describe('kill -9 of backupd at any moment of a sync', function () {
     const client = await master.imap('anne');
     await client.create('INBOX/Archive');
     let interrupted = 0;
-    const lost: string[] = [];
+    const acknowledged: Acknowledged[] = [];
+    const lost: Acknowledged[] = [];
     for (let round = 0; round < KILLS; round += 1) {
       await appendMessages(client, 'INBOX', round * 10, 3);
       await client.append('INBOX/Archive', message(round, FILLER));
@@ -72,10 +76,15 @@ describe('kill -9 of backupd at any moment of a sync', function () {
       if (exchanges.at(-1)?.command !== 'EXIT') interrupted += 1;
       await backup.startAgain();
       proxy.pointAt(backup.address.port);
-      lost.push(...missing(exchanges, await backedUp(backup.address, 'anne')));
+      acknowledged.push(...acknowledgedIn(exchanges));
+      const ours = await backedUp(backup.address, 'anne');
+      lost.push(...acknowledged.filter(({ mailbox, uid, guid }) => ours.get(mailbox)?.[uid]?.guid !== guid));
     }
     client.close();
     expect(lost, 'acknowledged, but not there').to.deep.equal([]);
+    expect(acknowledged.length, 'records acknowledged by processes that were killed').to.be.greaterThan(
+      KILLS,
+    );
     expect(interrupted, 'syncs that the kill really interrupted').to.be.greaterThan(KILLS / 4);
 
     const { code, stdout, stderr } = await master.syncClient(['-u', 'anne'], server);

@@ -9,6 +9,10 @@ import { buildMailboxes } from '../support/mailboxes.ts';
 import { MountDaemon } from '../support/mountDaemon.ts';
 import { cyrusRequirements, needs } from '../support/needs.ts';
 
+function sorted(map: Map<string, string>): [string, string][] {
+  return [...map].toSorted(([a], [b]) => (a < b ? -1 : 1));
+}
+
 describe('the mount of a synced backup', function () {
   this.timeout(120_000);
 
@@ -52,13 +56,14 @@ describe('the mount of a synced backup', function () {
   }
 
   async function shell(script: string, cwd: string): Promise<string> {
-    const { code, stdout, stderr } = await run('bash', ['-c', `set -o pipefail; ${script}`], { cwd, timeoutMs: 60_000 });
+    const { code, stdout, stderr } = await run('bash', ['-c', `set -o pipefail; ${script}`], {
+      cwd,
+      timeoutMs: 60_000,
+    });
     expect(code, `${script}\n${stderr}${mount.log}`).to.equal(0);
     expect(stderr, script).to.equal('');
     return stdout;
   }
-
-  const sorted = (map: Map<string, string>): [string, string][] => [...map].toSorted(([a], [b]) => (a < b ? -1 : 1));
 
   it('every message has the SHA-1 that the IMAP FETCH of the master gives', async () => {
     expect(wanted.size).to.be.greaterThan(30);
@@ -91,13 +96,18 @@ describe('the mount of a synced backup', function () {
     const rsync = `rsync -a --itemize-changes ./anne/ '${target}/rsync/anne/'`;
     mkdirSync(join(target, 'rsync'));
     const first = await shell(rsync, mount.path);
-    expect(first.split('\n').filter((line) => line.startsWith('>f'))).to.not.be.empty;
+    expect(first.split('\n').filter((line) => line.startsWith('>f')).length).to.be.greaterThan(0);
     expect(sorted(await hashes(join(target, 'rsync')))).to.deep.equal(sorted(wanted));
     expect(await shell(rsync, mount.path)).to.equal('');
   });
 
   it('nothing can be written, renamed or removed', async () => {
-    const tries = ['touch anne/new', 'rm -f anne/INBOX/1.eml', 'mv anne/INBOX anne/x', 'echo x >> anne/INBOX/1.eml'];
+    const tries = [
+      'touch anne/new',
+      'rm -f anne/INBOX/1.eml',
+      'mv anne/INBOX anne/x',
+      'echo x >> anne/INBOX/1.eml',
+    ];
     for (const script of tries) {
       const { code, stderr } = await run('bash', ['-c', script], { cwd: mount.path });
       expect(code, script).to.not.equal(0);

@@ -52,10 +52,15 @@ describe('the original tools over our data files', function () {
   });
 
   it('cyr_backup lists every mailbox, and each message once', async () => {
-    const mailboxes = JSON.parse((await tools.cyrBackup('json', 'mailboxes')).stdout) as { mboxname: string }[];
-    expect(mailboxes.map(({ mboxname }) => mboxname).toSorted()).to.deep.equal(
-      ['user.anne', 'user.anne.Archive', 'user.anne.Archive.2024', 'user.anne.Expenses'],
-    );
+    const mailboxes = JSON.parse((await tools.cyrBackup('json', 'mailboxes')).stdout) as {
+      mboxname: string;
+    }[];
+    expect(mailboxes.map(({ mboxname }) => mboxname).toSorted()).to.deep.equal([
+      'user.anne',
+      'user.anne.Archive',
+      'user.anne.Archive.2024',
+      'user.anne.Expenses',
+    ]);
     const messages = JSON.parse((await tools.cyrBackup('json', 'messages')).stdout) as { guid: string }[];
     expect(new Set(messages.map(({ guid }) => guid)).size).to.equal(45);
   });

@@ -14,7 +14,7 @@ import { Daemon, freePorts, makeFolder, run, waitUntil, type Outcome } from './m
 import { SieveClient } from './sieveClient.ts';
 
 export const CYRUS_BIN = '/usr/lib/cyrus/bin';
-export const ADMIN = { user: 'admin', password: 'admin-secret' };
+const ADMIN = { user: 'admin', password: 'admin-secret' };
 const REALM = 'master.example';
 
 /** Where sync_client goes. */
@@ -64,8 +64,10 @@ export class CyrusMaster {
   static async start(options: MasterOptions = {}): Promise<CyrusMaster> {
     const folder = makeFolder('master');
     const [imap, sieve] = (await freePorts(2)) as [number, number];
-    for (const name of ['db', 'proc', 'socket', 'log', 'sync']) mkdirSync(join(folder, 'conf', name), { recursive: true });
-    for (const name of ['data', 'sieve', 'tmp']) mkdirSync(join(folder, name));
+    const inConf = ['db', 'proc', 'socket', 'log', 'sync'].map((name) => join('conf', name));
+    for (const name of [...inConf, 'data', 'sieve', 'tmp']) {
+      mkdirSync(join(folder, name), { recursive: true });
+    }
     const conf = join(folder, 'imapd.conf');
     writeFileSync(conf, imapdConf(folder) + (options.extraConf ?? ''));
     writeFileSync(join(folder, 'cyrus.conf'), cyrusConf(conf, imap, sieve));
@@ -73,7 +75,11 @@ export class CyrusMaster {
     giveToCyrus(folder);
     const args = ['-C', conf, '-M', join(folder, 'cyrus.conf'), '-p', join(folder, 'master.pid')];
     // A session of its own, so that master and services are one process group, to be ended together.
-    const daemon = new Daemon(...asCyrus(`${CYRUS_BIN}/master`, args), { cwd: folder, env: cyrusEnv, detached: true });
+    const daemon = new Daemon(...asCyrus(`${CYRUS_BIN}/master`, args), {
+      cwd: folder,
+      env: cyrusEnv,
+      detached: true,
+    });
     const master = new CyrusMaster(folder, { imap, sieve }, daemon);
     await master.#waitForPort(imap);
     return master;
@@ -110,7 +116,14 @@ export class CyrusMaster {
 
   /** The same, as a process that a test watches or ends. */
   startSyncClient(args: readonly string[], server: SyncServer): Daemon {
-    const all = asCyrus(`${CYRUS_BIN}/sync_client`, ['-C', this.#confFor(server), '-n', 'backup', '-v', ...args]);
+    const all = asCyrus(`${CYRUS_BIN}/sync_client`, [
+      '-C',
+      this.#confFor(server),
+      '-n',
+      'backup',
+      '-v',
+      ...args,
+    ]);
     return new Daemon(...all, { env: { ...cyrusEnv, CYRUS_ISDAEMON: '1' } });
   }
 
@@ -157,9 +170,12 @@ export class CyrusMaster {
   }
 
   #waitForPort(port: number): Promise<true> {
-    return waitUntil(() => (this.#daemon.hasExited ? Promise.reject(new Error(this.#daemon.output)) : answers(port)), {
-      what: () => `master does not listen:\n${this.#daemon.output}`,
-    });
+    return waitUntil(
+      () => (this.#daemon.hasExited ? Promise.reject(new Error(this.#daemon.output)) : answers(port)),
+      {
+        what: () => `master does not listen:\n${this.#daemon.output}`,
+      },
+    );
   }
 }
 

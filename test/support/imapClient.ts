@@ -34,8 +34,7 @@ export function quoted(text: string): string {
 
 /** RFC 3501 date-time, in UTC. */
 function imapDate(date: Date): string {
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const day = `${two(date.getUTCDate())}-${MONTHS[date.getUTCMonth()]}-${date.getUTCFullYear()}`;
+  const day = `${date.toISOString().slice(8, 10)}-${MONTHS[date.getUTCMonth()]}-${date.getUTCFullYear()}`;
   return `"${day} ${date.toISOString().slice(11, 19)} +0000"`;
 }
 
@@ -123,7 +122,9 @@ export class ImapClient {
   async messages(mailbox: string): Promise<FetchedMessage[]> {
     await this.command('EXAMINE', quoted(mailbox));
     const responses = await this.command('UID FETCH', '1:*', '(UID FLAGS INTERNALDATE BODY.PEEK[])');
-    const messages = responses.filter(({ text }) => /^\* \d+ FETCH .*BODY\[\]/.test(text)).map(fetchedMessage);
+    const messages = responses
+      .filter(({ text }) => /^\* \d+ FETCH .*BODY\[\]/.test(text))
+      .map(fetchedMessage);
     return messages.toSorted((a, b) => a.uid - b.uid);
   }
 

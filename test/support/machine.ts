@@ -41,7 +41,11 @@ export async function freePorts(count: number): Promise<number[]> {
 }
 
 /** Runs a command to its end. Both outputs are read as latin1: one character a byte. */
-export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Outcome> {
   const child = spawn(command, args, { cwd: options.cwd, env: options.env ?? process.env });
   const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 60_000);
   const output = { stdout: '', stderr: '' };
@@ -83,10 +87,13 @@ export class Daemon {
 
   /** Resolves with the match once the output has it; throws, with the output, where it ends or takes too long. */
   async waitForOutput(pattern: RegExp, timeoutMs = 15_000): Promise<RegExpExecArray> {
-    const found = await waitUntil(() => pattern.exec(this.#output) ?? (this.hasExited ? 'ended' : undefined), {
-      timeoutMs,
-      what: () => `no ${String(pattern)} in the output:\n${this.#output}`,
-    });
+    const found = await waitUntil(
+      () => pattern.exec(this.#output) ?? (this.hasExited ? 'ended' : undefined),
+      {
+        timeoutMs,
+        what: () => `no ${String(pattern)} in the output:\n${this.#output}`,
+      },
+    );
     if (found === 'ended') throw new Error(`ended without ${String(pattern)}:\n${this.#output}`);
     return found;
   }

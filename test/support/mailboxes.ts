@@ -11,7 +11,10 @@ const DAY_MS = 86_400_000;
 /** A message of some 300 bytes, different for each number. */
 export function message(number: number, extra = ''): Buffer {
   const head = `From: Carl <carl@example.com>\r\nSubject: Report ${number}\r\nMessage-ID: <m${number}@example.com>\r\n`;
-  return Buffer.from(`${head}\r\nThe lighthouse ran ${number} hours, and nothing was lost.\r\n${extra}`, 'latin1');
+  return Buffer.from(
+    `${head}\r\nThe lighthouse ran ${number} hours, and nothing was lost.\r\n${extra}`,
+    'latin1',
+  );
 }
 
 /** Bytes that are neither ASCII nor UTF-8, in the header too; a line that is a lone dot. */
@@ -21,12 +24,19 @@ const EIGHT_BIT = Buffer.from(
 );
 
 /** Over 30 MB, and not all alike, so that it does not compress to nothing. */
-export function largeMessage(): Buffer {
-  const lines = Array.from({ length: 430_000 }, (_, index) => `${Math.imul(index, 2_654_435_761) >>> 0} `.padEnd(72, 'lamp '));
+function largeMessage(): Buffer {
+  const lines = Array.from({ length: 430_000 }, (_, index) =>
+    `${Math.imul(index, 2_654_435_761) >>> 0} `.padEnd(72, 'lamp '),
+  );
   return Buffer.from(`Subject: A whole film\r\n\r\n${lines.join('\r\n')}\r\n`);
 }
 
-export async function appendMessages(client: ImapClient, mailbox: string, first: number, count: number): Promise<void> {
+export async function appendMessages(
+  client: ImapClient,
+  mailbox: string,
+  first: number,
+  count: number,
+): Promise<void> {
   const flags = ['', '\\Seen', '\\Seen \\Answered', '\\Flagged $Label1', 'NonJunk'];
   for (let number = first; number < first + count; number += 1) {
     const date = new Date(NOON + number * DAY_MS);
@@ -34,9 +44,21 @@ export async function appendMessages(client: ImapClient, mailbox: string, first:
   }
 }
 
-export async function buildMailboxes(master: CyrusMaster, user: string, { hasLarge = true } = {}): Promise<void> {
+export async function buildMailboxes(
+  master: CyrusMaster,
+  user: string,
+  { hasLarge = true } = {},
+): Promise<void> {
   const client = await master.imap(user);
-  const names = ['Archive', 'Archive/2024', 'Archive/2024/March', 'Receipts', 'Old Stuff', 'v1.2 plans', 'Empty'];
+  const names = [
+    'Archive',
+    'Archive/2024',
+    'Archive/2024/March',
+    'Receipts',
+    'Old Stuff',
+    'v1.2 plans',
+    'Empty',
+  ];
   await client.create(...names.map((name) => `INBOX/${name}`));
   await appendMessages(client, 'INBOX', 1, 12);
   await appendMessages(client, 'INBOX/Archive/2024', 100, 8);
@@ -50,7 +72,13 @@ export async function buildMailboxes(master: CyrusMaster, user: string, { hasLar
   await client.command('UID COPY', '2,5', '"INBOX/Archive"'); // one message in two mailboxes
   await client.expunge('INBOX', '7');
   await client.command('SETMETADATA', '"INBOX/Receipts"', '(/private/comment "Keep these, 7 years")');
-  await client.command('SETMETADATA', '"INBOX/Archive"', '(/private/comment', Buffer.from('Für "später"\r\n'), ')');
+  await client.command(
+    'SETMETADATA',
+    '"INBOX/Archive"',
+    '(/private/comment',
+    Buffer.from('Für "später"\r\n'),
+    ')',
+  );
   await client.command('SETMETADATA', '"INBOX/Empty"', '(/private/specialuse', Buffer.from('\\Drafts'), ')');
   for (const name of ['INBOX', 'INBOX/Receipts']) await client.command('SUBSCRIBE', `"${name}"`);
   client.close();
@@ -62,7 +90,10 @@ export async function buildMailboxes(master: CyrusMaster, user: string, { hasLar
 
 async function putScripts(master: CyrusMaster, user: string): Promise<void> {
   const sieve = await master.sieve(user);
-  await sieve.put('main', 'require ["fileinto"];\r\nif header :contains "subject" "ü" { fileinto "INBOX/Receipts"; }\r\n');
+  await sieve.put(
+    'main',
+    'require ["fileinto"];\r\nif header :contains "subject" "ü" { fileinto "INBOX/Receipts"; }\r\n',
+  );
   await sieve.put('keep', 'keep;\r\n');
   await sieve.activate('main');
   sieve.close();

@@ -23,6 +23,8 @@ export interface MadeUpOptions {
   readonly bigFileBytes: number;
   /** A file with a number: how many messages the folder `growing` has. */
   readonly countFile?: string;
+  /** Puts two damaged files beside the others. */
+  readonly isDamaged?: boolean;
 }
 
 /** Stands for the big file where a folder is named by number. */
@@ -30,7 +32,8 @@ export const BIG_FILE = 999_983;
 const BLOCK_BYTES = 64 * 1024;
 const TIME_MS = Date.UTC(2024, 1, 29, 12, 30, 15, 123);
 const LONG_MS = 3_600_000;
-const WORDS = 'the quick brown fox jumps over a lazy dog while mail keeps coming in from all over the world'.split(' ');
+const WORDS =
+  'the quick brown fox jumps over a lazy dog while mail keeps coming in from all over the world'.split(' ');
 
 const TEXT = makeText(1024 * 1024);
 
@@ -74,7 +77,12 @@ export function expectedContent(folder: number, uid: number, sizeBytes: number):
   return Buffer.concat(blocks).subarray(start - first * BLOCK_BYTES, start - first * BLOCK_BYTES + sizeBytes);
 }
 
-function attributesOf(kind: Attributes['kind'], inode: bigint, sizeBytes: number, over: Partial<Attributes> = {}): Attributes {
+function attributesOf(
+  kind: Attributes['kind'],
+  inode: bigint,
+  sizeBytes: number,
+  over: Partial<Attributes> = {},
+): Attributes {
   const mode = kind === 'folder' ? 0o500 : 0o400;
   const times = { mtimeMs: TIME_MS, ctimeMs: TIME_MS };
   return { kind, inode, sizeBytes, ...times, nlink: 1, mode, uid: 0, gid: 0, validMs: LONG_MS, ...over };
@@ -93,13 +101,23 @@ function notFound(what: string): BackupError {
 }
 
 /** A folder with messages 1 to `count()`. */
-function messageFolder(root: FolderPlace, name: string, number: number, bytes: number, count: () => number, validMs: number): FolderPlace {
+function messageFolder(
+  root: FolderPlace,
+  name: string,
+  number: number,
+  bytes: number,
+  count: () => number,
+  validMs: number,
+): FolderPlace {
   const base = BigInt(number + 10) << 32n;
   const messageAttributes = (uid: number): Attributes => attributesOf('file', base + BigInt(uid), bytes);
   const check = (uid: number): void => {
     if (uid < 1 || uid > count()) throw notFound(`${name}/${uid}.eml`);
   };
-  const entryOf = (uid: number): Entry => ({ node: { place: folder, number: uid }, attributes: messageAttributes(uid) });
+  const entryOf = (uid: number): Entry => ({
+    node: { place: folder, number: uid },
+    attributes: messageAttributes(uid),
+  });
   const folder: FolderPlace = {
     kind: 'folder',
     key: name,
@@ -115,7 +133,9 @@ function messageFolder(root: FolderPlace, name: string, number: number, bytes: n
     list(after, visit) {
       const last = count();
       for (let uid = Number(after) + 1; uid <= last; uid++) {
-        if (!visit({ ...entryOf(uid), name: Buffer.from(`${uid}.eml`, 'latin1'), cookie: BigInt(uid) })) return;
+        if (!visit({ ...entryOf(uid), name: Buffer.from(`${uid}.eml`, 'latin1'), cookie: BigInt(uid) })) {
+          return;
+        }
       }
     },
     child: (uid): FileItem => ({
@@ -139,7 +159,10 @@ function fixedFile(root: FolderPlace, name: string, attributes: Attributes, cont
 }
 
 function bufferContent(key: string, bytes: Buffer): Content {
-  return { sizeBytes: bytes.length, at: (offset) => ({ blockKey: key, offsetInBlock: offset, load: () => bytes }) };
+  return {
+    sizeBytes: bytes.length,
+    at: (offset) => ({ blockKey: key, offsetInBlock: offset, load: () => bytes }),
+  };
 }
 
 /** Changes every half second if it is looked at, in size as well. */
@@ -185,7 +208,7 @@ function rootFolder(fill: (root: FolderPlace) => Map<string, Place>): FolderPlac
     parent: undefined,
     negativeValidMs: 0,
     ...xattrsOf({ 'user.cyrus.root': 'yes' }),
-    attributes: () => attributesOf('folder', 1n, 0, { nlink: 2 + names.length, validMs: 0 }),
+    attributes: () => attributesOf('folder', 1n, 0, { nlink: 2 + names.length, validMs: 1000 }),
     lookup: (name) => entryOf(places.get(name.toString())),
     list(after, visit) {
       for (const [index, name] of names.entries()) {
@@ -215,34 +238,31 @@ export function openTree(given: unknown): Tree {
     const places = new Map<string, Place>();
     for (let number = 0; number < options.folders; number++) {
       const name = `folder${number}`;
-      places.set(name, messageFolder(root, name, number, messageBytes, () => messagesPerFolder, LONG_MS));
+      places.set(
+        name,
+        messageFolder(root, name, number, messageBytes, () => messagesPerFolder, LONG_MS),
+      );
     }
     if (countFile !== undefined) {
       const count = (): number => Number(readFileSync(countFile, 'utf8'));
       places.set('growing', messageFolder(root, 'growing', 1_000_000, messageBytes, count, 0));
     }
     const big = attributesOf('file', 2n, bigFileBytes);
-    if (bigFileBytes > 0) places.set('big', fixedFile(root, 'big', big, () => streamContent(BIG_FILE, 0, bigFileBytes)));
+    const bigContent = (): Content => streamContent(BIG_FILE, 0, bigFileBytes);
+    if (bigFileBytes > 0) places.set('big', fixedFile(root, 'big', big, bigContent));
     const old = attributesOf('file', 3n, 0, { mtimeMs: -86_400_000.5, ctimeMs: -1 });
-    places.set('before 1970 – leer', fixedFile(root, 'old', old, () => bufferContent('old', Buffer.alloc(0))));
+    places.set(
+      'before 1970 – leer',
+      fixedFile(root, 'old', old, () => bufferContent('old', Buffer.alloc(0))),
+    );
     places.set('status.json', changingFile(root));
+    if (options.isDamaged === true) {
+      places.set('unreadable', damagedFile(root, 'unreadable', 'unreadable'));
+      places.set('short', damagedFile(root, 'short', 'short'));
+    }
     places.set('link', link(root, 'link', 'folder0/1.eml'));
     return places;
   });
   const statistics = { blockBytes: 4096, blocks: 123_456, files: 1000 };
   return { root, statistics: () => statistics, close: () => undefined };
-}
-
-/** The same tree with two damaged files beside. */
-export function openDamagedTree(given: unknown): Tree {
-  const tree = openTree(given);
-  const damaged = new Map<string, Place>([
-    ['unreadable', damagedFile(tree.root, 'unreadable', 'unreadable')],
-    ['short', damagedFile(tree.root, 'short', 'short')],
-  ]);
-  const root: FolderPlace = {
-    ...tree.root,
-    lookup: (name) => entryOf(damaged.get(name.toString())) ?? tree.root.lookup(name),
-  };
-  return { ...tree, root };
 }

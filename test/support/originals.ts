@@ -40,7 +40,16 @@ export class OriginalTools {
     writeFileSync(join(folder, 'imapd.conf'), `${conf.join('\n')}\n`);
     giveToCyrus(folder);
     const tools = new OriginalTools(folder, user);
-    const args = ['-n', '-C', join(folder, 'imapd.conf'), join(folder, 'conf/backups.db'), 'twoskip', 'set', user, copy];
+    const args = [
+      '-n',
+      '-C',
+      join(folder, 'imapd.conf'),
+      join(folder, 'conf/backups.db'),
+      'twoskip',
+      'set',
+      user,
+      copy,
+    ];
     const { code, stderr } = await tools.#run('cyr_dbtool', args);
     if (code !== 0) throw new Error(`cyr_dbtool: ${stderr}`);
     return tools;
@@ -48,7 +57,14 @@ export class OriginalTools {
 
   /** `ctl_backups -v COMMAND -u USER`: verify, reindex, list, stat, compact. Exit code 0 is good, 75 failed. */
   ctlBackups(command: string): Promise<Outcome> {
-    return this.#run('ctl_backups', ['-C', join(this.#folder, 'imapd.conf'), '-v', command, '-u', this.#user]);
+    return this.#run('ctl_backups', [
+      '-C',
+      join(this.#folder, 'imapd.conf'),
+      '-v',
+      command,
+      '-u',
+      this.#user,
+    ]);
   }
 
   /** `cyr_backup -u USER ARGS`, such as `json mailboxes`. */

@@ -100,17 +100,27 @@ class Connection {
     });
     target.on('data', (data: Buffer) => {
       fromServer.write(data);
-      const isCompressing = this.#commands.at(-1)?.toUpperCase() === 'COMPRESS DEFLATE' && !fromServer.isCompressed;
-      if (isCompressing && this.#replies.length === this.#commands.length && this.#replies.at(-1)?.startsWith('OK')) {
+      const isCompressing =
+        this.#commands.at(-1)?.toUpperCase() === 'COMPRESS DEFLATE' && !fromServer.isCompressed;
+      if (
+        isCompressing &&
+        this.#replies.length === this.#commands.length &&
+        this.#replies.at(-1)?.startsWith('OK')
+      ) {
         fromClient.startInflating();
         fromServer.startInflating();
       }
       client.write(data);
     });
-    for (const [socket, other] of [[client, target], [target, client]] as const) {
+    for (const [socket, other] of [
+      [client, target],
+      [target, client],
+    ] as const) {
       socket.on('error', () => other.destroy()).on('end', () => other.end());
     }
-    const closed = Promise.all(this.sockets.map((socket) => new Promise((resolve) => socket.on('close', resolve))));
+    const closed = Promise.all(
+      this.sockets.map((socket) => new Promise((resolve) => socket.on('close', resolve))),
+    );
     this.done = closed.then(() => Promise.all([fromClient.end(), fromServer.end()]));
   }
 

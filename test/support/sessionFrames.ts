@@ -10,7 +10,7 @@ export type CaptureName = `${'01-initial' | '02-changes' | '03-noop'}-${'anne' |
 export function sessionFrames(name: CaptureName): Buffer[] {
   const bytes = gunzipSync(readFileSync(new URL(`${name}.frames.gz`, FOLDER)));
   const frames: Buffer[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const end = at + 4 + bytes.readUInt32BE(at);
     frames.push(bytes.subarray(at + 4, end));
     at = end;

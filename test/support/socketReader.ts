@@ -9,6 +9,7 @@ const SILENCE_MS = 60_000;
 
 export class SocketReader {
   readonly socket: Socket;
+  hasTimedOut = false;
   #chunks: Buffer[] = [];
   #sizeBytes = 0;
   #failure: Error | undefined;
@@ -23,7 +24,10 @@ export class SocketReader {
     });
     socket.on('error', (error) => this.#fail(error));
     socket.on('close', () => this.#fail(new Error('the peer closed the connection')));
-    socket.setTimeout(SILENCE_MS, () => socket.destroy(new Error(`nothing came for ${SILENCE_MS} ms`)));
+    socket.setTimeout(SILENCE_MS, () => {
+      this.hasTimedOut = true;
+      socket.destroy(new Error(`nothing came for ${socket.timeout} ms`));
+    });
   }
 
   static async connect(port: number): Promise<SocketReader> {
@@ -37,7 +41,10 @@ export class SocketReader {
     for (;;) {
       const buffered = this.#joined();
       const end = buffered.indexOf(10);
-      if (end >= 0) return this.#take(end + 1).toString('latin1').replace(/\r?\n$/, '');
+      if (end >= 0) {
+        const line = this.#take(end + 1).toString('latin1');
+        return line.replace(/\r?\n$/, '');
+      }
       await this.#more();
     }
   }
@@ -48,7 +55,9 @@ export class SocketReader {
   }
 
   async send(...parts: (string | Buffer)[]): Promise<void> {
-    const data = Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)));
+    const data = Buffer.concat(
+      parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : part)),
+    );
     await new Promise<void>((resolve, reject) =>
       this.socket.write(data, (error) => (error ? reject(error) : resolve())),
     );

@@ -18,7 +18,7 @@ export class SyncConnection {
     }
   }
 
-  static async login(server: SyncServer): Promise<SyncConnection> {
+  static async login(server: Omit<SyncServer, 'host'>): Promise<SyncConnection> {
     const connection = await SyncConnection.open(server.port);
     const token = Buffer.from(`\0${server.user}\0${server.password}`).toString('base64');
     const { reply } = await connection.exchange(`AUTHENTICATE PLAIN ${token}\r\n`);
@@ -38,18 +38,19 @@ export class SyncConnection {
   }
 
   /** Sends, and does not care for the answer. */
-  async send(bytes: Buffer): Promise<void> {
+  async send(bytes: string | Buffer): Promise<void> {
     await this.#reader.send(bytes);
   }
 
-  /** Says that no more comes, waits until the peer has closed, and gives all that it said. */
-  async finish(timeoutMs: number): Promise<string[]> {
-    this.#reader.socket.setTimeout(timeoutMs);
+  /** Says that no more comes, and gives all that is said until the peer has closed; throws where it does not. */
+  async finish(silenceMs: number): Promise<string[]> {
+    this.#reader.socket.setTimeout(silenceMs);
     this.#reader.socket.end();
     const lines: string[] = [];
     try {
       for (;;) lines.push(await this.#reader.line());
-    } catch {
+    } catch (error) {
+      if (this.#reader.hasTimedOut) throw error;
       return lines;
     }
   }

@@ -33,7 +33,14 @@ export interface Operations {
   readdir(path: string, done: (error: number, names?: string[], stats?: Stat[]) => void): void;
   readlink(path: string, done: (error: number, target?: string) => void): void;
   open(path: string, flags: number, done: (error: number, handle?: number) => void): void;
-  read(path: string, handle: number, target: Buffer, sizeBytes: number, offset: number, done: (result: number) => void): void;
+  read(
+    path: string,
+    handle: number,
+    target: Buffer,
+    sizeBytes: number,
+    offset: number,
+    done: (result: number) => void,
+  ): void;
   release(path: string, handle: number, done: (error: number) => void): void;
   statfs(path: string, done: (error: number, statfs?: Statfs) => void): void;
   getxattr(): void;
@@ -54,7 +61,11 @@ export interface Fuse {
   mount(done: (error: Error | null) => void): void;
 }
 
-export type FuseConstructor = new (mountpoint: string, operations: Operations, options: { timeout: false }) => Fuse;
+export type FuseConstructor = new (
+  mountpoint: string,
+  operations: Operations,
+  options: { timeout: false },
+) => Fuse;
 
 interface NativeBinding {
   fuse_native_unmount(mountpoint: string, thread: Buffer): void;

@@ -58,8 +58,9 @@ function mountOptions({ allowOther, nonempty }: TransportOptions): string[] {
 function mounted(fuse: Fuse, mountpoint: string): Promise<void> {
   return new Promise((resolve, reject) => {
     fuse.mount((error) => {
-      if (error === null) resolve();
-      else reject(new BackupError('io', `cannot mount on ${mountpoint}: ${messageOf(error)}`, { subject: mountpoint }));
+      if (error === null) return resolve();
+      const message = `cannot mount on ${mountpoint}: ${messageOf(error)}`;
+      reject(new BackupError('io', message, { subject: mountpoint }));
     });
   });
 }

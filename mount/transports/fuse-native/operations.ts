@@ -12,8 +12,8 @@ import { statOf, statfsOf } from './convert.ts';
 import type { Paths } from './paths.ts';
 
 export interface XattrOperations {
-  getxattr(signal: XattrSignal, path: string, name: string, target: Buffer): void;
-  listxattr(signal: XattrSignal, path: string, target: Buffer): void;
+  readonly getxattr: (signal: XattrSignal, path: string, name: string, target: Buffer) => void;
+  readonly listxattr: (signal: XattrSignal, path: string, target: Buffer) => void;
 }
 
 type Log = (line: string) => void;
@@ -34,7 +34,8 @@ export function operationsOf(filesystem: Filesystem, paths: Paths, log: Log): Op
   return {
     getattr: (path, done) => guarded(log, path, () => done(0, statOf(paths.resolve(path).attributes)), done),
     readdir: (path, done) => guarded(log, path, () => done(0, ...listOf(filesystem, paths.node(path))), done),
-    readlink: (path, done) => guarded(log, path, () => done(0, filesystem.readlink(paths.node(path)).toString()), done),
+    readlink: (path, done) =>
+      guarded(log, path, () => done(0, filesystem.readlink(paths.node(path)).toString()), done),
     statfs: (path, done) => guarded(log, path, () => done(0, statfsOf(filesystem.statistics())), done),
     open(path, _flags, done) {
       const open = (): void => {
@@ -49,7 +50,8 @@ export function operationsOf(filesystem: Filesystem, paths: Paths, log: Log): Op
     },
     read(path, handle, target, sizeBytes, offset, done) {
       const node = opened.get(handle);
-      const read = (): void => done(filesystem.read(node ?? paths.node(path), offset, target.subarray(0, sizeBytes)));
+      const read = (): void =>
+        done(filesystem.read(node ?? paths.node(path), offset, target.subarray(0, sizeBytes)));
       guarded(log, path, read, done);
     },
     release(_path, handle, done) {
@@ -78,7 +80,8 @@ export function xattrOperationsOf(filesystem: Filesystem, paths: Paths, log: Log
   return {
     getxattr(signal, path, name, target) {
       const fail = (errno: number): void => signal(errno, target.buffer);
-      const get = (): void => signal(copyXattr(filesystem.xattr(paths.node(path), name), target), target.buffer);
+      const get = (): void =>
+        signal(copyXattr(filesystem.xattr(paths.node(path), name), target), target.buffer);
       guarded(log, path, get, fail);
     },
     listxattr(signal, path, target) {

@@ -30,7 +30,10 @@ export class Paths {
       return { node, attributes: this.#filesystem.attributes(node) };
     }
     const slash = path.lastIndexOf('/');
-    const entry = this.#filesystem.lookup(this.#folder(path.slice(0, slash)), Buffer.from(path.slice(slash + 1)));
+    const entry = this.#filesystem.lookup(
+      this.#folder(path.slice(0, slash)),
+      Buffer.from(path.slice(slash + 1)),
+    );
     if (entry === undefined) throw new FsError('ENOENT');
     if (entry.attributes.kind === 'folder') this.#folders.set(path, entry.node);
     return entry;

@@ -36,7 +36,8 @@ export class Registry {
 
   /** Counts one lookup of the node; returns its place's number. */
   remember(node: Node): number {
-    const known = this.#byKey.get(node.place.key) ?? this.#add({ number: this.#take(), place: node.place, lookups: 0 });
+    const known =
+      this.#byKey.get(node.place.key) ?? this.#add({ number: this.#take(), place: node.place, lookups: 0 });
     known.place = node.place;
     known.lookups += 1;
     return known.number;
@@ -74,7 +75,9 @@ export class Registry {
   }
 
   #take(): number {
-    if (this.#next > MAX_NUMBER) throw new BackupError('limit', 'the mount has used up its node numbers: mount it anew');
+    if (this.#next > MAX_NUMBER) {
+      throw new BackupError('limit', 'the mount has used up its node numbers: mount it anew');
+    }
     return this.#next++;
   }
 }

@@ -22,7 +22,7 @@ export class Session {
   /** `generation`, such as the second of the mount, tells its nodeids from those of an earlier mount. */
   constructor(filesystem: Filesystem, generation: number, log: (line: string) => void) {
     this.filesystem = filesystem;
-    this.registry = new Registry(filesystem.root.place as typeof filesystem.root.place & { kind: 'folder' });
+    this.registry = new Registry(filesystem.root.place);
     this.#generation = generation;
     this.#log = log;
   }

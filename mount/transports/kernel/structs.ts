@@ -111,7 +111,13 @@ export function writeAttrOut(to: Buffer, at: number, attributes: Attributes): vo
 }
 
 /** struct fuse_dirent with its name, padded to eight bytes. */
-export function writeDirent(to: Buffer, at: number, name: Buffer, attributes: Attributes, cookie: bigint): void {
+export function writeDirent(
+  to: Buffer,
+  at: number,
+  name: Buffer,
+  attributes: Attributes,
+  cookie: bigint,
+): void {
   to.writeBigUInt64LE(attributes.inode, at);
   to.writeBigUInt64LE(cookie, at + 8);
   to.writeUInt32LE(name.length, at + 16);
@@ -138,8 +144,9 @@ export function writeStatfs(to: Buffer, at: number, statistics: TreeStatistics, 
 /**
  * What we want of the kernel, where it can. AUTO_INVAL_DATA drops cached pages and cached lists when mtime
  * moves, which keeps status pages and growing folders right although OPEN and OPENDIR are never asked.
- * READDIRPLUS_AUTO is left out: it reads lists without attributes when nobody asked for the first few, and
- * find, tar and rsync read lists whole before they ask (measured: 50,000 LOOKUPs more for a find).
+ * READDIRPLUS_AUTO is left out: it gives attributes for the first part of a list only, and find and tar read
+ * a list whole before they ask for any. With it, 40,000 LOOKUPs more for 50,000 files, and twice the time of
+ * a find; without it, a bare list takes a half longer (0.39 instead of 0.27 s).
  */
 const WANTED_FLAGS =
   INIT_FLAG.ASYNC_READ |
@@ -158,7 +165,13 @@ const MAX_BACKGROUND = 64;
 const CONGESTION_THRESHOLD = 48;
 
 /** struct fuse_init_out. */
-export function writeInitOut(to: Buffer, at: number, minor: number, readAheadBytes: number, offered: number): void {
+export function writeInitOut(
+  to: Buffer,
+  at: number,
+  minor: number,
+  readAheadBytes: number,
+  offered: number,
+): void {
   to.fill(0, at, at + INIT_OUT_BYTES);
   to.writeUInt32LE(MAJOR, at);
   to.writeUInt32LE(Math.min(minor, MAX_MINOR), at + 4);

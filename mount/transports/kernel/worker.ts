@@ -22,6 +22,7 @@ export type WorkerMessage =
   | { readonly type: 'failed'; readonly message: string };
 
 function post(message: WorkerMessage): void {
+  // eslint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port, not a window
   parentPort?.postMessage(message);
 }
 

@@ -1,0 +1,83 @@
+import { expect } from 'chai';
+import { readFileSync } from 'node:fs';
+import { fold } from '../../src/index/fold.ts';
+import { IndexFile } from '../../src/index/indexFile.ts';
+import { items, livingMailboxes, livingRecords, messageById } from '../../src/index/queries.ts';
+import type { LiveMailbox } from '../../src/index/types.ts';
+import { backupUseridOf } from '../../src/mailbox/names.ts';
+import { readSession, sourceOf } from '../protocol/sources.ts';
+import { sessionFrames } from '../support/sessionFrames.ts';
+import type { CaptureName } from '../support/sessionFrames.ts';
+import { START } from '../support/backups.ts';
+
+interface Truth {
+  readonly mailboxes: Record<string, { messages: { uid: number; sha1: string; flags: string[] }[] }>;
+  readonly subscriptions: string[];
+  readonly sieve: Record<string, object>;
+}
+
+const truth = JSON.parse(
+  readFileSync(new URL('../../../test/fixtures/session/truth.json', import.meta.url), 'utf8'),
+) as { users: Record<string, Truth>; shared: Truth['mailboxes'] };
+
+describe('folding a recorded session', () => {
+  const indexes = new Map<string, IndexFile>();
+
+  before(async () => {
+    for (const [round, prefix] of (['01-initial', '02-changes', '03-noop'] as const).entries()) {
+      for (const who of ['anne', 'bethany', 'shared'] as const) {
+        if (!indexes.has(who)) indexes.set(who, IndexFile.create(':memory:'));
+        await foldCapture(indexes.get(who) as IndexFile, `${prefix}-${who}`, START + round * 100);
+        for (const mailbox of livingMailboxes(indexes.get(who) as IndexFile)) expectSentCrcs(mailbox);
+      }
+    }
+  });
+  after(() => {
+    for (const index of indexes.values()) index.close();
+  });
+
+  async function foldCapture(index: IndexFile, capture: CaptureName, time: number): Promise<void> {
+    const { commands, errors } = await readSession(sourceOf(Buffer.concat(sessionFrames(capture)).toString('latin1')));
+    expect(errors).to.deep.equal([]);
+    for (const { verb, name, value } of commands) {
+      if (verb === 'APPLY' && name !== null && value !== undefined) fold(index, { time, name, value }, 1);
+    }
+  }
+
+  function expectSentCrcs({ name, crc, crc_annot, sent_crc, sent_crc_annot }: LiveMailbox): void {
+    expect({ name, crc, crc_annot }).to.deep.equal({ name, crc: sent_crc, crc_annot: sent_crc_annot });
+  }
+
+  it('computes the checksums that the master sent, after each round', () => {
+    const count = [...indexes.values()].reduce((sum, index) => sum + [...livingMailboxes(index)].length, 0);
+    expect(count).to.be.above(12);
+  });
+
+  it('gives exactly the master’s own mailboxes, records and flags', () => {
+    const expected = { ...Object.assign({}, ...Object.values(truth.users).map(({ mailboxes }) => mailboxes)), ...truth.shared };
+    const found: Record<string, unknown> = {};
+    for (const [who, index] of indexes) {
+      for (const mailbox of livingMailboxes(index)) {
+        expect(backupUseridOf(mailbox.name)).to.equal(who === 'shared' ? '%SHARED' : who);
+        found[mailbox.name] = livingRecords(index, mailbox.id, 0, 1000).map((row) => ({
+          uid: row.uid,
+          size: row.size,
+          internaldate: row.internaldate,
+          flags: row.flags.split(' ').filter((flag) => flag !== '').toSorted(),
+          sha1: messageById(index, row.message_id)?.guid,
+        }));
+      }
+    }
+    const messages = Object.entries(expected as Truth['mailboxes']).map(([name, { messages }]) => [name, messages]);
+    expect(found).to.deep.equal(Object.fromEntries(messages));
+  });
+
+  it('gives the master’s scripts and subscriptions', () => {
+    for (const [user, { sieve, subscriptions }] of Object.entries(truth.users)) {
+      const index = indexes.get(user) as IndexFile;
+      expect([...items(index, 'sub')]).to.have.length(subscriptions.length);
+      const names = [...items(index, 'sieve')].map(({ key }) => key.replace('.script', ''));
+      expect(names).to.have.members(Object.keys(sieve ?? {}));
+    }
+  });
+});

@@ -1,0 +1,51 @@
+import { expect } from 'chai';
+import { parseMountOptions } from '../../mount/options.ts';
+
+describe('mount options', () => {
+  it('takes several lists, later ones over earlier ones', () => {
+    const options = parseMountOptions([
+      'transport=kernel,allow_other,uid=10',
+      'gid=20,cache=3M,uid=11',
+      'nonempty,log=/x',
+    ]);
+    expect(options).to.deep.equal({
+      transport: 'kernel',
+      allowOther: true,
+      nonempty: true,
+      uid: 11,
+      gid: 20,
+      cacheBytes: 3 * 1024 * 1024,
+      logFile: '/x',
+    });
+  });
+
+  it('ignores what fstab is full of', () => {
+    const fromFstab =
+      'rw,ro,_netdev,nofail,x-systemd.automount,X-mount.mkdir=0700,noauto,user,nosuid,dev,noexec,noatime,defaults,,comment=a';
+    expect(parseMountOptions([fromFstab])).to.deep.equal(parseMountOptions([]));
+  });
+
+  for (const option of [
+    'allow_root',
+    'allow_other=1',
+    'constructor',
+    '__proto__=1',
+    'transport',
+    'uid=',
+    'x',
+  ]) {
+    it(`names the option it does not know: ${option}`, () => {
+      expect(() => parseMountOptions([option]))
+        .to.throw(option)
+        .with.property('kind', 'usage');
+    });
+  }
+
+  for (const option of ['uid=-1', 'uid=root', 'gid=4294967295', 'cache=64Q', 'cache=-1', 'transport=nfs']) {
+    it(`refuses the value of ${option}`, () => {
+      expect(() => parseMountOptions([option]))
+        .to.throw(option)
+        .with.property('subject', option);
+    });
+  }
+});
