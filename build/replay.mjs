@@ -11,7 +11,7 @@ const [port, ...files] = process.argv.slice(2);
 
 function* framesOf(file) {
   const bytes = gunzipSync(readFileSync(file));
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const end = at + 4 + bytes.readUInt32BE(at);
     yield bytes.subarray(at + 4, end);
     at = end;
@@ -55,10 +55,13 @@ for (const file of files.toSorted()) {
   for (const frame of framesOf(file)) {
     socket.write(frame);
     const answer = await next(/^(?:OK|NO|BAD) .*\r\n$/m);
-    if (!answer.startsWith('OK')) throw new Error(`${basename(file)}: ${frame.toString('latin1', 0, 60)}: ${answer}`);
+    if (!answer.startsWith('OK'))
+      throw new Error(`${basename(file)}: ${frame.toString('latin1', 0, 60)}: ${answer}`);
     commands += 1;
     bytes += frame.length;
   }
   socket.destroy();
-  console.log(`${basename(file, '.frames.gz').padEnd(20)} ${String(commands).padStart(3)} commands ${String(bytes).padStart(7)} bytes, all OK`);
+  console.log(
+    `${basename(file, '.frames.gz').padEnd(20)} ${String(commands).padStart(3)} commands ${String(bytes).padStart(7)} bytes, all OK`,
+  );
 }

@@ -1,6 +1,7 @@
 /** A folder in a user's tree: a mailbox with its messages, the folders in it, or both. */
 import { BackupError } from '../../src/errors.ts';
-import { livingRecords, record } from '../../src/index/queries.ts';
+import { listRecords, record } from '../../src/index/queries.ts';
+import type { ListedRecord } from '../../src/index/queries.ts';
 import type { MessageRecord } from '../../src/index/types.ts';
 import type { Attributes, Entry, FileItem, FolderPlace, ListedEntry } from '../tree.ts';
 import type { Handles } from './handles.ts';
@@ -12,7 +13,7 @@ import type { StructureFolder } from './structure.ts';
 
 /** Cookies: folders by their first mailbox's id, then messages by UID. */
 const MESSAGE_COOKIES = 1n << 32n;
-const PAGE_ROWS = 256;
+const PAGE_ROWS = 512;
 const VALID_MS = 1000;
 
 export interface UserPlace {
@@ -59,7 +60,7 @@ export class MailboxFolder implements FolderPlace {
     if (child !== undefined) return this.#childFolder(child);
     const uid = folder.mailbox === null ? undefined : uidOfName(text);
     const row = uid === undefined ? undefined : this.#record(folder, uid);
-    return row === undefined ? undefined : this.#messageEntry(row, folder);
+    return row === undefined ? undefined : this.#messageEntry(row, folderInode(this.#user, folder));
   }
 
   list(after: bigint, visit: (entry: ListedEntry) => boolean): void {
@@ -69,11 +70,12 @@ export class MailboxFolder implements FolderPlace {
     if (mailbox === null) return;
     const { index } = this.#reader();
     let uid = after < MESSAGE_COOKIES ? 0 : Number(after - MESSAGE_COOKIES);
+    const inode = folderInode(this.#user, folder);
     for (;;) {
-      const rows = livingRecords(index, mailbox.id, uid, PAGE_ROWS);
+      const rows = listRecords(index, mailbox.id, uid, PAGE_ROWS);
       for (const row of rows) {
         const cookie = MESSAGE_COOKIES + BigInt(row.uid);
-        if (!visit({ ...this.#messageEntry(row, folder), name: messageName(row.uid), cookie })) return;
+        if (!visit({ ...this.#messageEntry(row, inode), name: messageName(row.uid), cookie })) return;
         uid = row.uid;
       }
       if (rows.length < PAGE_ROWS) return;
@@ -102,9 +104,11 @@ export class MailboxFolder implements FolderPlace {
     return { node: { place, number: 0 }, attributes: folderAttributes(this.#user, child) };
   }
 
-  #messageEntry(row: MessageRecord, folder: StructureFolder): Entry {
-    const attributes = messageAttributes(row, folderInode(this.#user, folder), this.#user.owner);
-    return { node: { place: this, number: row.uid }, attributes };
+  #messageEntry(row: ListedRecord, inode: bigint): Entry {
+    return {
+      node: { place: this, number: row.uid },
+      attributes: messageAttributes(row, inode, this.#user.owner),
+    };
   }
 
   #record(folder: StructureFolder, uid: number): MessageRecord | undefined {

@@ -3,6 +3,7 @@ import type { BackupReader } from '../../src/backup/reader.ts';
 import { blockAt, loadBlock } from '../../src/backup/content.ts';
 import { BackupError } from '../../src/errors.ts';
 import { messageById } from '../../src/index/queries.ts';
+import type { ListedRecord } from '../../src/index/queries.ts';
 import type { MessageRecord } from '../../src/index/types.ts';
 import type { Attributes, Content, FileItem } from '../tree.ts';
 import { childInode } from './hash.ts';
@@ -22,7 +23,7 @@ export function uidOfName(name: string): number | undefined {
   return uid <= 0xffff_ffff ? uid : undefined;
 }
 
-export function messageAttributes(record: MessageRecord, folderInode: bigint, owner: Owner): Attributes {
+export function messageAttributes(record: ListedRecord, folderInode: bigint, owner: Owner): Attributes {
   const timeMs = record.internaldate * 1000;
   return {
     kind: 'file',
@@ -67,7 +68,9 @@ const xattrs = new Map<string, (record: MessageRecord, reader: BackupReader) => 
 function messageContent(reader: BackupReader, record: MessageRecord): Content {
   const message = messageById(reader.index, record.message_id);
   if (message?.chunk_id == null || message.offset === null) {
-    throw new BackupError('damaged', `the bytes of ${record.uid} are not in ${reader.path}`, { subject: reader.path });
+    throw new BackupError('damaged', `the bytes of ${record.uid} are not in ${reader.path}`, {
+      subject: reader.path,
+    });
   }
   const { chunk_id: chunkId, offset: start } = message;
   return {

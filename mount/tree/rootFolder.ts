@@ -55,7 +55,8 @@ export class RootFolder implements FolderPlace {
     for (const user of this.#catalog.list()) {
       cookie += 1n;
       if (cookie <= after) continue;
-      if (!visit({ ...this.#entry(user), name: Buffer.from(nameOfUserid(user.userid), 'utf8'), cookie })) return;
+      if (!visit({ ...this.#entry(user), name: Buffer.from(nameOfUserid(user.userid), 'utf8'), cookie }))
+        return;
     }
   }
 
@@ -118,7 +119,16 @@ function userAttributes(user: UserPlace, path: string): Attributes {
 /** One link: the number of folders in it is not counted (as on btrfs; find then looks for itself). */
 function attributesOf(inode: bigint, mtimeMs: number, owner: Owner): Attributes {
   const times = { mtimeMs, ctimeMs: mtimeMs };
-  return { kind: 'folder', inode, sizeBytes: 0, ...times, nlink: 1, mode: 0o500, ...owner, validMs: VALID_MS };
+  return {
+    kind: 'folder',
+    inode,
+    sizeBytes: 0,
+    ...times,
+    nlink: 1,
+    mode: 0o500,
+    ...owner,
+    validMs: VALID_MS,
+  };
 }
 
 function nameOfUserid(userid: string): string {

@@ -37,7 +37,13 @@ export class Backup {
   #chunkState: { tsStart: number; tsEnd: number } = { tsStart: 0, tsEnd: 0 };
   #broken = false;
 
-  private constructor(userid: string, file: LockedFile, index: IndexFile, options: BackupOptions, notice: Notice) {
+  private constructor(
+    userid: string,
+    file: LockedFile,
+    index: IndexFile,
+    options: BackupOptions,
+    notice: Notice,
+  ) {
     this.userid = userid;
     this.path = file.path;
     this.#file = file;
@@ -69,7 +75,8 @@ export class Backup {
   async append(command: FoldLine, sources: readonly MessageSource[] = []): Promise<void> {
     // The originals' reindex ends at a line that is older than its chunk's first: a clock that was set back stands still.
     const line = { ...command, time: Math.max(command.time, lastMoment(this.index) ?? 0) };
-    if (this.#broken) throw new BackupError('io', `${this.path}: an earlier write failed`, { subject: this.userid });
+    if (this.#broken)
+      throw new BackupError('io', `${this.path}: an earlier write failed`, { subject: this.userid });
     const writer = await this.#openWriter();
     const isNewChunk = this.#chunkId === 0;
     let isWritten = false;

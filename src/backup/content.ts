@@ -41,7 +41,8 @@ export function blockAt(index: IndexFile, chunkId: number, offset: number): Bloc
   const next = pointAfter(index, chunkId, offset);
   const end = next?.offset ?? chunk.length;
   const fileEnd = next?.fileOffset ?? chunk.file_end;
-  const isExact = end - from.offset <= LARGEST_BLOCK_BYTES && (next !== undefined || stateOf(chunk) !== 'damaged');
+  const isExact =
+    end - from.offset <= LARGEST_BLOCK_BYTES && (next !== undefined || stateOf(chunk) !== 'damaged');
   if (isExact) return { chunkId, start: from.offset, end, from, fileEnd, isExact };
   const start = offset - ((offset - from.offset) % WINDOW_BYTES);
   return { chunkId, start, end: Math.min(end, start + WINDOW_BYTES), from, fileEnd, isExact };
@@ -75,7 +76,7 @@ export function readMessage(
   }
   const end = start + Math.min(message.size, offset + sizeBytes);
   const parts: Buffer[] = [];
-  for (let at = start + offset; at < end; ) {
+  for (let at = start + offset; at < end;) {
     const block = blockAt(index, chunkId, at);
     const bytes = load(fd, block).subarray(at - block.start, Math.min(end, block.end) - block.start);
     parts.push(bytes);

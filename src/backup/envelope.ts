@@ -38,7 +38,8 @@ export function toLog(line: FoldLine): FoldLine {
 
 /** The line that a line of the log stands for. */
 export function fromLog(line: FoldLine): FoldLine {
-  const inner = line.name === 'RESERVE' && line.value instanceof KeyValues ? line.value.get('APPLY') : undefined;
+  const inner =
+    line.name === 'RESERVE' && line.value instanceof KeyValues ? line.value.get('APPLY') : undefined;
   const entry = inner instanceof KeyValues ? inner.entries[0] : undefined;
   return entry === undefined ? line : { time: line.time, name: entry[0].toUpperCase(), value: entry[1] };
 }

@@ -81,7 +81,11 @@ async function writeSegment(writer: ChunkWriter, segment: Segment, time: number)
   await writer.write(messageLineEnd);
 }
 
-function layOut(copies: readonly CopySource[], start: number, time: number): { files: FileLiteral[]; end: number } {
+function layOut(
+  copies: readonly CopySource[],
+  start: number,
+  time: number,
+): { files: FileLiteral[]; end: number } {
   let at = start + messageLineStart(time).length;
   const files = copies.map(({ file }, index) => {
     at += (index === 0 ? 0 : 1) + printFileHeader(file).length;
@@ -95,12 +99,13 @@ function layOut(copies: readonly CopySource[], start: number, time: number): { f
 async function writeCopies(writer: ChunkWriter, copies: readonly CopySource[], time: number): Promise<void> {
   await writer.mark();
   await writer.write(messageLineStart(time));
-  for (const [index, { file, read }] of copies.entries()) {
+  for (const [index, source] of copies.entries()) {
+    const { file } = source;
     if (index > 0) await writer.write(' ');
     await writer.mark();
     await writer.write(printFileHeader(file));
     for (let at = 0; at < file.size; at += COPY_BYTES) {
-      await writer.write(read(at, Math.min(COPY_BYTES, file.size - at)));
+      await writer.write(source.read(at, Math.min(COPY_BYTES, file.size - at)));
     }
   }
   await writer.write(messageLineEnd);

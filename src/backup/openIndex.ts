@@ -66,7 +66,12 @@ async function catchUp(index: IndexFile, file: LockedFile, notice: Notice): Prom
 }
 
 /** The last session's chunk was not ended: its process died. */
-async function finishOpenChunk(index: IndexFile, file: LockedFile, last: Chunk, notice: Notice): Promise<void> {
+async function finishOpenChunk(
+  index: IndexFile,
+  file: LockedFile,
+  last: Chunk,
+  notice: Notice,
+): Promise<void> {
   const { size } = fstatSync(file.fd);
   if (size === last.file_end) {
     const boundary = { length: last.length, fileEnd: last.file_end, crc32: last.crc32 };
@@ -78,10 +83,18 @@ async function finishOpenChunk(index: IndexFile, file: LockedFile, last: Chunk, 
   await finishWalk(index, file, result, notice);
 }
 
-async function finishWalk(index: IndexFile, file: LockedFile, result: WalkResult, notice: Notice): Promise<void> {
-  if (result.chunks > 0) notice(`${result.chunks} chunks with ${result.messages} messages were not in the index`);
+async function finishWalk(
+  index: IndexFile,
+  file: LockedFile,
+  result: WalkResult,
+  notice: Notice,
+): Promise<void> {
+  if (result.chunks > 0)
+    notice(`${result.chunks} chunks with ${result.messages} messages were not in the index`);
   for (const damage of result.damages) {
-    notice(`damage in the chunk at ${damage.fileOffset}: ${damage.reason}${damage.guid === undefined ? '' : ` ${damage.guid}`}`);
+    notice(
+      `damage in the chunk at ${damage.fileOffset}: ${damage.reason}${damage.guid === undefined ? '' : ` ${damage.guid}`}`,
+    );
   }
   if (result.tornTail !== null) await repairTail(index, file, result.tornTail, notice);
 }
@@ -118,7 +131,11 @@ function isKnownEnded(path: string, fd: number): boolean {
 }
 
 /** Builds the index from the log alone, beside the old one, and puts it in its place. */
-export async function rebuildIndex(file: LockedFile, notice: Notice, options: WalkOptions = {}): Promise<Rebuilt> {
+export async function rebuildIndex(
+  file: LockedFile,
+  notice: Notice,
+  options: WalkOptions = {},
+): Promise<Rebuilt> {
   const path = indexPath(file.path);
   const beside = `${path}.new`;
   const isEnded = isKnownEnded(path, file.fd);

@@ -138,7 +138,6 @@ class MemberWalk {
     const known = this.#lineEnd;
     const failure = this.#foldLines(known);
     result.chunks += 1;
-    insertPoints(index, this.#chunkId, this.#reader.points);
     if (failure === null) return this.#finishWhole();
     const next = findMember(fd, this.#fileOffset + 1, fileSize);
     // Behind what was committed anything can stand after a power cut; what was committed must be there.
@@ -211,7 +210,8 @@ class MemberWalk {
   }
 
   #finishWhole(): number {
-    const { position, fileEnd, memberSha1, crc32 } = this.#reader;
+    const { position, fileEnd, memberSha1, crc32, points } = this.#reader;
+    insertPoints(this.#walk.index, this.#chunkId, points);
     this.#update(position, fileEnd, crc32, memberSha1, 'whole');
     return fileEnd;
   }
@@ -224,11 +224,19 @@ class MemberWalk {
     const length = this.#lineEnd;
     if (length === 0) {
       deleteChunk(index, chunkId);
-      result.tornTail = { chunkId: null, fileOffset, length, boundary: { length, fileEnd: fileOffset, crc32: 0 } };
+      result.tornTail = {
+        chunkId: null,
+        fileOffset,
+        length,
+        boundary: { length, fileEnd: fileOffset, crc32: 0 },
+      };
       return;
     }
     const start = { length: 0, fileEnd: fileOffset + MEMBER_HEADER.length, crc32: 0 };
     const boundary = this.#boundary ?? start;
+    // Those behind the boundary are in bytes that are cut off, or compressed anew.
+    const points = this.#reader.points.filter(({ offset }) => offset <= boundary.length);
+    insertPoints(index, chunkId, points);
     this.#update(length, boundary.fileEnd, boundary.crc32, '', 'open');
     result.tornTail = { chunkId, fileOffset, length, boundary };
   }
@@ -236,10 +244,17 @@ class MemberWalk {
   #finishDamaged(failure: BackupError, next: number | null): void {
     this.#damage(failure.message);
     this.#foldWholeFiles();
+    insertPoints(this.#walk.index, this.#chunkId, this.#reader.points);
     this.#update(this.#lineEnd, next ?? this.#walk.fileSize, 0, '', 'damaged');
   }
 
-  #update(length: number, fileEnd: number, crc32: number, memberSha1: string, state: 'whole' | 'open' | 'damaged'): void {
+  #update(
+    length: number,
+    fileEnd: number,
+    crc32: number,
+    memberSha1: string,
+    state: 'whole' | 'open' | 'damaged',
+  ): void {
     const { index } = this.#walk;
     setChunkStart(index, this.#chunkId, this.#tsStart === 0 ? this.#tsEnd : this.#tsStart);
     updateChunk(index, this.#chunkId, { tsEnd: this.#tsEnd, length, fileEnd, crc32, memberSha1, state });

@@ -77,13 +77,16 @@ function parse(args: string[]): Arguments {
 function listenAddress(text: string): ListenAddress {
   const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
-  if (match === null || port > 65_535) throw new BackupError('usage', `--listen ${text}: host:port is expected`);
+  if (match === null || port > 65_535)
+    throw new BackupError('usage', `--listen ${text}: host:port is expected`);
   return { host: match[1] ?? match[2] ?? '', port };
 }
 
 async function serve(config: Config, listen: ListenAddress): Promise<void> {
   requireServerConfig(config);
-  const log = createLog(config.syslog_prefix ?? 'backupd', config.debug, (line) => process.stderr.write(line));
+  const log = createLog(config.syslog_prefix ?? 'backupd', config.debug, (line) =>
+    process.stderr.write(line),
+  );
   mkdirSync(config.backup_staging_path, { recursive: true, mode: 0o700 });
   const catalog = Catalog.open(writableCatalog(config));
   const options = serverOptions(config, catalog, log);

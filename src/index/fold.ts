@@ -62,7 +62,8 @@ function advanceTime(index: IndexFile, time: number): number {
 function foldMessage({ index, chunkId }: FoldContext, line: FoldLine): void {
   if (!Array.isArray(line.value)) throw new BackupError('bad-parameters', 'MESSAGE: not a list');
   for (const file of line.value) {
-    if (!(file instanceof FileLiteral)) throw new BackupError('bad-parameters', 'MESSAGE: not a list of files');
+    if (!(file instanceof FileLiteral))
+      throw new BackupError('bad-parameters', 'MESSAGE: not a list of files');
     // The later copy wins: a message is sent again where the first one was found damaged.
     index.run(
       `INSERT INTO message (guid, size, chunk_id, offset) VALUES (?, ?, ?, ?)

@@ -19,8 +19,16 @@ const annotationKey = (kv: KeyValues): string =>
 /** A user has one active script, so the item's key is empty and its file name in the value. */
 const onlyOne = (): string => '';
 
-const set = (kind: ItemKind, key: ItemFold['key'] | string): ItemFold => ({ kind, gone: false, key: keyOf(key) });
-const unset = (kind: ItemKind, key: ItemFold['key'] | string): ItemFold => ({ kind, gone: true, key: keyOf(key) });
+const set = (kind: ItemKind, key: ItemFold['key'] | string): ItemFold => ({
+  kind,
+  gone: false,
+  key: keyOf(key),
+});
+const unset = (kind: ItemKind, key: ItemFold['key'] | string): ItemFold => ({
+  kind,
+  gone: true,
+  key: keyOf(key),
+});
 const keyOf = (key: ItemFold['key'] | string): ItemFold['key'] =>
   typeof key === 'string' ? (kv) => getString(kv, key) : key;
 
@@ -63,7 +71,12 @@ function itemKey(rule: ItemFold, line: FoldLine): string {
 }
 
 /** Sets an item, or with a value of null ends it; what held before goes to the history. */
-export function putItem({ index, now }: FoldContext, kind: ItemKind, key: string, value: string | null): void {
+export function putItem(
+  { index, now }: FoldContext,
+  kind: ItemKind,
+  key: string,
+  value: string | null,
+): void {
   const old = index.get<{ value: string; since: number }>(
     'SELECT value, since FROM item WHERE kind = ? AND key = ?',
     kind,
@@ -81,5 +94,12 @@ export function putItem({ index, now }: FoldContext, kind: ItemKind, key: string
     );
   }
   if (value === null) index.run('DELETE FROM item WHERE kind = ? AND key = ?', kind, key);
-  else index.run('INSERT OR REPLACE INTO item (kind, key, value, since) VALUES (?, ?, ?, ?)', kind, key, value, now);
+  else
+    index.run(
+      'INSERT OR REPLACE INTO item (kind, key, value, since) VALUES (?, ?, ?, ?)',
+      kind,
+      key,
+      value,
+      now,
+    );
 }

@@ -150,14 +150,17 @@ export function foldRename(context: FoldContext, line: FoldLine): void {
 
 /** UNMAILBOX name: it is gone; its mail stays for the retention. No error where it is gone already. */
 export function foldUnmailbox(context: FoldContext, line: FoldLine): void {
-  if (typeof line.value !== 'string') throw new BackupError('bad-parameters', `${line.name}: a name is expected`);
+  if (typeof line.value !== 'string')
+    throw new BackupError('bad-parameters', `${line.name}: a name is expected`);
   const mailbox = mailboxByName(context.index, line.value);
   if (mailbox !== undefined) endMailbox(context, mailbox);
 }
 
 /** UNUSER userid: the account is gone, and all of its mailboxes with it; their mail stays for the retention. */
 export function foldUnuser(context: FoldContext): void {
-  for (const mailbox of [...livingMailboxes(context.index)]) endMailbox(context, mailbox);
+  // Read to the end first: SQLite changes nothing while a query of the same handle runs.
+  const living = Array.from(livingMailboxes(context.index));
+  for (const mailbox of living) endMailbox(context, mailbox);
 }
 
 function nonexistent(name: string): BackupError {

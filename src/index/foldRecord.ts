@@ -102,7 +102,9 @@ function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: Record
     expunged: isExpunged ? (old?.expunged ?? context.now) : null,
     since: context.now,
     // Expunged records count for nothing (imap/mailbox.c, crc_basic).
-    crc: isExpunged ? 0 : recordCrc({ uid, modseq, lastUpdated: last_updated, flags: shown, internaldate, guid }),
+    crc: isExpunged
+      ? 0
+      : recordCrc({ uid, modseq, lastUpdated: last_updated, flags: shown, internaldate, guid }),
     crc_annot: isExpunged || annotations === undefined ? 0 : annotsCrc(uid, annotations.map(crcAnnotation)),
   };
 }

@@ -125,7 +125,8 @@ export class IndexFile {
 
   /** Moves on whenever another connection has committed: what a reader's caches hang on. */
   dataVersion(): number {
-    return (this.get<{ data_version: number }>('PRAGMA data_version') as { data_version: number }).data_version;
+    return (this.get<{ data_version: number }>('PRAGMA data_version') as { data_version: number })
+      .data_version;
   }
 
   close(): void {

@@ -24,7 +24,10 @@ export function mailboxByUniqueid(index: IndexFile, uniqueid: string): LiveMailb
 
 /** The living mailbox of that internal name. */
 export function mailboxByName(index: IndexFile, name: string): LiveMailbox | undefined {
-  return index.get<LiveMailbox>(`SELECT ${liveColumns} FROM mailbox WHERE name = ? AND deleted IS NULL`, name);
+  return index.get<LiveMailbox>(
+    `SELECT ${liveColumns} FROM mailbox WHERE name = ? AND deleted IS NULL`,
+    name,
+  );
 }
 
 export function mailboxById(index: IndexFile, id: number): LiveMailbox | undefined {
@@ -65,10 +68,34 @@ export function records(index: IndexFile, mailboxId: number): IterableIterator<R
   );
 }
 
-/** A page of the living records behind a UID: what a folder lists. */
-export function livingRecords(index: IndexFile, mailboxId: number, afterUid: number, limit: number): MessageRecord[] {
+/** A page of the living records behind a UID, whole. */
+export function livingRecords(
+  index: IndexFile,
+  mailboxId: number,
+  afterUid: number,
+  limit: number,
+): MessageRecord[] {
   return index.all<MessageRecord>(
     `SELECT ${recordColumns} FROM record WHERE mailbox_id = ? AND uid > ? AND expunged IS NULL ORDER BY uid LIMIT ?`,
+    mailboxId,
+    afterUid,
+    limit,
+  );
+}
+
+/** Of a living record, what a folder's listing shows. */
+export type ListedRecord = Pick<MessageRecord, 'uid' | 'size' | 'internaldate'>;
+
+/** A page of the living records behind a UID: what a folder lists. Nothing that a listing does not show is read. */
+export function listRecords(
+  index: IndexFile,
+  mailboxId: number,
+  afterUid: number,
+  limit: number,
+): ListedRecord[] {
+  return index.all<ListedRecord>(
+    `SELECT uid, size, internaldate FROM record
+     WHERE mailbox_id = ? AND uid > ? AND expunged IS NULL ORDER BY uid LIMIT ?`,
     mailboxId,
     afterUid,
     limit,
@@ -148,7 +175,10 @@ export function messageIdOf(index: IndexFile, guid: string, size: number): numbe
 }
 
 export function messageByGuid(index: IndexFile, guid: string): StoredMessage | undefined {
-  return index.get<StoredMessage>('SELECT id, guid, size, chunk_id, offset FROM message WHERE guid = ?', guid);
+  return index.get<StoredMessage>(
+    'SELECT id, guid, size, chunk_id, offset FROM message WHERE guid = ?',
+    guid,
+  );
 }
 
 export function messageById(index: IndexFile, id: number): StoredMessage | undefined {

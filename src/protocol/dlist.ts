@@ -46,7 +46,8 @@ export class KeyValues {
 
   get entries(): [key: string, value: Dlist][] {
     const entries: [string, Dlist][] = [];
-    for (let at = 0; at < this.flat.length; at += 2) entries.push([this.flat[at] as string, this.flat[at + 1] as Dlist]);
+    for (let at = 0; at < this.flat.length; at += 2)
+      entries.push([this.flat[at] as string, this.flat[at + 1] as Dlist]);
     return entries;
   }
 

@@ -25,7 +25,12 @@ export async function authenticate(
   initial: string | undefined,
 ): Promise<AuthenticationResult> {
   if (!options.mechanisms().includes(mechanism.toUpperCase())) {
-    return { user: null, answer: responses.noMechanism, isFailure: true, reason: 'authentication: not an offered mechanism' };
+    return {
+      user: null,
+      answer: responses.noMechanism,
+      isFailure: true,
+      reason: 'authentication: not an offered mechanism',
+    };
   }
   try {
     const exchange = startMechanism(mechanism, options.verifyPassword);

@@ -69,7 +69,9 @@ export class OpenBackups {
   }
 
   async #openBackup(userid: string, path: string): Promise<Backup> {
-    if (!isAbsolute(path)) throw new BackupError('damaged', `backups.db: ${userid} has no absolute path`, { subject: userid });
+    if (!isAbsolute(path)) {
+      throw new BackupError('damaged', `backups.db: ${userid} has no absolute path`, { subject: userid });
+    }
     for (const [oldest, held] of this.#open) {
       if (this.#open.size < this.#options.openBackups) break;
       this.#open.delete(oldest);

@@ -68,9 +68,11 @@ export class Session {
       await this.#greet();
       while ((await this.#turn()) === 'next');
     } catch (error) {
-      if (!(error instanceof BackupError))
+      if (!(error instanceof BackupError)) {
         log.error(`${this.#who()}: ${(error as Error).stack ?? messageOf(error)}`);
-      else if (error.kind !== 'closed') log.warn(`${this.#who()}: ${error.message}`);
+      } else if (error.kind !== 'closed') {
+        log.warn(`${this.#who()}: ${error.message}`);
+      }
     } finally {
       await this.#end();
     }
@@ -270,7 +272,7 @@ export class Session {
 
   async #end(): Promise<void> {
     await this.#releaseSafely();
-    await this.#staged.close();
+    this.#staged.close();
     await this.#channel.close();
     const { commands: count, refused, messages, bytes } = this.#counts;
     this.#options.log.info(

@@ -44,7 +44,9 @@ export class Upload {
       return this.#writer.write(piece);
     });
     if (hash.digest('hex') !== file.guid) {
-      throw new BackupError('checksum', `message ${file.guid} does not match its GUID`, { subject: file.guid });
+      throw new BackupError('checksum', `message ${file.guid} does not match its GUID`, {
+        subject: file.guid,
+      });
     }
     this.#files.push(staged);
   }
@@ -88,7 +90,10 @@ export class StagedMessages {
    * Where to take the wanted messages from: whole segments where all of their messages are wanted, single ones from
    * the rest, or from another backup that this session holds and has just stored them in.
    */
-  sources(wanted: ReadonlySet<string>, held: Iterable<Backup>): { sources: MessageSource[]; found: Set<string> } {
+  sources(
+    wanted: ReadonlySet<string>,
+    held: Iterable<Backup>,
+  ): { sources: MessageSource[]; found: Set<string> } {
     const sources: MessageSource[] = [];
     const found = new Set<string>();
     for (const [line, count] of this.#waiting) {
@@ -136,9 +141,9 @@ export class StagedMessages {
     return count;
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.clear();
-    await this.#staging.close();
+    this.#staging.close();
   }
 
   #copyFromStage(guid: string): MessageSource | null {

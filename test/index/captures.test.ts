@@ -37,7 +37,9 @@ describe('folding a recorded session', () => {
   });
 
   async function foldCapture(index: IndexFile, capture: CaptureName, time: number): Promise<void> {
-    const { commands, errors } = await readSession(sourceOf(Buffer.concat(sessionFrames(capture)).toString('latin1')));
+    const { commands, errors } = await readSession(
+      sourceOf(Buffer.concat(sessionFrames(capture)).toString('latin1')),
+    );
     expect(errors).to.deep.equal([]);
     for (const { verb, name, value } of commands) {
       if (verb === 'APPLY' && name !== null && value !== undefined) fold(index, { time, name, value }, 1);
@@ -54,7 +56,10 @@ describe('folding a recorded session', () => {
   });
 
   it('gives exactly the master’s own mailboxes, records and flags', () => {
-    const expected = { ...Object.assign({}, ...Object.values(truth.users).map(({ mailboxes }) => mailboxes)), ...truth.shared };
+    const expected = {
+      ...Object.assign({}, ...Object.values(truth.users).map(({ mailboxes }) => mailboxes)),
+      ...truth.shared,
+    };
     const found: Record<string, unknown> = {};
     for (const [who, index] of indexes) {
       for (const mailbox of livingMailboxes(index)) {
@@ -63,12 +68,18 @@ describe('folding a recorded session', () => {
           uid: row.uid,
           size: row.size,
           internaldate: row.internaldate,
-          flags: row.flags.split(' ').filter((flag) => flag !== '').toSorted(),
+          flags: row.flags
+            .split(' ')
+            .filter((flag) => flag !== '')
+            .toSorted(),
           sha1: messageById(index, row.message_id)?.guid,
         }));
       }
     }
-    const messages = Object.entries(expected as Truth['mailboxes']).map(([name, { messages }]) => [name, messages]);
+    const messages = Object.entries(expected as Truth['mailboxes']).map(([name, { messages }]) => [
+      name,
+      messages,
+    ]);
     expect(found).to.deep.equal(Object.fromEntries(messages));
   });
 

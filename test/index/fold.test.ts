@@ -27,7 +27,8 @@ describe('folding mailboxes', () => {
   });
   afterEach(() => index.close());
 
-  const apply = (time: number, name: string, value: string): void => fold(index, line(START + time, name, value), 1);
+  const apply = (time: number, name: string, value: string): void =>
+    fold(index, line(START + time, name, value), 1);
   const mailbox = (time: number, fields: Parameters<typeof mailboxLine>[1]): void =>
     fold(index, mailboxLine(START + time, fields), 1);
   const byUniqueid = (uniqueid = 'u1'): LiveMailbox => mailboxByUniqueid(index, uniqueid) as LiveMailbox;
@@ -37,7 +38,8 @@ describe('folding mailboxes', () => {
   const namesAt = (time: number): string[] => mailboxesAt(index, START + time).map(({ name }) => name);
 
   it('keep every key of the mailbox that is not of the transfer, known or not, in order and form', () => {
-    const extra = 'ACL "anne\tlrs\t" NEWKEY {3+}\r\na"b XLIST (a %(B NIL)) SINCE_MODSEQ 4 SINCE_CRC 5 SINCE_CRC_ANNOT 6';
+    const extra =
+      'ACL "anne\tlrs\t" NEWKEY {3+}\r\na"b XLIST (a %(B NIL)) SINCE_MODSEQ 4 SINCE_CRC 5 SINCE_CRC_ANNOT 6';
     mailbox(0, { ...inbox, extra });
     expect(byUniqueid().state).to.equal(
       'UNIQUEID u1 MBOXNAME user.anne LAST_UID 0 HIGHESTMODSEQ 1 UIDVALIDITY 17 ' +
@@ -65,7 +67,10 @@ describe('folding mailboxes', () => {
     mailbox(0, { ...inbox, records: [one, { uid: 2, message: 'first' }] });
     mailbox(1, { ...inbox, records: [{ ...one, flags: '\\Expunged', modseq: 9 }] });
     expect(livingRecords(index, byUniqueid().id, 0, 10).map(({ uid }) => uid)).to.deep.equal([2]);
-    expect([...records(index, byUniqueid().id)].map(({ guid }) => guid)).to.deep.equal([guidOf('first'), guidOf('first')]);
+    expect([...records(index, byUniqueid().id)].map(({ guid }) => guid)).to.deep.equal([
+      guidOf('first'),
+      guidOf('first'),
+    ]);
   });
 
   it('know what a mailbox held before and after a change, an expunge and the record’s coming', () => {
@@ -74,7 +79,14 @@ describe('folding mailboxes', () => {
     mailbox(30, { ...inbox, records: [{ ...one, flags: '\\Seen \\Expunged', modseq: 6 }] });
     const flagsAt = (time: number): string[] =>
       recordsAt(index, byUniqueid().id, START + time, 0, 9).map(({ flags }) => flags);
-    expect([9, 10, 19, 20, 29, 30].map((time) => uidsAt(time))).to.deep.equal([[], [1], [1], [1, 2], [1, 2], [2]]);
+    expect([9, 10, 19, 20, 29, 30].map((time) => uidsAt(time))).to.deep.equal([
+      [],
+      [1],
+      [1],
+      [1, 2],
+      [1, 2],
+      [2],
+    ]);
     expect([10, 19, 20, 29].map(flagsAt)).to.deep.equal([[''], [''], ['\\Seen', ''], ['\\Seen', '']]);
   });
 
@@ -113,11 +125,17 @@ describe('folding mailboxes', () => {
   for (const uniqueid of ['', ' UNIQUEID u1']) {
     it(`follow a RENAME${uniqueid === '' ? ' by name' : ' by uniqueid'}, and know the old name of before`, () => {
       mailbox(0, { ...inbox, name: 'user.anne.Old', extra: 'PARTITION default', records: [one] });
-      apply(9, 'RENAME', `%(OLDMBOXNAME user.anne.Old NEWMBOXNAME user.anne.New PARTITION fast UIDVALIDITY 99${uniqueid})`);
+      apply(
+        9,
+        'RENAME',
+        `%(OLDMBOXNAME user.anne.Old NEWMBOXNAME user.anne.New PARTITION fast UIDVALIDITY 99${uniqueid})`,
+      );
       expect(living()).to.deep.equal(['user.anne.New']);
       expect([8, 9].map(namesAt)).to.deep.equal([['user.anne.Old'], ['user.anne.New']]);
       expect(byUniqueid().uidvalidity).to.equal(99);
-      expect(byUniqueid().state).to.include('MBOXNAME user.anne.New ').and.include('UIDVALIDITY 99 PARTITION fast');
+      expect(byUniqueid().state)
+        .to.include('MBOXNAME user.anne.New ')
+        .and.include('UIDVALIDITY 99 PARTITION fast');
       expect(uidsAt(9)).to.deep.equal([1]);
     });
   }
@@ -182,9 +200,24 @@ describe('folding mailboxes', () => {
   const wrong: [what: string, name: string, value: string, kind: string][] = [
     ['a MAILBOX that is no list of keys', 'MAILBOX', 'user.anne', 'bad-parameters'],
     ['a MAILBOX without UNIQUEID', 'MAILBOX', '%(MBOXNAME user.anne)', 'bad-parameters'],
-    ['a record without GUID', 'MAILBOX', '%(UNIQUEID u2 MBOXNAME b RECORD (%(UID 7 MODSEQ 1)))', 'bad-parameters'],
-    ['a modseq that is over 63 bits', 'MAILBOX', `%(UNIQUEID u2 MBOXNAME b HIGHESTMODSEQ ${2n ** 63n})`, 'bad-parameters'],
-    ['flags that are lists', 'MAILBOX', '%(UNIQUEID u2 MBOXNAME b RECORD (%(UID 7 MODSEQ 1 FLAGS (()))))', 'bad-parameters'],
+    [
+      'a record without GUID',
+      'MAILBOX',
+      '%(UNIQUEID u2 MBOXNAME b RECORD (%(UID 7 MODSEQ 1)))',
+      'bad-parameters',
+    ],
+    [
+      'a modseq that is over 63 bits',
+      'MAILBOX',
+      `%(UNIQUEID u2 MBOXNAME b HIGHESTMODSEQ ${2n ** 63n})`,
+      'bad-parameters',
+    ],
+    [
+      'flags that are lists',
+      'MAILBOX',
+      '%(UNIQUEID u2 MBOXNAME b RECORD (%(UID 7 MODSEQ 1 FLAGS (()))))',
+      'bad-parameters',
+    ],
     ['a MESSAGE without files', 'MESSAGE', '(a b)', 'bad-parameters'],
     ['a RENAME of nothing', 'RENAME', '%(OLDMBOXNAME user.zoe NEWMBOXNAME user.anne.B)', 'not-found'],
     ['an EXPUNGE in nothing', 'EXPUNGE', '%(MBOXNAME user.zoe UNIQUEID u9 UID (1))', 'not-found'],
@@ -197,7 +230,9 @@ describe('folding mailboxes', () => {
       mailbox(0, { ...inbox, records: [one] });
       const before = [everything(), index.all('SELECT * FROM moment')];
       index.begin();
-      expect(() => apply(5, name, value)).to.throw(BackupError).with.property('kind', kind);
+      expect(() => apply(5, name, value))
+        .to.throw(BackupError)
+        .with.property('kind', kind);
       index.rollback();
       expect([everything(), index.all('SELECT * FROM moment')]).to.deep.equal(before);
     });

@@ -13,7 +13,8 @@ describe('folding what a user has beside mailboxes', () => {
   });
   afterEach(() => index.close());
 
-  const apply = (time: number, name: string, value: string): void => fold(index, line(START + time, name, value), 1);
+  const apply = (time: number, name: string, value: string): void =>
+    fold(index, line(START + time, name, value), 1);
   const keys = (kind: ItemKind): string[] => [...items(index, kind)].map(({ key }) => key);
   const history = (kind: ItemKind): unknown[] =>
     index.all('SELECT key, since, until FROM item_history WHERE kind = ? ORDER BY until', kind);
@@ -69,6 +70,8 @@ describe('folding what a user has beside mailboxes', () => {
     apply(0, 'ANNOTATION', `%(${about('""')} VALUE shared)`);
     apply(0, 'ANNOTATION', `%(${about('anne')} VALUE mine)`);
     apply(1, 'UNANNOTATION', `%(${about('anne')})`);
-    expect([...items(index, 'annotation')].map(({ value }) => value)).to.deep.equal([`%(${about('""')} VALUE shared)`]);
+    expect([...items(index, 'annotation')].map(({ value }) => value)).to.deep.equal([
+      `%(${about('""')} VALUE shared)`,
+    ]);
   });
 });

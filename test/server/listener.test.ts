@@ -61,10 +61,10 @@ describe('the listener', () => {
     server = await TestServer.start();
     await server.login();
     const fresh = await SocketReader.connect(server.port);
-    for (let line = ''; !line.startsWith('* OK'); ) line = await fresh.line();
+    for (let line = ''; !line.startsWith('* OK');) line = await fresh.line();
     const halfway = await SocketReader.connect(server.port);
     await halfway.send('AUTHENTICATE PLAIN\r\n');
-    for (let line = ''; !line.startsWith('+'); ) line = await halfway.line();
+    for (let line = ''; !line.startsWith('+');) line = await halfway.line();
     const started = Date.now();
     await server.stopListening();
     expect(Date.now() - started).to.be.lessThan(1500);

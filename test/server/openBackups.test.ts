@@ -17,7 +17,9 @@ async function whileLockedElsewhere(path: string, work: () => Promise<void>): Pr
     import { tryLock } from '${POSIX_LOCK}';
     process.stdout.write(String(tryLock(openSync(${JSON.stringify(path)}, 'r+'), 'write')));
     setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   try {
     const [said] = (await once(child.stdout, 'data')) as [Buffer];
     expect(said.toString()).to.equal('true');
@@ -42,7 +44,8 @@ describe('the backups that a session holds', () => {
     expect(registeredFileCount(), 'data files left open').to.equal(0);
   });
 
-  const reply = async (command: string | Buffer, by = client): Promise<string> => (await by.exchange(command)).reply;
+  const reply = async (command: string | Buffer, by = client): Promise<string> =>
+    (await by.exchange(command)).reply;
 
   it('are LOCKED to another session, until RESTART', async () => {
     const other = await server.login();

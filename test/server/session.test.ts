@@ -2,10 +2,10 @@ import { expect } from 'chai';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { waitUntil } from '../support/machine.ts';
+import { SocketReader } from '../support/socketReader.ts';
 import type { SyncConnection } from '../support/syncConnection.ts';
-import { SyncConnection as Connection } from '../support/syncConnection.ts';
 import { apply, guidOf, message, upload, uploadAs } from './made.ts';
-import { TestServer } from './testServer.ts';
+import { TestServer, plain } from './testServer.ts';
 
 const UNKNOWN = 'NO IMAP_PROTOCOL_ERROR Protocol error';
 
@@ -21,7 +21,9 @@ describe('a session', () => {
   afterEach(() => server.stop());
 
   const reply = async (command: string | Buffer): Promise<string> => (await client.exchange(command)).reply;
-  const expectInStep = async (): Promise<void> => expect(await reply('NOOP\r\n')).to.equal('OK Noop completed');
+  const expectInStep = async (): Promise<void> => {
+    expect(await reply('NOOP\r\n')).to.equal('OK Noop completed');
+  };
 
   describe('refuses by name what it does not serve, and stays in step', () => {
     const file = `%{default ${guidOf('hello')} 5}\r\nhello`;
@@ -60,7 +62,9 @@ describe('a session', () => {
     const [right, wrong] = [message('right'), message('wrong')];
     expect(await reply(uploadAs(guidOf(right), wrong))).to.match(/^NO IMAP_PROTOCOL_BAD_PARAMETERS /);
     await expectInStep();
-    const { untagged } = await client.exchange(`APPLY RESERVE %(PARTITION default MBOXNAME (user.anne) GUID (${guidOf(right)}))\r\n`);
+    const { untagged } = await client.exchange(
+      `APPLY RESERVE %(PARTITION default MBOXNAME (user.anne) GUID (${guidOf(right)}))\r\n`,
+    );
     expect(untagged).to.deep.equal([`* MISSING (${guidOf(right)})`]);
     await client.exchange(apply({ name: 'user.anne', bodies: [right] }));
     expect(server.dataText('anne')).not.to.contain('about wrong.').and.not.contain('about right.');
@@ -78,7 +82,11 @@ describe('a session', () => {
   });
 
   const malformed: [what: string, command: string, answer: RegExp][] = [
-    ['lists in lists without end', `GET MAILBOXES ${'('.repeat(5000)}`, /^NO IMAP_PROTOCOL_BAD_PARAMETERS Over a limit/],
+    [
+      'lists in lists without end',
+      `GET MAILBOXES ${'('.repeat(5000)}`,
+      /^NO IMAP_PROTOCOL_BAD_PARAMETERS Over a limit/,
+    ],
     ['a list that does not end', 'GET MAILBOXES (a b', /^BAD IMAP_PROTOCOL_ERROR/],
     ['something behind the end', 'GET USER anne bethany', /^BAD IMAP_PROTOCOL_ERROR/],
     ['a literal with a size that is no number', 'GET USER {x+}', /^BAD IMAP_PROTOCOL_ERROR/],
@@ -96,7 +104,9 @@ describe('a session', () => {
 
   it('a literal over the limit is refused as it comes, and the session goes on', async () => {
     const size = 65 << 20;
-    await client.send(Buffer.from(`APPLY SIEVE %(USERID anne FILENAME x LAST_UPDATE 1 CONTENT {${size}+}\r\n`));
+    await client.send(
+      Buffer.from(`APPLY SIEVE %(USERID anne FILENAME x LAST_UPDATE 1 CONTENT {${size}+}\r\n`),
+    );
     await client.send(Buffer.alloc(size, 'x'));
     expect(await reply(')\r\n')).to.match(/^NO IMAP_PROTOCOL_BAD_PARAMETERS Over a limit/);
     await expectInStep();
@@ -131,9 +141,12 @@ describe('a session', () => {
     }
     expect(isOver, 'the slow one is not done yet').to.equal(false);
     await dribble;
-    await waitUntil(() => server.catalog.find('anne') !== null && server.dataText('anne').includes('APPLY MAILBOX'), {
-      what: () => 'the slow one did not get through',
-    });
+    await waitUntil(
+      () => server.catalog.find('anne') !== null && server.dataText('anne').includes('APPLY MAILBOX'),
+      {
+        what: () => 'the slow one did not get through',
+      },
+    );
     expect(server.dataText('anne')).to.contain('about slowly.');
   });
 
@@ -151,7 +164,10 @@ describe('a session whose peer is silent', () => {
   it('is ended after the idle time', async () => {
     server = await TestServer.start({ idleTimeoutMs: 100, releaseTimeoutMs: 50 });
     const client = await server.login();
-    await waitUntil(() => server.logged('repluser: closed'), { timeoutMs: 5000, what: () => server.log.join('\n') });
+    await waitUntil(() => server.logged('repluser: closed'), {
+      timeoutMs: 5000,
+      what: () => server.log.join('\n'),
+    });
     expect(await client.finish(1000)).to.deep.equal([]);
   });
 
@@ -174,14 +190,16 @@ describe('a session whose peer is silent', () => {
     const client = await server.login();
     const bodies = Array.from({ length: 10_000 }, (_, number) => `body ${number}`);
     await client.exchange(apply({ name: 'user.anne', bodies, flags: '\\Expunged' }));
-    const deaf = await Connection.login({ port: server.port, user: 'repluser', password: 'replpw' });
-    await client.exchange('RESTART\r\n');
-    deaf.pause();
-    await deaf.send(Buffer.from('GET FULLMAILBOX user.anne\r\n'.repeat(20)));
+    await client.exchange('EXIT\r\n');
+    const deaf = await SocketReader.connect(server.port);
+    deaf.socket.pause();
+    const command = 'GET FULLMAILBOX user.anne\r\n'.repeat(20);
+    await deaf.send(`AUTHENTICATE PLAIN ${plain()}\r\n${command}`);
     await waitUntil(() => server.log.filter((line) => line.includes('repluser: closed')).length === 2, {
       timeoutMs: 15_000,
       what: () => server.log.join('\n'),
     });
+    expect(server.logged('idle for'), 'it was waited for in vain, not for its commands').to.equal(false);
     const next = await server.login();
     expect((await next.exchange('GET USER anne\r\n')).reply).to.equal('OK Success');
     deaf.close();

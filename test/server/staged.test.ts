@@ -56,7 +56,9 @@ describe('uploaded messages', () => {
   });
 
   it('come in any order, from several uploads, large ones among them, and each only once', async () => {
-    const bodies = Array.from({ length: 40 }, (_, number) => message(`${number}.`).repeat(number % 7 === 0 ? 3000 : 1));
+    const bodies = Array.from({ length: 40 }, (_, number) =>
+      message(`${number}.`).repeat(number % 7 === 0 ? 3000 : 1),
+    );
     await ok(upload(...bodies.slice(20).toReversed()));
     await ok(upload(...bodies.slice(0, 20), bodies[5] as string));
     await ok(apply({ name: 'user.anne', bodies, uids: [3, 30, 8, 21] }));
@@ -84,7 +86,9 @@ describe('uploaded messages', () => {
     await client.send(bytes.subarray(0, bytes.length - 1000));
     client.close();
     await waitUntil(() => server.logged('closed,'), { what: () => server.log.join('\n') });
-    expect(readdirSync(server.folder).filter((name) => !/^(data|backups\.db.*)$/.test(name))).to.deep.equal([]);
+    expect(readdirSync(server.folder).filter((name) => !/^(data|backups\.db.*)$/.test(name))).to.deep.equal(
+      [],
+    );
     client = await server.login();
     await ok(upload(message('next')));
     await ok(apply({ name: 'user.anne', bodies: [message('next')] }));

@@ -19,7 +19,9 @@ export function plain(user = ADMIN, password = PASSWORD): string {
   return Buffer.from(`\0${user}\0${password}`).toString('base64');
 }
 
-type Changes = Partial<Omit<ServerOptions, 'backups'>> & { readonly backups?: Partial<ServerOptions['backups']> };
+type Changes = Partial<Omit<ServerOptions, 'backups'>> & {
+  readonly backups?: Partial<ServerOptions['backups']>;
+};
 
 export class TestServer {
   readonly folder: string;

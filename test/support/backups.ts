@@ -4,11 +4,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Backup } from '../../src/backup/backup.ts';
+import { readMessage } from '../../src/backup/content.ts';
 import type { MessageSource, StagedLine } from '../../src/backup/messageSource.ts';
 import type { BackupOptions } from '../../src/backup/options.ts';
+import type { IndexFile } from '../../src/index/indexFile.ts';
+import { messageByGuid } from '../../src/index/queries.ts';
 import type { FoldLine } from '../../src/index/types.ts';
 import { Staging } from '../../src/log/segment.ts';
-import { FileLiteral, KeyValues } from '../../src/protocol/dlist.ts';
+import { FileLiteral } from '../../src/protocol/dlist.ts';
 import { parseDlist } from '../../src/protocol/parseText.ts';
 import { printFileHeader } from '../../src/protocol/print.ts';
 
@@ -103,7 +106,7 @@ export class BackupSite {
     return folder;
   }
 
-  async segment(...messages: Buffer[]): Promise<MessageSource> {
+  async segment(...messages: Buffer[]): Promise<Extract<MessageSource, { kind: 'segment' }>> {
     return { kind: 'segment', line: await stageMessages(this.staging, messages) };
   }
 
@@ -124,13 +127,28 @@ export async function appendMailbox(
   site: BackupSite,
   backup: Backup,
   time: number,
-  fields: Omit<MailboxFields, 'records'> & { readonly records: readonly (RecordFields & { readonly message: Buffer })[] },
+  fields: Omit<MailboxFields, 'records'> & {
+    readonly records: readonly (RecordFields & { readonly message: Buffer })[];
+  },
 ): Promise<void> {
   const segment = await site.segment(...fields.records.map(({ message }) => message));
   await backup.append(mailboxLine(time, fields), [segment]);
 }
 
-/** As GET would print it, without its records. */
-export function keysOf(state: string): string[] {
-  return (parseDlist(`%(${state})`) as KeyValues).entries.map(([key]) => key);
+/** Bytes that deflate to about half of their size, the same for the same seed. */
+export function bytesOf(seed: number, sizeBytes: number): Buffer {
+  const bytes = Buffer.alloc(sizeBytes);
+  let state = (seed + 1) * 0x9e3779b1;
+  for (let at = 0; at < sizeBytes; at += 1) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    bytes[at] = 32 + (state >>> 28);
+  }
+  return bytes;
+}
+
+/** All of a message, read through the index. */
+export function readWhole(index: IndexFile, fd: number, message: Buffer): Buffer {
+  const stored = messageByGuid(index, guidOf(message));
+  if (stored === undefined) throw new Error(`no message ${guidOf(message)}`);
+  return readMessage(index, fd, stored, 0, stored.size);
 }

@@ -1,7 +1,14 @@
 /** APPLY: what a master tells us to keep. OK means on disk. */
 import type { Backup } from '../../backup/backup.ts';
 import { hasMessage } from '../../index/queries.ts';
-import { KeyValues, getString, getStrings, optionalList, optionalString, toKeyValues } from '../../protocol/dlist.ts';
+import {
+  KeyValues,
+  getString,
+  getStrings,
+  optionalList,
+  optionalString,
+  toKeyValues,
+} from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
 import { untagged } from '../../protocol/responses.ts';
 import { BackupError } from '../../errors.ts';
@@ -37,7 +44,11 @@ export async function applyMailbox(context: CommandContext, value: Dlist): Promi
   await backup.append({ time: context.now(), name: 'MAILBOX', value }, sources);
   context.staged.claimed(found);
   const lacking = wanted.size - found.size;
-  if (lacking > 0) context.warn(`${backup.userid}: ${name}: ${lacking} messages were not sent, they will be asked for again`);
+  if (lacking > 0) {
+    context.warn(
+      `${backup.userid}: ${name}: ${lacking} messages were not sent, they will be asked for again`,
+    );
+  }
 }
 
 /** APPLY RENAME: within one user's mailboxes. */
@@ -60,7 +71,9 @@ function keep(name: string, ownerOf: (context: CommandContext, value: Dlist) => 
 function end(name: string, ownerOf: (context: CommandContext, value: Dlist) => string): Command {
   return async (context, value) => {
     const userid = ownerOf(context, value);
-    if ((await context.backups.find(userid)) === null) throw new BackupError('not-found', `${userid} has no backup`);
+    if ((await context.backups.find(userid)) === null) {
+      throw new BackupError('not-found', `${userid} has no backup`);
+    }
     await append(context, userid, name, value);
   };
 }
@@ -72,6 +85,14 @@ async function append(context: CommandContext, userid: string, name: string, val
 
 function byUserid(_context: CommandContext, value: Dlist): string {
   return getString(toKeyValues(value, 'APPLY'), 'USERID');
+}
+
+/** The same, with keys that GET needs: were one kept without them, no GET USER could be answered any more. */
+function byUseridWith(...keys: readonly string[]): typeof byUserid {
+  return (context, value) => {
+    for (const key of keys) getString(toKeyValues(value, 'APPLY'), key);
+    return byUserid(context, value);
+  };
 }
 
 function byMailbox(context: CommandContext, value: Dlist): string {
@@ -87,14 +108,16 @@ function bare(value: Dlist, key: string): string {
 }
 
 export const applyExpunge = keep('EXPUNGE', byMailbox);
-export const applyUnmailbox = end('UNMAILBOX', (context, value) => context.backups.ownerOf(bare(value, 'MBOXNAME')));
+export const applyUnmailbox = end('UNMAILBOX', (context, value) =>
+  context.backups.ownerOf(bare(value, 'MBOXNAME')),
+);
 export const applyUnuser = end('UNUSER', (_context, value) => bare(value, 'USERID'));
 export const applySeen = keep('SEEN', byUserid);
 export const applySub = keep('SUB', byUserid);
 export const applyUnsub = keep('UNSUB', byUserid);
-export const applySieve = keep('SIEVE', byUserid);
+export const applySieve = keep('SIEVE', byUseridWith('FILENAME', 'CONTENT'));
 export const applyUnsieve = keep('UNSIEVE', byUserid);
-export const applyActivateSieve = keep('ACTIVATE_SIEVE', byUserid);
+export const applyActivateSieve = keep('ACTIVATE_SIEVE', byUseridWith('FILENAME'));
 export const applyUnactivateSieve = keep('UNACTIVATE_SIEVE', byUserid);
 export const applyQuota = keep('QUOTA', (context, value) =>
   context.backups.ownerOf(getString(toKeyValues(value, 'QUOTA'), 'ROOT')),

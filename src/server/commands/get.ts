@@ -18,7 +18,9 @@ export async function getUser(context: CommandContext, value: Dlist): Promise<vo
   const backup = await context.backups.find(useridOf(value));
   if (backup === null) return;
   for (const mailbox of livingMailboxes(backup.index)) await sendMailbox(context, backup, mailbox);
-  for (const { value: quota } of items(backup.index, 'quota')) await context.send(untagged('QUOTA', parseDlist(quota)));
+  for (const { value: quota } of items(backup.index, 'quota')) {
+    await context.send(untagged('QUOTA', parseDlist(quota)));
+  }
   await sendMeta(context, backup);
 }
 

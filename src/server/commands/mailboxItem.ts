@@ -30,7 +30,13 @@ export function shownOf(index: IndexFile, mailbox: LiveMailbox): Shown {
   const highestModseq = BigInt(mailbox.highestmodseq);
   const missing = firstMissing(index, mailbox.id);
   if (missing === undefined) {
-    return { lastUid: mailbox.last_uid, highestModseq, crc: mailbox.crc, crcAnnot: mailbox.crc_annot, isWhole: true };
+    return {
+      lastUid: mailbox.last_uid,
+      highestModseq,
+      crc: mailbox.crc,
+      crcAnnot: mailbox.crc_annot,
+      isWhole: true,
+    };
   }
   const lastUid = Math.min(mailbox.last_uid, missing.uid - 1);
   const before = BigInt(missing.modseq) - 1n;

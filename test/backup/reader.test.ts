@@ -1,0 +1,127 @@
+import { expect } from 'chai';
+import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import type { Backup } from '../../src/backup/backup.ts';
+import { rebuildIndex } from '../../src/backup/openIndex.ts';
+import { BackupReader } from '../../src/backup/reader.ts';
+import { LockedFile } from '../../src/catalog/lockedFile.ts';
+import { livingMailboxes, messageByGuid } from '../../src/index/queries.ts';
+import { BackupError } from '../../src/errors.ts';
+import { BackupSite, START, appendMailbox, bytesOf, guidOf, readWhole } from '../support/backups.ts';
+
+const messages = [bytesOf(1, 500), bytesOf(2, 200_000)] as const;
+
+describe('looking into a backup', () => {
+  let site: BackupSite;
+  let backup: Backup;
+  let readers: BackupReader[];
+
+  beforeEach(async () => {
+    site = new BackupSite();
+    backup = await site.open();
+    readers = [];
+    await append(0);
+  });
+  afterEach(async () => {
+    for (const reader of readers) reader.close();
+    await site.remove();
+  });
+
+  async function append(at: 0 | 1): Promise<void> {
+    const records = [{ uid: 1, message: messages[at] }];
+    await appendMailbox(site, backup, START + at, { uniqueid: `u${at}`, name: `user.anne.m${at}`, records });
+  }
+
+  function open(): BackupReader {
+    const reader = new BackupReader(site.path());
+    readers.push(reader);
+    return reader;
+  }
+
+  const names = ({ index }: BackupReader): string[] => [...livingMailboxes(index)].map(({ name }) => name);
+
+  it('sees what a writer commits while it writes, and can read it', async () => {
+    const reader = open();
+    const version = reader.index.dataVersion();
+    expect(names(reader)).to.deep.equal(['user.anne.m0']);
+    await append(1);
+    expect(reader.index.dataVersion()).to.not.equal(version);
+    expect(names(reader)).to.deep.equal(['user.anne.m0', 'user.anne.m1']);
+    expect(readWhole(reader.index, reader.fd, messages[1]).equals(messages[1])).to.equal(true);
+    expect(reader.isCurrent()).to.equal(true);
+  });
+
+  it('sees nothing of what a writer has folded and not committed', async () => {
+    const reader = open();
+    const appended = append(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(names(reader)).to.deep.equal(['user.anne.m0']);
+    await appended;
+  });
+
+  it('gives up no file descriptor of the writer’s lock when it is closed in the same process', async () => {
+    const reader = new BackupReader(site.path());
+    reader.close();
+    await append(1);
+    expect(names(open())).to.have.length(2);
+  });
+
+  it('is no longer current once an index was built anew, and still reads what it has', async () => {
+    await append(1);
+    await site.close(backup);
+    const reader = open();
+    const file = await LockedFile.acquire(site.path());
+    try {
+      const { index, result } = await rebuildIndex(file, () => undefined);
+      expect(result.messages).to.equal(2);
+      index.close();
+    } finally {
+      file.release();
+    }
+    expect(reader.isCurrent()).to.equal(false);
+    expect(readWhole(reader.index, reader.fd, messages[0]).equals(messages[0])).to.equal(true);
+    expect(open().isCurrent()).to.equal(true);
+  });
+
+  it('is no longer current once another data file has the name', async () => {
+    await site.close(backup);
+    const reader = open();
+    writeFileSync(`${site.path()}.new`, '');
+    renameSync(`${site.path()}.new`, site.path());
+    expect(reader.isCurrent()).to.equal(false);
+    expect(messageByGuid(reader.index, guidOf(messages[0]))).to.not.equal(undefined);
+  });
+
+  it('folds the log into memory where there is no index, and writes none', async () => {
+    await append(1);
+    await site.close(backup);
+    rmSync(`${site.path()}.index`);
+    const reader = open();
+    expect(names(reader)).to.have.length(2);
+    expect(readWhole(reader.index, reader.fd, messages[1]).equals(messages[1])).to.equal(true);
+    expect(existsSync(`${site.path()}.index`)).to.equal(false);
+    expect(reader.isCurrent()).to.equal(true);
+    writeFileSync(site.path(), 'more', { flag: 'a' });
+    expect(reader.isCurrent()).to.equal(false);
+  });
+
+  it('folds the whole lines of a log whose end is torn, and leaves the file alone', async () => {
+    await append(1);
+    const { size } = statSync(site.path());
+    writeFileSync(site.path('torn'), '');
+    const torn = new BackupReader(site.path('torn'));
+    expect(names(torn)).to.deep.equal([]);
+    torn.close();
+    rmSync(`${site.path()}.index`);
+    const reader = open();
+    expect(names(reader)).to.deep.equal(['user.anne.m0', 'user.anne.m1']);
+    for (const message of messages)
+      expect(readWhole(reader.index, reader.fd, message).equals(message)).to.equal(true);
+    expect(statSync(site.path()).size).to.equal(size);
+  });
+
+  it('says not-found where there is no data file', () => {
+    expect(() => new BackupReader(`${site.folder}/nobody`))
+      .to.throw(BackupError)
+      .with.property('kind', 'not-found');
+  });
+});

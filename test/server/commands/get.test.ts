@@ -1,0 +1,156 @@
+import { expect } from 'chai';
+import type { SyncConnection } from '../../support/syncConnection.ts';
+import { apply, guidOf, idOf, message, upload, valueOf } from '../made.ts';
+import { TestServer } from '../testServer.ts';
+
+const names = (lines: string[]): (string | undefined)[] => lines.map((line) => valueOf(line, 'MBOXNAME'));
+
+describe('GET', () => {
+  let server: TestServer;
+  let client: SyncConnection;
+  const bodies = [message('one'), message('two'), message('three')];
+
+  beforeEach(async () => {
+    server = await TestServer.start();
+    client = await server.login();
+  });
+
+  afterEach(() => server.stop());
+
+  async function ok(command: string | Buffer): Promise<string[]> {
+    const { untagged, reply } = await client.exchange(command);
+    expect(reply, command.toString().slice(0, 60)).to.equal('OK Success');
+    return untagged;
+  }
+
+  const shown = async (name: string): Promise<string | undefined> =>
+    (await ok(`GET MAILBOXES (${name})\r\n`))[0];
+
+  it('of what is not there says nothing, and makes no backup', async () => {
+    for (const command of [
+      'USER anne',
+      'META anne',
+      'MAILBOXES (user.anne team)',
+      'UNIQUEIDS (x y)',
+      'MAILBOXES ()',
+    ]) {
+      expect(await ok(`GET ${command}\r\n`), command).to.deep.equal([]);
+    }
+    const { untagged, reply } = await client.exchange('GET FULLMAILBOX user.anne\r\n');
+    expect([untagged, reply]).to.deep.equal([[], 'NO IMAP_MAILBOX_NONEXISTENT No Such Mailbox']);
+    expect(server.catalog.find('anne')).to.equal(null);
+  });
+
+  it('MAILBOXES takes names of several users and leaves out those that are not there', async () => {
+    await ok(apply({ name: 'user.anne' }));
+    await ok(apply({ name: 'user.bethany.Sent Items' }));
+    const lines = await ok('GET MAILBOXES (user.anne user.carl "user.bethany.Sent Items" user.anne.Not)\r\n');
+    expect(names(lines)).to.deep.equal(['user.anne', '"user.bethany.Sent Items"']);
+  });
+
+  it('USER lists living and deleted-namespace mailboxes of that user alone', async () => {
+    await ok(apply({ name: 'user.anne' }));
+    await ok(apply({ name: 'DELETED.user.anne.Old.6B040911' }));
+    await ok(apply({ name: 'user.annette' }));
+    expect(names(await ok('GET USER anne\r\n'))).to.deep.equal([
+      'DELETED.user.anne.Old.6B040911',
+      'user.anne',
+    ]);
+  });
+
+  it('UNIQUEIDS finds mailboxes of the backups at hand', async () => {
+    await ok(apply({ name: 'user.anne' }));
+    await ok(apply({ name: 'user.bethany' }));
+    const lines = await ok(`GET UNIQUEIDS (${idOf('user.bethany')} unknown)\r\n`);
+    expect(names(lines)).to.deep.equal(['user.bethany']);
+  });
+
+  const malformed = [
+    'USER (anne)',
+    'META %(A 1)',
+    'MAILBOXES user.anne',
+    'UNIQUEIDS x',
+    'FULLMAILBOX (x)',
+    'USER NIL',
+  ];
+  for (const command of malformed) {
+    it(`${command} is refused`, async () => {
+      expect((await client.exchange(`GET ${command}\r\n`)).reply).to.match(
+        /^NO IMAP_PROTOCOL_BAD_PARAMETERS /,
+      );
+    });
+  }
+
+  it('prints back every key that the master sent, known or not, but those of the transfer; CRCs are ours', async () => {
+    await ok(upload(...bodies));
+    const extra = ' FROBNICATE (a %(B "c d")) SINCE_MODSEQ 5 SINCE_CRC 6 JMAPID j1';
+    await ok(apply({ name: 'user.anne', bodies, extra }));
+    const [line] = await ok('GET USER anne\r\n');
+    expect(line).to.contain(' FROBNICATE (a %(B "c d"))').and.contain(' JMAPID j1');
+    expect(line).not.to.contain('SINCE_').and.not.contain('RECORD');
+    expect(valueOf(line, 'LAST_UID')).to.equal('3');
+    expect(valueOf(line, 'SYNC_CRC')).not.to.equal('1');
+    expect(valueOf(line, 'SYNC_CRC_ANNOT')).to.equal('12345678'); // what no annotations at all make
+  });
+
+  it('an intermediate mailbox, of names and modseqs only, has the keys that clients insist on', async () => {
+    await ok('APPLY MAILBOX %(UNIQUEID inter MBOXNAME user.anne.Between CREATEDMODSEQ 3)\r\n');
+    const [line] = await ok('GET MAILBOXES (user.anne.Between)\r\n');
+    for (const key of ['LAST_UID', 'HIGHESTMODSEQ', 'UIDVALIDITY', 'SYNC_CRC', 'RECENTTIME']) {
+      expect(valueOf(line, key), key).to.equal('0');
+    }
+    expect(line).to.contain('ACL ""').and.contain('PARTITION default');
+  });
+
+  it('FULLMAILBOX has each record as it was sent, flags, annotations and unknown keys among it', async () => {
+    await ok(upload(...bodies));
+    const sent = apply({ name: 'user.anne', bodies, flags: '\\Seen $Label1' }).replace(
+      /GUID ([0-9a-f]{40})\)/g,
+      'GUID $1 ANNOTATIONS (%(ENTRY /comment USERID anne MODSEQ 0 VALUE "a note")) CID 00ff)',
+    );
+    await ok(sent);
+    const [line] = await ok('GET FULLMAILBOX user.anne\r\n');
+    const records = sent.slice(sent.indexOf(' RECORD '), -2);
+    expect(line?.slice(line.indexOf(' RECORD '))).to.equal(records);
+  });
+
+  describe('of a mailbox with a message that never came', () => {
+    beforeEach(async () => {
+      await ok(upload(bodies[0] as string, bodies[2] as string));
+      await ok(apply({ name: 'user.anne', bodies }));
+      await ok(apply({ name: 'user.bethany', bodies, uids: [1] }));
+    });
+
+    it('shows it as of before that message: LAST_UID, HIGHESTMODSEQ, CRCs, records', async () => {
+      const line = await shown('user.anne');
+      expect(valueOf(line, 'LAST_UID')).to.equal('1');
+      expect(valueOf(line, 'HIGHESTMODSEQ')).to.equal('2');
+      const before = await shown('user.bethany');
+      expect(valueOf(line, 'SYNC_CRC')).to.equal(valueOf(before, 'SYNC_CRC'));
+      expect(valueOf(line, 'SYNC_CRC_ANNOT')).to.equal(valueOf(before, 'SYNC_CRC_ANNOT'));
+      const full = (await ok('GET FULLMAILBOX user.anne\r\n')).join('');
+      expect(full).to.contain('(UID 1 ').and.not.contain('(UID 2 ').and.not.contain('(UID 3 ');
+      expect(server.logged('1 messages were not sent')).to.equal(true);
+    });
+
+    it('asks for it in RESERVE, and is whole when it has come', async () => {
+      const guids = bodies.map(guidOf).join(' ');
+      const reserve = `APPLY RESERVE %(PARTITION default MBOXNAME (user.anne) GUID (${guids}))\r\n`;
+      expect(await ok(reserve)).to.deep.equal([`* MISSING (${guidOf(bodies[1] as string)})`]);
+      await ok(upload(bodies[1] as string));
+      await ok(apply({ name: 'user.anne', bodies, uids: [2, 3] }));
+      await ok(apply({ name: 'user.bethany', bodies }));
+      const line = await shown('user.anne');
+      expect(valueOf(line, 'LAST_UID')).to.equal('3');
+      expect(valueOf(line, 'HIGHESTMODSEQ')).to.equal('4');
+      expect(valueOf(line, 'SYNC_CRC')).to.equal(valueOf(await shown('user.bethany'), 'SYNC_CRC'));
+      expect((await ok('GET FULLMAILBOX user.anne\r\n')).join('')).to.contain('(UID 3 ');
+      expect(server.dataText('anne')).to.contain('about two.');
+    });
+
+    it('is whole, too, when the record has been expunged meanwhile', async () => {
+      await ok(apply({ name: 'user.anne', bodies, uids: [2], flags: '\\Expunged' }));
+      expect(valueOf(await shown('user.anne'), 'LAST_UID')).to.equal('3');
+    });
+  });
+});
