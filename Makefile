@@ -22,7 +22,7 @@ build: $(MODULES) ## compile into dist/ (the default)
 
 $(MODULES): package-lock.json package.json
 	@command -v node >/dev/null || { echo 'node is missing: Node.js 20.19 or later is needed' >&2; exit 1; }
-	npm install --no-save --no-progress
+	npm ci --no-progress
 	@touch $@
 
 packages: # what the tests run; as root it is installed, others are told

@@ -7,7 +7,7 @@
 import { LRUCache } from 'lru-cache';
 import { BackupReader } from '../../src/backup/reader.ts';
 import { livingMailboxes } from '../../src/index/queries.ts';
-import { buildStructure } from './structure.ts';
+import { buildStructure, noteListChanges } from './structure.ts';
 import type { StructureFolder } from './structure.ts';
 
 const OPEN_BACKUPS = 64;
@@ -41,7 +41,9 @@ export class Handles {
     const handle = this.#handle(path);
     const version = handle.reader.index.dataVersion();
     if (handle.structure === null || version !== handle.dataVersion) {
-      handle.structure = buildStructure(livingMailboxes(handle.reader.index), this.#deletedPrefix);
+      const structure = buildStructure(livingMailboxes(handle.reader.index), this.#deletedPrefix);
+      if (handle.structure !== null) noteListChanges(structure, handle.structure, Date.now());
+      handle.structure = structure;
       handle.dataVersion = version;
     }
     return handle.structure;

@@ -14,6 +14,8 @@ export interface StructureFolder {
   firstId: number;
   /** When anything in it changed last, in milliseconds, told apart below a second by the modseq. */
   changedMs: number;
+  /** When a folder in it was last seen to have come or gone; 0: never. */
+  listedMs: number;
 }
 
 /** The tree of living mailboxes. Those in the deleted namespace are not among them: they went, for a person. */
@@ -44,13 +46,36 @@ function isDeleted(name: string, deletedPrefix: string): boolean {
 }
 
 function emptyFolder(path: string): StructureFolder {
-  return { path, mailbox: null, children: new Map(), firstId: Number.MAX_SAFE_INTEGER, changedMs: 0 };
+  return {
+    path,
+    mailbox: null,
+    children: new Map(),
+    firstId: Number.MAX_SAFE_INTEGER,
+    changedMs: 0,
+    listedMs: 0,
+  };
 }
 
 function note(folder: StructureFolder, mailbox: LiveMailbox): void {
   folder.firstId = Math.min(folder.firstId, mailbox.id);
   const changedMs = mailbox.changed * 1000 + Number(BigInt(mailbox.highestmodseq) % 1000n);
   folder.changedMs = Math.max(folder.changedMs, changedMs);
+}
+
+/**
+ * Moves the time of each folder whose folders are not those that it had: where one was renamed away or deleted, nothing
+ * that is left has changed, and the kernel would believe the list that it has.
+ */
+export function noteListChanges(current: StructureFolder, before: StructureFolder, nowMs: number): void {
+  const isSame =
+    current.children.size === before.children.size &&
+    [...current.children.keys()].every((name) => before.children.has(name));
+  current.listedMs = isSame ? before.listedMs : Math.max(nowMs, before.changedMs + 1);
+  current.changedMs = Math.max(current.changedMs, current.listedMs);
+  for (const [name, child] of current.children) {
+    const old = before.children.get(name);
+    if (old !== undefined) noteListChanges(child, old, nowMs);
+  }
 }
 
 /** The folder at a path below another, or undefined. */

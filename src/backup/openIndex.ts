@@ -7,6 +7,7 @@
  * built anew beside and renamed into place.
  */
 import { fstatSync, readSync, renameSync } from 'node:fs';
+import { BackupError } from '../errors.ts';
 import type { LockedFile } from '../catalog/lockedFile.ts';
 import { stateOf, updateChunk } from '../index/chunks.ts';
 import { IndexFile, removeIndexFiles } from '../index/indexFile.ts';
@@ -21,20 +22,25 @@ import type { TornTail, WalkOptions, WalkResult } from './walk.ts';
 
 export async function openIndexForWriting(file: LockedFile, notice: Notice): Promise<IndexFile> {
   const index = IndexFile.open(indexPath(file.path), 'write');
-  if (index === null || !belongs(index, file.fd)) {
-    const reason = index === null ? 'there is no index of ours' : 'the index is not of this data file';
-    index?.close();
-    if (fstatSync(file.fd).size > 0) notice(`${reason}, building it from the log`);
-    const { index: built } = await rebuildIndex(file, notice);
-    return built;
-  }
+  if (index === null) return replaceIndex(file, notice, 'there is no index of ours');
   try {
-    await catchUp(index, file, notice);
-    return index;
+    if (belongs(index, file.fd)) {
+      await catchUp(index, file, notice);
+      return index;
+    }
   } catch (error) {
     index.close();
-    throw error;
+    if (!(error instanceof BackupError && error.kind === 'damaged')) throw error;
+    return replaceIndex(file, notice, error.message);
   }
+  index.close();
+  return replaceIndex(file, notice, 'the index is not of this data file');
+}
+
+async function replaceIndex(file: LockedFile, notice: Notice, reason: string): Promise<IndexFile> {
+  if (fstatSync(file.fd).size > 0) notice(`${reason}, building it from the log`);
+  const { index } = await rebuildIndex(file, notice);
+  return index;
 }
 
 /** Whether the file ends, as far as the index knows it, as the index says. */

@@ -8,6 +8,7 @@
  * the walk goes on at the next member.
  */
 import { createHash } from 'node:crypto';
+import { readSync } from 'node:fs';
 import type { Chunk } from '../index/types.ts';
 import type { IndexFile } from '../index/indexFile.ts';
 import { fold } from '../index/fold.ts';
@@ -24,7 +25,7 @@ import { FileLiteral } from '../protocol/dlist.ts';
 import { readLogLine } from '../protocol/logDriver.ts';
 import type { LogLine } from '../protocol/grammar.ts';
 import { logLimits } from '../protocol/limits.ts';
-import { MEMBER_HEADER } from '../log/format.ts';
+import { MEMBER_HEADER, MEMBER_TRAILER_BYTES } from '../log/format.ts';
 import type { Boundary } from '../log/member.ts';
 import { ChunkReader, findMember } from '../log/reader.ts';
 import { BackupError, messageOf } from '../errors.ts';
@@ -134,16 +135,21 @@ class MemberWalk {
   }
 
   run(): number | null {
-    const { index, fd, fileSize, isEnded, result } = this.#walk;
+    const { fd, fileSize, isEnded, result } = this.#walk;
     const known = this.#lineEnd;
     const failure = this.#foldLines(known);
     result.chunks += 1;
     if (failure === null) return this.#finishWhole();
     const next = findMember(fd, this.#fileOffset + 1, fileSize);
     // Behind what was committed anything can stand after a power cut; what was committed must be there.
-    const isCut = this.#reader.state === 'torn' || (known > 0 && this.#reader.position >= known);
-    const isTorn = isCut && !isEnded;
-    if (next === null && isTorn && this.#reader.position >= known) this.#finishTorn();
+    if (this.#reader.position < known) {
+      throw new BackupError(
+        'damaged',
+        `the chunk at ${this.#fileOffset} ends before what was committed of it`,
+      );
+    }
+    const isCut = this.#reader.state === 'torn' || known > 0 || endsInZeros(fd, fileSize);
+    if (next === null && isCut && !isEnded) this.#finishTorn();
     else this.#finishDamaged(failure, next);
     return next;
   }
@@ -259,4 +265,11 @@ class MemberWalk {
     setChunkStart(index, this.#chunkId, this.#tsStart === 0 ? this.#tsEnd : this.#tsStart);
     updateChunk(index, this.#chunkId, { tsEnd: this.#tsEnd, length, fileEnd, crc32, memberSha1, state });
   }
+}
+
+/** Blocks that a power cut kept from being written; an ended member's trailer is never all zeros. */
+function endsInZeros(fd: number, fileSize: number): boolean {
+  const end = Buffer.alloc(MEMBER_TRAILER_BYTES + 1);
+  const have = readSync(fd, end, 0, end.length, Math.max(0, fileSize - end.length));
+  return have === end.length && end.every((byte) => byte === 0);
 }

@@ -17,9 +17,9 @@ import { VERSION } from './version.ts';
 
 const USAGE = `usage: backupd [-C imapd.conf] [--listen host:port]
 
-  -C FILE             configuration (default ${DEFAULT_CONFIG})
+  -C, --config FILE   configuration (default ${DEFAULT_CONFIG})
   --listen HOST:PORT  where to listen (default localhost:2005, the csync port; port 0: one that is free)
-  --version, --help
+  --version, -h, --help
 
 Cyrus masters replicate into it with sync_client; see backupd(8).
 `;
@@ -32,7 +32,8 @@ const STAGING_MEMORY_BYTES = 8 * MIB;
 const MAX_CONNECTIONS = 1000;
 const LOCK_TIMEOUT_MS = 5000;
 const LOGIN_TIMEOUT_MS = 60_000;
-const RELEASE_TIMEOUT_MS = 300_000;
+/** sync_client -r says RESTART before it sends the last of a round, and would hold that user's lock until the next. */
+const RELEASE_TIMEOUT_MS = 2000;
 const FAILED_LOGIN_LIMIT = 3;
 const COMPRESSION_LEVEL = 6;
 

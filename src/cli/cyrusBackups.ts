@@ -7,12 +7,12 @@ import { VERSION } from './version.ts';
 
 const USAGE = `usage: cyrus-backups COMMAND [options]
 
-  mount [-C imapd.conf] [--foreground] MOUNTPOINT [-o OPTIONS]
+  mount [-C imapd.conf] [-f|--foreground] MOUNTPOINT [-o OPTIONS]
                 show all backed-up mail as a read-only file system
   passwd [-C imapd.conf] [-d] USER
                 set (or with -d delete) a password that masters log in with; asked for on a terminal, else
                 read from standard input
-  --version, --help
+  --version, -h, --help
 
 Servers and administration: backupd, ctl_backups, cyr_backup.
 `;

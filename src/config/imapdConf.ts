@@ -121,7 +121,7 @@ function requireAbsolute(config: Config, key: string, path: string): string {
 }
 
 /** configdirectory, or BackupError 'config' where it is not set. */
-export function requireConfigDirectory(config: Config): string {
+function requireConfigDirectory(config: Config): string {
   if (config.configdirectory === null) throw missing(config, 'configdirectory is not set');
   return requireAbsolute(config, 'configdirectory', config.configdirectory);
 }

@@ -44,7 +44,7 @@ function keysOf(salted: Buffer): { storedKey: Buffer; serverKey: Buffer } {
   return { storedKey: createHash('sha256').update(clientKey).digest(), serverKey };
 }
 
-export async function makeCredential(password: string, iterations = ITERATIONS): Promise<ScramCredential> {
+async function makeCredential(password: string, iterations = ITERATIONS): Promise<ScramCredential> {
   const salt = randomBytes(SALT_SIZE);
   return { iterations, salt, ...keysOf(await saltedPassword(password, salt, iterations)) };
 }

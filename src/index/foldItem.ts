@@ -18,6 +18,15 @@ const annotationKey = (kv: KeyValues): string =>
   ['MBOXNAME', 'ENTRY', 'USERID'].map((name) => getString(kv, name)).join('\0');
 /** A user has one active script, so the item's key is empty and its file name in the value. */
 const onlyOne = (): string => '';
+const activeScript = (kv: KeyValues): string => {
+  getString(kv, 'FILENAME');
+  return onlyOne();
+};
+/** A script without its text could not be given back. */
+const scriptWithContent = (kv: KeyValues): string => {
+  getString(kv, 'CONTENT');
+  return getString(kv, 'FILENAME');
+};
 
 const set = (kind: ItemKind, key: ItemFold['key'] | string): ItemFold => ({
   kind,
@@ -36,9 +45,9 @@ export const itemFolds: ReadonlyMap<string, ItemFold> = new Map([
   ['SEEN', set('seen', 'UNIQUEID')],
   ['SUB', set('sub', 'MBOXNAME')],
   ['UNSUB', unset('sub', 'MBOXNAME')],
-  ['SIEVE', set('sieve', 'FILENAME')],
+  ['SIEVE', set('sieve', scriptWithContent)],
   ['UNSIEVE', unset('sieve', 'FILENAME')],
-  ['ACTIVATE_SIEVE', set('active', onlyOne)],
+  ['ACTIVATE_SIEVE', set('active', activeScript)],
   ['UNACTIVATE_SIEVE', unset('active', onlyOne)],
   ['QUOTA', set('quota', 'ROOT')],
   ['UNQUOTA', unset('quota', 'ROOT')],
@@ -71,7 +80,7 @@ function itemKey(rule: ItemFold, line: FoldLine): string {
 }
 
 /** Sets an item, or with a value of null ends it; what held before goes to the history. */
-export function putItem(
+function putItem(
   { index, now }: FoldContext,
   kind: ItemKind,
   key: string,

@@ -8,7 +8,7 @@
  */
 import Database from 'better-sqlite3';
 import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
-import { BackupError, asBackupError } from '../errors.ts';
+import { asBackupError } from '../errors.ts';
 import { APPLICATION_ID, SCHEMA_VERSION, schemaSql } from './schema.ts';
 
 export type SqlValue = string | number | bigint | null;
@@ -151,10 +151,4 @@ export function removeIndexFiles(path: string): void {
 function isNotADatabase(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   return code === 'SQLITE_NOTADB' || code === 'SQLITE_CORRUPT';
-}
-
-/** A row that the schema promises to be there. */
-export function must<T>(row: T | undefined, what: string): T {
-  if (row === undefined) throw new BackupError('damaged', `index: ${what} is missing`);
-  return row;
 }

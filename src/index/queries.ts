@@ -136,19 +136,6 @@ export function record(index: IndexFile, mailboxId: number, uid: number): Messag
   );
 }
 
-export interface MailboxCounts {
-  readonly messages: number;
-  readonly expunged: number;
-}
-
-export function countRecords(index: IndexFile, mailboxId: number): MailboxCounts {
-  return index.get<MailboxCounts>(
-    `SELECT count(*) FILTER (WHERE expunged IS NULL) AS messages, count(expunged) AS expunged
-     FROM record WHERE mailbox_id = ?`,
-    mailboxId,
-  ) as MailboxCounts;
-}
-
 /**
  * The lowest UID and modseq among a mailbox's living records whose bytes are not here, or undefined.
  * Cheap where nothing is missing: it starts from the partial index on such messages.
@@ -234,7 +221,7 @@ export function pointAfter(index: IndexFile, chunkId: number, offset: number): F
   );
 }
 
-// --- items, moments, meta
+// --- items, moments
 
 export function items(index: IndexFile, kind: ItemKind): IterableIterator<Item> {
   return index.each<Item>('SELECT kind, key, value, since FROM item WHERE kind = ? ORDER BY key', kind);
@@ -246,12 +233,4 @@ export function item(index: IndexFile, kind: ItemKind, key: string): Item | unde
 
 export function lastMoment(index: IndexFile): number | null {
   return index.get<{ time: number | null }>('SELECT max(time) AS time FROM moment')?.time ?? null;
-}
-
-export function getMeta(index: IndexFile, key: string): string | undefined {
-  return index.get<{ value: string }>('SELECT value FROM meta WHERE key = ?', key)?.value;
-}
-
-export function setMeta(index: IndexFile, key: string, value: string): void {
-  index.run('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)', key, value);
 }

@@ -125,7 +125,4 @@ CREATE INDEX item_history_key ON item_history (kind, key, until);
 
 -- The moments at which something changed, in unix seconds.
 CREATE TABLE moment (time INTEGER PRIMARY KEY);
-
--- tail: SHA-1 of the last bytes of the data file that are folded; the index belongs to a file only where they agree.
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 `;

@@ -9,7 +9,7 @@
 export const sharedUserid = '%SHARED';
 
 /** A file name holds 255 bytes; the data file adds `_XXXXXX`, and its side files `.index-journal` and the like. */
-export const maxUseridBytes = 200;
+const maxUseridBytes = 200;
 
 /**
  * Why the userid (latin1 bytes) cannot be one, in words that follow "userid ..."; undefined where it can.

@@ -27,7 +27,7 @@ export interface ServerOptions {
   readonly loginTimeoutMs: number;
   /** How long an authenticated one may (sync_timeout). */
   readonly idleTimeoutMs: number;
-  /** After how long its locks are given up: five minutes, as the original does. */
+  /** After how long its locks are given up; its staged messages stay. */
   readonly releaseTimeoutMs: number;
   readonly failedLoginPauseMs: number;
   /** Failed logins in one connection before it is closed. */

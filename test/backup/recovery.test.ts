@@ -11,7 +11,7 @@ import { IndexFile } from '../../src/index/indexFile.ts';
 import { hasMessage, items, livingMailboxes } from '../../src/index/queries.ts';
 import { BackupSite, START, appendMailbox, bytesOf, guidOf, line, readWhole } from '../support/backups.ts';
 
-const messages = [bytesOf(1, 90), bytesOf(2, 150_000), bytesOf(3, 200), bytesOf(4, 700)];
+const messages = [bytesOf(1, 90), bytesOf(2, 150_000), bytesOf(3, 200), bytesOf(4, 40)];
 const tag = (at: number): string => `user.anne.m${at}`;
 
 describe('opening a backup after a kill', () => {
@@ -145,6 +145,24 @@ describe('opening a backup after a kill', () => {
       const path = copy();
       writeFileSync(path, readFileSync(path).subarray(0, cut));
       await expectWhole(path, [0, 1, 2].slice(0, [first, second, third].filter((end) => end <= cut).length));
+    }
+  });
+
+  it('keeps what is left where a power cut put zeros in place of committed bytes', async () => {
+    for (const at of [1, 2, 3]) await appendOne(at);
+    const [first, second, third, fourth] = ends as [number, number, number, number];
+    for (const cut of [first, first + 30, second, third + 5, fourth - 40]) {
+      for (const more of [0, 4000]) {
+        const path = copy();
+        writeFileSync(
+          path,
+          Buffer.concat([readFileSync(path).subarray(0, cut), Buffer.alloc(fourth - cut + more)]),
+        );
+        await expectWhole(
+          path,
+          [0, 1, 2].slice(0, [first, second, third].filter((end) => end <= cut).length),
+        );
+      }
     }
   });
 

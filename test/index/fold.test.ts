@@ -109,7 +109,7 @@ describe('folding mailboxes', () => {
   function everything(): object {
     const tables = ['record', 'record_history', 'mailbox_history', 'item', 'message'];
     const rows = tables.map((table) => index.all(`SELECT * FROM ${table}`));
-    const mailboxes = [...allMailboxes(index)].map(({ changed: _, ...rest }) => rest);
+    const mailboxes = [...allMailboxes(index)].map((mailbox) => ({ ...mailbox, changed: 0 }));
     return { rows, mailboxes, changed: [...allMailboxes(index)].map(({ changed }) => changed) };
   }
 

@@ -21,12 +21,12 @@ async function whileLockedElsewhere(path: string, work: () => Promise<void>): Pr
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   try {
-    const [said] = (await once(child.stdout, 'data')) as [Buffer];
+    const ended = once(child, 'exit').then(([code]) => [`ended with ${String(code)}`]);
+    const [said] = (await Promise.race([once(child.stdout, 'data'), ended])) as [Buffer | string];
     expect(said.toString()).to.equal('true');
     await work();
   } finally {
     child.kill('SIGKILL');
-    await once(child, 'exit');
   }
 }
 

@@ -30,7 +30,8 @@ interface Truth {
   readonly shared: Record<string, TruthMailbox>;
 }
 
-const FOLDER = new URL('../../../test/fixtures/session/', new URL('.', import.meta.url));
+/** Below the sources, for compiled tests too. */
+const FOLDER = new URL('../../../test/fixtures/session/', import.meta.url);
 
 function truth(
   name: 'truth-a.json' | 'truth.json',
@@ -108,7 +109,7 @@ describe('a recorded session of a real master', () => {
     const reader = new BackupReader(server.dataPath(userid));
     try {
       const found: Record<string, TruthMessage[]> = {};
-      for (const { id, name } of [...livingMailboxes(reader.index)]) {
+      for (const { id, name } of livingMailboxes(reader.index)) {
         const living = [...records(reader.index, id)].filter(({ expunged }) => expunged === null);
         found[name] = living.map(({ uid, message_id, size }) => {
           const message = messageById(reader.index, message_id);

@@ -36,7 +36,7 @@ export interface RecordFields {
   readonly extra?: string;
 }
 
-export function recordText({ uid, modseq = uid + 1, flags = '', message, extra = '' }: RecordFields): string {
+function recordText({ uid, modseq = uid + 1, flags = '', message, extra = '' }: RecordFields): string {
   const times = `LAST_UPDATED ${START} FLAGS (${flags}) INTERNALDATE ${START + uid}`;
   const more = extra === '' ? '' : ` ${extra}`;
   return `%(UID ${uid} MODSEQ ${modseq} ${times} SIZE ${message.length} GUID ${guidOf(message)}${more})`;
@@ -63,7 +63,7 @@ export function mailboxLine(time: number, fields: MailboxFields): FoldLine {
 }
 
 /** A MESSAGE line as a session stages it. */
-export async function stageMessages(staging: Staging, messages: readonly Buffer[]): Promise<StagedLine> {
+async function stageMessages(staging: Staging, messages: readonly Buffer[]): Promise<StagedLine> {
   const writer = staging.begin();
   const files: FileLiteral[] = [];
   for (const message of messages) {

@@ -28,6 +28,8 @@ export interface SyncServer {
 export interface MasterOptions {
   /** Lines for the end of imapd.conf. */
   readonly extraConf?: string;
+  /** Runs the original backupd beside it, to compare with: `originalBackupd` is its address. */
+  readonly withBackupd?: boolean;
 }
 
 /** Command and arguments that run something as user cyrus; it dies with the tests. */
@@ -50,27 +52,36 @@ export function giveToCyrus(path: string): void {
 export class CyrusMaster {
   readonly folder: string;
   readonly imapPort: number;
+  readonly originalBackupd: SyncServer;
   readonly #sievePort: number;
   readonly #daemon: Daemon;
   #confs = 0;
 
-  private constructor(folder: string, ports: { imap: number; sieve: number }, daemon: Daemon) {
+  private constructor(
+    folder: string,
+    ports: { imap: number; sieve: number; backupd: number },
+    daemon: Daemon,
+  ) {
     this.folder = folder;
     this.imapPort = ports.imap;
+    this.originalBackupd = { host: '127.0.0.1', port: ports.backupd, ...ADMIN };
     this.#sievePort = ports.sieve;
     this.#daemon = daemon;
   }
 
   static async start(options: MasterOptions = {}): Promise<CyrusMaster> {
     const folder = makeFolder('master');
-    const [imap, sieve] = (await freePorts(2)) as [number, number];
+    const [imap, sieve, backupd] = (await freePorts(3)) as [number, number, number];
     const inConf = ['db', 'proc', 'socket', 'log', 'sync'].map((name) => join('conf', name));
-    for (const name of [...inConf, 'data', 'sieve', 'tmp']) {
+    for (const name of [...inConf, 'data', 'sieve', 'tmp', 'backup']) {
       mkdirSync(join(folder, name), { recursive: true });
     }
     const conf = join(folder, 'imapd.conf');
     writeFileSync(conf, imapdConf(folder) + (options.extraConf ?? ''));
-    writeFileSync(join(folder, 'cyrus.conf'), cyrusConf(conf, imap, sieve));
+    writeFileSync(
+      join(folder, 'cyrus.conf'),
+      cyrusConf(conf, imap, sieve, options.withBackupd === true ? backupd : undefined),
+    );
     await addPassword(folder, ADMIN.user, ADMIN.password);
     giveToCyrus(folder);
     const args = ['-C', conf, '-M', join(folder, 'cyrus.conf'), '-p', join(folder, 'master.pid')];
@@ -80,7 +91,7 @@ export class CyrusMaster {
       env: cyrusEnv,
       detached: true,
     });
-    const master = new CyrusMaster(folder, { imap, sieve }, daemon);
+    const master = new CyrusMaster(folder, { imap, sieve, backupd }, daemon);
     await master.#waitForPort(imap);
     return master;
   }
@@ -202,6 +213,7 @@ defaultpartition: default
 partition-default: ${folder}/data
 sievedir: ${folder}/sieve
 temp_path: ${folder}/tmp
+backuppartition-default: ${folder}/backup
 servername: ${REALM}
 admins: ${ADMIN.user}
 unixhierarchysep: on
@@ -224,14 +236,18 @@ sync_log_channels: backup
 `;
 }
 
-function cyrusConf(conf: string, imapPort: number, sievePort: number): string {
+function cyrusConf(conf: string, imapPort: number, sievePort: number, backupdPort?: number): string {
+  const backupd =
+    backupdPort === undefined
+      ? ''
+      : `  backupd cmd="backupd -C ${conf}" listen="127.0.0.1:${backupdPort}" prefork=0\n`;
   return `START {
   recover cmd="ctl_cyrusdb -C ${conf} -r"
 }
 SERVICES {
   imap cmd="imapd -C ${conf}" listen="127.0.0.1:${imapPort}" prefork=0
   sieve cmd="timsieved -C ${conf}" listen="127.0.0.1:${sievePort}" prefork=0
-}
+${backupd}}
 EVENTS {
 }
 `;

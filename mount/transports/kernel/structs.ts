@@ -7,11 +7,11 @@ import { INIT_FLAG, MAJOR, MAX_MINOR, MAX_PAGES, MAX_WRITE_BYTES, OUT_HEADER_BYT
 import { ROOT_NUMBER } from './registry.ts';
 
 export const ENTRY_BYTES = 128;
-export const ATTR_BYTES = 88;
+const ATTR_BYTES = 88;
 export const ATTR_OUT_BYTES = 16 + ATTR_BYTES;
 export const INIT_OUT_BYTES = 64;
 export const STATFS_BYTES = 80;
-export const DIRENT_HEADER_BYTES = 24;
+const DIRENT_HEADER_BYTES = 24;
 
 /** FUSE_ROOT_ID. */
 const ROOT_ID = 1;

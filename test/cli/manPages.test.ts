@@ -1,0 +1,85 @@
+/** The man pages hold every option that the usage texts do, and no other. */
+import { expect } from 'chai';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseMountOptions } from '../../mount/options.ts';
+import { skipLoudly } from '../support/skip.ts';
+
+/** The checkout, from the compiled test. */
+const ROOT = new URL('../../../', import.meta.url);
+const MAN = new URL('docs/man/', ROOT);
+
+const read = (path: string): string => readFileSync(new URL(path, ROOT), 'utf8');
+const page = (name: string): string =>
+  read(`docs/man/${name}.8`).replaceAll('\\-', '-').replaceAll(/\\f./g, '');
+
+function usageOf(source: string): string {
+  const usage = /const USAGE = `([^`]*)`/.exec(read(`src/cli/${source}.ts`))?.[1];
+  if (usage === undefined) throw new Error(`${source}.ts has no usage text`);
+  return usage;
+}
+
+function optionsIn(text: string): string[] {
+  return [...new Set([...text.matchAll(/(?<![\w-])--?[A-Za-z]\w*/g)].map(([option]) => option))].toSorted();
+}
+
+/** The heads of paragraphs: what a page explains. */
+function explained(text: string): string {
+  return [...text.matchAll(/^\.TP\n(.*)$/gm)].map(([, head]) => head).join('\n');
+}
+
+describe('man pages', () => {
+  const sources: [name: string, source: string][] = [
+    ['backupd', 'backupd'],
+    ['ctl_backups', 'ctlBackups'],
+    ['cyr_backup', 'cyrBackup'],
+    ['cyrus-backups', 'cyrusBackups'],
+  ];
+  for (const [name, source] of sources) {
+    it(`${name} explains the options of the usage text, and no others`, () => {
+      expect(optionsIn(explained(page(name)))).to.deep.equal(optionsIn(usageOf(source)));
+    });
+  }
+
+  it('cyrus-backups-mount explains every mount option, and all that it explains is taken', () => {
+    const values: Record<string, string> = {
+      cache: '64M',
+      gid: '5',
+      log: 'x',
+      transport: 'kernel',
+      uid: '5',
+    };
+    const section = /^\.SH "MOUNT OPTIONS"\n([^]*?)^\.SH/m.exec(page('cyrus-backups-mount'))?.[1] ?? '';
+    const names = [...explained(section).matchAll(/^\.BI? ([a-z_]+)/gm)].map(([, name]) => name as string);
+    const unset = parseMountOptions([]);
+    const changed = names.map((name) => {
+      const set = parseMountOptions([name in values ? `${name}=${values[name]}` : name]);
+      return Object.keys(set).filter(
+        (key) => set[key as keyof typeof set] !== unset[key as keyof typeof set],
+      );
+    });
+    // 64 MiB may be what is taken without the option.
+    const covered = new Set([...changed.flat(), ...(names.includes('cache') ? ['cacheBytes'] : [])]);
+    expect([...covered].toSorted()).to.deep.equal(Object.keys(unset).toSorted());
+  });
+
+  it('there is one for each program, and all that is there is a page', () => {
+    const programs = Object.keys((JSON.parse(read('package.json')) as { bin: object }).bin);
+    expect(readdirSync(MAN).toSorted()).to.deep.equal(
+      [...programs, 'cyrus-backups-mount'].map((name) => `${name}.8`).toSorted(),
+    );
+  });
+
+  for (const file of readdirSync(MAN)) {
+    it(`${file} is formatted without a warning`, function () {
+      const path = fileURLToPath(new URL(file, MAN));
+      const { error, stderr, status } = spawnSync('groff', ['-man', '-Tutf8', '-wall', '-z', path], {
+        encoding: 'utf8',
+      });
+      if (error !== undefined) skipLoudly(this, 'groff');
+      expect(stderr).to.equal('');
+      expect(status).to.equal(0);
+    });
+  }
+});
