@@ -67,7 +67,8 @@ const xattrs = new Map<string, (record: MessageRecord, reader: BackupReader) => 
 
 function messageContent(reader: BackupReader, record: MessageRecord): Content {
   const message = messageById(reader.index, record.message_id);
-  if (message?.chunk_id == null || message.offset === null) {
+  // A record whose SIZE is not the message's would be cut short, or run into what lies behind.
+  if (message?.chunk_id == null || message.offset === null || message.size !== record.size) {
     throw new BackupError('damaged', `the bytes of ${record.uid} are not in ${reader.path}`, {
       subject: reader.path,
     });

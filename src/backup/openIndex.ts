@@ -18,7 +18,8 @@ import { closeMember, cutTail, saveTail } from '../log/recover.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
 import { walk } from './walk.ts';
-import type { TornTail, WalkOptions, WalkResult } from './walk.ts';
+import type { TornTail, WalkResult } from './memberWalk.ts';
+import type { WalkOptions } from './walk.ts';
 
 export async function openIndexForWriting(file: LockedFile, notice: Notice): Promise<IndexFile> {
   const index = IndexFile.open(indexPath(file.path), 'write');
@@ -81,7 +82,7 @@ async function finishOpenChunk(
   const { size } = fstatSync(file.fd);
   if (size === last.file_end) {
     const boundary = { length: last.length, fileEnd: last.file_end, crc32: last.crc32 };
-    const tail = { chunkId: last.id, fileOffset: last.offset, length: last.length, boundary };
+    const tail = { chunkId: last.id, fileOffset: last.offset, boundary };
     await repairTail(index, file, tail, notice);
     return;
   }
@@ -118,7 +119,7 @@ async function repairTail(index: IndexFile, file: LockedFile, tail: TornTail, no
     await cutTail(file.fd, fileEnd);
     return;
   }
-  const closed = await closeMember(file.fd, tail.fileOffset, tail.boundary, tail.length);
+  const closed = await closeMember(file.fd, tail.fileOffset, tail.boundary);
   const tsEnd = (lastChunk(index) as Chunk).ts_end;
   index.transaction(() => updateChunk(index, chunkId, { ...closed, tsEnd, state: 'whole' }));
 }

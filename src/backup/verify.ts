@@ -17,7 +17,7 @@ import { belongs, openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
 import { walk } from './walk.ts';
-import type { Damage, WalkResult } from './walk.ts';
+import type { Damage, WalkResult } from './memberWalk.ts';
 
 interface ChunkFindings {
   readonly id: number;

@@ -80,12 +80,7 @@ function itemKey(rule: ItemFold, line: FoldLine): string {
 }
 
 /** Sets an item, or with a value of null ends it; what held before goes to the history. */
-function putItem(
-  { index, now }: FoldContext,
-  kind: ItemKind,
-  key: string,
-  value: string | null,
-): void {
+function putItem({ index, now }: FoldContext, kind: ItemKind, key: string, value: string | null): void {
   const old = index.get<{ value: string; since: number }>(
     'SELECT value, since FROM item WHERE kind = ? AND key = ?',
     kind,
