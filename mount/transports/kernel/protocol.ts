@@ -44,8 +44,6 @@ export const INIT_FLAG = {
   NO_OPENDIR_SUPPORT: 1 << 24,
 } as const;
 
-export const NOTIFY = { INVAL_INODE: 2, INVAL_ENTRY: 3, DELETE: 6 } as const;
-
 /** struct fuse_in_header. */
 export const IN_HEADER_BYTES = 40;
 /** struct fuse_out_header. */

@@ -40,7 +40,7 @@ export function readUint64(from: Buffer, offset: number): number {
   return from.readUInt32LE(offset + 4) * TWO_TO_32 + from.readUInt32LE(offset);
 }
 
-export function writeNodeId(to: Buffer, offset: number, placeNumber: number, childNumber: number): void {
+function writeNodeId(to: Buffer, offset: number, placeNumber: number, childNumber: number): void {
   to.writeUInt32LE(placeNumber === ROOT_NUMBER ? ROOT_ID : childNumber, offset);
   to.writeUInt32LE(placeNumber, offset + 4);
 }
