@@ -6,10 +6,11 @@
  * When it has returned, the line and its messages are on disk. When it has thrown, the log is as it was before.
  */
 import { fstatSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { LockedFile } from '../catalog/lockedFile.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { insertChunk, insertPoints, updateChunk } from '../index/chunks.ts';
-import { fold } from '../index/fold.ts';
+import { foldSteps } from '../index/fold.ts';
 import type { IndexFile } from '../index/indexFile.ts';
 import { lastMoment } from '../index/queries.ts';
 import type { FoldLine } from '../index/types.ts';
@@ -84,8 +85,7 @@ export class Backup {
       this.index.begin();
       if (isNewChunk) this.#chunkId = insertChunk(this.index, fstatSync(this.fd).size, line.time);
       const messages = planMessages(sources, writer.length, line.time);
-      for (const folded of messages.lines) fold(this.index, folded, this.#chunkId);
-      fold(this.index, line, this.#chunkId);
+      for (const folded of [...messages.lines, line]) await foldInTurns(this.index, folded, this.#chunkId);
       await messages.write(writer);
       await writer.mark();
       const logged = toLog(line);
@@ -149,6 +149,12 @@ export class Backup {
     insertPoints(this.index, this.#chunkId, progress.points);
     updateChunk(this.index, this.#chunkId, { ...progress, tsEnd: time, state });
   }
+}
+
+/** Lets other connections have their turn between the steps. */
+async function foldInTurns(index: IndexFile, line: FoldLine, chunkId: number): Promise<void> {
+  const steps = foldSteps(index, line, chunkId);
+  while (steps.next().done !== true) await setImmediate();
 }
 
 async function writeLine(writer: ChunkWriter, line: FoldLine): Promise<void> {

@@ -20,7 +20,14 @@ export interface FoldContext {
   readonly now: number;
 }
 
+/** All of a line at once. */
 export function fold(index: IndexFile, line: FoldLine, chunkId: number): void {
+  const steps = foldSteps(index, line, chunkId);
+  while (steps.next().done !== true);
+}
+
+/** The same in steps of a few milliseconds, for who has others to serve meanwhile: a MAILBOX may hold 100,000 records. */
+export function* foldSteps(index: IndexFile, line: FoldLine, chunkId: number): Generator<void, void, void> {
   const now = advanceTime(index, line.time);
   const context = { index, chunkId, now };
   switch (line.name) {
@@ -29,7 +36,7 @@ export function fold(index: IndexFile, line: FoldLine, chunkId: number): void {
       break;
     case 'MAILBOX':
     case 'LOCAL_MAILBOX':
-      foldMailbox(context, line);
+      yield* foldMailbox(context, line);
       break;
     case 'EXPUNGE':
       foldExpunge(context, line);

@@ -17,6 +17,9 @@ import type { Dlist, KeyValues } from '../protocol/dlist.ts';
 import { initialAnnotCrc } from '../protocol/crc.ts';
 import { BackupError } from '../errors.ts';
 
+/** About five milliseconds. */
+const RECORDS_A_STEP = 256;
+
 /** Keys that speak of the transfer rather than of the mailbox: not part of its state. */
 const notState = new Set(['RECORD', 'SINCE_MODSEQ', 'SINCE_CRC', 'SINCE_CRC_ANNOT']);
 
@@ -24,15 +27,16 @@ const notState = new Set(['RECORD', 'SINCE_MODSEQ', 'SINCE_CRC', 'SINCE_CRC_ANNO
  * MAILBOX %(UNIQUEID ... RECORD (...)): the mailbox's whole state, and the records that changed.
  * An intermediate mailbox carries names and modseqs only, so all but the first two keys may be absent.
  */
-export function foldMailbox(context: FoldContext, line: FoldLine): void {
+export function* foldMailbox(context: FoldContext, line: FoldLine): Generator<void, void, void> {
   const kv = toKeyValues(line.value, line.name);
   const mailbox = putMailbox(context, kv);
   let crc = mailbox.crc;
   let crcAnnot = mailbox.crc_annot;
-  for (const item of optionalList(kv, 'RECORD') ?? []) {
+  for (const [count, item] of (optionalList(kv, 'RECORD') ?? []).entries()) {
     const change = foldRecord(context, mailbox.id, toKeyValues(item, 'RECORD'));
     crc ^= change.crc;
     crcAnnot ^= change.crcAnnot;
+    if (count % RECORDS_A_STEP === RECORDS_A_STEP - 1) yield;
   }
   setCrcs(context, mailbox.id, crc, crcAnnot);
 }
