@@ -35,7 +35,8 @@ export class Backup {
   readonly #notice: Notice;
   #writer: ChunkWriter | null = null;
   #chunkId = 0;
-  #chunkState: { tsStart: number; tsEnd: number } = { tsStart: 0, tsEnd: 0 };
+  /** Time of the last line. */
+  #tsEnd = 0;
   #broken = false;
 
   private constructor(
@@ -108,8 +109,11 @@ export class Backup {
     if (writer === null) return;
     this.#writer = null;
     if (this.#broken) return;
+    // Nothing more may be appended behind a member whose end is in doubt: the next open sees to it.
+    this.#broken = true;
     const progress = await writer.close();
-    this.index.transaction(() => this.#recordProgress(progress, this.#chunkState.tsEnd, 'whole'));
+    this.index.transaction(() => this.#recordProgress(progress, this.#tsEnd, 'whole'));
+    this.#broken = false;
     this.#chunkId = 0;
   }
 
@@ -145,7 +149,7 @@ export class Backup {
   }
 
   #recordProgress(progress: ChunkProgress, time: number, state: 'open' | 'whole'): void {
-    this.#chunkState.tsEnd = time;
+    this.#tsEnd = time;
     insertPoints(this.index, this.#chunkId, progress.points);
     updateChunk(this.index, this.#chunkId, { ...progress, tsEnd: time, state });
   }
