@@ -6,9 +6,10 @@
  * synchronous=NORMAL does not wait for the disk at a commit: the log has, and what a power cut takes from the index
  * is folded again from there at the next open.
  */
-import Database from 'better-sqlite3';
 import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import { asBackupError } from '../errors.ts';
+import { SqliteDatabase } from './sqlite.ts';
+import type { SqliteStatement } from './sqlite.ts';
 import { APPLICATION_ID, SCHEMA_VERSION, schemaSql } from './schema.ts';
 
 export type SqlValue = string | number | bigint | null;
@@ -21,10 +22,10 @@ const CACHE_KIB = 2048;
 
 export class IndexFile {
   readonly path: string;
-  readonly #db: Database.Database;
-  readonly #statements = new Map<string, Database.Statement>();
+  readonly #db: SqliteDatabase;
+  readonly #statements = new Map<string, SqliteStatement>();
 
-  private constructor(path: string, db: Database.Database) {
+  private constructor(path: string, db: SqliteDatabase) {
     this.path = path;
     this.#db = db;
   }
@@ -32,9 +33,9 @@ export class IndexFile {
   /** Opens an index of ours, or answers null where there is none, it is the originals', or of another version. */
   static open(path: string, mode: 'read' | 'write'): IndexFile | null {
     if (path !== ':memory:' && !existsSync(path)) return null;
-    let db: Database.Database | undefined;
+    let db: SqliteDatabase | undefined;
     try {
-      db = new Database(path, { readonly: mode === 'read', timeout: BUSY_TIMEOUT_MS });
+      db = new SqliteDatabase(path, { readonly: mode === 'read', timeout: BUSY_TIMEOUT_MS });
       const id = db.pragma('application_id', { simple: true });
       const version = db.pragma('user_version', { simple: true });
       if (id !== APPLICATION_ID || version !== SCHEMA_VERSION) {
@@ -57,7 +58,7 @@ export class IndexFile {
         // SQLite would make it as the umask says, and gives its companions the mode that it has.
         closeSync(openSync(path, 'wx', 0o600));
       }
-      const db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+      const db = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS });
       db.pragma('journal_mode = WAL');
       db.exec(schemaSql);
       return IndexFile.#configured(path, db, 'write');
@@ -66,7 +67,7 @@ export class IndexFile {
     }
   }
 
-  static #configured(path: string, db: Database.Database, mode: 'read' | 'write'): IndexFile {
+  static #configured(path: string, db: SqliteDatabase, mode: 'read' | 'write'): IndexFile {
     db.pragma(`cache_size = -${CACHE_KIB}`);
     if (mode === 'write') {
       db.pragma('synchronous = NORMAL');
@@ -133,7 +134,7 @@ export class IndexFile {
     this.#db.close();
   }
 
-  #statement(sql: string): Database.Statement {
+  #statement(sql: string): SqliteStatement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
       statement = this.#db.prepare(sql);

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import Database from 'better-sqlite3';
+import { SqliteDatabase } from '../../src/index/sqlite.ts';
 import type { Backup } from '../../src/backup/backup.ts';
 import { compareIndexes } from '../../src/backup/compareIndexes.ts';
 import { walk } from '../../src/backup/walk.ts';
@@ -175,14 +175,14 @@ describe('opening a backup after a kill', () => {
         writeFileSync(index, 'this is no database at all, but it is long enough to look at'.repeat(20)),
       (index) => {
         rmSync(index);
-        const theirs = new Database(index);
+        const theirs = new SqliteDatabase(index);
         theirs.exec(
           'PRAGMA user_version = 3; CREATE TABLE chunk (id INTEGER PRIMARY KEY); CREATE TABLE message (id)',
         );
         theirs.close();
       },
       (index) => {
-        const ours = new Database(index);
+        const ours = new SqliteDatabase(index);
         ours.exec('UPDATE chunk SET crc32 = 1');
         ours.close();
       },

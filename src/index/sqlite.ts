@@ -1,0 +1,15 @@
+/**
+ * Which build of better-sqlite3 runs here: its 12 line is the last for Node 20, and from Node 24 on it aborts the process when
+ * a statement is collected (node::ObjectWrap then removes a clean-up hook without an environment); its 13 line, on
+ * Node-API, runs on Node 22 and later. The two are one API, so both are installed and one is loaded.
+ */
+import { createRequire } from 'node:module';
+import type Sqlite from 'better-sqlite3';
+
+const major = Number(process.versions.node.split('.')[0]);
+const name = major >= 22 ? 'better-sqlite3-napi' : 'better-sqlite3';
+
+export type SqliteDatabase = Sqlite.Database;
+export type SqliteStatement = Sqlite.Statement;
+
+export const SqliteDatabase = createRequire(import.meta.url)(name) as typeof Sqlite;
