@@ -6,12 +6,9 @@
  */
 import { rmSync } from 'node:fs';
 import { BackupError } from '../errors.ts';
-import { isValidUserid } from '../mailbox/names.ts';
+import { isValidUserid, sharedUserid } from '../mailbox/names.ts';
 import { PartitionSelector, createDataFile, hashLetter, type PartitionOptions } from './partitions.ts';
 import { Twoskip } from './twoskip.ts';
-
-/** The one backup of all mailboxes that belong to nobody (cyrus-imapd backup/lcb.c). */
-export const SHARED_USERID = '%SHARED';
 
 export interface CatalogOptions extends PartitionOptions {
   /** The path of backups.db. */
@@ -54,7 +51,7 @@ function fileNameOf(userid: string): string {
 }
 
 function keyFor(userid: string): Buffer {
-  if (userid !== SHARED_USERID && !isValidUserid(userid)) {
+  if (userid !== sharedUserid && !isValidUserid(userid)) {
     throw new BackupError('no-user', `not a userid: ${JSON.stringify(userid)}`, { subject: userid });
   }
   return Buffer.from(userid, 'latin1');

@@ -6,6 +6,7 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { parseArgs } from 'node:util';
+import { DEFAULT_CONFIG } from './catalogOptions.ts';
 import { BackupError, exitCodeOf, messageOf } from '../errors.ts';
 import { loadConfig, requirePasswdFile } from '../config/imapdConf.ts';
 import { removePassword, setPassword } from '../config/passwordFile.ts';
@@ -17,7 +18,6 @@ export interface PasswdIo {
 }
 
 const USAGE = 'usage: cyrus-backups passwd [-C imapd.conf] [-d] USER\n';
-const DEFAULT_CONFIG = '/etc/imapd.conf';
 
 const ENTER = new Set(['\r', '\n', '\x04']);
 const ERASE = new Set(['\x7f', '\b']);

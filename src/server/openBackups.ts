@@ -7,8 +7,7 @@ import { isAbsolute } from 'node:path';
 import { Backup } from '../backup/backup.ts';
 import type { BackupOptions, Notice } from '../backup/options.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import { SHARED_USERID } from '../catalog/catalog.ts';
-import { ownerOf } from '../mailbox/names.ts';
+import { backupUseridOf } from '../mailbox/names.ts';
 import { BackupError } from '../errors.ts';
 
 export interface OpenBackupsOptions extends BackupOptions {
@@ -32,7 +31,7 @@ export class OpenBackups {
 
   /** The userid whose backup an internal mailbox name belongs to. */
   ownerOf(mboxname: string): string {
-    return ownerOf(mboxname, this.#options.deletedPrefix) ?? SHARED_USERID;
+    return backupUseridOf(mboxname, this.#options.deletedPrefix);
   }
 
   /** The user's backup, or null where there is none yet. Throws 'locked', 'no-user'. */

@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackupError } from '../../src/errors.ts';
-import { Catalog, SHARED_USERID, type CatalogOptions } from '../../src/catalog/catalog.ts';
+import { sharedUserid } from '../../src/mailbox/names.ts';
+import { Catalog, type CatalogOptions } from '../../src/catalog/catalog.ts';
 import { makeScratch, removeScratch } from './scratch.ts';
 
 describe('the catalogue', () => {
@@ -38,9 +39,9 @@ describe('the catalogue', () => {
   it('lists in the order of bytes, with the shared mailboxes’ backup and 8-bit names', () => {
     const catalog = Catalog.open(options);
     const accented = Buffer.from('zoé@example.com').toString('latin1');
-    for (const userid of [accented, 'anne', SHARED_USERID, 'zoe']) catalog.create(userid);
+    for (const userid of [accented, 'anne', sharedUserid, 'zoe']) catalog.create(userid);
     expect([...catalog.list()].map(({ userid }) => userid)).to.deep.equal([
-      SHARED_USERID,
+      sharedUserid,
       'anne',
       'zoe',
       accented,

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backup } from '../../../src/backup/backup.ts';
 import { rebuildIndex } from '../../../src/backup/openIndex.ts';
-import { Catalog, SHARED_USERID } from '../../../src/catalog/catalog.ts';
+import { sharedUserid } from '../../../src/mailbox/names.ts';
+import { Catalog } from '../../../src/catalog/catalog.ts';
 import type { CatalogOptions } from '../../../src/catalog/catalog.ts';
 import { LockedFile } from '../../../src/catalog/lockedFile.ts';
 import { BackupError } from '../../../src/errors.ts';
@@ -31,7 +32,7 @@ describe('the tree of a store', () => {
     const choice = { mode: 'freespace-most' as const, exclude: [], softUsageLimitPercent: 0, usageReinit: 0 };
     options = { databasePath: join(site.folder, 'backups.db'), fullDirHash: false, partitions, ...choice };
     const catalog = Catalog.open(options);
-    const shared = await site.open(catalog.create(SHARED_USERID));
+    const shared = await site.open(catalog.create(sharedUserid));
     await append(shared, 0, 'u9', 'team.minutes', [small[0] as Buffer]);
     await site.close(shared);
     anne = await site.open(catalog.create('anne'));
