@@ -1,0 +1,85 @@
+/**
+ * A point in time as a person writes it, for `restore --at`, the mount's `.at/` and every other place that asks for one:
+ * one spelling everywhere.
+ *
+ *   2026-11-20T12:00:00Z, with +01:00, `20261120T120000Z`       RFC 3339 and its compact form; a space may stand for the T
+ *   2026-11-20 12:00 or 2026-11-20T12:00:30                      local time
+ *   2026-11-20                                                   local midnight, at which the day begins
+ *   @1795382150                                                  unix seconds
+ *   now, today, yesterday                                        today and yesterday begin at local midnight
+ *   2h, 30m, 1d12h, 3w, each also with `ago` behind it           so long before now
+ */
+import { BackupError } from '../errors.ts';
+
+const SECONDS_OF = { w: 604_800, d: 86_400, h: 3_600, m: 60, s: 1 } as const;
+
+const DATE =
+  /^(\d{4})-?(\d{2})-?(\d{2})(?:[T ](\d{2}):?(\d{2})(?::?(\d{2})(?:\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/i;
+const AGO = /^(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:\s*ago)?$/i;
+
+/** Unix seconds, or undefined where the text is none of the above. `nowS`: the moment that is now, in unix seconds. */
+export function momentOf(text: string, nowS: number): number | undefined {
+  const trimmed = text.trim();
+  const epoch = /^@(\d{1,12})$/.exec(trimmed);
+  if (epoch !== null) return Number(epoch[1]);
+  return namedMoment(trimmed, nowS) ?? dateMoment(trimmed) ?? momentAgo(trimmed, nowS);
+}
+
+/** As momentOf. Throws 'usage' with `what` (an option, a path) in front. */
+export function parseMoment(text: string, nowS: number, what: string): number {
+  const moment = momentOf(text, nowS);
+  if (moment !== undefined) return moment;
+  const examples = '2026-11-20, 2026-11-20T12:00:00Z, @1795382150, yesterday, 2h';
+  throw new BackupError('usage', `${what}: ${JSON.stringify(text)} is no time (such as ${examples})`, {
+    subject: what,
+  });
+}
+
+function namedMoment(text: string, nowS: number): number | undefined {
+  const name = text.toLowerCase();
+  if (name === 'now') return nowS;
+  if (name !== 'today' && name !== 'yesterday') return undefined;
+  const day = new Date(nowS * 1000);
+  // Not 86,400 seconds back: a day may have 23 or 25 hours.
+  return localSeconds(day.getFullYear(), day.getMonth(), day.getDate() - (name === 'yesterday' ? 1 : 0));
+}
+
+function localSeconds(year: number, month: number, day: number, hour = 0, minute = 0, second = 0): number {
+  return Math.floor(new Date(year, month, day, hour, minute, second).getTime() / 1000);
+}
+
+function dateMoment(text: string): number | undefined {
+  const match = DATE.exec(text);
+  if (match === null) return undefined;
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map((digits) => Number(digits ?? 0)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  // Date takes the 31st of February for the 3rd of March.
+  const check = new Date(Date.UTC(year, month - 1, day));
+  if (check.getUTCMonth() !== month - 1 || check.getUTCDate() !== day) return undefined;
+  if (hour > 23 || minute > 59 || second > 60) return undefined;
+  const zone = match[7];
+  if (zone === undefined) return localSeconds(year, month - 1, day, hour, minute, second);
+  return Date.UTC(year, month - 1, day, hour, minute, second) / 1000 - zoneSeconds(zone);
+}
+
+function zoneSeconds(zone: string): number {
+  if (zone.toUpperCase() === 'Z') return 0;
+  const seconds = Number(zone.slice(1, 3)) * 3600 + Number(zone.slice(-2)) * 60;
+  return zone.startsWith('-') ? -seconds : seconds;
+}
+
+function momentAgo(text: string, nowS: number): number | undefined {
+  const match = /\d/.test(text) ? AGO.exec(text) : null;
+  if (match === null) return undefined;
+  let seconds = 0;
+  for (const [index, unit] of (['w', 'd', 'h', 'm', 's'] as const).entries()) {
+    seconds += Number(match[index + 1] ?? 0) * SECONDS_OF[unit];
+  }
+  return seconds <= nowS ? nowS - seconds : undefined;
+}
