@@ -214,7 +214,7 @@ describe('tests', () => {
 describe('the repository', () => {
   const folders = ['.ci', 'build', 'docs', 'mount', 'src', 'test'].flatMap(filesBelow);
   const top = readdirSync(ROOT, { withFileTypes: true }).filter(
-    (entry) => entry.isFile() && !entry.name.endsWith('.tsbuildinfo'),
+    (entry) => entry.isFile() && entry.name !== '.git' && !entry.name.endsWith('.tsbuildinfo'),
   );
   const texts = [...folders, ...top.map(({ name }) => name)].filter(
     (path) => path !== OWN_PATH && !/\.(gz|bin|db|index|png)$/.test(path),
