@@ -15,6 +15,7 @@ export type ErrorKind =
   | 'unknown-command' // grammatical, but not a command that is served
   | 'bad-parameters' // a known command with keys missing or wrong
   | 'checksum' // a message's bytes are not those its GUID promises
+  | 'out-of-step' // a mailbox here is not what the master has: all of it is to be sent again
   | 'limit' // over one of src/protocol/limits.ts
   | 'no-user' // a userid that cannot be one
   | 'not-found' // no such backup, mailbox, message
@@ -55,6 +56,7 @@ export const syncResponse: Record<ErrorKind, string> = {
   'unknown-command': 'NO IMAP_PROTOCOL_ERROR Protocol error',
   'bad-parameters': 'NO IMAP_PROTOCOL_BAD_PARAMETERS Bad parameters',
   checksum: 'NO IMAP_PROTOCOL_BAD_PARAMETERS Message does not match its GUID',
+  'out-of-step': 'NO IMAP_SYNC_CHECKSUM Checksum failure',
   limit: 'NO IMAP_PROTOCOL_BAD_PARAMETERS Over a limit',
   'no-user': 'NO IMAP_INVALID_USER Invalid userid',
   'not-found': 'NO IMAP_MAILBOX_NONEXISTENT No Such Mailbox',
@@ -74,6 +76,7 @@ export const errnoOf: Record<ErrorKind, number> = {
   'unknown-command': constants.errno.ENOSYS,
   'bad-parameters': constants.errno.EINVAL,
   checksum: constants.errno.EIO,
+  'out-of-step': constants.errno.EIO,
   limit: constants.errno.EIO,
   'no-user': constants.errno.ENOENT,
   'not-found': constants.errno.ENOENT,
@@ -94,6 +97,7 @@ export const exitCodeOf: Record<ErrorKind, number> = {
   'unknown-command': 76,
   'bad-parameters': 65,
   checksum: 65,
+  'out-of-step': 65,
   limit: 65,
   'no-user': 67,
   'not-found': 66,

@@ -41,7 +41,7 @@ const tables: readonly Table[] = [
   {
     name: 'mailbox',
     keys: 1,
-    sql: `SELECT uniqueid, ${mailboxColumns}, since, crc, crc_annot, sent_crc, sent_crc_annot, changed
+    sql: `SELECT uniqueid, ${mailboxColumns}, since, crc, crc_annot, sent_crc, sent_crc_annot, resend, changed
           FROM mailbox ORDER BY 1`,
   },
   {

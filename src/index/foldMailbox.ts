@@ -1,7 +1,9 @@
 /** The fold of mailboxes: MAILBOX with its records, EXPUNGE, RENAME, UNMAILBOX, UNUSER. */
 import type { FoldContext } from './fold.ts';
 import type { FoldLine, LiveMailbox } from './types.ts';
+import { Listing, compareWithSent } from './foldCompare.ts';
 import { expungeRecord, foldRecord, modseqOf } from './foldRecord.ts';
+import type { Crcs } from './foldRecord.ts';
 import { printState, replaceInState } from './state.ts';
 import { livingMailboxes, mailboxByName, mailboxByUniqueid } from './queries.ts';
 import {
@@ -30,15 +32,24 @@ const notState = new Set(['RECORD', 'SINCE_MODSEQ', 'SINCE_CRC', 'SINCE_CRC_ANNO
 export function* foldMailbox(context: FoldContext, line: FoldLine): Generator<void, void, void> {
   const kv = toKeyValues(line.value, line.name);
   const mailbox = putMailbox(context, kv);
+  const listing = new Listing();
   let crc = mailbox.crc;
   let crcAnnot = mailbox.crc_annot;
   for (const [count, item] of (optionalList(kv, 'RECORD') ?? []).entries()) {
-    const change = foldRecord(context, mailbox.id, toKeyValues(item, 'RECORD'));
-    crc ^= change.crc;
-    crcAnnot ^= change.crcAnnot;
+    const record = foldRecord(context, mailbox.id, toKeyValues(item, 'RECORD'));
+    listing.add(record);
+    crc ^= record.change.crc;
+    crcAnnot ^= record.change.crcAnnot;
     if (count % RECORDS_A_STEP === RECORDS_A_STEP - 1) yield;
   }
-  setCrcs(context, mailbox.id, crc, crcAnnot);
+  const held = { crc: crc >>> 0, crcAnnot: crcAnnot >>> 0 };
+  const compared = compareWithSent(context, mailbox, sentCrcs(mailbox), held, listing);
+  setCrcs(context, mailbox.id, compared.crcs);
+  context.index.run('UPDATE mailbox SET resend = ? WHERE id = ?', compared.resend, mailbox.id);
+}
+
+function sentCrcs({ sent_crc: crc, sent_crc_annot: crcAnnot }: LiveMailbox): Crcs | null {
+  return crc === null || crcAnnot === null ? null : { crc, crcAnnot };
 }
 
 function putMailbox(context: FoldContext, kv: KeyValues): LiveMailbox {
@@ -106,7 +117,7 @@ function endMailbox(context: FoldContext, mailbox: LiveMailbox): void {
   index.run('UPDATE mailbox SET deleted = ?, since = ?, changed = ? WHERE id = ?', now, now, now, mailbox.id);
 }
 
-function setCrcs({ index }: FoldContext, id: number, crc: number, crcAnnot: number): void {
+function setCrcs({ index }: FoldContext, id: number, { crc, crcAnnot }: Crcs): void {
   index.run('UPDATE mailbox SET crc = ?, crc_annot = ? WHERE id = ?', crc >>> 0, crcAnnot >>> 0, id);
 }
 
@@ -121,7 +132,7 @@ export function foldExpunge(context: FoldContext, line: FoldLine): void {
     crc ^= change.crc;
     crcAnnot ^= change.crcAnnot;
   }
-  setCrcs(context, mailbox.id, crc, crcAnnot);
+  setCrcs(context, mailbox.id, { crc, crcAnnot });
   context.index.run('UPDATE mailbox SET changed = ? WHERE id = ?', context.now, mailbox.id);
 }
 

@@ -20,12 +20,22 @@ import { annotsCrc, recordCrc } from '../protocol/crc.ts';
 import type { CrcAnnotation } from '../protocol/crc.ts';
 import { BackupError } from '../errors.ts';
 
-export interface CrcChange {
+/** A mailbox's two CRCs, or what a record adds to them. */
+export interface Crcs {
   readonly crc: number;
   readonly crcAnnot: number;
 }
 
-const noChange: CrcChange = { crc: 0, crcAnnot: 0 };
+/** A record that was listed in a MAILBOX line, as it is now. */
+export interface FoldedRecord {
+  readonly uid: number;
+  readonly isLiving: boolean;
+  readonly adds: Crcs;
+  /** What it changed in the mailbox's CRCs. */
+  readonly change: Crcs;
+}
+
+const noChange: Crcs = { crc: 0, crcAnnot: 0 };
 const columnKeys = new Set([
   'UID',
   'MODSEQ',
@@ -59,18 +69,20 @@ export function modseqOf(kv: KeyValues, key: string): bigint {
   return modseq;
 }
 
-export function foldRecord(context: FoldContext, mailboxId: number, kv: KeyValues): CrcChange {
+export function foldRecord(context: FoldContext, mailboxId: number, kv: KeyValues): FoldedRecord {
   const uid = getNumber(kv, 'UID');
   const old = currentRecord(context, mailboxId, uid);
   const row = recordRow(context, kv, uid, old);
-  if (old !== undefined && sameRecord(old, row)) return noChange;
+  const folded = { uid, isLiving: row.expunged === null, adds: { crc: row.crc, crcAnnot: row.crc_annot } };
+  if (old !== undefined && sameRecord(old, row)) return { ...folded, change: noChange };
   if (old !== undefined) keepRecord(context, mailboxId, uid, old);
   putRecord(context, mailboxId, uid, row);
-  return { crc: row.crc ^ (old?.crc ?? 0), crcAnnot: row.crc_annot ^ (old?.crc_annot ?? 0) };
+  const change = { crc: row.crc ^ (old?.crc ?? 0), crcAnnot: row.crc_annot ^ (old?.crc_annot ?? 0) };
+  return { ...folded, change };
 }
 
 /** Marks a record as expunged now; no change where there is none or it is so already. */
-export function expungeRecord(context: FoldContext, mailboxId: number, uid: number): CrcChange {
+export function expungeRecord(context: FoldContext, mailboxId: number, uid: number): Crcs {
   const old = currentRecord(context, mailboxId, uid);
   if (old === undefined || old.expunged !== null) return noChange;
   keepRecord(context, mailboxId, uid, old);

@@ -11,7 +11,7 @@ export interface RecordWithGuid extends MessageRecord {
 
 const mailboxColumns = `id, uniqueid, name, uidvalidity, last_uid, CAST(highestmodseq AS TEXT) AS highestmodseq,
   deleted, state, since`;
-const liveColumns = `${mailboxColumns}, crc, crc_annot, sent_crc, sent_crc_annot, changed`;
+const liveColumns = `${mailboxColumns}, crc, crc_annot, sent_crc, sent_crc_annot, resend, changed`;
 const recordColumns = `mailbox_id, uid, CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, record.size AS size,
   message_id, flags, annotations, extra, expunged, since`;
 const chunkColumns = 'id, ts_start, ts_end, offset, length, file_end, crc32, member_sha1, file_sha1, closed';
@@ -128,6 +128,13 @@ export function recordsAt(
   );
 }
 
+/** UIDs of all living records. */
+export function livingUids(index: IndexFile, mailboxId: number): number[] {
+  return index
+    .all<{ uid: number }>('SELECT uid FROM record WHERE mailbox_id = ? AND expunged IS NULL', mailboxId)
+    .map(({ uid }) => uid);
+}
+
 export function record(index: IndexFile, mailboxId: number, uid: number): MessageRecord | undefined {
   return index.get<MessageRecord>(
     `SELECT ${recordColumns} FROM record WHERE mailbox_id = ? AND uid = ?`,
@@ -137,20 +144,16 @@ export function record(index: IndexFile, mailboxId: number, uid: number): Messag
 }
 
 /**
- * The lowest UID and modseq among a mailbox's living records whose bytes are not here, or undefined.
+ * The lowest UID among a mailbox's living records whose bytes are not here, or undefined.
  * Cheap where nothing is missing: it starts from the partial index on such messages.
  */
-export function firstMissing(
-  index: IndexFile,
-  mailboxId: number,
-): { readonly uid: number; readonly modseq: string } | undefined {
-  const row = index.get<{ uid: number | null; modseq: string | null }>(
-    `SELECT min(uid) AS uid, CAST(min(modseq) AS TEXT) AS modseq
-     FROM message CROSS JOIN record ON message_id = message.id
+export function firstMissing(index: IndexFile, mailboxId: number): number | undefined {
+  const row = index.get<{ uid: number | null }>(
+    `SELECT min(uid) AS uid FROM message CROSS JOIN record ON message_id = message.id
      WHERE message.chunk_id IS NULL AND mailbox_id = ? AND expunged IS NULL`,
     mailboxId,
   );
-  return row?.uid == null || row.modseq === null ? undefined : { uid: row.uid, modseq: row.modseq };
+  return row?.uid ?? undefined;
 }
 
 // --- messages

@@ -12,7 +12,7 @@
 
 /** "CyBk": tells our index from the originals', which have the same name. */
 export const APPLICATION_ID = 0x4379426b;
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 const mailboxColumns = `
   uniqueid TEXT NOT NULL,
@@ -77,12 +77,14 @@ CREATE TABLE message (
 );
 CREATE INDEX message_missing ON message (id) WHERE chunk_id IS NULL;
 
+-- crc, crc_annot: of the living records that are held here. sent_*: what the master last said. resend: see foldCompare.ts.
 CREATE TABLE mailbox (
   id INTEGER PRIMARY KEY, ${mailboxColumns},
   crc INTEGER NOT NULL DEFAULT 0,
   crc_annot INTEGER NOT NULL DEFAULT 0,
   sent_crc INTEGER,
   sent_crc_annot INTEGER,
+  resend INTEGER NOT NULL DEFAULT 0,
   changed INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX mailbox_uniqueid ON mailbox (uniqueid);

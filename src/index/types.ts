@@ -47,6 +47,8 @@ export interface LiveMailbox extends Mailbox {
   readonly crc_annot: number;
   readonly sent_crc: number | null;
   readonly sent_crc_annot: number | null;
+  /** Whether the master is to send all of it again: one of `resend` in foldCompare.ts. */
+  readonly resend: number;
   /** When it or a record in it changed last. */
   readonly changed: number;
 }

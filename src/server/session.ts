@@ -54,6 +54,7 @@ export class Session {
     this.#context = {
       backups: this.#backups,
       staged: this.#staged,
+      resending: new Set(),
       now: () => Math.floor(Date.now() / 1000),
       send: (text) => channel.write(text),
       warn,
@@ -239,6 +240,7 @@ export class Session {
 
   async #release(): Promise<void> {
     const unclaimed = this.#staged.clear();
+    this.#context.resending.clear();
     if (unclaimed > 0) this.#context.warn(`${unclaimed} uploaded messages were claimed by no mailbox`);
     await this.#backups.release();
   }

@@ -77,7 +77,7 @@ describe('kill -9 of backupd at any moment of a sync', function () {
       await backup.startAgain();
       proxy.pointAt(backup.address.port);
       acknowledged.push(...acknowledgedIn(exchanges));
-      const ours = await backedUp(backup.address, 'anne');
+      const ours = await backedUp(backup, 'anne');
       lost.push(...acknowledged.filter(({ mailbox, uid, guid }) => ours.get(mailbox)?.[uid]?.guid !== guid));
     }
     client.close();
@@ -89,7 +89,7 @@ describe('kill -9 of backupd at any moment of a sync', function () {
 
     const { code, stdout, stderr } = await master.syncClient(['-u', 'anne'], server);
     expect(code, `${stdout}${stderr}${backup.log}`).to.equal(0);
-    expect(await backedUp(backup.address, 'anne')).to.deep.equal(await onMaster(master, 'anne'));
+    expect(await backedUp(backup, 'anne')).to.deep.equal(await onMaster(master, 'anne'));
     const verified = await runOurs('ctl_backups', ['-C', backup.conf, '-v', 'verify', '-u', 'anne']);
     expect(verified.code, verified.stdout + verified.stderr).to.equal(0);
   });

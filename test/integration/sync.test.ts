@@ -51,7 +51,7 @@ describe('Debian clients', function () {
 
   /** Our records of every living mailbox of the user are the master's. */
   async function expectSame(user: string): Promise<void> {
-    expect(await backedUp(backup.address, user)).to.deep.equal(await onMaster(master, user));
+    expect(await backedUp(backup, user)).to.deep.equal(await onMaster(master, user));
   }
 
   it('synctest authenticates', async () => {
@@ -125,7 +125,7 @@ describe('Debian clients', function () {
 
   it('sync_client -m backs up single mailboxes of a user', async () => {
     await sync('-m', 'user/bethany', 'user/bethany/Archive');
-    const ours = await backedUp(backup.address, 'bethany');
+    const ours = await backedUp(backup, 'bethany');
     expect([...ours.keys()].toSorted()).to.deep.equal(['user.bethany', 'user.bethany.Archive']);
     const theirs = await onMaster(master, 'bethany');
     for (const [name, records] of ours) expect(records, name).to.deep.equal(theirs.get(name));

@@ -188,12 +188,11 @@ describe('a session whose peer is silent', () => {
   it('and does not read its answers, is broken off, and its lock is free', async () => {
     server = await TestServer.start({ idleTimeoutMs: 300 });
     const client = await server.login();
-    const bodies = Array.from({ length: 10_000 }, (_, number) => `body ${number}`);
-    await client.exchange(apply({ name: 'user.anne', bodies, flags: '\\Expunged' }));
+    await client.exchange(apply({ name: 'user.anne', extra: ` NOTES (${'word '.repeat(200_000)})` }));
     await client.exchange('EXIT\r\n');
     const deaf = await SocketReader.connect(server.port);
     deaf.socket.pause();
-    const command = 'GET FULLMAILBOX user.anne\r\n'.repeat(20);
+    const command = 'GET MAILBOXES (user.anne)\r\n'.repeat(20);
     await deaf.send(`AUTHENTICATE PLAIN ${plain()}\r\n${command}`);
     await waitUntil(() => server.log.filter((line) => line.includes('repluser: closed')).length === 2, {
       timeoutMs: 15_000,

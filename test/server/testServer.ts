@@ -9,6 +9,7 @@ import { constants, gunzipSync } from 'node:zlib';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { Listener } from '../../src/server/listener.ts';
 import type { ServerOptions } from '../../src/server/options.ts';
+import { heldRecords } from '../support/heldRecords.ts';
 import { SyncConnection } from '../support/syncConnection.ts';
 
 const ADMIN = 'repluser';
@@ -70,6 +71,11 @@ export class TestServer {
     const path = this.catalog.find(userid);
     if (path === null) throw new Error(`${userid} has no backup`);
     return path;
+  }
+
+  /** A mailbox's records as they are stored, ` RECORD (...)`; see heldRecords. */
+  records(userid: string, mboxname: string): string {
+    return heldRecords(this.dataPath(userid), mboxname);
   }
 
   /** All that a user's data file holds by now, decompressed, in latin1; its last chunk may still be open. */

@@ -1,9 +1,10 @@
 /**
- * A mailbox's living records as uid -> guid and flags, from both sides: from the backup, asked with GET USER and GET
- * FULLMAILBOX as a master could, and from the master over IMAP. Equal maps mean that nothing is lost or wrong.
+ * A mailbox's living records as uid -> guid and flags, from both sides: from the backup's files, and from
+ * the master over IMAP. Equal maps mean that nothing is lost or wrong.
  */
-import type { CyrusMaster, SyncServer } from './cyrus.ts';
-import { SyncConnection } from './syncConnection.ts';
+import type { BackupServer } from './backupdDaemon.ts';
+import type { CyrusMaster } from './cyrus.ts';
+import { heldMailboxes, heldRecords } from './heldRecords.ts';
 
 export type Records = Record<string, { guid: string; internalDate: number; flags: string[] }>;
 
@@ -20,31 +21,11 @@ export function recordsOf(line: string): Records {
   return records;
 }
 
-export function mailboxNameOf(line: string): string {
-  const name = / MBOXNAME (?:"([^"]*)"|(\S+))/.exec(line);
-  return name?.[1] ?? name?.[2] ?? '';
-}
-
-/** By internal name; deleted mailboxes are left out. Throws where backupd refuses to answer. */
-export async function backedUp(server: SyncServer, user: string): Promise<Map<string, Records>> {
-  const connection = await SyncConnection.login(server);
-  const mailboxes = new Map<string, Records>();
-  const ask = async (command: string): Promise<string> => {
-    const { untagged, reply } = await connection.exchange(`${command}\r\n`);
-    if (!reply.startsWith('OK')) throw new Error(`${command}: ${reply}`);
-    return untagged.join('');
-  };
-  try {
-    const listed = await ask(`GET USER ${user}`);
-    const names = listed.split('* MAILBOX ').slice(1).map(mailboxNameOf);
-    for (const name of names.filter((name) => !name.startsWith('DELETED.')).toSorted()) {
-      mailboxes.set(name, recordsOf(await ask(`GET FULLMAILBOX "${name}"`)));
-    }
-    await ask('EXIT');
-  } finally {
-    connection.close();
-  }
-  return mailboxes;
+/** By internal name; deleted mailboxes are left out. */
+export async function backedUp(server: BackupServer, user: string): Promise<Map<string, Records>> {
+  const path = await server.dataFile(user);
+  const names = path === undefined ? [] : heldMailboxes(path).filter((name) => !name.startsWith('DELETED.'));
+  return new Map(names.toSorted().map((name) => [name, recordsOf(heldRecords(path ?? '', name))]));
 }
 
 export async function onMaster(master: CyrusMaster, user: string): Promise<Map<string, Records>> {

@@ -1,6 +1,7 @@
 /** APPLY: what a master tells us to keep. OK means on disk. */
 import type { Backup } from '../../backup/backup.ts';
-import { hasMessage } from '../../index/queries.ts';
+import { resend } from '../../index/foldCompare.ts';
+import { firstMissing, hasMessage, mailboxByUniqueid } from '../../index/queries.ts';
 import {
   KeyValues,
   getString,
@@ -48,6 +49,24 @@ export async function applyMailbox(context: CommandContext, value: Dlist): Promi
     context.warn(
       `${backup.userid}: ${name}: ${lacking} messages were not sent, they will be asked for again`,
     );
+  }
+  refuseOnceOutOfStep(context, backup, getString(kv, 'UNIQUEID'));
+}
+
+/**
+ * What came is stored, and where that still is not what the master has, it is asked for all of the mailbox at once: sync_client
+ * looks again at what we show and repeats. The second time it gets an OK, or its other mailboxes would wait for
+ * this one (imap/sync_support.c, do_folders).
+ */
+function refuseOnceOutOfStep({ resending }: CommandContext, backup: Backup, uniqueid: string): void {
+  const { index } = backup;
+  const mailbox = mailboxByUniqueid(index, uniqueid);
+  if (mailbox === undefined) return;
+  const isInStep = mailbox.resend !== resend.wanted && firstMissing(index, mailbox.id) === undefined;
+  if (isInStep) resending.delete(uniqueid);
+  else if (!resending.has(uniqueid)) {
+    resending.add(uniqueid);
+    throw new BackupError('out-of-step', `${backup.userid}: ${mailbox.name}: differs from the master's`);
   }
 }
 

@@ -6,6 +6,8 @@ import type { StagedMessages } from '../staged.ts';
 export interface CommandContext {
   readonly backups: OpenBackups;
   readonly staged: StagedMessages;
+  /** Uniqueids of mailboxes whose master was told, since the last RESTART, to send all of them again. */
+  readonly resending: Set<string>;
   /** Unix seconds: the time that the log's lines get. */
   now(): number;
   /** An untagged line, in latin1; waits where the peer does not read. */

@@ -6,12 +6,11 @@ import type { IndexFile } from '../../index/indexFile.ts';
 import type { LiveMailbox } from '../../index/types.ts';
 import { KeyValues, getString, toStrings } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
-import { printDlist } from '../../protocol/print.ts';
 import { parseDlist } from '../../protocol/parseText.ts';
 import { untagged } from '../../protocol/responses.ts';
 import { BackupError } from '../../errors.ts';
 import type { CommandContext } from './context.ts';
-import { mailboxItem, shownOf, shownRecords } from './mailboxItem.ts';
+import { emptyMailboxItem, mailboxItem } from './mailboxItem.ts';
 
 /** GET USER userid: all living mailboxes, then what the user has besides. An unknown user has nothing. */
 export async function getUser(context: CommandContext, value: Dlist): Promise<void> {
@@ -49,21 +48,14 @@ export async function getUniqueids(context: CommandContext, value: Dlist): Promi
   }
 }
 
-/** GET FULLMAILBOX name: with every record. */
+/** GET FULLMAILBOX name: see emptyMailboxItem. All of the mailbox comes again behind it. */
 export async function getFullMailbox(context: CommandContext, value: Dlist): Promise<void> {
   if (typeof value !== 'string') throw new BackupError('bad-parameters', 'FULLMAILBOX: a name is expected');
   const backup = await context.backups.find(context.backups.ownerOf(value));
   const mailbox = backup === null ? undefined : mailboxByName(backup.index, value);
-  if (backup === null || mailbox === undefined) throw new BackupError('not-found', `no mailbox ${value}`);
-  const shown = shownOf(backup.index, mailbox);
-  const head = printDlist(mailboxItem(mailbox, shown), 'client');
-  await context.send(`* MAILBOX ${head.slice(0, -1)} RECORD (`);
-  let separator = '';
-  for (const record of shownRecords(backup.index, mailbox, shown)) {
-    await context.send(separator + printDlist(record, 'client'));
-    separator = ' ';
-  }
-  await context.send('))\r\n');
+  if (mailbox === undefined) throw new BackupError('not-found', `no mailbox ${value}`);
+  context.resending.add(mailbox.uniqueid);
+  await context.send(untagged('MAILBOX', emptyMailboxItem(mailbox)));
 }
 
 function useridOf(value: Dlist): string {
@@ -72,7 +64,7 @@ function useridOf(value: Dlist): string {
 }
 
 async function sendMailbox(context: CommandContext, backup: Backup, mailbox: LiveMailbox): Promise<void> {
-  await context.send(untagged('MAILBOX', mailboxItem(mailbox, shownOf(backup.index, mailbox))));
+  await context.send(untagged('MAILBOX', mailboxItem(backup.index, mailbox, context.resending.has(mailbox.uniqueid))));
 }
 
 async function sendMeta(context: CommandContext, backup: Backup): Promise<void> {

@@ -102,35 +102,52 @@ describe('GET', () => {
     expect(line).to.contain('ACL ""').and.contain('PARTITION default');
   });
 
-  it('FULLMAILBOX has each record as it was sent, flags, annotations and unknown keys among it', async () => {
+  it('a record is kept as it was sent, flags, annotations and unknown keys among it', async () => {
     await ok(upload(...bodies));
-    const sent = apply({ name: 'user.anne', bodies, flags: '\\Seen $Label1' }).replace(
-      /GUID ([0-9a-f]{40})\)/g,
-      'GUID $1 ANNOTATIONS (%(ENTRY /comment USERID anne MODSEQ 0 VALUE "a note")) CID 00ff)',
-    );
+    const sent = apply({ name: 'user.anne', bodies, flags: '\\Seen $Label1' })
+      .replace(
+        /GUID ([0-9a-f]{40})\)/g,
+        'GUID $1 ANNOTATIONS (%(ENTRY /comment USERID anne MODSEQ 0 VALUE "a note")) CID 00ff)',
+      )
+      .replace(/ SYNC_CRC_ANNOT \d+/, '');
     await ok(sent);
+    expect(server.records('anne', 'user.anne')).to.equal(sent.slice(sent.indexOf(' RECORD '), -3));
+  });
+
+  it('FULLMAILBOX is of an empty mailbox, so that a master finds nothing to merge; then it sends all again', async () => {
+    await ok(upload(...bodies));
+    await ok(apply({ name: 'user.anne', bodies, extra: ' FOLDERMODSEQ 9' }));
     const [line] = await ok('GET FULLMAILBOX user.anne\r\n');
-    const records = sent.slice(sent.indexOf(' RECORD '), -2);
-    expect(line?.slice(line.indexOf(' RECORD '))).to.equal(records);
+    for (const key of ['LAST_UID', 'HIGHESTMODSEQ', 'UIDVALIDITY', 'FOLDERMODSEQ', 'XCONVMODSEQ']) {
+      expect(valueOf(line, key), key).to.equal('0');
+    }
+    expect(line).to.contain(' RECORD ()');
+    const again = await shown('user.anne');
+    expect([valueOf(again, 'LAST_UID'), valueOf(again, 'HIGHESTMODSEQ')]).to.deep.equal(['3', '0']);
+    await ok(apply({ name: 'user.anne', bodies }));
+    expect(valueOf(await shown('user.anne'), 'HIGHESTMODSEQ')).to.equal('4');
   });
 
   describe('of a mailbox with a message that never came', () => {
+    const OUT_OF_STEP = 'NO IMAP_SYNC_CHECKSUM Checksum failure';
+
     beforeEach(async () => {
       await ok(upload(bodies[0] as string, bodies[2] as string));
-      await ok(apply({ name: 'user.anne', bodies }));
-      await ok(apply({ name: 'user.bethany', bodies, uids: [1] }));
+      expect((await client.exchange(apply({ name: 'user.anne', bodies }))).reply).to.equal(OUT_OF_STEP);
     });
 
-    it('shows it as of before that message: LAST_UID, HIGHESTMODSEQ, CRCs, records', async () => {
+    it('shows it as behind: modseq 0 and UIDs up to that message', async () => {
       const line = await shown('user.anne');
       expect(valueOf(line, 'LAST_UID')).to.equal('1');
-      expect(valueOf(line, 'HIGHESTMODSEQ')).to.equal('2');
-      const before = await shown('user.bethany');
-      expect(valueOf(line, 'SYNC_CRC')).to.equal(valueOf(before, 'SYNC_CRC'));
-      expect(valueOf(line, 'SYNC_CRC_ANNOT')).to.equal(valueOf(before, 'SYNC_CRC_ANNOT'));
-      const full = (await ok('GET FULLMAILBOX user.anne\r\n')).join('');
-      expect(full).to.contain('(UID 1 ').and.not.contain('(UID 2 ').and.not.contain('(UID 3 ');
+      expect(valueOf(line, 'HIGHESTMODSEQ')).to.equal('0');
+      expect(valueOf(line, 'SYNC_CRC')).to.equal('0');
       expect(server.logged('1 messages were not sent')).to.equal(true);
+    });
+
+    it('refuses once, and not the second time, or the other mailboxes would never have their turn', async () => {
+      await ok(apply({ name: 'user.anne', bodies }));
+      await client.exchange('RESTART\r\n');
+      expect((await client.exchange(apply({ name: 'user.anne', bodies }))).reply).to.equal(OUT_OF_STEP);
     });
 
     it('asks for it in RESERVE, and is whole when it has come', async () => {
@@ -139,18 +156,62 @@ describe('GET', () => {
       expect(await ok(reserve)).to.deep.equal([`* MISSING (${guidOf(bodies[1] as string)})`]);
       await ok(upload(bodies[1] as string));
       await ok(apply({ name: 'user.anne', bodies, uids: [2, 3] }));
-      await ok(apply({ name: 'user.bethany', bodies }));
       const line = await shown('user.anne');
       expect(valueOf(line, 'LAST_UID')).to.equal('3');
       expect(valueOf(line, 'HIGHESTMODSEQ')).to.equal('4');
-      expect(valueOf(line, 'SYNC_CRC')).to.equal(valueOf(await shown('user.bethany'), 'SYNC_CRC'));
-      expect((await ok('GET FULLMAILBOX user.anne\r\n')).join('')).to.contain('(UID 3 ');
       expect(server.dataText('anne')).to.contain('about two.');
     });
 
     it('is whole, too, when the record has been expunged meanwhile', async () => {
       await ok(apply({ name: 'user.anne', bodies, uids: [2], flags: '\\Expunged' }));
       expect(valueOf(await shown('user.anne'), 'LAST_UID')).to.equal('3');
+    });
+  });
+
+  describe('of a mailbox whose records are not what the master has', () => {
+    const two = bodies.slice(0, 2);
+    const crcOf = async (name: string): Promise<string | undefined> => valueOf(await shown(name), 'SYNC_CRC');
+    const reply = async (command: string): Promise<string> => (await client.exchange(command)).reply;
+
+    beforeEach(async () => {
+      await ok(upload(...bodies));
+      await ok(apply({ name: 'user.anne', bodies }));
+    });
+
+    /** What a master says that has expunged and cleaned up the third one while it could not reach us. */
+    const withoutThird = (uids: number[]): string =>
+      apply({ name: 'user.anne', bodies: two, uids }).replace('LAST_UID 2', 'LAST_UID 3');
+
+    it('it is refused once and shown as behind, until all of its records are listed again', async () => {
+      expect(await reply(withoutThird([]))).to.equal('NO IMAP_SYNC_CHECKSUM Checksum failure');
+      const line = await shown('user.anne');
+      expect([valueOf(line, 'LAST_UID'), valueOf(line, 'HIGHESTMODSEQ')]).to.deep.equal(['3', '0']);
+      await ok(withoutThird([1, 2]));
+      await ok(apply({ name: 'user.bethany', bodies: two }));
+      expect(await crcOf('user.anne')).to.equal(await crcOf('user.bethany'));
+      expect(server.records('anne', 'user.anne')).to.match(/UID 3 [^%]*\\Expunged/);
+    });
+
+    it('stays behind for the next session where the master has not listed them', async () => {
+      await reply(withoutThird([]));
+      await client.exchange('EXIT\r\n');
+      client = await server.login();
+      expect(valueOf(await shown('user.anne'), 'HIGHESTMODSEQ')).to.equal('0');
+    });
+
+    it('and whose CRC is made in a way that we do not know, is not asked for for ever', async () => {
+      await ok(apply({ name: 'user.anne', bodies, crc: 4711 }));
+      const line = await shown('user.anne');
+      expect(valueOf(line, 'HIGHESTMODSEQ')).to.equal('4');
+      expect(valueOf(line, 'SYNC_CRC')).not.to.equal('4711');
+      await ok(apply({ name: 'user.anne', bodies, uids: [], crc: 4712 }));
+      expect(valueOf(await shown('user.anne'), 'HIGHESTMODSEQ')).to.equal('4');
+    });
+
+    it('a batch, whose CRC is a dummy zero, is not compared', async () => {
+      const batch = apply({ name: 'user.anne', bodies, uids: [2], crc: 0 });
+      await ok(batch.replace(/ SYNC_CRC_ANNOT \d+/, ''));
+      expect(valueOf(await shown('user.anne'), 'HIGHESTMODSEQ')).to.equal('4');
     });
   });
 });
