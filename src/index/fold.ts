@@ -7,6 +7,7 @@
  */
 import type { IndexFile } from './indexFile.ts';
 import type { FoldLine } from './types.ts';
+import { foldAnnotation } from './foldAnnotation.ts';
 import { foldItem, itemFolds } from './foldItem.ts';
 import { foldExpunge, foldMailbox, foldRename, foldUnmailbox, foldUnuser } from './foldMailbox.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
@@ -52,6 +53,10 @@ export function* foldSteps(index: IndexFile, line: FoldLine, chunkId: number): G
     case 'UNUSER':
     case 'LOCAL_UNUSER':
       foldUnuser(context);
+      break;
+    case 'ANNOTATION':
+    case 'UNANNOTATION':
+      foldAnnotation(context, line);
       break;
     default:
       if (itemFolds.has(line.name)) foldItem(context, line);

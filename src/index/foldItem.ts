@@ -1,4 +1,4 @@
-/** The fold of everything a user has besides mailboxes: seen state, subscriptions, sieve scripts, quota, annotations. */
+/** The fold of everything a user has besides mailboxes: seen state, subscriptions, sieve scripts, quota. */
 import type { FoldContext } from './fold.ts';
 import type { FoldLine, ItemKind } from './types.ts';
 import { item } from './queries.ts';
@@ -14,8 +14,6 @@ interface ItemFold {
   key(value: KeyValues): string;
 }
 
-const annotationKey = (kv: KeyValues): string =>
-  ['MBOXNAME', 'ENTRY', 'USERID'].map((name) => getString(kv, name)).join('\0');
 /** A user has one active script, so the item's key is empty and its file name in the value. */
 const onlyOne = (): string => '';
 const activeScript = (kv: KeyValues): string => {
@@ -51,9 +49,13 @@ export const itemFolds: ReadonlyMap<string, ItemFold> = new Map([
   ['UNACTIVATE_SIEVE', unset('active', onlyOne)],
   ['QUOTA', set('quota', 'ROOT')],
   ['UNQUOTA', unset('quota', 'ROOT')],
-  ['ANNOTATION', set('annotation', annotationKey)],
-  ['UNANNOTATION', unset('annotation', annotationKey)],
 ]);
+
+/** All of a user's items end: the account is gone. */
+export function endItems(context: FoldContext): void {
+  const all = context.index.all<{ kind: ItemKind; key: string }>('SELECT kind, key FROM item');
+  for (const { kind, key } of all) putItem(context, kind, key, null);
+}
 
 export function foldItem(context: FoldContext, line: FoldLine): void {
   const rule = itemFolds.get(line.name) as ItemFold;
@@ -80,7 +82,12 @@ function itemKey(rule: ItemFold, line: FoldLine): string {
 }
 
 /** Sets an item, or with a value of null ends it; what held before goes to the history. */
-function putItem({ index, now }: FoldContext, kind: ItemKind, key: string, value: string | null): void {
+export function putItem(
+  { index, now }: FoldContext,
+  kind: ItemKind,
+  key: string,
+  value: string | null,
+): void {
   const old = index.get<{ value: string; since: number }>(
     'SELECT value, since FROM item WHERE kind = ? AND key = ?',
     kind,

@@ -1,6 +1,7 @@
 /** The fold of mailboxes: MAILBOX with its records, EXPUNGE, RENAME, UNMAILBOX, UNUSER. */
 import type { FoldContext } from './fold.ts';
 import type { FoldLine, LiveMailbox } from './types.ts';
+import { endItems } from './foldItem.ts';
 import { Listing, compareWithSent } from './foldCompare.ts';
 import { expungeRecord, foldRecord, modseqOf } from './foldRecord.ts';
 import type { Crcs } from './foldRecord.ts';
@@ -101,7 +102,7 @@ function retireNamesake(context: FoldContext, name: string, uniqueid: string | u
 }
 
 /** What the mailbox was until now goes to the history, unless it was so for no whole second. */
-function keepMailbox({ index, now }: FoldContext, old: LiveMailbox): void {
+export function keepMailbox({ index, now }: FoldContext, old: LiveMailbox): void {
   if (old.since >= now) return;
   index.run(
     `INSERT INTO mailbox_history (id, uniqueid, name, uidvalidity, last_uid, highestmodseq, deleted, state, since, until)
@@ -171,13 +172,14 @@ export function foldUnmailbox(context: FoldContext, line: FoldLine): void {
   if (mailbox !== undefined) endMailbox(context, mailbox);
 }
 
-/** UNUSER userid: the account is gone, and all of its mailboxes with it; their mail stays for the retention. */
+/** UNUSER userid: the account is gone, and all that it had with it; it stays for the retention. */
 export function foldUnuser(context: FoldContext): void {
   // Read to the end first: SQLite changes nothing while a query of the same handle runs.
   const living = Array.from(livingMailboxes(context.index));
   for (const mailbox of living) endMailbox(context, mailbox);
+  endItems(context);
 }
 
-function nonexistent(name: string): BackupError {
+export function nonexistent(name: string): BackupError {
   return new BackupError('not-found', `mailbox ${name} is not in this backup`, { subject: name });
 }

@@ -107,7 +107,8 @@ CREATE TABLE record_history (${recordColumns},
 CREATE INDEX record_history_uid ON record_history (mailbox_id, uid, until);
 
 -- Everything else that a user has, by kind: seen (key: uniqueid), sub (mailbox name), sieve (file name), active
--- (the active script's file name under the empty key), quota (root), annotation (mailbox, entry and user).
+-- (the active script's file name under the empty key), quota (root), annotation (of the
+-- server: entry and user).
 -- value: the dlist as it is printed to the log.
 CREATE TABLE item (
   kind TEXT NOT NULL,

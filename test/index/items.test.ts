@@ -65,8 +65,8 @@ describe('folding what a user has beside mailboxes', () => {
     expect(keys('quota')).to.deep.equal([]);
   });
 
-  it('tells annotations apart by mailbox, entry and user', () => {
-    const about = (user: string): string => `MBOXNAME user.anne ENTRY /comment USERID ${user}`;
+  it("tells the server's annotations apart by entry and user", () => {
+    const about = (user: string): string => `MBOXNAME "" ENTRY /comment USERID ${user}`;
     apply(0, 'ANNOTATION', `%(${about('""')} VALUE shared)`);
     apply(0, 'ANNOTATION', `%(${about('anne')} VALUE mine)`);
     apply(1, 'UNANNOTATION', `%(${about('anne')})`);

@@ -116,7 +116,7 @@ describe('uploaded messages', () => {
     await ok(upload(body));
     await ok(apply({ name: 'user.anne', bodies: [body] }));
     await client.exchange('RESTART\r\n');
-    await ok(apply({ name: 'user.bethany', bodies: [body] }));
+    await client.exchange(apply({ name: 'user.bethany', bodies: [body] }));
     const reserve = `APPLY RESERVE %(PARTITION default MBOXNAME (user.bethany) GUID (${guidOf(body)}))\r\n`;
     expect(await ok(reserve)).to.deep.equal([`* MISSING (${guidOf(body)})`]);
   });

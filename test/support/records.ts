@@ -21,6 +21,11 @@ export function recordsOf(line: string): Records {
   return records;
 }
 
+export function mailboxNameOf(line: string): string {
+  const name = / MBOXNAME (?:"([^"]*)"|(\S+))/.exec(line);
+  return name?.[1] ?? name?.[2] ?? '';
+}
+
 /** By internal name; deleted mailboxes are left out. */
 export async function backedUp(server: BackupServer, user: string): Promise<Map<string, Records>> {
   const path = await server.dataFile(user);

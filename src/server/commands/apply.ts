@@ -9,6 +9,7 @@ import {
   optionalList,
   optionalString,
   toKeyValues,
+  toStrings,
 } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
 import { untagged } from '../../protocol/responses.ts';
@@ -141,3 +142,15 @@ export const applyUnactivateSieve = keep('UNACTIVATE_SIEVE', byUserid);
 export const applyQuota = keep('QUOTA', (context, value) =>
   context.backups.ownerOf(getString(toKeyValues(value, 'QUOTA'), 'ROOT')),
 );
+export const applyUnquota = end('UNQUOTA', (context, value) => context.backups.ownerOf(bare(value, 'ROOT')));
+export const applyAnnotation = keep('ANNOTATION', byMailbox);
+export const applyUnannotation = end('UNANNOTATION', byMailbox);
+
+/** APPLY CAPABILITIES (name ...): those that we take. There are none: scripts come with SIEVE, not as `#sieve` mailboxes. */
+export async function applyCapabilities(context: CommandContext, value: Dlist): Promise<void> {
+  toStrings(value, 'CAPABILITIES');
+  await context.send(untagged('ENABLED', []));
+}
+
+/** APPLY FORCE: makes a replica give up its checks against its master; here the master is always right. */
+export const applyForce: Command = () => Promise.resolve();

@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto';
 import type { Backup } from '../../backup/backup.ts';
 import { item, items, livingMailboxes, mailboxByName, mailboxByUniqueid } from '../../index/queries.ts';
+import { annotationsOf } from '../../index/foldAnnotation.ts';
 import type { IndexFile } from '../../index/indexFile.ts';
 import type { LiveMailbox } from '../../index/types.ts';
-import { KeyValues, getString, toStrings } from '../../protocol/dlist.ts';
+import { KeyValues, getString, toKeyValues, toStrings } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
 import { parseDlist } from '../../protocol/parseText.ts';
 import { untagged } from '../../protocol/responses.ts';
@@ -58,13 +59,39 @@ export async function getFullMailbox(context: CommandContext, value: Dlist): Pro
   await context.send(untagged('MAILBOX', emptyMailboxItem(mailbox)));
 }
 
+/** GET QUOTA root: nothing where there is none. */
+export async function getQuota(context: CommandContext, value: Dlist): Promise<void> {
+  if (typeof value !== 'string') throw new BackupError('bad-parameters', 'QUOTA: a root is expected');
+  const backup = await context.backups.find(context.backups.ownerOf(value));
+  const quota = backup === null ? undefined : item(backup.index, 'quota', value);
+  if (quota !== undefined) await context.send(untagged('QUOTA', parseDlist(quota.value)));
+}
+
+/** GET ANNOTATION mboxname: a line for each of its own; an empty name asks for those of the server. */
+export async function getAnnotation(context: CommandContext, value: Dlist): Promise<void> {
+  if (typeof value !== 'string') throw new BackupError('bad-parameters', 'ANNOTATION: a name is expected');
+  const backup = await context.backups.find(context.backups.ownerOf(value));
+  if (backup === null) return;
+  for (const annotation of annotations(backup.index, value)) {
+    const entries = annotation.entries.filter(([key]) => ['ENTRY', 'USERID', 'VALUE'].includes(key));
+    await context.send(untagged('ANNOTATION', new KeyValues([['MBOXNAME', value], ...entries])));
+  }
+}
+
+function annotations(index: IndexFile, mboxname: string): KeyValues[] {
+  if (mboxname !== '') return annotationsOf(mailboxByName(index, mboxname)?.state ?? '');
+  return [...items(index, 'annotation')].map((of) => toKeyValues(parseDlist(of.value), 'ANNOTATION'));
+}
+
 function useridOf(value: Dlist): string {
   if (typeof value === 'string') return value;
   throw new BackupError('bad-parameters', 'a userid is expected');
 }
 
 async function sendMailbox(context: CommandContext, backup: Backup, mailbox: LiveMailbox): Promise<void> {
-  await context.send(untagged('MAILBOX', mailboxItem(backup.index, mailbox, context.resending.has(mailbox.uniqueid))));
+  await context.send(
+    untagged('MAILBOX', mailboxItem(backup.index, mailbox, context.resending.has(mailbox.uniqueid))),
+  );
 }
 
 async function sendMeta(context: CommandContext, backup: Backup): Promise<void> {

@@ -1,7 +1,10 @@
 /** Every command that is served after authentication, by its two words. MESSAGE is the session's own: it streams. */
 import {
   applyActivateSieve,
+  applyAnnotation,
+  applyCapabilities,
   applyExpunge,
+  applyForce,
   applyMailbox,
   applyQuota,
   applyRename,
@@ -10,13 +13,24 @@ import {
   applySieve,
   applySub,
   applyUnactivateSieve,
+  applyUnannotation,
   applyUnmailbox,
+  applyUnquota,
   applyUnsieve,
   applyUnsub,
   applyUnuser,
 } from './apply.ts';
 import type { Command } from './context.ts';
-import { getFullMailbox, getMailboxes, getMeta, getUniqueids, getUser } from './get.ts';
+import { getFetch, getFetchSieve } from './fetch.ts';
+import {
+  getAnnotation,
+  getFullMailbox,
+  getMailboxes,
+  getMeta,
+  getQuota,
+  getUniqueids,
+  getUser,
+} from './get.ts';
 
 export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['GET USER', getUser],
@@ -24,6 +38,10 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['GET MAILBOXES', getMailboxes],
   ['GET UNIQUEIDS', getUniqueids],
   ['GET FULLMAILBOX', getFullMailbox],
+  ['GET QUOTA', getQuota],
+  ['GET ANNOTATION', getAnnotation],
+  ['GET FETCH', getFetch],
+  ['GET FETCH_SIEVE', getFetchSieve],
   ['APPLY RESERVE', applyReserve],
   ['APPLY MAILBOX', applyMailbox],
   ['APPLY EXPUNGE', applyExpunge],
@@ -38,4 +56,9 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['APPLY ACTIVATE_SIEVE', applyActivateSieve],
   ['APPLY UNACTIVATE_SIEVE', applyUnactivateSieve],
   ['APPLY QUOTA', applyQuota],
+  ['APPLY UNQUOTA', applyUnquota],
+  ['APPLY ANNOTATION', applyAnnotation],
+  ['APPLY UNANNOTATION', applyUnannotation],
+  ['APPLY CAPABILITIES', applyCapabilities],
+  ['APPLY FORCE', applyForce],
 ]);

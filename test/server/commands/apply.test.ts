@@ -132,6 +132,87 @@ describe('APPLY and what GET says afterwards', () => {
     ]);
   });
 
+  it('QUOTA and UNQUOTA, and GET QUOTA of a root', async () => {
+    const quota = '%(ROOT user.anne LIMIT -1 MESSAGE 2000)';
+    expect(await get('QUOTA user.anne')).to.deep.equal([]);
+    await apply1(`QUOTA ${quota}`);
+    expect(await get('QUOTA user.anne')).to.deep.equal([`* QUOTA ${quota}`]);
+    await apply1('UNQUOTA user.anne');
+    expect(await get('QUOTA user.anne')).to.deep.equal([]);
+    expect(await refused('UNQUOTA user.nobody')).to.equal(NONEXISTENT);
+  });
+
+  it('ANNOTATION and UNANNOTATION change what the mailbox has, in the order of masters', async () => {
+    const named = (entry: string, userid: string): string => `ENTRY ${entry} USERID ${userid}`;
+    const of = (entry: string, userid: string): string => `MBOXNAME user.anne ${named(entry, userid)}`;
+    const line = (entry: string, userid: string, value: string): string =>
+      `* ANNOTATION %(${of(entry, userid)} VALUE ${value})`;
+    const first = `ANNOTATIONS (%(${named('/comment', 'anne')} MODSEQ 4 VALUE old))`;
+    await ok(apply({ name: 'user.anne', bodies, extra: ` ${first}` }));
+    await apply1(`ANNOTATION %(${of('/comment', '""')} VALUE "for all")`);
+    await apply1(`ANNOTATION %(${of('/comment', 'anne')} VALUE new)`);
+    await apply1(`ANNOTATION %(${of('/colour', '""')} VALUE blue)`);
+    expect(await get('ANNOTATION user.anne')).to.deep.equal([
+      line('/colour', '""', 'blue'),
+      line('/comment', '""', '"for all"'),
+      line('/comment', 'anne', 'new'),
+    ]);
+    await apply1(`UNANNOTATION %(${of('/comment', '""')})`);
+    await apply1(`ANNOTATION %(${of('/colour', '""')} VALUE "")`);
+    expect((await get('MAILBOXES (user.anne)')).join('')).to.contain(
+      `ANNOTATIONS (%(${named('/comment', 'anne')} MODSEQ 0 VALUE new))`,
+    );
+    await apply1(`UNANNOTATION %(${of('/comment', 'anne')})`);
+    expect((await get('MAILBOXES (user.anne)')).join('')).not.to.contain('ANNOTATIONS');
+    expect(await refused(`ANNOTATION %(${of('/a', '""').replace('anne', 'anne.No')} VALUE x)`)).to.equal(
+      NONEXISTENT,
+    );
+  });
+
+  it('ANNOTATION of the server, whose mailbox name is empty, is kept with what is shared', async () => {
+    await apply1('ANNOTATION %(MBOXNAME "" ENTRY /motd USERID "" VALUE "Hello")');
+    expect(await get('ANNOTATION ""')).to.deep.equal([
+      '* ANNOTATION %(MBOXNAME "" ENTRY /motd USERID "" VALUE Hello)',
+    ]);
+    await apply1('UNANNOTATION %(MBOXNAME "" ENTRY /motd USERID "")');
+    expect(await get('ANNOTATION ""')).to.deep.equal([]);
+  });
+
+  it('CAPABILITIES: none are taken; FORCE changes nothing', async () => {
+    expect(await apply1('CAPABILITIES (SIEVE-MAILBOX)')).to.deep.equal(['* ENABLED ()']);
+    expect(await apply1('FORCE NIL')).to.deep.equal([]);
+  });
+
+  it('GET FETCH sends a message as it came, NUL and 8-bit bytes too, for a record that names it', async () => {
+    const body = 'Subject: odd\r\n\r\n\0\xff\r\n';
+    await ok(upload(body));
+    await ok(apply({ name: 'user.anne.Odd', bodies: [body] }));
+    const fetch = (uid: number, guid: string): string =>
+      `GET FETCH %(MBOXNAME user.anne.Odd PARTITION default UNIQUEID ${idOf('user.anne.Odd')} GUID ${guid} UID ${uid})`;
+    const { untagged } = await client.exchange(`${fetch(1, guidOf(body))}\r\n`);
+    expect(untagged.join('\r\n')).to.equal(`* MESSAGE %{default ${guidOf(body)} ${body.length}}\r\n${body}`);
+    for (const wrong of [fetch(2, guidOf(body)), fetch(1, guidOf(bodies[0] as string))]) {
+      expect((await client.exchange(`${wrong}\r\n`)).reply).to.equal(NONEXISTENT);
+    }
+  });
+
+  it('GET FETCH_SIEVE sends a script as it came', async () => {
+    await apply1('SIEVE %(USERID anne FILENAME main.script LAST_UPDATE 77 CONTENT keep;)');
+    expect(await get('FETCH_SIEVE %(USERID anne FILENAME main.script)')).to.deep.equal([
+      '* SIEVE %(USERID anne FILENAME main.script CONTENT keep;)',
+    ]);
+    expect((await client.exchange('GET FETCH_SIEVE %(USERID anne FILENAME no)\r\n')).reply).to.equal(
+      NONEXISTENT,
+    );
+  });
+
+  it('UNUSER ends subscriptions, scripts and quota, too', async () => {
+    await apply1('SUB %(USERID anne MBOXNAME user.anne)');
+    await apply1('QUOTA %(ROOT user.anne STORAGE 1)');
+    await apply1('UNUSER anne');
+    expect(await get('USER anne')).to.deep.equal([]);
+  });
+
   it('LOCAL_MAILBOX and its like are as the plain form', async () => {
     await ok(apply({ name: 'user.anne.Local' }).replace('APPLY MAILBOX', 'APPLY LOCAL_MAILBOX'));
     expect(await get('MAILBOXES (user.anne.Local)')).to.have.length(1);

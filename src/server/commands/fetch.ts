@@ -1,0 +1,67 @@
+/** GET FETCH and GET FETCH_SIEVE: a message or a script, as it was sent. */
+import { createHash } from 'node:crypto';
+import type { Backup } from '../../backup/backup.ts';
+import { readMessage } from '../../backup/content.ts';
+import { BackupError } from '../../errors.ts';
+import { item, mailboxByUniqueid, messageById, record } from '../../index/queries.ts';
+import type { StoredMessage } from '../../index/types.ts';
+import { FileLiteral, KeyValues, getNumber, getString, toKeyValues } from '../../protocol/dlist.ts';
+import type { Dlist } from '../../protocol/dlist.ts';
+import { parseDlist } from '../../protocol/parseText.ts';
+import { printFileHeader } from '../../protocol/print.ts';
+import { untagged } from '../../protocol/responses.ts';
+import type { CommandContext } from './context.ts';
+
+const PIECE_BYTES = 64 * 1024;
+
+/** GET FETCH %(MBOXNAME PARTITION UNIQUEID GUID UID): `* MESSAGE %{partition guid size}` and the bytes. */
+export async function getFetch(context: CommandContext, value: Dlist): Promise<void> {
+  const kv = toKeyValues(value, 'FETCH');
+  const [mboxname, partition] = [getString(kv, 'MBOXNAME'), getString(kv, 'PARTITION')];
+  const [uniqueid, guid] = [getString(kv, 'UNIQUEID'), getString(kv, 'GUID').toLowerCase()];
+  const backup = await context.backups.find(context.backups.ownerOf(mboxname));
+  const message = backup === null ? undefined : messageOf(backup, uniqueid, getNumber(kv, 'UID'));
+  if (backup === null || message?.guid !== guid) {
+    throw new BackupError('not-found', `${mboxname}: no message ${guid}`);
+  }
+  checkBytes(backup, message);
+  await context.send(`* MESSAGE ${printFileHeader(new FileLiteral(partition, guid, message.size))}`);
+  for (const piece of pieces(backup, message)) await context.send(piece.toString('latin1'));
+  await context.send('\r\n');
+}
+
+function messageOf({ index }: Backup, uniqueid: string, uid: number): StoredMessage | undefined {
+  const mailbox = mailboxByUniqueid(index, uniqueid);
+  const found = mailbox === undefined ? undefined : record(index, mailbox.id, uid);
+  return found === undefined ? undefined : messageById(index, found.message_id);
+}
+
+function* pieces({ index, fd }: Backup, message: StoredMessage): Generator<Buffer> {
+  for (let at = 0; at < message.size; at += PIECE_BYTES) {
+    yield readMessage(index, fd, message, at, PIECE_BYTES);
+  }
+}
+
+/** Before the first byte is sent, for there is no way to take it back. */
+function checkBytes(backup: Backup, message: StoredMessage): void {
+  const hash = createHash('sha1');
+  for (const piece of pieces(backup, message)) hash.update(piece);
+  if (hash.digest('hex') === message.guid) return;
+  throw new BackupError('damaged', `${backup.userid}: message ${message.guid} is damaged`);
+}
+
+/** GET FETCH_SIEVE %(USERID FILENAME) */
+export async function getFetchSieve(context: CommandContext, value: Dlist): Promise<void> {
+  const kv = toKeyValues(value, 'FETCH_SIEVE');
+  const [userid, fileName] = [getString(kv, 'USERID'), getString(kv, 'FILENAME')];
+  const backup = await context.backups.find(userid);
+  const script = backup === null ? undefined : item(backup.index, 'sieve', fileName);
+  if (script === undefined) throw new BackupError('not-found', `${userid}: no script ${fileName}`);
+  const content = getString(toKeyValues(parseDlist(script.value), 'SIEVE'), 'CONTENT');
+  const answer = new KeyValues([
+    ['USERID', userid],
+    ['FILENAME', fileName],
+    ['CONTENT', content],
+  ]);
+  await context.send(untagged('SIEVE', answer));
+}
