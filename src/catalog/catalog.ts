@@ -7,6 +7,7 @@
 import { rmSync } from 'node:fs';
 import { BackupError } from '../errors.ts';
 import { isValidUserid, sharedUserid } from '../mailbox/names.ts';
+import { Inboxes } from './inboxes.ts';
 import { PartitionSelector, createDataFile, hashLetter, type PartitionOptions } from './partitions.ts';
 import { Twoskip } from './twoskip.ts';
 
@@ -58,6 +59,8 @@ function keyFor(userid: string): Buffer {
 }
 
 export class Catalog {
+  /** Whose INBOX a uniqueid is, as far as was seen. */
+  readonly inboxes: Inboxes;
   readonly #database: Twoskip;
   readonly #options: CatalogOptions;
   readonly #selector: PartitionSelector;
@@ -65,6 +68,7 @@ export class Catalog {
   private constructor(database: Twoskip, options: CatalogOptions) {
     this.#database = database;
     this.#options = options;
+    this.inboxes = new Inboxes(options.databasePath);
     this.#selector = new PartitionSelector(options);
   }
 
@@ -111,6 +115,23 @@ export class Catalog {
     this.#database.put(keyFor(userid), path);
   }
 
+  /**
+   * The backup of `from` is that of `to` from now on; its files keep their names. Throws 'not-found' where there is
+   * none, 'bad-parameters' where `to` has one already.
+   */
+  rename(from: string, to: string): void {
+    const [oldKey, newKey] = [keyFor(from), keyFor(to)];
+    this.#database.transaction(() => {
+      const path = this.#database.get(oldKey);
+      if (path === null) throw new BackupError('not-found', `${from} has no backup`, { subject: from });
+      if (this.#database.get(newKey) !== null) {
+        throw new BackupError('bad-parameters', `${to} has a backup already`, { subject: to });
+      }
+      this.#database.put(newKey, path);
+      this.#database.delete(oldKey);
+    });
+  }
+
   /** Whether the user was entered. The data file stays. */
   remove(userid: string): boolean {
     return this.#database.delete(keyFor(userid));
@@ -135,6 +156,7 @@ export class Catalog {
   }
 
   close(): void {
+    this.inboxes.close();
     this.#database.close();
   }
 }

@@ -7,7 +7,8 @@ import { isAbsolute } from 'node:path';
 import { Backup } from '../backup/backup.ts';
 import type { BackupOptions, Notice } from '../backup/options.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import { backupUseridOf } from '../mailbox/names.ts';
+import { mailboxByUniqueid } from '../index/queries.ts';
+import { backupUseridOf, inboxOf } from '../mailbox/names.ts';
 import { BackupError } from '../errors.ts';
 
 export interface OpenBackupsOptions extends BackupOptions {
@@ -44,6 +45,31 @@ export class OpenBackups {
 
   async findOrCreate(userid: string): Promise<Backup> {
     return (await this.find(userid)) ?? this.#openBackup(userid, this.#catalog.create(userid));
+  }
+
+  /**
+   * Notes whose INBOX a uniqueid is. Where it was that of another user, and this one has no backup yet, the user was
+   * renamed: the other's backup becomes this one's.
+   */
+  async followInbox(userid: string, uniqueid: string): Promise<void> {
+    const { inboxes } = this.#catalog;
+    const known = inboxes.userOf(uniqueid);
+    if (known === userid) return;
+    if (known !== null && (await this.find(userid)) === null) {
+      const backup = await this.find(known);
+      const mailbox = backup === null ? undefined : mailboxByUniqueid(backup.index, uniqueid);
+      if (mailbox?.deleted === null && mailbox.name === inboxOf(known)) await this.renameUser(known, userid);
+    }
+    inboxes.put(uniqueid, userid);
+  }
+
+  /** The user's backup goes to another userid, which has none yet. */
+  async renameUser(from: string, to: string): Promise<void> {
+    const held = this.#open.get(from);
+    this.#open.delete(from);
+    await held?.close();
+    this.#catalog.rename(from, to);
+    this.#notice(`${from} is ${to} from now on, with all of the backup`);
   }
 
   /** Those held now. */

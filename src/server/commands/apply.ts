@@ -2,6 +2,7 @@
 import type { Backup } from '../../backup/backup.ts';
 import { resend } from '../../index/foldCompare.ts';
 import { firstMissing, hasMessage, mailboxByUniqueid } from '../../index/queries.ts';
+import { isInbox } from '../../mailbox/names.ts';
 import {
   KeyValues,
   getString,
@@ -35,6 +36,8 @@ export async function applyReserve(context: CommandContext, value: Dlist): Promi
 export async function applyMailbox(context: CommandContext, value: Dlist): Promise<void> {
   const kv = toKeyValues(value, 'MAILBOX');
   const name = getString(kv, 'MBOXNAME');
+  if (isInbox(name))
+    await context.backups.followInbox(context.backups.ownerOf(name), getString(kv, 'UNIQUEID'));
   const backup = await context.backups.findOrCreate(context.backups.ownerOf(name));
   const wanted = new Set<string>();
   for (const item of optionalList(kv, 'RECORD') ?? []) {
@@ -69,17 +72,6 @@ function refuseOnceOutOfStep({ resending }: CommandContext, backup: Backup, uniq
     resending.add(uniqueid);
     throw new BackupError('out-of-step', `${backup.userid}: ${mailbox.name}: differs from the master's`);
   }
-}
-
-/** APPLY RENAME: within one user's mailboxes. */
-export async function applyRename(context: CommandContext, value: Dlist): Promise<void> {
-  const kv = toKeyValues(value, 'RENAME');
-  const [from, to] = [getString(kv, 'OLDMBOXNAME'), getString(kv, 'NEWMBOXNAME')];
-  const [oldOwner, newOwner] = [context.backups.ownerOf(from), context.backups.ownerOf(to)];
-  if (oldOwner !== newOwner) {
-    throw new BackupError('bad-parameters', `rename from ${oldOwner} to ${newOwner}: ${from} to ${to}`);
-  }
-  await append(context, oldOwner, 'RENAME', value);
 }
 
 /** A command that says whose it is and needs nothing but to be kept. */

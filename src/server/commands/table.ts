@@ -7,7 +7,6 @@ import {
   applyForce,
   applyMailbox,
   applyQuota,
-  applyRename,
   applyReserve,
   applySeen,
   applySieve,
@@ -21,6 +20,7 @@ import {
   applyUnuser,
 } from './apply.ts';
 import type { Command } from './context.ts';
+import { applyRename } from './rename.ts';
 import { getFetch, getFetchSieve } from './fetch.ts';
 import {
   getAnnotation,

@@ -5,7 +5,6 @@ import { apply, guidOf, idOf, message, upload, valueOf } from '../made.ts';
 import { TestServer } from '../testServer.ts';
 
 const NONEXISTENT = 'NO IMAP_MAILBOX_NONEXISTENT No Such Mailbox';
-const BAD_PARAMETERS = 'NO IMAP_PROTOCOL_BAD_PARAMETERS Bad parameters';
 
 describe('APPLY and what GET says afterwards', () => {
   let server: TestServer;
@@ -55,13 +54,6 @@ describe('APPLY and what GET says afterwards', () => {
     expect(valueOf(line, 'UIDVALIDITY')).to.equal('1700000009');
     expect(server.records('anne', 'user.anne.Expenses')).to.contain(guidOf(bodies[0] as string));
     expect(await refused(`RENAME %(${names} PARTITION default UIDVALIDITY 1)`)).to.equal(NONEXISTENT);
-  });
-
-  it('RENAME from one user to another is refused, and neither changes', async () => {
-    const names = 'OLDMBOXNAME user.anne NEWMBOXNAME user.annette';
-    expect(await refused(`RENAME %(${names} PARTITION default UIDVALIDITY 1)`)).to.equal(BAD_PARAMETERS);
-    expect(await get('MAILBOXES (user.anne)')).to.have.length(1);
-    expect(server.catalog.find('annette')).to.equal(null);
   });
 
   it('UNMAILBOX takes a mailbox off the list, whose bytes stay; again it is no error', async () => {

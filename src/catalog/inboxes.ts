@@ -1,0 +1,36 @@
+/**
+ * Whose INBOX a uniqueid is: `inboxes.db` beside backups.db, a twoskip database of uniqueid to userid.
+ *
+ * A master that renames a user does not always say so: `sync_client -u` and `-A` only ever ask for the new user. The INBOX
+ * keeps its uniqueid, and by that the backup is found that is to follow. Nothing else depends on this file: where it is
+ * lost, a user renamed that way gets a second backup, and the first stays as it is.
+ */
+import { dirname, join } from 'node:path';
+import { Twoskip } from './twoskip.ts';
+
+export class Inboxes {
+  readonly #path: string;
+  #database: Twoskip | null = null;
+
+  /** Makes the file at the first use, not before. */
+  constructor(backupsDb: string) {
+    this.#path = join(dirname(backupsDb), 'inboxes.db');
+  }
+
+  userOf(uniqueid: string): string | null {
+    return this.#open().get(Buffer.from(uniqueid, 'latin1'))?.toString('latin1') ?? null;
+  }
+
+  put(uniqueid: string, userid: string): void {
+    this.#open().put(Buffer.from(uniqueid, 'latin1'), Buffer.from(userid, 'latin1'));
+  }
+
+  close(): void {
+    this.#database?.close();
+  }
+
+  #open(): Twoskip {
+    this.#database ??= Twoskip.open(this.#path, { create: true });
+    return this.#database;
+  }
+}

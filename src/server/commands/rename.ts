@@ -1,0 +1,115 @@
+/**
+ * APPLY RENAME %(OLDMBOXNAME NEWMBOXNAME PARTITION UIDVALIDITY): a folder of one user, a folder that goes to another
+ * user, or by its INBOX a whole user.
+ *
+ * Masters rename mailbox by mailbox, a user's INBOX among them (imap/sync_support.c, do_folders). With the INBOX the
+ * whole backup goes to the new userid, history and all, so that the user's other mailboxes are there already under
+ * their old names when their own RENAMEs come. A later user of the old name begins with a backup of their own.
+ */
+import type { Backup } from '../../backup/backup.ts';
+import { recordItem } from '../../backup/recordItem.ts';
+import { BackupError } from '../../errors.ts';
+import { hasMessage, mailboxByName, records } from '../../index/queries.ts';
+import type { RecordWithGuid } from '../../index/queries.ts';
+import { parseState } from '../../index/state.ts';
+import type { LiveMailbox } from '../../index/types.ts';
+import { isInbox } from '../../mailbox/names.ts';
+import { KeyValues, getString, optionalString, toKeyValues } from '../../protocol/dlist.ts';
+import type { Dlist } from '../../protocol/dlist.ts';
+import type { CommandContext } from './context.ts';
+
+/** Records in a line of a mailbox that is moved; as many as a master sends at once by default (sync_batchsize). */
+const RECORDS_A_LINE = 8192;
+
+interface Rename {
+  readonly from: string;
+  readonly to: string;
+  readonly value: KeyValues;
+}
+
+export async function applyRename(context: CommandContext, value: Dlist): Promise<void> {
+  const kv = toKeyValues(value, 'RENAME');
+  const rename = { from: getString(kv, 'OLDMBOXNAME'), to: getString(kv, 'NEWMBOXNAME'), value: kv };
+  const { backups } = context;
+  const [oldOwner, newOwner] = [backups.ownerOf(rename.from), backups.ownerOf(rename.to)];
+  const target = await backups.find(newOwner);
+  if (target !== null && mailboxByName(target.index, rename.from) !== undefined) {
+    await appendRename(context, target, rename);
+    return;
+  }
+  const source = await backups.find(oldOwner);
+  const mailbox = source === null ? undefined : mailboxByName(source.index, rename.from);
+  if (source === null || mailbox === undefined) {
+    throw new BackupError('not-found', `mailbox ${rename.from} is not in this backup`);
+  }
+  if (isInbox(rename.from) && isInbox(rename.to) && target === null) {
+    await backups.renameUser(oldOwner, newOwner);
+    await backups.followInbox(newOwner, mailbox.uniqueid);
+    await appendRename(context, await backups.findOrCreate(newOwner), rename);
+    return;
+  }
+  await moveMailbox(context, source, mailbox, rename);
+}
+
+function appendRename(context: CommandContext, backup: Backup, { value }: Rename): Promise<void> {
+  return backup.append({ time: context.now(), name: 'RENAME', value });
+}
+
+/** Copies a mailbox with its messages into the other user's backup; here it ends, and is kept for the retention. */
+async function moveMailbox(
+  context: CommandContext,
+  source: Backup,
+  mailbox: LiveMailbox,
+  rename: Rename,
+): Promise<void> {
+  const target = await context.backups.findOrCreate(context.backups.ownerOf(rename.to));
+  const state = renamedState(mailbox, rename);
+  let batch: RecordWithGuid[] = [];
+  for (const record of Array.from(records(source.index, mailbox.id))) {
+    if (batch.length === RECORDS_A_LINE) {
+      await appendBatch(context, source, target, asBatch(state, batch), batch);
+      batch = [];
+    }
+    batch.push(record);
+  }
+  await appendBatch(context, source, target, state, batch);
+  await source.append({ time: context.now(), name: 'UNMAILBOX', value: rename.from });
+}
+
+function renamedState(mailbox: LiveMailbox, { to, value }: Rename): KeyValues {
+  const changes = new Map<string, Dlist>([['MBOXNAME', to]]);
+  for (const key of ['PARTITION', 'UIDVALIDITY']) {
+    const changed = optionalString(value, key);
+    if (changed !== undefined) changes.set(key, changed);
+  }
+  return withValues(parseState(mailbox.state), changes);
+}
+
+/** What a master says of a mailbox of which it sends a part: it is shown as behind until the rest has come. */
+function asBatch(state: KeyValues, batch: readonly RecordWithGuid[]): KeyValues {
+  const entries = state.entries.filter(([key]) => key !== 'SYNC_CRC' && key !== 'SYNC_CRC_ANNOT');
+  const lastUid = String(batch.at(-1)?.uid ?? 0);
+  const changes = new Map([
+    ['LAST_UID', lastUid],
+    ['HIGHESTMODSEQ', '0'],
+  ]);
+  return withValues(new KeyValues(entries), changes);
+}
+
+function withValues(state: KeyValues, changes: ReadonlyMap<string, Dlist>): KeyValues {
+  return new KeyValues(state.entries.map(([key, value]) => [key, changes.get(key) ?? value]));
+}
+
+async function appendBatch(
+  context: CommandContext,
+  source: Backup,
+  target: Backup,
+  state: KeyValues,
+  batch: readonly RecordWithGuid[],
+): Promise<void> {
+  const wanted = new Set(batch.map(({ guid }) => guid).filter((guid) => !hasMessage(target.index, guid)));
+  const { sources, found } = context.staged.sources(wanted, [source]);
+  const value = new KeyValues([...state.entries, ['RECORD', batch.map(recordItem)]]);
+  await target.append({ time: context.now(), name: 'MAILBOX', value }, sources);
+  context.staged.claimed(found);
+}
