@@ -6,6 +6,7 @@
  * bounded memory (framing.ts), and only then is the error thrown. FramingError and `closed` aside, every error thrown leaves
  * the source at the next command.
  */
+import { setImmediate } from 'node:timers/promises';
 import { BackupError } from '../errors.ts';
 import { FramingError, LineTooLongError, continuationOf } from './framing.ts';
 import type { Continuation } from './framing.ts';
@@ -106,6 +107,7 @@ class Reading {
   #fulfil(need: Need): Promise<Buffer | undefined> {
     if (need.need === 'line') return this.#line();
     if (need.need === 'file') return this.#file(need.file);
+    if (need.need === 'turn') return setImmediate();
     return this.#literal(need.count, need.synchronizing);
   }
 

@@ -25,7 +25,8 @@ export function parseDlist(text: string): Dlist {
   while (step.done !== true) {
     const need = step.value;
     if (need.need === 'file') throw scanner.error('a file cannot be kept as text');
-    step = item.next(need.need === 'line' ? line() : upTo(at + need.count));
+    if (need.need === 'turn') step = item.next();
+    else step = item.next(need.need === 'line' ? line() : upTo(at + need.count));
   }
   scanner.expectEnd();
   if (at !== bytes.length) throw scanner.error('something follows the value');

@@ -17,7 +17,12 @@ import type { Limits } from './limits.ts';
 export type Need =
   | { readonly need: 'line' }
   | { readonly need: 'bytes'; readonly count: number; readonly synchronizing: boolean }
-  | { readonly need: 'file'; readonly file: FileLiteral };
+  | { readonly need: 'file'; readonly file: FileLiteral }
+  /** Nothing but that others may have their turn: a line of 100,000 records takes half a second. */
+  | { readonly need: 'turn' };
+
+/** Some milliseconds of reading. */
+const VALUES_A_TURN = 16_384;
 
 /** An open list: of values, or of keys and values in turn, whose `key` is set between a key and its value. */
 interface Frame {
@@ -50,6 +55,8 @@ export class DlistScanner {
   #text = '';
   #at = 0;
   #items = 0;
+  /** The count of values at which others have their turn. */
+  #turnAt = VALUES_A_TURN;
   /** How often a literal moved on to another line: for messages. */
   #line = 1;
 
@@ -100,6 +107,7 @@ export class DlistScanner {
       const need = this.#run();
       if (need === undefined) break;
       const bytes = yield need;
+      if (need.need === 'turn') continue;
       if (need.need === 'bytes') this.#add((bytes ?? Buffer.alloc(0)).toString('latin1'));
       else if (need.need === 'file') this.#add(need.file);
       const line = yield { need: 'line' };
@@ -110,11 +118,15 @@ export class DlistScanner {
     return values.entries[0]!;
   }
 
-  /** Reads on until the outermost value is complete, or until bytes are needed that are not on the line. */
+  /** Reads on until the outermost value is complete, bytes are needed that are not on the line, or it has been long. */
   #run(): Need | undefined {
     for (;;) {
       const frame = this.#frames[this.#frames.length - 1]!;
       if (this.#frames.length === 1 && frame.values!.flat.length === 2) return undefined;
+      if (this.#items >= this.#turnAt) {
+        this.#turnAt = this.#items + VALUES_A_TURN;
+        return { need: 'turn' };
+      }
       this.#skipSpaces();
       const byte = this.#text.charCodeAt(this.#at);
       if (byte === 0x29) this.#close(frame);

@@ -1,4 +1,5 @@
 /** APPLY: what a master tells us to keep. OK means on disk. */
+import { setImmediate } from 'node:timers/promises';
 import type { Backup } from '../../backup/backup.ts';
 import { resend } from '../../index/foldCompare.ts';
 import { firstMissing, hasMessage, mailboxByUniqueid } from '../../index/queries.ts';
@@ -16,6 +17,9 @@ import type { Dlist } from '../../protocol/dlist.ts';
 import { untagged } from '../../protocol/responses.ts';
 import { BackupError } from '../../errors.ts';
 import type { Command, CommandContext } from './context.ts';
+
+/** After these many records other connections have their turn; some milliseconds. */
+const RECORDS_A_TURN = 1024;
 
 /**
  * APPLY RESERVE %(PARTITION MBOXNAME (names) GUID (guids)): answers MISSING with those that have to be uploaded. The
@@ -39,11 +43,7 @@ export async function applyMailbox(context: CommandContext, value: Dlist): Promi
   if (isInbox(name))
     await context.backups.followInbox(context.backups.ownerOf(name), getString(kv, 'UNIQUEID'));
   const backup = await context.backups.findOrCreate(context.backups.ownerOf(name));
-  const wanted = new Set<string>();
-  for (const item of optionalList(kv, 'RECORD') ?? []) {
-    const guid = getString(toKeyValues(item, 'RECORD'), 'GUID');
-    if (!hasMessage(backup.index, guid)) wanted.add(guid);
-  }
+  const wanted = await lackingMessages(backup, optionalList(kv, 'RECORD') ?? []);
   const others = [...context.backups.held()].filter((held) => held !== backup);
   const { sources, found } = context.staged.sources(wanted, others);
   await backup.append({ time: context.now(), name: 'MAILBOX', value }, sources);
@@ -55,6 +55,17 @@ export async function applyMailbox(context: CommandContext, value: Dlist): Promi
     );
   }
   refuseOnceOutOfStep(context, backup, getString(kv, 'UNIQUEID'));
+}
+
+/** GUIDs that records name and the backup has not. */
+async function lackingMessages({ index }: Backup, recordList: readonly Dlist[]): Promise<Set<string>> {
+  const lacking = new Set<string>();
+  for (const [count, item] of recordList.entries()) {
+    const guid = getString(toKeyValues(item, 'RECORD'), 'GUID');
+    if (!hasMessage(index, guid)) lacking.add(guid);
+    if (count % RECORDS_A_TURN === RECORDS_A_TURN - 1) await setImmediate();
+  }
+  return lacking;
 }
 
 /**
