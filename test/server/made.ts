@@ -55,7 +55,7 @@ export function apply(made: MadeMailbox): string {
 }
 
 export function idOf(name: string): string {
-  return `id-${name.replaceAll(/[^a-z]/gi, '-')}`;
+  return `id-${name.replaceAll(/[^a-z0-9]/gi, '-')}`;
 }
 
 function crcOf(uid: number, body: string, flags: string): number {

@@ -86,9 +86,9 @@ describe('uploaded messages', () => {
     await client.send(bytes.subarray(0, bytes.length - 1000));
     client.close();
     await waitUntil(() => server.logged('closed,'), { what: () => server.log.join('\n') });
-    expect(readdirSync(server.folder).filter((name) => !/^(data|backups\.db.*)$/.test(name))).to.deep.equal(
-      [],
-    );
+    expect(
+      readdirSync(server.folder).filter((name) => !/^(data|(backups|inboxes)\.db.*)$/.test(name)),
+    ).to.deep.equal([]);
     client = await server.login();
     await ok(upload(message('next')));
     await ok(apply({ name: 'user.anne', bodies: [message('next')] }));
