@@ -11,6 +11,7 @@ const modules = {
   backupd: 'backupd.js',
   ctl_backups: 'ctlBackups.js',
   cyr_backup: 'cyrBackup.js',
+  restore: 'restore.js',
   'cyrus-backups': 'cyrusBackups.js',
 };
 

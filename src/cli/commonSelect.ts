@@ -109,7 +109,7 @@ function domainOf(userid: string, config: Config): string | null {
 }
 
 /** An admin's name, in internal form. */
-function internalOf(name: string, config: Config): string {
+export function internalOf(name: string, config: Config): string {
   return fromAdmin(bytesOf(name), {
     unixHierarchySep: config.unixhierarchysep,
     virtDomains: config.virtdomains !== 'off',

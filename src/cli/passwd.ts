@@ -24,7 +24,7 @@ const ERASE = new Set(['\x7f', '\b']);
 const INTERRUPT = '\x03';
 
 /** Reads a line in raw mode, where the terminal shows nothing. */
-function askHidden(io: PasswdIo, prompt: string): Promise<string> {
+export function askHidden(io: PasswdIo, prompt: string): Promise<string> {
   io.stdout.write(prompt);
   io.stdin.setRawMode?.(true);
   return new Promise((resolve, reject) => {

@@ -182,4 +182,22 @@ export const SERVER_KEYS = [
     default: null,
     meaning: 'Realm that restore logs in to a server in.',
   },
+  {
+    name: 'sync_authname',
+    type: 'string',
+    default: null,
+    meaning: 'Userid that restore logs in as where restore_authname is not set, as the originals do.',
+  },
+  {
+    name: 'sync_password',
+    type: 'string',
+    default: null,
+    meaning: 'Its password.',
+  },
+  {
+    name: 'sync_realm',
+    type: 'string',
+    default: null,
+    meaning: 'Its SASL realm.',
+  },
 ] as const satisfies readonly KeySpec[];

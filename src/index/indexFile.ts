@@ -124,6 +124,14 @@ export class IndexFile {
     return this.#db.transaction(work).deferred();
   }
 
+  /** One snapshot for all queries from here until the answered function is called, across awaits. */
+  holdSnapshot(): () => void {
+    this.#statement('BEGIN').run();
+    // A transaction sees what was committed when its first query ran.
+    this.get('SELECT count(*) FROM sqlite_schema');
+    return () => this.rollback();
+  }
+
   /** Moves on whenever another connection has committed: what a reader's caches hang on. */
   dataVersion(): number {
     return (this.get<{ data_version: number }>('PRAGMA data_version') as { data_version: number })

@@ -1,0 +1,123 @@
+/**
+ * `restore [options] server [mode] backup [mboxname | uniqueid | guid]...`: mail and everything else back from backups, to a Cyrus
+ * server or, with --to, anywhere. Users are restored side by side; whatever fails is named, and the rest goes on.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { loadConfig } from '../config/imapdConf.ts';
+import type { Config } from '../config/imapdConf.ts';
+import { countFailures } from '../restore/outcome.ts';
+import type { UserOutcome } from '../restore/outcome.ts';
+import { restoreUser } from '../restore/restoreUser.ts';
+import { intoLevels } from '../restore/targetName.ts';
+import { runInParallel } from '../restore/parallel.ts';
+import { BACKUP_FAILED, guarded } from './commonRun.ts';
+import { internalOf, selectTargets } from './commonSelect.ts';
+import type { FoundTarget } from './commonSelect.ts';
+import { bytesOf } from './commonText.ts';
+import type { PasswdIo } from './passwd.ts';
+import { openerFor } from './restoreConnect.ts';
+import type { Opener } from './restoreConnect.ts';
+import { interpretRestore } from './restoreOptions.ts';
+import type { RestoreArguments } from './restoreOptions.ts';
+import { RestoreProgress, writeReport } from './restoreReport.ts';
+
+const USAGE = `usage: restore [options] server [mode] backup [mboxname | uniqueid | guid]...
+       restore [options] --to DESTINATION [mode] backup [mboxname | uniqueid | guid]...
+
+See restore(8) for all options. The most used:
+  -a                 all mailboxes of the backup
+  -n                 show what would be done, and do nothing
+  -r                 mailboxes below those named, too
+  -U                 make mailboxes exactly as they were: UIDs, flags, checksums
+  --at TIME          as it was then (2026-11-20T12:00:00Z, yesterday, 2h)
+  --between T1 T2    what was deleted between two times
+  --flags-only       put flags back, touch nothing else
+  --into FOLDER      into a folder apart, such as Restored/{date}
+  --to DESTINATION   imap://USER@HOST, maildir:DIR, mbox:DIR, tar:FILE, zip:FILE
+Modes: -u USER (default), -m MAILBOX, -f FILE, --domain DOMAIN, --all-users
+`;
+
+export function main(args: string[]): Promise<number> {
+  return runRestore(args, process);
+}
+
+/** Resolves to the exit code: 0, 64 usage, 75 where anything failed, 77 a wrong password, 78 configuration. */
+export function runRestore(argv: readonly string[], io: PasswdIo): Promise<number> {
+  return guarded('restore', USAGE, io, async () => {
+    if (argv.includes('--help') || argv.includes('-h')) {
+      io.stdout.write(USAGE);
+      return 0;
+    }
+    const args = interpretRestore(argv, Math.floor(Date.now() / 1000));
+    const config = loadConfig(args.config);
+    if (args.waitSeconds > 0) await sleep(args.waitSeconds * 1000);
+    const opener = await openerFor(args, config, io);
+    const users = await restoreAll(args, config, opener, io);
+    await opener.finish();
+    writeReport(io, users, {
+      isPlan: args.isPlan,
+      isJson: args.isJson,
+      withTable: args.isPlan || args.verbose > 0,
+    });
+    return users.some((user) => countFailures(user) > 0) ? BACKUP_FAILED : 0;
+  });
+}
+
+async function restoreAll(
+  args: RestoreArguments,
+  config: Config,
+  opener: Opener,
+  io: PasswdIo,
+): Promise<UserOutcome[]> {
+  const progress = new RestoreProgress(io, {
+    isTerminal: process.stderr.isTTY && !args.isJson,
+    isQuiet: args.isPlan || args.isJson,
+  });
+  const naming = {
+    mailbox: args.mailbox === undefined ? undefined : internalMailbox(args.mailbox, config),
+    into: intoLevels(args.into, new Date()),
+    keepsDeleted: args.keepsDeleted,
+    deletedPrefix: config.deletedprefix,
+  };
+  const one = ({ userid, path, label }: FoundTarget): Promise<UserOutcome> => {
+    const name = userid ?? label;
+    return restoreUser({
+      userid,
+      path,
+      time: args.time,
+      selection: {
+        objects: args.objects.map((object) => objectOf(object, config)),
+        isRecursive: args.isRecursive,
+        withDeleted: args.withDeleted,
+        expunged: args.expunged,
+        filter: args.filter,
+        between: args.between,
+        deletedPrefix: config.deletedprefix,
+      },
+      naming,
+      open: (owner) => opener.open(owner, (outcome) => progress.update(name, outcome)),
+      onStart: (messages) => progress.expect(messages),
+      onMailbox: (outcome) => progress.finish(name, outcome),
+    });
+  };
+  const users: UserOutcome[] = [];
+  const found: FoundTarget[] = [];
+  for (const { userid, path, label } of selectTargets(config, args.mode, args.backups)) {
+    if (path !== null) found.push({ userid, path, label });
+    else users.push({ userid: label, mailboxes: [], items: [], failures: ['no such backup'] });
+  }
+  users.push(...(await runInParallel(found, args.jobs, one)));
+  progress.end();
+  return users;
+}
+
+/** An admin's name, or as the original's -M wants it, an internal one. */
+function internalMailbox(name: string, config: Config): string {
+  return /^user\.|^DELETED\.|!/.test(name) ? bytesOf(name) : internalOf(name, config);
+}
+
+function objectOf(object: string, config: Config): string {
+  if (/^[0-9a-f]{40}$/i.test(object) || /^[0-9a-z]{24}$/.test(object) || /^[0-9a-f-]{36}$/i.test(object))
+    return object;
+  return internalMailbox(object, config);
+}

@@ -1,0 +1,103 @@
+/** From restore's command line and imapd.conf to a way of opening the destination, once a user. */
+import { readFileSync } from 'node:fs';
+import type { Config } from '../config/imapdConf.ts';
+import { asBackupError, BackupError } from '../errors.ts';
+import { parseAddress } from '../restore/address.ts';
+import { CyrusDestination } from '../restore/cyrus/cyrusDestination.ts';
+import type { Destination } from '../restore/destination.ts';
+import type { MailboxOutcome } from '../restore/outcome.ts';
+import type { Credentials } from '../restore/saslClient.ts';
+import { SyncClient } from '../restore/syncClient.ts';
+import type { ClientOptions } from '../restore/syncClient.ts';
+import type { TlsTrust } from '../restore/wire.ts';
+import { askHidden } from './passwd.ts';
+import type { PasswdIo } from './passwd.ts';
+import type { RestoreArguments } from './restoreOptions.ts';
+
+const CONNECT_TIMEOUT_MS = 30_000;
+
+export interface Opener {
+  open(userid: string, onProgress: (outcome: MailboxOutcome) => void): Promise<Destination>;
+  /** Ends what all users share, such as an archive. */
+  finish(): Promise<void>;
+}
+
+export async function openerFor(args: RestoreArguments, config: Config, io: PasswdIo): Promise<Opener> {
+  const address = parseAddress(args.destination);
+  const options: ClientOptions = {
+    credentials: await credentialsOf(args, config, address.user, io),
+    tls: trustOf(args, config, address.host),
+    compress: args.compress,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    silenceTimeoutMs: config.sync_timeout * 1000,
+  };
+  return {
+    async open(_userid, onProgress) {
+      const client = await SyncClient.connect(address, options);
+      return new CyrusDestination(client, {
+        isPlan: args.isPlan,
+        isExact: args.isExact,
+        isLocal: args.isLocal,
+        partition: args.partition,
+        acl: args.acl,
+        existing: args.existing,
+        what: args.what,
+        isFlagsOnly: args.isFlagsOnly,
+        deletedPrefix: config.deletedprefix,
+        onProgress,
+      });
+    },
+    finish: () => Promise.resolve(),
+  };
+}
+
+/** Throws 'usage' where there is no name, or no password and nobody to ask. */
+async function credentialsOf(
+  args: RestoreArguments,
+  config: Config,
+  userInAddress: string | undefined,
+  io: PasswdIo,
+): Promise<Credentials> {
+  const isRestores = config.restore_authname !== null;
+  const configured = isRestores ? config.restore_authname : config.sync_authname;
+  const user = args.user ?? userInAddress ?? configured;
+  if (user === null)
+    throw new BackupError('usage', 'no name to log in with: --user, or restore_authname in imapd.conf');
+  const realm = (isRestores ? config.restore_realm : config.sync_realm) ?? undefined;
+  const password = passwordIn(args, config, user === configured);
+  if (password !== null) return { user, password, realm };
+  if (io.stdin.isTTY !== true) {
+    throw new BackupError(
+      'usage',
+      `no password for ${user}: --password-file, or restore_password in imapd.conf`,
+    );
+  }
+  return { user, password: await askHidden(io, `Password of ${user}: `), realm };
+}
+
+function passwordIn(args: RestoreArguments, config: Config, isConfigured: boolean): string | null {
+  if (args.passwordFile !== undefined) {
+    return readText(args.passwordFile === '-' ? 0 : args.passwordFile).replace(/\r?\n[^]*$/, '');
+  }
+  if (!isConfigured) return null;
+  return config.restore_authname === null ? config.sync_password : config.restore_password;
+}
+
+function readText(file: string | number): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw asBackupError(error, String(file));
+  }
+}
+
+/** On loopback nobody sits between, and a certificate that is made out to "localhost" is rare: there any will do. */
+function trustOf(args: RestoreArguments, config: Config, host: string): TlsTrust | null {
+  if (!args.useTls) return null;
+  const caFile = args.tlsCa ?? config.tls_server_ca_file;
+  const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.');
+  return {
+    ca: caFile === null ? undefined : readText(caFile),
+    verify: args.verifyTls && !(isLoopback && caFile === null),
+  };
+}

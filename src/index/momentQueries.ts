@@ -1,0 +1,149 @@
+/**
+ * What is asked of an index about a moment, or between two: mailboxes, records and items as they were. A moment of
+ * null is now, which needs no history. Lists of records come in pages by UID.
+ */
+import type { IndexFile } from './indexFile.ts';
+import type { RecordWithGuid } from './queries.ts';
+import type { Item, ItemKind } from './types.ts';
+
+const columns = (table: string): string =>
+  `mailbox_id, uid, CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, ${table}.size AS size,
+   message_id, flags, annotations, extra, expunged, since, guid, chunk_id`;
+const joined = (table: string): string => `${table} JOIN message ON message.id = message_id`;
+
+const NOW_SQL = `SELECT ${columns('record')} FROM ${joined('record')}
+  WHERE mailbox_id = ? AND uid > ? ORDER BY uid LIMIT ?`;
+
+const THEN_SQL = `SELECT * FROM (
+    SELECT ${columns('record')} FROM ${joined('record')} WHERE mailbox_id = ? AND uid > ? AND since <= ?
+    UNION ALL
+    SELECT ${columns('record_history')} FROM ${joined('record_history')}
+    WHERE mailbox_id = ? AND uid > ? AND since <= ? AND until > ?)
+  ORDER BY uid LIMIT ?`;
+
+/** A page of the records behind a UID, expunged ones too, as they were at a moment. */
+export function recordsPage(
+  index: IndexFile,
+  mailboxId: number,
+  time: number | null,
+  afterUid: number,
+  limit: number,
+): RecordWithGuid[] {
+  if (time === null) return index.all<RecordWithGuid>(NOW_SQL, mailboxId, afterUid, limit);
+  return index.all<RecordWithGuid>(
+    THEN_SQL,
+    mailboxId,
+    afterUid,
+    time,
+    mailboxId,
+    afterUid,
+    time,
+    time,
+    limit,
+  );
+}
+
+/** Items of a kind as they were at a moment, by key. */
+export function itemsAt(index: IndexFile, kind: ItemKind, time: number | null): Item[] {
+  if (time === null) {
+    return index.all<Item>('SELECT kind, key, value, since FROM item WHERE kind = ? ORDER BY key', kind);
+  }
+  return index.all<Item>(
+    `SELECT * FROM (
+       SELECT kind, key, value, since FROM item WHERE kind = ? AND since <= ?
+       UNION ALL
+       SELECT kind, key, value, since FROM item_history WHERE kind = ? AND since <= ? AND until > ?)
+     ORDER BY key`,
+    kind,
+    time,
+    kind,
+    time,
+    time,
+  );
+}
+
+/** Records that were expunged after one moment and up to another, as they were before that. */
+export function expungedBetween(
+  index: IndexFile,
+  mailboxId: number,
+  from: number,
+  to: number,
+): RecordWithGuid[] {
+  return index.all<RecordWithGuid>(
+    `SELECT uid, coalesce(before.modseq, now.modseq) AS modseq, mailbox_id,
+            coalesce(before.last_updated, now.last_updated) AS last_updated,
+            coalesce(before.internaldate, now.internaldate) AS internaldate,
+            now.size AS size, now.message_id AS message_id,
+            coalesce(before.flags, now.flags) AS flags,
+            coalesce(before.annotations, now.annotations) AS annotations,
+            coalesce(before.extra, now.extra) AS extra, NULL AS expunged,
+            now.since AS since, guid, chunk_id
+     FROM (SELECT mailbox_id, uid, CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, size, message_id, flags,
+                  annotations, extra, expunged, since FROM record WHERE mailbox_id = ?) AS now
+     JOIN message ON message.id = now.message_id
+     LEFT JOIN (SELECT uid AS before_uid, CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, flags,
+                       annotations, extra, until FROM record_history WHERE mailbox_id = ? AND expunged IS NULL) AS before
+       ON before_uid = uid AND until = now.expunged
+     WHERE now.expunged > ? AND now.expunged <= ? ORDER BY uid`,
+    mailboxId,
+    mailboxId,
+    from,
+    to,
+  );
+}
+
+/** Whether a message lived in a living mailbox at a moment. `deletedPattern` (GLOB) names mailboxes that only wait to go. */
+export function livesAt(index: IndexFile, messageId: number, time: number, deletedPattern: string): boolean {
+  const row = index.get(
+    `SELECT 1 FROM (
+       SELECT mailbox_id FROM record WHERE message_id = ? AND since <= ? AND expunged IS NULL
+       UNION
+       SELECT record_history.mailbox_id FROM record
+         JOIN record_history ON record_history.mailbox_id = record.mailbox_id AND record_history.uid = record.uid
+       WHERE record.message_id = ? AND record_history.message_id = ? AND record_history.since <= ?
+         AND until > ? AND record_history.expunged IS NULL) AS holder
+     JOIN (SELECT id, name FROM mailbox WHERE since <= ? AND deleted IS NULL
+           UNION ALL
+           SELECT id, name FROM mailbox_history WHERE since <= ? AND until > ? AND deleted IS NULL) AS box
+       ON box.id = holder.mailbox_id
+     WHERE box.name NOT GLOB ? AND box.name NOT GLOB '*!' || ? LIMIT 1`,
+    messageId,
+    time,
+    messageId,
+    messageId,
+    time,
+    time,
+    time,
+    time,
+    time,
+    deletedPattern,
+    deletedPattern,
+  );
+  return row !== undefined;
+}
+
+/** When a message first came into a mailbox, in unix seconds. */
+export function firstSeen(index: IndexFile, mailboxId: number, uid: number): number {
+  const row = index.get<{ first: number | null }>(
+    `SELECT min(first) AS first FROM (
+       SELECT since AS first FROM record WHERE mailbox_id = ? AND uid = ?
+       UNION ALL SELECT since FROM record_history WHERE mailbox_id = ? AND uid = ?)`,
+    mailboxId,
+    uid,
+    mailboxId,
+    uid,
+  );
+  return row?.first ?? 0;
+}
+
+/** How many living records a mailbox has now, and the bytes of their messages. */
+export function livingSize(
+  index: IndexFile,
+  mailboxId: number,
+): { readonly messages: number; readonly bytes: number } {
+  const row = index.get<{ messages: number; bytes: number | null }>(
+    'SELECT count(*) AS messages, sum(size) AS bytes FROM record WHERE mailbox_id = ? AND expunged IS NULL',
+    mailboxId,
+  );
+  return { messages: row?.messages ?? 0, bytes: row?.bytes ?? 0 };
+}

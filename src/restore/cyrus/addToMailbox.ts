@@ -1,0 +1,140 @@
+/**
+ * Restoring into a mailbox that lives, or into a new one without keeping UIDs: what the server does not hold yet comes in as
+ * new messages (RESTORE MAILBOX), what it holds is told by GUID and left alone, or with `replace` set as it was.
+ *
+ * A message that the mailbox has once and the backup has twice comes once more: copies are mail, too.
+ */
+import type { Dlist } from '../../protocol/dlist.ts';
+import { optionalList, optionalString } from '../../protocol/dlist.ts';
+import { KeyValues } from '../../protocol/dlist.ts';
+import { BackupError } from '../../errors.ts';
+import type { MailboxOutcome } from '../outcome.ts';
+import type { SelectedMailbox } from '../selectedMailbox.ts';
+import type { SourceRecord } from '../source.ts';
+import { changeMailbox, settingsChanges } from './changeMailbox.ts';
+import type { CyrusJob } from './job.ts';
+import { mailboxText } from './mailboxText.ts';
+import { freshFields } from './recordText.ts';
+import type { RecordFields } from './recordText.ts';
+import { fullMailbox } from './serverState.ts';
+import type { ServerMailbox, ServerRecord } from './serverState.ts';
+import { uploadMissing } from './uploader.ts';
+
+const RECORDS_A_BATCH = 1024;
+
+export async function addToMailbox(
+  job: CyrusJob,
+  selected: SelectedMailbox,
+  outcome: MailboxOutcome,
+  server: ServerMailbox | undefined,
+): Promise<void> {
+  const full = server === undefined ? undefined : await fullMailbox(job.client, server.name);
+  const partition =
+    full?.mailbox.partition ?? job.partition ?? optionalString(selected.state, 'PARTITION') ?? 'default';
+  outcome.isNew = full === undefined;
+  if (full === undefined) await createMailbox(job, selected, outcome, partition);
+  const held =
+    job.existing === 'copy' ? new Map<string, ServerRecord[]>() : livingByGuid(full?.records ?? []);
+  const pairs: [SourceRecord, ServerRecord][] = [];
+  let batch: SourceRecord[] = [];
+  const send = async (): Promise<void> => {
+    await addBatch(job, selected, outcome, partition, batch);
+    batch = [];
+  };
+  for (const record of job.what.has('mail') ? selected.records() : []) {
+    const there = held.get(record.guid)?.shift();
+    if (there !== undefined) {
+      outcome.skipped += 1;
+      if (job.existing === 'replace') pairs.push([record, there]);
+      continue;
+    }
+    batch.push(record);
+    if (batch.length >= RECORDS_A_BATCH) await send();
+  }
+  if (batch.length > 0) await send();
+  if (job.existing === 'replace' && full !== undefined) {
+    // Matched before anything was added, so what has just come is not among them.
+    const settings = settingsChanges(job, selected, full.mailbox);
+    await changeMailbox(job, outcome, full.mailbox.name, pairs, { isFlagsOnly: false, settings });
+  }
+}
+
+/** Living records of each GUID, by UID. */
+export function livingByGuid(records: readonly ServerRecord[]): Map<string, ServerRecord[]> {
+  const byGuid = new Map<string, ServerRecord[]>();
+  for (const record of records) {
+    if (record.isExpunged) continue;
+    const others = byGuid.get(record.guid);
+    if (others === undefined) byGuid.set(record.guid, [record]);
+    else others.push(record);
+  }
+  return byGuid;
+}
+
+/** The server chooses uniqueid, UIDVALIDITY and modseqs. Annotations go in a second step: see exactMailbox.ts. */
+async function createMailbox(
+  job: CyrusJob,
+  selected: SelectedMailbox,
+  outcome: MailboxOutcome,
+  partition: string,
+): Promise<void> {
+  if (job.isPlan) return;
+  const acl = job.acl ?? (job.what.has('acl') ? optionalString(selected.state, 'ACL') : undefined);
+  const state = new KeyValues([
+    ['MBOXNAME', outcome.target],
+    ['PARTITION', partition],
+    ['OPTIONS', optionalString(selected.state, 'OPTIONS') ?? ''],
+    ['MBOXTYPE', optionalString(selected.state, 'MBOXTYPE') ?? null],
+  ]);
+  if (acl !== undefined && acl !== '') state.flat.push('ACL', acl);
+  await job.client.restore(mailboxText(restoreVerb(job), state, new Map(), []));
+  const annotations = job.what.has('annotations') ? optionalList(selected.state, 'ANNOTATIONS') : undefined;
+  if (annotations === undefined || annotations.length === 0) return;
+  const settings = new Map<string, Dlist>([['ANNOTATIONS', annotations]]);
+  await changeMailbox(job, undefined, outcome.target, [], { isFlagsOnly: false, settings });
+}
+
+function restoreVerb(job: CyrusJob): string {
+  return job.isLocal ? 'LOCAL_MAILBOX' : 'MAILBOX';
+}
+
+async function addBatch(
+  job: CyrusJob,
+  selected: SelectedMailbox,
+  outcome: MailboxOutcome,
+  partition: string,
+  batch: readonly SourceRecord[],
+): Promise<void> {
+  // A message that is expunged in the backup comes back alive, so its bytes are needed.
+  const wanted = batch.map((record) => ({ ...record, expunged: null }));
+  const folders = job.foldersWith(batch, outcome.target);
+  const { failed } = job.isPlan
+    ? { failed: new Map<string, string>() }
+    : await uploadMissing(job.client, job.source, partition, wanted, folders);
+  const sent: RecordFields[] = [];
+  for (const record of batch) {
+    const why = failed.get(record.guid);
+    if (why === undefined) sent.push(job.what.has('flags') ? freshFields(record) : withoutFlags(record));
+    else outcome.failures.push(`UID ${record.uid}: ${why}`);
+  }
+  if (!job.isPlan && sent.length > 0) {
+    const state = new KeyValues([
+      ['MBOXNAME', outcome.target],
+      ['MBOXTYPE', optionalString(selected.state, 'MBOXTYPE') ?? null],
+    ]);
+    await job.client.restore(mailboxText(restoreVerb(job), state, new Map(), sent));
+    await job.client.restart();
+  }
+  outcome.added += sent.length;
+  for (const { size } of sent) outcome.bytes += size;
+  job.onProgress(outcome);
+}
+
+function withoutFlags(record: SourceRecord): RecordFields {
+  return { ...freshFields(record), flags: '' };
+}
+
+/** Whether a refusal means that the mailbox changed under our hands. */
+export function isChanged(error: unknown): boolean {
+  return error instanceof BackupError && (error.subject === 'IMAP_SYNC_CHANGED' || error.kind === 'checksum');
+}

@@ -1,0 +1,166 @@
+/**
+ * Restoring one user to a Cyrus server. Each mailbox goes one of three ways: it is made exactly as it was (exactMailbox.ts),
+ * what it lacks is added (addToMailbox.ts), or only flags are put back (flagsOnly.ts).
+ */
+import { recordsOfMessage } from '../../index/queries.ts';
+import { ownerOf } from '../../mailbox/names.ts';
+import { BackupError } from '../../errors.ts';
+import type { Destination, Move } from '../destination.ts';
+import type { ItemOutcome, MailboxOutcome } from '../outcome.ts';
+import type { RestoreSource, SourceRecord } from '../source.ts';
+import type { SyncClient } from '../syncClient.ts';
+import { addToMailbox } from './addToMailbox.ts';
+import { compareExactly, isComplete, restoreExactly } from './exactMailbox.ts';
+import { restoreFlags } from './flagsOnly.ts';
+import { restoreItems } from './items.ts';
+import type { CyrusJob, CyrusOptions } from './job.ts';
+import { mailboxesByName, mailboxesByUniqueid } from './serverState.ts';
+import type { ServerMailbox } from './serverState.ts';
+
+/** All rights (cyrus-imapd lib/acl.h, ACL_ALL, as 3.x prints them). */
+const OWNERS_RIGHTS = 'lrswipkxtecdan';
+
+export class CyrusDestination implements Destination {
+  readonly #client: SyncClient;
+  readonly #options: CyrusOptions;
+  #source: RestoreSource | undefined;
+  /** By target name: as the server had them at first; one that was made since is among #made. */
+  #byName = new Map<string, ServerMailbox>();
+  #byUniqueid = new Map<string, ServerMailbox>();
+  readonly #made = new Set<string>();
+  /** Where each mailbox of the backup went or goes. */
+  readonly #targets = new Map<number, string>();
+  readonly #uniqueids = new Map<number, string>();
+
+  constructor(client: SyncClient, options: CyrusOptions) {
+    this.#client = client;
+    this.#options = options;
+  }
+
+  async prepare(source: RestoreSource, moves: readonly Move[]): Promise<void> {
+    this.#source = source;
+    const names = [...new Set(moves.map(({ target }) => target))];
+    this.#byName = await mailboxesByName(this.#client, names);
+    const uniqueids = moves.map(({ selected }) => selected.mailbox.uniqueid);
+    this.#byUniqueid = await mailboxesByUniqueid(this.#client, uniqueids);
+    for (const { selected, target } of moves) {
+      this.#targets.set(selected.mailbox.id, target);
+      this.#uniqueids.set(selected.mailbox.id, selected.mailbox.uniqueid);
+    }
+  }
+
+  async restoreMailbox(move: Move, outcome: MailboxOutcome): Promise<void> {
+    const { selected, target } = move;
+    const job = this.#job();
+    const known = this.#byName.get(target);
+    const server = known?.isIntermediate === true ? undefined : known;
+    if (this.#options.isFlagsOnly) {
+      await restoreFlags(job, selected, outcome);
+      return;
+    }
+    if (isIntermediate(move)) {
+      if (known === undefined) await this.#makeIntermediate(job, move, outcome);
+      return;
+    }
+    const isExact =
+      this.#options.isExact && selected.isWhole && !this.#made.has(target) && isComplete(selected);
+    const isOver = await this.#tryExactly(job, move, outcome, server, isExact);
+    if (!isOver)
+      await addToMailbox(
+        job,
+        selected,
+        outcome,
+        this.#made.has(target) ? await this.#reread(target) : server,
+      );
+    this.#made.add(target);
+  }
+
+  restoreItems(isWholeUser: boolean): Promise<ItemOutcome[]> {
+    return restoreItems(this.#job(), isWholeUser);
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
+  /** Whether that was all there was to do. */
+  async #tryExactly(
+    job: CyrusJob,
+    { selected }: Move,
+    outcome: MailboxOutcome,
+    server: ServerMailbox | undefined,
+    isExact: boolean,
+  ): Promise<boolean> {
+    if (server === undefined) {
+      if (isExact) await restoreExactly(job, selected, outcome, undefined);
+      return isExact;
+    }
+    const isUntouched = job.existing === 'skip' && job.what.has('mail') && selected.isWhole;
+    if (!isUntouched && !isExact) return false;
+    const state = compareExactly(selected, server);
+    if (state === 'same' && isUntouched) {
+      for (const record of selected.records()) if (record.expunged === null) outcome.skipped += 1;
+      return true;
+    }
+    if (!isExact) return false;
+    if (state === 'behind') await restoreExactly(job, selected, outcome, server);
+    // Made by an administrator just now, and never used: the server itself puts ours in its place.
+    else if (server.lastUid === 0 && server.uniqueid !== selected.mailbox.uniqueid) {
+      await restoreExactly(job, selected, outcome, undefined);
+    } else return false;
+    return true;
+  }
+
+  async #reread(target: string): Promise<ServerMailbox | undefined> {
+    return (await mailboxesByName(this.#client, [target])).get(target);
+  }
+
+  async #makeIntermediate(job: CyrusJob, { selected, target }: Move, outcome: MailboxOutcome): Promise<void> {
+    outcome.isNew = true;
+    if (job.isPlan || !job.isExact) return;
+    await restoreExactly(job, { ...selected, allRecords: () => [] }, outcome, undefined);
+    this.#made.add(target);
+  }
+
+  #job(): CyrusJob {
+    const source = this.#source;
+    if (source === undefined) throw new BackupError('bad-parameters', 'not prepared');
+    return {
+      ...this.#options,
+      client: this.#client,
+      source,
+      foldersWith: (records, target) => this.#foldersWith(source, records, target),
+      holderOf: (uniqueid) => this.#byUniqueid.get(uniqueid)?.name,
+      ownersAcl: (name) => ownersAcl(name, this.#options.deletedPrefix),
+    };
+  }
+
+  /** The server finds a message in a mailbox by looking through all of it: only those are named that should have it. */
+  #foldersWith(source: RestoreSource, records: readonly SourceRecord[], target: string): Set<string> {
+    const holders = new Set<number>();
+    for (const { mailbox_id: id, message_id: messageId } of records) {
+      holders.add(id);
+      for (const other of recordsOfMessage(source.reader.index, messageId)) holders.add(other.mailbox_id);
+    }
+    const folders = new Set<string>();
+    for (const name of [target, ...[...holders].map((id) => this.#targets.get(id))]) {
+      if (name !== undefined && (this.#byName.has(name) || this.#made.has(name))) folders.add(name);
+    }
+    // A deleted mailbox of the same identity still has the files.
+    for (const id of holders) {
+      const twin = this.#byUniqueid.get(this.#uniqueids.get(id) ?? '');
+      if (twin !== undefined) folders.add(twin.name);
+    }
+    return folders;
+  }
+}
+
+function isIntermediate({ selected }: Move): boolean {
+  const type = selected.state.get('MBOXTYPE');
+  return typeof type === 'string' && type.includes('i');
+}
+
+function ownersAcl(name: string, deletedPrefix: string): string {
+  const owner = ownerOf(name, deletedPrefix);
+  return owner === null ? 'anyone\tlrs\t' : `${owner}\t${OWNERS_RIGHTS}\t`;
+}

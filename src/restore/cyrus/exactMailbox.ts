@@ -1,0 +1,158 @@
+/**
+ * A mailbox made again exactly as it was: UIDVALIDITY, UIDs, modseqs, flags and checksums, so that no client notices. It is
+ * sent as a master replicates it (APPLY MAILBOX), batch by batch in UID order; the server checks its checksums behind
+ * each, so what it answers OK to is equal. A restore that was broken off leaves a mailbox that equals the beginning of
+ * ours, and the next one goes on from there.
+ *
+ * RESTORE MAILBOX, which the original uses for this, kills Debian's server where a new mailbox has annotations (an
+ * assertion about a lock that only APPLY takes), and checks nothing.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Dlist } from '../../protocol/dlist.ts';
+import { optionalString } from '../../protocol/dlist.ts';
+import { getNumber } from '../../protocol/dlist.ts';
+import type { MailboxOutcome } from '../outcome.ts';
+import type { SelectedMailbox } from '../selectedMailbox.ts';
+import type { SourceRecord } from '../source.ts';
+import type { CyrusJob } from './job.ts';
+import { mailboxText } from './mailboxText.ts';
+import { MailboxCrc, exactFields } from './recordText.ts';
+import type { RecordFields } from './recordText.ts';
+import type { ServerMailbox } from './serverState.ts';
+import { uploadMissing } from './uploader.ts';
+
+/** A commit on the server each. */
+const RECORDS_A_BATCH = 1024;
+
+/**
+ * Whether what the server has is the beginning of what we have: then the rest can be sent. `same`: it is all of it.
+ * Checksums stand for the records, as between a master and its replica.
+ */
+export function compareExactly(
+  selected: SelectedMailbox,
+  server: ServerMailbox,
+): 'same' | 'behind' | 'other' {
+  const { mailbox } = selected;
+  const crc = new MailboxCrc();
+  if (server.uidvalidity !== mailbox.uidvalidity || server.lastUid > mailbox.last_uid) return 'other';
+  for (const record of selected.allRecords()) {
+    if (record.uid > server.lastUid) break;
+    crc.toggle(exactFields(record));
+  }
+  if (crc.basic !== server.crc || crc.annot !== server.crcAnnot) return 'other';
+  if (server.lastUid === mailbox.last_uid) return 'same';
+  const isOlder = server.highestModseq <= BigInt(mailbox.highestmodseq);
+  return isOlder && server.uniqueid === mailbox.uniqueid ? 'behind' : 'other';
+}
+
+/** Makes it, or with `server` sends what it lacks. */
+export async function restoreExactly(
+  job: CyrusJob,
+  selected: SelectedMailbox,
+  outcome: MailboxOutcome,
+  server: ServerMailbox | undefined,
+): Promise<void> {
+  const changes = await mailboxChanges(job, selected, outcome, server);
+  const crc = new MailboxCrc();
+  let modseq = 1n;
+  let batch: SourceRecord[] = [];
+  const send = async (isLast: boolean): Promise<void> => {
+    const sent = await uploadBatch(job, selected, outcome, batch);
+    for (const record of sent) {
+      crc.toggle(record);
+      if (BigInt(record.modseq) > modseq) modseq = BigInt(record.modseq);
+    }
+    const { last_uid: lastUid, highestmodseq } = selected.mailbox;
+    if (modseq < (server?.highestModseq ?? 0n)) modseq = server?.highestModseq ?? 0n;
+    const all = new Map<string, Dlist | undefined>([
+      ...changes,
+      ['LAST_UID', String(isLast ? lastUid : (batch.at(-1)?.uid ?? 0))],
+      ['HIGHESTMODSEQ', isLast ? highestmodseq : String(modseq)],
+      // Zero stands for "do not check" (imap/mailbox.c, mailbox_crceq), and is what no records come to.
+      ['SYNC_CRC', String(crc.basic)],
+      ['SYNC_CRC_ANNOT', String(crc.annot)],
+    ]);
+    if (!job.isPlan) {
+      await job.client.apply(
+        mailboxText(job.isLocal ? 'LOCAL_MAILBOX' : 'MAILBOX', selected.state, all, sent),
+      );
+      if (batch.length > 0) await job.client.restart();
+    }
+    job.onProgress(outcome);
+    batch = [];
+  };
+  for (const record of selected.allRecords()) {
+    if (record.uid <= (server?.lastUid ?? 0)) {
+      crc.toggle(exactFields(record));
+      if (BigInt(record.modseq) > modseq) modseq = BigInt(record.modseq);
+      if (record.expunged === null) outcome.skipped += 1;
+      continue;
+    }
+    if (batch.length >= RECORDS_A_BATCH) await send(false);
+    batch.push(record);
+  }
+  await send(true);
+}
+
+/** Sends the bytes; answers the records that can be filed. */
+async function uploadBatch(
+  job: CyrusJob,
+  selected: SelectedMailbox,
+  outcome: MailboxOutcome,
+  batch: readonly SourceRecord[],
+): Promise<RecordFields[]> {
+  const partition = job.partition ?? optionalString(selected.state, 'PARTITION') ?? 'default';
+  const folders = job.foldersWith(batch, outcome.target);
+  const { failed } = job.isPlan
+    ? { failed: new Map<string, string>() }
+    : await uploadMissing(job.client, job.source, partition, batch, folders);
+  const sent: RecordFields[] = [];
+  for (const record of batch) {
+    const why = failed.get(record.guid);
+    if (why !== undefined) {
+      outcome.failures.push(`UID ${record.uid}: ${why}`);
+      continue;
+    }
+    sent.push(exactFields(record));
+    if (record.expunged !== null) continue;
+    outcome.added += 1;
+    outcome.bytes += record.size;
+  }
+  return sent;
+}
+
+async function mailboxChanges(
+  job: CyrusJob,
+  selected: SelectedMailbox,
+  outcome: MailboxOutcome,
+  server: ServerMailbox | undefined,
+): Promise<Map<string, Dlist | undefined>> {
+  const changes = new Map<string, Dlist | undefined>([['MBOXNAME', outcome.target]]);
+  if (job.partition !== undefined) changes.set('PARTITION', job.partition);
+  // A server wants each of these (imap/sync_support.c, sync_apply_mailbox); not every master sent all of them.
+  for (const [key, fallback] of required) if (selected.state.get(key) == null) changes.set(key, fallback);
+  if (!job.what.has('annotations')) changes.set('ANNOTATIONS', undefined);
+  if (!job.what.has('acl')) changes.set('ACL', job.ownersAcl(outcome.target));
+  const holder = server === undefined ? job.holderOf(selected.mailbox.uniqueid) : undefined;
+  if (holder !== undefined && holder !== outcome.target) {
+    changes.set('UNIQUEID', randomUUID());
+    outcome.notes.push(`its uniqueid is still in use by ${holder}, so it gets a new one`);
+  }
+  outcome.isNew = server === undefined;
+  return changes;
+}
+
+const required: readonly [string, string][] = [
+  ['PARTITION', 'default'],
+  ['RECENTUID', '0'],
+  ['RECENTTIME', '0'],
+  ['LAST_APPENDDATE', '0'],
+  ['POP3_LAST_LOGIN', '0'],
+  ['OPTIONS', ''],
+  ['ACL', ''],
+];
+
+/** Whether the state says what an exact mailbox takes. */
+export function isComplete({ state, mailbox }: SelectedMailbox): boolean {
+  return mailbox.uidvalidity > 0 && BigInt(mailbox.highestmodseq) > 0n && getNumber(state, 'LAST_UID') >= 0;
+}

@@ -1,0 +1,38 @@
+/**
+ * Flags put back as they were, on messages that are there, and nothing else: for "mark all as read by accident". A
+ * message is the same where UIDVALIDITY and UID are and its GUID is; else, as in a mailbox that was restored before,
+ * where its GUID is.
+ */
+import type { MailboxOutcome } from '../outcome.ts';
+import type { SelectedMailbox } from '../selectedMailbox.ts';
+import type { SourceRecord } from '../source.ts';
+import { livingByGuid } from './addToMailbox.ts';
+import { changeMailbox } from './changeMailbox.ts';
+import type { CyrusJob } from './job.ts';
+import { fullMailbox } from './serverState.ts';
+import type { ServerRecord } from './serverState.ts';
+
+export async function restoreFlags(
+  job: CyrusJob,
+  selected: SelectedMailbox,
+  outcome: MailboxOutcome,
+): Promise<void> {
+  const full = await fullMailbox(job.client, outcome.target);
+  if (full === undefined) {
+    outcome.notes.push('not on the server');
+    return;
+  }
+  const isSameUids = full.mailbox.uidvalidity === selected.mailbox.uidvalidity;
+  const byUid = new Map(full.records.map((record) => [record.uid, record]));
+  const byGuid = livingByGuid(full.records);
+  const pairs: [SourceRecord, ServerRecord][] = [];
+  for (const record of selected.records()) {
+    const sameUid = isSameUids ? byUid.get(record.uid) : undefined;
+    const there =
+      sameUid?.guid === record.guid && !sameUid.isExpunged ? sameUid : byGuid.get(record.guid)?.[0];
+    if (there === undefined) continue;
+    outcome.skipped += 1;
+    pairs.push([record, there]);
+  }
+  await changeMailbox(job, outcome, full.mailbox.name, pairs, { isFlagsOnly: true, settings: new Map() });
+}

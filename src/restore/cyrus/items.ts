@@ -1,0 +1,169 @@
+/**
+ * What a user has besides mailboxes, onto a Cyrus server: sieve scripts and which is active, subscriptions, quota, seen
+ * state. What is there already stays, but with `replace`; subscriptions only ever come in addition.
+ */
+import { createHash } from 'node:crypto';
+import { BackupError, messageOf } from '../../errors.ts';
+import type { ItemKind } from '../../index/types.ts';
+import { sharedUserid } from '../../mailbox/names.ts';
+import {
+  KeyValues,
+  getString,
+  optionalNumber,
+  optionalString,
+  toKeyValues,
+  toStrings,
+} from '../../protocol/dlist.ts';
+import { parseDlist } from '../../protocol/parseText.ts';
+import { printItem } from '../../protocol/print.ts';
+import type { ItemAction, ItemOutcome } from '../outcome.ts';
+import type { CyrusJob } from './job.ts';
+import { mailboxesByUniqueid } from './serverState.ts';
+
+/** What the server says of a user. */
+interface ServerItems {
+  /** File name to GUID, which for a script is the SHA-1 of its text. */
+  readonly scripts: Map<string, string>;
+  readonly active: string | undefined;
+  readonly subscriptions: Set<string>;
+  /** By uniqueid. */
+  readonly seen: Map<string, KeyValues>;
+}
+
+export async function restoreItems(job: CyrusJob, isWholeUser: boolean): Promise<ItemOutcome[]> {
+  const { what, source } = job;
+  const outcomes: ItemOutcome[] = [];
+  if (!(['seen', 'sieve', 'subs', 'quota'] as const).some((each) => what.has(each))) return outcomes;
+  const server = await readItems(job);
+  const run = async (kind: ItemKind, each: (kv: KeyValues) => Promise<ItemOutcome>): Promise<void> => {
+    for (const item of source.items(kind))
+      outcomes.push(await each(toKeyValues(parseDlist(item.value), kind)));
+  };
+  if (what.has('sieve') && isWholeUser && !job.isFlagsOnly) {
+    await run('sieve', (kv) => restoreScript(job, server, kv));
+    await run('active', (kv) => activateScript(job, server, kv));
+  }
+  if (what.has('subs') && isWholeUser && !job.isFlagsOnly)
+    await run('sub', (kv) => subscribe(job, server, kv));
+  if (what.has('quota') && isWholeUser && !job.isFlagsOnly) await run('quota', (kv) => restoreQuota(job, kv));
+  if (what.has('seen') && (isWholeUser || job.isFlagsOnly)) await restoreSeen(job, server, outcomes);
+  return outcomes;
+}
+
+async function readItems({ client, source }: CyrusJob): Promise<ServerItems> {
+  const scripts = new Map<string, string>();
+  const subscriptions = new Set<string>();
+  const seen = new Map<string, KeyValues>();
+  let active: string | undefined;
+  const hasMeta = source.userid !== sharedUserid;
+  for (const { name, value } of hasMeta ? await client.get(printItem('META', source.userid, 'log')) : []) {
+    if (name === 'LSUB') for (const mailbox of toStrings(value, 'LSUB')) subscriptions.add(mailbox);
+    if (name === 'SEEN') {
+      const kv = toKeyValues(value, 'SEEN');
+      seen.set(getString(kv, 'UNIQUEID'), kv);
+    }
+    if (name !== 'SIEVE') continue;
+    const kv = toKeyValues(value, 'SIEVE');
+    const file = getString(kv, 'FILENAME');
+    // The active one comes once more, as the name of its compiled form.
+    if ((optionalNumber(kv, 'ISACTIVE') ?? 0) === 1) active = file.replace(/\.(?:bc|script)$/, '');
+    if (!file.endsWith('.bc')) scripts.set(file, optionalString(kv, 'GUID') ?? '');
+  }
+  return { scripts, active, subscriptions, seen };
+}
+
+/** Does it, unless this is a plan; a refusal costs the one item. */
+async function apply(
+  job: CyrusJob,
+  item: { readonly kind: string; readonly name: string },
+  text: string,
+): Promise<ItemOutcome> {
+  if (job.isPlan) return { ...item, action: 'set' };
+  try {
+    await job.client.apply(text);
+    return { ...item, action: 'set' };
+  } catch (error) {
+    if (!(error instanceof BackupError) || error.kind === 'closed') throw error;
+    return { ...item, action: 'failed', reason: messageOf(error) };
+  }
+}
+
+function kept(kind: string, name: string, action: ItemAction, reason?: string): ItemOutcome {
+  return reason === undefined ? { kind, name, action } : { kind, name, action, reason };
+}
+
+function restoreScript(job: CyrusJob, server: ServerItems, kv: KeyValues): Promise<ItemOutcome> {
+  const file = getString(kv, 'FILENAME');
+  const content = getString(kv, 'CONTENT');
+  const there = server.scripts.get(file);
+  const guid = createHash('sha1').update(content, 'latin1').digest('hex');
+  if (there === guid) return Promise.resolve(kept('sieve', file, 'same'));
+  if (there !== undefined && job.existing === 'skip') {
+    return Promise.resolve(kept('sieve', file, 'kept', 'the server has another script of that name'));
+  }
+  const isCopy = there !== undefined && job.existing === 'copy';
+  const name = isCopy ? file.replace(/(\.script)?$/, '-restored.script') : file;
+  if (server.scripts.get(name) === guid) return Promise.resolve(kept('sieve', name, 'same'));
+  const text = printItem('SIEVE', withKeys(kv, { USERID: job.source.userid, FILENAME: name }), 'log');
+  return apply(job, { kind: 'sieve', name }, text);
+}
+
+function activateScript(job: CyrusJob, server: ServerItems, kv: KeyValues): Promise<ItemOutcome> {
+  const file = getString(kv, 'FILENAME');
+  const name = file.replace(/\.(?:bc|script)$/, '');
+  if (server.active === name) return Promise.resolve(kept('active script', name, 'same'));
+  if (server.active !== undefined && job.existing !== 'replace') {
+    return Promise.resolve(kept('active script', name, 'kept', `${server.active} is active on the server`));
+  }
+  const text = printItem('ACTIVATE_SIEVE', withKeys(kv, { USERID: job.source.userid }), 'log');
+  return apply(job, { kind: 'active script', name }, text);
+}
+
+function subscribe(job: CyrusJob, server: ServerItems, kv: KeyValues): Promise<ItemOutcome> {
+  const name = getString(kv, 'MBOXNAME');
+  if (server.subscriptions.has(name)) return Promise.resolve(kept('subscription', name, 'same'));
+  const text = printItem('SUB', withKeys(kv, { USERID: job.source.userid }), 'log');
+  return apply(job, { kind: 'subscription', name }, text);
+}
+
+async function restoreQuota(job: CyrusJob, kv: KeyValues): Promise<ItemOutcome> {
+  const root = getString(kv, 'ROOT');
+  const answers = await job.client.get(printItem('QUOTA', root, 'log'));
+  const there = answers.find(({ name }) => name === 'QUOTA');
+  if (there !== undefined) {
+    const theirs = toKeyValues(there.value, 'QUOTA');
+    const limits = kv.entries.filter(([key]) => key !== 'MODSEQ' && key !== 'ROOT');
+    if (limits.every(([key, value]) => theirs.get(key) === value)) return kept('quota', root, 'same');
+    if (job.existing !== 'replace') return kept('quota', root, 'kept', 'the server has another limit');
+  }
+  return apply(job, { kind: 'quota', name: root }, printItem('QUOTA', kv, 'log'));
+}
+
+/** Seen state of mailboxes that keep it apart (others' and shared ones), by uniqueid: only where that mailbox is there. */
+async function restoreSeen(job: CyrusJob, server: ServerItems, outcomes: ItemOutcome[]): Promise<void> {
+  const ours = job.source.items('seen').map(({ value }) => toKeyValues(parseDlist(value), 'SEEN'));
+  const there = await mailboxesByUniqueid(
+    job.client,
+    ours.map((kv) => getString(kv, 'UNIQUEID')),
+  );
+  for (const kv of ours) {
+    const uniqueid = getString(kv, 'UNIQUEID');
+    const mailbox = there.get(uniqueid);
+    const theirs = server.seen.get(uniqueid);
+    const isSame = theirs !== undefined && theirs.get('SEENUIDS') === kv.get('SEENUIDS');
+    if (mailbox === undefined)
+      outcomes.push(kept('seen', uniqueid, 'left out', 'no such mailbox on the server'));
+    else if (isSame) outcomes.push(kept('seen', mailbox.name, 'same'));
+    else if (theirs !== undefined && job.existing !== 'replace' && !job.isFlagsOnly) {
+      outcomes.push(kept('seen', mailbox.name, 'kept', 'the server has a seen state of its own'));
+    } else {
+      const text = printItem('SEEN', withKeys(kv, { USERID: job.source.userid }), 'log');
+      outcomes.push(await apply(job, { kind: 'seen', name: mailbox.name }, text));
+    }
+  }
+}
+
+/** The same keys with some given anew, or added. */
+function withKeys(kv: KeyValues, keys: Readonly<Record<string, string>>): KeyValues {
+  return new KeyValues([...kv.entries.filter(([key]) => !(key in keys)), ...Object.entries(keys)]);
+}

@@ -1,0 +1,30 @@
+/** MAILBOX as it is sent in APPLY and RESTORE: a mailbox's state with some keys given anew, and records behind it. */
+import type { Dlist, KeyValues } from '../../protocol/dlist.ts';
+import { printItem } from '../../protocol/print.ts';
+import { recordText } from './recordText.ts';
+import type { RecordFields } from './recordText.ts';
+
+/** Of the transfer, not of the mailbox; or worked out anew. */
+const left = new Set([
+  'RECORD',
+  'SYNC_CRC',
+  'SYNC_CRC_ANNOT',
+  'SINCE_MODSEQ',
+  'SINCE_CRC',
+  'SINCE_CRC_ANNOT',
+]);
+
+/** `changes` replace keys of the state or come behind it; a key whose change is undefined is left out. */
+export function mailboxText(
+  verb: string,
+  state: KeyValues,
+  changes: ReadonlyMap<string, Dlist | undefined>,
+  records: readonly RecordFields[],
+): string {
+  const kept = state.entries.filter(([key]) => !left.has(key) && !changes.has(key));
+  const given = [...changes].flatMap(([key, value]) =>
+    value === undefined ? [] : [printItem(key, value, 'log')],
+  );
+  const keys = [...kept.map(([key, value]) => printItem(key, value, 'log')), ...given];
+  return `${verb} %(${keys.join(' ')} RECORD (${records.map(recordText).join(' ')}))`;
+}

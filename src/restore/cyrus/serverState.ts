@@ -1,0 +1,147 @@
+/**
+ * What a Cyrus server has already, read before anything is sent: mailboxes by name and by uniqueid, and the records of one
+ * mailbox. Servers say of a mailbox that is not there nothing at all.
+ */
+import {
+  Flag,
+  getNumber,
+  getString,
+  optionalList,
+  optionalNumber,
+  optionalString,
+  toKeyValues,
+} from '../../protocol/dlist.ts';
+import type { Dlist, KeyValues } from '../../protocol/dlist.ts';
+import { printDlist, printItem, printString } from '../../protocol/print.ts';
+import { BackupError } from '../../errors.ts';
+import type { SyncClient } from '../syncClient.ts';
+import type { RecordFields } from './recordText.ts';
+
+export interface ServerMailbox {
+  readonly name: string;
+  readonly uniqueid: string;
+  readonly uidvalidity: number;
+  readonly lastUid: number;
+  readonly highestModseq: bigint;
+  readonly crc: number;
+  readonly crcAnnot: number;
+  readonly partition: string;
+  /** A name that only holds others, and no mail. */
+  readonly isIntermediate: boolean;
+  /** All that the server said, as it will want it back. */
+  readonly state: KeyValues;
+}
+
+/** A GET MAILBOXES line names so many: lines stay short, and answers few. */
+const NAMES_A_GET = 200;
+
+export async function mailboxesByName(
+  client: SyncClient,
+  names: readonly string[],
+): Promise<Map<string, ServerMailbox>> {
+  const found = new Map<string, ServerMailbox>();
+  for (const mailbox of await ask(client, 'MAILBOXES', names)) found.set(mailbox.name, mailbox);
+  return found;
+}
+
+/** By uniqueid. Servers before 3.4 cannot be asked so: they answer that nothing is there. */
+export async function mailboxesByUniqueid(
+  client: SyncClient,
+  uniqueids: readonly string[],
+): Promise<Map<string, ServerMailbox>> {
+  const found = new Map<string, ServerMailbox>();
+  try {
+    for (const mailbox of await ask(client, 'UNIQUEIDS', uniqueids)) found.set(mailbox.uniqueid, mailbox);
+  } catch (error) {
+    if (!(error instanceof BackupError && error.kind === 'unknown-command')) throw error;
+  }
+  return found;
+}
+
+async function ask(client: SyncClient, what: string, keys: readonly string[]): Promise<ServerMailbox[]> {
+  const mailboxes: ServerMailbox[] = [];
+  for (let at = 0; at < keys.length; at += NAMES_A_GET) {
+    const some = keys.slice(at, at + NAMES_A_GET).map((key) => printString(key, 'log'));
+    for (const item of await client.get(`${what} (${some.join(' ')})`)) {
+      if (item.name === 'MAILBOX') mailboxes.push(serverMailbox(toKeyValues(item.value, 'MAILBOX')));
+    }
+  }
+  return mailboxes;
+}
+
+function serverMailbox(state: KeyValues): ServerMailbox {
+  return {
+    name: getString(state, 'MBOXNAME'),
+    uniqueid: optionalString(state, 'UNIQUEID') ?? '',
+    uidvalidity: optionalNumber(state, 'UIDVALIDITY') ?? 0,
+    lastUid: optionalNumber(state, 'LAST_UID') ?? 0,
+    highestModseq: BigInt(optionalString(state, 'HIGHESTMODSEQ') ?? '0'),
+    crc: optionalNumber(state, 'SYNC_CRC') ?? 0,
+    crcAnnot: optionalNumber(state, 'SYNC_CRC_ANNOT') ?? 0,
+    partition: optionalString(state, 'PARTITION') ?? '',
+    isIntermediate: (optionalString(state, 'MBOXTYPE') ?? '').includes('i'),
+    state,
+  };
+}
+
+export interface ServerRecord extends RecordFields {
+  readonly isExpunged: boolean;
+}
+
+const columns = new Set([
+  'UID',
+  'MODSEQ',
+  'LAST_UPDATED',
+  'FLAGS',
+  'INTERNALDATE',
+  'SIZE',
+  'GUID',
+  'ANNOTATIONS',
+]);
+
+/** A mailbox as it is this moment, with all of its records; undefined where it is not there. */
+export async function fullMailbox(
+  client: SyncClient,
+  name: string,
+): Promise<{ readonly mailbox: ServerMailbox; readonly records: ServerRecord[] } | undefined> {
+  try {
+    const items = await client.get(printItem('FULLMAILBOX', name, 'log'));
+    const item = items.find((each) => each.name === 'MAILBOX');
+    if (item === undefined) return undefined;
+    const state = toKeyValues(item.value, 'MAILBOX');
+    return {
+      mailbox: serverMailbox(state),
+      records: (optionalList(state, 'RECORD') ?? []).map(serverRecord),
+    };
+  } catch (error) {
+    if (error instanceof BackupError && error.kind === 'not-found') return undefined;
+    throw error;
+  }
+}
+
+function serverRecord(value: Dlist): ServerRecord {
+  const kv = toKeyValues(value, 'RECORD');
+  const flags = (optionalList(kv, 'FLAGS') ?? []).map(flagName);
+  const annotations = optionalList(kv, 'ANNOTATIONS');
+  const extra = kv.entries
+    .filter(([key]) => !columns.has(key))
+    .map(([key, item]) => printItem(key, item, 'log'));
+  return {
+    uid: getNumber(kv, 'UID'),
+    modseq: getString(kv, 'MODSEQ'),
+    lastUpdated: getNumber(kv, 'LAST_UPDATED'),
+    flags: flags.join(' '),
+    internaldate: getNumber(kv, 'INTERNALDATE'),
+    size: optionalNumber(kv, 'SIZE') ?? 0,
+    guid: getString(kv, 'GUID'),
+    annotations: annotations === undefined ? null : printDlist(annotations, 'log'),
+    extra: extra.length === 0 ? null : extra.join(' '),
+    isExpunged: flags.includes('\\Expunged'),
+  };
+}
+
+function flagName(value: Dlist): string {
+  if (value instanceof Flag) return value.name;
+  if (typeof value === 'string') return value;
+  throw new BackupError('bad-parameters', 'FLAGS: a list of flags is expected');
+}

@@ -1,0 +1,86 @@
+/**
+ * Gets messages onto a Cyrus server ahead of the command that files them: asks with RESERVE what is missing there, naming the
+ * mailboxes that may have it, and sends only that. Messages are checked against their GUIDs on the way out; one
+ * that is damaged or not in the backup fails alone.
+ */
+import { messageOf } from '../../errors.ts';
+import { toStrings } from '../../protocol/dlist.ts';
+import { printString } from '../../protocol/print.ts';
+import type { RestoreSource, SourceRecord } from '../source.ts';
+import type { SyncClient, Upload } from '../syncClient.ts';
+
+/** sync_client's own figure. */
+const MESSAGES_A_COMMAND = 1024;
+/** A command holds so much at the most in memory; larger messages go piece by piece, each in a command of its own. */
+const HELD_BYTES = 8 * 1024 * 1024;
+const STREAMED_FROM_BYTES = 2 * 1024 * 1024;
+
+export interface UploadResult {
+  /** GUIDs that did not get there, with the reason. */
+  readonly failed: ReadonlyMap<string, string>;
+  readonly sentBytes: number;
+}
+
+/**
+ * Sends what the server lacks of these records. Expunged records may do without their bytes: nothing is said of those.
+ * `folders`: internal names of mailboxes on the server where copies may be.
+ */
+export async function uploadMissing(
+  client: SyncClient,
+  source: RestoreSource,
+  partition: string,
+  records: readonly SourceRecord[],
+  folders: Iterable<string>,
+): Promise<UploadResult> {
+  const byGuid = new Map(records.map((record) => [record.guid, record]));
+  const missing = await reserve(client, partition, [...byGuid.keys()], folders);
+  const failed = new Map<string, string>();
+  let sentBytes = 0;
+  let held: Upload[] = [];
+  let heldBytes = 0;
+  const send = async (): Promise<void> => {
+    if (held.length > 0) await client.upload(partition, held);
+    held = [];
+    heldBytes = 0;
+  };
+  for (const guid of missing) {
+    const record = byGuid.get(guid);
+    if (record === undefined) continue;
+    try {
+      const upload = prepare(source, record);
+      held.push(upload);
+      heldBytes += upload.sizeBytes;
+      sentBytes += upload.sizeBytes;
+    } catch (error) {
+      if (record.expunged === null) failed.set(guid, messageOf(error));
+      continue;
+    }
+    if (held.length >= MESSAGES_A_COMMAND || heldBytes >= HELD_BYTES) await send();
+  }
+  await send();
+  return { failed, sentBytes };
+}
+
+function prepare(source: RestoreSource, { guid, size, chunk_id: chunkId }: SourceRecord): Upload {
+  if (chunkId === null) throw new Error('its bytes are not in this backup');
+  if (size >= STREAMED_FROM_BYTES) {
+    // Once announced it has to be sent to its end, so it is read through before.
+    source.check(guid);
+    return { guid, sizeBytes: size, pieces: () => source.pieces(guid) };
+  }
+  const bytes = source.message(guid);
+  return { guid, sizeBytes: bytes.length, pieces: () => [bytes] };
+}
+
+async function reserve(
+  client: SyncClient,
+  partition: string,
+  guids: readonly string[],
+  folders: Iterable<string>,
+): Promise<string[]> {
+  if (guids.length === 0) return [];
+  const names = [...folders].map((name) => printString(name, 'log')).join(' ');
+  const text = `RESERVE %(PARTITION ${printString(partition, 'log')} MBOXNAME (${names}) GUID (${guids.join(' ')}))`;
+  const items = await client.apply(text);
+  return items.filter(({ name }) => name === 'MISSING').flatMap(({ value }) => toStrings(value, 'MISSING'));
+}

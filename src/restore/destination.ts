@@ -1,0 +1,20 @@
+/** What a restore goes to: a Cyrus server, another IMAP server, or files. One for each user and connection. */
+import type { ItemOutcome, MailboxOutcome } from './outcome.ts';
+import type { SelectedMailbox } from './selectedMailbox.ts';
+import type { RestoreSource } from './source.ts';
+
+/** A mailbox and where it goes, as an internal name. */
+export interface Move {
+  readonly selected: SelectedMailbox;
+  readonly target: string;
+}
+
+export interface Destination {
+  /** Learns what is there of these. Called once, before all else. */
+  prepare(source: RestoreSource, moves: readonly Move[]): Promise<void>;
+  /** Throws where nothing of the mailbox could be done; single messages fail in the outcome. */
+  restoreMailbox(move: Move, outcome: MailboxOutcome): Promise<void>;
+  /** Everything that is no mailbox. `isWholeUser`: no single mailboxes were named. */
+  restoreItems(isWholeUser: boolean): Promise<ItemOutcome[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,60 @@
+/**
+ * What became of each mailbox and of everything else: the same figures for a plan (-n) and for what was done, so that a plan
+ * can be held against its report.
+ */
+export interface MailboxOutcome {
+  /** Internal name in the backup. */
+  readonly source: string;
+  /** Where it goes: an internal name on a Cyrus server, else as the destination writes it. */
+  readonly target: string;
+  /** The mailbox was not there. */
+  isNew: boolean;
+  /** Messages. */
+  added: number;
+  /** Messages that were there already. */
+  skipped: number;
+  /** Messages whose flags, date or annotations were set as in the backup; and 1 for the mailbox's own settings. */
+  changed: number;
+  /** Of the messages added. */
+  bytes: number;
+  /** Each a line for a person. */
+  readonly failures: string[];
+  readonly notes: string[];
+}
+
+export function newOutcome(source: string, target: string): MailboxOutcome {
+  return {
+    source,
+    target,
+    isNew: false,
+    added: 0,
+    skipped: 0,
+    changed: 0,
+    bytes: 0,
+    failures: [],
+    notes: [],
+  };
+}
+
+export type ItemAction = 'set' | 'kept' | 'same' | 'failed' | 'left out';
+
+/** A script, a subscription, a quota, a seen state. */
+export interface ItemOutcome {
+  readonly kind: string;
+  readonly name: string;
+  readonly action: ItemAction;
+  readonly reason?: string;
+}
+
+export interface UserOutcome {
+  readonly userid: string;
+  readonly mailboxes: MailboxOutcome[];
+  readonly items: ItemOutcome[];
+  /** What concerns no mailbox: a backup that cannot be opened, a name that is not in it. */
+  readonly failures: string[];
+}
+
+export function countFailures(user: UserOutcome): number {
+  const inMailboxes = user.mailboxes.reduce((sum, { failures }) => sum + failures.length, 0);
+  return user.failures.length + inMailboxes + user.items.filter(({ action }) => action === 'failed').length;
+}

@@ -1,0 +1,85 @@
+/**
+ * Restores one user: what is selected, mailbox by mailbox, INBOX first, then everything else. A mailbox that fails is named
+ * and the rest goes on; a connection that breaks ends the user.
+ */
+import { BackupError, messageOf } from '../errors.ts';
+import { livingSize } from '../index/momentQueries.ts';
+import { isInbox } from '../mailbox/names.ts';
+import type { Destination, Move } from './destination.ts';
+import { newOutcome } from './outcome.ts';
+import type { MailboxOutcome, UserOutcome } from './outcome.ts';
+import { select } from './selection.ts';
+import type { SelectionOptions } from './selection.ts';
+import { RestoreSource } from './source.ts';
+import { targetName } from './targetName.ts';
+import type { NamingOptions } from './targetName.ts';
+
+export interface UserRestore {
+  /** null: the backup was named by its file, and its mailboxes tell whose it is. */
+  readonly userid: string | null;
+  /** The data file. */
+  readonly path: string;
+  /** Unix seconds; null: as the backup is now. */
+  readonly time: number | null;
+  readonly selection: SelectionOptions;
+  readonly naming: NamingOptions;
+  /** Opened when there is something to do. */
+  open(userid: string): Promise<Destination>;
+  /** Before the first mailbox: how many messages there are to look at, at the most. */
+  onStart(messages: number): void;
+  onMailbox(outcome: MailboxOutcome): void;
+}
+
+export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
+  const user: UserOutcome = { userid: job.userid ?? job.path, mailboxes: [], items: [], failures: [] };
+  let source: RestoreSource | undefined;
+  let destination: Destination | undefined;
+  try {
+    source = new RestoreSource(job.userid, job.path, job.time);
+    const { mailboxes, missing } = select(source, job.selection);
+    for (const object of missing) user.failures.push(`${object}: not in this backup`);
+    const moves = mailboxes
+      .map((selected) => ({ selected, target: targetName(selected.mailbox.name, job.naming) }))
+      .toSorted(inOrder);
+    const { index } = source.reader;
+    job.onStart(
+      moves.reduce((sum, { selected }) => sum + livingSize(index, selected.mailbox.id).messages, 0),
+    );
+    if (moves.length === 0 && missing.length > 0) return user;
+    destination = await job.open(source.userid);
+    await destination.prepare(source, moves);
+    for (const move of moves) {
+      const outcome = newOutcome(move.selected.mailbox.name, move.target);
+      user.mailboxes.push(outcome);
+      await restoreOne(destination, move, outcome);
+      job.onMailbox(outcome);
+    }
+    const isWholeUser = job.selection.objects.length === 0 && job.selection.between === null;
+    user.items.push(...(await destination.restoreItems(isWholeUser)));
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    user.failures.push(messageOf(error));
+  } finally {
+    await destination?.close();
+    source?.close();
+  }
+  return user;
+}
+
+async function restoreOne(destination: Destination, move: Move, outcome: MailboxOutcome): Promise<void> {
+  try {
+    await destination.restoreMailbox(move, outcome);
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    outcome.failures.push(messageOf(error));
+    if (error.kind === 'closed') throw error;
+  }
+}
+
+/** INBOXes first: a server has no user without one. */
+function inOrder(a: Move, b: Move): number {
+  const rank = Number(isInbox(b.target)) - Number(isInbox(a.target));
+  if (rank !== 0) return rank;
+  if (a.target === b.target) return 0;
+  return a.target < b.target ? -1 : 1;
+}

@@ -1,0 +1,108 @@
+/**
+ * The backup that is restored from: one user's, at one moment, as a steady snapshot while a master goes on writing to
+ * it. Records come in pages and messages in pieces, so that no mailbox's size is a size in memory.
+ */
+import { createHash } from 'node:crypto';
+import { loadBlock, readMessage } from '../backup/content.ts';
+import type { Block } from '../backup/content.ts';
+import { BackupReader } from '../backup/reader.ts';
+import { BackupError } from '../errors.ts';
+import { itemsAt, recordsPage } from '../index/momentQueries.ts';
+import { allMailboxes, mailboxesAt, messageByGuid } from '../index/queries.ts';
+import type { RecordWithGuid } from '../index/queries.ts';
+import type { Item, ItemKind, Mailbox } from '../index/types.ts';
+import { backupUseridOf } from '../mailbox/names.ts';
+
+export type SourceRecord = RecordWithGuid;
+
+const PAGE_RECORDS = 1000;
+const PIECE_BYTES = 256 * 1024;
+/** Messages of one folder lie side by side in the log: the last blocks are what is asked for next. */
+const KEPT_BLOCKS = 8;
+
+export class RestoreSource {
+  readonly userid: string;
+  /** Unix seconds; null: as the backup is now. */
+  readonly time: number | null;
+  readonly reader: BackupReader;
+  readonly #release: () => void;
+  readonly #blocks = new Map<string, Buffer>();
+
+  /** `userid` null: the mailboxes tell. */
+  constructor(userid: string | null, path: string, time: number | null) {
+    this.time = time;
+    this.reader = new BackupReader(path);
+    this.#release = this.reader.index.holdSnapshot();
+    this.userid = userid ?? backupUseridOf(this.knownMailboxes()[0]?.name ?? '');
+  }
+
+  /** Mailboxes that lived at the moment, DELETED ones too, by name. */
+  mailboxes(): Mailbox[] {
+    return mailboxesAt(this.reader.index, this.time ?? Number.MAX_SAFE_INTEGER);
+  }
+
+  /** Every mailbox that the backup still knows, as it is now or was last. */
+  knownMailboxes(): Mailbox[] {
+    return [...allMailboxes(this.reader.index)];
+  }
+
+  /** All records of a mailbox by UID, expunged ones too, as they were at the moment or at another one. */
+  *records(mailbox: Mailbox, time = this.time): Generator<SourceRecord> {
+    let after = 0;
+    for (;;) {
+      const page = recordsPage(this.reader.index, mailbox.id, time, after, PAGE_RECORDS);
+      yield* page;
+      if (page.length < PAGE_RECORDS) return;
+      after = page.at(-1)?.uid ?? after;
+    }
+  }
+
+  items(kind: ItemKind): Item[] {
+    return itemsAt(this.reader.index, kind, this.time);
+  }
+
+  /** A message's bytes in pieces, unchecked. Throws 'not-found' where they are not here, 'damaged'. */
+  *pieces(guid: string): Generator<Buffer> {
+    const message = messageByGuid(this.reader.index, guid);
+    if (message === undefined) throw new BackupError('not-found', `no message ${guid} in this backup`);
+    for (let at = 0; at < message.size || at === 0; at += PIECE_BYTES) {
+      yield readMessage(this.reader.index, this.reader.fd, message, at, PIECE_BYTES, this.#load);
+    }
+  }
+
+  /** A whole message, for small ones. Throws as pieces, and 'damaged' where it is not what its GUID says. */
+  message(guid: string): Buffer {
+    const bytes = Buffer.concat([...this.pieces(guid)]);
+    if (createHash('sha1').update(bytes).digest('hex') !== guid) throw damaged(guid);
+    return bytes;
+  }
+
+  /** Reads a message to its end without keeping it. Throws as message. */
+  check(guid: string): void {
+    const hash = createHash('sha1');
+    for (const piece of this.pieces(guid)) hash.update(piece);
+    if (hash.digest('hex') !== guid) throw damaged(guid);
+  }
+
+  close(): void {
+    this.#release();
+    this.reader.close();
+  }
+
+  readonly #load = (fd: number, block: Block): Buffer => {
+    const key = `${block.chunkId}:${block.start}`;
+    const kept = this.#blocks.get(key);
+    if (kept !== undefined) return kept;
+    const bytes = loadBlock(fd, block);
+    const [oldest] = this.#blocks.keys();
+    if (this.#blocks.size >= KEPT_BLOCKS && oldest !== undefined) this.#blocks.delete(oldest);
+    this.#blocks.set(key, bytes);
+    return bytes;
+  };
+}
+
+function damaged(guid: string): BackupError {
+  return new BackupError('damaged', `message ${guid}: its bytes are not those of its GUID`, {
+    subject: guid,
+  });
+}
