@@ -11,6 +11,7 @@ import { restoreUser } from '../restore/restoreUser.ts';
 import { intoLevels } from '../restore/targetName.ts';
 import { runInParallel } from '../restore/parallel.ts';
 import { BACKUP_FAILED, guarded } from './commonRun.ts';
+import { DEFAULT_CONFIG } from './catalogOptions.ts';
 import { internalOf, selectTargets } from './commonSelect.ts';
 import type { FoundTarget } from './commonSelect.ts';
 import { bytesOf } from './commonText.ts';
@@ -22,19 +23,56 @@ import type { RestoreArguments } from './restoreOptions.ts';
 import { RestoreProgress, writeReport } from './restoreReport.ts';
 
 const USAGE = `usage: restore [options] server [mode] backup [mboxname | uniqueid | guid]...
-       restore [options] --to DESTINATION [mode] backup [mboxname | uniqueid | guid]...
 
-See restore(8) for all options. The most used:
-  -a                 all mailboxes of the backup
-  -n                 show what would be done, and do nothing
-  -r                 mailboxes below those named, too
-  -U                 make mailboxes exactly as they were: UIDs, flags, checksums
-  --at TIME          as it was then (2026-11-20T12:00:00Z, yesterday, 2h)
-  --between T1 T2    what was deleted between two times
-  --flags-only       put flags back, touch nothing else
-  --into FOLDER      into a folder apart, such as Restored/{date}
-  --to DESTINATION   imap://USER@HOST, maildir:DIR, mbox:DIR, tar:FILE, zip:FILE
-Modes: -u USER (default), -m MAILBOX, -f FILE, --domain DOMAIN, --all-users
+The server is a Cyrus server, imapd or sync_server: HOST, HOST:PORT, imap://, imaps:// or csync://[USER@]HOST[:PORT].
+
+What is restored:
+  -a               all mailboxes
+  -D               deleted mailboxes too, under their names with the deleted prefix
+  --deleted        deleted mailboxes too, under the names that they had
+  -F FILE          read mailboxes and messages from FILE, one a line
+  -r               mailboxes below those named, too
+  -x               only expunged messages
+  -X               no expunged messages (default)
+  --expunged       expunged messages, too
+  --uid LIST       only these UIDs (1,5:9)
+  --from TEXT      only messages whose From holds TEXT
+  --subject TEXT   only messages whose Subject holds TEXT
+  --since TIME     only messages that came at TIME or later
+  --before TIME    only messages that came before TIME
+  --at TIME        all as it was then (2026-11-20T12:00:00Z, 2026-11-20, yesterday, 2h)
+  --between T1 T2  what was deleted between two times
+  --flags-only     flags and seen state, on messages that are there
+  --what LIST      of mail,flags,seen,sieve,subs,quota,annotations,acl (default: all)
+
+Where and how:
+  -A [ACL]         give restored mailboxes this ACL
+  -L               change this server only, not mupdate
+  -M MAILBOX       restore into this mailbox
+  -P PARTITION     make mailboxes on this partition
+  -U               make mailboxes exactly as they were: UIDs, flags, checksums
+  --into FOLDER    restore into a folder apart, such as Restored/{date}
+  --existing WAY   with what is there: skip (default), copy, replace
+  --jobs N         so many users at a time (default 4)
+  -n               show what would be done, and do nothing
+  -v               show each mailbox's figures at the end
+  --json           report as JSON
+  -w SECONDS       wait before starting
+  -z               compress, and give up where the server cannot
+  --user NAME      log in as NAME (default: restore_authname)
+  --password-file FILE  whose first line is the password
+  --tls-ca FILE    certificates that vouch for the server
+  --tls-no-verify  take any certificate
+  --no-tls         do not use STARTTLS
+  -C FILE          configuration (default ${DEFAULT_CONFIG})
+  -h, --help       this text
+
+Modes:
+  -u USER          the backup of a userid (default); may be given several times
+  -m MAILBOX       the backup that a mailbox belongs to
+  -f FILE          the backup in a data file
+  --domain DOMAIN  all backups of a domain
+  --all-users      all backups
 `;
 
 export function main(args: string[]): Promise<number> {

@@ -17,9 +17,8 @@ import { flag } from './commonSelect.ts';
 
 export interface RestoreArguments {
   readonly config: string;
-  /** A Cyrus server's address, or with --to any destination. */
+  /** A Cyrus server's address. */
   readonly destination: string;
-  readonly isCyrus: boolean;
   readonly mode: 'all' | 'domain' | 'file' | 'mailbox' | 'user';
   readonly backups: readonly string[];
   /** As written: names of an administrator, uniqueids, GUIDs. */
@@ -76,7 +75,6 @@ const options = {
   w: { type: 'string', short: 'w' },
   x: flag('x'),
   z: flag('z'),
-  to: text,
   at: text,
   between: text,
   and: text,
@@ -129,8 +127,8 @@ function rewritten(argv: readonly string[]): string[] {
 export function interpretRestore(argv: readonly string[], nowS: number): RestoreArguments {
   const { values, positionals } = parse(argv);
   const rest = [...positionals];
-  const destination = values.to ?? rest.shift();
-  if (destination === undefined) throw usageError('a server is expected, or --to');
+  const destination = rest.shift();
+  if (destination === undefined) throw usageError('a server is expected');
   const { mode, backups } = backupsOf(values, rest);
   const objects = [...rest, ...(values.F === undefined ? [] : readObjects(values.F))];
   checkCombinations(values, mode, objects);
@@ -138,7 +136,6 @@ export function interpretRestore(argv: readonly string[], nowS: number): Restore
   return {
     config: values.C,
     destination,
-    isCyrus: values.to === undefined,
     mode,
     backups,
     objects,

@@ -15,8 +15,6 @@ export interface MessageFilter {
   readonly before: number | null;
 }
 
-export const anyMessage: MessageFilter = { uids: null, from: null, subject: null, since: null, before: null };
-
 export function hasFilter(filter: MessageFilter): boolean {
   return Object.values(filter).some((value) => value !== null);
 }

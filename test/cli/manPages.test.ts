@@ -35,6 +35,7 @@ describe('man pages', () => {
     ['ctl_backups', 'ctlBackups'],
     ['cyr_backup', 'cyrBackup'],
     ['cyrus-backups', 'cyrusBackups'],
+    ['restore', 'restore'],
   ];
   for (const [name, source] of sources) {
     it(`${name} explains the options of the usage text, and no others`, () => {

@@ -52,6 +52,8 @@ export function giveToCyrus(path: string): void {
 export class CyrusMaster {
   readonly folder: string;
   readonly imapPort: number;
+  /** Its sync_server, for whoever restores or replicates into it. */
+  readonly syncServer: SyncServer;
   readonly originalBackupd: SyncServer;
   readonly #sievePort: number;
   readonly #daemon: Daemon;
@@ -59,11 +61,12 @@ export class CyrusMaster {
 
   private constructor(
     folder: string,
-    ports: { imap: number; sieve: number; backupd: number },
+    ports: { imap: number; sieve: number; sync: number; backupd: number },
     daemon: Daemon,
   ) {
     this.folder = folder;
     this.imapPort = ports.imap;
+    this.syncServer = { host: '127.0.0.1', port: ports.sync, ...ADMIN };
     this.originalBackupd = { host: '127.0.0.1', port: ports.backupd, ...ADMIN };
     this.#sievePort = ports.sieve;
     this.#daemon = daemon;
@@ -71,7 +74,7 @@ export class CyrusMaster {
 
   static async start(options: MasterOptions = {}): Promise<CyrusMaster> {
     const folder = makeFolder('master');
-    const [imap, sieve, backupd] = (await freePorts(3)) as [number, number, number];
+    const [imap, sieve, sync, backupd] = (await freePorts(4)) as [number, number, number, number];
     const inConf = ['db', 'proc', 'socket', 'log', 'sync'].map((name) => join('conf', name));
     for (const name of [...inConf, 'data', 'sieve', 'tmp', 'backup']) {
       mkdirSync(join(folder, name), { recursive: true });
@@ -80,7 +83,7 @@ export class CyrusMaster {
     writeFileSync(conf, imapdConf(folder) + (options.extraConf ?? ''));
     writeFileSync(
       join(folder, 'cyrus.conf'),
-      cyrusConf(conf, imap, sieve, options.withBackupd === true ? backupd : undefined),
+      cyrusConf(conf, { imap, sieve, sync, backupd: options.withBackupd === true ? backupd : undefined }),
     );
     await addPassword(folder, ADMIN.user, ADMIN.password);
     giveToCyrus(folder);
@@ -91,7 +94,7 @@ export class CyrusMaster {
       env: cyrusEnv,
       detached: true,
     });
-    const master = new CyrusMaster(folder, { imap, sieve, backupd }, daemon);
+    const master = new CyrusMaster(folder, { imap, sieve, sync, backupd }, daemon);
     await master.#waitForPort(imap);
     return master;
   }
@@ -136,6 +139,12 @@ export class CyrusMaster {
       ...args,
     ]);
     return new Daemon(...all, { env: { ...cyrusEnv, CYRUS_ISDAEMON: '1' } });
+  }
+
+  /** Runs one of Cyrus' own tools over this master's files, such as cyr_expire. */
+  tool(name: string, ...args: string[]): Promise<Outcome> {
+    const conf = join(this.folder, 'imapd.conf');
+    return run(...asCyrus(`${CYRUS_BIN}/${name}`, ['-C', conf, ...args]), { env: cyrusEnv });
   }
 
   /** Starts `sync_client -r`, which follows the sync log. CYRUS_ISDAEMON keeps it from leaving by fork. */
@@ -236,17 +245,25 @@ sync_log_channels: backup
 `;
 }
 
-function cyrusConf(conf: string, imapPort: number, sievePort: number, backupdPort?: number): string {
+interface Ports {
+  readonly imap: number;
+  readonly sieve: number;
+  readonly sync: number;
+  readonly backupd: number | undefined;
+}
+
+function cyrusConf(conf: string, ports: Ports): string {
   const backupd =
-    backupdPort === undefined
+    ports.backupd === undefined
       ? ''
-      : `  backupd cmd="backupd -C ${conf}" listen="127.0.0.1:${backupdPort}" prefork=0\n`;
+      : `  backupd cmd="backupd -C ${conf}" listen="127.0.0.1:${ports.backupd}" prefork=0\n`;
   return `START {
   recover cmd="ctl_cyrusdb -C ${conf} -r"
 }
 SERVICES {
-  imap cmd="imapd -C ${conf}" listen="127.0.0.1:${imapPort}" prefork=0
-  sieve cmd="timsieved -C ${conf}" listen="127.0.0.1:${sievePort}" prefork=0
+  imap cmd="imapd -C ${conf}" listen="127.0.0.1:${ports.imap}" prefork=0
+  sieve cmd="timsieved -C ${conf}" listen="127.0.0.1:${ports.sieve}" prefork=0
+  sync cmd="sync_server -C ${conf}" listen="127.0.0.1:${ports.sync}" prefork=0
 ${backupd}}
 EVENTS {
 }

@@ -7,7 +7,6 @@
 import type { Dlist } from '../../protocol/dlist.ts';
 import { optionalList, optionalString } from '../../protocol/dlist.ts';
 import { KeyValues } from '../../protocol/dlist.ts';
-import { BackupError } from '../../errors.ts';
 import type { MailboxOutcome } from '../outcome.ts';
 import type { SelectedMailbox } from '../selectedMailbox.ts';
 import type { SourceRecord } from '../source.ts';
@@ -132,9 +131,4 @@ async function addBatch(
 
 function withoutFlags(record: SourceRecord): RecordFields {
   return { ...freshFields(record), flags: '' };
-}
-
-/** Whether a refusal means that the mailbox changed under our hands. */
-export function isChanged(error: unknown): boolean {
-  return error instanceof BackupError && (error.subject === 'IMAP_SYNC_CHANGED' || error.kind === 'checksum');
 }

@@ -8,9 +8,9 @@
  * assertion about a lock that only APPLY takes), and checks nothing.
  */
 import { randomUUID } from 'node:crypto';
+import { BackupError } from '../../errors.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
-import { optionalString } from '../../protocol/dlist.ts';
-import { getNumber } from '../../protocol/dlist.ts';
+import { getNumber, optionalString } from '../../protocol/dlist.ts';
 import type { MailboxOutcome } from '../outcome.ts';
 import type { SelectedMailbox } from '../selectedMailbox.ts';
 import type { SourceRecord } from '../source.ts';
@@ -55,6 +55,7 @@ export async function restoreExactly(
   const changes = await mailboxChanges(job, selected, outcome, server);
   const crc = new MailboxCrc();
   let modseq = 1n;
+  let isMade = false;
   let batch: SourceRecord[] = [];
   const send = async (isLast: boolean): Promise<void> => {
     const sent = await uploadBatch(job, selected, outcome, batch);
@@ -73,9 +74,8 @@ export async function restoreExactly(
       ['SYNC_CRC_ANNOT', String(crc.annot)],
     ]);
     if (!job.isPlan) {
-      await job.client.apply(
-        mailboxText(job.isLocal ? 'LOCAL_MAILBOX' : 'MAILBOX', selected.state, all, sent),
-      );
+      await applyOrCreate(job, selected, all, sent, server === undefined && !isMade);
+      isMade = true;
       if (batch.length > 0) await job.client.restart();
     }
     job.onProgress(outcome);
@@ -92,6 +92,34 @@ export async function restoreExactly(
     batch.push(record);
   }
   await send(true);
+}
+
+/**
+ * A server that has expired a deleted mailbox still keeps its uniqueid under the name DELETED.… (seen with 3.6.1: the entry by
+ * uniqueid stays in mailboxes.db), says so of no mailbox, and refuses it to APPLY as "moved". RESTORE takes it: it makes the
+ * mailbox, empty and at the lowest modseq, and APPLY fills it.
+ */
+async function applyOrCreate(
+  job: CyrusJob,
+  selected: SelectedMailbox,
+  changes: ReadonlyMap<string, Dlist | undefined>,
+  records: readonly RecordFields[],
+  isNew: boolean,
+): Promise<void> {
+  const verb = job.isLocal ? 'LOCAL_MAILBOX' : 'MAILBOX';
+  const text = mailboxText(verb, selected.state, changes, records);
+  try {
+    await job.client.apply(text);
+  } catch (error) {
+    if (!isNew || !(error instanceof BackupError) || error.subject !== 'IMAP_MAILBOX_MOVED') throw error;
+    const empty = new Map<string, Dlist | undefined>([
+      ...changes,
+      ['HIGHESTMODSEQ', '1'],
+      ['ANNOTATIONS', undefined],
+    ]);
+    await job.client.restore(mailboxText(verb, selected.state, empty, []));
+    await job.client.apply(text);
+  }
 }
 
 /** Sends the bytes; answers the records that can be filed. */

@@ -1,0 +1,116 @@
+/** What the tests of restore share: running it as a process, a server's whole state over csync, and getting rid of users. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BackupServer, runOurs } from './backupdDaemon.ts';
+import type { CyrusMaster, SyncServer } from './cyrus.ts';
+import type { Outcome } from './machine.ts';
+import { SyncConnection } from './syncConnection.ts';
+
+/** backupd's configuration with a login for restore. */
+function restoreConf(backup: BackupServer, server: SyncServer): string {
+  const path = join(backup.folder, 'restore.conf');
+  const login = `restore_authname: ${server.user}\nrestore_password: ${server.password}\n`;
+  writeFileSync(path, `@include: ${backup.conf}\n${login}`);
+  return path;
+}
+
+/** What a run of `restore --json` says of one user. */
+export interface Report {
+  readonly userid: string;
+  readonly mailboxes: readonly {
+    readonly source: string;
+    readonly target: string;
+    readonly created: boolean;
+    readonly added: number;
+    readonly skipped: number;
+    readonly changed: number;
+    readonly failures: readonly string[];
+    readonly notes: readonly string[];
+  }[];
+  readonly items: readonly { readonly kind: string; readonly name: string; readonly action: string }[];
+  readonly failures: readonly string[];
+}
+
+export class Restorer {
+  readonly conf: string;
+
+  constructor(backup: BackupServer, server: SyncServer) {
+    this.conf = restoreConf(backup, server);
+  }
+
+  run(...args: string[]): Promise<Outcome> {
+    return runOurs('restore', ['-C', this.conf, ...args], 120_000);
+  }
+
+  /** Wants exit code 0; answers the report of the first user. */
+  async report(...args: string[]): Promise<Report> {
+    const { code, stdout, stderr } = await this.run('--json', ...args);
+    if (code !== 0) throw new Error(`restore ${args.join(' ')}: exit code ${code}\n${stdout}${stderr}`);
+    return JSON.parse(stdout) as Report;
+  }
+}
+
+export function total(report: Report, what: 'added' | 'skipped' | 'changed'): number {
+  return report.mailboxes.reduce((sum, mailbox) => sum + mailbox[what], 0);
+}
+
+/** Keys that no client sees, and that a server counts for itself; it dates scripts by itself, too. */
+const UNSEEN =
+  /\b(?:LAST_UPDATE|RECENTTIME|RECENTUID|LAST_APPENDDATE|POP3_\w+|FOLDERMODSEQ|XCONVMODSEQ|RACLMODSEQ) \d+ ?/g;
+
+/** All that a Cyrus server says of a user to a master, by line; mailboxes with their records. */
+export async function stateOf(master: CyrusMaster, user: string): Promise<string[]> {
+  const connection = await SyncConnection.login(master.syncServer);
+  try {
+    const listed = await ask(connection, `GET USER ${user}`);
+    const lines: string[] = [];
+    for (const line of listed) {
+      const name = / MBOXNAME (?:"([^"]*)"|(\S+))/.exec(line);
+      if (!line.startsWith('* MAILBOX ') || name === null) lines.push(line);
+      else lines.push(...(await ask(connection, `GET FULLMAILBOX "${name[1] ?? name[2]}"`)));
+    }
+    return lines.map(comparable).toSorted();
+  } finally {
+    connection.close();
+  }
+}
+
+/** Flags stand in the order in which the mailbox first saw them, which is another after a restore. */
+function comparable(line: string): string {
+  const sorted = (flags: string): string => flags.split(' ').toSorted().join(' ');
+  return line
+    .replaceAll(UNSEEN, '')
+    .replaceAll(/FLAGS \(([^)]*)\)/g, (_, flags: string) => `FLAGS (${sorted(flags)})`);
+}
+
+async function ask(connection: SyncConnection, command: string): Promise<string[]> {
+  const { untagged, reply } = await connection.exchange(`${command}\r\n`);
+  if (!reply.startsWith('OK')) throw new Error(`${command}: ${reply}`);
+  return untagged;
+}
+
+/** As an administrator removes an account; with `forGood` also what a delayed delete keeps. */
+export async function removeUser(master: CyrusMaster, user: string, forGood = true): Promise<void> {
+  const admin = await master.admin();
+  await admin.command('SETACL', `"user/${user}"`, 'admin', 'lrswipkxtecda');
+  await admin.command('DELETE', `"user/${user}"`);
+  admin.close();
+  if (!forGood) return;
+  const { code, stderr } = await master.tool('cyr_expire', '-E', '0', '-D', '0', '-X', '0');
+  if (code !== 0) throw new Error(`cyr_expire: ${stderr}`);
+}
+
+/** Where two states differ, line by line in their order, each around the first byte that does. */
+export function difference(one: readonly string[], other: readonly string[]): string[] {
+  const differences: string[] = [];
+  for (let index = 0; index < Math.max(one.length, other.length); index += 1) {
+    const [before = '', after = ''] = [one[index], other[index]];
+    if (before === after) continue;
+    let at = 0;
+    while (before[at] === after[at]) at += 1;
+    const around = (line: string): string =>
+      `${line.slice(0, 90)} ... ${line.slice(Math.max(0, at - 60), at + 60)}`;
+    differences.push(`- ${around(before)}`, `+ ${around(after)}`);
+  }
+  return differences;
+}
