@@ -3,6 +3,7 @@
 # With --check, and for everybody else, it only names them; the exit code is then 1.
 # Cyrus' packages would start a system-wide server: policy-rc.d forbids that while they are set up
 # (invoke-rc.d(8)), and an existing policy-rc.d is left as it is.
+# A package that conflicts with one of the others (two IMAP servers) is not installed, but unpacked into a folder.
 set -eu
 list=$(dirname "$0")/debian-packages.txt
 
@@ -11,11 +12,20 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
   exit 0
 fi
 
+unpacked=/usr/local/lib/cyrus-backups-tests
+
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
 missing=
 while IFS= read -r line; do
-  case $line in '' | '#'*) continue ;; esac
+  case $line in
+    '' | '#'*) continue ;;
+    'unpacked '*)
+      [ -d "$unpacked/${line#unpacked }" ] || missing="$missing$line
+"
+      continue
+      ;;
+  esac
   found=no
   for name in $(echo "$line" | tr -d '|'); do
     if installed "$name"; then found=yes; fi
@@ -37,6 +47,16 @@ wanted=
 IFS='
 '
 for line in $missing; do
+  case $line in 'unpacked '*)
+    name=${line#unpacked }
+    folder=$(mktemp -d)
+    (cd "$folder" && apt-get download -qq "$name")
+    mkdir -p "$unpacked/$name"
+    dpkg-deb -x "$folder"/*.deb "$unpacked/$name"
+    rm -rf "$folder"
+    continue
+    ;;
+  esac
   choice=
   for name in $(echo "$line" | tr -d ' ' | tr '|' '\n'); do
     if [ -z "$choice" ] && apt-cache show "$name" >/dev/null 2>&1; then choice=$name; fi
@@ -45,6 +65,7 @@ for line in $missing; do
 ${choice:-$line}"
 done
 
+[ -n "$wanted" ] || exit 0
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
   trap 'rm -f $policy' EXIT

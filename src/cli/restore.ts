@@ -15,14 +15,14 @@ import { DEFAULT_CONFIG } from './catalogOptions.ts';
 import { internalOf, selectTargets } from './commonSelect.ts';
 import type { FoundTarget } from './commonSelect.ts';
 import { bytesOf } from './commonText.ts';
-import type { PasswdIo } from './passwd.ts';
 import { openerFor } from './restoreConnect.ts';
-import type { Opener } from './restoreConnect.ts';
+import type { Opener, RestoreIo } from './restoreConnect.ts';
 import { interpretRestore } from './restoreOptions.ts';
 import type { RestoreArguments } from './restoreOptions.ts';
 import { RestoreProgress, writeReport } from './restoreReport.ts';
 
 const USAGE = `usage: restore [options] server [mode] backup [mboxname | uniqueid | guid]...
+       restore [options] --to DESTINATION [mode] backup [mboxname | uniqueid | guid]...
 
 The server is a Cyrus server, imapd or sync_server: HOST, HOST:PORT, imap://, imaps:// or csync://[USER@]HOST[:PORT].
 
@@ -46,6 +46,8 @@ What is restored:
   --what LIST      of mail,flags,seen,sieve,subs,quota,annotations,acl (default: all)
 
 Where and how:
+  --to DESTINATION  instead of a Cyrus server: imap:// or imaps://[USER@]HOST[:PORT] (any IMAP server),
+                   maildir:DIR, mbox:DIR, tar:FILE, zip:FILE (- for standard output)
   -A [ACL]         give restored mailboxes this ACL
   -L               change this server only, not mupdate
   -M MAILBOX       restore into this mailbox
@@ -80,7 +82,7 @@ export function main(args: string[]): Promise<number> {
 }
 
 /** Resolves to the exit code: 0, 64 usage, 75 where anything failed, 77 a wrong password, 78 configuration. */
-export function runRestore(argv: readonly string[], io: PasswdIo): Promise<number> {
+export function runRestore(argv: readonly string[], io: RestoreIo): Promise<number> {
   return guarded('restore', USAGE, io, async () => {
     if (argv.includes('--help') || argv.includes('-h')) {
       io.stdout.write(USAGE);
@@ -92,7 +94,9 @@ export function runRestore(argv: readonly string[], io: PasswdIo): Promise<numbe
     const opener = await openerFor(args, config, io);
     const users = await restoreAll(args, config, opener, io);
     await opener.finish();
-    writeReport(io, users, {
+    // An archive may have standard output for itself.
+    const report = /^(?:tar|zip):-$/.test(args.destination) ? { stdout: io.stderr, stderr: io.stderr } : io;
+    writeReport(report, users, {
       isPlan: args.isPlan,
       isJson: args.isJson,
       withTable: args.isPlan || args.verbose > 0,
@@ -105,7 +109,7 @@ async function restoreAll(
   args: RestoreArguments,
   config: Config,
   opener: Opener,
-  io: PasswdIo,
+  io: RestoreIo,
 ): Promise<UserOutcome[]> {
   const progress = new RestoreProgress(io, {
     isTerminal: process.stderr.isTTY && !args.isJson,
@@ -144,7 +148,9 @@ async function restoreAll(
     if (path !== null) found.push({ userid, path, label });
     else users.push({ userid: label, mailboxes: [], items: [], failures: ['no such backup'] });
   }
-  users.push(...(await runInParallel(found, args.jobs, one)));
+  // All users of an archive write to one stream.
+  const jobs = /^(?:tar|zip):/.test(args.destination) ? 1 : args.jobs;
+  users.push(...(await runInParallel(found, jobs, one)));
   progress.end();
   return users;
 }

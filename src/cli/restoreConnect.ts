@@ -1,10 +1,17 @@
 /** From restore's command line and imapd.conf to a way of opening the destination, once a user. */
 import { readFileSync } from 'node:fs';
+import { Writable } from 'node:stream';
 import type { Config } from '../config/imapdConf.ts';
 import { asBackupError, BackupError } from '../errors.ts';
 import { parseAddress } from '../restore/address.ts';
 import { CyrusDestination } from '../restore/cyrus/cyrusDestination.ts';
 import type { Destination } from '../restore/destination.ts';
+import { tarFormat, zipFormat } from '../restore/files/archive.ts';
+import { FilesDestination } from '../restore/files/filesDestination.ts';
+import type { FileFormat } from '../restore/files/format.ts';
+import { maildirFormat } from '../restore/files/maildir.ts';
+import { mboxFormat } from '../restore/files/mbox.ts';
+import { ImapDestination } from '../restore/imap/imapDestination.ts';
 import type { MailboxOutcome } from '../restore/outcome.ts';
 import type { Credentials } from '../restore/saslClient.ts';
 import { SyncClient } from '../restore/syncClient.ts';
@@ -12,7 +19,13 @@ import type { ClientOptions } from '../restore/syncClient.ts';
 import type { TlsTrust } from '../restore/wire.ts';
 import { askHidden } from './passwd.ts';
 import type { PasswdIo } from './passwd.ts';
+import { textOf } from './commonText.ts';
 import type { RestoreArguments } from './restoreOptions.ts';
+
+/** Standard output may be an archive. */
+export interface RestoreIo extends PasswdIo {
+  readonly stdout: Writable;
+}
 
 const CONNECT_TIMEOUT_MS = 30_000;
 
@@ -22,7 +35,24 @@ export interface Opener {
   finish(): Promise<void>;
 }
 
-export async function openerFor(args: RestoreArguments, config: Config, io: PasswdIo): Promise<Opener> {
+export function openerFor(args: RestoreArguments, config: Config, io: RestoreIo): Promise<Opener> {
+  if (args.isCyrus) return cyrusOpener(args, config, io);
+  const [, scheme = '', rest = ''] = /^([a-z]+):(.*)$/.exec(args.destination) ?? [];
+  if (scheme === 'imap' || scheme === 'imaps') return imapOpener(args, config, io);
+  if (rest === '') throw unknownDestination(args.destination);
+  if (scheme === 'maildir') return Promise.resolve(filesOpener(args, config, maildirFormat(rest)));
+  if (scheme === 'mbox') return Promise.resolve(filesOpener(args, config, mboxFormat(rest)));
+  return archiveOpener(args, config, scheme, rest, io);
+}
+
+function unknownDestination(text: string): BackupError {
+  return new BackupError(
+    'usage',
+    `--to: ${text} is none of imap://HOST, imaps://HOST, maildir:DIR, mbox:DIR, tar:FILE, zip:FILE`,
+  );
+}
+
+async function cyrusOpener(args: RestoreArguments, config: Config, io: RestoreIo): Promise<Opener> {
   const address = parseAddress(args.destination);
   const options: ClientOptions = {
     credentials: await credentialsOf(args, config, address.user, io),
@@ -51,12 +81,74 @@ export async function openerFor(args: RestoreArguments, config: Config, io: Pass
   };
 }
 
+/** `imap://{user}@host` logs in as each user; `--user admin` logs in as that and acts for each user. */
+async function imapOpener(args: RestoreArguments, config: Config, io: RestoreIo): Promise<Opener> {
+  const address = parseAddress(args.destination);
+  const [port = address.isImplicitTls ? 993 : 143] = address.ports;
+  const direct = args.user === undefined ? (address.user ?? '{user}') : undefined;
+  const { user, password } = await credentialsOf(args, config, direct, io);
+  return {
+    open: (userid, onProgress) => {
+      const name = textOf(userid);
+      return ImapDestination.connect({
+        host: address.host,
+        port,
+        isImplicitTls: address.isImplicitTls,
+        user: user.replaceAll('{user}', name),
+        password,
+        actFor: direct === undefined ? name : undefined,
+        tls: trustOf(args, config, address.host),
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        silenceTimeoutMs: config.sync_timeout * 1000,
+        isPlan: args.isPlan,
+        existing: args.existing,
+        what: args.what,
+        deletedPrefix: config.deletedprefix,
+        onProgress,
+      });
+    },
+    finish: () => Promise.resolve(),
+  };
+}
+
+function filesOpener(args: RestoreArguments, config: Config, format: FileFormat): Opener {
+  return {
+    open: (userid, onProgress) =>
+      Promise.resolve(
+        new FilesDestination(format, userid, {
+          isPlan: args.isPlan,
+          isCopy: args.existing === 'copy',
+          what: args.what,
+          deletedPrefix: config.deletedprefix,
+          onProgress,
+        }),
+      ),
+    finish: () => format.finish(),
+  };
+}
+
+async function archiveOpener(
+  args: RestoreArguments,
+  config: Config,
+  scheme: string,
+  path: string,
+  io: RestoreIo,
+): Promise<Opener> {
+  if (scheme !== 'tar' && scheme !== 'zip') throw unknownDestination(args.destination);
+  if (path === '-' && args.isJson)
+    throw new BackupError('usage', '--json and the archive cannot both go to standard output');
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const [file, output] = args.isPlan ? ['-', nowhere] : [path, io.stdout];
+  const format = await (scheme === 'tar' ? tarFormat(file, output) : zipFormat(file, output));
+  return filesOpener(args, config, format);
+}
+
 /** Throws 'usage' where there is no name, or no password and nobody to ask. */
 async function credentialsOf(
   args: RestoreArguments,
   config: Config,
   userInAddress: string | undefined,
-  io: PasswdIo,
+  io: RestoreIo,
 ): Promise<Credentials> {
   const isRestores = config.restore_authname !== null;
   const configured = isRestores ? config.restore_authname : config.sync_authname;

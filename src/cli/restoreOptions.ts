@@ -17,8 +17,9 @@ import { flag } from './commonSelect.ts';
 
 export interface RestoreArguments {
   readonly config: string;
-  /** A Cyrus server's address. */
+  /** A Cyrus server's address, or what --to names. */
   readonly destination: string;
+  readonly isCyrus: boolean;
   readonly mode: 'all' | 'domain' | 'file' | 'mailbox' | 'user';
   readonly backups: readonly string[];
   /** As written: names of an administrator, uniqueids, GUIDs. */
@@ -75,6 +76,7 @@ const options = {
   w: { type: 'string', short: 'w' },
   x: flag('x'),
   z: flag('z'),
+  to: text,
   at: text,
   between: text,
   and: text,
@@ -127,8 +129,8 @@ function rewritten(argv: readonly string[]): string[] {
 export function interpretRestore(argv: readonly string[], nowS: number): RestoreArguments {
   const { values, positionals } = parse(argv);
   const rest = [...positionals];
-  const destination = rest.shift();
-  if (destination === undefined) throw usageError('a server is expected');
+  const destination = values.to ?? rest.shift();
+  if (destination === undefined) throw usageError('a server is expected, or --to');
   const { mode, backups } = backupsOf(values, rest);
   const objects = [...rest, ...(values.F === undefined ? [] : readObjects(values.F))];
   checkCombinations(values, mode, objects);
@@ -136,6 +138,7 @@ export function interpretRestore(argv: readonly string[], nowS: number): Restore
   return {
     config: values.C,
     destination,
+    isCyrus: values.to === undefined,
     mode,
     backups,
     objects,
@@ -212,6 +215,14 @@ function checkCombinations(values: Values, mode: RestoreArguments['mode'], objec
   const apart = (['A', 'M', 'P', 'into'] as const).find((option) => values[option] !== undefined);
   if (values.U === true && apart !== undefined)
     throw usageError(`-U excludes ${apart === 'into' ? '--into' : `-${apart}`}`);
+  const cyrusOnly = (['A', 'L', 'P', 'U', 'z', 'flags-only'] as const).find(
+    (option) => values[option] !== undefined,
+  );
+  if (values.to !== undefined && cyrusOnly !== undefined) {
+    throw usageError(
+      `--to excludes ${cyrusOnly.length === 1 ? '-' : '--'}${cyrusOnly}: only a Cyrus server can do that`,
+    );
+  }
   if (values.and !== undefined && values.between === undefined)
     throw usageError('--and belongs to --between');
   if (values.at !== undefined && values.between !== undefined) throw usageError('--at excludes --between');

@@ -57,7 +57,8 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
     const isWholeUser = job.selection.objects.length === 0 && job.selection.between === null;
     user.items.push(...(await destination.restoreItems(isWholeUser)));
   } catch (error) {
-    if (!(error instanceof BackupError)) throw error;
+    // A wrong password is the same for all users: going on would lock the account.
+    if (!(error instanceof BackupError) || error.kind === 'auth') throw error;
     user.failures.push(messageOf(error));
   } finally {
     await destination?.close();

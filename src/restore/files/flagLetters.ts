@@ -1,0 +1,34 @@
+/** System flags as Maildir writes them in a file's name: letters in the order of ASCII. */
+const letters = new Map([
+  ['\\draft', 'D'],
+  ['\\flagged', 'F'],
+  ['$forwarded', 'P'],
+  ['\\answered', 'R'],
+  ['\\seen', 'S'],
+  ['\\deleted', 'T'],
+]);
+
+/** At most so many keywords have a letter each (a to z). */
+const MAX_KEYWORDS = 26;
+
+/** Flags of a record: what Maildir has a letter for, and the keywords that it has not. */
+export function splitFlags(flags: readonly string[]): {
+  readonly letters: string;
+  readonly keywords: string[];
+} {
+  const known: string[] = [];
+  const keywords: string[] = [];
+  for (const flag of flags) {
+    const letter = letters.get(flag.toLowerCase());
+    if (letter !== undefined) known.push(letter);
+    else if (!flag.startsWith('\\')) keywords.push(flag);
+  }
+  return { letters: known.toSorted().join(''), keywords };
+}
+
+/** The letter of a keyword in a folder, given by turns; undefined where all 26 are taken. `table` is added to. */
+export function keywordLetter(table: string[], keyword: string): string | undefined {
+  let index = table.indexOf(keyword);
+  if (index === -1 && table.length < MAX_KEYWORDS) index = table.push(keyword) - 1;
+  return index === -1 ? undefined : String.fromCharCode('a'.charCodeAt(0) + index);
+}
