@@ -17,7 +17,7 @@ import type { CliIo } from './io.ts';
 
 export function listOne(target: FoundTarget, options: CtlOptions, io: CliIo): Outcome {
   try {
-    const { sizeBytes, lastTime } = look(target.path);
+    const { sizeBytes, lastTime } = lastWritten(target.path);
     if (lastTime !== null && options.staleHours !== null) {
       if (Date.now() / 1000 - lastTime < options.staleHours * 3600) return 'ok';
     }
@@ -39,7 +39,8 @@ interface Look {
   readonly lastTime: number | null;
 }
 
-function look(path: string): Look {
+/** Of a backup, without a lock. Throws where the data file is not there. */
+export function lastWritten(path: string): Look {
   const { size, mtimeMs } = dataFile(path);
   if (size === 0) return { sizeBytes: 0, lastTime: null };
   const index = IndexFile.open(indexPath(path), 'read');

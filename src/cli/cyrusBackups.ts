@@ -4,6 +4,7 @@ import { backupTreeSource } from './backupTreeSource.ts';
 import { runMount } from './mount.ts';
 import { runPasswd } from './passwd.ts';
 import { VERSION } from './version.ts';
+import { runXbackup } from './xbackup.ts';
 
 const USAGE = `usage: cyrus-backups COMMAND [options]
 
@@ -12,9 +13,12 @@ const USAGE = `usage: cyrus-backups COMMAND [options]
   passwd [-C imapd.conf] [-d] USER
                 set (or with -d delete) a password that masters log in with; asked for on a terminal, else
                 read from standard input
+  xbackup [-C imapd.conf] [-n] [--pattern PATTERN] [--channel NAME] [--stale HOURS] [--json] [--user NAME]
+          [--password-file FILE] [--tls-ca FILE] [--tls-no-verify] [--no-tls] SERVER
+                have a Cyrus server replicate its users here now
   --version, -h, --help
 
-Servers and administration: backupd, ctl_backups, cyr_backup.
+Servers and administration: backupd, ctl_backups, cyr_backup, restore.
 `;
 
 export async function main(args: string[]): Promise<number> {
@@ -24,6 +28,8 @@ export async function main(args: string[]): Promise<number> {
       return runMount(rest, process, backupTreeSource);
     case 'passwd':
       return runPasswd(rest, process);
+    case 'xbackup':
+      return runXbackup(rest, process);
     case '--version':
       process.stdout.write(`cyrus-backups ${VERSION}\n`);
       return 0;

@@ -4,6 +4,7 @@ import { Writable } from 'node:stream';
 import type { Config } from '../config/imapdConf.ts';
 import { asBackupError, BackupError } from '../errors.ts';
 import { parseAddress } from '../restore/address.ts';
+import type { ServerAddress } from '../restore/address.ts';
 import { CyrusDestination } from '../restore/cyrus/cyrusDestination.ts';
 import type { Destination } from '../restore/destination.ts';
 import { tarFormat, zipFormat } from '../restore/files/archive.ts';
@@ -45,6 +46,28 @@ export function openerFor(args: RestoreArguments, config: Config, io: RestoreIo)
   return archiveOpener(args, config, scheme, rest, io);
 }
 
+/** What of a command line is about the login. */
+export type LoginArguments = Pick<
+  RestoreArguments,
+  'user' | 'passwordFile' | 'tlsCa' | 'verifyTls' | 'useTls' | 'compress'
+>;
+
+/** How to connect to a Cyrus server as its administrator. */
+export async function clientOptions(
+  args: LoginArguments,
+  config: Config,
+  address: ServerAddress,
+  io: PasswdIo,
+): Promise<ClientOptions> {
+  return {
+    credentials: await credentialsOf(args, config, address.user, io),
+    tls: trustOf(args, config, address.host),
+    compress: args.compress,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    silenceTimeoutMs: config.sync_timeout * 1000,
+  };
+}
+
 function unknownDestination(text: string): BackupError {
   return new BackupError(
     'usage',
@@ -54,13 +77,7 @@ function unknownDestination(text: string): BackupError {
 
 async function cyrusOpener(args: RestoreArguments, config: Config, io: RestoreIo): Promise<Opener> {
   const address = parseAddress(args.destination);
-  const options: ClientOptions = {
-    credentials: await credentialsOf(args, config, address.user, io),
-    tls: trustOf(args, config, address.host),
-    compress: args.compress,
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    silenceTimeoutMs: config.sync_timeout * 1000,
-  };
+  const options = await clientOptions(args, config, address, io);
   return {
     async open(_userid, onProgress) {
       const client = await SyncClient.connect(address, options);
@@ -145,10 +162,10 @@ async function archiveOpener(
 
 /** Throws 'usage' where there is no name, or no password and nobody to ask. */
 async function credentialsOf(
-  args: RestoreArguments,
+  args: LoginArguments,
   config: Config,
   userInAddress: string | undefined,
-  io: RestoreIo,
+  io: PasswdIo,
 ): Promise<Credentials> {
   const isRestores = config.restore_authname !== null;
   const configured = isRestores ? config.restore_authname : config.sync_authname;
@@ -167,7 +184,7 @@ async function credentialsOf(
   return { user, password: await askHidden(io, `Password of ${user}: `), realm };
 }
 
-function passwordIn(args: RestoreArguments, config: Config, isConfigured: boolean): string | null {
+function passwordIn(args: LoginArguments, config: Config, isConfigured: boolean): string | null {
   if (args.passwordFile !== undefined) {
     return readText(args.passwordFile === '-' ? 0 : args.passwordFile).replace(/\r?\n[^]*$/, '');
   }
@@ -184,7 +201,7 @@ function readText(file: string | number): string {
 }
 
 /** On loopback nobody sits between, and a certificate that is made out to "localhost" is rare: there any will do. */
-function trustOf(args: RestoreArguments, config: Config, host: string): TlsTrust | null {
+function trustOf(args: LoginArguments, config: Config, host: string): TlsTrust | null {
   if (!args.useTls) return null;
   const caFile = args.tlsCa ?? config.tls_server_ca_file;
   const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.');

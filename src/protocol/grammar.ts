@@ -99,7 +99,7 @@ export function* logLine(limits: Limits): Grammar<LogLine | null> {
 
 /** Untagged answers that are prose or capabilities, and no dlist. */
 const textAnswers =
-  /^(?:OK|NO|BAD|BYE|PREAUTH|SASL|STARTTLS|COMPRESS|CAPABILITY|SIEVE-MAILBOX|REPLICATION-ARCHIVE)\b/i;
+  /^(?:OK|NO|BAD|BYE|PREAUTH|SASL|STARTTLS|COMPRESS|CAPABILITY|LIST|SIEVE-MAILBOX|REPLICATION-ARCHIVE)\b/i;
 
 /** One line of a server's answer; `tag` is that of IMAP commands, and empty to csync. */
 export function* serverAnswer(limits: Limits, tag: string): Grammar<Answer> {

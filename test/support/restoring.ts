@@ -7,7 +7,7 @@ import type { Outcome } from './machine.ts';
 import { SyncConnection } from './syncConnection.ts';
 
 /** backupd's configuration with a login for restore. */
-function restoreConf(backup: BackupServer, server: SyncServer): string {
+export function restoreConf(backup: BackupServer, server: SyncServer): string {
   const path = join(backup.folder, 'restore.conf');
   const login = `restore_authname: ${server.user}\nrestore_password: ${server.password}\n`;
   writeFileSync(path, `@include: ${backup.conf}\n${login}`);
