@@ -73,6 +73,8 @@ export class Wire {
     old.setTimeout(0);
     const options: ConnectionOptions = {
       socket: old,
+      // Not to connect to, but what the certificate has to be made out to.
+      host,
       rejectUnauthorized: trust.verify,
       ...(isIP(host) === 0 ? { servername: host } : {}),
       ...(trust.ca === undefined ? {} : { ca: trust.ca }),

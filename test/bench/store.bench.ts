@@ -9,14 +9,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackupServer, runOurs } from '../support/backupdDaemon.ts';
-import { CyrusMaster, CYRUS_BIN, asCyrus, cyrusEnv, type SyncServer } from '../support/cyrus.ts';
+import { CyrusMaster, CYRUS_BIN, asCyrus, cyrusEnv } from '../support/cyrus.ts';
 import { makeFolder, run } from '../support/machine.ts';
 import { MountDaemon } from '../support/mountDaemon.ts';
-import { SyncConnection } from '../support/syncConnection.ts';
+import { firstSync } from './firstSync.ts';
 import { madeMail } from './mail.ts';
 
 const COUNT = Number(process.env['COUNT'] ?? 4000);
-const BATCH = 1024;
 const USER = 'bench';
 
 async function seconds(work: () => unknown): Promise<number> {
@@ -30,39 +29,6 @@ function row(what: string, ours: number, theirs: number, unit: string): void {
   console.log(
     `${what.padEnd(34)} ${ours.toFixed(2).padStart(9)} ${theirs.toFixed(2).padStart(9)} ${unit.padEnd(3)} ${ratio.padStart(7)}`,
   );
-}
-
-/** A first `sync_client -u`, as a master of 3.6 says it. */
-async function sync(server: SyncServer): Promise<void> {
-  const connection = await SyncConnection.login(server);
-  const say = async (command: Buffer): Promise<void> => {
-    const { reply } = await connection.exchange(command);
-    if (!reply.startsWith('OK')) throw new Error(`${command.subarray(0, 60).toString()}: ${reply}`);
-  };
-  await say(Buffer.from(`GET USER ${USER}\r\n`));
-  let files: Buffer[] = [];
-  const records: string[] = [];
-  const flush = async (): Promise<void> => {
-    if (files.length > 0)
-      await say(Buffer.concat([Buffer.from('APPLY MESSAGE ('), ...files, Buffer.from(')\r\n')]));
-    files = [];
-  };
-  for (const { guid, bytes } of madeMail(COUNT)) {
-    const uid = records.length + 1;
-    files.push(Buffer.from(`${files.length > 0 ? ' ' : ''}%{default ${guid} ${bytes.length}}\r\n`), bytes);
-    records.push(
-      `%(UID ${uid} MODSEQ ${uid + 1} LAST_UPDATED 1700000000 FLAGS (\\Seen) INTERNALDATE ${1_600_000_000 + uid} SIZE ${bytes.length} GUID ${guid})`,
-    );
-    if (records.length % BATCH === 0) await flush();
-  }
-  await flush();
-  const state =
-    `UNIQUEID bench1 MBOXNAME user.${USER} LAST_UID ${COUNT} HIGHESTMODSEQ ${COUNT + 1} RECENTUID 0 RECENTTIME 0
-    LAST_APPENDDATE 1700000000 POP3_LAST_LOGIN 0 POP3_SHOW_AFTER 0 UIDVALIDITY 1600000000 PARTITION default ACL ""
-    OPTIONS P`.replace(/\s+/g, ' ');
-  await say(Buffer.from(`APPLY MAILBOX %(${state} RECORD (${records.join(' ')}))\r\n`));
-  await say(Buffer.from('EXIT\r\n'));
-  connection.close();
 }
 
 async function original(tool: string, master: CyrusMaster, args: string[]): Promise<string> {
@@ -101,8 +67,8 @@ try {
   );
   row(
     'first sync',
-    await seconds(() => sync(server.address)),
-    await seconds(() => sync(master.originalBackupd)),
+    await seconds(() => firstSync(server.address, USER, COUNT)),
+    await seconds(() => firstSync(master.originalBackupd, USER, COUNT)),
     's',
   );
   const theirFile = (await original('ctl_backups', master, ['list', USER])).split('\t').at(-1)?.trim() ?? '';

@@ -7,6 +7,7 @@ import { folderLevels } from '../../src/restore/folderLevels.ts';
 import { headerField } from '../../src/restore/headerField.ts';
 import { parseUids } from '../../src/restore/messageFilter.ts';
 import { intoLevels, targetName } from '../../src/restore/targetName.ts';
+import { ownerOfListed } from '../../src/restore/xbackup.ts';
 
 describe('addresses of servers', () => {
   const plain = { isImplicitTls: false, user: undefined };
@@ -91,5 +92,14 @@ describe('finding messages', () => {
     for (const text of ['', 'x', '7:5', '1:*', '1:9999999999']) {
       expect(() => parseUids(text), text).to.throw(BackupError, /no UID/);
     }
+  });
+});
+
+describe('whom a server lists', () => {
+  it('a name stands for its user, or for itself', () => {
+    expect(ownerOfListed('user/anne.b/Work@example.com', '/')).to.deep.equal(['user/anne.b@example.com', 'anne.b@example.com']);
+    expect(ownerOfListed('user.anne^b.Work', '.')).to.deep.equal(['user.anne^b', 'anne.b']);
+    expect(ownerOfListed('shared/news', '/')).to.deep.equal(['shared/news', '%SHARED']);
+    expect(ownerOfListed('user', '/')).to.deep.equal(['user', '%SHARED']);
   });
 });

@@ -80,6 +80,7 @@ function comparable(line: string): string {
   const sorted = (flags: string): string => flags.split(' ').toSorted().join(' ');
   return line
     .replaceAll(UNSEEN, '')
+    .replace(/^(\* QUOTA .*) MODSEQ \d+/, '$1')
     .replaceAll(/FLAGS \(([^)]*)\)/g, (_, flags: string) => `FLAGS (${sorted(flags)})`);
 }
 
