@@ -97,7 +97,10 @@ describe('finding messages', () => {
 
 describe('whom a server lists', () => {
   it('a name stands for its user, or for itself', () => {
-    expect(ownerOfListed('user/anne.b/Work@example.com', '/')).to.deep.equal(['user/anne.b@example.com', 'anne.b@example.com']);
+    expect(ownerOfListed('user/anne.b/Work@example.com', '/')).to.deep.equal([
+      'user/anne.b@example.com',
+      'anne.b@example.com',
+    ]);
     expect(ownerOfListed('user.anne^b.Work', '.')).to.deep.equal(['user.anne^b', 'anne.b']);
     expect(ownerOfListed('shared/news', '/')).to.deep.equal(['shared/news', '%SHARED']);
     expect(ownerOfListed('user', '/')).to.deep.equal(['user', '%SHARED']);
