@@ -142,7 +142,7 @@ export function interpretRestore(argv: readonly string[], nowS: number): Restore
     mode,
     backups,
     objects,
-    acl: values.A,
+    acl: values.A === undefined ? undefined : aclOf(values.A),
     keepsDeleted: values.D ?? false,
     withDeleted: (values.D ?? false) || (values.deleted ?? false),
     isLocal: values.L ?? false,
@@ -226,6 +226,18 @@ function checkCombinations(values: Values, mode: RestoreArguments['mode'], objec
   if (values.and !== undefined && values.between === undefined)
     throw usageError('--and belongs to --between');
   if (values.at !== undefined && values.between !== undefined) throw usageError('--at excludes --between');
+}
+
+/**
+ * Identifiers and rights, each with a TAB behind it, as Cyrus keeps them. The original passes on what it gets, and a space in
+ * place of a TAB made a mailbox that nobody could open; here words may be parted by spaces as well.
+ */
+function aclOf(acl: string): string {
+  const words = acl.includes('\t') ? acl.split('\t') : acl.split(' ');
+  const all = words.filter((word) => word !== '');
+  const isPairs = all.length % 2 === 0 && all.every((word, at) => at % 2 === 0 || /^[a-z0-9]+$/.test(word));
+  if (!isPairs) throw usageError(`-A: ${JSON.stringify(acl)} is not a list of identifiers and rights`);
+  return all.map((word) => `${word}\t`).join('');
 }
 
 function expungedOf(values: Values): Expunged {

@@ -189,7 +189,8 @@ function filtered(
   selected: SelectedMailbox,
   options: SelectionOptions,
 ): SelectedMailbox {
-  const isFiltered = hasFilter(options.filter) || options.expunged === 'only';
+  // Exactly as it was, expunged messages stay expunged; who asks for them wants them alive.
+  const isFiltered = hasFilter(options.filter) || options.expunged !== 'without';
   return {
     ...selected,
     isWhole: selected.isWhole && !isFiltered,

@@ -40,6 +40,16 @@ describe("restore's command line", () => {
     expect(interpret('-a', '-A', 'bethany\tlr\t', 'mail', 'anne').acl).to.equal('bethany\tlr\t');
   });
 
+  it('-A with spaces in place of tabs is what was meant, and not an ACL that shuts everybody out', () => {
+    expect(interpret('-a', '-A', 'bethany lrs anyone lr', 'mail', 'anne').acl).to.equal(
+      'bethany\tlrs\tanyone\tlr\t',
+    );
+    expect(interpret('-a', '-A', 'group:a b\tlr', 'mail', 'anne').acl).to.equal('group:a b\tlr\t');
+    for (const acl of ['bethany', 'bethany LR', 'a lr b']) {
+      expect(() => interpret('-a', '-A', acl, 'mail', 'anne'), acl).to.throw(BackupError, /^-A/);
+    }
+  });
+
   it('--between takes two times, --to takes the server’s place', () => {
     const args = interpret('--to', 'maildir:/x', '--between', '2h', 'now', 'anne');
     expect(args).to.include({ destination: 'maildir:/x', isCyrus: false });

@@ -7,7 +7,7 @@ import { BackupServer } from '../support/backupdDaemon.ts';
 import { CyrusMaster } from '../support/cyrus.ts';
 import { appendMessages, buildMailboxes, changeMailboxes } from '../support/mailboxes.ts';
 import { cyrusRequirements, needs } from '../support/needs.ts';
-import { Restorer, difference, removeUser, stateOf, total } from '../support/restoring.ts';
+import { Restorer, difference, mailboxLine, removeUser, stateOf, total } from '../support/restoring.ts';
 
 describe('restore of a lost user', function () {
   this.timeout(120_000);
@@ -59,6 +59,11 @@ describe('restore of a lost user', function () {
     anne.close();
   }
 
+  /** What the server says of a mailbox, without the ACL. */
+  async function folderState(name: string): Promise<string> {
+    return (await mailboxLine(master, name)).replace(/ ACL (?:"[^"]*"|\S+)/, '');
+  }
+
   for (const [name, address] of [
     ['imapd', () => imap],
     ['sync_server', () => csync],
@@ -87,5 +92,45 @@ describe('restore of a lost user', function () {
     const { code, stdout, stderr } = await master.syncClient(['-u', 'anne'], backup.address);
     expect(code, stdout + stderr).to.equal(0);
     expect(stdout + stderr).to.not.match(/^MAILBOX /m);
+  });
+
+  it('a user who was deleted a moment ago: the deleted mailboxes keep their uniqueids, all else is as it was', async () => {
+    await removeUser(master, 'anne', false);
+    const report = await restorer.report('-a', '-U', csync, 'anne');
+    expect(report.mailboxes[0]?.notes.join()).to.match(/uniqueid is still in use by DELETED\.user\.anne\./);
+    const living = (lines: string[]): string[] =>
+      lines
+        .filter((line) => !/MBOXNAME "?DELETED\./.test(line))
+        .map((line) => line.replace(/UNIQUEID \S+ /, ''))
+        .toSorted();
+    expect(difference(living(truth), living(await stateOf(master, 'anne')))).to.deep.equal([]);
+    const again = await restorer.report('-a', '-U', csync, 'anne');
+    expect(total(again, 'added')).to.equal(0);
+  });
+
+  it('a shared folder comes back as it was; who had read what is still known', async () => {
+    const before = await folderState('shared.news');
+    const seen = (await stateOf(master, 'anne')).filter((line) => line.startsWith('* SEEN'));
+    const admin = await master.admin();
+    await admin.command('SETACL', '"shared/news"', 'admin', 'lrswipkxtecda');
+    await admin.command('DELETE', '"shared/news"');
+    admin.close();
+    await master.tool('cyr_expire', '-E', '0', '-D', '0', '-X', '0');
+    await restorer.report('-a', '-U', csync, '%SHARED');
+    expect(await folderState('shared.news')).to.equal(before);
+    await restorer.report('-a', '--what', 'seen', csync, 'anne');
+    expect((await stateOf(master, 'anne')).filter((line) => line.startsWith('* SEEN'))).to.deep.equal(seen);
+    expect(seen).to.have.lengthOf(1);
+  });
+
+  it('settings alone: what is on the server is set, and what is not is not made', async () => {
+    const anne = await master.imap('anne');
+    await anne.command('DELETEACL', '"INBOX/Archive"', 'bethany');
+    await anne.command('DELETE', '"INBOX/Archive/2025"');
+    const report = await restorer.report('-a', '--what', 'acl', imap, 'anne');
+    expect(total(report, 'changed')).to.equal(1);
+    expect(JSON.stringify(await anne.command('GETACL', '"INBOX/Archive"'))).to.contain('bethany lr');
+    expect(await anne.list('INBOX/Archive/2025')).to.deep.equal([]);
+    anne.close();
   });
 });

@@ -45,7 +45,12 @@ describe('restore of a lost server', function () {
     execFileSync('chmod', ['a+rx', folder]);
     execFileSync('chmod', ['a+r', join(folder, 'key.pem'), join(folder, 'cert.pem')]);
     const tls = `tls_server_cert: ${folder}/cert.pem\ntls_server_key: ${folder}/key.pem\n`;
-    [lost, fresh] = await Promise.all([CyrusMaster.start(), CyrusMaster.start({ extraConf: tls })]);
+    // Only imapd's: the tests themselves log in to sync_server with PLAIN.
+    const mechanisms = 'imap_sasl_mech_list: SCRAM-SHA-256\n';
+    [lost, fresh] = await Promise.all([
+      CyrusMaster.start(),
+      CyrusMaster.start({ extraConf: tls + mechanisms }),
+    ]);
     restorer = new Restorer(backup, fresh.syncServer);
     for (const user of USERS) {
       await lost.createUser(user);
@@ -110,6 +115,11 @@ describe('restore of a lost server', function () {
       expect(total(await restorer.report(...compressed), 'added')).to.equal(37);
     });
   }
+
+  it('SCRAM is enough for a login without TLS, and a wrong password is told', async () => {
+    const plan = await restorer.report('-n', '--no-tls', '-a', '-U', `127.0.0.1:${fresh.imapPort}`, 'anne');
+    expect(total(plan, 'skipped')).to.equal(37);
+  });
 
   it('a message that is damaged in the backup is named, and costs nobody else', async () => {
     const path = (await backup.dataFile('bethany')) ?? '';

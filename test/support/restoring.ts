@@ -75,6 +75,16 @@ export async function stateOf(master: CyrusMaster, user: string): Promise<string
   }
 }
 
+/** One mailbox with its records, in the same way. */
+export async function mailboxLine(master: CyrusMaster, name: string): Promise<string> {
+  const connection = await SyncConnection.login(master.syncServer);
+  try {
+    return (await ask(connection, `GET FULLMAILBOX "${name}"`)).map(comparable).join('');
+  } finally {
+    connection.close();
+  }
+}
+
 /** Flags stand in the order in which the mailbox first saw them, which is another after a restore. */
 function comparable(line: string): string {
   const sorted = (flags: string): string => flags.split(' ').toSorted().join(' ');
@@ -84,10 +94,16 @@ function comparable(line: string): string {
     .replaceAll(/FLAGS \(([^)]*)\)/g, (_, flags: string) => `FLAGS (${sorted(flags)})`);
 }
 
+/** Answers, each with the lines that its literals bring. */
 async function ask(connection: SyncConnection, command: string): Promise<string[]> {
   const { untagged, reply } = await connection.exchange(`${command}\r\n`);
   if (!reply.startsWith('OK')) throw new Error(`${command}: ${reply}`);
-  return untagged;
+  const answers: string[] = [];
+  for (const line of untagged) {
+    if (line.startsWith('* ') || answers.length === 0) answers.push(line);
+    else answers[answers.length - 1] += `\n${line}`;
+  }
+  return answers;
 }
 
 /** As an administrator removes an account; with `forGood` also what a delayed delete keeps. */

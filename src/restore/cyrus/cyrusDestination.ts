@@ -62,8 +62,13 @@ export class CyrusDestination implements Destination {
       if (known === undefined) await this.#makeIntermediate(job, move, outcome);
       return;
     }
+    const hasMail = job.what.has('mail');
+    if (server === undefined && !hasMail) {
+      outcome.notes.push('not on the server');
+      return;
+    }
     const isExact =
-      this.#options.isExact && selected.isWhole && !this.#made.has(target) && isComplete(selected);
+      job.isExact && hasMail && selected.isWhole && !this.#made.has(target) && isComplete(selected);
     const isOver = await this.#tryExactly(job, move, outcome, server, isExact);
     if (!isOver)
       await addToMailbox(

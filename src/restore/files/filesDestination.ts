@@ -41,10 +41,11 @@ export class FilesDestination implements Destination {
 
   async restoreMailbox({ selected, target }: Move, outcome: MailboxOutcome): Promise<void> {
     const { isPlan, isCopy, what, deletedPrefix, onProgress } = this.#options;
+    if (!what.has('mail')) return;
     const folder = await this.#format.folder(this.#userid, folderLevels(target, deletedPrefix), isPlan);
     outcome.isNew = folder.isNew;
     const left = new Map(isCopy ? [] : folder.held);
-    for (const record of what.has('mail') ? selected.records() : []) {
+    for (const record of selected.records()) {
       const there = left.get(record.guid) ?? 0;
       if (there > 0) {
         left.set(record.guid, there - 1);
