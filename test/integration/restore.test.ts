@@ -28,6 +28,7 @@ describe('restore of a lost user', function () {
     for (const user of ['anne', 'bethany']) await master.createUser(user);
     await buildMailboxes(master, 'anne', { hasLarge: false });
     await changeMailboxes(master, 'anne');
+    await appendLarge();
     await shareFolders();
     for (const args of [
       ['-u', 'bethany', 'anne'],
@@ -42,6 +43,17 @@ describe('restore of a lost user', function () {
   after(async () => {
     await Promise.all([master?.stop(), backup?.stop()]);
   });
+
+  /** Larger than what is held in memory at once. */
+  async function appendLarge(): Promise<void> {
+    const anne = await master.imap('anne');
+    const lines = Array.from(
+      { length: 60_000 },
+      (_, index) => `${Math.imul(index, 2_654_435_761)} and so on, line by line`,
+    );
+    await anne.append('INBOX/Archive', Buffer.from(`Subject: A long one\r\n\r\n${lines.join('\r\n')}\r\n`));
+    anne.close();
+  }
 
   /** A folder of anne's that bethany may read, and a shared one of which anne has read a part. */
   async function shareFolders(): Promise<void> {

@@ -3,6 +3,8 @@
  * that is kept while a master's mailboxes change at random (the seed is in the test's name).
  */
 import { expect } from 'chai';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BackupServer } from '../support/backupdDaemon.ts';
 import { CyrusMaster } from '../support/cyrus.ts';
@@ -233,5 +235,76 @@ describe(`restore into living mailboxes, and to any moment (seed ${SEED})`, func
     client.close();
     expect(JSON.stringify(metadata)).to.contain('Mine');
     expect(JSON.stringify(acl)).to.contain('anyone lr');
+  });
+
+  it('--existing copy adds a second copy, replace sets flags and date as they were', async () => {
+    const client = await master.imap('anne');
+    await client.create('INBOX/Twice');
+    await client.append('INBOX/Twice', message(9001), {
+      flags: '\\Flagged',
+      date: new Date(1_600_000_000_000),
+    });
+    await record();
+    await client.select('INBOX/Twice');
+    await client.store('1', 'FLAGS.SILENT (\\Seen)');
+    await client.command('UNSELECT');
+    const skipped = await restorer.report(server, 'anne', 'Twice');
+    expect([total(skipped, 'added'), total(skipped, 'changed')]).to.deep.equal([0, 0]);
+    expect((await client.messages('INBOX/Twice')).map(({ flags }) => flags)).to.deep.equal([['\\Seen']]);
+    expect(
+      total(await restorer.report('--existing', 'replace', server, 'anne', 'Twice'), 'changed'),
+    ).to.equal(1);
+    const [first] = await client.messages('INBOX/Twice');
+    expect([first?.flags, first?.internalDate]).to.deep.equal([['\\Flagged'], 1_600_000_000]);
+    expect(
+      total(await restorer.report('--existing', 'replace', server, 'anne', 'Twice'), 'changed'),
+    ).to.equal(0);
+    expect(total(await restorer.report('--existing', 'copy', server, 'anne', 'Twice'), 'added')).to.equal(1);
+    expect((await client.messages('INBOX/Twice')).map(({ uid, sha1 }) => [uid, sha1])).to.deep.equal([
+      [1, first?.sha1],
+      [2, first?.sha1],
+    ]);
+    client.close();
+  });
+
+  it('the original’s -M, -F, -A, -P and -L', async () => {
+    const list = join(backup.folder, 'list');
+    writeFileSync(list, '# what to take\n\nuser/anne/Work\nTwice\n');
+    const args = [
+      '-F',
+      list,
+      '-M',
+      'user.anne.Gathered',
+      '-A',
+      'anne lrswipkxtecda bethany lr',
+      '-P',
+      'default',
+      '-L',
+    ];
+    const report = await restorer.report(...args, server, 'anne');
+    const client = await master.imap('anne');
+    expect(await client.messages('INBOX/Gathered')).to.have.lengthOf(total(report, 'added')).and.not.empty;
+    expect(JSON.stringify(await client.command('GETACL', '"INBOX/Gathered"'))).to.contain('bethany lr');
+    client.close();
+    const elsewhere = await restorer.run('-P', 'nowhere', '--into', 'Else', server, 'anne', 'Twice');
+    expect(elsewhere.code, 'a partition that the server has not').to.equal(75);
+  });
+
+  it('sieve scripts: one that differs stays, comes beside, or is replaced', async () => {
+    const sieve = await master.sieve('anne');
+    await sieve.put('main', 'keep;\r\n');
+    await sieve.activate('main');
+    await record();
+    await sieve.put('main', 'discard;\r\n');
+    sieve.close();
+    const actions = async (...args: string[]): Promise<string[]> =>
+      (await restorer.report('-a', '--what', 'sieve', ...args, server, 'anne')).items
+        .filter(({ kind }) => kind === 'sieve')
+        .map(({ name, action }) => `${name} ${action}`);
+    expect(await actions('--existing', 'skip')).to.deep.equal(['main.script kept']);
+    expect(await actions('--existing', 'copy')).to.deep.equal(['main-restored.script set']);
+    expect(await actions('--existing', 'copy')).to.deep.equal(['main-restored.script same']);
+    expect(await actions()).to.deep.equal(['main.script set']);
+    expect(await actions()).to.deep.equal(['main.script same']);
   });
 });
