@@ -4,12 +4,10 @@
  * Synchronous, as the mount's core is. Each read brings its own figures from the index, and what the file
  * gives is held against them.
  */
-import { BackupError } from '../errors.ts';
 import type { FlushPoint } from './format.ts';
+import { ForwardReader, damaged } from './forwardReader.ts';
 import { Inflater } from './inflater.ts';
 import { readSyncInto } from './io.ts';
-
-const PIECE_BYTES = 65_536;
 
 /** Shared: a synchronous call leaves nothing in it, and a new one costs more than a block. */
 let shared: Inflater | null = null;
@@ -18,10 +16,6 @@ function freshInflater(): Inflater {
   shared ??= new Inflater();
   shared.reset();
   return shared;
-}
-
-function damaged(start: FlushPoint, what: string): BackupError {
-  return new BackupError('damaged', `block at ${start.fileOffset} (offset ${start.offset}): ${what}`);
 }
 
 /**
@@ -55,29 +49,5 @@ export function readFrom(
   size: number,
   fileLimit: number,
 ): Buffer {
-  if (offset < start.offset) throw damaged(start, `stands behind offset ${offset}`);
-  const result = Buffer.allocUnsafe(size);
-  const input = Buffer.allocUnsafe(PIECE_BYTES);
-  const output = Buffer.allocUnsafe(PIECE_BYTES);
-  const inflater = freshInflater();
-  let skip = offset - start.offset;
-  let filled = 0;
-  for (let position = start.fileOffset; filled < size;) {
-    const wanted = Math.min(input.length, Math.max(0, fileLimit - position));
-    const have = readSyncInto(fd, input, 0, wanted, position);
-    if (have === 0) throw damaged(start, `is cut off before offset ${offset + size}`);
-    position += have;
-    let taken = 0;
-    let status = 'full';
-    while (filled < size && (status === 'full' || taken < have)) {
-      status = inflater.step(input, taken, have - taken, output, 0, output.length);
-      taken += inflater.consumed;
-      const from = Math.min(skip, inflater.produced);
-      skip -= from;
-      filled += output.copy(result, filled, from, inflater.produced);
-      const over = status === 'damaged' || status === 'ended';
-      if (over && filled < size) throw damaged(start, `does not inflate up to offset ${offset + size}`);
-    }
-  }
-  return result;
+  return new ForwardReader(fd, start, fileLimit, freshInflater()).read(offset, size);
 }

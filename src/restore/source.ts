@@ -8,9 +8,10 @@ import type { Block } from '../backup/content.ts';
 import { BackupReader } from '../backup/reader.ts';
 import { BackupError } from '../errors.ts';
 import { itemsAt, recordsPage } from '../index/momentQueries.ts';
-import { allMailboxes, mailboxesAt, messageByGuid } from '../index/queries.ts';
+import { allMailboxes, chunkById, mailboxesAt, messageByGuid } from '../index/queries.ts';
 import type { RecordWithGuid } from '../index/queries.ts';
 import type { Item, ItemKind, Mailbox } from '../index/types.ts';
+import { ForwardReader } from '../log/forwardReader.ts';
 import { backupUseridOf } from '../mailbox/names.ts';
 
 export type SourceRecord = RecordWithGuid;
@@ -27,6 +28,7 @@ export class RestoreSource {
   readonly reader: BackupReader;
   readonly #release: () => void;
   readonly #blocks = new Map<string, Buffer>();
+  #forward: { readonly chunkId: number; readonly reader: ForwardReader } | undefined;
 
   /** `userid` null: the mailboxes tell. */
   constructor(userid: string | null, path: string, time: number | null) {
@@ -85,6 +87,7 @@ export class RestoreSource {
   }
 
   close(): void {
+    this.#forward?.reader.close();
     this.#release();
     this.reader.close();
   }
@@ -93,12 +96,30 @@ export class RestoreSource {
     const key = `${block.chunkId}:${block.start}`;
     const kept = this.#blocks.get(key);
     if (kept !== undefined) return kept;
-    const bytes = loadBlock(fd, block);
+    const bytes = block.isExact ? loadBlock(fd, block) : this.#readOn(fd, block);
     const [oldest] = this.#blocks.keys();
     if (this.#blocks.size >= KEPT_BLOCKS && oldest !== undefined) this.#blocks.delete(oldest);
     this.#blocks.set(key, bytes);
     return bytes;
   };
+
+  /** Where the originals made no flush point near, from where the last such read ended, if that is not behind. */
+  #readOn(fd: number, block: Block): Buffer {
+    const { chunkId, start, end, from } = block;
+    const forward = this.#forward;
+    const isOnWay =
+      forward?.chunkId === chunkId &&
+      forward.reader.position <= start &&
+      forward.reader.position >= from.offset;
+    if (!isOnWay) {
+      forward?.reader.close();
+      const chunk = chunkById(this.reader.index, chunkId);
+      const reader = new ForwardReader(fd, from, chunk?.file_end ?? block.fileEnd);
+      this.#forward = { chunkId, reader };
+      return reader.read(start, end - start);
+    }
+    return forward.reader.read(start, end - start);
+  }
 }
 
 function damaged(guid: string): BackupError {
