@@ -62,6 +62,7 @@ export async function clientOptions(
   return {
     credentials: await credentialsOf(args, config, address.user, io),
     tls: trustOf(args, config, address.host),
+    allowsClear: !args.useTls || isLoopback(address.host),
     compress: args.compress,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     silenceTimeoutMs: config.sync_timeout * 1000,
@@ -115,6 +116,7 @@ async function imapOpener(args: RestoreArguments, config: Config, io: RestoreIo)
         password,
         actFor: direct === undefined ? name : undefined,
         tls: trustOf(args, config, address.host),
+        allowsClear: !args.useTls || isLoopback(address.host),
         connectTimeoutMs: CONNECT_TIMEOUT_MS,
         silenceTimeoutMs: config.sync_timeout * 1000,
         isPlan: args.isPlan,
@@ -204,9 +206,12 @@ function readText(file: string | number): string {
 function trustOf(args: LoginArguments, config: Config, host: string): TlsTrust | null {
   if (!args.useTls) return null;
   const caFile = args.tlsCa ?? config.tls_server_ca_file;
-  const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.');
   return {
     ca: caFile === null ? undefined : readText(caFile),
-    verify: args.verifyTls && !(isLoopback && caFile === null),
+    verify: args.verifyTls && !(isLoopback(host) && caFile === null),
   };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d+){3}$/.test(host);
 }

@@ -66,11 +66,15 @@ export function recordCrc(record: CrcRecord): number {
   return crc32(`${uid} ${modseq} ${lastUpdated} (${flags >>> 0}) ${internaldate} ${guid}`);
 }
 
+/** A conversation's id goes over the wire with leading zeros (dlist_sethex64) and is counted without (crc_virtannot). */
+const THRID = '/vendor/cmu/cyrus-imapd/thrid';
+
 /** What one annotation of a living record adds to SYNC_CRC_ANNOT. An empty value is an annotation removed. */
 export function annotCrc(uid: number, annotation: CrcAnnotation): number {
   const { entry, userid, value } = annotation;
   if (userid === null || value === null || value === '') return 0;
-  return crc32(`${uid} ${entry} ${userid} ${value}`);
+  const counted = entry === THRID && userid === '' ? value.replace(/^0+/, '') : value;
+  return crc32(`${uid} ${entry} ${userid} ${counted}`);
 }
 
 /** What all annotations of a living record add to SYNC_CRC_ANNOT. */

@@ -82,6 +82,8 @@ export interface Choice {
   readonly name: string;
   /** What is sent first may go with the command itself (the initial response). */
   readonly isClientFirst: boolean;
+  /** The password itself goes over the wire. */
+  readonly saysPassword: boolean;
   start(): Mechanism;
 }
 
@@ -91,10 +93,20 @@ export interface Choice {
  */
 export function mechanismsFor(offered: readonly string[], credentials: Credentials): Choice[] {
   const known: Choice[] = [
-    { name: 'SCRAM-SHA-256', isClientFirst: true, start: () => scram('SCRAM-SHA-256', credentials) },
-    { name: 'SCRAM-SHA-1', isClientFirst: true, start: () => scram('SCRAM-SHA-1', credentials) },
-    { name: 'PLAIN', isClientFirst: true, start: () => plain(credentials) },
-    { name: 'LOGIN', isClientFirst: false, start: () => login(credentials) },
+    {
+      name: 'SCRAM-SHA-256',
+      isClientFirst: true,
+      saysPassword: false,
+      start: () => scram('SCRAM-SHA-256', credentials),
+    },
+    {
+      name: 'SCRAM-SHA-1',
+      isClientFirst: true,
+      saysPassword: false,
+      start: () => scram('SCRAM-SHA-1', credentials),
+    },
+    { name: 'PLAIN', isClientFirst: true, saysPassword: true, start: () => plain(credentials) },
+    { name: 'LOGIN', isClientFirst: false, saysPassword: true, start: () => login(credentials) },
   ];
   const names = new Set(offered.map((name) => name.toUpperCase()));
   const choices = known.filter(({ name }) => names.has(name));

@@ -19,6 +19,8 @@ export interface LoginOptions {
   /** null: no TLS even where it is offered. */
   readonly tls: TlsTrust | null;
   readonly isImplicitTls: boolean;
+  /** Whether a password may go over the wire as it is where there is no TLS. */
+  readonly allowsClear: boolean;
   /** Fail where the server cannot compress; without, nothing is compressed. */
   readonly compress: boolean;
 }
@@ -87,7 +89,7 @@ export async function openSession(wire: Wire, options: LoginOptions): Promise<Se
   await readGreeting(session);
   if (!wire.isEncrypted && options.tls !== null && session.has('STARTTLS'))
     await startTls(session, options.tls);
-  await authenticate(session, options.credentials);
+  await authenticate(session, options);
   if (options.compress) await startCompression(session);
   return session;
 }
@@ -139,13 +141,18 @@ function refused(session: Session, what: string, answer: Answer): BackupError {
   return new BackupError('auth', `${session.wire.peer}: ${what}: ${text}`);
 }
 
-async function authenticate(session: Session, credentials: Credentials): Promise<void> {
+async function authenticate(session: Session, { credentials, allowsClear }: LoginOptions): Promise<void> {
   const offered = session.capabilities.flatMap((line) => {
     if (line.startsWith('AUTH=')) return [line.slice('AUTH='.length)];
     return line.startsWith('SASL ') ? line.split(' ').slice(1) : [];
   });
   let last: unknown;
   for (const choice of mechanismsFor(offered, credentials)) {
+    if (!session.wire.isEncrypted && !allowsClear && choice.saysPassword) {
+      // Whoever sits between may have taken STARTTLS out of what the server offers.
+      const why = 'no TLS is offered, and the password would be readable on the way (--no-tls allows that)';
+      throw last ?? new BackupError('auth', `${session.wire.peer}: ${why}`);
+    }
     try {
       await tryMechanism(session, choice);
       if (session.dialect === 'imap') await readCapabilities(session);

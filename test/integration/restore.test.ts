@@ -21,7 +21,10 @@ describe('restore of a lost user', function () {
 
   before(async function () {
     needs(this, ...cyrusRequirements);
-    [master, backup] = await Promise.all([CyrusMaster.start(), BackupServer.start()]);
+    [master, backup] = await Promise.all([
+      CyrusMaster.start({ hasConversations: true }),
+      BackupServer.start(),
+    ]);
     restorer = new Restorer(backup, master.syncServer);
     imap = `127.0.0.1:${master.imapPort}`;
     csync = `127.0.0.1:${master.syncServer.port}`;
@@ -29,6 +32,9 @@ describe('restore of a lost user', function () {
     await buildMailboxes(master, 'anne', { hasLarge: false });
     await changeMailboxes(master, 'anne');
     await appendLarge();
+    const admin = await master.admin();
+    await admin.command('CREATE', '"user/anne/#calendars"', '(TYPE CALENDAR)');
+    admin.close();
     await shareFolders();
     for (const args of [
       ['-u', 'bethany', 'anne'],

@@ -72,6 +72,15 @@ describe('mailbox checksums', () => {
     expect(recordCrc({ ...record, modseq: 2 })).to.equal(crc);
   });
 
+  it('count a conversation by its id without leading zeros, as it is not written', () => {
+    const thrid = (value: string): number =>
+      annotCrc(1, { entry: '/vendor/cmu/cyrus-imapd/thrid', userid: '', value });
+    expect(thrid('031e0e339ed7b968')).to.equal(thrid('31e0e339ed7b968'));
+    expect(annotCrc(1, { entry: '/comment', userid: '', value: '03' })).to.not.equal(
+      annotCrc(1, { entry: '/comment', userid: '', value: '3' }),
+    );
+  });
+
   it('count no expunged record, and no annotation that is removed or nobody’s', () => {
     expect(recordCrc({ ...record, flags: ['\\Seen', '\\Expunged'] })).to.equal(0);
     expect(annotCrc(1, { entry: '/comment', userid: null, value: 'x' })).to.equal(0);

@@ -28,6 +28,8 @@ export interface SyncServer {
 export interface MasterOptions {
   /** Lines for the end of imapd.conf. */
   readonly extraConf?: string;
+  /** Threads, as JMAP needs them: each record then has an annotation more. */
+  readonly hasConversations?: boolean;
   /** Runs the original backupd beside it, to compare with: `originalBackupd` is its address. */
   readonly withBackupd?: boolean;
 }
@@ -80,7 +82,7 @@ export class CyrusMaster {
       mkdirSync(join(folder, name), { recursive: true });
     }
     const conf = join(folder, 'imapd.conf');
-    writeFileSync(conf, imapdConf(folder) + (options.extraConf ?? ''));
+    writeFileSync(conf, imapdConf(folder, options.hasConversations ?? false) + (options.extraConf ?? ''));
     writeFileSync(
       join(folder, 'cyrus.conf'),
       cyrusConf(conf, { imap, sieve, sync, backupd: options.withBackupd === true ? backupd : undefined }),
@@ -216,7 +218,7 @@ async function addPassword(folder: string, user: string, password: string): Prom
   if (code !== 0) throw new Error(`saslpasswd2: ${stderr}`);
 }
 
-function imapdConf(folder: string): string {
+function imapdConf(folder: string, hasConversations: boolean): string {
   return `configdirectory: ${folder}/conf
 defaultpartition: default
 partition-default: ${folder}/data
@@ -237,7 +239,7 @@ sasl_pwcheck_method: auxprop
 sasl_auxprop_plugin: sasldb
 sasl_sasldb_path: ${folder}/sasldb2
 annotation_allow_undefined: 1
-conversations: 0
+conversations: ${hasConversations ? 1 : 0}
 maxmessagesize: 0
 munge8bit: no
 sync_log: 1

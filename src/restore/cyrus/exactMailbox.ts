@@ -112,11 +112,7 @@ async function applyOrCreate(
     await job.client.apply(text);
   } catch (error) {
     if (!isNew || !(error instanceof BackupError) || error.subject !== 'IMAP_MAILBOX_MOVED') throw error;
-    const empty = new Map<string, Dlist | undefined>([
-      ...changes,
-      ['HIGHESTMODSEQ', '1'],
-      ['ANNOTATIONS', undefined],
-    ]);
+    const empty = new Map([...changes, ['HIGHESTMODSEQ', '1'] as const, ['ANNOTATIONS', undefined] as const]);
     await job.client.restore(mailboxText(verb, selected.state, empty, []));
     await job.client.apply(text);
   }

@@ -30,6 +30,8 @@ export interface ImapOptions {
   readonly actFor: string | undefined;
   /** null: no TLS even where it is offered. */
   readonly tls: TlsTrust | null;
+  /** Whether a password may go over the wire as it is where there is no TLS. */
+  readonly allowsClear: boolean;
   readonly connectTimeoutMs: number;
   readonly silenceTimeoutMs: number;
   readonly isPlan: boolean;
@@ -61,7 +63,7 @@ export class ImapDestination implements Destination {
       host,
       port,
       secure: options.isImplicitTls,
-      ...(tls === null && !options.isImplicitTls ? { doSTARTTLS: false } : {}),
+      ...(options.isImplicitTls ? {} : startTlsOption(options)),
       auth: { user, pass: password, ...(actFor === undefined ? {} : { authzid: actFor }) },
       tls: {
         rejectUnauthorized: tls?.verify ?? true,
@@ -216,6 +218,12 @@ export class ImapDestination implements Destination {
       throw refused(error, `${this.#options.host}:${this.#options.port}`);
     }
   }
+}
+
+/** Required, refused, or used where it is offered (left out). */
+function startTlsOption({ tls, allowsClear }: ImapOptions): { doSTARTTLS?: boolean } {
+  if (tls === null) return { doSTARTTLS: false };
+  return allowsClear ? {} : { doSTARTTLS: true };
 }
 
 interface HeldMessage {
