@@ -146,12 +146,13 @@ async function authenticate(session: Session, { credentials, allowsClear }: Logi
     if (line.startsWith('AUTH=')) return [line.slice('AUTH='.length)];
     return line.startsWith('SASL ') ? line.split(' ').slice(1) : [];
   });
-  let last: unknown;
+  let last: BackupError | undefined;
   for (const choice of mechanismsFor(offered, credentials)) {
     if (!session.wire.isEncrypted && !allowsClear && choice.saysPassword) {
       // Whoever sits between may have taken STARTTLS out of what the server offers.
       const why = 'no TLS is offered, and the password would be readable on the way (--no-tls allows that)';
-      throw last ?? new BackupError('auth', `${session.wire.peer}: ${why}`);
+      last ??= new BackupError('auth', `${session.wire.peer}: ${why}`);
+      continue;
     }
     try {
       await tryMechanism(session, choice);
@@ -162,7 +163,7 @@ async function authenticate(session: Session, { credentials, allowsClear }: Logi
       last = error;
     }
   }
-  throw last;
+  throw last ?? new BackupError('auth', `${session.wire.peer}: no way to log in`);
 }
 
 async function tryMechanism(session: Session, choice: Choice): Promise<void> {
