@@ -1,5 +1,5 @@
 /**
- * One connection's conversation: greeting, authentication, compression, then commands until EXIT.
+ * One connection's conversation: greeting and login (greeting.ts), compression, then commands until EXIT.
  *
  * Whatever a peer sends costs at most the command at hand, or where the protocol's framing is lost this connection.
  * Everything a session holds (locks, staged messages, memory) is given up when it ends, however it ends.
@@ -10,17 +10,16 @@ import { readWireCommand } from '../protocol/driver.ts';
 import type { WireCommand } from '../protocol/grammar.ts';
 import { takesDlist } from '../protocol/grammar.ts';
 import { defaultLimits, preAuthLimits } from '../protocol/limits.ts';
-import { banner, extraArguments, missingArgument, refusal, responses } from '../protocol/responses.ts';
-import { authenticate } from './authenticate.ts';
+import { missingArgument, refusal, responses } from '../protocol/responses.ts';
 import type { Channel } from './channel.ts';
 import type { CommandContext } from './commands/context.ts';
 import { commands } from './commands/table.ts';
+import { Greeting } from './greeting.ts';
+import type { Outcome } from './greeting.ts';
 import { OpenBackups } from './openBackups.ts';
 import type { ServerOptions } from './options.ts';
 import { StagedMessages } from './staged.ts';
 import type { Upload } from './staged.ts';
-
-type Outcome = 'next' | 'end';
 
 /** How long a peer may take to read an answer when the server is to stop. */
 const STOP_WRITE_TIMEOUT_MS = 2000;
@@ -31,8 +30,7 @@ export class Session {
   readonly #backups: OpenBackups;
   readonly #staged: StagedMessages;
   readonly #context: CommandContext;
-  #user: string | null = null;
-  #failedLogins = 0;
+  readonly #greeting: Greeting;
   #upload: Upload | null = null;
   #isStopping = false;
   #isWaiting = false;
@@ -44,6 +42,7 @@ export class Session {
   constructor(channel: Channel, options: ServerOptions) {
     this.#channel = channel;
     this.#options = options;
+    this.#greeting = new Greeting(channel, options, (work) => this.#waiting(work));
     const warn = (message: string): void => options.log.warn(`${this.#who()}: ${message}`);
     this.#backups = new OpenBackups(options.catalog, options.backups, warn);
     this.#staged = new StagedMessages({
@@ -66,7 +65,7 @@ export class Session {
     const { log } = this.#options;
     log.debug(`${this.#who()}: connected`);
     try {
-      await this.#greet();
+      await this.#greeting.greet();
       while ((await this.#turn()) === 'next');
     } catch (error) {
       if (!(error instanceof BackupError)) {
@@ -84,18 +83,6 @@ export class Session {
     this.#isStopping = true;
     this.#channel.limitWrites(STOP_WRITE_TIMEOUT_MS);
     if (this.#isWaiting) this.#channel.destroy();
-  }
-
-  async #greet(): Promise<void> {
-    await this.#answer(
-      banner({
-        serverName: this.#options.serverName,
-        version: this.#options.version,
-        mechanisms: this.#options.mechanisms(),
-        startTls: false,
-        compress: true,
-      }),
-    );
   }
 
   /** One command. Throws where there can be no next one. */
@@ -122,7 +109,7 @@ export class Session {
   }
 
   async #read(): Promise<WireCommand | null> {
-    const limits = this.#user === null ? preAuthLimits : defaultLimits;
+    const limits = this.#greeting.user === null ? preAuthLimits : defaultLimits;
     try {
       return await this.#waiting(() =>
         readWireCommand(this.#channel.source, limits, {
@@ -159,12 +146,12 @@ export class Session {
   #startIdling(): void {
     clearTimeout(this.#idleTimer);
     const { releaseTimeoutMs, idleTimeoutMs, loginTimeoutMs } = this.#options;
-    const limitMs = this.#user === null ? loginTimeoutMs : idleTimeoutMs;
+    const limitMs = this.#greeting.user === null ? loginTimeoutMs : idleTimeoutMs;
     const hangUp = (): void => {
       this.#options.log.info(`${this.#who()}: idle for ${limitMs / 1000} s, closing`);
       this.#channel.destroy();
     };
-    if (this.#user === null || limitMs <= releaseTimeoutMs) {
+    if (this.#greeting.user === null || limitMs <= releaseTimeoutMs) {
       this.#idleTimer = setTimeout(hangUp, limitMs);
       return;
     }
@@ -178,10 +165,10 @@ export class Session {
     const { verb, args } = command;
     if (verb === '') return this.#say(responses.nullCommand);
     if (verb === 'EXIT' || verb === 'LOGOUT') return this.#exit();
-    if (verb === 'AUTHENTICATE') return this.#authenticate(args);
+    if (verb === 'AUTHENTICATE') return this.#greeting.authenticate(args);
     if (verb === 'COMPRESS') return this.#compress(args);
     if (verb === 'NOOP') return this.#say(responses.noop);
-    if (this.#user === null) return this.#say(responses.notAuthenticated);
+    if (this.#greeting.user === null) return this.#say(responses.notAuthenticated);
     if (verb === 'RESTART') {
       await this.#release();
       return this.#say(responses.restarting);
@@ -204,27 +191,11 @@ export class Session {
     await run(this.#context, value ?? null);
   }
 
-  async #authenticate(args: readonly string[]): Promise<Outcome> {
-    if (this.#user !== null) return this.#say(responses.alreadyAuthenticated);
-    const [mechanism, initial, ...rest] = args;
-    if (mechanism === undefined) return this.#say(missingArgument('AUTHENTICATE'));
-    if (rest.length > 0) return this.#say(extraArguments('AUTHENTICATE'));
-    const result = await this.#waiting(() => authenticate(this.#channel, this.#options, mechanism, initial));
-    if (result.user !== null) this.#user = result.user;
-    else if (result.isFailure) {
-      this.#failedLogins += 1;
-      this.#options.log.warn(`${this.#who()}: ${result.reason}`);
-      await new Promise((resolve) => setTimeout(resolve, this.#options.failedLoginPauseMs));
-    }
-    await this.#answer(result.answer);
-    return this.#failedLogins < this.#options.failedLoginLimit ? 'next' : 'end';
-  }
-
   async #compress(args: readonly string[]): Promise<Outcome> {
     if (args[0]?.toUpperCase() !== 'DEFLATE' || args.length > 1) {
       return this.#say(args.length === 0 ? missingArgument('COMPRESS') : 'NO Unknown COMPRESS algorithm\r\n');
     }
-    if (this.#user === null) return this.#say(responses.notAuthenticated);
+    if (this.#greeting.user === null) return this.#say(responses.notAuthenticated);
     if (this.#channel.isCompressed) return this.#say('NO DEFLATE is active already\r\n');
     await this.#answer(responses.deflateActive);
     this.#channel.startCompression();
@@ -283,7 +254,8 @@ export class Session {
   }
 
   #who(): string {
-    return this.#user === null ? this.#channel.peer : `${this.#channel.peer} ${this.#user}`;
+    const { user } = this.#greeting;
+    return user === null ? this.#channel.peer : `${this.#channel.peer} ${user}`;
   }
 
   #logCommand({ verb, name, args }: WireCommand, started: bigint): void {
