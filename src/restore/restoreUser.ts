@@ -1,6 +1,6 @@
 /**
  * Restores one user: what is selected, mailbox by mailbox, INBOX first, then everything else. A mailbox that fails is named
- * and the rest goes on; a connection that breaks ends the user.
+ * and the rest goes on; where the connection broke, over a new one, after another try at the same mailbox.
  */
 import { BackupError, messageOf } from '../errors.ts';
 import { livingSize } from '../index/momentQueries.ts';
@@ -13,6 +13,9 @@ import type { SelectionOptions } from './selection.ts';
 import { RestoreSource } from './source.ts';
 import { targetName } from './targetName.ts';
 import type { NamingOptions } from './targetName.ts';
+
+/** A mailbox that breaks the connection again so often (it may kill the server's process) is given up. */
+const RETRIES = 2;
 
 export interface UserRestore {
   /** null: the backup was named by its file, and its mailboxes tell whose it is. */
@@ -46,16 +49,26 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
       moves.reduce((sum, { selected }) => sum + livingSize(index, selected.mailbox.id).messages, 0),
     );
     if (moves.length === 0 && missing.length > 0) return user;
-    destination = await job.open(source.userid);
-    await destination.prepare(source, moves);
+    const from = source;
+    const connect = async (): Promise<Destination> => {
+      await destination?.close();
+      destination = undefined;
+      destination = await job.open(from.userid);
+      await destination.prepare(from, moves);
+      return destination;
+    };
+    let current = await connect();
     for (const move of moves) {
-      const outcome = newOutcome(move.selected.mailbox.name, move.target);
+      let outcome = await restoreOne(current, move);
+      for (let attempt = 1; outcome === 'closed'; attempt += 1) {
+        current = await connect();
+        outcome = await restoreOne(current, move, attempt >= RETRIES);
+      }
       user.mailboxes.push(outcome);
-      await restoreOne(destination, move, outcome);
       job.onMailbox(outcome);
     }
     const isWholeUser = job.selection.objects.length === 0 && job.selection.between === null;
-    user.items.push(...(await destination.restoreItems(isWholeUser)));
+    user.items.push(...(await current.restoreItems(isWholeUser)));
   } catch (error) {
     // A wrong password is the same for all users: going on would lock the account.
     if (!(error instanceof BackupError) || error.kind === 'auth') throw error;
@@ -67,14 +80,21 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
   return user;
 }
 
-async function restoreOne(destination: Destination, move: Move, outcome: MailboxOutcome): Promise<void> {
+/** `closed`: the connection broke, and another try may help. Where it is the last one, that is a failure like others. */
+async function restoreOne(
+  destination: Destination,
+  move: Move,
+  isLast = false,
+): Promise<MailboxOutcome | 'closed'> {
+  const outcome = newOutcome(move.selected.mailbox.name, move.target);
   try {
     await destination.restoreMailbox(move, outcome);
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
+    if (error.kind === 'closed' && !isLast) return 'closed';
     outcome.failures.push(messageOf(error));
-    if (error.kind === 'closed') throw error;
   }
+  return outcome;
 }
 
 /** INBOXes first: a server has no user without one. */

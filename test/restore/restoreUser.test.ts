@@ -1,0 +1,98 @@
+/** One user's restore where the destination fails: what is named, what goes on, and over which connection. */
+import { expect } from 'chai';
+import { BackupError } from '../../src/errors.ts';
+import type { Destination } from '../../src/restore/destination.ts';
+import type { UserOutcome } from '../../src/restore/outcome.ts';
+import { restoreUser } from '../../src/restore/restoreUser.ts';
+import { BackupSite, START, appendMailbox } from '../support/backups.ts';
+
+describe('restoring a user', () => {
+  let site: BackupSite;
+  let opened: number;
+  let done: string[];
+
+  before(async () => {
+    site = new BackupSite();
+    const backup = await site.open();
+    for (const [index, name] of ['user.anne.Work', 'user.anne', 'user.anne.Private'].entries()) {
+      await appendMailbox(site, backup, START + index, { uniqueid: `u${index}`, name, records: [] });
+    }
+    await site.close(backup);
+  });
+
+  after(() => site.remove());
+
+  /** `fail`: what a mailbox's n-th try throws. */
+  function restore(fail: (name: string, attempt: number) => BackupError | undefined): Promise<UserOutcome> {
+    opened = 0;
+    done = [];
+    const attempts = new Map<string, number>();
+    const destination: Destination = {
+      prepare: () => Promise.resolve(),
+      restoreMailbox({ target }) {
+        const attempt = (attempts.get(target) ?? 0) + 1;
+        attempts.set(target, attempt);
+        const error = fail(target, attempt);
+        if (error !== undefined) return Promise.reject(error);
+        done.push(target);
+        return Promise.resolve();
+      },
+      restoreItems: () => Promise.resolve([]),
+      close: () => Promise.resolve(),
+    };
+    return restoreUser({
+      userid: null,
+      path: site.path(),
+      time: null,
+      selection: {
+        objects: [],
+        isRecursive: false,
+        withDeleted: false,
+        expunged: 'without',
+        filter: { uids: null, from: null, subject: null, since: null, before: null },
+        between: null,
+        deletedPrefix: 'DELETED',
+      },
+      naming: { mailbox: undefined, into: [], keepsDeleted: false, deletedPrefix: 'DELETED' },
+      open(userid) {
+        expect(userid, 'from the names of the mailboxes').to.equal('anne');
+        opened += 1;
+        return Promise.resolve(destination);
+      },
+      onStart: () => undefined,
+      onMailbox: () => undefined,
+    });
+  }
+
+  const closed = new BackupError('closed', 'the connection was closed');
+
+  it('INBOX comes first, then the others by name', async () => {
+    await restore(() => undefined);
+    expect(done).to.deep.equal(['user.anne', 'user.anne.Private', 'user.anne.Work']);
+    expect(opened).to.equal(1);
+  });
+
+  it('a mailbox that is refused is named, and the rest goes on', async () => {
+    const user = await restore((name) =>
+      name === 'user.anne' ? new BackupError('io', 'refused') : undefined,
+    );
+    expect(done).to.deep.equal(['user.anne.Private', 'user.anne.Work']);
+    expect(user.mailboxes.map(({ failures }) => failures)).to.deep.equal([['refused'], [], []]);
+  });
+
+  it('where the connection breaks, the same mailbox is tried again over a new one', async () => {
+    const user = await restore((name, attempt) =>
+      name === 'user.anne.Private' && attempt === 1 ? closed : undefined,
+    );
+    expect(done).to.have.lengthOf(3);
+    expect(opened).to.equal(2);
+    expect(user.mailboxes.flatMap(({ failures }) => failures)).to.deep.equal([]);
+  });
+
+  it('a mailbox that breaks every connection is given up, and the rest goes on', async () => {
+    const user = await restore((name) => (name === 'user.anne' ? closed : undefined));
+    expect(done).to.deep.equal(['user.anne.Private', 'user.anne.Work']);
+    expect(user.mailboxes[0]?.failures).to.deep.equal(['the connection was closed']);
+    expect(opened).to.be.below(5);
+  });
+});
