@@ -1,12 +1,17 @@
 /**
- * Whose INBOX a uniqueid is: `inboxes.db` beside backups.db, a twoskip database of uniqueid to userid.
+ * Whose INBOX a uniqueid is, and what became of userids: `inboxes.db` beside backups.db, a twoskip database of uniqueid to
+ * userid, and of `renamed to` userid to the later one.
  *
  * A master that renames a user does not always say so: `sync_client -u` and `-A` only ever ask for the new user. The INBOX
- * keeps its uniqueid, and by that the backup is found that is to follow. Nothing else depends on this file: where it is
+ * keeps its uniqueid, and by that the backup is found that is to follow. And for a while after a rename masters speak of
+ * mailboxes by the old user's name. Nothing else depends on this file: where it is
  * lost, a user renamed that way gets a second backup, and the first stays as it is.
  */
 import { dirname, join } from 'node:path';
 import { Twoskip } from './twoskip.ts';
+
+/** No uniqueid begins so. */
+const RENAMED = 'renamed to ';
 
 export class Inboxes {
   readonly #path: string;
@@ -23,6 +28,15 @@ export class Inboxes {
 
   put(uniqueid: string, userid: string): void {
     this.#open().put(Buffer.from(uniqueid, 'latin1'), Buffer.from(userid, 'latin1'));
+  }
+
+  /** What the user is called by now, where the userid was changed; one step of it. */
+  laterName(userid: string): string | null {
+    return this.userOf(RENAMED + userid);
+  }
+
+  putLaterName(userid: string, later: string): void {
+    this.put(RENAMED + userid, later);
   }
 
   close(): void {

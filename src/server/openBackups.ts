@@ -7,7 +7,8 @@ import { isAbsolute } from 'node:path';
 import { Backup } from '../backup/backup.ts';
 import type { BackupOptions, Notice } from '../backup/options.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import { mailboxByUniqueid } from '../index/queries.ts';
+import { mailboxByName, mailboxByUniqueid } from '../index/queries.ts';
+import type { LiveMailbox } from '../index/types.ts';
 import { backupUseridOf, inboxOf } from '../mailbox/names.ts';
 import { BackupError } from '../errors.ts';
 
@@ -15,6 +16,12 @@ export interface OpenBackupsOptions extends BackupOptions {
   readonly deletedPrefix: string;
   /** Most backups that a session holds at once. */
   readonly openBackups: number;
+}
+
+/** A living mailbox, and where it is. */
+export interface Holding {
+  readonly backup: Backup;
+  readonly mailbox: LiveMailbox;
 }
 
 export class OpenBackups {
@@ -43,6 +50,23 @@ export class OpenBackups {
     return path === null ? null : this.#openBackup(userid, path);
   }
 
+  /**
+   * The backup that holds a living mailbox of that internal name, and the mailbox; null where there is none. A mailbox of a
+   * user who was renamed is in the backup that followed the user, until it has a name of its own there.
+   */
+  async holding(mboxname: string): Promise<Holding | null> {
+    const seen = new Set<string>();
+    let userid: string | null = this.ownerOf(mboxname);
+    while (userid !== null && !seen.has(userid)) {
+      seen.add(userid);
+      const backup: Backup | null = await this.find(userid);
+      const mailbox = backup === null ? undefined : mailboxByName(backup.index, mboxname);
+      if (backup !== null && mailbox !== undefined) return { backup, mailbox };
+      userid = this.#catalog.inboxes.laterName(userid);
+    }
+    return null;
+  }
+
   async findOrCreate(userid: string): Promise<Backup> {
     return (await this.find(userid)) ?? this.#openBackup(userid, this.#catalog.create(userid));
   }
@@ -69,6 +93,7 @@ export class OpenBackups {
     this.#open.delete(from);
     await held?.close();
     this.#catalog.rename(from, to);
+    this.#catalog.inboxes.putLaterName(from, to);
     this.#notice(`${from} is ${to} from now on, with all of the backup`);
   }
 

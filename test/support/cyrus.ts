@@ -6,7 +6,7 @@
  * carries its own (seen with 3.6.1).
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { ImapClient, type FetchedMessage } from './imapClient.ts';
@@ -103,11 +103,31 @@ export class CyrusMaster {
 
   /** An account, its INBOX, and a password that is the user's name. */
   async createUser(user: string): Promise<void> {
-    await addPassword(this.folder, user, user);
-    giveToCyrus(join(this.folder, 'sasldb2'));
+    await this.addAccount(user);
     const admin = await this.admin();
     await admin.create(`user/${user}`);
     admin.close();
+  }
+
+  /** A password, the user's name, and no mailbox. */
+  async addAccount(user: string): Promise<void> {
+    await addPassword(this.folder, user, user);
+    giveToCyrus(join(this.folder, 'sasldb2'));
+  }
+
+  /** Runs one of Cyrus' tools on this master; throws where it fails. */
+  async command(name: string, args: readonly string[]): Promise<Outcome> {
+    const conf = join(this.folder, 'imapd.conf');
+    const [command, all] = asCyrus(`${CYRUS_BIN}/${name}`, ['-C', conf, ...args]);
+    const outcome = await run(command, all, { env: cyrusEnv });
+    if (outcome.code !== 0) throw new Error(`${name}: ${outcome.stderr}`);
+    return outcome;
+  }
+
+  /** Whether a rolling sync_client has nothing left to do. */
+  hasCaughtUp(): boolean {
+    const folder = join(this.folder, 'conf/sync/backup');
+    return !existsSync(join(folder, 'log')) && !existsSync(join(folder, 'log-run'));
   }
 
   imap(user: string): Promise<ImapClient> {

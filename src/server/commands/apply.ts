@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Backup } from '../../backup/backup.ts';
 import { resend } from '../../index/foldCompare.ts';
-import { firstMissing, hasMessage, mailboxByUniqueid } from '../../index/queries.ts';
+import { firstMissing, hasMessage, item, mailboxByUniqueid } from '../../index/queries.ts';
 import { isInbox } from '../../mailbox/names.ts';
 import {
   KeyValues,
@@ -118,8 +118,23 @@ function byUseridWith(...keys: readonly string[]): typeof byUserid {
   };
 }
 
-function byMailbox(context: CommandContext, value: Dlist): string {
-  return context.backups.ownerOf(getString(toKeyValues(value, 'APPLY'), 'MBOXNAME'));
+/** Of a mailbox that is to be there: kept where it is, be it under the name that its user had before. */
+function ofMailbox(name: string): Command {
+  return async (context, value) => {
+    const mboxname = getString(toKeyValues(value, name), 'MBOXNAME');
+    const held = mboxname === '' ? null : await context.backups.holding(mboxname);
+    await append(context, held?.backup.userid ?? context.backups.ownerOf(mboxname), name, value);
+  };
+}
+
+/** APPLY UNMAILBOX name: no error where it is gone already. */
+export async function applyUnmailbox(context: CommandContext, value: Dlist): Promise<void> {
+  const mboxname = bare(value, 'MBOXNAME');
+  const held = await context.backups.holding(mboxname);
+  if (held !== null) await append(context, held.backup.userid, 'UNMAILBOX', value);
+  else if ((await context.backups.find(context.backups.ownerOf(mboxname))) === null) {
+    throw new BackupError('not-found', `no mailbox ${mboxname}`);
+  }
 }
 
 /** UNMAILBOX name, UNUSER userid: a bare value; of some masters a list of keys. */
@@ -130,10 +145,7 @@ function bare(value: Dlist, key: string): string {
   return named;
 }
 
-export const applyExpunge = keep('EXPUNGE', byMailbox);
-export const applyUnmailbox = end('UNMAILBOX', (context, value) =>
-  context.backups.ownerOf(bare(value, 'MBOXNAME')),
-);
+export const applyExpunge = ofMailbox('EXPUNGE');
 export const applyUnuser = end('UNUSER', (_context, value) => bare(value, 'USERID'));
 export const applySeen = keep('SEEN', byUserid);
 export const applySub = keep('SUB', byUserid);
@@ -145,9 +157,8 @@ export const applyUnactivateSieve = keep('UNACTIVATE_SIEVE', byUserid);
 export const applyQuota = keep('QUOTA', (context, value) =>
   context.backups.ownerOf(getString(toKeyValues(value, 'QUOTA'), 'ROOT')),
 );
-export const applyUnquota = end('UNQUOTA', (context, value) => context.backups.ownerOf(bare(value, 'ROOT')));
-export const applyAnnotation = keep('ANNOTATION', byMailbox);
-export const applyUnannotation = end('UNANNOTATION', byMailbox);
+export const applyAnnotation = ofMailbox('ANNOTATION');
+export const applyUnannotation = ofMailbox('UNANNOTATION');
 
 /** APPLY CAPABILITIES (name ...): those that we take. There are none: scripts come with SIEVE, not as `#sieve` mailboxes. */
 export async function applyCapabilities(context: CommandContext, value: Dlist): Promise<void> {
@@ -157,3 +168,16 @@ export async function applyCapabilities(context: CommandContext, value: Dlist): 
 
 /** APPLY FORCE: makes a replica give up its checks against its master; here the master is always right. */
 export const applyForce: Command = () => Promise.resolve();
+
+/**
+ * APPLY UNQUOTA root: no error where there is none. After a user was renamed, the root of the old name is among what
+ * GET USER of the new one has shown, so it is looked for in all backups at hand.
+ */
+export async function applyUnquota(context: CommandContext, value: Dlist): Promise<void> {
+  const root = bare(value, 'ROOT');
+  await context.backups.find(context.backups.ownerOf(root));
+  for (const backup of Array.from(context.backups.held())) {
+    if (item(backup.index, 'quota', root) === undefined) continue;
+    await backup.append({ time: context.now(), name: 'UNQUOTA', value });
+  }
+}

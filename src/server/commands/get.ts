@@ -1,7 +1,7 @@
 /** GET: what a master asks to find out what it need not send. */
 import { createHash } from 'node:crypto';
 import type { Backup } from '../../backup/backup.ts';
-import { item, items, livingMailboxes, mailboxByName, mailboxByUniqueid } from '../../index/queries.ts';
+import { item, items, livingMailboxes, mailboxByUniqueid } from '../../index/queries.ts';
 import { annotationsOf } from '../../index/foldAnnotation.ts';
 import type { IndexFile } from '../../index/indexFile.ts';
 import type { LiveMailbox } from '../../index/types.ts';
@@ -33,9 +33,8 @@ export async function getMeta(context: CommandContext, value: Dlist): Promise<vo
 /** GET MAILBOXES (name ...): a name that does not exist is no error. */
 export async function getMailboxes(context: CommandContext, value: Dlist): Promise<void> {
   for (const name of toStrings(value, 'MAILBOXES')) {
-    const backup = await context.backups.find(context.backups.ownerOf(name));
-    const mailbox = backup === null ? undefined : mailboxByName(backup.index, name);
-    if (backup !== null && mailbox !== undefined) await sendMailbox(context, backup, mailbox);
+    const held = await context.backups.holding(name);
+    if (held !== null) await sendMailbox(context, held.backup, held.mailbox);
   }
 }
 
@@ -52,11 +51,10 @@ export async function getUniqueids(context: CommandContext, value: Dlist): Promi
 /** GET FULLMAILBOX name: see emptyMailboxItem. All of the mailbox comes again behind it. */
 export async function getFullMailbox(context: CommandContext, value: Dlist): Promise<void> {
   if (typeof value !== 'string') throw new BackupError('bad-parameters', 'FULLMAILBOX: a name is expected');
-  const backup = await context.backups.find(context.backups.ownerOf(value));
-  const mailbox = backup === null ? undefined : mailboxByName(backup.index, value);
-  if (mailbox === undefined) throw new BackupError('not-found', `no mailbox ${value}`);
-  context.resending.add(mailbox.uniqueid);
-  await context.send(untagged('MAILBOX', emptyMailboxItem(mailbox)));
+  const held = await context.backups.holding(value);
+  if (held === null) throw new BackupError('not-found', `no mailbox ${value}`);
+  context.resending.add(held.mailbox.uniqueid);
+  await context.send(untagged('MAILBOX', emptyMailboxItem(held.mailbox)));
 }
 
 /** GET QUOTA root: nothing where there is none. */
@@ -70,17 +68,17 @@ export async function getQuota(context: CommandContext, value: Dlist): Promise<v
 /** GET ANNOTATION mboxname: a line for each of its own; an empty name asks for those of the server. */
 export async function getAnnotation(context: CommandContext, value: Dlist): Promise<void> {
   if (typeof value !== 'string') throw new BackupError('bad-parameters', 'ANNOTATION: a name is expected');
-  const backup = await context.backups.find(context.backups.ownerOf(value));
-  if (backup === null) return;
-  for (const annotation of annotations(backup.index, value)) {
+  for (const annotation of await annotations(context, value)) {
     const entries = annotation.entries.filter(([key]) => ['ENTRY', 'USERID', 'VALUE'].includes(key));
     await context.send(untagged('ANNOTATION', new KeyValues([['MBOXNAME', value], ...entries])));
   }
 }
 
-function annotations(index: IndexFile, mboxname: string): KeyValues[] {
-  if (mboxname !== '') return annotationsOf(mailboxByName(index, mboxname)?.state ?? '');
-  return [...items(index, 'annotation')].map((of) => toKeyValues(parseDlist(of.value), 'ANNOTATION'));
+async function annotations({ backups }: CommandContext, mboxname: string): Promise<KeyValues[]> {
+  if (mboxname !== '') return annotationsOf((await backups.holding(mboxname))?.mailbox.state ?? '');
+  const shared = await backups.find(backups.ownerOf(mboxname));
+  const own = shared === null ? [] : [...items(shared.index, 'annotation')];
+  return own.map((of) => toKeyValues(parseDlist(of.value), 'ANNOTATION'));
 }
 
 function useridOf(value: Dlist): string {

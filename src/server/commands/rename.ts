@@ -9,7 +9,7 @@
 import type { Backup } from '../../backup/backup.ts';
 import { recordItem } from '../../backup/recordItem.ts';
 import { BackupError } from '../../errors.ts';
-import { hasMessage, mailboxByName, records } from '../../index/queries.ts';
+import { hasMessage, records } from '../../index/queries.ts';
 import type { RecordWithGuid } from '../../index/queries.ts';
 import { parseState } from '../../index/state.ts';
 import type { LiveMailbox } from '../../index/types.ts';
@@ -31,19 +31,19 @@ export async function applyRename(context: CommandContext, value: Dlist): Promis
   const kv = toKeyValues(value, 'RENAME');
   const rename = { from: getString(kv, 'OLDMBOXNAME'), to: getString(kv, 'NEWMBOXNAME'), value: kv };
   const { backups } = context;
-  const [oldOwner, newOwner] = [backups.ownerOf(rename.from), backups.ownerOf(rename.to)];
-  const target = await backups.find(newOwner);
-  if (target !== null && mailboxByName(target.index, rename.from) !== undefined) {
-    await appendRename(context, target, rename);
-    return;
-  }
-  const source = await backups.find(oldOwner);
-  const mailbox = source === null ? undefined : mailboxByName(source.index, rename.from);
-  if (source === null || mailbox === undefined) {
+  const newOwner = backups.ownerOf(rename.to);
+  const held = await backups.holding(rename.from);
+  if (held === null) {
     throw new BackupError('not-found', `mailbox ${rename.from} is not in this backup`);
   }
+  const { backup: source, mailbox } = held;
+  const target = await backups.find(newOwner);
+  if (target === source) {
+    await appendRename(context, source, rename);
+    return;
+  }
   if (isInbox(rename.from) && isInbox(rename.to) && target === null) {
-    await backups.renameUser(oldOwner, newOwner);
+    await backups.renameUser(source.userid, newOwner);
     await backups.followInbox(newOwner, mailbox.uniqueid);
     await appendRename(context, await backups.findOrCreate(newOwner), rename);
     return;

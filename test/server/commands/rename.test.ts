@@ -73,6 +73,25 @@ describe('APPLY RENAME from one user to another', () => {
       expect(await listed('anne')).to.deep.equal([]);
     });
 
+    it('what is said of a folder by its old name is found, also when the old name has a new user', async () => {
+      await rename('user.anne', 'user.annette');
+      await ok(apply({ name: 'user.anne', uniqueid: 'another' }));
+      expect(await ok('GET MAILBOXES (user.anne.Work)\r\n')).to.have.length(1);
+      await ok('APPLY ANNOTATION %(MBOXNAME user.anne.Work ENTRY /comment USERID "" VALUE x)\r\n');
+      expect(await ok('GET ANNOTATION user.anne.Work\r\n')).to.have.length(1);
+      await ok('APPLY UNMAILBOX user.anne.Work\r\n');
+      expect(await listed('annette')).to.deep.equal(['user.annette']);
+      expect(await listed('anne')).to.deep.equal(['user.anne']);
+    });
+
+    it('the quota of the old name ends in the backup that shows it', async () => {
+      await ok('APPLY QUOTA %(ROOT user.anne STORAGE 5)\r\n');
+      await rename('user.anne', 'user.annette');
+      expect((await ok('GET USER annette\r\n')).join('')).to.contain('QUOTA %(ROOT user.anne');
+      await ok('APPLY UNQUOTA user.anne\r\n');
+      expect((await ok('GET USER annette\r\n')).join('')).not.to.contain('QUOTA');
+    });
+
     it('a user who was deleted and made again under another name is another user', async () => {
       await ok('APPLY UNMAILBOX user.anne\r\n');
       await ok(apply({ name: 'user.annette', uniqueid: idOf('user.anne'), bodies: [] }));
