@@ -98,10 +98,9 @@ async function finishWalk(
 ): Promise<void> {
   if (result.chunks > 0)
     notice(`${result.chunks} chunks with ${result.messages} messages were not in the index`);
-  for (const damage of result.damages) {
-    notice(
-      `damage in the chunk at ${damage.fileOffset}: ${damage.reason}${damage.guid === undefined ? '' : ` ${damage.guid}`}`,
-    );
+  for (const { fileOffset, position, reason, guid } of result.damages) {
+    const where = `error reading chunk at offset ${fileOffset}, byte ${position}`;
+    notice(`${where}: ${reason}${guid === undefined ? '' : ` ${guid}`}`);
   }
   if (result.tornTail !== null) await repairTail(index, file, result.tornTail, notice);
 }

@@ -8,8 +8,8 @@ import type { CliIo } from './io.ts';
 /** EX_TEMPFAIL: what the originals answer whenever a backup could not be served, for whatever reason. */
 export const BACKUP_FAILED = exitCodeOf.locked;
 
-/** EX_SOFTWARE: what was thrown is no error of the user's or the system's, but a bug. */
-const SOFTWARE_FAILED = 70;
+/** EX_SOFTWARE: what was thrown is no error of the user's or the system's but a bug, or a program that was run was killed. */
+export const SOFTWARE_FAILED = 70;
 
 export function usageError(message: string): BackupError {
   return new BackupError('usage', message);

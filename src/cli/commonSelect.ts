@@ -27,7 +27,8 @@ export function flag<L extends string>(short: L): { readonly type: 'boolean'; re
   return { type: 'boolean', short };
 }
 
-interface Target {
+/** What a name on the command line stands for. */
+export interface Target {
   /** null: named by its file only. A byte string. */
   readonly userid: string | null;
   /** null: no such backup in backups.db. */

@@ -1,7 +1,4 @@
-/**
- * How the tools write: times as the originals do (strftime's "%F %T", local time), JSON objects one behind another with
- * two spaces of indent, and byte strings as the bytes that they are.
- */
+/** How the tools write: times as the originals do (strftime's "%F %T", local time), byte strings as the bytes that they are. */
 import type { CliIo } from './io.ts';
 
 const pad = (value: number, width: number): string => String(value).padStart(width, '0');
@@ -29,19 +26,11 @@ export function writeBytes(io: CliIo, bytes: string): void {
   io.stdout.write(Buffer.from(bytes, 'latin1'));
 }
 
-export function writeJson(io: CliIo, value: unknown): void {
-  io.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
-}
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
-/**
- * A JSON array, written as it comes: no list of messages is held for it. Prints what JSON.stringify would print of the
- * whole.
- */
-export function writeJsonArray<T>(io: CliIo, values: Iterable<T>): void {
-  let isFirst = true;
-  for (const value of values) {
-    io.stdout.write(`${isFirst ? '[' : ','}\n  ${JSON.stringify(value, null, 2).replaceAll('\n', '\n  ')}`);
-    isFirst = false;
-  }
-  io.stdout.write(isFirst ? '[]\n' : '\n]\n');
+/** `1.5 GiB`. */
+export function humanSize(sizeBytes: number): string {
+  let [size, unit] = [sizeBytes, 0];
+  for (; size >= 1024 && unit < UNITS.length - 1; unit += 1) size /= 1024;
+  return `${unit === 0 ? String(size) : size.toFixed(1)} ${UNITS[unit]}`;
 }

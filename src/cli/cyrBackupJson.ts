@@ -4,7 +4,8 @@ import { allMailboxes, allMessages, mailboxById, records, recordsOfMessage } fro
 import type { RecordWithGuid } from '../index/queries.ts';
 import type { StoredMessage } from '../index/types.ts';
 import { chunksWithRatio, lastAppend } from './cyrBackupList.ts';
-import { localTime, textOf, writeJsonArray } from './commonText.ts';
+import { writeJsonArray } from './commonJson.ts';
+import { localTime, textOf } from './commonText.ts';
 import type { CliIo } from './io.ts';
 
 function* mapped<T, R>(values: Iterable<T>, map: (value: T) => R): Generator<R> {

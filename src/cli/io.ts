@@ -1,5 +1,11 @@
 /** Where a command writes: the process's own streams, or a test's. */
+export interface Output {
+  write(text: string | Uint8Array): unknown;
+  /** Whether somebody looks. */
+  readonly isTTY?: boolean;
+}
+
 export interface CliIo {
-  readonly stdout: { write(text: string | Uint8Array): unknown };
-  readonly stderr: { write(text: string | Uint8Array): unknown };
+  readonly stdout: Output;
+  readonly stderr: Output;
 }

@@ -4,7 +4,8 @@
  */
 import { countFailures } from '../restore/outcome.ts';
 import type { ItemOutcome, MailboxOutcome, UserOutcome } from '../restore/outcome.ts';
-import { textOf, writeJson } from './commonText.ts';
+import { writeJson } from './commonJson.ts';
+import { textOf } from './commonText.ts';
 import type { CliIo } from './io.ts';
 
 const REFRESH_MS = 200;

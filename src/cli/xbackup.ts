@@ -13,8 +13,9 @@ import type { XbackupResult } from '../restore/xbackup.ts';
 import { DEFAULT_CONFIG, readOnlyCatalog } from './catalogOptions.ts';
 import { BACKUP_FAILED, guarded, usageError } from './commonRun.ts';
 import { flag } from './commonSelect.ts';
-import { textOf, writeJson } from './commonText.ts';
-import { lastWritten } from './ctlBackupsList.ts';
+import { writeJson } from './commonJson.ts';
+import { textOf } from './commonText.ts';
+import { lastWritten } from '../backup/lastWritten.ts';
 import type { PasswdIo } from './passwd.ts';
 import { clientOptions } from './restoreConnect.ts';
 

@@ -138,6 +138,21 @@ export class IndexFile {
       .data_version;
   }
 
+  /** Writes a copy that is an index by itself, of what is committed, in place of whatever has the name. */
+  copyTo(path: string): void {
+    try {
+      removeIndexFiles(path);
+      closeSync(openSync(path, 'wx', 0o600));
+      this.#db.prepare('VACUUM INTO ?').run(path);
+      // The copy is no write-ahead one by itself.
+      const copy = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS });
+      copy.pragma('journal_mode = WAL');
+      copy.close();
+    } catch (error) {
+      throw asBackupError(error, path);
+    }
+  }
+
   close(): void {
     this.#db.close();
   }

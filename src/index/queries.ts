@@ -206,6 +206,18 @@ export function lastChunk(index: IndexFile): Chunk | undefined {
   return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk ORDER BY offset DESC LIMIT 1`);
 }
 
+/** Of all chunks, after decompression. */
+export function uncompressedBytes(index: IndexFile): number {
+  return index.get<{ bytes: number }>('SELECT total(length) AS bytes FROM chunk')?.bytes ?? 0;
+}
+
+/** Of all messages that are here and that a record names which lives, or was expunged after `since` (unix seconds). */
+export function neededBytes(index: IndexFile, since: number): number {
+  const sql = `SELECT total(size) AS bytes FROM message WHERE chunk_id IS NOT NULL AND EXISTS (
+      SELECT 1 FROM record WHERE message_id = message.id AND (expunged IS NULL OR expunged > ?))`;
+  return index.get<{ bytes: number }>(sql, since)?.bytes ?? 0;
+}
+
 /** The last flush point at or before an uncompressed offset. */
 export function pointBefore(index: IndexFile, chunkId: number, offset: number): FlushPoint | undefined {
   return index.get<FlushPoint>(

@@ -1,0 +1,43 @@
+/** Copying and comparing data files by descriptor, in pieces, with turns for others in between. */
+import { fstatSync, readSync, writeSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import { BackupError } from '../errors.ts';
+
+const PIECE_BYTES = 1 << 20;
+
+/** Copies the bytes from one offset up to another to the same place in another file. Throws what the system does. */
+export async function copyBytes(
+  from: number,
+  to: number,
+  start: number,
+  end: number,
+  onProgress?: (doneBytes: number, totalBytes: number) => void,
+): Promise<void> {
+  const piece = Buffer.allocUnsafe(PIECE_BYTES);
+  for (let at = start; at < end;) {
+    const count = readSync(from, piece, 0, Math.min(piece.length, end - at), at);
+    if (count === 0) throw new BackupError('io', `the file became shorter than ${end} bytes while it was copied`);
+    for (let written = 0; written < count;) {
+      written += writeSync(to, piece, written, count - written, at + written);
+    }
+    at += count;
+    onProgress?.(at, end);
+    await setImmediate();
+  }
+}
+
+/** Whether a file's bytes are those that another begins with. */
+export async function isPrefix(shorter: number, longer: number): Promise<boolean> {
+  const { size } = fstatSync(shorter);
+  if (fstatSync(longer).size < size) return false;
+  const [one, other] = [Buffer.alloc(PIECE_BYTES), Buffer.alloc(PIECE_BYTES)];
+  for (let at = 0; at < size;) {
+    const count = readSync(shorter, one, 0, PIECE_BYTES, at);
+    const otherCount = readSync(longer, other, 0, count, at);
+    if (count === 0 || otherCount !== count) return false;
+    if (!one.subarray(0, count).equals(other.subarray(0, count))) return false;
+    at += count;
+    await setImmediate();
+  }
+  return true;
+}

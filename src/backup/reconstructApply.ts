@@ -1,0 +1,53 @@
+/**
+ * Does what reconstruct has planned. All changes of backups.db are one transaction; what is done to files is a rename or an unlink
+ * each, so that a kill at any step leaves what a second run finishes.
+ */
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Catalog } from '../catalog/catalog.ts';
+import { LockedFile } from '../catalog/lockedFile.ts';
+import { syncDirectory } from '../catalog/twoskipBuild.ts';
+import { BackupError } from '../errors.ts';
+import { faultPoint } from './faultPoint.ts';
+import type { Finding } from './reconstruct.ts';
+
+/** In order; the tests kill it behind each. */
+export const RECONSTRUCT_STEPS = ['restored', 'entered', 'removed'] as const;
+
+const step = (name: (typeof RECONSTRUCT_STEPS)[number]): void => faultPoint(`reconstruct:${name}`);
+
+/** With `isForced` entries without a file are dropped, files of before put back, and leftovers removed. */
+export async function applyReconstruct(
+  catalog: Catalog,
+  findings: readonly Finding[],
+  isForced: boolean,
+): Promise<void> {
+  if (isForced) for (const finding of findings) if (finding.kind === 'restorable') putBack(finding);
+  catalog.transaction(() => {
+    for (const finding of findings) {
+      if (finding.kind === 'entered') catalog.set(finding.userid, finding.path);
+      else if (isForced && finding.kind === 'restorable') catalog.set(finding.userid, finding.path);
+      else if (isForced && finding.kind === 'missing') catalog.remove(finding.userid);
+    }
+  });
+  step('entered');
+  if (isForced) for (const finding of findings) if (finding.kind === 'leftover') await removeLeftover(finding);
+}
+
+function putBack({ path, previous }: Extract<Finding, { kind: 'restorable' }>): void {
+  if (existsSync(path)) throw new BackupError('locked', `${path} has come back meanwhile`, { subject: path });
+  renameSync(previous, path);
+  syncDirectory(dirname(path));
+  step('restored');
+}
+
+/** Only under the data file's lock: what looks broken off may be at work. */
+async function removeLeftover({ path, dataPath }: Extract<Finding, { kind: 'leftover' }>): Promise<void> {
+  const file = existsSync(dataPath) ? await LockedFile.acquire(dataPath) : null;
+  try {
+    rmSync(path, { force: true });
+    step('removed');
+  } finally {
+    file?.release();
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * The names of all files that belong to a backup, and finding them below the backup partitions: what reconstruct goes by, and what
+ * move and delete take along.
+ *
+ * A data file is PARTITION/HASH/USERID_XXXXXX; everything else of the same backup has its name and a suffix.
+ */
+import { readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { asBackupError } from '../errors.ts';
+import { isValidUserid } from '../mailbox/names.ts';
+
+export type FileRole =
+  | 'data'
+  | 'index' // with what SQLite keeps beside it
+  | 'unfinished' // of a compact, reindex or move that was broken off
+  | 'torn' // kept aside when a torn end was repaired
+  | 'previous' // kept by backup_keep_previous: a data file of before, its name ends in a unix time
+  | 'previous-index';
+
+export interface BackupFile {
+  readonly path: string;
+  readonly role: FileRole;
+  /** Path of the data file that it belongs to, there or not. */
+  readonly dataPath: string;
+  /** As the name has it, a byte string. */
+  readonly userid: string;
+}
+
+const DATA_NAME = /^(.+)_[A-Za-z0-9]{6}$/s;
+const SQLITE = /-(?:wal|shm|journal)$/;
+/** In this order: `.index.new` is unfinished, and no index. */
+const SUFFIXES: readonly [RegExp, FileRole][] = [
+  [/\.(?:new|new\.index|index\.new)$/, 'unfinished'],
+  [/\.index\.\d+$/, 'previous-index'],
+  [/\.index$/, 'index'],
+  [/\.torn$/, 'torn'],
+  [/\.\d+$/, 'previous'],
+];
+
+/** What a file is by its name; null where it is no backup's. */
+export function backupFileOf(path: string): BackupFile | null {
+  const name = basename(path);
+  const userid = useridIn(name);
+  if (userid !== null) return { path, role: 'data', dataPath: path, userid };
+  const plain = name.replace(SQLITE, '');
+  for (const [suffix, role] of SUFFIXES) {
+    if (!suffix.test(plain)) continue;
+    const dataName = plain.replace(suffix, '');
+    const owner = useridIn(dataName);
+    return owner === null ? null : { path, role, dataPath: join(dirname(path), dataName), userid: owner };
+  }
+  return null;
+}
+
+function useridIn(name: string): string | null {
+  const userid = DATA_NAME.exec(name)?.[1];
+  if (userid === undefined) return null;
+  const bytes = Buffer.from(userid, 'utf8').toString('latin1');
+  return isValidUserid(bytes) ? bytes : null;
+}
+
+/** All files of the backup but the data file itself. */
+export function sideFiles(dataPath: string): BackupFile[] {
+  return entriesOf(dirname(dataPath))
+    .map((name) => backupFileOf(join(dirname(dataPath), name)))
+    .filter((file): file is BackupFile => file?.dataPath === dataPath && file.role !== 'data');
+}
+
+/** What is below a partition: a backup's files, and the paths of what is none. Throws where the partition cannot be read. */
+export function* filesBelow(partition: string): Generator<BackupFile | string> {
+  for (const folder of readdirSafely(partition)) {
+    const path = join(partition, folder.name);
+    if (!folder.isDirectory()) {
+      yield path;
+      continue;
+    }
+    for (const entry of readdirSafely(path)) {
+      const below = join(path, entry.name);
+      yield (entry.isFile() ? backupFileOf(below) : null) ?? below;
+    }
+  }
+}
+
+function entriesOf(folder: string): string[] {
+  return readdirSafely(folder).map(({ name }) => name);
+}
+
+function readdirSafely(path: string) {
+  try {
+    return readdirSync(path, { withFileTypes: true });
+  } catch (error) {
+    throw asBackupError(error, path);
+  }
+}

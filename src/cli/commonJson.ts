@@ -1,0 +1,63 @@
+/**
+ * JSON as the originals print it, with jansson: two spaces of indent, keys in their order, one object behind another, and
+ * reals with 17 digits, which Node's own would print with as few as tell them apart.
+ */
+import type { CliIo } from './io.ts';
+
+/** A number that is a real also where it is whole: 50 is printed as 50.0. */
+export class Real {
+  readonly value: number;
+
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+
+/** As printf's %.17g, with `.0` behind a whole number (jansson's jsonp_dtostr). */
+function realText(value: number): string {
+  const exponent = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
+  if (!Number.isFinite(value)) return 'null';
+  if (exponent < -4 || exponent >= 17) return value.toExponential();
+  const digits = value.toPrecision(17);
+  const short = digits.includes('.') ? digits.replace(/\.?0+$/, '') : digits;
+  return short.includes('.') ? short : `${short}.0`;
+}
+
+/** undefined is left out of an object, as jansson does with what it is not given. */
+function print(value: unknown, indent: string): string {
+  if (value instanceof Real) return realText(value.value);
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  const inner = `${indent}  `;
+  const parts = Array.isArray(value)
+    ? value.map((each) => print(each, inner))
+    : Object.entries(value)
+        .filter(([, each]) => each !== undefined)
+        .map(([key, each]) => `${JSON.stringify(key)}: ${print(each, inner)}`);
+  const [open, close] = Array.isArray(value) ? ['[', ']'] : ['{', '}'];
+  if (parts.length === 0) return open + close;
+  return `${open}\n${inner}${parts.join(`,\n${inner}`)}\n${indent}${close}`;
+}
+
+export function writeJson(io: CliIo, value: unknown): void {
+  io.stdout.write(`${print(value, '')}\n`);
+}
+
+/** An array, written as it comes: no list of messages is held for it. */
+export function writeJsonArray(io: CliIo, values: Iterable<unknown>): void {
+  let isFirst = true;
+  for (const value of values) {
+    io.stdout.write(`${isFirst ? '[' : ','}\n  ${print(value, '  ')}`);
+    isFirst = false;
+  }
+  io.stdout.write(isFirst ? '[]\n' : '\n]\n');
+}
+
+/** An object whose members are written as they come. */
+export function writeJsonObject(io: CliIo, members: Iterable<readonly [string, unknown]>): void {
+  let isFirst = true;
+  for (const [key, value] of members) {
+    io.stdout.write(`${isFirst ? '{' : ','}\n  ${JSON.stringify(key)}: ${print(value, '  ')}`);
+    isFirst = false;
+  }
+  io.stdout.write(isFirst ? '{}\n' : '\n}\n');
+}

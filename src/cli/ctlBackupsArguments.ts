@@ -1,0 +1,185 @@
+/** The command line of ctl_backups: options as getopt takes them, anywhere, and which of them go with which command. */
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { messageOf } from '../errors.ts';
+import { DEFAULT_CONFIG } from './catalogOptions.ts';
+import { usageError } from './commonRun.ts';
+import { flag, modeOf } from './commonSelect.ts';
+import type { Mode } from './commonSelect.ts';
+import type { CtlOptions } from './ctlBackupsCommand.ts';
+import type { LockMode, LockOptions } from './ctlBackupsLock.ts';
+
+export const USAGE = `usage: ctl_backups [options] list [-t hours] [[mode] backup...]
+       ctl_backups [options] stat [mode] backup...
+       ctl_backups [options] verify [mode] backup...
+       ctl_backups [options] reindex [mode] backup...
+       ctl_backups [options] lock [-c] [-p | -s | -x command] [mode] backup
+       ctl_backups [options] move [mode] backup partition
+       ctl_backups [options] rename userid userid
+       ctl_backups [options] delete [mode] backup
+       ctl_backups [options] reconstruct [-n]
+
+Options:
+  -C FILE   configuration (default ${DEFAULT_CONFIG})
+  -F        force: delete without asking, reconstruct puts in order what it would only report
+  -S        stop on error
+  -V        don't verify checksums (list and stat never do)
+  -j        output in JSON format
+  -v        verbose (repeat for more; not with -j)
+  -w        wait for locks (don't skip locked backups)
+  --human   list, stat: sizes with units, and columns
+  --colour  colours
+  --jobs N  verify, reindex: so many backups at a time (default: the processors there are)
+  -t HOURS  list: only backups without an update in so many hours (default: 24)
+  -c        lock: the backup is made, and must not be there
+  -p        lock: until standard input ends (default)
+  -s        lock: while sqlite3 is open on the index
+  -x COMMAND
+            lock: while the command runs
+  -n        reconstruct: only tell what would be done
+
+Modes:
+  -A        all known backups
+  -D        backups of the domains named
+  -P        backups of userids that begin as named
+  -f        data files named
+  -m        backups that the mailboxes named belong to
+  -u        backups of the userids named (default)
+
+  -A, -D and -P go with list, stat, verify and reindex.
+`;
+
+/** Commands that go through any number of backups. */
+const EACH = ['list', 'stat', 'verify', 'reindex'] as const;
+/** Commands on one backup, and how many names they take. */
+const ONE = { lock: 1, delete: 1, move: 2, rename: 2 } as const;
+
+export type EachCommand = (typeof EACH)[number];
+type Command = EachCommand | keyof typeof ONE | 'reconstruct';
+
+export interface Arguments {
+  readonly config: string;
+  readonly command: Command;
+  readonly mode: Mode;
+  readonly names: readonly string[];
+  readonly stopsOnError: boolean;
+  readonly jobs: number;
+  readonly lock: LockOptions;
+  readonly isDryRun: boolean;
+  readonly options: Omit<CtlOptions, 'config'>;
+}
+
+function parse(argv: readonly string[]) {
+  // As getopt's optional argument: a last -t has none.
+  const args = argv.at(-1) === '-t' ? [...argv, '24'] : [...argv];
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        A: flag('A'),
+        D: flag('D'),
+        F: flag('F'),
+        P: flag('P'),
+        S: flag('S'),
+        V: flag('V'),
+        c: flag('c'),
+        f: flag('f'),
+        j: flag('j'),
+        m: flag('m'),
+        n: flag('n'),
+        p: flag('p'),
+        s: flag('s'),
+        u: flag('u'),
+        w: flag('w'),
+        v: { type: 'boolean', short: 'v', multiple: true },
+        C: { type: 'string', short: 'C', default: DEFAULT_CONFIG },
+        t: { type: 'string', short: 't' },
+        x: { type: 'string', short: 'x' },
+        human: { type: 'boolean' },
+        colour: { type: 'boolean' },
+        jobs: { type: 'string' },
+      },
+    });
+  } catch (error) {
+    throw usageError(messageOf(error));
+  }
+}
+
+type Values = ReturnType<typeof parse>['values'];
+
+/** Throws 'usage'. */
+export function interpret(argv: readonly string[]): Arguments {
+  const { values, positionals } = parse(argv);
+  const [name, ...names] = positionals;
+  if (name === undefined) throw usageError('a command is missing');
+  const command = commandOf(name);
+  const mode = modeOf(values, command === 'list' && names.length === 0 ? 'all' : 'user');
+  checkNames(command, mode, names);
+  const verbosity = values.v?.length ?? 0;
+  if (values.j === true && verbosity > 0) throw usageError('-j and -v exclude each other');
+  checkFits(command, values);
+  const options = {
+    isJson: values.j === true,
+    verbosity,
+    waitsForLocks: values.w === true,
+    isForced: values.F === true,
+    isHuman: values.human === true,
+    isColoured: values.colour === true,
+    staleHours: values.t === undefined ? null : positive('-t', values.t, 'a number of hours'),
+  };
+  return {
+    config: values.C,
+    command,
+    mode,
+    names,
+    stopsOnError: values.S === true,
+    jobs: values.jobs === undefined ? availableParallelism() : positive('--jobs', values.jobs, 'a number'),
+    lock: { mode: lockMode(values), isNew: values.c === true },
+    isDryRun: values.n === true,
+    options,
+  };
+}
+
+function commandOf(name: string): Command {
+  const commands: readonly Command[] = [...EACH, 'lock', 'delete', 'move', 'rename', 'reconstruct'];
+  const command = commands.find((known) => known === name);
+  if (command === undefined) throw usageError(`no command ${name}`);
+  return command;
+}
+
+function checkNames(command: Command, mode: Mode, names: readonly string[]): void {
+  if (mode === 'all' && names.length > 0) throw usageError('-A goes without names of backups');
+  if (command === 'reconstruct' && (mode !== 'user' || names.length > 0)) {
+    throw usageError('reconstruct takes no names of backups');
+  }
+  if (!(command in ONE)) return;
+  if (mode === 'all' || mode === 'domain' || mode === 'prefix') throw usageError(`${command} takes one backup`);
+  if (command === 'rename' && mode !== 'user') throw usageError('rename takes userids');
+  const count = ONE[command as keyof typeof ONE];
+  if (names.length !== count) throw usageError(`${command} takes ${count === 1 ? 'one name' : 'two names'}`);
+}
+
+/** The originals let -c and -t stand with any command. */
+function checkFits(command: Command, values: Values): void {
+  const own = { p: 'lock', s: 'lock', x: 'lock', n: 'reconstruct' } as const;
+  for (const [option, its] of Object.entries(own)) {
+    if (values[option as keyof typeof own] !== undefined && command !== its) {
+      throw usageError(`-${option} goes with ${its}`);
+    }
+  }
+}
+
+function lockMode({ p, s, x }: Values): LockMode {
+  if ([p, s, x].filter((given) => given !== undefined).length > 1) {
+    throw usageError('-p, -s and -x exclude each other');
+  }
+  if (x !== undefined) return { kind: 'exec', command: x };
+  return { kind: s === true ? 'sqlite' : 'pipe' };
+}
+
+function positive(option: string, text: string, what: string): number {
+  const value = /^[0-9]{1,7}$/.test(text) ? Number(text) : 0;
+  if (value === 0) throw usageError(`${option} ${text}: ${what} is expected`);
+  return value;
+}

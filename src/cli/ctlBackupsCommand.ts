@@ -1,0 +1,108 @@
+/**
+ * What the commands of ctl_backups share: their options, what may become of a backup, and the line that says so, as the
+ * originals print it (cyrus-imapd backup/ctl_backups.c, print_status). Details go to standard output before it; with -j,
+ * where that holds nothing but JSON, to standard error.
+ */
+import type { Readable } from 'node:stream';
+import { LockedFile } from '../catalog/lockedFile.ts';
+import type { Config } from '../config/imapdConf.ts';
+import { BackupError, messageOf } from '../errors.ts';
+import { writeJson } from './commonJson.ts';
+import type { FoundTarget } from './commonSelect.ts';
+import { textOf } from './commonText.ts';
+import type { CliIo } from './io.ts';
+
+/** Plain data: it is handed to other processes as it is. */
+export interface CtlOptions {
+  readonly config: Config;
+  readonly isJson: boolean;
+  readonly verbosity: number;
+  readonly waitsForLocks: boolean;
+  readonly isForced: boolean;
+  /** Units and columns for people. */
+  readonly isHuman: boolean;
+  readonly isColoured: boolean;
+  /** list: only what has had no update for so many hours. */
+  readonly staleHours: number | null;
+}
+
+export interface CtlIo extends CliIo {
+  readonly stdin?: Readable & { readonly isTTY?: boolean };
+  /** Hears how far the work on the backup at hand is. */
+  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
+}
+
+/** What became of one backup. */
+export type Outcome = 'ok' | 'skipped' | 'locked' | 'failed';
+
+/** A command that works on each backup by itself. */
+export type BackupCommand = (
+  target: FoundTarget,
+  options: CtlOptions,
+  io: CtlIo,
+) => Promise<Outcome> | Outcome;
+
+export type Print = (line: string) => void;
+
+/** How a task ended: null is ok. */
+export interface Ending {
+  readonly outcome: Exclude<Outcome, 'ok'>;
+  readonly reason: string;
+}
+
+export function failed(reason: string): Ending {
+  return { outcome: 'failed', reason };
+}
+
+/** Does the task and prints its status line. What is thrown as a BackupError is the backup's failure, not the program's. */
+export async function reporting(
+  command: string,
+  target: FoundTarget,
+  options: CtlOptions,
+  io: CtlIo,
+  task: (print: Print) => Promise<Ending | null>,
+): Promise<Outcome> {
+  const details = options.isJson ? io.stderr : io.stdout;
+  let ending: Ending | null;
+  try {
+    ending = await task((line) => void details.write(`${line}\n`));
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    ending = { outcome: error.kind === 'locked' ? 'locked' : 'failed', reason: messageOf(error) };
+  }
+  const outcome = ending?.outcome ?? 'ok';
+  const status = outcome === 'failed' ? `failed (${ending?.reason})` : outcome;
+  const userid = target.userid === null ? undefined : textOf(target.userid);
+  if (options.isJson) writeJson(io, { command, userid, fname: target.path, status });
+  else io.stdout.write(`${command} ${userid ?? target.path}: ${coloured(status, outcome, options)}\n`);
+  return outcome;
+}
+
+/** As reporting, with the backup's lock held during the task. */
+export function underLock(
+  command: string,
+  target: FoundTarget,
+  options: CtlOptions,
+  io: CtlIo,
+  task: (file: LockedFile, print: Print) => Promise<Ending | null>,
+): Promise<Outcome> {
+  return reporting(command, target, options, io, async (print) => {
+    const file = await acquire(target, options);
+    try {
+      return await task(file, print);
+    } finally {
+      file.release();
+    }
+  });
+}
+
+/** The backup's lock, waited for only with -w. */
+export function acquire(target: FoundTarget, options: CtlOptions): Promise<LockedFile> {
+  return LockedFile.acquire(target.path, options.waitsForLocks ? { wait: {} } : {});
+}
+
+const SGR: Record<Outcome, number> = { ok: 32, skipped: 33, locked: 33, failed: 31 };
+
+function coloured(text: string, outcome: Outcome, { isColoured }: CtlOptions): string {
+  return isColoured ? `\u001b[${SGR[outcome]}m${text}\u001b[0m` : text;
+}

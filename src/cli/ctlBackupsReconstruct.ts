@@ -1,0 +1,97 @@
+/**
+ * `ctl_backups reconstruct`: makes backups.db agree with what is on the partitions, and says of every file that it does not
+ * understand what it is. A backups.db that cannot be read is kept aside, and a new one made.
+ */
+import { renameSync } from 'node:fs';
+import { applyReconstruct } from '../backup/reconstructApply.ts';
+import { planReconstruct } from '../backup/reconstruct.ts';
+import type { Finding } from '../backup/reconstruct.ts';
+import { filesBelow } from '../catalog/backupFiles.ts';
+import type { BackupFile } from '../catalog/backupFiles.ts';
+import { Catalog } from '../catalog/catalog.ts';
+import type { Config } from '../config/imapdConf.ts';
+import { BackupError, messageOf } from '../errors.ts';
+import { readOnlyCatalog, writableCatalog } from './catalogOptions.ts';
+import { BACKUP_FAILED } from './commonRun.ts';
+import { writeJson } from './commonJson.ts';
+import { textOf } from './commonText.ts';
+import type { CtlIo, CtlOptions } from './ctlBackupsCommand.ts';
+
+/** Answers the exit code: 75 where somebody should look at something. */
+export async function reconstructCatalog(isDryRun: boolean, options: CtlOptions, io: CtlIo): Promise<number> {
+  const { config } = options;
+  writableCatalog(config);
+  const entries = new Map<string, string>();
+  const readable = openReadable(config, isDryRun, io);
+  try {
+    for (const { userid, path } of readable?.list() ?? []) entries.set(userid, path);
+  } finally {
+    readable?.close();
+  }
+  const findings = planReconstruct(allFiles(config), entries, config.deletedprefix);
+  const isForced = options.isForced && !isDryRun;
+  if (!isDryRun) {
+    const catalog = Catalog.open(writableCatalog(config));
+    try {
+      await applyReconstruct(catalog, findings, isForced);
+    } finally {
+      catalog.close();
+    }
+  }
+  let isWell = true;
+  for (const finding of findings) {
+    const { status, isWrong } = inWords(finding, isForced);
+    isWell &&= !isWrong;
+    const userid = 'userid' in finding ? textOf(finding.userid) : undefined;
+    if (finding.kind === 'kept' && options.verbosity === 0 && !options.isJson) continue;
+    if (options.isJson) writeJson(io, { command: 'reconstruct', userid, fname: finding.path, status });
+    else io.stdout.write(`reconstruct ${userid ?? finding.path}: ${status}\n`);
+  }
+  return isWell ? 0 : BACKUP_FAILED;
+}
+
+/** null: there is none, or none that can be read. */
+function openReadable(config: Config, isDryRun: boolean, io: CtlIo): Catalog | null {
+  try {
+    return Catalog.open(readOnlyCatalog(config));
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    if (error.kind === 'not-found') return null;
+    if (error.kind !== 'damaged') throw error;
+    const path = writableCatalog(config).databasePath;
+    const aside = `${path}.${Math.floor(Date.now() / 1000)}`;
+    io.stderr.write(`${messageOf(error)}; ${isDryRun ? 'it would be' : 'it is'} kept as ${aside}\n`);
+    if (!isDryRun) renameSync(path, aside);
+    return null;
+  }
+}
+
+function* allFiles(config: Config): Generator<BackupFile | string> {
+  for (const partition of new Set(config.backuppartitions.values())) yield* filesBelow(partition);
+}
+
+function inWords(finding: Finding, isForced: boolean): { status: string; isWrong: boolean } {
+  switch (finding.kind) {
+    case 'kept':
+      return { status: 'ok', isWrong: false };
+    case 'entered': {
+      const remarks = [
+        finding.path,
+        ...(finding.instead === null ? [] : [`instead of ${finding.instead}, which is not there`]),
+        ...(finding.remark === null ? [] : [finding.remark]),
+      ];
+      return { status: `entered (${remarks.join('; ')})`, isWrong: false };
+    }
+    case 'missing':
+      if (isForced) return { status: `dropped (${finding.path} is not there)`, isWrong: false };
+      return { status: `failed (${finding.path} is not there; -F drops the entry)`, isWrong: true };
+    case 'restorable':
+      if (isForced) return { status: `entered (${finding.path}, which was ${finding.previous})`, isWrong: false };
+      return { status: `failed (only ${finding.previous} is left; -F puts it back)`, isWrong: true };
+    case 'leftover':
+      if (isForced) return { status: 'removed (left from work that was broken off)', isWrong: false };
+      return { status: 'left (from work that was broken off or goes on; -F removes it)', isWrong: false };
+    case 'left':
+      return { status: `left (${finding.reason})`, isWrong: finding.isWrong };
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * `ctl_backups stat`: how large a backup is, and how much of it is still needed. It takes no lock and reads the index
+ * alone, where that is ours.
+ *
+ * Compactable is what the originals mean by it: the sizes of all messages that a record names which lives, or went within
+ * the retention. Utilisation is its share of the uncompressed size.
+ */
+import { fstatSync } from 'node:fs';
+import { BackupReader } from '../backup/reader.ts';
+import { BackupError, messageOf } from '../errors.ts';
+import { lastChunk, neededBytes, uncompressedBytes } from '../index/queries.ts';
+import { Real, writeJson } from './commonJson.ts';
+import type { FoundTarget } from './commonSelect.ts';
+import { humanSize, localTime, textOf } from './commonText.ts';
+import type { CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
+
+interface Figures {
+  readonly compressed: number;
+  readonly uncompressed: number;
+  readonly compactable: number;
+  /** Percent. */
+  readonly compression: number;
+  readonly utilisation: number;
+  readonly start: string;
+  readonly end: string;
+}
+
+export function statOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Outcome {
+  const name = textOf(target.userid ?? '') || target.path;
+  try {
+    const figures = figuresOf(target.path, options.config.backup_retention);
+    if (options.isJson) writeJson(io, asObject(target, figures));
+    else io.stdout.write(options.isHuman ? humanLine(name, figures) : line(name, figures));
+    return 'ok';
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    io.stderr.write(`${target.label}: ${messageOf(error)}\n`);
+    return error.kind === 'locked' ? 'locked' : 'failed';
+  }
+}
+
+function figuresOf(path: string, retentionS: number): Figures {
+  const reader = new BackupReader(path);
+  try {
+    return reader.index.snapshot(() => {
+      // Zero or less is for ever.
+      const since = retentionS > 0 ? Math.floor(Date.now() / 1000) - retentionS : -1;
+      const compressed = fstatSync(reader.fd).size;
+      const uncompressed = uncompressedBytes(reader.index);
+      const compactable = neededBytes(reader.index, since);
+      const last = lastChunk(reader.index);
+      return {
+        compressed,
+        uncompressed,
+        compactable,
+        compression: percent(compressed, uncompressed),
+        utilisation: percent(compactable, uncompressed),
+        start: last === undefined ? '[unknown]' : localTime(last.ts_start),
+        end: last === undefined ? '[unknown]' : localTime(last.ts_end),
+      };
+    });
+  } finally {
+    reader.close();
+  }
+}
+
+function percent(part: number, whole: number): number {
+  return whole === 0 ? 0 : (100 * part) / whole;
+}
+
+function line(name: string, figures: Figures): string {
+  const sizes = [figures.compressed, figures.uncompressed, figures.compactable];
+  const ratios = [figures.compression, figures.utilisation].map((ratio) => `${ratio.toFixed(1).padStart(6)}%`);
+  return `${[name, ...sizes, ...ratios, figures.start.padStart(21), figures.end].join('\t')}\n`;
+}
+
+const humanColumns = (name: string, figures: readonly string[]): string =>
+  `${[name.padEnd(30), ...figures.map((figure) => figure.padStart(12))].join('')}`;
+
+export const statHeading = `${humanColumns('backup', [
+  'compressed',
+  'plain',
+  'needed',
+  'compressed',
+  'needed',
+])}  last chunk\n`;
+
+function humanLine(name: string, figures: Figures): string {
+  const sizes = [figures.compressed, figures.uncompressed, figures.compactable].map(humanSize);
+  const ratios = [figures.compression, figures.utilisation].map((ratio) => `${ratio.toFixed(1)} %`);
+  return `${humanColumns(name, [...sizes, ...ratios])}  ${figures.end}\n`;
+}
+
+function asObject(target: FoundTarget, figures: Figures): object {
+  return {
+    userid: target.userid === null ? undefined : textOf(target.userid),
+    fname: target.path,
+    compressed: figures.compressed,
+    uncompressed: figures.uncompressed,
+    compactable: figures.compactable,
+    compression_ratio: new Real(figures.compression),
+    utilisation_ratio: new Real(figures.utilisation),
+    last_start_time: figures.start,
+    last_end_time: figures.end,
+  };
+}
