@@ -16,7 +16,8 @@ export async function copyBytes(
   const piece = Buffer.allocUnsafe(PIECE_BYTES);
   for (let at = start; at < end;) {
     const count = readSync(from, piece, 0, Math.min(piece.length, end - at), at);
-    if (count === 0) throw new BackupError('io', `the file became shorter than ${end} bytes while it was copied`);
+    if (count === 0)
+      throw new BackupError('io', `the file became shorter than ${end} bytes while it was copied`);
     for (let written = 0; written < count;) {
       written += writeSync(to, piece, written, count - written, at + written);
     }

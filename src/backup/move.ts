@@ -5,7 +5,17 @@
  * on disk does backups.db name the new place, and only then the old files go. So a kill at any step leaves one whole backup that
  * backups.db names, and perhaps a copy of it, which the next move of it removes.
  */
-import { closeSync, copyFileSync, existsSync, fstatSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { sideFiles } from '../catalog/backupFiles.ts';
@@ -25,7 +35,15 @@ import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
 
 /** In order; the tests kill it behind each. */
-export const MOVE_STEPS = ['begun', 'copied', 'indexed', 'placed', 'placed-index', 'entered', 'removed'] as const;
+export const MOVE_STEPS = [
+  'begun',
+  'copied',
+  'indexed',
+  'placed',
+  'placed-index',
+  'entered',
+  'removed',
+] as const;
 
 const step = (name: (typeof MOVE_STEPS)[number]): void => faultPoint(`move:${name}`);
 
@@ -143,7 +161,9 @@ function place(file: LockedFile, to: string, { catalog, userid, folder }: Move):
   step('placed-index');
   catalog.transaction(() => {
     if (catalog.find(userid) !== from) {
-      throw new BackupError('bad-parameters', `${userid} was renamed or moved meanwhile`, { subject: userid });
+      throw new BackupError('bad-parameters', `${userid} was renamed or moved meanwhile`, {
+        subject: userid,
+      });
     }
     catalog.set(userid, to);
   });

@@ -15,11 +15,17 @@ import { lastChunk } from '../index/queries.ts';
 import type { Chunk } from '../index/types.ts';
 import { MEMBER_TRAILER_BYTES } from '../log/format.ts';
 import { closeMember, cutTail, saveTail } from '../log/recover.ts';
+import { faultPoint } from './faultPoint.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
 import { walk } from './walk.ts';
 import type { TornTail, WalkResult } from './memberWalk.ts';
 import type { WalkOptions } from './walk.ts';
+
+/** In order; the tests kill a reindex behind each. */
+export const REINDEX_STEPS = ['built', 'removed', 'placed'] as const;
+
+const step = (name: (typeof REINDEX_STEPS)[number]): void => faultPoint(`reindex:${name}`);
 
 export async function openIndexForWriting(file: LockedFile, notice: Notice): Promise<IndexFile> {
   const index = IndexFile.open(indexPath(file.path), 'write');
@@ -156,9 +162,12 @@ export async function rebuildIndex(
     throw error;
   }
   fresh.close();
+  step('built');
   // SQLite would take the old index's write-ahead log for the new one's.
   removeIndexFiles(path);
+  step('removed');
   renameSync(beside, path);
+  step('placed');
   const index = IndexFile.open(path, 'write');
   if (index === null) throw new Error(`${path} vanished while it was locked`);
   return { index, result };

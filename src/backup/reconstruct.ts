@@ -66,7 +66,8 @@ export function planReconstruct(
     if (existsSync(path)) {
       findings.push({ kind: 'kept', userid, path });
       for (const other of others) findings.push(left(other.path, `${shown(userid)} has ${path}`, true));
-    } else findings.push(...(others.length > 0 ? choose(userid, others, path) : gone(userid, path, previous)));
+    } else
+      findings.push(...(others.length > 0 ? choose(userid, others, path) : gone(userid, path, previous)));
   }
   for (const [userid, its] of candidates) findings.push(...choose(userid, its, null));
   findings.push(...orphanedPrevious(previous, entries));
@@ -79,7 +80,12 @@ function push<V>(map: Map<string, V[]>, key: string, value: V): void {
   else values.push(value);
 }
 
-const left = (path: string, reason: string, isWrong: boolean): Finding => ({ kind: 'left', path, reason, isWrong });
+const left = (path: string, reason: string, isWrong: boolean): Finding => ({
+  kind: 'left',
+  path,
+  reason,
+  isWrong,
+});
 
 /** Whose the file is, or why it is nobody's. */
 function look(file: BackupFile, deletedPrefix: string): Candidate | Finding {
@@ -88,8 +94,12 @@ function look(file: BackupFile, deletedPrefix: string): Candidate | Finding {
     const content = contentOf(file.path, statSync(file.path).size, deletedPrefix);
     const owner = content.userid ?? file.userid;
     const remarks = [
-      ...(owner === file.userid ? [] : [`named for ${shown(file.userid)}, its mailboxes are ${shown(owner)}'s`]),
-      ...(content.others.length === 0 ? [] : [`it also has mailboxes of ${content.others.map(shown).join(', ')}`]),
+      ...(owner === file.userid
+        ? []
+        : [`named for ${shown(file.userid)}, its mailboxes are ${shown(owner)}'s`]),
+      ...(content.others.length === 0
+        ? []
+        : [`it also has mailboxes of ${content.others.map(shown).join(', ')}`]),
       ...(content.userid === null ? ['known by its name only: it has no mailboxes'] : []),
     ];
     return { ...content, path: file.path, owner, remark: remarks.length === 0 ? null : remarks.join('; ') };
@@ -102,7 +112,8 @@ function look(file: BackupFile, deletedPrefix: string): Candidate | Finding {
 /** The one that was written last, and of those the largest. */
 function choose(userid: string, candidates: readonly Candidate[], instead: string | null): Finding[] {
   const ranked = candidates.toSorted(
-    (a, b) => (b.lastTime ?? 0) - (a.lastTime ?? 0) || b.sizeBytes - a.sizeBytes || (a.path < b.path ? -1 : 1),
+    (a, b) =>
+      (b.lastTime ?? 0) - (a.lastTime ?? 0) || b.sizeBytes - a.sizeBytes || (a.path < b.path ? -1 : 1),
   );
   const [first, ...others] = ranked as [Candidate, ...Candidate[]];
   const remarks = [
@@ -112,7 +123,9 @@ function choose(userid: string, candidates: readonly Candidate[], instead: strin
   const remark = remarks.length === 0 ? null : remarks.join('; ');
   return [
     { kind: 'entered', userid, path: first.path, instead, remark },
-    ...others.map(({ path }) => left(path, `${shown(userid)} has ${first.path}, which was written later or is larger`, true)),
+    ...others.map(({ path }) =>
+      left(path, `${shown(userid)} has ${first.path}, which was written later or is larger`, true),
+    ),
   ];
 }
 
@@ -137,11 +150,16 @@ function sideFinding(file: BackupFile): Finding[] {
 }
 
 /** Data files of before: with one that is there they are kept copies, else they are all that there is. */
-function orphanedPrevious(previous: Map<string, BackupFile[]>, entries: ReadonlyMap<string, string>): Finding[] {
+function orphanedPrevious(
+  previous: Map<string, BackupFile[]>,
+  entries: ReadonlyMap<string, string>,
+): Finding[] {
   return [...previous].flatMap(([dataPath, files]) => {
-    if (existsSync(dataPath)) return files.map(({ path }) => left(path, 'kept by backup_keep_previous', false));
+    if (existsSync(dataPath))
+      return files.map(({ path }) => left(path, 'kept by backup_keep_previous', false));
     const newest = newestOf(files) as BackupFile;
-    if (entries.has(newest.userid)) return [left(newest.path, `a data file of before; ${shown(newest.userid)} has another`, true)];
+    if (entries.has(newest.userid))
+      return [left(newest.path, `a data file of before; ${shown(newest.userid)} has another`, true)];
     return [{ kind: 'restorable', userid: newest.userid, path: dataPath, previous: newest.path }];
   });
 }

@@ -31,7 +31,8 @@ export async function applyReconstruct(
     }
   });
   step('entered');
-  if (isForced) for (const finding of findings) if (finding.kind === 'leftover') await removeLeftover(finding);
+  if (isForced)
+    for (const finding of findings) if (finding.kind === 'leftover') await removeLeftover(finding);
 }
 
 function putBack({ path, previous }: Extract<Finding, { kind: 'restorable' }>): void {

@@ -50,7 +50,9 @@ export async function removeBackup(
 /** null: the data file is gone already, or was never there. */
 async function lockIfThere(path: string, lock: AcquireOptions): Promise<LockedFile | null> {
   if (backupFileOf(path)?.role !== 'data') {
-    throw new BackupError('bad-parameters', `${basename(path)} is not the name of a data file`, { subject: path });
+    throw new BackupError('bad-parameters', `${basename(path)} is not the name of a data file`, {
+      subject: path,
+    });
   }
   try {
     return await LockedFile.acquire(path, lock);

@@ -154,7 +154,8 @@ function checkNames(command: Command, mode: Mode, names: readonly string[]): voi
     throw usageError('reconstruct takes no names of backups');
   }
   if (!(command in ONE)) return;
-  if (mode === 'all' || mode === 'domain' || mode === 'prefix') throw usageError(`${command} takes one backup`);
+  if (mode === 'all' || mode === 'domain' || mode === 'prefix')
+    throw usageError(`${command} takes one backup`);
   if (command === 'rename' && mode !== 'user') throw usageError('rename takes userids');
   const count = ONE[command as keyof typeof ONE];
   if (names.length !== count) throw usageError(`${command} takes ${count === 1 ? 'one name' : 'two names'}`);

@@ -97,7 +97,7 @@ export function underLock(
 }
 
 /** The backup's lock, waited for only with -w. */
-export function acquire(target: FoundTarget, options: CtlOptions): Promise<LockedFile> {
+function acquire(target: FoundTarget, options: CtlOptions): Promise<LockedFile> {
   return LockedFile.acquire(target.path, options.waitsForLocks ? { wait: {} } : {});
 }
 

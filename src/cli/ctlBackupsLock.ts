@@ -19,7 +19,8 @@ import type { Target } from './commonSelect.ts';
 import { textOf } from './commonText.ts';
 import type { CtlIo, CtlOptions } from './ctlBackupsCommand.ts';
 
-export type LockMode = { readonly kind: 'pipe' | 'sqlite' } | { readonly kind: 'exec'; readonly command: string };
+export type LockMode =
+  { readonly kind: 'pipe' | 'sqlite' } | { readonly kind: 'exec'; readonly command: string };
 
 export interface LockOptions {
   readonly mode: LockMode;
@@ -34,6 +35,10 @@ export async function lockBackup(
   options: CtlOptions,
   io: CtlIo,
 ): Promise<number> {
+  if (target.path === null && !isNew) {
+    io.stderr.write(`${target.label}: not found in backups.db\n`);
+    return BACKUP_FAILED;
+  }
   const name = target.userid === null ? target.label : textOf(target.userid);
   if (mode.kind === 'pipe') io.stdout.write(`* Trying to obtain lock on ${name}...\n`);
   else io.stderr.write(`trying to obtain lock on ${name}...\n`);
@@ -62,8 +67,7 @@ export async function lockBackup(
 }
 
 async function lock(target: Target, isNew: boolean, options: CtlOptions): Promise<LockedFile> {
-  const path = isNew ? create(target, options) : target.path;
-  if (path === null) throw new BackupError('not-found', 'not found in backups.db', { subject: target.label });
+  const path = isNew || target.path === null ? create(target, options) : target.path;
   const file = await LockedFile.acquire(path, {
     create: isNew && target.userid === null,
     ...(options.waitsForLocks ? { wait: {} } : {}),

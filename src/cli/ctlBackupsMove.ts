@@ -20,9 +20,10 @@ export async function moveBackup(
   io: CtlIo,
 ): Promise<number> {
   const { config } = options;
-  const directory = config.backuppartitions.get(partition.toLowerCase()) ?? config.backuppartitions.get(partition);
+  const directory =
+    config.backuppartitions.get(partition.toLowerCase()) ?? config.backuppartitions.get(partition);
   if (directory === undefined) {
-    throw new BackupError('usage', `no partition ${partition}: there is no backuppartition-${partition}`);
+    throw new BackupError('config', `${config.file}: there is no backuppartition-${partition}`);
   }
   const catalog = Catalog.open(writableCatalog(config));
   const progress = io.stderr.isTTY === true && !options.isJson ? new Progress('move', io) : null;

@@ -86,12 +86,14 @@ function inWords(finding: Finding, isForced: boolean): { status: string; isWrong
       if (isForced) return { status: `dropped (${finding.path} is not there)`, isWrong: false };
       return { status: `failed (${finding.path} is not there; -F drops the entry)`, isWrong: true };
     case 'restorable':
-      if (isForced) return { status: `entered (${finding.path}, which was ${finding.previous})`, isWrong: false };
+      if (isForced)
+        return { status: `entered (${finding.path}, which was ${finding.previous})`, isWrong: false };
       return { status: `failed (only ${finding.previous} is left; -F puts it back)`, isWrong: true };
     case 'leftover':
       if (isForced) return { status: 'removed (left from work that was broken off)', isWrong: false };
       return { status: 'left (from work that was broken off or goes on; -F removes it)', isWrong: false };
     case 'left':
-      return { status: `left (${finding.reason})`, isWrong: finding.isWrong };
+      break;
   }
+  return { status: `left (${finding.reason})`, isWrong: finding.isWrong };
 }

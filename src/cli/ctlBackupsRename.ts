@@ -1,6 +1,6 @@
 /**
  * `ctl_backups rename OLD NEW`: the backup of one userid is another's from now on, with all its history. The data file keeps its name:
- * backups.db says whose it is (docs/decisions/0011-names-of-data-files.md).
+ * backups.db says whose it is (docs/decisions/0010-names-of-data-files.md).
  */
 import { Catalog } from '../catalog/catalog.ts';
 import { isValidUserid } from '../mailbox/names.ts';

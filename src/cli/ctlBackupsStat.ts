@@ -70,12 +70,14 @@ function percent(part: number, whole: number): number {
 
 function line(name: string, figures: Figures): string {
   const sizes = [figures.compressed, figures.uncompressed, figures.compactable];
-  const ratios = [figures.compression, figures.utilisation].map((ratio) => `${ratio.toFixed(1).padStart(6)}%`);
+  const ratios = [figures.compression, figures.utilisation].map(
+    (ratio) => `${ratio.toFixed(1).padStart(6)}%`,
+  );
   return `${[name, ...sizes, ...ratios, figures.start.padStart(21), figures.end].join('\t')}\n`;
 }
 
 const humanColumns = (name: string, figures: readonly string[]): string =>
-  `${[name.padEnd(30), ...figures.map((figure) => figure.padStart(12))].join('')}`;
+  [name.padEnd(30), ...figures.map((figure) => figure.padStart(12))].join('');
 
 export const statHeading = `${humanColumns('backup', [
   'compressed',

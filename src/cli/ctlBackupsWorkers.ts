@@ -17,7 +17,12 @@ const AHEAD = 64;
 
 /** To a worker: the first message says what to do, each other is a backup. */
 export type ToWorker =
-  | { readonly kind: 'setUp'; readonly command: EachCommand; readonly options: CtlOptions; readonly tellsProgress: boolean }
+  | {
+      readonly kind: 'setUp';
+      readonly command: EachCommand;
+      readonly options: CtlOptions;
+      readonly tellsProgress: boolean;
+    }
   | { readonly kind: 'work'; readonly target: FoundTarget };
 
 export type FromWorker =

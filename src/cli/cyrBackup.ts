@@ -1,28 +1,39 @@
 /**
- * `cyr_backup [options] [mode] backup list|dump|json ...`: looks into one backup, with the options, output and exit codes of
+ * `cyr_backup [options] [mode] backup list|show|dump|json ...`: looks into one backup, with the options, output and exit codes of
  * the originals' tool (cyrus-imapd backup/cyr_backup.c). It never locks, so it may be used while a master replicates.
  */
 import { parseArgs } from 'node:util';
 import { BackupReader } from '../backup/reader.ts';
 import { loadConfig } from '../config/imapdConf.ts';
 import { BackupError, messageOf } from '../errors.ts';
+import { parseMoment } from '../mailbox/moment.ts';
 import { DEFAULT_CONFIG } from './catalogOptions.ts';
 import { BACKUP_FAILED, guarded, runInProcess, usageError } from './commonRun.ts';
 import { flag, modeOf, selectTargets } from './commonSelect.ts';
 import type { Mode } from './commonSelect.ts';
-import { dumpChunk, dumpMessage } from './cyrBackupDump.ts';
-import { jsonChunks, jsonMailboxes, jsonMessages } from './cyrBackupJson.ts';
+import { checkLastChunk } from './cyrBackupCheck.ts';
+import type { LookCommand } from './cyrBackupCommand.ts';
+import { dumpChunk, dumpMailbox, dumpMessage } from './cyrBackupDump.ts';
+import { jsonChunks, jsonHeaders, jsonMailboxes, jsonMessages } from './cyrBackupJson.ts';
 import { listAll, listChunks, listMailboxes, listMessages } from './cyrBackupList.ts';
+import { showChunks, showMailboxes, showMessages } from './cyrBackupShow.ts';
+import { gathered } from './gatheredOutput.ts';
 import type { CliIo } from './io.ts';
 
 const USAGE = `usage: cyr_backup [options] [mode] backup list chunks|mailboxes|messages|all
+       cyr_backup [options] [mode] backup show chunks ID...
+       cyr_backup [options] [mode] backup show mailboxes NAME|UNIQUEID...
+       cyr_backup [options] [mode] backup show messages GUID...
        cyr_backup [options] [mode] backup dump chunk ID
        cyr_backup [options] [mode] backup dump message GUID
+       cyr_backup [options] [mode] backup dump mailbox NAME|UNIQUEID
        cyr_backup [options] [mode] backup json chunks|mailboxes|messages
+       cyr_backup [options] [mode] backup json headers GUID...
 
 Options:
   -C FILE   configuration (default ${DEFAULT_CONFIG})
-  -v        taken for the originals' sake: there is nothing more to say
+  -v        check the last chunk first, and say so
+  --at TIME mailboxes as they were: 2026-11-20, 2026-11-20T12:00:00Z, yesterday, 3d, @1795382905
 
 Modes:
   -f        the backup is named by its data file
@@ -30,35 +41,38 @@ Modes:
   -u        the backup of the userid named (default)
 `;
 
-/** The snapshot that the command sees does not change while it runs. */
-type Command = (reader: BackupReader, io: CliIo, argument: string) => void;
-
 interface CommandSpec {
-  readonly takesArgument: boolean;
-  readonly run: Command;
+  readonly run: LookCommand;
+  readonly takes: 'nothing' | 'one' | 'some';
+  /** Whether --at means something to it. */
+  readonly knowsMoments?: true;
 }
 
-const without = (run: Command): CommandSpec => ({ takesArgument: false, run });
-const withOne = (run: Command): CommandSpec => ({ takesArgument: true, run });
-
-const commands: ReadonlyMap<string, CommandSpec> = new Map([
-  ['list all', without(listAll)],
-  ['list chunks', without(listChunks)],
-  ['list mailboxes', without(listMailboxes)],
-  ['list messages', without(listMessages)],
-  ['dump chunk', withOne(dumpChunk)],
-  ['dump message', withOne(dumpMessage)],
-  ['json chunks', without(jsonChunks)],
-  ['json mailboxes', without(jsonMailboxes)],
-  ['json messages', without(jsonMessages)],
+const commands: ReadonlyMap<string, CommandSpec> = new Map<string, CommandSpec>([
+  ['list all', { run: listAll, takes: 'nothing' }],
+  ['list chunks', { run: listChunks, takes: 'nothing' }],
+  ['list mailboxes', { run: listMailboxes, takes: 'nothing', knowsMoments: true }],
+  ['list messages', { run: listMessages, takes: 'nothing' }],
+  ['show chunks', { run: showChunks, takes: 'some' }],
+  ['show mailboxes', { run: showMailboxes, takes: 'some', knowsMoments: true }],
+  ['show messages', { run: showMessages, takes: 'some' }],
+  ['dump chunk', { run: dumpChunk, takes: 'one' }],
+  ['dump mailbox', { run: dumpMailbox, takes: 'one', knowsMoments: true }],
+  ['dump message', { run: dumpMessage, takes: 'one' }],
+  ['json chunks', { run: jsonChunks, takes: 'nothing' }],
+  ['json mailboxes', { run: jsonMailboxes, takes: 'nothing', knowsMoments: true }],
+  ['json messages', { run: jsonMessages, takes: 'nothing' }],
+  ['json headers', { run: jsonHeaders, takes: 'some' }],
 ]);
 
 interface Arguments {
   readonly config: string;
   readonly mode: Mode;
   readonly backup: string;
-  readonly run: Command;
-  readonly argument: string;
+  readonly run: LookCommand;
+  readonly names: readonly string[];
+  readonly at: number | null;
+  readonly isVerbose: boolean;
 }
 
 export function main(args: string[]): Promise<number> {
@@ -75,12 +89,17 @@ export function runCyrBackup(argv: readonly string[], io: CliIo): Promise<number
       const path = target?.path ?? null;
       if (path === null) throw new BackupError('not-found', 'not found in backups.db');
       const reader = new BackupReader(path);
+      const output = gathered(io);
       try {
-        reader.index.snapshot(() => parsed.run(reader, io, parsed.argument));
+        if (parsed.isVerbose) checkLastChunk(reader, output);
+        const { names, at } = parsed;
+        const missing = reader.index.snapshot(() => parsed.run({ reader, config, io: output, names, at }));
+        for (const each of missing) output.stderr.write(`${parsed.backup}: ${each}\n`);
+        return missing.length === 0 ? 0 : BACKUP_FAILED;
       } finally {
+        output.flush();
         reader.close();
       }
-      return 0;
     } catch (error) {
       if (!(error instanceof BackupError)) throw error;
       io.stderr.write(`${parsed.backup}: ${messageOf(error)}\n`);
@@ -99,6 +118,7 @@ function parse(argv: readonly string[]) {
         m: flag('m'),
         u: flag('u'),
         v: { type: 'boolean', short: 'v', multiple: true },
+        at: { type: 'string' },
         C: { type: 'string', short: 'C', default: DEFAULT_CONFIG },
       },
     });
@@ -109,20 +129,28 @@ function parse(argv: readonly string[]) {
 
 function interpret(argv: readonly string[]): Arguments {
   const { values, positionals } = parse(argv);
-  const [backup, command, subcommand, ...rest] = positionals;
+  const [backup, command, subcommand, ...names] = positionals;
   if (backup === undefined || command === undefined || subcommand === undefined) {
     throw usageError('a backup and a command are expected');
   }
-  const spec = commands.get(`${command} ${subcommand}`);
-  if (spec === undefined) throw usageError(`no command ${command} ${subcommand}`);
-  if (rest.length !== (spec.takesArgument ? 1 : 0)) {
-    throw usageError(`${command} ${subcommand} takes ${spec.takesArgument ? 'one argument' : 'no argument'}`);
-  }
-  return {
-    config: values.C,
-    mode: modeOf(values, 'user'),
-    backup,
-    run: spec.run,
-    argument: rest[0] ?? '',
-  };
+  const name = `${command} ${subcommand}`;
+  const spec = commands.get(name);
+  if (spec === undefined) throw usageError(`no command ${name}`);
+  const isFit =
+    spec.takes === 'nothing'
+      ? names.length === 0
+      : spec.takes === 'one'
+        ? names.length === 1
+        : names.length > 0;
+  if (!isFit) throw usageError(`${name} takes ${argumentsOf[spec.takes]}`);
+  if (values.at !== undefined && spec.knowsMoments !== true) throw usageError(`${name} goes without --at`);
+  const at = values.at === undefined ? null : parseMoment(values.at, Date.now() / 1000, '--at');
+  const isVerbose = values.v !== undefined;
+  return { config: values.C, mode: modeOf(values, 'user'), backup, run: spec.run, names, at, isVerbose };
 }
+
+const argumentsOf: Record<CommandSpec['takes'], string> = {
+  nothing: 'no argument',
+  one: 'one argument',
+  some: 'an argument or more',
+};

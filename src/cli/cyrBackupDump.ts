@@ -1,31 +1,62 @@
 /**
  * `cyr_backup dump ...`: the bytes themselves on standard output, whatever they are (the originals end at the first
- * NUL), in pieces, so that nothing is held as a whole.
+ * NUL), in pieces, so that nothing is held as a whole; a mailbox as an mbox, a message at a time.
  */
-import type { BackupReader } from '../backup/reader.ts';
-import { BackupError } from '../errors.ts';
 import { chunkById, messageByGuid } from '../index/queries.ts';
+import { BackupError, messageOf } from '../errors.ts';
 import { ChunkReader } from '../log/reader.ts';
-import type { CliIo } from './io.ts';
+import { mboxMessage } from '../restore/files/mbox.ts';
+import { RestoreSource } from '../restore/source.ts';
+import { mailboxNamed } from './cyrBackupCommand.ts';
+import type { Look } from './cyrBackupCommand.ts';
 
 const PIECE_BYTES = 256 * 1024;
 
 /** A chunk's lines, as far as they are committed; of a damaged one, what is readable. */
-export function dumpChunk(reader: BackupReader, io: CliIo, argument: string): void {
-  const chunk = /^[0-9]{1,15}$/.test(argument) ? chunkById(reader.index, Number(argument)) : undefined;
-  if (chunk === undefined) throw new BackupError('not-found', `no chunk ${argument}`);
+export function dumpChunk({ reader, io, names }: Look): string[] {
+  const name = names[0] ?? '';
+  const chunk = /^[0-9]{1,15}$/.test(name) ? chunkById(reader.index, Number(name)) : undefined;
+  if (chunk === undefined) return [`no chunk ${name}`];
   const lines = new ChunkReader(reader.fd, chunk.offset, chunk.file_end);
   try {
     lines.stream(chunk.length, (piece) => void io.stdout.write(Buffer.from(piece)));
   } finally {
     lines.close();
   }
+  return [];
 }
 
-export function dumpMessage(reader: BackupReader, io: CliIo, argument: string): void {
-  const message = messageByGuid(reader.index, argument.toLowerCase());
-  if (message === undefined) throw new BackupError('not-found', `no message ${argument}`);
+export function dumpMessage({ reader, io, names }: Look): string[] {
+  const name = names[0] ?? '';
+  const message = messageByGuid(reader.index, name.toLowerCase());
+  if (message === undefined) return [`no message ${name}`];
   for (let at = 0; at < message.size; at += PIECE_BYTES) {
     io.stdout.write(reader.read(message, at, Math.min(PIECE_BYTES, message.size - at)));
   }
+  return [];
+}
+
+/** Living messages by UID. One that cannot be read is left out, and told of. */
+export function dumpMailbox(look: Look): string[] {
+  const { reader, io, names, at } = look;
+  const name = names[0] ?? '';
+  const mailbox = mailboxNamed(look, name);
+  if (mailbox === undefined) return [`no mailbox ${name}`];
+  const missing: string[] = [];
+  const source = new RestoreSource('', reader.path, at);
+  try {
+    for (const record of source.records(mailbox)) {
+      if (record.expunged !== null) continue;
+      try {
+        const flags = record.flags === '' ? [] : record.flags.split(' ');
+        io.stdout.write(mboxMessage({ record, flags, bytes: source.message(record.guid) }));
+      } catch (error) {
+        if (!(error instanceof BackupError)) throw error;
+        missing.push(`uid ${record.uid}: ${messageOf(error)}`);
+      }
+    }
+  } finally {
+    source.close();
+  }
+  return missing;
 }

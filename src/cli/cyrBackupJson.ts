@@ -1,27 +1,31 @@
 /** `cyr_backup json ...`: the keys and their order as the originals' (cyrus-imapd backup/cyr_backup.c, cmd_json_*). */
-import type { BackupReader } from '../backup/reader.ts';
-import { allMailboxes, allMessages, mailboxById, records, recordsOfMessage } from '../index/queries.ts';
+import { allMessages, messageByGuid } from '../index/queries.ts';
 import type { RecordWithGuid } from '../index/queries.ts';
 import type { StoredMessage } from '../index/types.ts';
-import { chunksWithRatio, lastAppend } from './cyrBackupList.ts';
-import { writeJsonArray } from './commonJson.ts';
+import type { BackupReader } from '../backup/reader.ts';
+import { Real, writeJsonArray, writeJsonObject } from './commonJson.ts';
 import { localTime, textOf } from './commonText.ts';
-import type { CliIo } from './io.ts';
+import { mailboxesOf, recordsOf } from './cyrBackupCommand.ts';
+import type { Look } from './cyrBackupCommand.ts';
+import { chunksWithRatio, lastAppend } from './cyrBackupList.ts';
+import { mailboxesWith } from './cyrBackupShow.ts';
+import { fieldsOf, headOf } from './messageHead.ts';
 
 function* mapped<T, R>(values: Iterable<T>, map: (value: T) => R): Generator<R> {
   for (const value of values) yield map(value);
 }
 
-export function jsonChunks(reader: BackupReader, io: CliIo): void {
+export function jsonChunks({ reader, io }: Look): [] {
   const rows = mapped(chunksWithRatio(reader), (chunk) => ({
     id: chunk.id,
     offset: chunk.offset,
     length: chunk.length,
-    ratio: chunk.ratio,
+    ratio: new Real(chunk.ratio),
     'start time': localTime(chunk.ts_start),
     'end time': localTime(chunk.ts_end),
   }));
   writeJsonArray(io, rows);
+  return [];
 }
 
 function recordObject({ uid, guid, expunged }: RecordWithGuid): object {
@@ -29,9 +33,9 @@ function recordObject({ uid, guid, expunged }: RecordWithGuid): object {
 }
 
 /** `messages` is left out where a mailbox has none. */
-export function jsonMailboxes(reader: BackupReader, io: CliIo): void {
-  const rows = mapped(allMailboxes(reader.index), (mailbox) => {
-    const messages = [...mapped(records(reader.index, mailbox.id), recordObject)];
+export function jsonMailboxes(look: Look): [] {
+  const rows = mapped(mailboxesOf(look), (mailbox) => {
+    const messages = [...mapped(recordsOf(look, mailbox), recordObject)];
     return {
       uniqueid: mailbox.uniqueid,
       mboxname: textOf(mailbox.name),
@@ -39,16 +43,16 @@ export function jsonMailboxes(reader: BackupReader, io: CliIo): void {
       ...(messages.length === 0 ? {} : { messages }),
     };
   });
-  writeJsonArray(io, rows);
+  writeJsonArray(look.io, rows);
+  return [];
 }
 
-/** The mailboxes that have or had the message, each once; left out where there are none. */
+/** `mailboxes` is left out where there are none. */
 function messageObject(reader: BackupReader, { id, guid }: StoredMessage): object {
-  const ids = new Set(recordsOfMessage(reader.index, id).map((record) => record.mailbox_id));
-  const mailboxes = [...ids].flatMap((mailboxId) => {
-    const mailbox = mailboxById(reader.index, mailboxId);
-    return mailbox === undefined ? [] : [{ uniqueid: mailbox.uniqueid, mboxname: textOf(mailbox.name) }];
-  });
+  const mailboxes = mailboxesWith(reader, id).map(({ uniqueid, name }) => ({
+    uniqueid,
+    mboxname: textOf(name),
+  }));
   return mailboxes.length === 0 ? { guid } : { guid, mailboxes };
 }
 
@@ -59,6 +63,23 @@ function* storedMessages(reader: BackupReader): Generator<object> {
   }
 }
 
-export function jsonMessages(reader: BackupReader, io: CliIo): void {
+export function jsonMessages({ reader, io }: Look): [] {
   writeJsonArray(io, storedMessages(reader));
+  return [];
+}
+
+/** Fields by GUID, each with all its values. */
+export function jsonHeaders({ reader, io, names }: Look): string[] {
+  const missing: string[] = [];
+  const found = new Map<string, StoredMessage>();
+  for (const name of names) {
+    const message = messageByGuid(reader.index, name.toLowerCase());
+    if (message === undefined || message.chunk_id === null) missing.push(`no message ${name}`);
+    else found.set(message.guid, message);
+  }
+  const members = mapped(found, ([guid, message]) => {
+    return [guid, Object.fromEntries(fieldsOf(headOf(reader, message)))] as const;
+  });
+  writeJsonObject(io, members);
+  return missing;
 }

@@ -1,12 +1,13 @@
 /** `cyr_backup list ...`: line for line as the originals print it (cyrus-imapd backup/cyr_backup.c, cmd_list_*). */
 import { fstatSync } from 'node:fs';
 import type { BackupReader } from '../backup/reader.ts';
-import { allMailboxes, allMessages, chunks } from '../index/queries.ts';
+import { allMessages, chunks } from '../index/queries.ts';
 import { parseState } from '../index/state.ts';
-import type { Chunk, LiveMailbox } from '../index/types.ts';
+import type { Chunk, Mailbox } from '../index/types.ts';
 import { optionalNumber } from '../protocol/dlist.ts';
 import { localTime, writeBytes } from './commonText.ts';
-import type { CliIo } from './io.ts';
+import { mailboxesOf } from './cyrBackupCommand.ts';
+import type { Look } from './cyrBackupCommand.ts';
 
 interface ChunkWithRatio extends Chunk {
   /** Compressed size in percent of the uncompressed one. */
@@ -29,38 +30,43 @@ export function* chunksWithRatio(reader: BackupReader): Generator<ChunkWithRatio
 }
 
 /** When the last message was appended: 1970 where none ever was, as the originals have it. */
-export function lastAppend(mailbox: LiveMailbox): string {
+export function lastAppend(mailbox: Mailbox): string {
   return localTime(optionalNumber(parseState(mailbox.state), 'LAST_APPENDDATE') ?? 0);
 }
 
-export function listChunks(reader: BackupReader, io: CliIo): void {
+export function listChunks({ reader, io }: Look): [] {
   io.stdout.write('     id offset\tlength\tratio%\tstart time           end time\n');
   for (const { id, offset, length, ratio, ts_start: start, ts_end: end } of chunksWithRatio(reader)) {
     const figures = `${String(id).padStart(7)} ${offset}\t${length}\t${ratio.toFixed(1).padStart(6)}`;
     io.stdout.write(`${figures}\t${localTime(start)}  ${localTime(end)}\n`);
   }
+  return [];
 }
 
-export function listMailboxes(reader: BackupReader, io: CliIo): void {
+export function listMailboxes(look: Look): [] {
+  const { io } = look;
   io.stdout.write(`${'uniqueid'.padEnd(36)}  ${'last append date'.padEnd(19)}  mboxname\n`);
-  for (const mailbox of allMailboxes(reader.index)) {
+  for (const mailbox of mailboxesOf(look)) {
     writeBytes(io, `${mailbox.uniqueid}  ${lastAppend(mailbox)}  ${mailbox.name}\n`);
   }
+  return [];
 }
 
 /** Only those whose bytes are here: the originals know no others. */
-export function listMessages(reader: BackupReader, io: CliIo): void {
+export function listMessages({ reader, io }: Look): [] {
   for (const message of allMessages(reader.index)) {
     if (message.chunk_id !== null) io.stdout.write(`${message.guid}\n`);
   }
+  return [];
 }
 
 /** The headings go to standard error, so that the lists can be taken apart. */
-export function listAll(reader: BackupReader, io: CliIo): void {
+export function listAll(look: Look): [] {
+  const { io } = look;
   io.stderr.write('listing chunks:\n');
-  listChunks(reader, io);
+  listChunks(look);
   io.stderr.write('\nlisting mailboxes:\n');
-  listMailboxes(reader, io);
+  listMailboxes(look);
   io.stderr.write('\nlisting messages:\n');
-  listMessages(reader, io);
+  return listMessages(look);
 }

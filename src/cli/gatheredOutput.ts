@@ -4,7 +4,7 @@
  */
 import type { CliIo } from './io.ts';
 
-const GATHER_CHARS = 1 << 16;
+const GATHER_BYTES = 1 << 16;
 const LONGEST_WAIT_MS = 200;
 
 export interface GatheredIo extends CliIo {
@@ -12,17 +12,20 @@ export interface GatheredIo extends CliIo {
 }
 
 export function gathered(io: CliIo): GatheredIo {
-  let text = '';
+  let pieces: (string | Uint8Array)[] = [];
+  let length = 0;
   let since = Date.now();
   const flush = (): void => {
-    if (text !== '') io.stdout.write(text);
-    text = '';
+    if (length > 0) io.stdout.write(joined(pieces));
+    pieces = [];
+    length = 0;
     since = Date.now();
   };
   const stdout = {
     write(piece: string | Uint8Array): void {
-      text += typeof piece === 'string' ? piece : Buffer.from(piece).toString();
-      if (text.length >= GATHER_CHARS || Date.now() - since > LONGEST_WAIT_MS) flush();
+      pieces.push(piece);
+      length += piece.length;
+      if (length >= GATHER_BYTES || Date.now() - since > LONGEST_WAIT_MS) flush();
     },
   };
   const stderr = {
@@ -32,4 +35,9 @@ export function gathered(io: CliIo): GatheredIo {
     },
   };
   return { stdout, stderr, flush };
+}
+
+function joined(pieces: readonly (string | Uint8Array)[]): string | Buffer {
+  if (pieces.every((piece) => typeof piece === 'string')) return pieces.join('');
+  return Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)));
 }

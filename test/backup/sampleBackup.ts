@@ -8,6 +8,7 @@ import type { MessageSource } from '../../src/backup/messageSource.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { loadConfig } from '../../src/config/imapdConf.ts';
 import { writableCatalog } from '../../src/cli/catalogOptions.ts';
+import { inboxOf } from '../../src/mailbox/names.ts';
 import { FileLiteral, KeyValues } from '../../src/protocol/dlist.ts';
 
 export const START_TIME = 1_795_382_905;
@@ -57,7 +58,7 @@ async function writeSample(userid: string, path: string, stagingDirectory: strin
   const options = { stagingDirectory, compressionLevel: 6, lockTimeoutMs: 0 };
   const backup = await Backup.open(userid, path, options, () => undefined);
   const [first, second, third] = MESSAGES;
-  const inbox = `user.${userid}`;
+  const inbox = inboxOf(userid);
   await backup.append(
     { time: START_TIME, name: 'MAILBOX', value: mailbox(`${userid}-inbox`, inbox, [1, 2]) },
     [source(first), source(second)],

@@ -106,6 +106,72 @@ describe('cyr_backup', () => {
     });
   });
 
+  it('shows a chunk with its lines', async () => {
+    const { code, out } = await run('anne', 'show', 'chunks', '2');
+    expect(code).to.equal(0);
+    expect(out).to.match(/^id:      2\noffset:  [0-9]+\nstored:  [0-9]+ \([0-9.]+%\)\nlength:  [0-9]+\n/);
+    expect(out).to.match(/\nstate:   whole\nlines:\n    offset  time                 line\n/);
+    expect(out).to.match(
+      /\n +29  2026-11-22 21:29:25  MESSAGE \(1 message\)\n +[0-9]+  .*  MAILBOX user\.anne\.Work \(1 record\)\n +[0-9]+  .*  SUB user\.anne\n\n$/,
+    );
+  });
+
+  it('shows mailboxes by name and uniqueid', async () => {
+    const { out } = await run('anne', 'show', 'mailboxes', 'user/anne/Work', 'anne-inbox');
+    const heading = 'messages:\n       uid  expunged time        guid\n';
+    const row = (uid: number, message: Buffer): string =>
+      `${String(uid).padStart(10)}  ${' '.repeat(19)}  ${guidOf(message)}\n`;
+    expect(out).to.equal(
+      `mboxname: user.anne.Work\nuniqueid: anne-work\n${heading}${row(3, large)}\n` +
+        `mboxname: user.anne\nuniqueid: anne-inbox\n${heading}${row(1, one)}${row(2, withNul)}\n`,
+    );
+  });
+
+  it('shows messages: where they are, and their headers', async () => {
+    expect((await run('anne', 'show', 'messages', guidOf(one))).out).to.equal(
+      `guid:\t${guidOf(one)}\nmailboxes:\n\tanne-inbox\tuser.anne\nheaders:\nFrom: a@example.com\r\nSubject: one\r\n\n`,
+    );
+  });
+
+  it('prints headers as JSON', async () => {
+    const { out } = await run('anne', 'json', 'headers', guidOf(one), guidOf(withNul));
+    expect(JSON.parse(out)).to.deep.equal({
+      [guidOf(one)]: { From: ['a@example.com'], Subject: ['one'] },
+      [guidOf(withNul)]: { From: ['b@example.com'], Subject: ['NUL'] },
+    });
+  });
+
+  it('dumps a mailbox as an mbox', async () => {
+    const { code, bytes } = await run('anne', 'dump', 'mailbox', 'user/anne');
+    expect(code).to.equal(0);
+    const separator = 'From MAILER-DAEMON Sun Nov 22 21:28:25 2026\n';
+    expect(bytes.toString('latin1')).to.equal(
+      `${separator}From: a@example.com\nSubject: one\nStatus: O\nX-Cyrus-GUID: ${guidOf(one)}\n\nHello\n\n` +
+        `${separator}From: b@example.com\nSubject: NUL\nStatus: O\nX-Cyrus-GUID: ${guidOf(withNul)}\n\nbefore\0after\xff\n\n`,
+    );
+  });
+
+  it('looks at a moment before a mailbox was there', async () => {
+    const { code, out, err } = await run('--at', '2026-11-22T21:28:30Z', 'anne', 'list', 'mailboxes');
+    expect({ code, err }).to.deep.equal({ code: 0, err: '' });
+    expect(out).to.include('user.anne\n').and.not.to.include('Work');
+    expect((await run('--at', '@1795382906', 'anne', 'dump', 'mailbox', 'user/anne/Work')).code).to.equal(75);
+    expect((await run('--at', 'now', 'anne', 'list', 'chunks')).code).to.equal(64);
+  });
+
+  it('checks the last chunk with -v', async () => {
+    expect((await run('-v', 'anne', 'list', 'messages')).out).to.match(
+      /^checking chunk 2 checksums\.\.\.\nok\n[0-9a-f]{40}\n/,
+    );
+  });
+
+  it('goes on behind what is not there, and fails in the end', async () => {
+    const { code, out, err } = await run('anne', 'show', 'mailboxes', 'user/anne/Nowhere', 'user/anne');
+    expect(code).to.equal(75);
+    expect(out).to.match(/^mboxname: user\.anne\n/);
+    expect(err).to.equal('anne: no mailbox user/anne/Nowhere\n');
+  });
+
   it('indents JSON as JSON.stringify does', async () => {
     const { out } = await run('anne', 'json', 'mailboxes');
     expect(out).to.equal(`${JSON.stringify(JSON.parse(out), null, 2)}\n`);

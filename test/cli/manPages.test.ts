@@ -32,7 +32,7 @@ function explained(text: string): string {
 describe('man pages', () => {
   const sources: [name: string, source: string][] = [
     ['backupd', 'backupd'],
-    ['ctl_backups', 'ctlBackups'],
+    ['ctl_backups', 'ctlBackupsArguments'],
     ['cyr_backup', 'cyrBackup'],
     ['cyrus-backups', 'cyrusBackups'],
     ['restore', 'restore'],
