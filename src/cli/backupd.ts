@@ -1,4 +1,4 @@
-/** `backupd [-C imapd.conf] [--listen host:port]`: the server that masters' sync_client replicates into. */
+/** `backupd [-C imapd.conf] [--listen host:port[/tls]]`: the server that masters' sync_client replicates into. */
 import { mkdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Catalog } from '../catalog/catalog.ts';
@@ -7,15 +7,16 @@ import type { Config } from '../config/imapdConf.ts';
 import { BackupError, exitCodeOf, messageOf } from '../errors.ts';
 import { Listener } from '../server/listener.ts';
 import type { ListenAddress } from '../server/listener.ts';
-import { serverOptions } from './backupdOptions.ts';
+import { requireUsable, serverOptions } from './backupdOptions.ts';
 import { DEFAULT_CONFIG, writableCatalog } from './catalogOptions.ts';
 import { createLog } from './log.ts';
 import { VERSION } from './version.ts';
 
-const USAGE = `usage: backupd [-C imapd.conf] [--listen host:port]
+const USAGE = `usage: backupd [-C imapd.conf] [--listen host:port[/tls]]
 
   -C, --config FILE   configuration (default ${DEFAULT_CONFIG})
-  --listen HOST:PORT  where to listen (default localhost:2005, the csync port; port 0: one that is free)
+  --listen HOST:PORT  where to listen (default localhost:2005, the csync port; port 0: one that is free);
+                      with /tls: TLS from the first byte
   --version, -h, --help
 
 Cyrus masters replicate into it with sync_client; see backupd(8).
@@ -62,11 +63,11 @@ function parse(args: string[]): Arguments {
 }
 
 function listenAddress(text: string): ListenAddress {
-  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})(\/tls)?$/.exec(text);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535)
-    throw new BackupError('usage', `--listen ${text}: host:port is expected`);
-  return { host: match[1] ?? match[2] ?? '', port };
+    throw new BackupError('usage', `--listen ${text}: host:port is expected, or host:port/tls`);
+  return { host: match[1] ?? match[2] ?? '', port, isTls: match[4] !== undefined };
 }
 
 async function serve(config: Config, listen: ListenAddress): Promise<void> {
@@ -77,12 +78,7 @@ async function serve(config: Config, listen: ListenAddress): Promise<void> {
   mkdirSync(config.backup_staging_path, { recursive: true, mode: 0o700 });
   const catalog = Catalog.open(writableCatalog(config));
   const options = serverOptions(config, catalog, log);
-  if (options.mechanisms().length === 0) {
-    throw new BackupError(
-      'config',
-      `${config.file}: no authentication mechanism can be offered; without TLS, allowplaintext: yes is needed`,
-    );
-  }
+  requireUsable(config, options, listen);
   const listener = new Listener(options);
   const bound = await listener.listen(listen);
   process.stderr.write(`backupd: listening on ${bound.host}:${bound.port}\n`);

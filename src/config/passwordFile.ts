@@ -1,87 +1,49 @@
 /**
- * The password file of backupd (option backup_passwd_file): one line a user,
+ * The password file of backupd (option backup_passwd_file): for each user two lines,
  *
- *   USER:SCRAM-SHA-256$ITERATIONS:SALT$STOREDKEY:SERVERKEY        (the last three in base64)
+ *   USER:SCRAM-SHA-256$ITERATIONS:SALT$STOREDKEY:SERVERKEY
+ *   USER:SCRAM-SHA-1$...
  *
- * which are the values of RFC 5802, so that the same file serves PLAIN and SCRAM-SHA-256, and knowing it is not
- * enough to log in with PLAIN. The file must not be readable by others. It is replaced by rename, never changed in
+ * so that the same file serves PLAIN and both kinds of SCRAM, and knowing it is not enough to log in with PLAIN; one of
+ * them is enough, for what it serves. The file must not be readable by others. It is replaced by rename, never changed in
  * place, and read again when it has changed.
  */
-import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { closeSync, fchmodSync, fchownSync, fsyncSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { rmSync, statSync, writeFileSync, type BigIntStats } from 'node:fs';
 import { dirname } from 'node:path';
-import { promisify } from 'node:util';
 import { BackupError, asBackupError } from '../errors.ts';
+import { decoyCredential, deriveCredential, formatCredential, newCredential } from './scramCredential.ts';
+import { SCRAM_MECHANISMS, parseCredential } from './scramCredential.ts';
+import type { ScramCredential, ScramMechanism } from './scramCredential.ts';
 
-const derive = promisify(pbkdf2);
-
-const ITERATIONS = 100_000;
-const MAX_ITERATIONS = 10_000_000;
-const SALT_SIZE = 16;
-const KEY_SIZE = 32;
-const SCHEME = 'SCRAM-SHA-256';
 /** Group write, and anything for others. */
 const FORBIDDEN_MODE = 0o027n;
 
-export interface ScramCredential {
-  iterations: number;
-  salt: Buffer;
-  storedKey: Buffer;
-  serverKey: Buffer;
-}
-
-type PasswordTable = Map<string, ScramCredential>;
-
-/** RFC 5802 wants SASLprep; its normalisation is NFKC, which leaves ASCII as it is. */
-function saltedPassword(password: string, salt: Buffer, iterations: number): Promise<Buffer> {
-  return derive(password.normalize('NFKC'), salt, iterations, KEY_SIZE, 'sha256');
-}
-
-function keysOf(salted: Buffer): { storedKey: Buffer; serverKey: Buffer } {
-  const clientKey = createHmac('sha256', salted).update('Client Key').digest();
-  const serverKey = createHmac('sha256', salted).update('Server Key').digest();
-  return { storedKey: createHash('sha256').update(clientKey).digest(), serverKey };
-}
-
-async function makeCredential(password: string, iterations = ITERATIONS): Promise<ScramCredential> {
-  const salt = randomBytes(SALT_SIZE);
-  return { iterations, salt, ...keysOf(await saltedPassword(password, salt, iterations)) };
-}
-
-const base64 = (bytes: Buffer): string => bytes.toString('base64');
-
-function formatLine(user: string, { iterations, salt, storedKey, serverKey }: ScramCredential): string {
-  return `${user}:${SCHEME}$${iterations}:${base64(salt)}$${base64(storedKey)}:${base64(serverKey)}\n`;
-}
-
-const LINE = /^([^:]+):SCRAM-SHA-256\$(\d+):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)$/;
-
-function parseLine(text: string, path: string, line: number): [string, ScramCredential] {
-  const match = LINE.exec(text);
-  const bytes = (group: number): Buffer => Buffer.from(match?.[group] ?? '', 'base64');
-  const iterations = Number(match?.[2]);
-  const credential = { iterations, salt: bytes(3), storedKey: bytes(4), serverKey: bytes(5) };
-  const isWhole = credential.storedKey.length === KEY_SIZE && credential.serverKey.length === KEY_SIZE;
-  if (match === null || !isWhole || iterations < 1 || iterations > MAX_ITERATIONS) {
-    throw new BackupError('config', `${path}, line ${line}: not a password entry`, { subject: path });
-  }
-  return [match[1] as string, credential];
-}
+type Credentials = ReadonlyMap<ScramMechanism, ScramCredential>;
+type PasswordTable = Map<string, Credentials>;
 
 function parseTable(text: string, path: string): PasswordTable {
   const table: PasswordTable = new Map();
   text.split('\n').forEach((line, index) => {
     if (line.trim() === '' || line.startsWith('#')) return;
-    const [user, credential] = parseLine(line, path, index + 1);
-    if (table.has(user)) {
-      throw new BackupError('config', `${path}, line ${index + 1}: ${user} was there before`, {
-        subject: path,
-      });
-    }
-    table.set(user, credential);
+    const fail = (what: string): BackupError =>
+      new BackupError('config', `${path}, line ${index + 1}: ${what}`, { subject: path });
+    const colon = line.indexOf(':');
+    const user = line.slice(0, colon);
+    const parsed = colon < 1 ? null : parseCredential(line.slice(colon + 1));
+    if (parsed === null) throw fail('not a password entry');
+    const earlier = table.get(user) ?? new Map();
+    if (earlier.has(parsed[0])) throw fail(`${user} was there before`);
+    table.set(user, new Map([...earlier, parsed]));
   });
   return table;
+}
+
+function formatTable(table: PasswordTable): string {
+  return [...table]
+    .flatMap(([user, all]) => [...all].map((entry) => `${user}:${formatCredential(...entry)}\n`))
+    .join('');
 }
 
 function statFile(path: string): BigIntStats | null {
@@ -103,7 +65,7 @@ function readTable(path: string, stats: BigIntStats): PasswordTable {
 /** The file as a verifier of passwords. */
 export class PasswordFile {
   readonly path: string;
-  readonly #unknownUserKey = randomBytes(KEY_SIZE);
+  readonly #unknownUserSecret = randomBytes(32);
   #table: PasswordTable = new Map();
   #version = '';
 
@@ -116,15 +78,8 @@ export class PasswordFile {
   }
 
   /** What is stored of a user; null where the user is not in the file, or the file is not there. */
-  lookup(user: string): ScramCredential | null {
-    const stats = statFile(this.path);
-    if (stats === null) return null;
-    const version = `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`;
-    if (version !== this.#version) {
-      this.#table = readTable(this.path, stats);
-      this.#version = version;
-    }
-    return this.#table.get(user) ?? null;
+  lookup(user: string, mechanism: ScramMechanism = 'SCRAM-SHA-256'): ScramCredential | null {
+    return this.#credentials(user)?.get(mechanism) ?? null;
   }
 
   /**
@@ -132,21 +87,29 @@ export class PasswordFile {
    * stays the same for the name, so that neither time nor SCRAM tells them apart.
    */
   async verify(user: string, password: string): Promise<boolean> {
-    const known = this.lookup(user);
-    const { salt, iterations, storedKey } = known ?? this.#decoy(user);
-    const offered = keysOf(await saltedPassword(password, salt, iterations));
-    const matches = timingSafeEqual(offered.storedKey, storedKey);
-    return matches && known !== null;
+    const all = this.#credentials(user);
+    const mechanism = SCRAM_MECHANISMS.find((kept) => all?.has(kept));
+    const known = mechanism === undefined ? undefined : all?.get(mechanism);
+    const credential = known ?? this.decoy(user, 'SCRAM-SHA-256');
+    const offered = await deriveCredential(mechanism ?? 'SCRAM-SHA-256', password, credential);
+    const matches = timingSafeEqual(offered.storedKey, credential.storedKey);
+    return matches && known !== undefined;
   }
 
-  #decoy(user: string): ScramCredential {
-    const digest = createHmac('sha256', this.#unknownUserKey).update(user).digest();
-    return {
-      iterations: ITERATIONS,
-      salt: digest.subarray(0, SALT_SIZE),
-      storedKey: digest,
-      serverKey: digest,
-    };
+  /** What SCRAM shows of a user that is not there; nobody's password fits. */
+  decoy(user: string, mechanism: ScramMechanism): ScramCredential {
+    return decoyCredential(mechanism, user, this.#unknownUserSecret);
+  }
+
+  #credentials(user: string): Credentials | undefined {
+    const stats = statFile(this.path);
+    if (stats === null) return undefined;
+    const version = `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`;
+    if (version !== this.#version) {
+      this.#table = readTable(this.path, stats);
+      this.#version = version;
+    }
+    return this.#table.get(user);
   }
 }
 
@@ -158,7 +121,7 @@ function rewrite(path: string, change: (table: PasswordTable) => void): void {
     const stats = statFile(path);
     const table = stats === null ? (new Map() as PasswordTable) : readTable(path, stats);
     change(table);
-    writeFileSync(fd, [...table].map(([user, credential]) => formatLine(user, credential)).join(''));
+    writeFileSync(fd, formatTable(table));
     if (stats !== null) {
       fchmodSync(fd, Number(stats.mode & 0o777n));
       if (process.getuid?.() === 0) fchownSync(fd, Number(stats.uid), Number(stats.gid));
@@ -203,8 +166,11 @@ export async function setPassword(path: string, user: string, password: string):
   if (password === '' || password.includes('\0')) {
     throw new BackupError('usage', 'a password cannot be empty or contain a NUL');
   }
-  const credential = await makeCredential(password);
-  rewrite(path, (table) => table.set(user, credential));
+  const credentials = new Map<ScramMechanism, ScramCredential>();
+  for (const mechanism of SCRAM_MECHANISMS) {
+    credentials.set(mechanism, await newCredential(mechanism, password));
+  }
+  rewrite(path, (table) => table.set(user, credentials));
 }
 
 /** Throws BackupError 'not-found' where the user is not in the file. */

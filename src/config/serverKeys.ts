@@ -52,7 +52,7 @@ export const SERVER_KEYS = [
     name: 'sasl_minimum_layer',
     type: 'int',
     default: '0',
-    meaning: 'Above 0, nobody may log in before STARTTLS.',
+    meaning: 'Bits of encryption without which nobody may log in: those of TLS count.',
   },
   {
     name: 'allowplaintext',
@@ -107,7 +107,22 @@ export const SERVER_KEYS = [
     name: 'tls_client_ca_dir',
     type: 'string',
     default: null,
-    meaning: 'Directory of the authorities that clients’ certificates are checked against.',
+    meaning:
+      'Directory of the authorities that clients’ certificates are checked against, under the names that ' +
+      '`openssl rehash` gives.',
+  },
+  {
+    name: 'tls_ca_path',
+    type: 'string',
+    default: null,
+    replacedBy: 'tls_client_ca_dir',
+    meaning: 'Older name of tls_client_ca_dir.',
+  },
+  {
+    name: 'tls_crl_file',
+    type: 'string',
+    default: null,
+    meaning: 'File of revoked certificates, one list for each authority.',
   },
   {
     name: 'tls_client_certs',
@@ -133,6 +148,31 @@ export const SERVER_KEYS = [
     type: 'list',
     default: 'tls1_0 tls1_1 tls1_2 tls1_3',
     meaning: 'Versions of TLS that are allowed.',
+  },
+  {
+    name: 'tls_required',
+    type: 'switch',
+    default: 'no',
+    meaning: 'Whether nobody may log in without TLS, by whatever mechanism.',
+  },
+  {
+    name: 'tls_eccurve',
+    type: 'string',
+    default: null,
+    meaning: 'Curve for the exchange of keys; without it, those that OpenSSL prefers.',
+  },
+  {
+    name: 'tls_server_dhparam',
+    type: 'string',
+    default: null,
+    meaning: 'File of parameters for DHE; without it, those that fit the certificate.',
+  },
+  {
+    name: 'tls_cipher_list',
+    type: 'string',
+    default: null,
+    replacedBy: 'tls_ciphers',
+    meaning: 'Older name of tls_ciphers.',
   },
   {
     name: 'tls_ciphers',

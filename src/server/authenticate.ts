@@ -2,6 +2,7 @@
 import { BackupError } from '../errors.ts';
 import { preAuthLimits } from '../protocol/limits.ts';
 import { responses } from '../protocol/responses.ts';
+import type { ConnectionSecurity } from './auth/exchange.ts';
 import { startMechanism } from './auth/sasl.ts';
 import type { Channel } from './channel.ts';
 import type { ServerOptions } from './options.ts';
@@ -16,7 +17,7 @@ export interface AuthenticationResult {
   readonly reason: string;
 }
 
-type Options = Pick<ServerOptions, 'mechanisms' | 'verifyPassword' | 'admins'>;
+type Options = Pick<ServerOptions, 'mechanisms' | 'passwords' | 'admins'>;
 
 export async function authenticate(
   channel: Channel,
@@ -24,7 +25,7 @@ export async function authenticate(
   mechanism: string,
   initial: string | undefined,
 ): Promise<AuthenticationResult> {
-  if (!options.mechanisms().includes(mechanism.toUpperCase())) {
+  if (!options.mechanisms(channel.security).includes(mechanism.toUpperCase())) {
     return {
       user: null,
       answer: responses.noMechanism,
@@ -33,12 +34,12 @@ export async function authenticate(
     };
   }
   try {
-    const exchange = startMechanism(mechanism, options.verifyPassword);
+    const exchange = startMechanism(mechanism, options.passwords, channel.security);
     // "=" stands for an empty initial response (RFC 4959).
     let data = initial === undefined ? null : Buffer.from(initial === '=' ? '' : initial, 'base64');
     for (;;) {
       const step = await exchange.step(data);
-      if (step.done) return authorize(options, step.user);
+      if (step.done) return authorize(options, step.user, channel.security);
       await channel.write(`+ ${step.challenge.toString('base64')}\r\n`);
       await channel.flush();
       const line = (await channel.source.line(preAuthLimits.lineBytes)).toString('latin1').trim();
@@ -55,8 +56,15 @@ export async function authenticate(
 }
 
 /** Only admins may replicate: what comes in here can overwrite what is kept of anybody. */
-function authorize({ admins }: Options, user: string): AuthenticationResult {
-  if (admins.includes(user)) return { user, answer: responses.authenticated, isFailure: false, reason: '' };
+function authorize(
+  { admins }: Options,
+  user: string,
+  { layerBits }: ConnectionSecurity,
+): AuthenticationResult {
+  if (admins.includes(user)) {
+    const answer = layerBits > 0 ? responses.authenticatedByTls : responses.authenticated;
+    return { user, answer, isFailure: false, reason: '' };
+  }
   const reason = `authentication: ${user} is not one of admins`;
   return { user: null, answer: responses.permissionDenied, isFailure: true, reason };
 }

@@ -1,5 +1,5 @@
 /**
- * A connection's bytes, both ways: the socket, and after COMPRESS a raw deflate stream each way, sync-flushed at the
+ * A connection's bytes, both ways: the socket, TLS once it was agreed on, and after COMPRESS a raw deflate stream each way, sync-flushed at the
  * end of every answer. Reading goes through a SocketSource, which bounds what is buffered; writing waits where the
  * peer does not read.
  */
@@ -9,6 +9,9 @@ import zlib from 'node:zlib';
 import { FramingError } from '../protocol/framing.ts';
 import { SocketSource } from '../protocol/source.ts';
 import { BackupError } from '../errors.ts';
+import { NO_TLS } from './auth/exchange.ts';
+import type { ConnectionSecurity } from './auth/exchange.ts';
+import type { TlsContext } from './tls.ts';
 
 /** What may wait for a peer that does not read, before an answer's writer waits too. */
 const WRITE_BUFFER_BYTES = 256 * 1024;
@@ -16,7 +19,8 @@ const WRITE_BUFFER_BYTES = 256 * 1024;
 export class Channel {
   readonly source: SocketSource;
   readonly peer: string;
-  readonly #socket: Socket;
+  #socket: Socket;
+  #security = NO_TLS;
   #inflater: zlib.InflateRaw | null = null;
   #deflater: zlib.DeflateRaw | null = null;
   #deflated: Buffer[] = [];
@@ -35,14 +39,34 @@ export class Channel {
       resume: () => this.#input().resume(),
     });
     socket.setNoDelay(true);
-    socket.on('data', this.#fromSocket);
-    socket.on('end', () => this.#inflater ?? this.source.end());
-    socket.on('error', (error) => this.source.end(error));
-    socket.on('close', () => this.source.end(new BackupError('closed', 'the connection was closed')));
+    this.#listen(socket);
+  }
+
+  /** What TLS says of the connection. */
+  get security(): ConnectionSecurity {
+    return this.#security;
   }
 
   get isCompressed(): boolean {
     return this.#inflater !== null;
+  }
+
+  /** Reads no more in the clear. Answers whether all that has come was read. */
+  holdInput(): boolean {
+    this.#socket.off('data', this.#fromSocket);
+    this.#socket.off('end', this.#atEnd);
+    this.#socket.pause();
+    return this.source.takeRemaining().length === 0;
+  }
+
+  /** TLS both ways from the next byte on. Answers what was agreed on; throws as TlsContext.handshake does. */
+  async startTls(tls: TlsContext): Promise<string> {
+    this.holdInput();
+    const { socket, security, description } = await tls.handshake(this.#socket);
+    this.#socket = socket;
+    this.#security = security;
+    this.#listen(socket);
+    return description;
   }
 
   /** Gathers text (latin1) for the peer; waits only where much of it is waiting already. */
@@ -123,12 +147,22 @@ export class Channel {
     if (this.#writeTimer !== undefined) this.#startWriteTimer();
   }
 
+  #listen(socket: Socket): void {
+    socket.on('data', this.#fromSocket);
+    socket.on('end', this.#atEnd);
+    socket.on('error', (error) => this.source.end(error));
+    socket.on('close', () => this.source.end(new BackupError('closed', 'the connection was closed')));
+  }
+
   #startWriteTimer(): void {
     clearTimeout(this.#writeTimer);
     this.#writeTimer = setTimeout(() => this.#socket.destroy(), this.#writeTimeoutMs);
   }
 
   readonly #fromSocket = (chunk: Buffer): void => this.source.push(chunk);
+  readonly #atEnd = (): void => {
+    if (this.#inflater === null) this.source.end();
+  };
 
   #input(): Socket | zlib.InflateRaw {
     return this.#inflater ?? this.#socket;

@@ -1,11 +1,13 @@
 /**
- * The dialogue before a peer may do anything: the banner, and AUTHENTICATE. It knows who the peer is, and counts how often it
- * was wrong; all else is the session's.
+ * The dialogue before a peer may do anything: TLS from the first byte, the banner, STARTTLS, AUTHENTICATE. It knows who the peer
+ * is, and counts how often it was wrong; all else is the session's.
  */
 import { extraArguments, banner, missingArgument, responses } from '../protocol/responses.ts';
+import { BackupError } from '../errors.ts';
 import { authenticate } from './authenticate.ts';
 import type { Channel } from './channel.ts';
 import type { ServerOptions } from './options.ts';
+import type { TlsContext } from './tls.ts';
 
 /** Whether the conversation goes on after a command. */
 export type Outcome = 'next' | 'end';
@@ -31,13 +33,50 @@ export class Greeting {
     return this.#user;
   }
 
-  async greet(): Promise<void> {
-    await this.#answer(
+  /** The first words; before them the handshake, where the port is one for TLS. */
+  async greet(isTlsFromStart: boolean): Promise<Outcome> {
+    if (isTlsFromStart && this.#options.tls !== null) return this.#handshake(this.#options.tls);
+    return this.#sayBanner();
+  }
+
+  /** Cyrus' words (cyrus-imapd imap/sync_server.c); where there is no TLS, the command is not known. */
+  async startTls(args: readonly string[]): Promise<Outcome> {
+    const { tls } = this.#options;
+    if (tls === null) return this.#answer(responses.unrecognized);
+    if (args.length > 0) return this.#answer(extraArguments('STARTTLS'));
+    if (this.#user !== null) return this.#answer(responses.startTlsLate);
+    if (this.#channel.security.layerBits > 0) return this.#answer(responses.startTlsTwice);
+    if (!this.#channel.holdInput()) {
+      // What was sent in the clear must not be taken for what TLS protects (CVE-2011-0411): this is no honest client.
+      this.#options.log.warn(`${this.#channel.peer}: STARTTLS: something was sent behind it, closing`);
+      await this.#answer(responses.startTlsInjected);
+      return 'end';
+    }
+    await this.#answer(responses.startTls);
+    return this.#handshake(tls);
+  }
+
+  async #handshake(tls: TlsContext): Promise<Outcome> {
+    try {
+      const description = await this.#waiting(() => this.#channel.startTls(tls));
+      this.#options.log.info(`${this.#channel.peer}: ${description}`);
+    } catch (error) {
+      if (!(error instanceof BackupError)) throw error;
+      this.#options.log.warn(`${this.#channel.peer}: ${error.message}`);
+      this.#channel.destroy();
+      return 'end';
+    }
+    return this.#sayBanner();
+  }
+
+  #sayBanner(): Promise<Outcome> {
+    const { security } = this.#channel;
+    return this.#answer(
       banner({
         serverName: this.#options.serverName,
         version: this.#options.version,
-        mechanisms: this.#options.mechanisms(),
-        startTls: false,
+        mechanisms: this.#options.mechanisms(security),
+        startTls: this.#options.tls !== null && security.layerBits === 0,
         compress: true,
       }),
     );

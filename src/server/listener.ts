@@ -10,12 +10,15 @@ export interface ListenAddress {
   readonly host: string;
   /** 0: one that is free. */
   readonly port: number;
+  /** TLS from the first byte, instead of STARTTLS. */
+  readonly isTls?: boolean;
 }
 
 export class Listener {
   readonly #options: ServerOptions;
   readonly #server: Server;
   readonly #sessions = new Map<Session, Promise<void>>();
+  #isTls = false;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -24,6 +27,7 @@ export class Listener {
 
   /** Answers the address that it listens on. Throws a BackupError that names it. */
   listen(address: ListenAddress): Promise<ListenAddress> {
+    this.#isTls = address.isTls === true;
     return new Promise((resolve, reject) => {
       const fail = (error: Error): void =>
         reject(asBackupError(error, `listen ${address.host}:${address.port}`));
@@ -54,7 +58,7 @@ export class Listener {
       void turnAway(channel);
       return;
     }
-    const session = new Session(channel, this.#options);
+    const session = new Session(channel, this.#options, this.#isTls);
     const running = session.run().finally(() => this.#sessions.delete(session));
     this.#sessions.set(session, running);
   }

@@ -1,7 +1,8 @@
 /** What the server needs to know; made from imapd.conf by the command line. */
 import type { Catalog } from '../catalog/catalog.ts';
-import type { VerifyPassword } from './auth/sasl.ts';
+import type { ConnectionSecurity, Passwords } from './auth/exchange.ts';
 import type { OpenBackupsOptions } from './openBackups.ts';
+import type { TlsContext } from './tls.ts';
 
 export interface Log {
   debug(message: string): void;
@@ -16,9 +17,11 @@ export interface ServerOptions {
   readonly catalog: Catalog;
   readonly backups: OpenBackupsOptions;
   readonly log: Log;
-  /** The SASL mechanisms on offer. */
-  readonly mechanisms: () => string[];
-  readonly verifyPassword: VerifyPassword;
+  /** The SASL mechanisms on offer, on a connection like this. */
+  readonly mechanisms: (security: ConnectionSecurity) => string[];
+  readonly passwords: Passwords;
+  /** null: no TLS. Its certificates can be replaced while the server runs. */
+  readonly tls: TlsContext | null;
   readonly admins: readonly string[];
   /** Staged messages held in memory, by a session, compressed. */
   readonly stagingMemoryBytes: number;

@@ -27,6 +27,7 @@ const STOP_WRITE_TIMEOUT_MS = 2000;
 export class Session {
   readonly #channel: Channel;
   readonly #options: ServerOptions;
+  readonly #isTlsFromStart: boolean;
   readonly #backups: OpenBackups;
   readonly #staged: StagedMessages;
   readonly #context: CommandContext;
@@ -39,8 +40,9 @@ export class Session {
   #releasing: Promise<void> = Promise.resolve();
   readonly #counts = { commands: 0, refused: 0, messages: 0, bytes: 0 };
 
-  constructor(channel: Channel, options: ServerOptions) {
+  constructor(channel: Channel, options: ServerOptions, isTlsFromStart = false) {
     this.#channel = channel;
+    this.#isTlsFromStart = isTlsFromStart;
     this.#options = options;
     this.#greeting = new Greeting(channel, options, (work) => this.#waiting(work));
     const warn = (message: string): void => options.log.warn(`${this.#who()}: ${message}`);
@@ -65,8 +67,8 @@ export class Session {
     const { log } = this.#options;
     log.debug(`${this.#who()}: connected`);
     try {
-      await this.#greeting.greet();
-      while ((await this.#turn()) === 'next');
+      let outcome = await this.#greeting.greet(this.#isTlsFromStart);
+      while (outcome === 'next') outcome = await this.#turn();
     } catch (error) {
       if (!(error instanceof BackupError)) {
         log.error(`${this.#who()}: ${(error as Error).stack ?? messageOf(error)}`);
@@ -165,6 +167,7 @@ export class Session {
     const { verb, args } = command;
     if (verb === '') return this.#say(responses.nullCommand);
     if (verb === 'EXIT' || verb === 'LOGOUT') return this.#exit();
+    if (verb === 'STARTTLS') return this.#greeting.startTls(args);
     if (verb === 'AUTHENTICATE') return this.#greeting.authenticate(args);
     if (verb === 'COMPRESS') return this.#compress(args);
     if (verb === 'NOOP') return this.#say(responses.noop);

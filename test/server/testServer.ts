@@ -41,7 +41,8 @@ export class TestServer {
     this.port = port;
   }
 
-  static async start(changes: Changes = {}): Promise<TestServer> {
+  /** With `isTls`, TLS is spoken from the first byte; changes.tls has its certificates. */
+  static async start(changes: Changes = {}, isTls = false): Promise<TestServer> {
     const folder = mkdtempSync(join(tmpdir(), 'server-'));
     const data = join(folder, 'data');
     mkdirSync(data);
@@ -56,7 +57,7 @@ export class TestServer {
     });
     const log: string[] = [];
     const listener = new Listener(optionsFor(folder, catalog, log, changes));
-    const { port } = await listener.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = await listener.listen({ host: '127.0.0.1', port: 0, isTls });
     return new TestServer(folder, catalog, log, listener, port);
   }
 
@@ -110,7 +111,11 @@ function optionsFor(folder: string, catalog: Catalog, log: string[], changes: Ch
     catalog,
     log: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') },
     mechanisms: () => ['PLAIN'],
-    verifyPassword: (_user, password) => Promise.resolve(password === PASSWORD),
+    passwords: {
+      verify: (_user, password) => Promise.resolve(password === PASSWORD),
+      scram: () => null,
+    },
+    tls: null,
     admins: [ADMIN],
     stagingMemoryBytes: 64 * 1024,
     maxConnections: 100,

@@ -20,15 +20,18 @@ export class BackupServer {
   readonly folder: string;
   readonly conf: string;
   #daemon: Daemon | undefined;
+  readonly #isTls: boolean;
   #port = 0;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, isTls: boolean) {
     this.folder = folder;
+    this.#isTls = isTls;
     this.conf = join(folder, 'imapd.conf');
   }
 
-  static async start(extraConf = ''): Promise<BackupServer> {
-    const server = new BackupServer(makeFolder('backupd'));
+  /** With `isTls`, TLS is spoken from the first byte; a `backupd_KEY` of extraConf wins over the KEY that is set here. */
+  static async start(extraConf = '', isTls = false): Promise<BackupServer> {
+    const server = new BackupServer(makeFolder('backupd'), isTls);
     for (const name of ['conf', 'data', 'tmp']) mkdirSync(join(server.folder, name), { mode: 0o700 });
     writeFileSync(server.conf, backupConf(server.folder) + extraConf);
     await setPassword(join(server.folder, 'passwd'), SYNC_USER.user, SYNC_USER.password);
@@ -38,7 +41,7 @@ export class BackupServer {
 
   /** Starts a process over the same data; on a port of its own again. */
   async startAgain(): Promise<void> {
-    const args = ['-C', this.conf, '--listen', '127.0.0.1:0'];
+    const args = ['-C', this.conf, '--listen', `127.0.0.1:0${this.#isTls ? '/tls' : ''}`];
     this.#daemon = new Daemon(join(BIN, 'backupd'), args);
     const ready = await this.#daemon.waitForOutput(/backupd: listening on 127\.0\.0\.1:(\d+)/);
     this.#port = Number(ready[1]);

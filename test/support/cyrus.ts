@@ -23,6 +23,8 @@ export interface SyncServer {
   readonly port: number;
   readonly user: string;
   readonly password: string;
+  /** More of the master's imapd.conf for the way there, such as `tls_client_cert: FILE`. */
+  readonly clientConf?: readonly string[];
 }
 
 export interface MasterOptions {
@@ -206,6 +208,7 @@ export class CyrusMaster {
       `backup_sync_password: ${server.password}`,
       'backup_sync_try_imap: no',
       'backup_sync_repeat_interval: 1',
+      ...(server.clientConf ?? []),
     ];
     writeFileSync(path, `@include: ${join(this.folder, 'imapd.conf')}\n${channel.join('\n')}\n`);
     return path;

@@ -2,11 +2,14 @@
  * Who checks a password: the methods of sasl_pwcheck_method, one after another until one says yes. `auxprop` is our
  * password file (Cyrus' own sasldb is a Berkeley database), `saslauthd` the daemon. Without the option: the file
  * where it exists, else saslauthd.
+ *
+ * SCRAM needs the credentials of the file, for saslauthd checks passwords alone. It is served where the file is the only
+ * method: whoever is known to saslauthd only would otherwise choose SCRAM, and fail.
  */
 import { BackupError } from '../../errors.ts';
 import { PasswordFile } from '../../config/passwordFile.ts';
 import { verifyBySaslauthd, type SaslauthdOptions } from './saslauthd.ts';
-import type { VerifyPassword } from './sasl.ts';
+import type { Passwords, VerifyPassword } from './exchange.ts';
 
 export interface VerifierOptions {
   /** sasl_pwcheck_method; empty where it is not set. */
@@ -24,18 +27,22 @@ function methodOf(name: string): Method {
 }
 
 /** Throws BackupError 'config' for a method that there is not. The file is looked for at each login. */
-export function createVerifier(options: VerifierOptions): VerifyPassword {
+export function createPasswords(options: VerifierOptions): Passwords {
   const configured = options.pwcheckMethods.map(methodOf);
   const file = new PasswordFile(options.passwdFile);
   const verifyBy: Record<Method, VerifyPassword> = {
     auxprop: (user, password) => file.verify(user, password),
     saslauthd: (user, password) => verifyBySaslauthd(user, password, options.saslauthd),
   };
-  return async (user, password) => {
-    const byDefault: Method = file.exists() ? 'auxprop' : 'saslauthd';
-    for (const method of configured.length > 0 ? configured : [byDefault]) {
-      if (await verifyBy[method](user, password)) return true;
-    }
-    return false;
+  const methods = (): readonly Method[] => {
+    if (configured.length > 0) return configured;
+    return file.exists() ? ['auxprop'] : ['saslauthd'];
+  };
+  return {
+    async verify(user, password) {
+      for (const method of methods()) if (await verifyBy[method](user, password)) return true;
+      return false;
+    },
+    scram: () => (methods().every((method) => method === 'auxprop') && file.exists() ? file : null),
   };
 }

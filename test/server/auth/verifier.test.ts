@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { BackupError } from '../../../src/errors.ts';
 import { setPassword } from '../../../src/config/passwordFile.ts';
 import { verifyBySaslauthd } from '../../../src/server/auth/saslauthd.ts';
-import { createVerifier } from '../../../src/server/auth/verifier.ts';
+import { createPasswords } from '../../../src/server/auth/verifier.ts';
 
 const counted = (text: string): Buffer =>
   Buffer.concat([Buffer.from([0, Buffer.byteLength(text)]), Buffer.from(text)]);
@@ -77,16 +77,19 @@ describe('checking passwords', () => {
     answer = (socket) => socket.end(counted('OK'));
     const passwdFile = join(scratch, 'backup.passwd');
     const options = { passwdFile, saslauthd: { socketPath, service: 'csync' } };
-    const byDefault = createVerifier({ ...options, pwcheckMethods: [] });
-    expect(await byDefault('anne', 'anything')).to.equal(true);
+    const byDefault = createPasswords({ ...options, pwcheckMethods: [] });
+    expect(await byDefault.verify('anne', 'anything')).to.equal(true);
+    expect(byDefault.scram(), 'there is no file').to.equal(null);
     await setPassword(passwdFile, 'anne', 'right');
-    expect(await byDefault('anne', 'anything')).to.equal(false);
-    expect(await byDefault('anne', 'right')).to.equal(true);
+    expect(await byDefault.verify('anne', 'anything')).to.equal(false);
+    expect(await byDefault.verify('anne', 'right')).to.equal(true);
     expect(asked).to.have.length(1);
-    const both = createVerifier({ ...options, pwcheckMethods: ['auxprop', 'saslauthd'] });
-    expect(await both('anne', 'anything')).to.equal(true);
+    const both = createPasswords({ ...options, pwcheckMethods: ['auxprop', 'saslauthd'] });
+    expect(await both.verify('anne', 'anything')).to.equal(true);
     expect(asked).to.have.length(2);
-    expect(() => createVerifier({ ...options, pwcheckMethods: ['alwaystrue'] })).to.throw(
+    expect(both.scram(), 'some are known to saslauthd only').to.equal(null);
+    expect(byDefault.scram()?.lookup('anne', 'SCRAM-SHA-256')).to.have.property('iterations');
+    expect(() => createPasswords({ ...options, pwcheckMethods: ['alwaystrue'] })).to.throw(
       BackupError,
       'alwaystrue',
     );

@@ -1,0 +1,14 @@
+/** EXTERNAL (RFC 4422, appendix A): TLS has said already who the client is; it may name itself, and nobody else. */
+import { authenticationFailed, messageText } from './exchange.ts';
+import type { SaslExchange } from './exchange.ts';
+
+export function startExternal(clientUser: string): SaslExchange {
+  return {
+    async step(data) {
+      if (data === null) return { done: false, challenge: Buffer.alloc(0) };
+      const authzid = messageText(data);
+      if (authzid !== '' && authzid !== clientUser) throw authenticationFailed();
+      return { done: true, user: clientUser };
+    },
+  };
+}

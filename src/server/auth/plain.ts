@@ -1,0 +1,40 @@
+/** The mechanisms that show the password: PLAIN (RFC 4616), and LOGIN, which asks for the name and then for the password. */
+import { authenticationFailed, messageText } from './exchange.ts';
+import type { SaslExchange, SaslStep, VerifyPassword } from './exchange.ts';
+
+const EMPTY_CHALLENGE: SaslStep = { done: false, challenge: Buffer.alloc(0) };
+
+export function startPlain(verify: VerifyPassword): SaslExchange {
+  return {
+    step: (data) => (data === null ? Promise.resolve(EMPTY_CHALLENGE) : checkPlain(data, verify)),
+  };
+}
+
+/** message = [authzid] NUL authcid NUL passwd. Nobody may act for another here: an authzid must be empty or the authcid. */
+async function checkPlain(data: Buffer, verify: VerifyPassword): Promise<SaslStep> {
+  const parts = messageText(data).split('\0');
+  const [authzid, authcid, password] = parts;
+  if (parts.length !== 3 || !authcid || !password) throw authenticationFailed();
+  const isRight = await verify(authcid, password);
+  if (!isRight || (authzid !== '' && authzid !== authcid)) throw authenticationFailed();
+  return { done: true, user: authcid };
+}
+
+/** In libsasl's words, which some clients look at. */
+export function startLogin(verify: VerifyPassword): SaslExchange {
+  let user: string | null = null;
+  const ask = (what: string): SaslStep => ({ done: false, challenge: Buffer.from(what) });
+  return {
+    async step(data) {
+      if (data === null) return ask('Username:');
+      const text = messageText(data);
+      if (text === '' || text.includes('\0')) throw authenticationFailed();
+      if (user === null) {
+        user = text;
+        return ask('Password:');
+      }
+      if (!(await verify(user, text))) throw authenticationFailed();
+      return { done: true, user };
+    },
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * SCRAM-SHA-256 and SCRAM-SHA-1 (RFC 5802, RFC 7677), server side: the client proves that it knows the password, and the
+ * server that it has the user's credential; the password crosses no wire.
+ *
+ *   client-first   gs2-header "n=" name ",r=" nonce          gs2-header = "n" or "y" "," ["a=" authzid] ","
+ *   server-first   "r=" nonce and ours ",s=" salt ",i=" iterations
+ *   client-final   "c=" gs2-header in base64 ",r=" both nonces ",p=" proof
+ *   server-final   "v=" signature, as one more challenge, which the client answers with nothing
+ *
+ * A user who is not known takes the same path, with a credential that nothing fits; the failure is the same for all.
+ */
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { scramHash, scramHmac } from '../../config/scramCredential.ts';
+import type { ScramCredential, ScramMechanism } from '../../config/scramCredential.ts';
+import { authenticationFailed, messageText } from './exchange.ts';
+import type { SaslExchange, SaslStep, ScramCredentials } from './exchange.ts';
+
+const NONCE_BYTES = 18;
+
+interface ClientFirst {
+  readonly gs2Header: string;
+  readonly authzid: string;
+  /** client-first-message-bare, which is signed. */
+  readonly bare: string;
+  readonly user: string;
+  readonly nonce: string;
+}
+
+/** Where both sides are after the first messages. */
+interface Started extends ClientFirst {
+  readonly credential: ScramCredential;
+  readonly isKnown: boolean;
+  readonly bothNonces: string;
+  readonly serverFirst: string;
+}
+
+/** The nonce is given by tests alone. */
+export function startScram(
+  mechanism: ScramMechanism,
+  credentials: ScramCredentials,
+  serverNonce = randomBytes(NONCE_BYTES).toString('base64'),
+): SaslExchange {
+  let started: Started | null = null;
+  let user: string | null = null;
+
+  const challenge = (text: string): SaslStep => ({ done: false, challenge: Buffer.from(text) });
+
+  return {
+    async step(data) {
+      if (data === null) return challenge('');
+      const text = messageText(data);
+      if (user !== null) {
+        if (text !== '') throw authenticationFailed();
+        return { done: true, user };
+      }
+      if (started === null) {
+        started = begin(mechanism, credentials, parseFirst(text), serverNonce);
+        return challenge(started.serverFirst);
+      }
+      const signature = checkFinal(mechanism, started, text);
+      user = started.user;
+      return challenge(`v=${signature.toString('base64')}`);
+    },
+  };
+}
+
+const FIRST = /^([ny],(?:a=([^,]*))?,)(n=([^,]+),r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?)$/s;
+
+/** What asks for a channel binding ("p=") or a mandatory extension ("m=") does not match, and is refused. */
+function parseFirst(text: string): ClientFirst {
+  const match = FIRST.exec(text);
+  if (match === null) throw authenticationFailed();
+  const [, gs2Header = '', authzid = '', bare = '', name = '', nonce = ''] = match;
+  return { gs2Header, authzid: decodeName(authzid), bare, user: decodeName(name), nonce };
+}
+
+/** saslname: a comma is =2C, an equals sign =3D. */
+function decodeName(text: string): string {
+  if (/=(?!2C|3D)/.test(text) || text.includes('\0')) throw authenticationFailed();
+  return text.replaceAll('=2C', ',').replaceAll('=3D', '=');
+}
+
+function begin(
+  mechanism: ScramMechanism,
+  credentials: ScramCredentials,
+  first: ClientFirst,
+  serverNonce: string,
+): Started {
+  const known = credentials.lookup(first.user, mechanism);
+  const credential = known ?? credentials.decoy(first.user, mechanism);
+  const bothNonces = first.nonce + serverNonce;
+  const serverFirst = `r=${bothNonces},s=${credential.salt.toString('base64')},i=${credential.iterations}`;
+  return { ...first, credential, isKnown: known !== null, bothNonces, serverFirst };
+}
+
+const FINAL = /^(c=([A-Za-z0-9+/=]*),r=([^,]*)(?:,[^p].*)?),p=([A-Za-z0-9+/=]+)$/s;
+
+/** The server's signature. */
+function checkFinal(mechanism: ScramMechanism, started: Started, text: string): Buffer {
+  const match = FINAL.exec(text);
+  if (match === null) throw authenticationFailed();
+  const [, withoutProof = '', binding = '', nonce = '', proofText = ''] = match;
+  const { credential, bare, serverFirst, gs2Header, bothNonces, authzid, user, isKnown } = started;
+  const signed = `${bare},${serverFirst},${withoutProof}`;
+  const signature = scramHmac(mechanism, credential.storedKey, signed);
+  const proof = Buffer.from(proofText, 'base64');
+  const clientKey = Buffer.from(signature.map((byte, at) => byte ^ (proof[at] ?? 0)));
+  const isProven = timingSafeEqual(scramHash(mechanism, clientKey), credential.storedKey);
+  const isInStep =
+    nonce === bothNonces &&
+    binding === Buffer.from(gs2Header).toString('base64') &&
+    proof.length === signature.length &&
+    proof.toString('base64') === proofText;
+  // As with PLAIN, nobody may act for another.
+  const isSelf = authzid === '' || authzid === user;
+  if (!isProven || !isInStep || !isSelf || !isKnown) throw authenticationFailed();
+  return scramHmac(mechanism, credential.serverKey, signed);
+}
