@@ -62,16 +62,27 @@ export function compareWithSent(
   listing: Listing,
 ): Comparison {
   if (sent === null) return { crcs: held, resend: mailbox.resend };
+  // To masters a zero is a checksum that is not known (mailbox_crceq): a mailbox of an older version, or an empty one.
+  if (sent.crc === 0 && held.crc !== 0) return { crcs: held, resend: resend.none };
   if (isSame(sent, held)) return { crcs: held, resend: resend.none };
   const unlisted = livingUids(context.index, mailbox.id).filter((uid) => !listing.has(uid));
   if (isSame(sent, listing.crcs)) {
     for (const uid of unlisted) expungeRecord(context, mailbox.id, uid);
-    return { crcs: sent, resend: resend.none };
+    return { crcs: listing.crcs, resend: resend.none };
   }
   const isFutile = mailbox.resend === resend.futile || unlisted.length === 0;
   return { crcs: held, resend: isFutile ? resend.futile : resend.wanted };
 }
 
-function isSame(a: Crcs, b: Crcs): boolean {
-  return a.crc === b.crc && a.crcAnnot === b.crcAnnot;
+function isSame(sent: Crcs, ours: Crcs): boolean {
+  return sent.crc === ours.crc && inBaseOf(sent.crcAnnot, ours.crcAnnot) === sent.crcAnnot;
+}
+
+/**
+ * Our CRC of annotations as the master counts it: Cyrus 3.0 starts from 0, later ones from `initialAnnotCrc` (imap/mailbox.c,
+ * mailbox_synccrcs, CRC_INIT_ANNOT).
+ */
+export function inBaseOf(sentAnnot: number | null, crcAnnot: number): number {
+  const fromZero = (crcAnnot ^ initialAnnotCrc) >>> 0;
+  return sentAnnot === fromZero ? fromZero : crcAnnot;
 }

@@ -32,6 +32,8 @@ export interface MasterOptions {
   readonly extraConf?: string;
   /** Threads, as JMAP needs them: each record then has an annotation more. */
   readonly hasConversations?: boolean;
+  /** The folder with Cyrus' programs, all in one; Debian's where it is not given. */
+  readonly bin?: string;
   /** Runs the original backupd beside it, to compare with: `originalBackupd` is its address. */
   readonly withBackupd?: boolean;
 }
@@ -59,6 +61,7 @@ export class CyrusMaster {
   /** Its sync_server, for whoever restores or replicates into it. */
   readonly syncServer: SyncServer;
   readonly originalBackupd: SyncServer;
+  readonly #bin: string;
   readonly #sievePort: number;
   readonly #daemon: Daemon;
   #confs = 0;
@@ -67,8 +70,10 @@ export class CyrusMaster {
     folder: string,
     ports: { imap: number; sieve: number; sync: number; backupd: number },
     daemon: Daemon,
+    bin: string,
   ) {
     this.folder = folder;
+    this.#bin = bin;
     this.imapPort = ports.imap;
     this.syncServer = { host: '127.0.0.1', port: ports.sync, ...ADMIN };
     this.originalBackupd = { host: '127.0.0.1', port: ports.backupd, ...ADMIN };
@@ -93,12 +98,13 @@ export class CyrusMaster {
     giveToCyrus(folder);
     const args = ['-C', conf, '-M', join(folder, 'cyrus.conf'), '-p', join(folder, 'master.pid')];
     // A session of its own, so that master and services are one process group, to be ended together.
-    const daemon = new Daemon(...asCyrus(`${CYRUS_BIN}/master`, args), {
+    const bin = options.bin ?? CYRUS_BIN;
+    const daemon = new Daemon(...asCyrus(`${bin}/master`, args), {
       cwd: folder,
       env: cyrusEnv,
       detached: true,
     });
-    const master = new CyrusMaster(folder, { imap, sieve, sync, backupd }, daemon);
+    const master = new CyrusMaster(folder, { imap, sieve, sync, backupd }, daemon, bin);
     await master.#waitForPort(imap);
     return master;
   }
@@ -119,9 +125,7 @@ export class CyrusMaster {
 
   /** Runs one of Cyrus' tools on this master; throws where it fails. */
   async command(name: string, args: readonly string[]): Promise<Outcome> {
-    const conf = join(this.folder, 'imapd.conf');
-    const [command, all] = asCyrus(`${CYRUS_BIN}/${name}`, ['-C', conf, ...args]);
-    const outcome = await run(command, all, { env: cyrusEnv });
+    const outcome = await this.tool(name, ...args);
     if (outcome.code !== 0) throw new Error(`${name}: ${outcome.stderr}`);
     return outcome;
   }
@@ -148,13 +152,13 @@ export class CyrusMaster {
    * listens, hence the timeout, which shows as code -1. */
   syncClient(args: readonly string[], server: SyncServer, timeoutMs = 120_000): Promise<Outcome> {
     const conf = this.#confFor(server);
-    const [command, all] = asCyrus(`${CYRUS_BIN}/sync_client`, ['-C', conf, '-n', 'backup', '-v', ...args]);
+    const [command, all] = asCyrus(`${this.#bin}/sync_client`, ['-C', conf, '-n', 'backup', '-v', ...args]);
     return run(command, all, { env: cyrusEnv, timeoutMs });
   }
 
   /** The same, as a process that a test watches or ends. */
   startSyncClient(args: readonly string[], server: SyncServer): Daemon {
-    const all = asCyrus(`${CYRUS_BIN}/sync_client`, [
+    const all = asCyrus(`${this.#bin}/sync_client`, [
       '-C',
       this.#confFor(server),
       '-n',
@@ -168,7 +172,7 @@ export class CyrusMaster {
   /** Runs one of Cyrus' own tools over this master's files, such as cyr_expire. */
   tool(name: string, ...args: string[]): Promise<Outcome> {
     const conf = join(this.folder, 'imapd.conf');
-    return run(...asCyrus(`${CYRUS_BIN}/${name}`, ['-C', conf, ...args]), { env: cyrusEnv });
+    return run(...asCyrus(`${this.#bin}/${name}`, ['-C', conf, ...args]), { env: cyrusEnv });
   }
 
   /** Starts `sync_client -r`, which follows the sync log. CYRUS_ISDAEMON keeps it from leaving by fork. */

@@ -14,9 +14,11 @@ export function heldRecords(path: string, mboxname: string): string {
   });
 }
 
-/** Internal names of the mailboxes that the master has, deleted ones too. */
+/** Internal names of the mailboxes that the master has, deleted ones too; intermediate ones, which no client can select, not. */
 export function heldMailboxes(path: string): string[] {
-  return reading(path, ({ index }) => [...livingMailboxes(index)].map(({ name }) => name));
+  return reading(path, ({ index }) =>
+    [...livingMailboxes(index)].filter(({ state }) => state.includes('LAST_UID ')).map(({ name }) => name),
+  );
 }
 
 function reading<T>(path: string, look: (reader: BackupReader) => T): T {

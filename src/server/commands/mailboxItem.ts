@@ -8,7 +8,7 @@
  * state into its live mailbox. The price is the records' metadata once: RESERVE keeps messages that are here from
  * being uploaded again.
  */
-import { resend } from '../../index/foldCompare.ts';
+import { inBaseOf, resend } from '../../index/foldCompare.ts';
 import type { IndexFile } from '../../index/indexFile.ts';
 import { firstMissing } from '../../index/queries.ts';
 import { parseState } from '../../index/state.ts';
@@ -32,7 +32,7 @@ function shownOf(index: IndexFile, mailbox: LiveMailbox, isResending: boolean): 
       lastUid: mailbox.last_uid,
       highestModseq: mailbox.highestmodseq,
       crc: mailbox.crc,
-      crcAnnot: mailbox.crc_annot,
+      crcAnnot: inBaseOf(mailbox.sent_crc_annot, mailbox.crc_annot),
     };
   }
   const lastUid = Math.min(mailbox.last_uid, (missing ?? Infinity) - 1);

@@ -208,6 +208,18 @@ describe('GET', () => {
       expect(valueOf(await shown('user.anne'), 'HIGHESTMODSEQ')).to.equal('4');
     });
 
+    it('of a master of 3.0, which counts annotations from zero, is as it counts', async () => {
+      const old = apply({ name: 'user.anne', bodies }).replace('SYNC_CRC_ANNOT 12345678', 'SYNC_CRC_ANNOT 0');
+      await ok(old);
+      expect(valueOf(await shown('user.anne'), 'SYNC_CRC_ANNOT')).to.equal('0');
+    });
+
+    it('a CRC of zero, which is one that a master does not know, takes nothing away', async () => {
+      await ok(apply({ name: 'user.anne', bodies, uids: [], crc: 0 }));
+      expect(server.records('anne', 'user.anne')).not.to.contain('Expunged');
+      expect(valueOf(await shown('user.anne'), 'HIGHESTMODSEQ')).to.equal('4');
+    });
+
     it('a batch, whose CRC is a dummy zero, is not compared', async () => {
       const batch = apply({ name: 'user.anne', bodies, uids: [2], crc: 0 });
       await ok(batch.replace(/ SYNC_CRC_ANNOT \d+/, ''));
