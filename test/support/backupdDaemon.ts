@@ -51,6 +51,10 @@ export class BackupServer {
     return { host: '127.0.0.1', port: this.#port, ...SYNC_USER };
   }
 
+  get pid(): number {
+    return this.#daemon?.child.pid ?? 0;
+  }
+
   get log(): string {
     return this.#daemon?.output ?? '';
   }
