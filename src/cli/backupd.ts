@@ -5,8 +5,11 @@ import { Catalog } from '../catalog/catalog.ts';
 import { loadConfig, requireServerConfig } from '../config/imapdConf.ts';
 import type { Config } from '../config/imapdConf.ts';
 import { BackupError, exitCodeOf, messageOf } from '../errors.ts';
+import { DiskSpace } from '../server/diskSpace.ts';
+import { HostLimits } from '../server/hostLimits.ts';
 import { Listener } from '../server/listener.ts';
 import type { ListenAddress } from '../server/listener.ts';
+import { diskSpaceOptions, hostLimitOptions } from './backupdLimits.ts';
 import { requireUsable, serverOptions } from './backupdOptions.ts';
 import { DEFAULT_CONFIG, writableCatalog } from './catalogOptions.ts';
 import { createLog } from './log.ts';
@@ -77,7 +80,10 @@ async function serve(config: Config, listen: ListenAddress): Promise<void> {
   );
   mkdirSync(config.backup_staging_path, { recursive: true, mode: 0o700 });
   const catalog = Catalog.open(writableCatalog(config));
-  const options = serverOptions(config, catalog, log);
+  const options = serverOptions(config, catalog, log, {
+    hosts: new HostLimits(hostLimitOptions(config)),
+    disk: new DiskSpace(diskSpaceOptions(config)),
+  });
   requireUsable(config, options, listen);
   const listener = new Listener(options);
   const bound = await listener.listen(listen);

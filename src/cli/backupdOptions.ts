@@ -1,31 +1,37 @@
 /** What backupd's server runs with: imapd.conf as ServerOptions, and the bounds that no option of Cyrus' names. */
 import { hostname } from 'node:os';
 import type { Catalog } from '../catalog/catalog.ts';
-import { requirePasswdFile } from '../config/imapdConf.ts';
+import { requireConfigDirectory, requirePasswdFile } from '../config/imapdConf.ts';
 import type { Config } from '../config/imapdConf.ts';
 import { BackupError } from '../errors.ts';
 import { NO_TLS } from '../server/auth/exchange.ts';
 import { offeredMechanisms } from '../server/auth/sasl.ts';
 import { createPasswords } from '../server/auth/verifier.ts';
 import type { ListenAddress } from '../server/listener.ts';
+import { wireLimits } from './backupdLimits.ts';
+import type { DiskSpace } from '../server/diskSpace.ts';
+import type { HostLimits } from '../server/hostLimits.ts';
 import type { Log, ServerOptions } from '../server/options.ts';
 import { TlsContext } from '../server/tls.ts';
 import { tlsSettings } from './tlsSettings.ts';
 import { VERSION } from './version.ts';
 
-const MIB = 1 << 20;
-/** docs/operations.md explains these. */
-const OPEN_BACKUPS_PER_SESSION = 32;
-const STAGING_MEMORY_BYTES = 8 * MIB;
-const MAX_CONNECTIONS = 1000;
-const LOCK_TIMEOUT_MS = 5000;
-const LOGIN_TIMEOUT_MS = 60_000;
-/** sync_client -r says RESTART before it sends the last of a round, and would hold that user's lock until the next. */
-const RELEASE_TIMEOUT_MS = 2000;
-const FAILED_LOGIN_LIMIT = 3;
 const COMPRESSION_LEVEL = 6;
+/** As in Cyrus (lib/imapoptions, sync_timeout). */
+const LEAST_IDLE_S = 3;
 
-export function serverOptions(config: Config, catalog: Catalog, log: Log): ServerOptions {
+/** What sessions share and a reload changes in place. */
+export interface SharedLimits {
+  readonly hosts: HostLimits;
+  readonly disk: DiskSpace;
+}
+
+export function serverOptions(
+  config: Config,
+  catalog: Catalog,
+  log: Log,
+  shared: SharedLimits,
+): ServerOptions {
   const rules = {
     mechList: config.sasl_mech_list,
     allowPlaintext: config.allowplaintext,
@@ -46,21 +52,25 @@ export function serverOptions(config: Config, catalog: Catalog, log: Log): Serve
     backups: {
       stagingDirectory: config.backup_staging_path,
       compressionLevel: COMPRESSION_LEVEL,
-      lockTimeoutMs: LOCK_TIMEOUT_MS,
+      lockTimeoutMs: config.backup_lock_timeout * 1000,
       deletedPrefix: config.deletedprefix,
-      openBackups: OPEN_BACKUPS_PER_SESSION,
+      openBackups: config.backup_max_open_backups,
     },
     mechanisms: (security) => offeredMechanisms(rules, passwords, security),
     passwords,
     tls: tls === null ? null : new TlsContext(tls),
     admins: config.admins,
-    stagingMemoryBytes: STAGING_MEMORY_BYTES,
-    maxConnections: MAX_CONNECTIONS,
-    loginTimeoutMs: LOGIN_TIMEOUT_MS,
-    idleTimeoutMs: config.sync_timeout * 1000,
-    releaseTimeoutMs: RELEASE_TIMEOUT_MS,
+    stagingMemoryBytes: config.backup_staging_memory,
+    limits: wireLimits(config),
+    maxConnections: config.backup_max_connections,
+    ...shared,
+    telemetryDirectory: `${requireConfigDirectory(config)}/log`,
+    loginTimeoutMs: config.backup_login_timeout * 1000,
+    idleTimeoutMs: Math.max(config.sync_timeout, LEAST_IDLE_S) * 1000,
+    commandTimeoutMs: config.backup_command_timeout * 1000,
+    releaseTimeoutMs: config.backup_release_timeout * 1000,
     failedLoginPauseMs: config.failedloginpause * 1000,
-    failedLoginLimit: FAILED_LOGIN_LIMIT,
+    failedLoginLimit: config.backup_max_failed_logins,
   };
 }
 

@@ -61,12 +61,18 @@ function describe(spec: KeySpec): string {
     list: 'a list',
     string: 'text',
   };
-  return kinds[spec.type];
+  const { least, most } = spec;
+  if (least === undefined) return kinds[spec.type];
+  return `${kinds[spec.type]}, ${least} or more${most === undefined ? '' : ` and at most ${most}`}`;
+}
+
+function isWithin({ least, most }: KeySpec, value: ConfigValue): boolean {
+  return typeof value !== 'number' || (value >= (least ?? -Infinity) && value <= (most ?? Infinity));
 }
 
 function valueFrom(spec: KeySpec, setting: Setting): ConfigValue {
   const value = parseValue(spec, setting.value);
-  if (value !== null) return value;
+  if (value !== null && isWithin(spec, value)) return value;
   const text = `${setting.key}: ${JSON.stringify(setting.value)} is not ${describe(spec)}`;
   throw configError(setting.file, setting.line, text);
 }
@@ -121,7 +127,7 @@ function requireAbsolute(config: Config, key: string, path: string): string {
 }
 
 /** configdirectory, or BackupError 'config' where it is not set. */
-function requireConfigDirectory(config: Config): string {
+export function requireConfigDirectory(config: Config): string {
   if (config.configdirectory === null) throw missing(config, 'configdirectory is not set');
   return requireAbsolute(config, 'configdirectory', config.configdirectory);
 }

@@ -14,6 +14,9 @@ export interface KeySpec {
   readonly values?: readonly string[];
   /** list: what separates values; white space always does. */
   readonly separator?: ',';
+  /** int, bytes (in bytes), duration (in seconds): the smallest and the largest value that make sense. */
+  readonly least?: number;
+  readonly most?: number;
   /** An older name of the option `replacedBy`, which wins where both are set. */
   readonly replacedBy?: string;
 }

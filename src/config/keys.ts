@@ -4,10 +4,11 @@
  * options marked as ours are unknown to Cyrus, which ignores them.
  */
 
+import { LIMIT_KEYS } from './limitKeys.ts';
 import { SERVER_KEYS } from './serverKeys.ts';
 import { STORAGE_KEYS } from './storageKeys.ts';
 
-export const KEYS = [...STORAGE_KEYS, ...SERVER_KEYS] as const;
+export const KEYS = [...STORAGE_KEYS, ...SERVER_KEYS, ...LIMIT_KEYS] as const;
 
 type Key = (typeof KEYS)[number];
 

@@ -26,6 +26,8 @@ export const responses = {
   authenticationFailed: 'NO authentication failure\r\n',
   authenticationCanceled: 'BAD Client canceled authentication\r\n',
   noMechanism: 'NO no mechanism available\r\n',
+  // Untagged, but without the asterisk: sync_client takes no other (cyrus-imapd imap/sync_server.c, sync_parse_response).
+  shuttingDown: 'BYE Server is shutting down\r\n',
   goAhead: '+ go ahead\r\n',
 } as const;
 

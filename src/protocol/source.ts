@@ -93,6 +93,11 @@ export class SocketSource implements ByteSource {
     this.#wake = undefined;
   }
 
+  /** Resolves when there is something to read, or nothing will come any more. Rejects only as reading would. */
+  async waitForInput(): Promise<void> {
+    if (this.#buffered === 0 && !this.#finished) await this.#more();
+  }
+
   /** All that is buffered: for whoever takes the stream over, as COMPRESS does. */
   takeRemaining(): Buffer {
     return this.#take(this.#buffered);

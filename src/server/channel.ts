@@ -12,6 +12,7 @@ import { BackupError } from '../errors.ts';
 import { NO_TLS } from './auth/exchange.ts';
 import type { ConnectionSecurity } from './auth/exchange.ts';
 import type { TlsContext } from './tls.ts';
+import type { Telemetry } from './telemetry.ts';
 
 /** What may wait for a peer that does not read, before an answer's writer waits too. */
 const WRITE_BUFFER_BYTES = 256 * 1024;
@@ -19,6 +20,8 @@ const WRITE_BUFFER_BYTES = 256 * 1024;
 export class Channel {
   readonly source: SocketSource;
   readonly peer: string;
+  /** Of a unix socket undefined. */
+  readonly address: string | undefined;
   #socket: Socket;
   #security = NO_TLS;
   #inflater: zlib.InflateRaw | null = null;
@@ -28,11 +31,13 @@ export class Channel {
   #pendingLength = 0;
   #writeTimeoutMs: number;
   #writeTimer: NodeJS.Timeout | undefined;
+  #telemetry: Telemetry | null = null;
 
   /** Where the peer takes nothing for writeTimeoutMs, the connection is broken. */
   constructor(socket: Socket, writeTimeoutMs: number) {
     this.#socket = socket;
     this.#writeTimeoutMs = writeTimeoutMs;
+    this.address = socket.remoteAddress;
     this.peer = socket.remoteAddress === undefined ? 'local' : `${socket.remoteAddress}:${socket.remotePort}`;
     this.source = new SocketSource({
       pause: () => this.#input().pause(),
@@ -49,6 +54,11 @@ export class Channel {
 
   get isCompressed(): boolean {
     return this.#inflater !== null;
+  }
+
+  /** From now on all that passes goes there too, as it is without TLS and compression; ended with the connection. */
+  watch(telemetry: Telemetry): void {
+    this.#telemetry = telemetry;
   }
 
   /** Reads no more in the clear. Answers whether all that has come was read. */
@@ -82,6 +92,7 @@ export class Channel {
     this.#pending = [];
     this.#pendingLength = 0;
     if (bytes.length === 0) return;
+    this.#telemetry?.sent(bytes);
     const deflater = this.#deflater;
     if (deflater === null) await this.#send(bytes);
     else {
@@ -134,6 +145,7 @@ export class Channel {
     })();
     this.#inflater?.close();
     this.#deflater?.close();
+    this.#telemetry?.end();
   }
 
   /** Breaks the connection at once: a command that waits for bytes ends with 'closed'. */
@@ -159,7 +171,10 @@ export class Channel {
     this.#writeTimer = setTimeout(() => this.#socket.destroy(), this.#writeTimeoutMs);
   }
 
-  readonly #fromSocket = (chunk: Buffer): void => this.source.push(chunk);
+  readonly #fromSocket = (chunk: Buffer): void => {
+    this.#telemetry?.received(chunk);
+    this.source.push(chunk);
+  };
   readonly #atEnd = (): void => {
     if (this.#inflater === null) this.source.end();
   };

@@ -92,10 +92,12 @@ export class Greeting {
     else if (result.isFailure) {
       this.#failedLogins += 1;
       this.#options.log.warn(`${this.#channel.peer}: ${result.reason}`);
+      this.#options.hosts.loginFailed(this.#channel.address);
       await new Promise((resolve) => setTimeout(resolve, this.#options.failedLoginPauseMs));
     }
     await this.#answer(result.answer);
-    return this.#failedLogins < this.#options.failedLoginLimit ? 'next' : 'end';
+    const isLockedOut = this.#user === null && this.#options.hosts.isLockedOut(this.#channel.address);
+    return this.#failedLogins < this.#options.failedLoginLimit && !isLockedOut ? 'next' : 'end';
   }
 
   async #answer(text: string): Promise<Outcome> {

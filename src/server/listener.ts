@@ -52,15 +52,27 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
-    const channel = new Channel(socket, this.#options.idleTimeoutMs);
-    if (this.#sessions.size >= this.#options.maxConnections) {
-      this.#options.log.warn(`${channel.peer}: refused, ${this.#sessions.size} connections are open`);
+    const { hosts, log, idleTimeoutMs } = this.#options;
+    const channel = new Channel(socket, idleTimeoutMs);
+    const reason = this.#reasonAgainst(channel);
+    if (reason !== null) {
+      log.warn(`${channel.peer}: refused, ${reason}`);
       void turnAway(channel);
       return;
     }
     const session = new Session(channel, this.#options, this.#isTls);
-    const running = session.run().finally(() => this.#sessions.delete(session));
+    const running = session.run().finally(() => {
+      this.#sessions.delete(session);
+      hosts.disconnect(channel.address);
+    });
     this.#sessions.set(session, running);
+  }
+
+  /** Counts the connection with its host, where there is none. */
+  #reasonAgainst({ address }: Channel): string | null {
+    const { hosts, maxConnections } = this.#options;
+    if (this.#sessions.size >= maxConnections) return `${this.#sessions.size} connections are open`;
+    return hosts.connect(address);
   }
 }
 

@@ -3,7 +3,7 @@
  * end of the connection. Holding means: locked against every other writer. A session that goes through many users
  * without a RESTART (sync_client -A) gives up those it has not touched for long.
  */
-import { isAbsolute } from 'node:path';
+import { dirname, isAbsolute } from 'node:path';
 import { Backup } from '../backup/backup.ts';
 import type { BackupOptions, Notice } from '../backup/options.ts';
 import type { Catalog } from '../catalog/catalog.ts';
@@ -11,6 +11,7 @@ import { mailboxByName, mailboxByUniqueid } from '../index/queries.ts';
 import type { LiveMailbox } from '../index/types.ts';
 import { backupUseridOf, inboxOf } from '../mailbox/names.ts';
 import { BackupError } from '../errors.ts';
+import type { DiskSpace } from './diskSpace.ts';
 
 export interface OpenBackupsOptions extends BackupOptions {
   readonly deletedPrefix: string;
@@ -28,13 +29,15 @@ export class OpenBackups {
   readonly #catalog: Catalog;
   readonly #options: OpenBackupsOptions;
   readonly #notice: Notice;
+  readonly #disk: DiskSpace;
   /** Least recently used first. */
   readonly #open = new Map<string, Backup>();
 
-  constructor(catalog: Catalog, options: OpenBackupsOptions, notice: Notice) {
+  constructor(catalog: Catalog, options: OpenBackupsOptions, disk: DiskSpace, notice: Notice) {
     this.#catalog = catalog;
     this.#options = options;
     this.#notice = notice;
+    this.#disk = disk;
   }
 
   /** The userid whose backup an internal mailbox name belongs to. */
@@ -67,8 +70,12 @@ export class OpenBackups {
     return null;
   }
 
+  /** For writing. Throws 'no-space' too, where the disk is nearly full. */
   async findOrCreate(userid: string): Promise<Backup> {
-    return (await this.find(userid)) ?? this.#openBackup(userid, this.#catalog.create(userid));
+    const backup =
+      (await this.find(userid)) ?? (await this.#openBackup(userid, this.#catalog.create(userid)));
+    this.#disk.requireRoom(dirname(backup.path));
+    return backup;
   }
 
   /**
@@ -95,6 +102,11 @@ export class OpenBackups {
     this.#catalog.rename(from, to);
     this.#catalog.inboxes.putLaterName(from, to);
     this.#notice(`${from} is ${to} from now on, with all of the backup`);
+  }
+
+  /** Before a master is told to upload. Throws 'no-space'. Of a user without a backup it shows when the mail comes. */
+  requireRoomForMail(backups: readonly (Backup | null)[]): void {
+    for (const backup of backups) if (backup !== null) this.#disk.requireRoomForMail(dirname(backup.path));
   }
 
   /** Those held now. */

@@ -1,6 +1,9 @@
 /** What the server needs to know; made from imapd.conf by the command line. */
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ConnectionSecurity, Passwords } from './auth/exchange.ts';
+import type { Limits } from '../protocol/limits.ts';
+import type { DiskSpace } from './diskSpace.ts';
+import type { HostLimits } from './hostLimits.ts';
 import type { OpenBackupsOptions } from './openBackups.ts';
 import type { TlsContext } from './tls.ts';
 
@@ -25,12 +28,21 @@ export interface ServerOptions {
   readonly admins: readonly string[];
   /** Staged messages held in memory, by a session, compressed. */
   readonly stagingMemoryBytes: number;
+  /** On what authenticated peers may send. */
+  readonly limits: Limits;
   readonly maxConnections: number;
-  /** How long an unauthenticated peer may say nothing. */
+  /** Shared by all listeners. */
+  readonly hosts: HostLimits;
+  readonly disk: DiskSpace;
+  /** Where the directories of users are whose sessions are logged; see telemetry.ts. */
+  readonly telemetryDirectory: string;
+  /** How long a peer may take to log in. */
   readonly loginTimeoutMs: number;
-  /** How long an authenticated one may (sync_timeout). */
+  /** How long one that has may say nothing between commands (sync_timeout). */
   readonly idleTimeoutMs: number;
-  /** After how long its locks are given up; its staged messages stay. */
+  /** How long a command may take to come in, and each message in it. */
+  readonly commandTimeoutMs: number;
+  /** After how long of waiting for the peer its locks are given up. */
   readonly releaseTimeoutMs: number;
   readonly failedLoginPauseMs: number;
   /** Failed logins in one connection before it is closed. */

@@ -9,7 +9,7 @@ import { FramingError } from '../protocol/framing.ts';
 import { readWireCommand } from '../protocol/driver.ts';
 import type { WireCommand } from '../protocol/grammar.ts';
 import { takesDlist } from '../protocol/grammar.ts';
-import { defaultLimits, preAuthLimits } from '../protocol/limits.ts';
+import { preAuthLimits } from '../protocol/limits.ts';
 import { missingArgument, refusal, responses } from '../protocol/responses.ts';
 import type { Channel } from './channel.ts';
 import type { CommandContext } from './commands/context.ts';
@@ -18,11 +18,15 @@ import { Greeting } from './greeting.ts';
 import type { Outcome } from './greeting.ts';
 import { OpenBackups } from './openBackups.ts';
 import type { ServerOptions } from './options.ts';
+import { Patience } from './patience.ts';
 import { StagedMessages } from './staged.ts';
 import type { Upload } from './staged.ts';
+import { Telemetry } from './telemetry.ts';
 
 /** How long a peer may take to read an answer when the server is to stop. */
 const STOP_WRITE_TIMEOUT_MS = 2000;
+/** A client needs three or four commands to log in. */
+const MOST_COMMANDS_BEFORE_LOGIN = 50;
 
 export class Session {
   readonly #channel: Channel;
@@ -34,8 +38,8 @@ export class Session {
   readonly #greeting: Greeting;
   #upload: Upload | null = null;
   #isStopping = false;
-  #isWaiting = false;
-  #idleTimer: NodeJS.Timeout | undefined;
+  readonly #patience: Patience;
+  readonly #endHold: () => void;
   /** The release that idleness has begun: the next command waits for it. */
   #releasing: Promise<void> = Promise.resolve();
   readonly #counts = { commands: 0, refused: 0, messages: 0, bytes: 0 };
@@ -44,14 +48,24 @@ export class Session {
     this.#channel = channel;
     this.#isTlsFromStart = isTlsFromStart;
     this.#options = options;
-    this.#greeting = new Greeting(channel, options, (work) => this.#waiting(work));
+    this.#patience = new Patience(options, {
+      release: () => {
+        this.#releasing = this.#safely(this.#backups.release());
+      },
+      hangUp: (why) => {
+        options.log.info(`${this.#who()}: ${why}, closing`);
+        channel.destroy();
+      },
+    });
+    this.#greeting = new Greeting(channel, options, (work) => this.#patience.waiting(work));
     const warn = (message: string): void => options.log.warn(`${this.#who()}: ${message}`);
-    this.#backups = new OpenBackups(options.catalog, options.backups, warn);
+    this.#backups = new OpenBackups(options.catalog, options.backups, options.disk, warn);
     this.#staged = new StagedMessages({
       directory: options.backups.stagingDirectory,
       memoryBytes: options.stagingMemoryBytes,
       level: options.backups.compressionLevel,
     });
+    this.#endHold = options.disk.hold(() => this.#staged.stagedBytes);
     this.#context = {
       backups: this.#backups,
       staged: this.#staged,
@@ -76,21 +90,35 @@ export class Session {
         log.warn(`${this.#who()}: ${error.message}`);
       }
     } finally {
+      this.#patience.end();
       await this.#end();
     }
+  }
+
+  /** Who has logged in, if anybody has. */
+  get user(): string | null {
+    return this.#greeting.user;
   }
 
   /** Finishes the command in hand, then says goodbye. What has not come in whole was never promised to anybody. */
   stop(): void {
     this.#isStopping = true;
     this.#channel.limitWrites(STOP_WRITE_TIMEOUT_MS);
-    if (this.#isWaiting) this.#channel.destroy();
+    if (!this.#patience.isWaiting) return;
+    // Where nobody has logged in, a handshake may be under way that words do not belong in.
+    if (this.user === null) this.#channel.destroy();
+    else void this.#sayGoodbye().catch(() => this.#channel.destroy());
+  }
+
+  async #sayGoodbye(): Promise<void> {
+    await this.#answer(responses.shuttingDown);
+    await this.#channel.close();
   }
 
   /** One command. Throws where there can be no next one. */
   async #turn(): Promise<Outcome> {
     if (this.#isStopping) {
-      await this.#answer('* BYE Server is shutting down\r\n');
+      await this.#answer(responses.shuttingDown);
       return 'end';
     }
     const started = process.hrtime.bigint();
@@ -99,6 +127,10 @@ export class Session {
       command = await this.#read();
       if (command === null) return 'end';
       this.#counts.commands += 1;
+      if (this.#greeting.user === null && this.#counts.commands > MOST_COMMANDS_BEFORE_LOGIN) {
+        this.#options.log.warn(`${this.#who()}: too many commands before the login, closing`);
+        return 'end';
+      }
       return await this.#dispatch(command);
     } catch (error) {
       await this.#refuse(error);
@@ -111,12 +143,15 @@ export class Session {
   }
 
   async #read(): Promise<WireCommand | null> {
-    const limits = this.#greeting.user === null ? preAuthLimits : defaultLimits;
+    const { limits, idleTimeoutMs, disk } = this.#options;
+    const { source } = this.#channel;
     try {
-      return await this.#waiting(() =>
-        readWireCommand(this.#channel.source, limits, {
+      await this.#patience.waiting(() => source.waitForInput(), idleTimeoutMs);
+      return await this.#patience.waiting(() =>
+        readWireCommand(source, this.#greeting.user === null ? preAuthLimits : limits, {
           onFile: async (file, source) => {
-            this.#startIdling();
+            this.#patience.again();
+            disk.takeMessage(file.size);
             this.#upload ??= this.#staged.begin();
             await this.#upload.add(file, source);
             this.#counts.messages += 1;
@@ -132,43 +167,12 @@ export class Session {
     }
   }
 
-  /** While the peer is waited for: it may not be silent for ever, and a stop need not wait for it. */
-  async #waiting<T>(work: () => Promise<T>): Promise<T> {
-    this.#isWaiting = true;
-    this.#startIdling();
-    try {
-      return await work();
-    } finally {
-      clearTimeout(this.#idleTimer);
-      this.#isWaiting = false;
-    }
-  }
-
-  /** A peer that says nothing loses its locks after a while, and its connection after a longer one. */
-  #startIdling(): void {
-    clearTimeout(this.#idleTimer);
-    const { releaseTimeoutMs, idleTimeoutMs, loginTimeoutMs } = this.#options;
-    const limitMs = this.#greeting.user === null ? loginTimeoutMs : idleTimeoutMs;
-    const hangUp = (): void => {
-      this.#options.log.info(`${this.#who()}: idle for ${limitMs / 1000} s, closing`);
-      this.#channel.destroy();
-    };
-    if (this.#greeting.user === null || limitMs <= releaseTimeoutMs) {
-      this.#idleTimer = setTimeout(hangUp, limitMs);
-      return;
-    }
-    this.#idleTimer = setTimeout(() => {
-      if (this.#upload === null) this.#releasing = this.#releaseSafely();
-      this.#idleTimer = setTimeout(hangUp, limitMs - releaseTimeoutMs);
-    }, releaseTimeoutMs);
-  }
-
   async #dispatch(command: WireCommand): Promise<Outcome> {
     const { verb, args } = command;
     if (verb === '') return this.#say(responses.nullCommand);
     if (verb === 'EXIT' || verb === 'LOGOUT') return this.#exit();
     if (verb === 'STARTTLS') return this.#greeting.startTls(args);
-    if (verb === 'AUTHENTICATE') return this.#greeting.authenticate(args);
+    if (verb === 'AUTHENTICATE') return this.#logIn(args);
     if (verb === 'COMPRESS') return this.#compress(args);
     if (verb === 'NOOP') return this.#say(responses.noop);
     if (this.#greeting.user === null) return this.#say(responses.notAuthenticated);
@@ -179,6 +183,19 @@ export class Session {
     if (!takesDlist(verb)) return this.#say(responses.unrecognized);
     await this.#run(command);
     return this.#say(responses.success);
+  }
+
+  async #logIn(args: readonly string[]): Promise<Outcome> {
+    const before = this.user;
+    const outcome = await this.#greeting.authenticate(args);
+    if (before !== null || this.user === null) return outcome;
+    this.#patience.loggedIn();
+    const { log, telemetryDirectory } = this.#options;
+    const telemetry = Telemetry.begin(telemetryDirectory, this.user, (error) =>
+      log.warn(`${this.#who()}: telemetry: ${error.message}`),
+    );
+    if (telemetry !== null) this.#channel.watch(telemetry);
+    return outcome;
   }
 
   async #run({ verb, name, value }: WireCommand): Promise<void> {
@@ -220,10 +237,8 @@ export class Session {
   }
 
   /** Where nobody waits for it, or nothing may stop at it. */
-  #releaseSafely(): Promise<void> {
-    return this.#release().catch((error: unknown) =>
-      this.#options.log.error(`${this.#who()}: ${messageOf(error)}`),
-    );
+  #safely(work: Promise<void>): Promise<void> {
+    return work.catch((error: unknown) => this.#options.log.error(`${this.#who()}: ${messageOf(error)}`));
   }
 
   async #refuse(error: unknown): Promise<void> {
@@ -247,7 +262,8 @@ export class Session {
   }
 
   async #end(): Promise<void> {
-    await this.#releaseSafely();
+    await this.#safely(this.#release());
+    this.#endHold();
     this.#staged.close();
     await this.#channel.close();
     const { commands: count, refused, messages, bytes } = this.#counts;

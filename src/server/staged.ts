@@ -70,6 +70,11 @@ export class StagedMessages {
     this.#staging = new Staging(options);
   }
 
+  /** Compressed bytes that wait to be claimed. */
+  get stagedBytes(): number {
+    return this.#staging.stagedBytes;
+  }
+
   begin(): Upload {
     return new Upload(this.#staging.begin());
   }

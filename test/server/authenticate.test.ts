@@ -113,7 +113,7 @@ describe('authentication', () => {
     await start({ loginTimeoutMs: 100 });
     await client.send(Buffer.from('AUTHENTICATE PLAIN\r\n'));
     const silent = await SocketReader.connect(server.port);
-    await waitUntil(() => server.log.filter((line) => line.includes('idle for')).length === 2, {
+    await waitUntil(() => server.log.filter((line) => line.includes('no login within')).length === 2, {
       timeoutMs: 5000,
       what: () => server.log.join('\n'),
     });

@@ -198,7 +198,7 @@ describe('a session whose peer is silent', () => {
       timeoutMs: 15_000,
       what: () => server.log.join('\n'),
     });
-    expect(server.logged('idle for'), 'it was waited for in vain, not for its commands').to.equal(false);
+    expect(server.logged('waited for'), 'it was waited for in vain, not for its commands').to.equal(false);
     const next = await server.login();
     expect((await next.exchange('GET USER anne\r\n')).reply).to.equal('OK Success');
     deaf.close();

@@ -7,6 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { constants, gunzipSync } from 'node:zlib';
 import { Catalog } from '../../src/catalog/catalog.ts';
+import { defaultLimits } from '../../src/protocol/limits.ts';
+import { DiskSpace } from '../../src/server/diskSpace.ts';
+import { HostLimits } from '../../src/server/hostLimits.ts';
 import { Listener } from '../../src/server/listener.ts';
 import type { ServerOptions } from '../../src/server/options.ts';
 import { heldRecords } from '../support/heldRecords.ts';
@@ -118,7 +121,12 @@ function optionsFor(folder: string, catalog: Catalog, log: string[], changes: Ch
     tls: null,
     admins: [ADMIN],
     stagingMemoryBytes: 64 * 1024,
+    limits: defaultLimits,
     maxConnections: 100,
+    hosts: new HostLimits({ connections: 0, failedLogins: 0, failedLoginWindowMs: 1000, unlimited: [] }),
+    disk: new DiskSpace({ reserveBytes: 0, stagingDirectory: folder, partitions: [join(folder, 'data')] }),
+    telemetryDirectory: join(folder, 'log'),
+    commandTimeoutMs: 20_000,
     loginTimeoutMs: 20_000,
     idleTimeoutMs: 20_000,
     releaseTimeoutMs: 10_000,

@@ -33,7 +33,9 @@ export async function applyReserve(context: CommandContext, value: Dlist): Promi
   const isHere = (guid: string): boolean =>
     context.staged.has(guid) || backups.every((backup) => backup !== null && hasMessage(backup.index, guid));
   const missing = getStrings(kv, 'GUID').filter((guid) => !isHere(guid));
-  if (missing.length > 0) await context.send(untagged('MISSING', missing));
+  if (missing.length === 0) return;
+  context.backups.requireRoomForMail(backups);
+  await context.send(untagged('MISSING', missing));
 }
 
 /** APPLY MAILBOX %(...): stores the state, the records, and the messages that no record claimed before. */

@@ -1,0 +1,35 @@
+/** The keys of imapd.conf that bound backupd's peers (src/config/limitKeys.ts), as its server takes them. */
+import type { Config } from '../config/imapdConf.ts';
+import { defaultLimits } from '../protocol/limits.ts';
+import type { Limits } from '../protocol/limits.ts';
+import type { DiskSpaceOptions } from '../server/diskSpace.ts';
+import type { HostLimitOptions } from '../server/hostLimits.ts';
+
+/** Depth alone has no key: no master needs more, and no peer should have more. */
+export function wireLimits(config: Config): Limits {
+  return {
+    lineBytes: config.backup_max_line,
+    literalBytes: config.backup_max_literal,
+    messageBytes: config.backup_max_message,
+    depth: defaultLimits.depth,
+    items: config.backup_max_values,
+    drainBytes: config.backup_max_discard,
+  };
+}
+
+export function hostLimitOptions(config: Config): HostLimitOptions {
+  return {
+    connections: config.backup_max_connections_per_host,
+    failedLogins: config.backup_max_failed_logins_per_host,
+    failedLoginWindowMs: config.backup_failed_login_window * 1000,
+    unlimited: config.backup_unlimited_hosts,
+  };
+}
+
+export function diskSpaceOptions(config: Config): DiskSpaceOptions {
+  return {
+    reserveBytes: config.backup_disk_reserve,
+    stagingDirectory: config.backup_staging_path,
+    partitions: [...config.backuppartitions.values()],
+  };
+}
