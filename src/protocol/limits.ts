@@ -1,5 +1,6 @@
 /**
- * Every limit on what is read from a peer or from a log, in one place, each with its reason.
+ * Every limit on what is read from a peer or from a log, in one place, each with its reason. Those for masters are the defaults of
+ * keys in imapd.conf (src/config/limitKeys.ts).
  * A number here is a promise about memory: nothing that is read is held beyond it.
  */
 export interface Limits {

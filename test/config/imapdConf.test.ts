@@ -112,6 +112,12 @@ describe('imapd.conf', () => {
     expect(errorOf('sync_timeout: 5w')).to.include('line 1: sync_timeout: "5w" is not a duration');
     expect(errorOf('backup_compact_maxsize: big')).to.include('line 1: backup_compact_maxsize');
     expect(errorOf('partition_select_mode: best')).to.include('one of random, freespace-most');
+    expect(errorOf('\nbackup_max_connections: 0')).to.equal(
+      `${file}, line 2: backup_max_connections: "0" is not an integer, 1 or more`,
+    );
+    expect(errorOf('backup_max_message: 5G')).to.include(
+      'a size like 64K, 1024 or more and at most 4294967295',
+    );
     expect(errorOf('a \\\nb \\\nc')).to.include('line 3: not an option: a b c');
     expect(errorOf('debug : yes')).to.include('line 1: not an option');
     expect(errorOf('admins:   ')).to.include('line 1: admins has no value');

@@ -56,7 +56,7 @@ describe('telemetry', () => {
     for (const pieces of [
       [`AUTHENTICATE PLAIN ${secret}\r\n`],
       [`NOOP\r\nauthenticate plain ${secret}\r\nNOOP\r\n`],
-      [...`AUTHENTICATE PLAIN ${secret}\r\n`],
+      `AUTHENTICATE PLAIN ${secret}\r\n`.split(''),
       ['AUTHENT', `ICATE PLAIN ${secret.slice(0, 5)}`, `${secret.slice(5)}\r\n`],
     ]) {
       for (const piece of pieces) {
