@@ -88,8 +88,13 @@ export class Greeting {
     if (mechanism === undefined) return this.#answer(missingArgument('AUTHENTICATE'));
     if (rest.length > 0) return this.#answer(extraArguments('AUTHENTICATE'));
     const result = await this.#waiting(() => authenticate(this.#channel, this.#options, mechanism, initial));
-    if (result.user !== null) this.#user = result.user;
-    else if (result.isFailure) {
+    if (result.user !== null) {
+      this.#user = result.user;
+      const over = this.#channel.security.layerBits > 0 ? ' over TLS' : '';
+      this.#options.log.info(
+        `${this.#channel.peer}: ${result.user} logged in with ${mechanism.toUpperCase()}${over}`,
+      );
+    } else if (result.isFailure) {
       this.#failedLogins += 1;
       this.#options.log.warn(`${this.#channel.peer}: ${result.reason}`);
       this.#options.hosts.loginFailed(this.#channel.address);

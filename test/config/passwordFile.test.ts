@@ -39,6 +39,25 @@ describe('the password file', () => {
     expect(await new PasswordFile(path).verify('user', 'pencil')).to.equal(true);
   });
 
+  it('keeps both kinds of SCRAM, with no more iterations than sync_client takes', async () => {
+    await setPassword(path, 'anne', 'one');
+    const lines = readFileSync(path, 'utf8').trim().split('\n');
+    expect(lines.map((line) => /^anne:(SCRAM-SHA-\d+)\$65536:/.exec(line)?.[1])).to.deep.equal([
+      'SCRAM-SHA-256',
+      'SCRAM-SHA-1',
+    ]);
+    for (const line of lines) {
+      writeFileSync(path, `${line}\n`, { mode: 0o600 });
+      expect(await new PasswordFile(path).verify('anne', 'one'), line).to.equal(true);
+      expect(await new PasswordFile(path).verify('anne', 'two'), line).to.equal(false);
+    }
+    writeFileSync(path, `${lines[0]}\n${lines[0]}\n`, { mode: 0o600 });
+    expect(() => new PasswordFile(path).lookup('anne')).to.throw(
+      BackupError,
+      'line 2: anne was there before',
+    );
+  });
+
   it('is read again when it changes, and none is nobody', async () => {
     const file = new PasswordFile(path);
     expect(await file.verify('anne', 'one')).to.equal(false);
