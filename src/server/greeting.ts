@@ -5,6 +5,7 @@
 import { extraArguments, banner, missingArgument, responses } from '../protocol/responses.ts';
 import { BackupError } from '../errors.ts';
 import { authenticate } from './authenticate.ts';
+import { NO_TLS } from './auth/exchange.ts';
 import type { Channel } from './channel.ts';
 import type { ServerOptions } from './options.ts';
 import type { TlsContext } from './tls.ts';
@@ -35,17 +36,22 @@ export class Greeting {
 
   /** The first words; before them the handshake, where the port is one for TLS. */
   async greet(isTlsFromStart: boolean): Promise<Outcome> {
-    if (isTlsFromStart && this.#options.tls !== null) return this.#handshake(this.#options.tls);
-    return this.#sayBanner();
+    if (!isTlsFromStart) return this.#sayBanner();
+    const { tls, log } = this.#options;
+    if (tls !== null) return this.#handshake(tls);
+    // A reload may have taken the certificate away: better nothing than in the clear.
+    log.warn(`${this.#channel.peer}: this port is for TLS, and tls_server_cert is not set`);
+    this.#channel.destroy();
+    return 'end';
   }
 
   /** Cyrus' words (cyrus-imapd imap/sync_server.c); where there is no TLS, the command is not known. */
   async startTls(args: readonly string[]): Promise<Outcome> {
-    const { tls } = this.#options;
+    const tls = this.#offeredTls();
     if (tls === null) return this.#answer(responses.unrecognized);
     if (args.length > 0) return this.#answer(extraArguments('STARTTLS'));
     if (this.#user !== null) return this.#answer(responses.startTlsLate);
-    if (this.#channel.security.layerBits > 0) return this.#answer(responses.startTlsTwice);
+    if (this.#channel.security !== NO_TLS) return this.#answer(responses.startTlsTwice);
     if (!this.#channel.holdInput()) {
       // What was sent in the clear must not be taken for what TLS protects (CVE-2011-0411): this is no honest client.
       this.#options.log.warn(`${this.#channel.peer}: STARTTLS: something was sent behind it, closing`);
@@ -54,6 +60,11 @@ export class Greeting {
     }
     await this.#answer(responses.startTls);
     return this.#handshake(tls);
+  }
+
+  /** Null on a unix socket too: nothing goes over a wire. */
+  #offeredTls(): TlsContext | null {
+    return this.#channel.address === undefined ? null : this.#options.tls;
   }
 
   async #handshake(tls: TlsContext): Promise<Outcome> {
@@ -76,7 +87,7 @@ export class Greeting {
         serverName: this.#options.serverName,
         version: this.#options.version,
         mechanisms: this.#options.mechanisms(security),
-        startTls: this.#options.tls !== null && security.layerBits === 0,
+        startTls: this.#offeredTls() !== null && security === NO_TLS,
         compress: true,
       }),
     );

@@ -66,7 +66,8 @@ export class TlsContext {
       socket.once('close', closed);
       this.#handshakes.set(key, {
         done: resolve,
-        failed: (error) => reject(new BackupError('auth', reasonOf(error), { cause: error })),
+        failed: (error) =>
+          reject(new BackupError('auth', `TLS handshake failed: ${wordsOf(error)}`, { cause: error })),
       });
       if (socket.destroyed) closed();
       else this.#server.emit('connection', socket);
@@ -135,9 +136,16 @@ export function cipherBits(name: string): number {
   return 128;
 }
 
+/** For the log, where it was TLS that broke an established connection; null for all else that can break one. */
+export function brokenTls(error: Error): BackupError | null {
+  const { code } = error as { code?: unknown };
+  if (typeof code !== 'string' || !code.startsWith('ERR_SSL_')) return null;
+  return new BackupError('io', `TLS broke: ${wordsOf(error)}`, { cause: error });
+}
+
 /** OpenSSL's own words where it has some: `wrong version number`, not the function that noticed it. */
-function reasonOf(error: Error): string {
+function wordsOf(error: Error): string {
   const { reason, code } = error as { reason?: unknown; code?: unknown };
-  if (typeof reason === 'string') return `TLS handshake failed: ${reason}`;
-  return `TLS handshake failed: ${typeof code === 'string' ? code : messageOf(error)}`;
+  if (typeof reason === 'string') return reason;
+  return typeof code === 'string' ? code : messageOf(error);
 }

@@ -138,6 +138,13 @@ describe('TLS begins', function () {
       expect(await client.reply(`AUTHENTICATE PLAIN ${plain()}`)).to.match(/^OK /);
     });
 
+    it('where a reload took the certificate away, nothing is said in the clear', async () => {
+      await start({ isTls: true, options: { tls: null } });
+      const client = await running.open();
+      expect(await client.rest()).to.deep.equal([]);
+      await running.warned('this port is for TLS');
+    });
+
     it('who speaks in the clear hears nothing, and is named in the log once', async () => {
       await start({ isTls: true });
       const client = await running.open();

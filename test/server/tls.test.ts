@@ -72,6 +72,17 @@ describe('TLS', function () {
       expect(running.server.logged(`TLSv1.2 with ${tls.ciphers} (128 bits)`)).to.equal(true);
     });
 
+    it('that went well does not excuse what comes later: bytes that are no record end the connection, logged once', async () => {
+      await start();
+      const client = await running.open();
+      const raw = client.socket;
+      await client.startTls();
+      await client.reply(`AUTHENTICATE PLAIN ${plain()}`);
+      raw.write('GET USER anne\r\n'.repeat(10));
+      expect(await client.rest()).to.deep.equal([]);
+      await running.warned('TLS broke: ');
+    });
+
     it('is not done again in the same connection', async () => {
       await start({ tls: { versions: ['tls1_2'] } });
       const client = await running.open();
