@@ -4,6 +4,7 @@
  * A handle is looked at again at most every so often, for whether its files are still those under their names;
  * what it holds in memory of a backup, the folder structure, is made anew when the index has moved on.
  */
+import { existsSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import { BackupReader } from '../../src/backup/reader.ts';
 import { livingMailboxes } from '../../src/index/queries.ts';
@@ -59,7 +60,8 @@ export class Handles {
     if (known !== undefined) {
       if (nowMs - known.lookedAtMs < LOOK_AGAIN_MS) return known;
       known.lookedAtMs = nowMs;
-      if (known.reader.isCurrent()) return known;
+      // Gone is what was moved: backups.db will be asked again, and until then all of it is still open here.
+      if (known.reader.isCurrent() || !existsSync(path)) return known;
       this.#handles.delete(path);
     }
     const handle = { reader: new BackupReader(path), lookedAtMs: nowMs, dataVersion: 0, structure: null };

@@ -11,6 +11,7 @@ import {
   existsSync,
   fstatSync,
   fsyncSync,
+  futimesSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -136,6 +137,8 @@ async function copyRest(file: LockedFile, beside: string, copied: Copied, { noti
     const target = openSync(beside, 'r+');
     try {
       await copyBytes(file.fd, target, from, Number(size));
+      const { atime, mtime } = fstatSync(file.fd);
+      futimesSync(target, atime, mtime);
       fsyncSync(target);
     } finally {
       closeSync(target);

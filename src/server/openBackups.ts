@@ -139,8 +139,20 @@ export class OpenBackups {
       this.#open.delete(oldest);
       await held.close();
     }
-    const backup = await Backup.open(userid, path, this.#options, this.#notice);
+    const backup = await this.#openWhereItIs(userid, path);
     this.#open.set(userid, backup);
     return backup;
+  }
+
+  /** A move may have taken it elsewhere while its lock was waited for. */
+  async #openWhereItIs(userid: string, path: string): Promise<Backup> {
+    try {
+      return await Backup.open(userid, path, this.#options, this.#notice);
+    } catch (error) {
+      const present = this.#catalog.find(userid);
+      const isMoved = error instanceof BackupError && error.kind === 'not-found' && present !== null;
+      if (!isMoved || present === path) throw error;
+      return Backup.open(userid, present, this.#options, this.#notice);
+    }
   }
 }
