@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import { LockedFile } from '../catalog/lockedFile.ts';
 import type { Config } from '../config/imapdConf.ts';
 import { BackupError, messageOf } from '../errors.ts';
+import type { FiguresFile } from '../index/figuresFile.ts';
 import { writeJson } from './commonJson.ts';
 import type { FoundTarget } from './commonSelect.ts';
 import { textOf } from './commonText.ts';
@@ -27,6 +28,8 @@ export interface CtlOptions {
 }
 
 export interface CtlIo extends CliIo {
+  /** What list and stat know from before. */
+  readonly figures?: FiguresFile | null;
   readonly stdin?: Readable & { readonly isTTY?: boolean };
   /** Hears how far the work on the backup at hand is. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;

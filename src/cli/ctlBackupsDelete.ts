@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { backupFileOf } from '../catalog/backupFiles.ts';
 import { Catalog } from '../catalog/catalog.ts';
 import { removeBackup, strayFiles } from '../backup/remove.ts';
-import { lastWritten } from '../backup/lastWritten.ts';
+import { lastWritten } from '../backup/figures.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { writableCatalog } from './catalogOptions.ts';
 import { BACKUP_FAILED, usageError } from './commonRun.ts';

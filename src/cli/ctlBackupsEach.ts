@@ -5,6 +5,8 @@
  * Small backups are done here, faster than another process would start; from SMALL_BYTES on in all, others share the work.
  */
 import { statSync } from 'node:fs';
+import { FiguresFile } from '../index/figuresFile.ts';
+import { readOnlyCatalog } from './catalogOptions.ts';
 import { selectTargets } from './commonSelect.ts';
 import type { FoundTarget, Target } from './commonSelect.ts';
 import type { Arguments, EachCommand } from './ctlBackupsArguments.ts';
@@ -74,16 +76,23 @@ async function look(
   io: CtlIo,
 ): Promise<boolean> {
   const output = gathered(io);
+  const figures = FiguresFile.open(readOnlyCatalog(options.config).databasePath);
+  const own = { ...output, figures };
   let isWell = true;
-  if (options.isHuman && !options.isJson) output.stdout.write(command === 'list' ? listHeading : statHeading);
-  for (const target of targets) {
-    const isOk = isFound(target, output) && (await eachCommands[command](target, options, output)) === 'ok';
-    if (isOk) continue;
-    isWell = false;
-    if (stopsOnError && target.path !== null) break;
+  try {
+    if (options.isHuman && !options.isJson)
+      output.stdout.write(command === 'list' ? listHeading : statHeading);
+    for (const target of targets) {
+      const isOk = isFound(target, own) && (await eachCommands[command](target, options, own)) === 'ok';
+      if (isOk) continue;
+      isWell = false;
+      if (stopsOnError && target.path !== null) break;
+    }
+    output.flush();
+    return isWell;
+  } finally {
+    figures?.close();
   }
-  output.flush();
-  return isWell;
 }
 
 function isFound(target: Target, io: CtlIo): target is FoundTarget {

@@ -5,7 +5,7 @@
  * Where the index does not know the end of the data file (the originals', none, or one that is behind), the time is the
  * data file's own.
  */
-import { lastWritten } from '../backup/lastWritten.ts';
+import { lastWritten } from '../backup/figures.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { writeJson } from './commonJson.ts';
 import type { FoundTarget } from './commonSelect.ts';
@@ -20,7 +20,7 @@ export const listHeading = humanLine('last written', 'size', 'userid', 'data fil
 
 export function listOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Outcome {
   try {
-    const { sizeBytes, lastTime } = lastWritten(target.path);
+    const { sizeBytes, lastTime } = lastWritten(target.path, io.figures ?? null);
     if (lastTime !== null && options.staleHours !== null) {
       if (Date.now() / 1000 - lastTime < options.staleHours * 3600) return 'ok';
     }

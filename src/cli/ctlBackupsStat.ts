@@ -1,14 +1,12 @@
 /**
  * `ctl_backups stat`: how large a backup is, and how much of it is still needed. It takes no lock and reads the index
- * alone, where that is ours.
+ * alone, where that is ours; of a backup that has not changed since the last time, not even that (src/index/figuresFile.ts).
  *
  * Compactable is what the originals mean by it: the sizes of all messages that a record names which lives, or went within
  * the retention. Utilisation is its share of the uncompressed size.
  */
-import { fstatSync } from 'node:fs';
-import { BackupReader } from '../backup/reader.ts';
+import { sizeFigures } from '../backup/figures.ts';
 import { BackupError, messageOf } from '../errors.ts';
-import { lastChunk, neededBytes, uncompressedBytes } from '../index/queries.ts';
 import { Real, writeJson } from './commonJson.ts';
 import type { FoundTarget } from './commonSelect.ts';
 import { humanSize, localTime, textOf } from './commonText.ts';
@@ -28,7 +26,7 @@ interface Figures {
 export function statOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Outcome {
   const name = textOf(target.userid ?? '') || target.path;
   try {
-    const figures = figuresOf(target.path, options.config.backup_retention);
+    const figures = figuresOf(target.path, options.config.backup_retention, io);
     if (options.isJson) writeJson(io, asObject(target, figures));
     else io.stdout.write(options.isHuman ? humanLine(name, figures) : line(name, figures));
     return 'ok';
@@ -39,29 +37,19 @@ export function statOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Ou
   }
 }
 
-function figuresOf(path: string, retentionS: number): Figures {
-  const reader = new BackupReader(path);
-  try {
-    return reader.index.snapshot(() => {
-      // Zero or less is for ever.
-      const since = retentionS > 0 ? Math.floor(Date.now() / 1000) - retentionS : -1;
-      const compressed = fstatSync(reader.fd).size;
-      const uncompressed = uncompressedBytes(reader.index);
-      const compactable = neededBytes(reader.index, since);
-      const last = lastChunk(reader.index);
-      return {
-        compressed,
-        uncompressed,
-        compactable,
-        compression: percent(compressed, uncompressed),
-        utilisation: percent(compactable, uncompressed),
-        start: last === undefined ? '[unknown]' : localTime(last.ts_start),
-        end: last === undefined ? '[unknown]' : localTime(last.ts_end),
-      };
-    });
-  } finally {
-    reader.close();
-  }
+function figuresOf(path: string, retentionS: number, io: CtlIo): Figures {
+  // Zero or less is for ever.
+  const since = retentionS > 0 ? Math.floor(Date.now() / 1000) - retentionS : -1;
+  const sizes = sizeFigures(path, since, io.figures ?? null);
+  return {
+    compressed: sizes.compressedBytes,
+    uncompressed: sizes.uncompressedBytes,
+    compactable: sizes.neededBytes,
+    compression: percent(sizes.compressedBytes, sizes.uncompressedBytes),
+    utilisation: percent(sizes.neededBytes, sizes.uncompressedBytes),
+    start: sizes.lastStart === null ? '[unknown]' : localTime(sizes.lastStart),
+    end: sizes.lastEnd === null ? '[unknown]' : localTime(sizes.lastEnd),
+  };
 }
 
 function percent(part: number, whole: number): number {

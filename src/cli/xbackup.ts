@@ -15,7 +15,7 @@ import { BACKUP_FAILED, guarded, usageError } from './commonRun.ts';
 import { flag } from './commonSelect.ts';
 import { writeJson } from './commonJson.ts';
 import { textOf } from './commonText.ts';
-import { lastWritten } from '../backup/lastWritten.ts';
+import { lastWritten } from '../backup/figures.ts';
 import type { PasswdIo } from './passwd.ts';
 import { clientOptions } from './restoreConnect.ts';
 

@@ -218,6 +218,12 @@ export function neededBytes(index: IndexFile, since: number): number {
   return index.get<{ bytes: number }>(sql, since)?.bytes ?? 0;
 }
 
+/** When the first record was expunged that was after `since`; null where there is none. */
+export function firstExpungedAfter(index: IndexFile, since: number): number | null {
+  const sql = 'SELECT min(expunged) AS first FROM record WHERE expunged > ?';
+  return index.get<{ first: number | null }>(sql, since)?.first ?? null;
+}
+
 /** The last flush point at or before an uncompressed offset. */
 export function pointBefore(index: IndexFile, chunkId: number, offset: number): FlushPoint | undefined {
   return index.get<FlushPoint>(

@@ -1,0 +1,113 @@
+/**
+ * The figures of a backup that `list` and `stat` print, without a lock: from figures.db where the data file has not changed
+ * since, else from the index.
+ */
+import { fstatSync, statSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
+import { asBackupError } from '../errors.ts';
+import { identityOf } from '../index/figuresFile.ts';
+import type { Figures, FiguresFile, Needed } from '../index/figuresFile.ts';
+import { IndexFile } from '../index/indexFile.ts';
+import { firstExpungedAfter, lastChunk, neededBytes, uncompressedBytes } from '../index/queries.ts';
+import { indexPath } from './options.ts';
+import { BackupReader } from './reader.ts';
+
+export interface LastWritten {
+  readonly sizeBytes: number;
+  /** Unix seconds; null where nothing was ever written. */
+  readonly lastTime: number | null;
+}
+
+/**
+ * When it was last written to. Where the index does not know the end of the data file (the originals', none, or one that
+ * is behind), the time is the data file's own. Throws where the data file is not there.
+ */
+export function lastWritten(path: string, cache: FiguresFile | null = null): LastWritten {
+  const data = dataFile(path);
+  const sizeBytes = Number(data.size);
+  if (sizeBytes === 0) return { sizeBytes, lastTime: null };
+  const known = cache?.find(path, identityOf(data)) ?? null;
+  if (known !== null) return { sizeBytes, lastTime: known.lastEnd };
+  const index = IndexFile.open(indexPath(path), 'read');
+  try {
+    const last = index === null ? undefined : lastChunk(index);
+    if (index === null || last?.file_end !== sizeBytes)
+      return { sizeBytes, lastTime: Number(data.mtimeMs / 1000n) };
+    cache?.put(path, identityOf(data), { ...chunkFigures(index), needed: null });
+    return { sizeBytes, lastTime: last.ts_end };
+  } finally {
+    index?.close();
+  }
+}
+
+export interface SizeFigures {
+  readonly compressedBytes: number;
+  readonly uncompressedBytes: number;
+  readonly neededBytes: number;
+  /** Of the last chunk, unix seconds; null where there is none. */
+  readonly lastStart: number | null;
+  readonly lastEnd: number | null;
+}
+
+/** `since`: what was expunged before it is needed no more; -1: all is. Where the index is not ours, all of the data file is read. */
+export function sizeFigures(path: string, since: number, cache: FiguresFile | null = null): SizeFigures {
+  const data = dataFile(path);
+  const known = cache?.find(path, identityOf(data)) ?? null;
+  if (known?.needed != null && stillHolds(known.needed, since))
+    return figuresOf(Number(data.size), known, known.needed);
+  const reader = new BackupReader(path);
+  try {
+    return reader.index.snapshot(() => {
+      const present = fstatSync(reader.fd, { bigint: true });
+      if (lastChunk(reader.index) === undefined) return { ...NOTHING, compressedBytes: Number(present.size) };
+      const needed = {
+        bytes: neededBytes(reader.index, since),
+        since,
+        firstExpunged: firstExpungedAfter(reader.index, since),
+      };
+      const chunk = chunkFigures(reader.index);
+      // A writer may have been faster than this: then the index knows more, or less, than this size.
+      if (lastChunk(reader.index)?.file_end === Number(present.size)) {
+        cache?.put(path, identityOf(present), { ...chunk, needed });
+      }
+      return figuresOf(Number(present.size), chunk, needed);
+    });
+  } finally {
+    reader.close();
+  }
+}
+
+const NOTHING: SizeFigures = {
+  compressedBytes: 0,
+  uncompressedBytes: 0,
+  neededBytes: 0,
+  lastStart: null,
+  lastEnd: null,
+};
+
+/** Nothing that was needed then has left the retention, and nothing has come back into it. */
+function stillHolds({ since, firstExpunged }: Needed, now: number): boolean {
+  return now >= since && (firstExpunged === null || firstExpunged > now);
+}
+
+function figuresOf(compressedBytes: number, chunk: Omit<Figures, 'needed'>, needed: Needed): SizeFigures {
+  const { uncompressedBytes: uncompressed, lastStart, lastEnd } = chunk;
+  return { compressedBytes, uncompressedBytes: uncompressed, neededBytes: needed.bytes, lastStart, lastEnd };
+}
+
+function chunkFigures(index: IndexFile): Omit<Figures, 'needed'> {
+  const last = lastChunk(index);
+  return {
+    lastStart: last?.ts_start ?? 0,
+    lastEnd: last?.ts_end ?? 0,
+    uncompressedBytes: uncompressedBytes(index),
+  };
+}
+
+function dataFile(path: string): BigIntStats {
+  try {
+    return statSync(path, { bigint: true });
+  } catch (error) {
+    throw asBackupError(error, path);
+  }
+}
