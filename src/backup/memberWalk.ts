@@ -58,6 +58,7 @@ export interface Walk {
   readonly fileSize: number;
   readonly isEnded: boolean;
   readonly result: WalkResult;
+  readonly onProgress: ((fileEnd: number, fileSize: number) => void) | undefined;
 }
 
 /** A line that was read, and its files: whether their bytes were right. */
@@ -147,6 +148,7 @@ export class MemberWalk {
     const hash = createHash('sha1');
     this.#reader.stream(file.size, (piece) => hash.update(piece));
     this.#files.push({ file, whole: hash.digest('hex') === file.guid });
+    this.#walk.onProgress?.(this.#reader.readUpTo, this.#walk.fileSize);
   }
 
   #takeLine(line: LogLine): void {

@@ -161,7 +161,7 @@ export async function rebuildIndex(
     removeIndexFiles(beside);
     throw error;
   }
-  fresh.close();
+  fresh.finish();
   step('built');
   // SQLite would take the old index's write-ahead log for the new one's.
   removeIndexFiles(path);

@@ -17,6 +17,7 @@ import { belongs, openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
 import { walk } from './walk.ts';
+import type { WalkOptions } from './walk.ts';
 import type { Damage, WalkResult } from './memberWalk.ts';
 
 interface ChunkFindings {
@@ -39,13 +40,17 @@ export interface Verification {
  * `notice` hears what opening has to say: an index that is missing or the originals' is built first, as by any
  * open. Throws 'io'.
  */
-export async function verifyBackup(file: LockedFile, notice: Notice): Promise<Verification> {
+export async function verifyBackup(
+  file: LockedFile,
+  notice: Notice,
+  options: Pick<WalkOptions, 'onProgress'> = {},
+): Promise<Verification> {
   const replaced = replacedIndex(file);
   const index = await openIndexForWriting(file, notice);
   try {
     const folded = IndexFile.create(':memory:');
     try {
-      const result = walk(folded, file.fd, 0, fstatSync(file.fd).size);
+      const result = walk(folded, file.fd, 0, fstatSync(file.fd).size, options);
       const faults = [...replaced, ...compareIndexes(index, folded), ...falsePoints(index, folded, file.fd)];
       return summary(folded, result, [...faults, ...missingMessages(folded)]);
     } finally {

@@ -18,7 +18,7 @@ export interface WalkOptions {
   readonly resume?: Chunk;
   /** The file is known to end with an ended member: a last one that looks cut off is damaged, not torn. */
   readonly isEnded?: boolean;
-  /** Called after each chunk with how far in the file the walk is, in bytes. */
+  /** Called after each message and chunk with how far in the file the walk is, in bytes. */
   readonly onProgress?: (fileEnd: number, fileSize: number) => void;
 }
 
@@ -31,13 +31,14 @@ export function walk(
   options: WalkOptions = {},
 ): WalkResult {
   const result: WalkResult = { chunks: 0, messages: 0, damages: [], tornTail: null };
-  const state: Walk = { index, fd, fileSize, isEnded: options.isEnded ?? false, result };
+  const { isEnded = false, onProgress } = options;
+  const state: Walk = { index, fd, fileSize, isEnded, result, onProgress };
   let at: number | null = from;
   while (at !== null && at < fileSize) {
     const start: number = at;
     const resume = start === options.resume?.offset ? options.resume : undefined;
     at = index.transaction(() => walkMember(state, start, resume));
-    options.onProgress?.(at ?? fileSize, fileSize);
+    onProgress?.(at ?? fileSize, fileSize);
   }
   return result;
 }

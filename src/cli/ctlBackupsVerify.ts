@@ -7,7 +7,9 @@ import type { CtlIo, CtlOptions, Outcome, Print } from './ctlBackupsCommand.ts';
 
 export function verifyOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {
   return underLock('verify', target, options, io, async (file, print) => {
-    const found = await verifyBackup(file, options.verbosity > 0 ? print : () => undefined);
+    const notice = options.verbosity > 0 ? print : () => undefined;
+    const { onProgress } = io;
+    const found = await verifyBackup(file, notice, onProgress === undefined ? {} : { onProgress });
     if (options.verbosity > 0) printChecks(found, options.verbosity, print);
     else for (const line of faultsOf(found)) print(line);
     const { faultCount } = found;

@@ -6,7 +6,7 @@
  * synchronous=NORMAL does not wait for the disk at a commit: the log has, and what a power cut takes from the index
  * is folded again from there at the next open.
  */
-import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, rmSync } from 'node:fs';
 import { asBackupError } from '../errors.ts';
 import { SqliteDatabase } from './sqlite.ts';
 import type { SqliteStatement } from './sqlite.ts';
@@ -50,7 +50,10 @@ export class IndexFile {
     }
   }
 
-  /** Makes an empty index, in place of whatever has the name. ':memory:' makes one that is on no disk. */
+  /**
+   * Makes an empty index, in place of whatever has the name, to be filled and ended with finish(): until then it is nobody's,
+   * and nothing of it need be on disk. ':memory:' makes one that never is.
+   */
   static create(path: string): IndexFile {
     try {
       if (path !== ':memory:') {
@@ -59,9 +62,12 @@ export class IndexFile {
         closeSync(openSync(path, 'wx', 0o600));
       }
       const db = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS });
-      db.pragma('journal_mode = WAL');
-      db.exec(schemaSql);
-      return IndexFile.#configured(path, db, 'write');
+      db.pragma('synchronous = OFF');
+      db.pragma('journal_mode = MEMORY');
+      db.transaction(() => db.exec(schemaSql))();
+      db.pragma(`cache_size = -${CACHE_KIB}`);
+      db.pragma('temp_store = MEMORY');
+      return new IndexFile(path, db);
     } catch (error) {
       throw asBackupError(error, path);
     }
@@ -148,8 +154,20 @@ export class IndexFile {
       const copy = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS });
       copy.pragma('journal_mode = WAL');
       copy.close();
+      syncFile(path);
     } catch (error) {
       throw asBackupError(error, path);
+    }
+  }
+
+  /** Closes an index that was created, when it is on disk as one that many may read beside a writer. */
+  finish(): void {
+    try {
+      this.#db.pragma('journal_mode = WAL');
+      this.#db.close();
+      syncFile(this.path);
+    } catch (error) {
+      throw asBackupError(error, this.path);
     }
   }
 
@@ -164,6 +182,16 @@ export class IndexFile {
       this.#statements.set(sql, statement);
     }
     return statement;
+  }
+}
+
+/** Only of a database that this process has closed: closing a descriptor of it would drop SQLite's locks. */
+function syncFile(path: string): void {
+  const fd = openSync(path, 'r+');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -68,6 +68,11 @@ export class MemberInflater {
     this.#readHeader();
   }
 
+  /** Offset in the file behind the last byte that was read. */
+  get readUpTo(): number {
+    return this.#inputBase + this.#inputEnd;
+  }
+
   get points(): FlushPoint[] {
     return this.#finder?.points ?? [];
   }

@@ -43,6 +43,11 @@ export class ChunkReader {
     return this.#start < this.#end ? 'reading' : this.#member.state;
   }
 
+  /** How far in the file it has read: for showing progress. */
+  get readUpTo(): number {
+    return this.#member.readUpTo;
+  }
+
   /** Where the member ends in the file; valid once complete. */
   get fileEnd(): number {
     return this.#member.fileEnd;

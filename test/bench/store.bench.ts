@@ -1,6 +1,6 @@
 /**
- * Ours and the originals on the same mail in the same run: a first sync of one user, the data file's size, verify,
- * reindex, one message out, and on the mount list, tar, grep against the same files on the disk.
+ * Ours and the originals on the same mail in the same run: a first sync of one user, the data file's size, list, stat,
+ * verify, reindex, one message out, and on the mount list, tar, grep against the same files on the disk.
  *
  * Ratios count, times do not: machines differ, and so does what else they do. COUNT=20000 for more than 4,000
  * messages.
@@ -75,6 +75,8 @@ try {
   const ourFile = (await server.dataFile(USER)) ?? '';
   row('data file', statSync(ourFile).size / 1e6, statSync(theirFile).size / 1e6, 'MB');
   for (const args of [
+    ['list', USER],
+    ['stat', USER],
     ['verify', USER],
     ['reindex', USER],
   ]) {

@@ -3,10 +3,11 @@
  * streams and end with the same code, but for what docs/deviations.md says.
  */
 import { expect } from 'chai';
-import { appendFileSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCtlBackups } from '../../src/cli/ctlBackups.ts';
 import { runCyrBackup } from '../../src/cli/cyrBackup.ts';
+import { LockedFile } from '../../src/catalog/lockedFile.ts';
 import { Capture } from '../backup/sampleBackup.ts';
 import { CyrusMaster, giveToCyrus } from '../support/cyrus.ts';
 import type { Outcome } from '../support/machine.ts';
@@ -211,6 +212,25 @@ describe('our tools beside the originals', function () {
         stderr: 'anne: no mailbox user/anne/Nowhere\n',
       });
     });
+  });
+
+  it('verify and reindex of a backup that is locked', async () => {
+    const copy = join(master.folder, 'locked_ABCDEF');
+    copyFileSync(words.get('FILE') ?? '', copy);
+    giveToCyrus(copy);
+    const file = await LockedFile.acquire(copy);
+    try {
+      for (const args of [
+        ['verify', '-f', copy],
+        ['-j', 'reindex', '-f', copy],
+      ]) {
+        const said = await master.tool('ctl_backups', ...args);
+        expect(said.stdout).to.include('locked');
+        expect(await runOurs('ctl_backups', args)).to.deep.equal(said);
+      }
+    } finally {
+      file.release();
+    }
   });
 
   describe('moves', () => {

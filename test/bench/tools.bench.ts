@@ -1,0 +1,116 @@
+/**
+ * ctl_backups over many small backups, ours and the originals' on the same files in the same run. BACKUPS=100000 for more than
+ * 10,000; with LINKED=1 data files and indexes are links to one, which saves the disk 90 kB each.
+ *
+ * Ratios count, times do not. "again" is where nothing has changed since, as on most nights for most users.
+ */
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Catalog } from '../../src/catalog/catalog.ts';
+import { hashLetter } from '../../src/catalog/partitions.ts';
+import { writableCatalog } from '../../src/cli/catalogOptions.ts';
+import { loadConfig } from '../../src/config/imapdConf.ts';
+import { SampleSite } from '../backup/sampleBackup.ts';
+import { runOurs } from '../support/backupdDaemon.ts';
+import { CYRUS_BIN, asCyrus, cyrusEnv, giveToCyrus } from '../support/cyrus.ts';
+import { makeFolder, run } from '../support/machine.ts';
+
+const BACKUPS = Number(process.env['BACKUPS'] ?? 10_000);
+const isLinked = process.env['LINKED'] === '1';
+/** A file system has a bound on the names of one file. */
+const LINKS = 30_000;
+const TIMEOUT_MS = 3_600_000;
+
+const userids = Array.from({ length: BACKUPS }, (_, at) => {
+  return `${String.fromCharCode(97 + (at % 26))}user${String(at).padStart(6, '0')}`;
+});
+
+/** As many backups as wanted below a folder, each a copy of one that is there with its index. Answers the configuration. */
+function multiply(folder: string, data: string): string {
+  const conf = join(folder, 'imapd.conf');
+  const partition = join(folder, 'data');
+  mkdirSync(join(folder, 'conf'));
+  const lines = [
+    `configdirectory: ${folder}/conf`,
+    `backuppartition-one: ${partition}`,
+    `partition-default: ${partition}`,
+    'defaultpartition: default',
+    `temp_path: ${folder}/conf`,
+  ];
+  writeFileSync(conf, `${lines.join('\n')}\n`);
+  const catalog = Catalog.open(writableCatalog(loadConfig(conf)));
+  catalog.transaction(() => {
+    let source = data;
+    for (const [at, userid] of userids.entries()) {
+      const path = join(partition, hashLetter(userid, false), `${userid}_ABCDEF`);
+      mkdirSync(dirname(path), { recursive: true });
+      const put = isLinked && at % LINKS !== 0 ? linkSync : copyFileSync;
+      put(source, path);
+      put(`${source}.index`, `${path}.index`);
+      if (isLinked && at % LINKS === 0) source = path;
+      catalog.set(userid, path);
+    }
+  });
+  catalog.close();
+  return conf;
+}
+
+async function original(conf: string, ...args: string[]): Promise<string> {
+  const [command, all] = asCyrus(`${CYRUS_BIN}/ctl_backups`, ['-C', conf, ...args]);
+  return checked(await run(command, all, { env: cyrusEnv, timeoutMs: TIMEOUT_MS }), args);
+}
+
+async function ours(conf: string, ...args: string[]): Promise<string> {
+  return checked(await runOurs('ctl_backups', ['-C', conf, ...args], TIMEOUT_MS), args);
+}
+
+function checked(outcome: { code: number; stdout: string; stderr: string }, args: string[]): string {
+  if (outcome.code !== 0) throw new Error(`${args.join(' ')}: ${outcome.stderr}${outcome.stdout}`);
+  return outcome.stdout;
+}
+
+async function seconds(work: () => Promise<string>): Promise<number> {
+  const start = process.hrtime.bigint();
+  // Their reindex says more.
+  const lines = (await work()).split('\n').filter((line) => /\t|: ok$/.test(line)).length;
+  if (lines !== BACKUPS) throw new Error(`${lines} lines for ${BACKUPS} backups`);
+  return Number(process.hrtime.bigint() - start) / 1e9;
+}
+
+function row(what: string, ours: number, theirs: number): void {
+  const figures = [ours.toFixed(2), theirs.toFixed(2), (theirs / ours).toFixed(1)].map((text) =>
+    text.padStart(9),
+  );
+  console.log(`${what.padEnd(24)} ${figures.join(' ')}`);
+}
+
+const site = await SampleSite.create(['anne']);
+const [our, their] = [makeFolder('bench-ours'), makeFolder('bench-theirs')];
+try {
+  const conf = multiply(our, site.pathOf('anne'));
+  rmSync(`${site.pathOf('anne')}.index`);
+  // Their index of it, which names no path.
+  execFileSync('chmod', ['-R', 'a+rX', site.folder]);
+  giveToCyrus(site.folder);
+  await original(site.config, 'reindex', '-f', site.pathOf('anne'));
+  const theirConf = multiply(their, site.pathOf('anne'));
+  giveToCyrus(their);
+  console.log(`${BACKUPS} backups; seconds, and how many times faster ours is`);
+  console.log(`${''.padEnd(24)} ${['ours', 'theirs', 'ratio'].map((text) => text.padStart(9)).join(' ')}`);
+  for (const command of ['list', 'stat']) {
+    const theirs = await seconds(() => original(theirConf, command, '-A'));
+    row(`${command} -A, at first`, await seconds(() => ours(conf, command, '-A')), theirs);
+    row(`${command} -A, again`, await seconds(() => ours(conf, command, '-A')), theirs);
+  }
+  if (!isLinked) {
+    for (const command of ['verify', 'reindex']) {
+      const mine = await seconds(() => ours(conf, command, '-A'));
+      row(`${command} -A`, mine, await seconds(() => original(theirConf, command, '-A')));
+    }
+  }
+} finally {
+  site.remove();
+  rmSync(our, { recursive: true, force: true });
+  rmSync(their, { recursive: true, force: true });
+}
