@@ -44,16 +44,16 @@ describe('a move of a backup that is in use', function () {
     mount = await MountDaemon.start(backup.conf);
     const inbox = join(mount.path, 'anne/INBOX');
 
-    let isMoving = true;
+    const state = { isMoving: true };
     const replicate = async (): Promise<void> => {
-      while (isMoving) {
+      while (state.isMoving) {
         bodies.push(message(`number ${bodies.length}`));
         await addMessage();
       }
     };
     const look = async (): Promise<string> => {
       let wrong = '';
-      while (isMoving) {
+      while (state.isMoving) {
         const { stdout, stderr } = await run('sh', [
           '-c',
           `sha1sum < ${inbox}/1.eml; ls ${inbox} > /dev/null`,
@@ -76,7 +76,7 @@ describe('a move of a backup that is in use', function () {
         ]);
         said += stdout + stderr;
       }
-      isMoving = false;
+      state.isMoving = false;
       return said;
     };
     const [said, wrong] = await Promise.all([move(), look(), replicate()]);
