@@ -11,7 +11,6 @@ import { SocketSource } from '../protocol/source.ts';
 import { BackupError } from '../errors.ts';
 import { NO_TLS } from './auth/exchange.ts';
 import type { ConnectionSecurity } from './auth/exchange.ts';
-import { brokenTls } from './tls.ts';
 import type { TlsContext } from './tls.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -163,7 +162,7 @@ export class Channel {
   #listen(socket: Socket): void {
     socket.on('data', this.#fromSocket);
     socket.on('end', this.#atEnd);
-    socket.on('error', (error) => this.source.end(brokenTls(error) ?? error));
+    socket.on('error', (error) => this.source.end(error));
     socket.on('close', () => this.source.end(new BackupError('closed', 'the connection was closed')));
   }
 

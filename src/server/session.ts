@@ -22,6 +22,7 @@ import { Patience } from './patience.ts';
 import { StagedMessages } from './staged.ts';
 import type { Upload } from './staged.ts';
 import { Telemetry } from './telemetry.ts';
+import { brokenTls } from './tls.ts';
 
 /** How long a peer may take to read an answer when the server is to stop. */
 const STOP_WRITE_TIMEOUT_MS = 2000;
@@ -86,8 +87,9 @@ export class Session {
     } catch (error) {
       if (!(error instanceof BackupError)) {
         log.error(`${this.#who()}: ${(error as Error).stack ?? messageOf(error)}`);
-      } else if (error.kind !== 'closed') {
-        log.warn(`${this.#who()}: ${error.message}`);
+      } else {
+        const reason = error.kind === 'closed' ? brokenTls(error.cause) : error.message;
+        if (reason !== null) log.warn(`${this.#who()}: ${reason}`);
       }
     } finally {
       this.#patience.end();

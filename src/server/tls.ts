@@ -136,11 +136,10 @@ export function cipherBits(name: string): number {
   return 128;
 }
 
-/** For the log, where it was TLS that broke an established connection; null for all else that can break one. */
-export function brokenTls(error: Error): BackupError | null {
-  const { code } = error as { code?: unknown };
-  if (typeof code !== 'string' || !code.startsWith('ERR_SSL_')) return null;
-  return new BackupError('io', `TLS broke: ${wordsOf(error)}`, { cause: error });
+/** For the log, what TLS had against an established connection; null for all else that can break one. */
+export function brokenTls(error: unknown): string | null {
+  if (!(error instanceof Error) || !('code' in error)) return null;
+  return String(error.code).startsWith('ERR_SSL_') ? `TLS broke: ${wordsOf(error)}` : null;
 }
 
 /** OpenSSL's own words where it has some: `wrong version number`, not the function that noticed it. */

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { cipherBits } from '../../src/server/tls.ts';
 import { Authority } from '../support/certificates.ts';
 import type { Certificate } from '../support/certificates.ts';
+import { waitUntil } from '../support/machine.ts';
 import { plain } from './testServer.ts';
 import type { TlsClient } from './tlsClient.ts';
 import { Certified, TlsTestServer } from './tlsServer.ts';
@@ -83,7 +84,7 @@ describe('TLS', function () {
       await running.warned('TLS broke: ');
     });
 
-    it('is not done again in the same connection', async () => {
+    it('is not done again in the same connection: an alert ends it, and is no command to refuse', async () => {
       await start({ tls: { versions: ['tls1_2'] } });
       const client = await running.open();
       await client.banner();
@@ -96,6 +97,10 @@ describe('TLS', function () {
         socket.renegotiate({}, (error) => resolve(error ?? 'renegotiated'));
       });
       expect(outcome).to.not.equal('renegotiated');
+      // The client's alert in an open connection once made the session refuse the same command for ever.
+      await running.warned('TLS broke: ');
+      await waitUntil(() => running.server.logged('closed, '), { what: () => running.server.log.join('\n') });
+      expect(running.warnings).to.have.length(1);
     });
   });
 
