@@ -28,7 +28,7 @@ export function lastWritten(path: string, cache: FiguresFile | null = null): Las
   if (sizeBytes === 0) return { sizeBytes, lastTime: null };
   const known = cache?.find(path, identityOf(data)) ?? null;
   if (known !== null) return { sizeBytes, lastTime: known.lastEnd };
-  const index = IndexFile.open(indexPath(path), 'read');
+  const index = IndexFile.peek(indexPath(path));
   try {
     const last = index === null ? undefined : lastChunk(index);
     if (index === null || last?.file_end !== sizeBytes)
@@ -55,26 +55,41 @@ export function sizeFigures(path: string, since: number, cache: FiguresFile | nu
   const known = cache?.find(path, identityOf(data)) ?? null;
   if (known?.needed != null && stillHolds(known.needed, since))
     return figuresOf(Number(data.size), known, known.needed);
+  const index = IndexFile.peek(indexPath(path));
+  try {
+    // Else there is none of ours, or it is behind, or a writer was faster than this: all is looked at together.
+    if (index === null || lastChunk(index)?.file_end !== Number(data.size))
+      return foldedFigures(path, since, cache);
+    return reckoned(path, index, data, since, cache);
+  } finally {
+    index?.close();
+  }
+}
+
+function foldedFigures(path: string, since: number, cache: FiguresFile | null): SizeFigures {
   const reader = new BackupReader(path);
   try {
-    return reader.index.snapshot(() => {
-      const present = fstatSync(reader.fd, { bigint: true });
-      if (lastChunk(reader.index) === undefined) return { ...NOTHING, compressedBytes: Number(present.size) };
-      const needed = {
-        bytes: neededBytes(reader.index, since),
-        since,
-        firstExpunged: firstExpungedAfter(reader.index, since),
-      };
-      const chunk = chunkFigures(reader.index);
-      // A writer may have been faster than this: then the index knows more, or less, than this size.
-      if (lastChunk(reader.index)?.file_end === Number(present.size)) {
-        cache?.put(path, identityOf(present), { ...chunk, needed });
-      }
-      return figuresOf(Number(present.size), chunk, needed);
-    });
+    const present = fstatSync(reader.fd, { bigint: true });
+    return reader.index.snapshot(() => reckoned(path, reader.index, present, since, cache));
   } finally {
     reader.close();
   }
+}
+
+function reckoned(
+  path: string,
+  index: IndexFile,
+  data: BigIntStats,
+  since: number,
+  cache: FiguresFile | null,
+): SizeFigures {
+  const last = lastChunk(index);
+  if (last === undefined) return { ...NOTHING, compressedBytes: Number(data.size) };
+  const firstExpunged = firstExpungedAfter(index, since);
+  const needed = { bytes: neededBytes(index, since), since, firstExpunged };
+  const chunk = chunkFigures(index);
+  if (last.file_end === Number(data.size)) cache?.put(path, identityOf(data), { ...chunk, needed });
+  return figuresOf(Number(data.size), chunk, needed);
 }
 
 const NOTHING: SizeFigures = {

@@ -6,7 +6,7 @@
  * synchronous=NORMAL does not wait for the disk at a commit: the log has, and what a power cut takes from the index
  * is folded again from there at the next open.
  */
-import { closeSync, existsSync, fsyncSync, openSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { asBackupError } from '../errors.ts';
 import { SqliteDatabase } from './sqlite.ts';
 import type { SqliteStatement } from './sqlite.ts';
@@ -19,6 +19,11 @@ export type Row = Record<string, SqlValue>;
 const BUSY_TIMEOUT_MS = 10_000;
 /** 2 MiB of page cache a handle: enough for a fold's working set, little enough for hundreds of open handles. */
 const CACHE_KIB = 2048;
+
+/** Up to this an index is read at once rather than opened. */
+const PEEK_BYTES = 512 * 1024;
+/** Its first page. */
+const MIN_BYTES = 4096;
 
 export class IndexFile {
   readonly path: string;
@@ -45,6 +50,29 @@ export class IndexFile {
       return IndexFile.#configured(path, db, mode);
     } catch (error) {
       db?.close();
+      if (isNotADatabase(error)) return null;
+      throw asBackupError(error, path);
+    }
+  }
+
+  /**
+   * As open for reading, for one short look by a process that has it not open otherwise: where nobody writes, a small index is
+   * read into memory, which is faster and leaves no `-wal` and `-shm` behind.
+   */
+  static peek(path: string): IndexFile | null {
+    const bytes = settledBytes(path);
+    if (bytes === null) return IndexFile.open(path, 'read');
+    // In memory there is no write-ahead log: the header's versions say so (sqlite.org/fileformat.html, 1.3.3).
+    bytes.fill(1, 18, 20);
+    const db = new SqliteDatabase(bytes, { readonly: true });
+    try {
+      const id = db.pragma('application_id', { simple: true });
+      const version = db.pragma('user_version', { simple: true });
+      if (id === APPLICATION_ID && version === SCHEMA_VERSION) return new IndexFile(path, db);
+      db.close();
+      return null;
+    } catch (error) {
+      db.close();
       if (isNotADatabase(error)) return null;
       throw asBackupError(error, path);
     }
@@ -183,6 +211,24 @@ export class IndexFile {
     }
     return statement;
   }
+}
+
+/** All of a small index whose write-ahead log is empty, so that the file is all there is; else null. */
+function settledBytes(path: string): Buffer | null {
+  const before = stateOf(path);
+  if (before === null) return null;
+  const bytes = readFileSync(path);
+  const after = stateOf(path);
+  return after === before ? bytes : null;
+}
+
+/** null: it is not there, is large, or is being written. */
+function stateOf(path: string): string | null {
+  const file = statSync(path, { bigint: true, throwIfNoEntry: false });
+  const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
+  if (file === undefined || file.size < MIN_BYTES || file.size > PEEK_BYTES || (log?.size ?? 0) > 0)
+    return null;
+  return `${file.ino} ${file.size} ${file.mtimeNs}`;
 }
 
 /** Only of a database that this process has closed: closing a descriptor of it would drop SQLite's locks. */
