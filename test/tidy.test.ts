@@ -44,7 +44,7 @@ const mayImport = {
 const confined: [RegExp, RegExp][] = [
   [/^better-sqlite3$/, /^src\/(index|catalog)\//],
   [/^fuse-native$/, /^mount\/transports\//],
-  [/^koffi$/, /^(src\/catalog\/posixLock\.ts$|mount\/transports\/)/],
+  [/^koffi$/, /^(src\/catalog\/posixLock\.ts$|src\/cli\/supervisor\.ts$|mount\/transports\/)/],
   [/^(node:)?(net|tls)$/, /^src\/(server|restore)\//],
 ];
 

@@ -1,8 +1,10 @@
 /** The keys of imapd.conf that bound backupd's peers (src/config/limitKeys.ts), as its server takes them. */
 import type { Config } from '../config/imapdConf.ts';
+import { BackupError, messageOf } from '../errors.ts';
 import { defaultLimits } from '../protocol/limits.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { DiskSpaceOptions } from '../server/diskSpace.ts';
+import { unlimitedHosts } from '../server/hostLimits.ts';
 import type { HostLimitOptions } from '../server/hostLimits.ts';
 
 /** Depth alone has no key: no master needs more, and no peer should have more. */
@@ -17,7 +19,9 @@ export function wireLimits(config: Config): Limits {
   };
 }
 
+/** Throws BackupError 'config' that names the file. */
 export function hostLimitOptions(config: Config): HostLimitOptions {
+  requireNetworks(config);
   return {
     connections: config.backup_max_connections_per_host,
     failedLogins: config.backup_max_failed_logins_per_host,
@@ -32,4 +36,12 @@ export function diskSpaceOptions(config: Config): DiskSpaceOptions {
     stagingDirectory: config.backup_staging_path,
     partitions: [...config.backuppartitions.values()],
   };
+}
+
+function requireNetworks(config: Config): void {
+  try {
+    unlimitedHosts(config.backup_unlimited_hosts);
+  } catch (error) {
+    throw new BackupError('config', `${config.file}: ${messageOf(error)}`, { cause: error });
+  }
 }

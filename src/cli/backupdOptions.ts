@@ -7,7 +7,8 @@ import { BackupError } from '../errors.ts';
 import { NO_TLS } from '../server/auth/exchange.ts';
 import { offeredMechanisms } from '../server/auth/sasl.ts';
 import { createPasswords } from '../server/auth/verifier.ts';
-import type { ListenAddress } from '../server/listener.ts';
+import { isTlsFromStart } from '../server/bind.ts';
+import type { ListenAddress } from '../server/bind.ts';
 import { wireLimits } from './backupdLimits.ts';
 import type { DiskSpace } from '../server/diskSpace.ts';
 import type { HostLimits } from '../server/hostLimits.ts';
@@ -78,8 +79,9 @@ export function serverOptions(
 export function requireUsable(
   config: Config,
   options: ServerOptions,
-  { isTls = false }: ListenAddress,
+  addresses: readonly ListenAddress[],
 ): void {
+  const isTls = addresses.some(isTlsFromStart);
   const fail = (what: string): BackupError => new BackupError('config', `${config.file}: ${what}`);
   if (options.tls === null && isTls) throw fail('TLS from the first byte needs tls_server_cert');
   const atBest = options.tls === null ? NO_TLS : { layerBits: 256, clientUser: 'anybody' };

@@ -9,11 +9,19 @@ function printable(message: string): string {
   return message.replace(/[\u0000-\u001f\u007f]/g, (c) => (c === '\n' ? ' | ' : '?'));
 }
 
-export function createLog(prefix: string, withDebug: boolean, write: (line: string) => void): Log {
+export function createLog(prefix: string, withDebug: () => boolean, write: (line: string) => void): Log {
   const isJournal = process.env['JOURNAL_STREAM'] !== undefined;
   const at =
     (level: number) =>
     (message: string): void =>
       write(`${isJournal ? `<${level}>` : ''}${prefix}: ${printable(message)}\n`);
-  return { error: at(3), warn: at(4), info: at(6), debug: withDebug ? at(7) : () => undefined };
+  const debug = at(7);
+  return {
+    error: at(3),
+    warn: at(4),
+    info: at(6),
+    debug: (message) => {
+      if (withDebug()) debug(message);
+    },
+  };
 }

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setPassword } from '../../src/config/passwordFile.ts';
 import type { SyncServer } from './cyrus.ts';
-import { Daemon, makeFolder, run, type Outcome } from './machine.ts';
+import { Daemon, makeFolder, run, waitUntil, type Outcome } from './machine.ts';
 
 export const SYNC_USER = { user: 'repluser', password: 'repl-secret' };
 const BIN = new URL('../../bin/', import.meta.url).pathname;
@@ -33,7 +33,7 @@ export class BackupServer {
   static async start(extraConf = '', isTls = false): Promise<BackupServer> {
     const server = new BackupServer(makeFolder('backupd'), isTls);
     for (const name of ['conf', 'data', 'tmp']) mkdirSync(join(server.folder, name), { mode: 0o700 });
-    writeFileSync(server.conf, backupConf(server.folder) + extraConf);
+    server.configure(extraConf);
     await setPassword(join(server.folder, 'passwd'), SYNC_USER.user, SYNC_USER.password);
     await server.startAgain();
     return server;
@@ -45,6 +45,18 @@ export class BackupServer {
     this.#daemon = new Daemon(join(BIN, 'backupd'), args);
     const ready = await this.#daemon.waitForOutput(/backupd: listening on 127\.0\.0\.1:(\d+)/);
     this.#port = Number(ready[1]);
+  }
+
+  /** Writes the configuration anew; the process is not told. */
+  configure(extraConf: string): void {
+    writeFileSync(this.conf, backupConf(this.folder) + extraConf);
+  }
+
+  /** Sends the process a signal, and waits for what it logs then. */
+  async signal(name: NodeJS.Signals, logs: RegExp): Promise<void> {
+    const before = this.log.length;
+    this.#daemon?.child.kill(name);
+    await waitUntil(() => logs.test(this.log.slice(before)), { what: () => this.log });
   }
 
   get address(): SyncServer {

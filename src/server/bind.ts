@@ -1,0 +1,98 @@
+/**
+ * Where the server listens: TCP ports, unix sockets, and sockets that a supervisor opened (systemd's socket activation).
+ *
+ * A unix socket has its mode from its first moment, and what a killed server left in its place is removed; one that
+ * somebody listens on, or that is no socket, is not.
+ */
+import { lstatSync, unlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import type { ListenOptions, Server } from 'node:net';
+import { asBackupError } from '../errors.ts';
+
+export interface TcpAddress {
+  readonly host: string;
+  /** 0: one that is free. */
+  readonly port: number;
+  /** TLS from the first byte, instead of STARTTLS. */
+  readonly isTls?: boolean;
+}
+
+export interface UnixAddress {
+  readonly path: string;
+  /** Of the socket: who may connect. */
+  readonly mode: number;
+}
+
+export interface InheritedSocket {
+  /** Its descriptor, bound and listening already. */
+  readonly fd: number;
+  readonly isTls?: boolean;
+}
+
+export type ListenAddress = TcpAddress | UnixAddress | InheritedSocket;
+
+export interface BoundAddress {
+  /** Of a unix socket 0. */
+  readonly port: number;
+  /** For people: `host:port`, or the path. */
+  readonly text: string;
+}
+
+export function isTlsFromStart(address: ListenAddress): boolean {
+  return !('path' in address) && (address.isTls ?? false);
+}
+
+/** Throws a BackupError that names the address. */
+export async function bind(server: Server, address: ListenAddress): Promise<BoundAddress> {
+  try {
+    if ('path' in address) await bindUnix(server, address);
+    else await listening(server, 'fd' in address ? { fd: address.fd } : { ...address });
+  } catch (error) {
+    throw asBackupError(error, `listen ${textOf(address)}`);
+  }
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') return { port: 0, text: bound ?? textOf(address) };
+  return { port: bound.port, text: `${bound.address}:${bound.port}` };
+}
+
+function textOf(address: ListenAddress): string {
+  if ('path' in address) return address.path;
+  return 'fd' in address ? `descriptor ${address.fd}` : `${address.host}:${address.port}`;
+}
+
+async function bindUnix(server: Server, { path, mode }: UnixAddress): Promise<void> {
+  if (await isLeftover(path)) unlinkSync(path);
+  const umask = process.umask(0o777 & ~mode);
+  try {
+    // The socket is made within the call.
+    const done = listening(server, { path });
+    process.umask(umask);
+    await done;
+  } finally {
+    process.umask(umask);
+  }
+}
+
+function listening(server: Server, options: ListenOptions & { readonly fd?: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** Whether the path is a socket that nobody listens on any more. */
+async function isLeftover(path: string): Promise<boolean> {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return false;
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    const decide = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', () => decide(false));
+    socket.once('error', (error: NodeJS.ErrnoException) => decide(error.code === 'ECONNREFUSED'));
+  });
+}
