@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { LIMIT_KEYS } from '../../src/config/limitKeys.ts';
 import { parseMountOptions } from '../../mount/options.ts';
 import { skipLoudly } from '../support/skip.ts';
 
@@ -63,6 +64,14 @@ describe('man pages', () => {
     // 64 MiB may be what is taken without the option.
     const covered = new Set([...changed.flat(), ...(names.includes('cache') ? ['cacheBytes'] : [])]);
     expect([...covered].toSorted()).to.deep.equal(Object.keys(unset).toSorted());
+  });
+
+  it('backupd has every limit with its default, and so has the table of the operations page', () => {
+    const table = read('docs/operations.md');
+    for (const { name, default: value } of LIMIT_KEYS) {
+      expect(page('backupd'), name).to.contain(`.IR ${name} " (${value})"`);
+      expect(table, name).to.contain(`| ${name} | ${value} |`);
+    }
   });
 
   it('there is one for each program, and all that is there is a page', () => {
