@@ -10,7 +10,8 @@ import type { HostLimitOptions } from '../server/hostLimits.ts';
 /** Depth alone has no key: no master needs more, and no peer should have more. */
 export function wireLimits(config: Config): Limits {
   return {
-    lineBytes: config.backup_max_line,
+    lineBytes: config.backup_max_command,
+    commandBytes: config.backup_max_command,
     literalBytes: config.backup_max_literal,
     messageBytes: config.backup_max_message,
     depth: defaultLimits.depth,

@@ -4,9 +4,9 @@
  */
 import type { KeySpec } from './keySpec.ts';
 
-/** A line is held as a JavaScript string; beyond this there can be none. */
+/** A command is held in memory, a line as a JavaScript string; beyond this there can be none. */
 const MOST_TEXT_BYTES = 500 << 20;
-const LEAST_LINE_BYTES = 64 << 10;
+const LEAST_COMMAND_BYTES = 64 << 10;
 /** uint32 in cyrus-imapd imap/dlist.c. */
 const MOST_MESSAGE_BYTES = 2 ** 32 - 1;
 
@@ -106,13 +106,13 @@ export const LIMIT_KEYS = [
       'Ours. How much of its uploads a session keeps in memory, compressed; the rest is in backup_staging_path.',
   },
   {
-    name: 'backup_max_line',
+    name: 'backup_max_command',
     type: 'bytes',
     unit: 'B',
     default: '128M',
-    least: LEAST_LINE_BYTES,
+    least: LEAST_COMMAND_BYTES,
     most: MOST_TEXT_BYTES,
-    meaning: 'Ours. The longest line of a command, without the literals and messages in it.',
+    meaning: 'Ours. The longest command: its lines and literals, without the messages in it.',
   },
   {
     name: 'backup_max_literal',

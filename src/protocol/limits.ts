@@ -6,6 +6,8 @@
 export interface Limits {
   /** Longest line, in bytes, literals and files not counted. */
   readonly lineBytes: number;
+  /** Longest command, in bytes: its lines and literals together, files not counted. */
+  readonly commandBytes: number;
   /** Largest ordinary literal, in bytes: those are held in memory. */
   readonly literalBytes: number;
   /** Largest message file, in bytes: those are streamed. */
@@ -30,6 +32,7 @@ const mebibyte = 1024 * 1024;
  */
 export const defaultLimits: Limits = {
   lineBytes: 128 * mebibyte,
+  commandBytes: 128 * mebibyte,
   literalBytes: 64 * mebibyte,
   messageBytes: 2 ** 32 - 1,
   depth: 32,
@@ -40,6 +43,7 @@ export const defaultLimits: Limits = {
 /** Before authentication nothing large is legitimate: an AUTHENTICATE line with a Kerberos ticket takes the most. */
 export const preAuthLimits: Limits = {
   lineBytes: 16 * 1024,
+  commandBytes: 16 * 1024,
   literalBytes: 16 * 1024,
   messageBytes: 0,
   depth: 8,
@@ -50,6 +54,7 @@ export const preAuthLimits: Limits = {
 /** For data files, which hold what any earlier version accepted: as much as a JavaScript string can be. */
 export const logLimits: Limits = {
   lineBytes: 500 * mebibyte,
+  commandBytes: Infinity,
   literalBytes: 500 * mebibyte,
   messageBytes: 2 ** 32 - 1,
   depth: 1000,

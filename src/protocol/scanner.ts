@@ -55,6 +55,8 @@ export class DlistScanner {
   #text = '';
   #at = 0;
   #items = 0;
+  /** Of the command so far: lines and literals. */
+  #bytes = 0;
   /** The count of values at which others have their turn. */
   #turnAt = VALUES_A_TURN;
   /** How often a literal moved on to another line: for messages. */
@@ -70,6 +72,7 @@ export class DlistScanner {
     if (line[end - 1] === 0x0a) end -= 1;
     if (line[end - 1] === 0x0d) end -= 1;
     if (end > this.#limits.lineBytes) throw this.error('over the limit of a line', 'limit');
+    this.#count(end);
     this.#text = line.toString('latin1', 0, end);
     this.#at = 0;
     this.#line += 1;
@@ -244,7 +247,14 @@ export class DlistScanner {
     if (count > this.#limits.literalBytes) {
       throw this.error(`a literal of ${count} bytes is over the limit`, 'limit');
     }
+    this.#count(count);
     return { need: 'bytes', count, synchronizing: match[2] === '' };
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes <= this.#limits.commandBytes) return;
+    throw this.error(`a command of more than ${this.#limits.commandBytes} bytes is over the limit`, 'limit');
   }
 
   #file(): Need {

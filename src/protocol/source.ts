@@ -120,7 +120,7 @@ export class SocketSource implements ByteSource {
   async pieces(n: number, onPiece: (piece: Buffer) => void | Promise<void>): Promise<void> {
     let left = n;
     while (left > 0) {
-      if (this.#buffered === 0) await this.#more();
+      while (this.#buffered === 0) await this.#more();
       const first = this.#chunks[0]!;
       const piece = this.#take(Math.min(left, first.length - this.#offset));
       left -= piece.length;

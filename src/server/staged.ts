@@ -22,17 +22,23 @@ interface StagedFile {
   readonly file: FileLiteral;
 }
 
+/** Of one session, to bound what is known of each: a mailbox of a million messages that comes in one batch. */
+const MOST_MESSAGES = 1_000_000;
+
 /** One MESSAGE command while it comes in. */
 export class Upload {
   readonly #writer: SegmentWriter;
   readonly #files: FileLiteral[] = [];
+  readonly #mostMessages: number;
 
-  constructor(writer: SegmentWriter) {
+  constructor(writer: SegmentWriter, mostMessages: number) {
     this.#writer = writer;
+    this.#mostMessages = mostMessages;
   }
 
   /** Takes a message's bytes from the wire. Throws 'checksum' where they are not what the GUID promises. */
   async add(file: FileLiteral, source: ByteSource): Promise<void> {
+    if (this.#files.length >= this.#mostMessages) throw tooMany();
     if (this.#files.length > 0) await this.#writer.write(' ');
     await this.#writer.mark();
     await this.#writer.write(printFileHeader(file));
@@ -76,7 +82,7 @@ export class StagedMessages {
   }
 
   begin(): Upload {
-    return new Upload(this.#staging.begin());
+    return new Upload(this.#staging.begin(), MOST_MESSAGES - this.#files.size);
   }
 
   async take(upload: Upload): Promise<void> {
@@ -161,6 +167,10 @@ export class StagedMessages {
       read: (offset, sizeBytes) => line.segment.readRange(file.position + offset, sizeBytes),
     };
   }
+}
+
+function tooMany(): BackupError {
+  return new BackupError('limit', `${MOST_MESSAGES} uploaded messages wait for a mailbox that records them`);
 }
 
 function copyFromBackups(guid: string, held: readonly Backup[]): MessageSource | null {

@@ -106,4 +106,33 @@ describe('socket source', () => {
       .and.have.length(512);
     expect(await text(source.line(2000))).to.equal('next\n');
   });
+
+  it('that ends while pieces are waited for is closed, and no bug of ours', async () => {
+    const source = new SocketSource();
+    source.push(latin1('half'));
+    const taken: number[] = [];
+    const reading = source
+      .pieces(100, (piece) => void taken.push(piece.length))
+      .catch((error: unknown) => error);
+    await Promise.resolve();
+    source.end();
+    expect(await reading)
+      .to.be.instanceOf(BackupError)
+      .with.property('kind', 'closed');
+    expect(taken).to.deep.equal([4]);
+  });
+
+  it('waits for input without taking it, and no longer than to the end', async () => {
+    const source = new SocketSource();
+    const waiting = source.waitForInput();
+    source.push(latin1('x'));
+    await waiting;
+    await source.waitForInput();
+    expect((await source.bytes(1)).toString()).to.equal('x');
+    const ending = source.waitForInput();
+    source.end();
+    await ending;
+    await source.waitForInput();
+    expect(source.ended).to.equal(true);
+  });
 });

@@ -1,4 +1,5 @@
 /** The client's side of the sync protocol by hand: greeting, PLAIN, a command and all that is answered to it. */
+import type { Socket } from 'node:net';
 import { SocketReader } from './socketReader.ts';
 import type { SyncServer } from './cyrus.ts';
 
@@ -42,10 +43,20 @@ export class SyncConnection {
     await this.#reader.send(bytes);
   }
 
+  /** For those who do what no client does. */
+  get socket(): Socket {
+    return this.#reader.socket;
+  }
+
   /** Says that no more comes, and gives all that is said until the peer has closed; throws where it does not. */
   async finish(silenceMs: number): Promise<string[]> {
-    this.#reader.socket.setTimeout(silenceMs);
     this.#reader.socket.end();
+    return this.untilClosed(silenceMs);
+  }
+
+  /** All that is said until the peer has closed; throws where it does not. */
+  async untilClosed(silenceMs: number): Promise<string[]> {
+    this.#reader.socket.setTimeout(silenceMs);
     const lines: string[] = [];
     try {
       for (;;) lines.push(await this.#reader.line());
