@@ -4,7 +4,7 @@ import type { BackupServer } from '../../support/backupdDaemon.ts';
 import { waitUntil } from '../../support/machine.ts';
 import { SyncConnection } from '../../support/syncConnection.ts';
 import { GARBAGE_MIB, startVictim, underAttack } from '../../support/underAttack.ts';
-import { message, upload } from '../made.ts';
+import { message, upload } from '../../server/made.ts';
 
 const LOCK = 'APPLY SUB %(USERID anne MBOXNAME user.anne)\r\n';
 

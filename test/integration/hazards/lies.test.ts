@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { BackupServer } from '../../support/backupdDaemon.ts';
 import { SyncConnection } from '../../support/syncConnection.ts';
 import { GARBAGE_MIB, startVictim, underAttack } from '../../support/underAttack.ts';
-import { apply, guidOf, message } from '../made.ts';
+import { apply, guidOf, message } from '../../server/made.ts';
 
 describe('hazard: a peer that lies', function () {
   this.timeout(60_000);
