@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { ImapClient, type FetchedMessage } from './imapClient.ts';
 import { Daemon, freePorts, makeFolder, run, waitUntil, type Outcome } from './machine.ts';
 import { SieveClient } from './sieveClient.ts';
+import { SocketReader } from './socketReader.ts';
 
 export const CYRUS_BIN = '/usr/lib/cyrus/bin';
 const ADMIN = { user: 'admin', password: 'admin-secret' };
@@ -115,6 +116,13 @@ export class CyrusMaster {
     const admin = await this.admin();
     await admin.create(`user/${user}`);
     admin.close();
+  }
+
+  /** Of the programs that run, as the greeting has it. */
+  async version(): Promise<string> {
+    const reader = await SocketReader.connect(this.imapPort);
+    const greeting = await reader.line().finally(() => reader.close());
+    return / Cyrus IMAP (\d[\d.]*(?:-\d+-g\w+|-Debian)?)/.exec(greeting)?.[1] ?? greeting;
   }
 
   /** A password, the user's name, and no mailbox. */
@@ -240,7 +248,8 @@ function answers(port: number): Promise<true | undefined> {
 }
 
 async function addPassword(folder: string, user: string, password: string): Promise<void> {
-  const args = ['-p', '-c', '-f', join(folder, 'sasldb2'), '-u', REALM, user];
+  const [name = '', realm = REALM] = user.split('@');
+  const args = ['-p', '-c', '-f', join(folder, 'sasldb2'), '-u', realm, name];
   const { code, stderr } = await run('/usr/sbin/saslpasswd2', args, { input: password });
   if (code !== 0) throw new Error(`saslpasswd2: ${stderr}`);
 }

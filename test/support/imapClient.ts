@@ -17,6 +17,7 @@ export interface FetchedMessage {
   readonly flags: readonly string[];
   /** Seconds since 1970. */
   readonly internalDate: number;
+  readonly modseq: string;
   readonly sha1: string;
   readonly body: Buffer;
 }
@@ -121,7 +122,7 @@ export class ImapClient {
   /** All messages of a mailbox by UID, without changing anything. */
   async messages(mailbox: string): Promise<FetchedMessage[]> {
     await this.command('EXAMINE', quoted(mailbox));
-    const responses = await this.command('UID FETCH', '1:*', '(UID FLAGS INTERNALDATE BODY.PEEK[])');
+    const responses = await this.command('UID FETCH', '1:*', '(UID FLAGS INTERNALDATE MODSEQ BODY.PEEK[])');
     const messages = responses
       .filter(({ text }) => /^\* \d+ FETCH .*BODY\[\]/.test(text))
       .map(fetchedMessage);
@@ -154,6 +155,7 @@ function fetchedMessage({ text, literals }: ImapResponse): FetchedMessage {
     uid: Number(field(/UID (\d+)/)),
     flags: flags.filter((flag) => flag !== '' && flag !== '\\Recent').toSorted(),
     internalDate: parseImapDate(field(/INTERNALDATE "([^"]*)"/)),
+    modseq: field(/MODSEQ \((\d+)\)/),
     sha1: createHash('sha1').update(body).digest('hex'),
     body,
   };

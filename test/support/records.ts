@@ -1,12 +1,14 @@
 /**
- * A mailbox's living records as uid -> guid and flags, from both sides: from the backup's files, and from
+ * A mailbox's living records as uid -> guid, date, modseq and flags, from both sides: from the backup's files, and from
  * the master over IMAP. Equal maps mean that nothing is lost or wrong.
  */
+import { inboxOf } from '../../src/mailbox/names.ts';
 import type { BackupServer } from './backupdDaemon.ts';
 import type { CyrusMaster } from './cyrus.ts';
 import { heldMailboxes, heldRecords } from './heldRecords.ts';
+import type { FetchedMessage } from './imapClient.ts';
 
-export type Records = Record<string, { guid: string; internalDate: number; flags: string[] }>;
+export type Records = Record<string, { guid: string; internalDate: number; modseq: string; flags: string[] }>;
 
 const RECORD = /%\(UID (\d+) ([^%]*?)GUID ([0-9a-f]{40})/g;
 
@@ -16,7 +18,8 @@ export function recordsOf(line: string): Records {
   for (const [, uid, fields, guid] of line.matchAll(RECORD) as Iterable<[string, string, string, string]>) {
     const flags = (/FLAGS \(([^)]*)\)/.exec(fields)?.[1] ?? '').split(' ').filter((flag) => flag !== '');
     const internalDate = Number(/INTERNALDATE (\d+)/.exec(fields)?.[1]);
-    if (!flags.includes('\\Expunged')) records[uid] = { guid, internalDate, flags: flags.toSorted() };
+    const modseq = /MODSEQ (\d+)/.exec(fields)?.[1] ?? '';
+    if (!flags.includes('\\Expunged')) records[uid] = { guid, internalDate, modseq, flags: flags.toSorted() };
   }
   return records;
 }
@@ -36,16 +39,21 @@ export async function backedUp(server: BackupServer, user: string): Promise<Map<
 export async function onMaster(master: CyrusMaster, user: string): Promise<Map<string, Records>> {
   const mailboxes = new Map<string, Records>();
   for (const [name, messages] of await master.truth(user)) {
-    const records: Records = {};
-    for (const { uid, sha1, internalDate, flags } of messages) {
-      records[uid] = { guid: sha1, internalDate, flags: [...flags] };
-    }
-    mailboxes.set(internalName(user, name), records);
+    mailboxes.set(internalName(user, name), recordsOfMessages(messages));
   }
   return new Map([...mailboxes].toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** By uid; of what a FETCH gave. */
+export function recordsOfMessages(messages: readonly FetchedMessage[]): Records {
+  const records: Records = {};
+  for (const { uid, sha1, internalDate, modseq, flags } of messages) {
+    records[uid] = { guid: sha1, internalDate, modseq, flags: [...flags] };
+  }
+  return records;
+}
+
 /** With unixhierarchysep on and altnamespace off, as the test master has it. */
 function internalName(user: string, name: string): string {
-  return name.replaceAll(/[/.]/g, (sign) => (sign === '/' ? '.' : '^')).replace(/^INBOX/, `user.${user}`);
+  return name.replaceAll(/[/.]/g, (sign) => (sign === '/' ? '.' : '^')).replace(/^INBOX/, inboxOf(user));
 }

@@ -26,6 +26,10 @@ export class SieveClient {
     await this.#command(`SETACTIVE ${quoted(name)}`);
   }
 
+  async delete(name: string): Promise<void> {
+    await this.#command(`DELETESCRIPT ${quoted(name)}`);
+  }
+
   close(): void {
     this.#reader.close();
   }
