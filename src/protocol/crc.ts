@@ -27,7 +27,7 @@ export interface CrcRecord {
 
 export interface CrcAnnotation {
   readonly entry: string;
-  /** Empty for a shared annotation; null for one that belongs to nobody, which counts for nothing. */
+  /** Empty for a shared annotation; null for one that belongs to nobody, which counts for nothing, but for a thrid. */
   readonly userid: string | null;
   readonly value: string | null;
 }
@@ -66,15 +66,18 @@ export function recordCrc(record: CrcRecord): number {
   return crc32(`${uid} ${modseq} ${lastUpdated} (${flags >>> 0}) ${internaldate} ${guid}`);
 }
 
-/** A conversation's id goes over the wire with leading zeros (dlist_sethex64) and is counted without (crc_virtannot). */
+/**
+ * A conversation's id goes over the wire with leading zeros (dlist_sethex64) and is counted without (crc_virtannot). Cyrus 3.0
+ * sends it as nobody's, and counts it as a shared one.
+ */
 const THRID = '/vendor/cmu/cyrus-imapd/thrid';
 
 /** What one annotation of a living record adds to SYNC_CRC_ANNOT. An empty value is an annotation removed. */
 export function annotCrc(uid: number, annotation: CrcAnnotation): number {
   const { entry, userid, value } = annotation;
-  if (userid === null || value === null || value === '') return 0;
-  const counted = entry === THRID && userid === '' ? value.replace(/^0+/, '') : value;
-  return crc32(`${uid} ${entry} ${userid} ${counted}`);
+  if (value === null || value === '') return 0;
+  if (entry === THRID && (userid ?? '') === '') return crc32(`${uid} ${entry}  ${value.replace(/^0+/, '')}`);
+  return userid === null ? 0 : crc32(`${uid} ${entry} ${userid} ${value}`);
 }
 
 /** What all annotations of a living record add to SYNC_CRC_ANNOT. */

@@ -6,8 +6,11 @@ export interface Family {
   readonly name: string;
   /** Where given, the row has a master and a backup of its own; else it goes on from the row before. */
   readonly own?: SiteOptions;
-  /** Throws what went wrong; whether master and backup agree then is for the caller to see. */
-  run(site: Site): Promise<unknown>;
+  /**
+   * Throws what went wrong, else gives a word on how it went, or nothing. Whether master and backup agree then is for the
+   * caller to see.
+   */
+  run(site: Site): Promise<string | void>;
 }
 
 /** What a user does by IMAP. */
@@ -24,7 +27,7 @@ export async function as<T>(site: Site, user: string, work: (client: ImapClient)
 export function anneDoes(
   work: (client: ImapClient, site: Site) => Promise<unknown>,
   ...args: string[]
-): Family['run'] {
+): (site: Site) => Promise<void> {
   return async (site) => {
     await as(site, 'anne', (client) => work(client, site));
     await site.sync(...(args.length === 0 ? ['-u', 'anne'] : args));

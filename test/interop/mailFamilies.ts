@@ -116,20 +116,21 @@ export const mailFamilies: readonly Family[] = [
     run: anneDoes((client) => client.command('SETACL', '"INBOX/Receipts"', 'bethany', 'lrs')),
   },
   {
-    name: 'mailboxes in batches of five messages (-r, sync_batchsize)',
+    name: 'a mailbox in batches of five messages (-r, sync_batchsize)',
     own: { extraConf: 'sync_batchsize: 5\n' },
     async run(site) {
       await site.createUser('anne');
+      await site.whileRolling();
       await as(site, 'anne', (client) => appendMessages(client, 'INBOX', 1, 23));
       const sent = applied(await site.whileRolling());
-      const batches = sent.filter((line) => line.startsWith('APPLY MAILBOX')).length;
-      expectThat(batches > 4, `${batches} batches`);
       await as(site, 'anne', async (client) => {
         await appendMessages(client, 'INBOX', 30, 12);
         await client.expunge('INBOX', '2:4');
         await client.store('5:9', '+FLAGS (\\Flagged)');
       });
       await site.whileRolling();
+      // Not all versions make batches: how many there were is part of the outcome.
+      return `${sent.filter((line) => line.startsWith('APPLY MAILBOX')).length} MAILBOX`;
     },
   },
   {

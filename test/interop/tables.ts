@@ -27,7 +27,7 @@ export function tablesOf(columns: readonly Column[], rows: readonly string[]): s
 function matrix(columns: readonly Column[], rows: readonly string[]): string {
   const notes: string[] = [];
   const shown = (outcome: string): string => {
-    if (outcome === 'ok') return 'ok';
+    if (/^ok(, .*)?$/.test(outcome)) return outcome;
     if (!notes.includes(outcome)) notes.push(outcome);
     return `${outcome.startsWith('ok') ? 'ok ' : ''}(${notes.indexOf(outcome) + 1})`;
   };

@@ -7,7 +7,7 @@ import { anneDoes, as, expectThat, type Family } from './family.ts';
 import { applied, type Site } from './site.ts';
 
 /** Damages anne's index, which a sync is to mend; on the master nothing may change by it. */
-function mends(...damage: string[]): Family['run'] {
+function mends(...damage: string[]): (site: Site) => Promise<void> {
   return async (site) => {
     const before = JSON.stringify([...(await site.master.truth('anne'))]);
     const index = IndexFile.open(`${await fileOf(site, 'anne')}.index`, 'write');
@@ -113,15 +113,16 @@ export const userFamilies: readonly Family[] = [
   { name: 'all users (-A)', run: anneDoes((client) => client.append('INBOX', message(770)), '-A') },
   {
     name: 'rolling (-r)',
-    run: (site) =>
-      site.whileRolling(() =>
+    async run(site) {
+      await site.whileRolling(() =>
         as(site, 'anne', async (client) => {
           await client.append('INBOX', message(780));
           await client.command('RENAME', '"INBOX/Attic"', '"INBOX/Cellar"');
           await client.command('UNSUBSCRIBE', '"INBOX/New"');
           await client.command('DELETE', '"INBOX/Between/One/Two"');
         }),
-      ),
+      );
+    },
   },
   {
     name: 'a message lost here comes again, and nothing changes on the master',
