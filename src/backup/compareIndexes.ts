@@ -41,14 +41,15 @@ const tables: readonly Table[] = [
   {
     name: 'mailbox',
     keys: 1,
-    sql: `SELECT uniqueid, ${mailboxColumns}, since, crc, crc_annot, sent_crc, sent_crc_annot, resend, changed
+    sql: `SELECT uniqueid, ${mailboxColumns}, since, crc, crc_annot, crc_padding, sent_crc, sent_crc_annot, resend,
+          changed
           FROM mailbox ORDER BY 1`,
   },
   {
     name: 'record',
     keys: 2,
     sql: `SELECT uniqueid, uid, ${recordColumns('record')}, record.since AS since, record.crc AS crc,
-          record.crc_annot AS crc_annot
+          record.crc_annot AS crc_annot, record.crc_padding AS crc_padding
           FROM mailbox JOIN record ON mailbox_id = mailbox.id JOIN message ON message.id = message_id ORDER BY 1, 2`,
   },
   { name: 'item', keys: 2, sql: 'SELECT kind, key, value, since FROM item ORDER BY 1, 2' },

@@ -8,8 +8,9 @@
  * cleaned up while it could not reach us), or all of the mailbox is asked for once more.
  */
 import type { FoldContext } from './fold.ts';
+import { isSameAsSent, noCrcs, withCrcs, type Crcs, type SentCrcs } from './crcs.ts';
 import { expungeRecord } from './foldRecord.ts';
-import type { Crcs, FoldedRecord } from './foldRecord.ts';
+import type { FoldedRecord } from './foldRecord.ts';
 import { livingUids } from './queries.ts';
 import { initialAnnotCrc, initialRecordCrc } from '../protocol/crc.ts';
 
@@ -26,14 +27,12 @@ export const resend = {
 /** The living records of one MAILBOX line. */
 export class Listing {
   readonly #uids = new Set<number>();
-  #crc = initialRecordCrc;
-  #crcAnnot = initialAnnotCrc;
+  #crcs: Crcs = { ...noCrcs, crc: initialRecordCrc, crcAnnot: initialAnnotCrc };
 
   add({ uid, isLiving, adds }: FoldedRecord): void {
     if (!isLiving) return;
     this.#uids.add(uid);
-    this.#crc ^= adds.crc;
-    this.#crcAnnot ^= adds.crcAnnot;
+    this.#crcs = withCrcs(this.#crcs, adds);
   }
 
   has(uid: number): boolean {
@@ -41,7 +40,7 @@ export class Listing {
   }
 
   get crcs(): Crcs {
-    return { crc: this.#crc >>> 0, crcAnnot: this.#crcAnnot >>> 0 };
+    return this.#crcs;
   }
 }
 
@@ -57,32 +56,19 @@ export interface Comparison {
 export function compareWithSent(
   context: FoldContext,
   mailbox: { readonly id: number; readonly resend: number },
-  sent: Crcs | null,
+  sent: SentCrcs | null,
   held: Crcs,
   listing: Listing,
 ): Comparison {
   if (sent === null) return { crcs: held, resend: mailbox.resend };
   // To masters a zero is a checksum that is not known (mailbox_crceq): a mailbox of an older version, or an empty one.
   if (sent.crc === 0 && held.crc !== 0) return { crcs: held, resend: resend.none };
-  if (isSame(sent, held)) return { crcs: held, resend: resend.none };
+  if (isSameAsSent(sent, held)) return { crcs: held, resend: resend.none };
   const unlisted = livingUids(context.index, mailbox.id).filter((uid) => !listing.has(uid));
-  if (isSame(sent, listing.crcs)) {
+  if (isSameAsSent(sent, listing.crcs)) {
     for (const uid of unlisted) expungeRecord(context, mailbox.id, uid);
     return { crcs: listing.crcs, resend: resend.none };
   }
   const isFutile = mailbox.resend === resend.futile || unlisted.length === 0;
   return { crcs: held, resend: isFutile ? resend.futile : resend.wanted };
-}
-
-function isSame(sent: Crcs, ours: Crcs): boolean {
-  return sent.crc === ours.crc && inBaseOf(sent.crcAnnot, ours.crcAnnot) === sent.crcAnnot;
-}
-
-/**
- * Our CRC of annotations as the master counts it: Cyrus 3.0 starts from 0, later ones from `initialAnnotCrc` (imap/mailbox.c,
- * mailbox_synccrcs, CRC_INIT_ANNOT).
- */
-export function inBaseOf(sentAnnot: number | null, crcAnnot: number): number {
-  const fromZero = (crcAnnot ^ initialAnnotCrc) >>> 0;
-  return sentAnnot === fromZero ? fromZero : crcAnnot;
 }

@@ -4,7 +4,7 @@ import type { FoldLine, LiveMailbox } from './types.ts';
 import { endItems } from './foldItem.ts';
 import { Listing, compareWithSent } from './foldCompare.ts';
 import { expungeRecord, foldRecord, modseqOf } from './foldRecord.ts';
-import type { Crcs } from './foldRecord.ts';
+import { withCrcs, type Crcs, type SentCrcs } from './crcs.ts';
 import { printState, replaceInState } from './state.ts';
 import { livingMailboxes, mailboxByName, mailboxByUniqueid } from './queries.ts';
 import {
@@ -34,22 +34,23 @@ export function* foldMailbox(context: FoldContext, line: FoldLine): Generator<vo
   const kv = toKeyValues(line.value, line.name);
   const mailbox = putMailbox(context, kv);
   const listing = new Listing();
-  let crc = mailbox.crc;
-  let crcAnnot = mailbox.crc_annot;
+  let held = crcsOf(mailbox);
   for (const [count, item] of (optionalList(kv, 'RECORD') ?? []).entries()) {
     const record = foldRecord(context, mailbox.id, toKeyValues(item, 'RECORD'));
     listing.add(record);
-    crc ^= record.change.crc;
-    crcAnnot ^= record.change.crcAnnot;
+    held = withCrcs(held, record.change);
     if (count % RECORDS_A_STEP === RECORDS_A_STEP - 1) yield;
   }
-  const held = { crc: crc >>> 0, crcAnnot: crcAnnot >>> 0 };
   const compared = compareWithSent(context, mailbox, sentCrcs(mailbox), held, listing);
   setCrcs(context, mailbox.id, compared.crcs);
   context.index.run('UPDATE mailbox SET resend = ? WHERE id = ?', compared.resend, mailbox.id);
 }
 
-function sentCrcs({ sent_crc: crc, sent_crc_annot: crcAnnot }: LiveMailbox): Crcs | null {
+function crcsOf({ crc, crc_annot: crcAnnot, crc_padding: crcPadding }: LiveMailbox): Crcs {
+  return { crc, crcAnnot, crcPadding };
+}
+
+function sentCrcs({ sent_crc: crc, sent_crc_annot: crcAnnot }: LiveMailbox): SentCrcs | null {
   return crc === null || crcAnnot === null ? null : { crc, crcAnnot };
 }
 
@@ -118,8 +119,9 @@ function endMailbox(context: FoldContext, mailbox: LiveMailbox): void {
   index.run('UPDATE mailbox SET deleted = ?, since = ?, changed = ? WHERE id = ?', now, now, now, mailbox.id);
 }
 
-function setCrcs({ index }: FoldContext, id: number, { crc, crcAnnot }: Crcs): void {
-  index.run('UPDATE mailbox SET crc = ?, crc_annot = ? WHERE id = ?', crc >>> 0, crcAnnot >>> 0, id);
+function setCrcs({ index }: FoldContext, id: number, { crc, crcAnnot, crcPadding }: Crcs): void {
+  const sql = 'UPDATE mailbox SET crc = ?, crc_annot = ?, crc_padding = ? WHERE id = ?';
+  index.run(sql, crc, crcAnnot, crcPadding, id);
 }
 
 /** EXPUNGE %(MBOXNAME UNIQUEID UID (...)): from old masters; newer ones send records with \Expunged. */
@@ -127,13 +129,11 @@ export function foldExpunge(context: FoldContext, line: FoldLine): void {
   const kv = toKeyValues(line.value, line.name);
   const mailbox = mailboxByUniqueid(context.index, getString(kv, 'UNIQUEID'));
   if (mailbox === undefined) throw nonexistent(getString(kv, 'MBOXNAME'));
-  let { crc, crc_annot: crcAnnot } = mailbox;
+  let crcs = crcsOf(mailbox);
   for (const item of optionalList(kv, 'UID') ?? []) {
-    const change = expungeRecord(context, mailbox.id, toNumber(item, 'UID'));
-    crc ^= change.crc;
-    crcAnnot ^= change.crcAnnot;
+    crcs = withCrcs(crcs, expungeRecord(context, mailbox.id, toNumber(item, 'UID')));
   }
-  setCrcs(context, mailbox.id, { crc, crcAnnot });
+  setCrcs(context, mailbox.id, crcs);
   context.index.run('UPDATE mailbox SET changed = ? WHERE id = ?', context.now, mailbox.id);
 }
 

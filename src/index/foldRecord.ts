@@ -1,5 +1,5 @@
 /**
- * The fold of one message's record in a mailbox. Answers what it does to the mailbox's two CRCs: they are XORs over
+ * The fold of one message's record in a mailbox. Answers what it does to the mailbox's CRCs: they are XORs over
  * the living records, so a change is what the record gave before, XOR what it gives now.
  */
 import type { FoldContext } from './fold.ts';
@@ -16,15 +16,10 @@ import {
 } from '../protocol/dlist.ts';
 import type { Dlist, KeyValues } from '../protocol/dlist.ts';
 import { printDlist, printItem } from '../protocol/print.ts';
-import { annotsCrc, recordCrc } from '../protocol/crc.ts';
+import { annotsCrc, paddingsCrc, recordCrc } from '../protocol/crc.ts';
+import { noCrcs, withCrcs, type Crcs } from './crcs.ts';
 import type { CrcAnnotation } from '../protocol/crc.ts';
 import { BackupError } from '../errors.ts';
-
-/** A mailbox's two CRCs, or what a record adds to them. */
-export interface Crcs {
-  readonly crc: number;
-  readonly crcAnnot: number;
-}
 
 /** A record that was listed in a MAILBOX line, as it is now. */
 export interface FoldedRecord {
@@ -35,7 +30,6 @@ export interface FoldedRecord {
   readonly change: Crcs;
 }
 
-const noChange: Crcs = { crc: 0, crcAnnot: 0 };
 const columnKeys = new Set([
   'UID',
   'MODSEQ',
@@ -60,6 +54,7 @@ interface RecordRow {
   since: number;
   crc: number;
   crc_annot: number;
+  crc_padding: number;
 }
 
 /** A modseq: 64 bits on the wire, of which SQLite takes 63. */
@@ -73,22 +68,25 @@ export function foldRecord(context: FoldContext, mailboxId: number, kv: KeyValue
   const uid = getNumber(kv, 'UID');
   const old = currentRecord(context, mailboxId, uid);
   const row = recordRow(context, kv, uid, old);
-  const folded = { uid, isLiving: row.expunged === null, adds: { crc: row.crc, crcAnnot: row.crc_annot } };
-  if (old !== undefined && sameRecord(old, row)) return { ...folded, change: noChange };
+  const folded = { uid, isLiving: row.expunged === null, adds: crcsOf(row) };
+  if (old !== undefined && sameRecord(old, row)) return { ...folded, change: noCrcs };
   if (old !== undefined) keepRecord(context, mailboxId, uid, old);
   putRecord(context, mailboxId, uid, row);
-  const change = { crc: row.crc ^ (old?.crc ?? 0), crcAnnot: row.crc_annot ^ (old?.crc_annot ?? 0) };
-  return { ...folded, change };
+  return { ...folded, change: old === undefined ? folded.adds : withCrcs(folded.adds, crcsOf(old)) };
 }
 
 /** Marks a record as expunged now; no change where there is none or it is so already. */
 export function expungeRecord(context: FoldContext, mailboxId: number, uid: number): Crcs {
   const old = currentRecord(context, mailboxId, uid);
-  if (old === undefined || old.expunged !== null) return noChange;
+  if (old === undefined || old.expunged !== null) return noCrcs;
   keepRecord(context, mailboxId, uid, old);
-  const row = { ...old, expunged: context.now, since: context.now, crc: 0, crc_annot: 0 };
+  const row = { ...old, expunged: context.now, since: context.now, crc: 0, crc_annot: 0, crc_padding: 0 };
   putRecord(context, mailboxId, uid, row);
-  return { crc: old.crc, crcAnnot: old.crc_annot };
+  return crcsOf(old);
+}
+
+function crcsOf({ crc, crc_annot: crcAnnot, crc_padding: crcPadding }: RecordRow): Crcs {
+  return { crc, crcAnnot, crcPadding };
 }
 
 function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: RecordRow | undefined): RecordRow {
@@ -102,6 +100,7 @@ function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: Record
   const guid = getString(kv, 'GUID');
   const size = optionalNumber(kv, 'SIZE') ?? 0;
   const extra = extraItems(kv);
+  const counted = isExpunged || annotations === undefined ? [] : annotations.map(crcAnnotation);
   return {
     modseq,
     last_updated,
@@ -117,7 +116,8 @@ function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: Record
     crc: isExpunged
       ? 0
       : recordCrc({ uid, modseq, lastUpdated: last_updated, flags: shown, internaldate, guid }),
-    crc_annot: isExpunged || annotations === undefined ? 0 : annotsCrc(uid, annotations.map(crcAnnotation)),
+    crc_annot: annotsCrc(uid, counted),
+    crc_padding: paddingsCrc(uid, counted),
   };
 }
 
@@ -151,7 +151,7 @@ function flagName(value: Dlist): string {
 function currentRecord({ index }: FoldContext, mailboxId: number, uid: number): RecordRow | undefined {
   const row = index.get<Omit<RecordRow, 'modseq'> & { modseq: string }>(
     `SELECT CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, size, message_id, flags, annotations, extra,
-            expunged, since, crc, crc_annot
+            expunged, since, crc, crc_annot, crc_padding
      FROM record WHERE mailbox_id = ? AND uid = ?`,
     mailboxId,
     uid,
@@ -198,8 +198,8 @@ function keepRecord({ index, now }: FoldContext, mailboxId: number, uid: number,
 function putRecord({ index }: FoldContext, mailboxId: number, uid: number, row: RecordRow): void {
   index.run(
     `INSERT OR REPLACE INTO record (mailbox_id, uid, modseq, last_updated, internaldate, size, message_id, flags,
-                                    annotations, extra, expunged, since, crc, crc_annot)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+                                    annotations, extra, expunged, since, crc, crc_annot, crc_padding)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     mailboxId,
     uid,
     row.modseq,
@@ -214,5 +214,6 @@ function putRecord({ index }: FoldContext, mailboxId: number, uid: number, row: 
     row.since,
     row.crc,
     row.crc_annot,
+    row.crc_padding,
   );
 }

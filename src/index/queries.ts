@@ -11,7 +11,7 @@ export interface RecordWithGuid extends MessageRecord {
 
 const mailboxColumns = `id, uniqueid, name, uidvalidity, last_uid, CAST(highestmodseq AS TEXT) AS highestmodseq,
   deleted, state, since`;
-const liveColumns = `${mailboxColumns}, crc, crc_annot, sent_crc, sent_crc_annot, resend, changed`;
+const liveColumns = `${mailboxColumns}, crc, crc_annot, crc_padding, sent_crc, sent_crc_annot, resend, changed`;
 const recordColumns = `mailbox_id, uid, CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, record.size AS size,
   message_id, flags, annotations, extra, expunged, since`;
 const chunkColumns = 'id, ts_start, ts_end, offset, length, file_end, crc32, member_sha1, file_sha1, closed';

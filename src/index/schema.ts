@@ -77,11 +77,13 @@ CREATE TABLE message (
 );
 CREATE INDEX message_missing ON message (id) WHERE chunk_id IS NULL;
 
--- crc, crc_annot: of the living records that are held here. sent_*: what the master last said. resend: see foldCompare.ts.
+-- crc*: of the living records that are held here, see crcs.ts. sent_*: what the master last said. resend: see
+-- foldCompare.ts.
 CREATE TABLE mailbox (
   id INTEGER PRIMARY KEY, ${mailboxColumns},
   crc INTEGER NOT NULL DEFAULT 0,
   crc_annot INTEGER NOT NULL DEFAULT 0,
+  crc_padding INTEGER NOT NULL DEFAULT 0,
   sent_crc INTEGER,
   sent_crc_annot INTEGER,
   resend INTEGER NOT NULL DEFAULT 0,
@@ -98,6 +100,7 @@ CREATE INDEX mailbox_history_id ON mailbox_history (id, until);
 CREATE TABLE record (${recordColumns},
   crc INTEGER NOT NULL,
   crc_annot INTEGER NOT NULL,
+  crc_padding INTEGER NOT NULL,
   PRIMARY KEY (mailbox_id, uid)
 ) WITHOUT ROWID;
 CREATE INDEX record_message ON record (message_id);

@@ -45,6 +45,7 @@ export interface Mailbox {
 export interface LiveMailbox extends Mailbox {
   readonly crc: number;
   readonly crc_annot: number;
+  readonly crc_padding: number;
   readonly sent_crc: number | null;
   readonly sent_crc_annot: number | null;
   /** Whether the master is to send all of it again: one of `resend` in foldCompare.ts. */

@@ -67,8 +67,8 @@ export function recordCrc(record: CrcRecord): number {
 }
 
 /**
- * A conversation's id goes over the wire with leading zeros (dlist_sethex64) and is counted without (crc_virtannot). Cyrus 3.0
- * sends it as nobody's, and counts it as a shared one.
+ * A conversation's id goes over the wire with leading zeros (dlist_sethex64). It is counted without them, and from Cyrus
+ * 3.13.1 on with them (crc_virtannot). Cyrus 3.0 sends it as nobody's, and counts it as a shared one.
  */
 const THRID = '/vendor/cmu/cyrus-imapd/thrid';
 
@@ -76,14 +76,36 @@ const THRID = '/vendor/cmu/cyrus-imapd/thrid';
 export function annotCrc(uid: number, annotation: CrcAnnotation): number {
   const { entry, userid, value } = annotation;
   if (value === null || value === '') return 0;
-  if (entry === THRID && (userid ?? '') === '') return crc32(`${uid} ${entry}  ${value.replace(/^0+/, '')}`);
+  if (isThrid(annotation)) return thridCrc(uid, value.replace(/^0+/, ''));
   return userid === null ? 0 : crc32(`${uid} ${entry} ${userid} ${value}`);
+}
+
+/** What to XOR into `annotCrc` where leading zeros are counted. */
+function paddingCrc(uid: number, annotation: CrcAnnotation): number {
+  const { value } = annotation;
+  if (!isThrid(annotation) || value === null || !value.startsWith('0')) return 0;
+  return thridCrc(uid, value) ^ annotCrc(uid, annotation);
+}
+
+function isThrid({ entry, userid }: CrcAnnotation): boolean {
+  return entry === THRID && (userid ?? '') === '';
+}
+
+function thridCrc(uid: number, counted: string): number {
+  return crc32(`${uid} ${THRID}  ${counted}`);
 }
 
 /** What all annotations of a living record add to SYNC_CRC_ANNOT. */
 export function annotsCrc(uid: number, annotations: readonly CrcAnnotation[]): number {
   let crc = 0;
   for (const annotation of annotations) crc ^= annotCrc(uid, annotation);
+  return crc >>> 0;
+}
+
+/** What to XOR into `annotsCrc` for a master that counts a thrid with its leading zeros. */
+export function paddingsCrc(uid: number, annotations: readonly CrcAnnotation[]): number {
+  let crc = 0;
+  for (const annotation of annotations) crc ^= paddingCrc(uid, annotation);
   return crc >>> 0;
 }
 

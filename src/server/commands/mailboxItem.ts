@@ -8,7 +8,8 @@
  * state into its live mailbox. The price is the records' metadata once: RESERVE keeps messages that are here from
  * being uploaded again.
  */
-import { inBaseOf, resend } from '../../index/foldCompare.ts';
+import { annotAsCounted } from '../../index/crcs.ts';
+import { resend } from '../../index/foldCompare.ts';
 import type { IndexFile } from '../../index/indexFile.ts';
 import { firstMissing } from '../../index/queries.ts';
 import { parseState } from '../../index/state.ts';
@@ -32,7 +33,10 @@ function shownOf(index: IndexFile, mailbox: LiveMailbox, isResending: boolean): 
       lastUid: mailbox.last_uid,
       highestModseq: mailbox.highestmodseq,
       crc: mailbox.crc,
-      crcAnnot: inBaseOf(mailbox.sent_crc_annot, mailbox.crc_annot),
+      crcAnnot: annotAsCounted(mailbox.sent_crc_annot, {
+        crcAnnot: mailbox.crc_annot,
+        crcPadding: mailbox.crc_padding,
+      }),
     };
   }
   const lastUid = Math.min(mailbox.last_uid, (missing ?? Infinity) - 1);
