@@ -88,6 +88,11 @@ export class SyncClient {
     return this.#session.wire.peer;
   }
 
+  /** As `3.4.9-Debian`; undefined where the server does not say. */
+  get serverVersion(): string | undefined {
+    return /\bCyrus (?:IMAP|sync server) v?(\d\S*)/.exec(this.#session.greeting)?.[1];
+  }
+
   /** `text` is what follows GET: key and value, printed. */
   get(text: string): Promise<AnswerItem[]> {
     return this.#run('GET', text);

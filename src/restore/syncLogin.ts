@@ -39,6 +39,8 @@ export class Session {
   dialect: Dialect = 'csync';
   /** In upper case: `X-REPLICATION`, `AUTH=PLAIN`, `SASL PLAIN LOGIN`, `COMPRESS DEFLATE`. */
   capabilities: string[] = [];
+  /** The greeting's last line, which names the server's version unless its `serverinfo` says otherwise. */
+  greeting = '';
   #commands = 0;
 
   constructor(wire: Wire) {
@@ -106,6 +108,7 @@ async function readGreeting(session: Session): Promise<void> {
       session.capabilities.push(text.toUpperCase());
       continue;
     }
+    session.greeting = text;
     const isCsync = session.capabilities.length > 0 || /Cyrus (?:sync|backup) server/i.test(text);
     session.dialect = isCsync ? 'csync' : 'imap';
     if (!isCsync) await readCapabilities(session);

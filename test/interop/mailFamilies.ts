@@ -130,7 +130,8 @@ export const mailFamilies: readonly Family[] = [
       });
       await site.whileRolling();
       // Not all versions make batches: how many there were is part of the outcome.
-      return `${sent.filter((line) => line.startsWith('APPLY MAILBOX')).length} MAILBOX`;
+      const batches = sent.filter((line) => line.startsWith('APPLY MAILBOX')).length;
+      return batches === 1 ? 'not in batches' : `${batches} batches`;
     },
   },
   {

@@ -8,14 +8,16 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Family } from './family.ts';
+import { loginFamilies } from './loginFamilies.ts';
 import { mailFamilies } from './mailFamilies.ts';
 import { listenTo, nothingSaid } from './said.ts';
+import { restoreFamilies } from './restoreFamilies.ts';
 import { Site } from './site.ts';
 import { tablesOf, withTables, type Column } from './tables.ts';
 import { userFamilies } from './userFamilies.ts';
 
 const PAGE = 'docs/interop.md';
-const families: readonly Family[] = [...mailFamilies, ...userFamilies];
+const families: readonly Family[] = [...mailFamilies, ...userFamilies, ...loginFamilies, ...restoreFamilies];
 
 async function column(bin: string | undefined): Promise<Column> {
   const cells = new Map<string, string>();
@@ -45,14 +47,26 @@ async function cell(site: Site, family: Family): Promise<string> {
     const found = await site.differences();
     if (found.length === 0) return word === undefined ? 'ok' : `ok, ${word}`;
     const later = await site.differences();
-    if (later.length > 0) return later.join('; ').slice(0, 600);
-    return `ok after one more run, which sends: ${found.join('; ').slice(0, 300)}`;
+    if (later.length > 0) return shortly(later);
+    return `ok after one more run, which sends ${shortly(found)}`;
   } catch (error) {
     return error instanceof Error ? error.message.slice(0, 400) : String(error);
   }
 }
 
 withTables(readFileSync(PAGE, 'utf8'), ''); // throws now, where it has no place for tables
+/** Commands by their verb and mailbox, without their many keys. */
+function shortly(found: readonly string[]): string {
+  const commands = found.map((line) => {
+    const [, verb, name] = /^(APPLY \S+) %\(.*?MBOXNAME (\S+)/.exec(line) ?? [];
+    return verb === undefined ? line.slice(0, 100) : `${verb} ${name}`;
+  });
+  const first = commands
+    .filter((line) => line.startsWith('APPLY '))
+    .map((line) => line.replace(/: OK .*/, ''));
+  return (first.length > 0 ? first.slice(0, 5) : commands.slice(0, 3)).join('; ');
+}
+
 const columns: Column[] = [];
 for (const bin of process.argv.slice(2)) columns.push(await column(bin === 'debian' ? undefined : bin));
 const rows = families.map(({ name }) => name);

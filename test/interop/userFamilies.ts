@@ -125,6 +125,27 @@ export const userFamilies: readonly Family[] = [
     },
   },
   {
+    name: 'annotations of the server (-r)',
+    async run(site) {
+      const sent = applied(
+        await site.whileRolling(() => site.asAdmin('SETMETADATA "" (/shared/comment "of all")')),
+      );
+      const said = sent.filter((line) => line.startsWith('APPLY ANNOTATION')).length;
+      expectThat(said > 0, `no ANNOTATION in ${sent.join('; ')}`);
+    },
+  },
+  {
+    name: 'a folder moved to another user (-r)',
+    async run(site) {
+      const moved = [
+        'RENAME user/anne/New user/bethany/Loan',
+        'SETACL user/bethany/Loan bethany lrswipkxtecda',
+      ];
+      await site.whileRolling(() => site.asAdmin(...moved));
+      expectThat((await backedUp(site.backup, 'bethany')).has('user.bethany.Loan'), 'it did not come');
+    },
+  },
+  {
     name: 'a message lost here comes again, and nothing changes on the master',
     run: mends('UPDATE message SET chunk_id = NULL, offset = NULL WHERE id % 3 = 0'),
   },

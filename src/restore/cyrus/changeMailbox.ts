@@ -12,7 +12,7 @@ import type { SelectedMailbox } from '../selectedMailbox.ts';
 import type { SourceRecord } from '../source.ts';
 import type { CyrusJob } from './job.ts';
 import { mailboxText } from './mailboxText.ts';
-import { MailboxCrc, freshFields } from './recordText.ts';
+import { MailboxCrc, UNCHECKED, freshFields } from './recordText.ts';
 import { fullMailbox } from './serverState.ts';
 import type { ServerMailbox, ServerRecord } from './serverState.ts';
 
@@ -92,7 +92,7 @@ async function applyChanges(
   const { mailbox } = full;
   const crc = new MailboxCrc();
   for (const record of full.records) crc.toggle(record);
-  let since = { modseq: mailbox.highestModseq, basic: mailbox.crc, annot: mailbox.crcAnnot };
+  let since = { modseq: mailbox.highestModseq, basic: mailbox.crc, annot: String(mailbox.crcAnnot) };
   const records = full.records.filter(({ uid, isExpunged }) => wanted.has(uid) && !isExpunged);
   for (let at = 0; at === 0 || at < records.length; at += RECORDS_A_BATCH) {
     const modseq = since.modseq + 1n;
@@ -106,15 +106,15 @@ async function applyChanges(
       ...changes.settings,
       ['HIGHESTMODSEQ', String(modseq)],
       ['SYNC_CRC', String(crc.basic)],
-      ['SYNC_CRC_ANNOT', String(crc.annot)],
+      ['SYNC_CRC_ANNOT', UNCHECKED],
       ['SINCE_MODSEQ', String(since.modseq)],
       ['SINCE_CRC', String(since.basic)],
-      ['SINCE_CRC_ANNOT', String(since.annot)],
+      ['SINCE_CRC_ANNOT', since.annot],
     ]);
     await job.client.apply(
       mailboxText(job.isLocal ? 'LOCAL_MAILBOX' : 'MAILBOX', mailbox.state, keys, changed),
     );
-    since = { modseq, basic: crc.basic, annot: crc.annot };
+    since = { modseq, basic: crc.basic, annot: UNCHECKED };
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * A mailbox made again exactly as it was: UIDVALIDITY, UIDs, modseqs, flags and checksums, so that no client notices. It is
- * sent as a master replicates it (APPLY MAILBOX), batch by batch in UID order; the server checks its checksums behind
+ * A mailbox made again exactly as it was: UIDVALIDITY, UIDs, modseqs, flags and checksum, so that no client notices. It is
+ * sent as a master replicates it (APPLY MAILBOX), batch by batch in UID order; the server checks its checksum behind
  * each, so what it answers OK to is equal. A restore that was broken off leaves a mailbox that equals the beginning of
  * ours, and the next one goes on from there.
  *
@@ -16,7 +16,7 @@ import type { SelectedMailbox } from '../selectedMailbox.ts';
 import type { SourceRecord } from '../source.ts';
 import type { CyrusJob } from './job.ts';
 import { mailboxText } from './mailboxText.ts';
-import { MailboxCrc, exactFields } from './recordText.ts';
+import { MailboxCrc, UNCHECKED, exactFields } from './recordText.ts';
 import type { RecordFields } from './recordText.ts';
 import type { ServerMailbox } from './serverState.ts';
 import { uploadMissing } from './uploader.ts';
@@ -26,7 +26,7 @@ const RECORDS_A_BATCH = 1024;
 
 /**
  * Whether what the server has is the beginning of what we have: then the rest can be sent. `same`: it is all of it.
- * Checksums stand for the records, as between a master and its replica.
+ * The checksum stands for the records, as between a master and its replica.
  */
 export function compareExactly(
   selected: SelectedMailbox,
@@ -39,7 +39,7 @@ export function compareExactly(
     if (record.uid > server.lastUid) break;
     crc.toggle(exactFields(record));
   }
-  if (crc.basic !== server.crc || crc.annot !== server.crcAnnot) return 'other';
+  if (crc.basic !== server.crc) return 'other';
   if (server.lastUid === mailbox.last_uid) return 'same';
   const isOlder = server.highestModseq <= BigInt(mailbox.highestmodseq);
   return isOlder && server.uniqueid === mailbox.uniqueid ? 'behind' : 'other';
@@ -71,7 +71,7 @@ export async function restoreExactly(
       ['HIGHESTMODSEQ', isLast ? highestmodseq : String(modseq)],
       // Zero stands for "do not check" (imap/mailbox.c, mailbox_crceq), and is what no records come to.
       ['SYNC_CRC', String(crc.basic)],
-      ['SYNC_CRC_ANNOT', String(crc.annot)],
+      ['SYNC_CRC_ANNOT', UNCHECKED],
     ]);
     if (!job.isPlan) {
       await applyOrCreate(job, selected, all, sent, server === undefined && !isMade);

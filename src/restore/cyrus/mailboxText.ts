@@ -1,6 +1,7 @@
 /** MAILBOX as it is sent in APPLY and RESTORE: a mailbox's state with some keys given anew, and records behind it. */
 import type { Dlist, KeyValues } from '../../protocol/dlist.ts';
 import { printItem } from '../../protocol/print.ts';
+import { takenAnnotations } from './annotations.ts';
 import { recordText } from './recordText.ts';
 import type { RecordFields } from './recordText.ts';
 
@@ -22,9 +23,11 @@ export function mailboxText(
   records: readonly RecordFields[],
 ): string {
   const kept = state.entries.filter(([key]) => !left.has(key) && !changes.has(key));
-  const given = [...changes].flatMap(([key, value]) =>
-    value === undefined ? [] : [printItem(key, value, 'log')],
-  );
-  const keys = [...kept.map(([key, value]) => printItem(key, value, 'log')), ...given];
+  const given = [...changes].flatMap(([key, value]) => (value === undefined ? [] : [keyText([key, value])]));
+  const keys = [...kept.map(keyText), ...given];
   return `${verb} %(${keys.join(' ')} RECORD (${records.map(recordText).join(' ')}))`;
+}
+
+function keyText([key, value]: readonly [string, Dlist]): string {
+  return printItem(key, key === 'ANNOTATIONS' ? takenAnnotations(value) : value, 'log');
 }

@@ -1,13 +1,13 @@
 /**
- * Records as a Cyrus server takes them (cyrus-imapd imap/sync_support.c, parse_upload), and what they add to a mailbox's two
- * checksums. Flags, annotations and unknown keys are kept printed in the index, and go out as they are.
+ * Records as a Cyrus server takes them (cyrus-imapd imap/sync_support.c, parse_upload), and what they add to a mailbox's
+ * checksum. Flags, annotations and unknown keys are kept printed in the index, and go out as they are.
  */
-import { annotsCrc, combineCrc, initialAnnotCrc, initialRecordCrc, recordCrc } from '../../protocol/crc.ts';
-import type { CrcAnnotation } from '../../protocol/crc.ts';
-import { KeyValues, optionalString, toKeyValuesList } from '../../protocol/dlist.ts';
+import { combineCrc, initialRecordCrc, recordCrc } from '../../protocol/crc.ts';
+import { optionalString, toKeyValuesList } from '../../protocol/dlist.ts';
 import { parseDlist } from '../../protocol/parseText.ts';
-import { printDlist } from '../../protocol/print.ts';
+import { printDlist, printItem } from '../../protocol/print.ts';
 import type { SourceRecord } from '../source.ts';
+import { takenAnnotations } from './annotations.ts';
 
 /** A record as a server or a backup has it; flags separated by SP, annotations printed. */
 export interface RecordFields {
@@ -73,31 +73,27 @@ function withoutCreatedModseq(annotations: string | null): string | null {
 export function recordText(record: RecordFields): string {
   const { uid, modseq, lastUpdated, flags, internaldate, size, guid, annotations, extra } = record;
   const times = `LAST_UPDATED ${lastUpdated} FLAGS (${flags}) INTERNALDATE ${internaldate}`;
-  const annotated = annotations === null || annotations === '()' ? '' : ` ANNOTATIONS ${annotations}`;
+  const hasNone = annotations === null || annotations === '()';
+  const annotated = hasNone
+    ? ''
+    : ` ${printItem('ANNOTATIONS', takenAnnotations(parseDlist(annotations)), 'log')}`;
   return `%(UID ${uid} MODSEQ ${modseq} ${times} SIZE ${size} GUID ${guid}${annotated}${extra === null ? '' : ` ${extra}`})`;
 }
 
-/** SYNC_CRC and SYNC_CRC_ANNOT, kept up record by record. */
+/**
+ * What to say as SYNC_CRC_ANNOT, and as SINCE_CRC_ANNOT where the server has not said it: not to be checked (mailbox_crceq). What a
+ * server counts in it beside annotations (threads, dates, modseqs of creation) is another in each version, and so is how. A
+ * change of a message's annotations changes its modseq, which SYNC_CRC counts.
+ */
+export const UNCHECKED = '0';
+
+/** SYNC_CRC, kept up record by record. */
 export class MailboxCrc {
   basic = initialRecordCrc;
-  annot = initialAnnotCrc;
 
   /** Adds a record, or takes it out again: XOR is its own inverse. Expunged ones count for nothing. */
   toggle(record: RecordFields): void {
     const flags = record.flags === '' ? [] : record.flags.split(' ');
-    if (flags.includes('\\Expunged')) return;
     this.basic = combineCrc(this.basic, recordCrc({ ...record, modseq: BigInt(record.modseq), flags }));
-    if (record.annotations === null) return;
-    const annotations = toKeyValuesList(parseDlist(record.annotations), 'ANNOTATIONS').map(crcAnnotation);
-    this.annot = combineCrc(this.annot, annotsCrc(record.uid, annotations));
   }
-}
-
-function crcAnnotation(kv: KeyValues): CrcAnnotation {
-  const value = kv.get('VALUE') ?? null;
-  return {
-    entry: optionalString(kv, 'ENTRY') ?? '',
-    userid: optionalString(kv, 'USERID') ?? null,
-    value: typeof value === 'string' ? value : null,
-  };
 }

@@ -44,12 +44,16 @@ export async function mailboxesByName(
   return found;
 }
 
-/** By uniqueid. Servers before 3.4 cannot be asked so: they answer that nothing is there. */
+/**
+ * By uniqueid. 3.0 cannot be asked so, and 3.2 and 3.4 must not be: they die where there is no such mailbox (seen with 3.2.12 and
+ * 3.4.9). Of these we learn of no mailbox that has the uniqueid under another name.
+ */
 export async function mailboxesByUniqueid(
   client: SyncClient,
   uniqueids: readonly string[],
 ): Promise<Map<string, ServerMailbox>> {
   const found = new Map<string, ServerMailbox>();
+  if (/^3\.[24]\./.test(client.serverVersion ?? '')) return found;
   try {
     for (const mailbox of await ask(client, 'UNIQUEIDS', uniqueids)) found.set(mailbox.uniqueid, mailbox);
   } catch (error) {

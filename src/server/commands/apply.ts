@@ -92,17 +92,6 @@ function keep(name: string, ownerOf: (context: CommandContext, value: Dlist) => 
   return (context, value) => append(context, ownerOf(context, value), name, value);
 }
 
-/** The same, of something that ends: no backup is made for a user who has none. */
-function end(name: string, ownerOf: (context: CommandContext, value: Dlist) => string): Command {
-  return async (context, value) => {
-    const userid = ownerOf(context, value);
-    if ((await context.backups.find(userid)) === null) {
-      throw new BackupError('not-found', `${userid} has no backup`);
-    }
-    await append(context, userid, name, value);
-  };
-}
-
 async function append(context: CommandContext, userid: string, name: string, value: Dlist): Promise<void> {
   const backup = await context.backups.findOrCreate(userid);
   await backup.append({ time: context.now(), name, value });
@@ -147,8 +136,16 @@ function bare(value: Dlist, key: string): string {
   return named;
 }
 
+/**
+ * APPLY UNUSER userid: of one whom we do not know, no backup is made, and OK is said, as a replica does: to sync_client 3.0 -u
+ * anything else is an error.
+ */
+export async function applyUnuser(context: CommandContext, value: Dlist): Promise<void> {
+  const userid = bare(value, 'USERID');
+  if ((await context.backups.find(userid)) !== null) await append(context, userid, 'UNUSER', value);
+}
+
 export const applyExpunge = ofMailbox('EXPUNGE');
-export const applyUnuser = end('UNUSER', (_context, value) => bare(value, 'USERID'));
 export const applySeen = keep('SEEN', byUserid);
 export const applySub = keep('SUB', byUserid);
 export const applyUnsub = keep('UNSUB', byUserid);
