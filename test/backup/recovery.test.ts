@@ -87,7 +87,8 @@ describe('opening a backup after a kill', () => {
     }
   });
 
-  it('loses nothing acknowledged, wherever the next append was cut off', async () => {
+  it('loses nothing acknowledged, wherever the next append was cut off', async function () {
+    this.timeout(120_000); // hundreds of repairs, each of which waits for the disk
     await appendOne(2);
     const before = copy();
     await appendOne(3);

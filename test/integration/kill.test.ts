@@ -52,6 +52,14 @@ describe('kill -9 of backupd at any moment of a sync', function () {
     await Promise.all([master?.stop(), backup?.stop()]);
   });
 
+  /** How long a sync takes on this machine, now. */
+  async function syncMs(): Promise<number> {
+    const started = Date.now();
+    await master.syncClient(['-u', 'anne'], server);
+    await proxy.take();
+    return Date.now() - started;
+  }
+
   /** One sync, killed after the delay; what was said until then. */
   async function killedSync(delayMs: number): Promise<Exchange[]> {
     const syncing = master.startSyncClient(['-u', 'anne'], server);
@@ -65,14 +73,16 @@ describe('kill -9 of backupd at any moment of a sync', function () {
   it(`loses nothing that was acknowledged, ${KILLS} times, and then the next sync completes and verify says ok`, async () => {
     const client = await master.imap('anne');
     await client.create('INBOX/Archive');
+    await appendMessages(client, 'INBOX', KILLS * 10, 3);
+    const spreadMs = (await syncMs()) * 1.2;
     let interrupted = 0;
     const acknowledged: Acknowledged[] = [];
     const lost: Acknowledged[] = [];
     for (let round = 0; round < KILLS; round += 1) {
       await appendMessages(client, 'INBOX', round * 10, 3);
       await client.append('INBOX/Archive', message(round, FILLER));
-      // Spread evenly over the 150 ms or so that such a sync takes; 37 has no common factor with 100.
-      const exchanges = await killedSync(((round * 37) % 100) * 1.5);
+      // Spread evenly over what such a sync takes; 37 has no common factor with 100.
+      const exchanges = await killedSync((((round * 37) % KILLS) / KILLS) * spreadMs);
       if (exchanges.at(-1)?.command !== 'EXIT') interrupted += 1;
       await backup.startAgain();
       proxy.pointAt(backup.address.port);

@@ -13,6 +13,7 @@ import { CyrusMaster, giveToCyrus } from '../support/cyrus.ts';
 import type { Outcome } from '../support/machine.ts';
 import { appendMessages } from '../support/mailboxes.ts';
 import { cyrusRequirements, needs } from '../support/needs.ts';
+import { expectSame } from '../support/sameOutput.ts';
 
 /** ANNE, FILE, GUID and the like are replaced by what the files have. */
 const CTL: readonly string[][] = [
@@ -166,7 +167,7 @@ describe('our tools beside the originals', function () {
   ] as const) {
     for (const args of commands) {
       it(`${tool} ${args.join(' ')}`, async () => {
-        expect(await runOurs(tool, args)).to.deep.equal(theirs.get(keyOf(tool, args)));
+        expectSame(await runOurs(tool, args), theirs.get(keyOf(tool, args)));
       });
     }
   }

@@ -35,7 +35,7 @@ try {
       if (rolling.hasExited) rolling = master.rolling(backup.address);
       return master.hasCaughtUp();
     },
-    { timeoutMs: 120_000, what: () => rolling.output.slice(-2000) },
+    { timeoutMs: 600_000, what: () => rolling.output.slice(-2000) },
   );
   await rolling.stop();
   for (const [name, { done, refused }] of workload.counts) {
