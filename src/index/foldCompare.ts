@@ -61,8 +61,10 @@ export function compareWithSent(
   listing: Listing,
 ): Comparison {
   if (sent === null) return { crcs: held, resend: mailbox.resend };
-  // To masters a zero is a checksum that is not known (mailbox_crceq): a mailbox of an older version, or an empty one.
-  if (sent.crc === 0 && held.crc !== 0) return { crcs: held, resend: resend.none };
+  // To masters a zero is a checksum that is not known (mailbox_crceq): both are zero in a mailbox of an older version.
+  // Zero beside `initialAnnotCrc` is an empty mailbox.
+  const isUnknown = sent.crc === 0 && sent.crcAnnot === 0;
+  if (isUnknown && held.crc !== 0) return { crcs: held, resend: resend.none };
   if (isSameAsSent(sent, held)) return { crcs: held, resend: resend.none };
   const unlisted = livingUids(context.index, mailbox.id).filter((uid) => !listing.has(uid));
   if (isSameAsSent(sent, listing.crcs)) {

@@ -214,10 +214,17 @@ describe('GET', () => {
       expect(valueOf(await shown('user.anne'), 'SYNC_CRC_ANNOT')).to.equal('0');
     });
 
-    it('a CRC of zero, which is one that a master does not know, takes nothing away', async () => {
-      await ok(apply({ name: 'user.anne', bodies, uids: [], crc: 0 }));
+    it('two CRCs of zero, which are ones that a master does not know, take nothing away', async () => {
+      const unknown = apply({ name: 'user.anne', bodies, uids: [], crc: 0 });
+      await ok(unknown.replace('SYNC_CRC_ANNOT 12345678', 'SYNC_CRC_ANNOT 0'));
       expect(server.records('anne', 'user.anne')).not.to.contain('Expunged');
       expect(valueOf(await shown('user.anne'), 'HIGHESTMODSEQ')).to.equal('4');
+    });
+
+    it('a mailbox that was emptied and cleaned up unseen is empty here, too, and not sent again for ever', async () => {
+      await ok(apply({ name: 'user.anne', bodies, uids: [], crc: 0 }));
+      expect(server.records('anne', 'user.anne').match(/Expunged/g)).to.have.length(3);
+      expect(valueOf(await shown('user.anne'), 'SYNC_CRC')).to.equal('0');
     });
 
     it('a batch, whose CRC is a dummy zero, is not compared', async () => {
