@@ -19,7 +19,10 @@ const DAEMON = '/usr/sbin/saslauthd';
 function serveImap(socket: Socket, logins: string[]): void {
   socket.on('error', () => undefined);
   socket.write('* OK [CAPABILITY IMAP4rev1] ready\r\n');
-  createInterface({ input: socket }).on('line', (line) => {
+  const lines = createInterface({ input: socket });
+  // It says the socket's error once more: saslauthd may reset the connection when it has heard enough.
+  lines.on('error', () => undefined);
+  lines.on('line', (line) => {
     const [tag = '*', command = ''] = line.split(' ');
     if (command.toUpperCase() === 'LOGIN') logins.push(line.slice(tag.length + 1));
     const isRight = logins.at(-1) === 'LOGIN "anne@example.com" "two \\"words\\""';
