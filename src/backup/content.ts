@@ -78,9 +78,19 @@ export function readMessage(
   const parts: Buffer[] = [];
   for (let at = start + offset; at < end;) {
     const block = blockAt(index, chunkId, at);
-    const bytes = load(fd, block).subarray(at - block.start, Math.min(end, block.end) - block.start);
+    const bytes = part(fd, block, at, Math.min(end, block.end), load);
     parts.push(bytes);
     at += bytes.length;
   }
   return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+}
+
+/** A part of a block. Where the block is damaged, the bytes in front of that are whole. */
+function part(fd: number, block: Block, from: number, to: number, load: typeof loadBlock): Buffer {
+  try {
+    return load(fd, block).subarray(from - block.start, to - block.start);
+  } catch (error) {
+    if (!(error instanceof BackupError && error.kind === 'damaged')) throw error;
+    return readFrom(fd, block.from, from, to - from, block.fileEnd);
+  }
 }

@@ -12,9 +12,10 @@ import {
   insertChunk,
   insertPoints,
   setChunkStart,
+  stateOf,
   updateChunk,
 } from '../index/chunks.ts';
-import { lastChunk } from '../index/queries.ts';
+import { chunkAt, lastChunk } from '../index/queries.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
 import { readLogLine } from '../protocol/logDriver.ts';
 import type { LogLine } from '../protocol/grammar.ts';
@@ -24,6 +25,7 @@ import type { Boundary } from '../log/member.ts';
 import { ChunkReader, findMember } from '../log/reader.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { fromLog } from './envelope.ts';
+import type { CheckedFile } from './salvage.ts';
 
 export interface Damage {
   /** Where the member starts in the data file. */
@@ -57,8 +59,17 @@ export interface Walk {
   readonly fd: number;
   readonly fileSize: number;
   readonly isEnded: boolean;
+  /** An index that may have known the file when it was whole. */
+  readonly known: IndexFile | null;
   readonly result: WalkResult;
   readonly onProgress: ((fileEnd: number, fileSize: number) => void) | undefined;
+}
+
+export interface MemberOutcome {
+  /** Where the next member begins, or the file ends. */
+  readonly next: number;
+  /** Then nothing that was folded of it is to count: salvageMember.ts reads it anew. */
+  readonly isDamaged: boolean;
 }
 
 /** A line that was read, and its files: whether their bytes were right. */
@@ -67,11 +78,6 @@ interface ReadLine {
   readonly files: readonly CheckedFile[];
   /** Uncompressed offset of its end. */
   readonly end: number;
-}
-
-interface CheckedFile {
-  readonly file: FileLiteral;
-  readonly whole: boolean;
 }
 
 /**
@@ -108,24 +114,27 @@ export class MemberWalk {
     this.#boundary = { length: resume.length, fileEnd: resume.file_end, crc32: resume.crc32 };
   }
 
-  run(): number | null {
-    const { fd, fileSize, isEnded, result } = this.#walk;
-    const known = this.#lineEnd;
-    const failure = this.#foldLines(known);
+  run(): MemberOutcome {
+    const { fd, fileSize, isEnded, known, result } = this.#walk;
+    const committed = this.#lineEnd;
+    const failure = this.#foldLines(committed);
     result.chunks += 1;
-    if (failure === null) return this.#finishWhole();
-    const next = findMember(fd, this.#fileOffset + 1, fileSize);
+    if (failure === null) return { next: this.#finishWhole(), isDamaged: false };
+    const before = known === null ? undefined : chunkAt(known, this.#fileOffset);
+    const isKnownEnded = before !== undefined && stateOf(before) !== 'open' && before.file_end <= fileSize;
+    const next = isKnownEnded ? before.file_end : (findMember(fd, this.#fileOffset + 1, fileSize) ?? fileSize);
     // Behind what was committed anything can stand after a power cut; what was committed must be there.
-    if (this.#reader.position < known) {
+    if (this.#reader.position < committed) {
       throw new BackupError(
         'damaged',
         `the chunk at ${this.#fileOffset} ends before what was committed of it`,
       );
     }
-    const isCut = this.#reader.state === 'torn' || known > 0 || endsInZeros(fd, fileSize);
-    if (next === null && isCut && !isEnded) this.#finishTorn();
-    else this.#finishDamaged(failure, next);
-    return next;
+    const isCut = this.#reader.state === 'torn' || committed > 0 || endsInZeros(fd, fileSize);
+    if (next === fileSize && isCut && !isEnded && !isKnownEnded) this.#finishTorn();
+    else if (committed > 0) this.#finishDamaged(failure, next);
+    else return { next, isDamaged: true };
+    return { next, isDamaged: false };
   }
 
   /** Folds line by line; answers what stopped it, or null at a clean end. */
@@ -231,12 +240,13 @@ export class MemberWalk {
     result.tornTail = { chunkId, fileOffset, boundary };
   }
 
-  #finishDamaged(failure: BackupError, next: number | null): void {
+  /** Of a member that the index knew in part. */
+  #finishDamaged(failure: BackupError, next: number): void {
     this.#foldUnproven();
     this.#damage(failure.message);
     this.#foldWholeFiles();
     insertPoints(this.#walk.index, this.#chunkId, this.#reader.points);
-    this.#update(this.#lineEnd, next ?? this.#walk.fileSize, 0, '', 'damaged');
+    this.#update(this.#lineEnd, next, 0, '', 'damaged');
   }
 
   #update(

@@ -15,6 +15,7 @@ import { lastChunk } from '../index/queries.ts';
 import type { Chunk } from '../index/types.ts';
 import { MEMBER_TRAILER_BYTES } from '../log/format.ts';
 import { closeMember, cutTail, saveTail } from '../log/recover.ts';
+import { ChunkReader } from '../log/reader.ts';
 import { faultPoint } from './faultPoint.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
@@ -58,7 +59,22 @@ export function belongs(index: IndexFile, fd: number): boolean {
   if (stateOf(last) !== 'whole') return true;
   const trailer = Buffer.alloc(MEMBER_TRAILER_BYTES);
   readSync(fd, trailer, 0, trailer.length, last.file_end - trailer.length);
-  return trailer.readUInt32LE(0) === last.crc32 && trailer.readUInt32LE(4) === last.length % 2 ** 32;
+  const isSame = trailer.readUInt32LE(0) === last.crc32 && trailer.readUInt32LE(4) === last.length % 2 ** 32;
+  return isSame || holdsItsData(last, fd);
+}
+
+/** Whether it is the trailer that was damaged: what stands before it is what the index has the CRC-32 of. */
+function holdsItsData({ offset, file_end: fileEnd, length, crc32 }: Chunk, fd: number): boolean {
+  const reader = new ChunkReader(fd, offset, fileEnd);
+  try {
+    reader.stream(length, () => undefined);
+    return reader.crc32 === crc32;
+  } catch (error) {
+    if (error instanceof BackupError && error.kind === 'damaged') return false;
+    throw error;
+  } finally {
+    reader.close();
+  }
 }
 
 /** Whether there is nothing to catch up with, and the last chunk was ended. */
@@ -134,12 +150,12 @@ export interface Rebuilt {
   readonly result: WalkResult;
 }
 
-/** Whether the old index says that the last chunk was ended: then what looks torn is damage, and stays where it is. */
-function isKnownEnded(path: string, fd: number): boolean {
+/** The old index, where it is of this file: it may have known the file when it was whole. */
+function usableIndex(path: string, fd: number): IndexFile | null {
   const old = IndexFile.open(path, 'read');
-  const isEnded = old !== null && belongs(old, fd) && isInStep(old, fd);
-  old?.close();
-  return isEnded;
+  if (old === null || belongs(old, fd)) return old;
+  old.close();
+  return null;
 }
 
 /** Builds the index from the log alone, beside the old one, and puts it in its place. */
@@ -150,16 +166,21 @@ export async function rebuildIndex(
 ): Promise<Rebuilt> {
   const path = indexPath(file.path);
   const beside = `${path}.new`;
-  const isEnded = isKnownEnded(path, file.fd);
+  const known = usableIndex(path, file.fd);
+  // If its last chunk was ended, what looks torn is damage, and stays where it is.
+  const isEnded = known !== null && isInStep(known, file.fd);
   const fresh = IndexFile.create(beside);
   let result: WalkResult;
   try {
-    result = walk(fresh, file.fd, 0, fstatSync(file.fd).size, { ...options, isEnded });
+    const all = { ...options, isEnded, ...(known === null ? {} : { known }) };
+    result = walk(fresh, file.fd, 0, fstatSync(file.fd).size, all);
     await finishWalk(fresh, file, { ...result, chunks: 0 }, notice);
   } catch (error) {
     fresh.close();
     removeIndexFiles(beside);
     throw error;
+  } finally {
+    known?.close();
   }
   fresh.finish();
   step('built');

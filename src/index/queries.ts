@@ -202,6 +202,11 @@ export function chunkById(index: IndexFile, id: number): Chunk | undefined {
   return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk WHERE id = ?`, id);
 }
 
+/** The chunk whose gzip member starts there in the file. */
+export function chunkAt(index: IndexFile, fileOffset: number): Chunk | undefined {
+  return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk WHERE offset = ?`, fileOffset);
+}
+
 export function lastChunk(index: IndexFile): Chunk | undefined {
   return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk ORDER BY offset DESC LIMIT 1`);
 }

@@ -76,14 +76,18 @@ export class ForwardReader {
     this.#position += bytes;
   }
 
-  /** Inflates the next piece; what was in the output is gone. `wanted`: up to where, for the error. */
+  /**
+   * Inflates the next piece; what was in the output is gone. `wanted`: up to where. Nothing is inflated beyond it: zlib does not say
+   * what a step gave that failed, and what is wanted may be whole in front of what is damaged.
+   */
   #fill(wanted: number): void {
     this.#from = 0;
     this.#to = 0;
     while (this.#to === 0) {
       if (!this.#isFull && this.#taken === this.#have) this.#readMore(wanted);
       const left = this.#have - this.#taken;
-      const status = this.#inflater.step(this.#input, this.#taken, left, this.#output, 0, PIECE_BYTES);
+      const room = Math.min(PIECE_BYTES, Math.max(1, wanted - this.#position));
+      const status = this.#inflater.step(this.#input, this.#taken, left, this.#output, 0, room);
       this.#taken += this.#inflater.consumed;
       this.#to = this.#inflater.produced;
       this.#isFull = status === 'full';

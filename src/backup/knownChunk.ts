@@ -1,0 +1,72 @@
+/**
+ * What an index that was made when a chunk was whole still knows of it: by this a damaged chunk is read with its offsets as they were,
+ * and every message that is whole is found, whatever became of the lines around it.
+ */
+import { createHash } from 'node:crypto';
+import { BackupError } from '../errors.ts';
+import type { IndexFile } from '../index/indexFile.ts';
+import { chunkAt } from '../index/queries.ts';
+import type { Chunk, StoredMessage } from '../index/types.ts';
+import type { FlushPoint } from '../log/format.ts';
+import { readMessage } from './content.ts';
+
+const HASH_BYTES = 1 << 20;
+
+export class KnownChunk {
+  readonly chunk: Chunk;
+  /** In order. */
+  readonly points: readonly FlushPoint[];
+  /** In the order in which they lie there. */
+  readonly messages: readonly StoredMessage[];
+  readonly #index: IndexFile;
+
+  private constructor(index: IndexFile, chunk: Chunk) {
+    this.#index = index;
+    this.chunk = chunk;
+    this.points = index.all<FlushPoint>(
+      'SELECT offset, file_offset AS fileOffset FROM point WHERE chunk_id = ? ORDER BY offset',
+      chunk.id,
+    );
+    this.messages = index.all<StoredMessage>(
+      'SELECT id, guid, size, chunk_id, offset FROM message WHERE chunk_id = ? ORDER BY offset',
+      chunk.id,
+    );
+  }
+
+  /** The chunk that begins at that offset in the file; null where the index knows of none, or of nothing in it. */
+  static find(index: IndexFile | null, fileOffset: number): KnownChunk | null {
+    const chunk = index === null ? undefined : chunkAt(index, fileOffset);
+    return index === null || chunk === undefined || chunk.length === 0 ? null : new KnownChunk(index, chunk);
+  }
+
+  /** Whether an uncompressed offset lies in a message's bytes. */
+  isInMessage(offset: number): boolean {
+    let [low, high] = [0, this.messages.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.messages[middle]?.offset ?? 0) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    const before = this.messages[low - 1];
+    return before !== undefined && offset < (before.offset ?? 0) + before.size;
+  }
+
+  /** Whether a message's bytes are still what its GUID promises. */
+  isWhole(fd: number, message: StoredMessage): boolean {
+    return hasItsBytes(this.#index, fd, message);
+  }
+}
+
+/** Reads a message the way everybody does, through the index's flush points, and holds it against its GUID. */
+export function hasItsBytes(index: IndexFile, fd: number, message: StoredMessage): boolean {
+  const hash = createHash('sha1');
+  try {
+    for (let at = 0; at < message.size; at += HASH_BYTES) {
+      hash.update(readMessage(index, fd, message, at, HASH_BYTES));
+    }
+  } catch (error) {
+    if (error instanceof BackupError && error.kind === 'damaged') return false;
+    throw error;
+  }
+  return hash.digest('hex') === message.guid;
+}

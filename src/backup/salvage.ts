@@ -1,0 +1,230 @@
+/**
+ * What can still be read of a damaged chunk, line by line.
+ *
+ * Deflate has no way back into step by itself; flush points are one. So the chunk is read in runs, each from a flush point up to
+ * where it no longer inflates or makes no sense, and the next from a later point that a line or a message begins at. An index
+ * that knew the chunk when it was whole says where its points and messages are: then offsets stay what they were, and
+ * nothing inside of a message is taken for a line. Without one, points are looked for, and the offsets behind the damage are
+ * the reader's own.
+ *
+ * Messages are checked against their GUID; lines cannot be.
+ */
+import { createHash } from 'node:crypto';
+import { BackupError } from '../errors.ts';
+import { CHUNK_HEADER, FLUSH_MARKER, MEMBER_HEADER, MEMBER_TRAILER_BYTES } from '../log/format.ts';
+import type { FlushPoint } from '../log/format.ts';
+import { readSyncInto } from '../log/io.ts';
+import { RunReader } from '../log/runReader.ts';
+import { FileLiteral } from '../protocol/dlist.ts';
+import { readLogLine } from '../protocol/logDriver.ts';
+import type { SyncByteSource } from '../protocol/logDriver.ts';
+import type { LogLine } from '../protocol/grammar.ts';
+import { logLimits } from '../protocol/limits.ts';
+import type { KnownChunk } from './knownChunk.ts';
+
+export interface CheckedFile {
+  readonly file: FileLiteral;
+  /** Its bytes are what the GUID promises. */
+  readonly whole: boolean;
+}
+
+/** A line that could be read, or of a MESSAGE line that breaks off its whole messages. */
+export interface SalvagedLine {
+  readonly line: LogLine;
+  readonly files: readonly CheckedFile[];
+  /** Uncompressed offset of its end. */
+  readonly end: number;
+}
+
+export interface Break {
+  /** Uncompressed offset up to which it was read. */
+  readonly position: number;
+  readonly reason: string;
+}
+
+/** Enough for the longest beginning of a line or a message. */
+const PROBE_BYTES = 256;
+const SCAN_BYTES = 65_536;
+const LINE_START = /^[0-9]{1,12} APPLY [A-Z_]+ /;
+const FILE_START = /^ ?%\{[^\r\n{}]+ [0-9a-fA-F]{40} [0-9]+\}\r\n/;
+
+export class Salvage {
+  readonly breaks: Break[] = [];
+  readonly points: FlushPoint[] = [];
+  /** Of the last run's bytes. */
+  crc32 = 0;
+  /** All was read in one run, and the CRC-32 and size behind it are right. */
+  hasItsChecksum = false;
+  readonly #fd: number;
+  readonly #fileOffset: number;
+  readonly #fileEnd: number;
+  readonly #known: KnownChunk | null;
+  /** Uncompressed end of what was last found good. */
+  #good = 0;
+  #time = 0;
+  #files: CheckedFile[] = [];
+
+  /** The member from `fileOffset` on; no byte at or behind `fileEnd` is its own. */
+  constructor(fd: number, fileOffset: number, fileEnd: number, known: KnownChunk | null) {
+    this.#fd = fd;
+    this.#fileOffset = fileOffset;
+    this.#fileEnd = fileEnd;
+    this.#known = known;
+  }
+
+  *lines(): Generator<SalvagedLine> {
+    let start: FlushPoint | null = { offset: 0, fileOffset: this.#fileOffset + MEMBER_HEADER.length };
+    while (start !== null) {
+      const from: FlushPoint = start;
+      const run = new RunReader(this.#fd, from, this.#fileEnd, this.#known?.points ?? []);
+      try {
+        yield* this.#readRun(run, from);
+        this.points.push(...run.points);
+        this.crc32 = run.crc32;
+        this.hasItsChecksum = run.isEnded && from.offset === 0 && this.#isTrailerOf(run);
+        start = run.isEnded ? null : this.#nextStart(from, run);
+      } finally {
+        run.close();
+      }
+    }
+  }
+
+  #isTrailerOf({ filePosition, crc32, position }: RunReader): boolean {
+    const trailer = Buffer.alloc(MEMBER_TRAILER_BYTES);
+    readSyncInto(this.#fd, trailer, 0, trailer.length, filePosition);
+    return trailer.readUInt32LE(0) === crc32 && trailer.readUInt32LE(4) === position % 2 ** 32;
+  }
+
+  /** From one start to the clean end, or to where nothing follows that could be read. */
+  *#readRun(run: RunReader, start: FlushPoint): Generator<SalvagedLine> {
+    let prefix: Buffer | null = null;
+    try {
+      if (start.offset === 0) run.stream(CHUNK_HEADER.length);
+      else if (FILE_START.test(run.peek(PROBE_BYTES).toString('latin1'))) {
+        prefix = Buffer.from(`${this.#time} APPLY MESSAGE (`);
+      } else if (this.#known !== null) prefix = this.#nextLine(run, this.#known);
+    } catch (error) {
+      this.#break(error, run);
+      return;
+    }
+    for (;;) {
+      let read: SalvagedLine | null;
+      try {
+        read = this.#readLine(run, prefix);
+        prefix = null;
+        if (read === null) return;
+      } catch (error) {
+        const isInStep = this.#break(error, run);
+        const files = this.#files.filter(({ whole }) => whole);
+        this.#files = [];
+        if (files.length > 0) yield this.#partOf(files);
+        if (!isInStep || this.#known === null) return;
+        try {
+          prefix = this.#nextLine(run, this.#known);
+          continue;
+        } catch (second) {
+          this.#break(second, run);
+          return;
+        }
+      }
+      this.#good = read.end;
+      this.#time = read.line.time;
+      yield read;
+    }
+  }
+
+  #readLine(run: RunReader, prefix: Buffer | null): SalvagedLine | null {
+    this.#files = [];
+    const line = readLogLine(prefixed(run, prefix), logLimits, (file) => this.#check(run, file));
+    if (line === null) return null;
+    if (line.verb !== 'APPLY') throw new BackupError('syntax', `unknown verb ${line.verb} in the log`);
+    return { line, files: this.#files, end: run.position };
+  }
+
+  #check(run: RunReader, file: FileLiteral): void {
+    const hash = createHash('sha1');
+    run.stream(file.size, (piece) => hash.update(piece));
+    this.#files.push({ file, whole: hash.digest('hex') === file.guid });
+  }
+
+  /** Of a MESSAGE line that breaks off, the messages before the break are as good as any. */
+  #partOf(files: readonly CheckedFile[]): SalvagedLine {
+    const value = files.map(({ file }) => file);
+    const end = Math.max(...value.map(({ position, size }) => position + size));
+    this.#good = Math.max(this.#good, end);
+    return { line: { time: this.#time, verb: 'APPLY', name: 'MESSAGE', value }, files, end };
+  }
+
+  /** Notes what ended a line; answers whether the bytes behind still come out in step. */
+  #break(error: unknown, run: RunReader): boolean {
+    if (!(error instanceof BackupError)) throw error;
+    this.breaks.push({ position: run.position, reason: error.message });
+    return error.kind === 'syntax' || error.kind === 'limit';
+  }
+
+  /** Passes over what is no line; answers the next one, which has been taken. Throws 'damaged' where none follows. */
+  #nextLine(run: RunReader, known: KnownChunk): Buffer | null {
+    for (;;) {
+      const start = run.position;
+      const line = run.line(logLimits.lineBytes);
+      if (line === null) return null;
+      if (!known.isInMessage(start) && LINE_START.test(line.toString('latin1', 0, PROBE_BYTES))) return line;
+    }
+  }
+
+  /** The next flush point behind what was good at which a run can begin. */
+  #nextStart(from: FlushPoint, run: RunReader): FlushPoint | null {
+    const points = this.#known === null ? this.#markers(from, run) : this.#known.points;
+    for (const point of points) {
+      if (point.fileOffset <= from.fileOffset || point.offset < this.#good) continue;
+      if (this.#known !== null || this.#beginsItem(point)) return point;
+    }
+    return null;
+  }
+
+  #beginsItem(point: FlushPoint): boolean {
+    const probe = new RunReader(this.#fd, point, this.#fileEnd, []);
+    try {
+      const text = probe.peek(PROBE_BYTES).toString('latin1');
+      if (FILE_START.test(text)) return true;
+      return LINE_START.test(text) && Number(text.slice(0, text.indexOf(' '))) >= this.#time;
+    } finally {
+      probe.close();
+    }
+  }
+
+  /** Flush markers behind a start: those that the run passed, with its offsets, then all others, as if they stood where it ended. */
+  *#markers(from: FlushPoint, run: RunReader): Generator<FlushPoint> {
+    yield* run.passed;
+    const offset = run.position + 1;
+    const window = Buffer.allocUnsafe(SCAN_BYTES + FLUSH_MARKER.length);
+    const behind = run.passed.at(-1)?.fileOffset ?? from.fileOffset;
+    for (let base = behind; base < this.#fileEnd; base += SCAN_BYTES) {
+      const size = Math.min(window.length, this.#fileEnd - base);
+      const bytes = window.subarray(0, readSyncInto(this.#fd, window, 0, size, base));
+      for (let at = bytes.indexOf(FLUSH_MARKER); at !== -1; at = bytes.indexOf(FLUSH_MARKER, at + 1)) {
+        const fileOffset = base + at + FLUSH_MARKER.length;
+        if (at < SCAN_BYTES && fileOffset < this.#fileEnd) yield { offset, fileOffset };
+      }
+    }
+  }
+}
+
+/** The run with bytes in front that were taken from it before, or stand for some that are lost. */
+function prefixed(run: RunReader, prefix: Buffer | null): SyncByteSource {
+  if (prefix === null) return run;
+  let isFirst = true;
+  return {
+    line(limitBytes) {
+      if (!isFirst) return run.line(limitBytes);
+      isFirst = false;
+      if (prefix.at(-1) === 10) return prefix;
+      return Buffer.concat([prefix, run.line(limitBytes) ?? Buffer.alloc(0)]);
+    },
+    bytes: (count) => run.bytes(count),
+    stream: (count, sink) => run.stream(count, sink),
+    get position() {
+      return run.position;
+    },
+  };
+}

@@ -1,0 +1,96 @@
+/**
+ * A damaged member in the walk (walk.ts): what salvage.ts reads of it is folded, and what an index that knew it can still find of
+ * its messages. What is damaged is left without bytes, and named.
+ */
+import { insertChunk, insertPoints, setChunkStart, updateChunk } from '../index/chunks.ts';
+import { fold } from '../index/fold.ts';
+import { lastChunk, messageByGuid } from '../index/queries.ts';
+import type { FoldLine } from '../index/types.ts';
+import { BackupError, messageOf } from '../errors.ts';
+import { MEMBER_HEADER } from '../log/format.ts';
+import { isMemberHeader } from '../log/member.ts';
+import { readSyncInto } from '../log/io.ts';
+import { FileLiteral } from '../protocol/dlist.ts';
+import { fromLog } from './envelope.ts';
+import { KnownChunk } from './knownChunk.ts';
+import type { Walk } from './memberWalk.ts';
+import { Salvage } from './salvage.ts';
+import type { SalvagedLine } from './salvage.ts';
+
+/** The partition is not known of a message that is found without its line, and nothing hangs on it. */
+const ANY_PARTITION = 'default';
+
+/** Folds the member between two offsets of the file. */
+export function salvageMember(walk: Walk, fileOffset: number, fileEnd: number): void {
+  const { index, fd, result } = walk;
+  const known = KnownChunk.find(walk.known, fileOffset);
+  let tsEnd = lastChunk(index)?.ts_end ?? 0;
+  let tsStart = 0;
+  let length = 0;
+  const chunkId = insertChunk(index, fileOffset, tsEnd);
+  const damage = (position: number, reason: string, guid?: string): void => {
+    const where = { fileOffset, position, reason };
+    result.damages.push(guid === undefined ? where : { ...where, guid });
+  };
+  const salvage = new Salvage(fd, fileOffset, fileEnd, known);
+  for (const read of salvage.lines()) {
+    foldSalvaged(walk, chunkId, read, damage);
+    length = Math.max(length, read.end);
+    tsEnd = Math.max(tsEnd, read.line.time);
+    if (tsStart === 0) tsStart = read.line.time;
+  }
+  for (const line of missedMessages(walk, known, tsEnd)) {
+    fold(index, line, chunkId);
+    length = known?.chunk.length ?? length;
+  }
+  for (const { position, reason } of salvage.breaks) damage(position, reason);
+  if (salvage.breaks.length === 0) damage(length, reasonOf(walk, fileOffset, salvage, known));
+  insertPoints(index, chunkId, known?.points ?? salvage.points);
+  setChunkStart(index, chunkId, tsStart === 0 ? tsEnd : tsStart);
+  const crc32 = 0;
+  length = Math.max(length, known?.chunk.length ?? 0);
+  updateChunk(index, chunkId, { tsEnd, length, fileEnd, crc32, memberSha1: '', state: 'damaged' });
+  result.chunks += 1;
+}
+
+type Report = (position: number, reason: string, guid?: string) => void;
+
+function foldSalvaged(walk: Walk, chunkId: number, { line, files, end }: SalvagedLine, damage: Report): void {
+  const { index, result } = walk;
+  try {
+    index.transaction(() => fold(index, withoutWrong(fromLog(line), files), chunkId));
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    damage(end, messageOf(error));
+  }
+  result.messages += files.length;
+  for (const { file, whole } of files) {
+    if (!whole) damage(file.position, 'message does not match its GUID', file.guid);
+  }
+}
+
+function withoutWrong(line: FoldLine, files: SalvagedLine['files']): FoldLine {
+  if (line.name !== 'MESSAGE') return line;
+  return { ...line, value: files.filter(({ whole }) => whole).map(({ file }) => file) };
+}
+
+/** Messages that the index knows to be here and no line that could be read has told of. */
+function* missedMessages({ index, fd, result }: Walk, known: KnownChunk | null, time: number): Generator<FoldLine> {
+  for (const message of known?.messages ?? []) {
+    if (messageByGuid(index, message.guid)?.chunk_id != null) continue;
+    if (known?.isWhole(fd, message) !== true) continue;
+    const file = new FileLiteral(ANY_PARTITION, message.guid, message.size);
+    file.position = message.offset ?? 0;
+    result.messages += 1;
+    yield { time, name: 'MESSAGE', value: [file] };
+  }
+}
+
+/** Why a member is damaged that could be read from its first line to its last. */
+function reasonOf({ fd }: Walk, fileOffset: number, salvage: Salvage, known: KnownChunk | null): string {
+  const header = Buffer.alloc(MEMBER_HEADER.length);
+  readSyncInto(fd, header, 0, header.length, fileOffset);
+  const isWhole = salvage.hasItsChecksum || salvage.crc32 === known?.chunk.crc32;
+  const part = isMemberHeader(header) ? 'checksum behind the data' : 'gzip header';
+  return isWhole ? `the ${part} is damaged, the data is whole` : 'data checksum mismatch';
+}
