@@ -47,6 +47,8 @@ export interface Content {
    * ends or the content does; after a block's end, the next byte is asked for again.
    */
   at(offset: number): Location;
+  /** Up to `sizeBytes` from `offset` on, where the block there is damaged and these bytes are not. Throws 'damaged' where they are. */
+  rescue?(offset: number, sizeBytes: number): Buffer;
 }
 
 interface Item {

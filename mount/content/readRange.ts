@@ -13,12 +13,25 @@ export function readRange(content: Content, cache: BlockCache, offset: number, t
   let position = offset;
   while (position < end) {
     const { blockKey, offsetInBlock, load } = content.at(position);
-    const block = cache.get(blockKey, load);
-    const copied = block.copy(target, position - offset, offsetInBlock, offsetInBlock + end - position);
+    const block = loaded(cache, blockKey, load, content.rescue !== undefined);
+    const copied =
+      block?.copy(target, position - offset, offsetInBlock, offsetInBlock + end - position) ??
+      content.rescue?.(position, end - position).copy(target, position - offset) ??
+      0;
     if (copied === 0) {
       throw new BackupError('damaged', `block ${blockKey} ends before its content`, { subject: blockKey });
     }
     position += copied;
   }
   return Math.max(0, position - offset);
+}
+
+/** null: it is damaged, and there may be another way to the bytes. */
+function loaded(cache: BlockCache, key: string, load: () => Buffer, hasOtherWay: boolean): Buffer | null {
+  try {
+    return cache.get(key, load);
+  } catch (error) {
+    if (hasOtherWay && error instanceof BackupError && error.kind === 'damaged') return null;
+    throw error;
+  }
 }

@@ -1,6 +1,6 @@
 /** A message as a file: UID.eml, its bytes as the master has them. It never changes while it exists. */
 import type { BackupReader } from '../../src/backup/reader.ts';
-import { blockAt, loadBlock } from '../../src/backup/content.ts';
+import { blockAt, hasItsBytes, loadBlock } from '../../src/backup/content.ts';
 import { BackupError } from '../../src/errors.ts';
 import { messageById } from '../../src/index/queries.ts';
 import type { ListedRecord } from '../../src/index/queries.ts';
@@ -74,6 +74,7 @@ function messageContent(reader: BackupReader, record: MessageRecord): Content {
     });
   }
   const { chunk_id: chunkId, offset: start } = message;
+  let isWhole: boolean | undefined;
   return {
     sizeBytes: record.size,
     at(offset) {
@@ -83,6 +84,11 @@ function messageContent(reader: BackupReader, record: MessageRecord): Content {
         offsetInBlock: start + offset - block.start,
         load: () => loadBlock(reader.fd, block),
       };
+    },
+    rescue(offset, sizeBytes) {
+      isWhole ??= hasItsBytes(reader.index, reader.fd, message);
+      if (isWhole) return reader.read(message, offset, sizeBytes);
+      throw new BackupError('damaged', `the bytes of ${record.uid} are damaged`, { subject: reader.path });
     },
   };
 }

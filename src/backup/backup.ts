@@ -161,7 +161,8 @@ async function foldInTurns(index: IndexFile, line: FoldLine, chunkId: number): P
   while (steps.next().done !== true) await setImmediate();
 }
 
-async function writeLine(writer: ChunkWriter, line: FoldLine): Promise<void> {
+/** A line as the log holds it; enveloped already where it has to be. */
+export async function writeLine(writer: ChunkWriter, line: FoldLine): Promise<void> {
   let text = `${line.time} APPLY `;
   for (const piece of printItemPieces(line.name, line.value, 'log')) {
     text += piece;

@@ -5,6 +5,7 @@
  * the next point may be far (a MESSAGE line is up to 1,024 messages) or not exist (compact makes none): there a
  * window of the chunk is inflated from the last point, in bounded memory.
  */
+import { createHash } from 'node:crypto';
 import { BackupError } from '../errors.ts';
 import { stateOf } from '../index/chunks.ts';
 import type { IndexFile } from '../index/indexFile.ts';
@@ -30,6 +31,7 @@ export interface Block {
 /** Beyond this a block is cut into windows, so that what is held at once stays bounded. */
 const LARGEST_BLOCK_BYTES = 1 << 20;
 const WINDOW_BYTES = 256 * 1024;
+const HASH_BYTES = 1 << 20;
 
 /** The block that holds an uncompressed offset of a chunk. */
 export function blockAt(index: IndexFile, chunkId: number, offset: number): Block {
@@ -93,4 +95,18 @@ function part(fd: number, block: Block, from: number, to: number, load: typeof l
     if (!(error instanceof BackupError && error.kind === 'damaged')) throw error;
     return readFrom(fd, block.from, from, to - from, block.fileEnd);
   }
+}
+
+/** Reads a message the way everybody does, through the index's flush points, and holds it against its GUID. */
+export function hasItsBytes(index: IndexFile, fd: number, message: StoredMessage): boolean {
+  const hash = createHash('sha1');
+  try {
+    for (let at = 0; at < message.size; at += HASH_BYTES) {
+      hash.update(readMessage(index, fd, message, at, HASH_BYTES));
+    }
+  } catch (error) {
+    if (error instanceof BackupError && error.kind === 'damaged') return false;
+    throw error;
+  }
+  return hash.digest('hex') === message.guid;
 }

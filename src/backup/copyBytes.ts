@@ -5,24 +5,25 @@ import { BackupError } from '../errors.ts';
 
 const PIECE_BYTES = 1 << 20;
 
-/** Copies the bytes from one offset up to another to the same place in another file. Throws what the system does. */
+/** Copies the bytes from one offset up to another, to the same place in another file or to `at`. Throws what the system does. */
 export async function copyBytes(
   from: number,
   to: number,
   start: number,
   end: number,
-  onProgress?: (doneBytes: number, totalBytes: number) => void,
+  options: { readonly at?: number; onProgress?(doneBytes: number, totalBytes: number): void } = {},
 ): Promise<void> {
+  const shift = (options.at ?? start) - start;
   const piece = Buffer.allocUnsafe(PIECE_BYTES);
   for (let at = start; at < end;) {
     const count = readSync(from, piece, 0, Math.min(piece.length, end - at), at);
     if (count === 0)
       throw new BackupError('io', `the file became shorter than ${end} bytes while it was copied`);
     for (let written = 0; written < count;) {
-      written += writeSync(to, piece, written, count - written, at + written);
+      written += writeSync(to, piece, written, count - written, shift + at + written);
     }
     at += count;
-    onProgress?.(at, end);
+    options.onProgress?.(at, end);
     await setImmediate();
   }
 }

@@ -2,15 +2,11 @@
  * What an index that was made when a chunk was whole still knows of it: by this a damaged chunk is read with its offsets as they were,
  * and every message that is whole is found, whatever became of the lines around it.
  */
-import { createHash } from 'node:crypto';
-import { BackupError } from '../errors.ts';
 import type { IndexFile } from '../index/indexFile.ts';
 import { chunkAt } from '../index/queries.ts';
 import type { Chunk, StoredMessage } from '../index/types.ts';
 import type { FlushPoint } from '../log/format.ts';
-import { readMessage } from './content.ts';
-
-const HASH_BYTES = 1 << 20;
+import { hasItsBytes } from './content.ts';
 
 export class KnownChunk {
   readonly chunk: Chunk;
@@ -55,18 +51,4 @@ export class KnownChunk {
   isWhole(fd: number, message: StoredMessage): boolean {
     return hasItsBytes(this.#index, fd, message);
   }
-}
-
-/** Reads a message the way everybody does, through the index's flush points, and holds it against its GUID. */
-export function hasItsBytes(index: IndexFile, fd: number, message: StoredMessage): boolean {
-  const hash = createHash('sha1');
-  try {
-    for (let at = 0; at < message.size; at += HASH_BYTES) {
-      hash.update(readMessage(index, fd, message, at, HASH_BYTES));
-    }
-  } catch (error) {
-    if (error instanceof BackupError && error.kind === 'damaged') return false;
-    throw error;
-  }
-  return hash.digest('hex') === message.guid;
 }

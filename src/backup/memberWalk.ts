@@ -35,6 +35,8 @@ export interface Damage {
   readonly reason: string;
   /** The message that is not what its GUID promises, where it is one. */
   readonly guid?: string;
+  /** A line that can be read and makes no sense ends at `position`. */
+  readonly isSenseless?: true;
 }
 
 /** The last member, where it was begun and not finished: cut off by a kill, a power cut or a full disk. */
@@ -182,7 +184,9 @@ export class MemberWalk {
     } catch (error) {
       // A line that was accepted once and makes no sense to us: it costs itself, not what follows.
       if (!(error instanceof BackupError)) throw error;
-      this.#damage(messageOf(error));
+      const { result } = this.#walk;
+      const where = { fileOffset: this.#fileOffset, position: end };
+      result.damages.push({ ...where, reason: messageOf(error), isSenseless: true });
     }
     this.#forgetWrongFiles(files);
     this.#lineEnd = end;

@@ -107,7 +107,8 @@ async function copyFinal(from: string, beside: string, move: Move): Promise<Copi
     const bytes = finalBytes(from, source.fd);
     const target = openSync(beside, 'w', 0o600);
     try {
-      await copyBytes(source.fd, target, 0, bytes, move.onProgress);
+      const { onProgress } = move;
+      await copyBytes(source.fd, target, 0, bytes, onProgress === undefined ? {} : { onProgress });
     } finally {
       closeSync(target);
     }

@@ -1,3 +1,6 @@
+/** As the originals write, and zlib's default. */
+export const COMPRESSION_LEVEL = 6;
+
 /** What a backup needs to know of the configuration. */
 export interface BackupOptions {
   /** Where staged messages that do not fit in memory go (backup_staging_path). */

@@ -44,6 +44,7 @@ export interface Break {
 
 /** Enough for the longest beginning of a line or a message. */
 const PROBE_BYTES = 256;
+const CLOCK_TOLERANCE_S = 86_400;
 const SCAN_BYTES = 65_536;
 const LINE_START = /^[0-9]{1,12} APPLY [A-Z_]+ /;
 const FILE_START = /^ ?%\{[^\r\n{}]+ [0-9a-fA-F]{40} [0-9]+\}\r\n/;
@@ -62,6 +63,8 @@ export class Salvage {
   /** Uncompressed end of what was last found good. */
   #good = 0;
   #time = 0;
+  /** No line can be younger. */
+  readonly #latest: number;
   #files: CheckedFile[] = [];
 
   /** The member from `fileOffset` on; no byte at or behind `fileEnd` is its own. */
@@ -70,6 +73,7 @@ export class Salvage {
     this.#fileOffset = fileOffset;
     this.#fileEnd = fileEnd;
     this.#known = known;
+    this.#latest = known?.chunk.ts_end ?? Math.floor(Date.now() / 1000) + CLOCK_TOLERANCE_S;
   }
 
   *lines(): Generator<SalvagedLine> {
@@ -138,6 +142,10 @@ export class Salvage {
     const line = readLogLine(prefixed(run, prefix), logLimits, (file) => this.#check(run, file));
     if (line === null) return null;
     if (line.verb !== 'APPLY') throw new BackupError('syntax', `unknown verb ${line.verb} in the log`);
+    // A wrong digit would take all later lines along into the future.
+    if (line.time < this.#time || line.time > this.#latest) {
+      throw new BackupError('syntax', `a line of the time ${line.time}`);
+    }
     return { line, files: this.#files, end: run.position };
   }
 

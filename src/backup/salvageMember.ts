@@ -2,18 +2,19 @@
  * A damaged member in the walk (walk.ts): what salvage.ts reads of it is folded, and what an index that knew it can still find of
  * its messages. What is damaged is left without bytes, and named.
  */
-import { insertChunk, insertPoints, setChunkStart, updateChunk } from '../index/chunks.ts';
+import { forgetBytes, insertChunk, insertPoints, setChunkStart, updateChunk } from '../index/chunks.ts';
 import { fold } from '../index/fold.ts';
-import { lastChunk, messageByGuid } from '../index/queries.ts';
+import { allMessages, lastChunk, messageByGuid } from '../index/queries.ts';
 import type { FoldLine } from '../index/types.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { MEMBER_HEADER } from '../log/format.ts';
 import { isMemberHeader } from '../log/member.ts';
 import { readSyncInto } from '../log/io.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
+import { hasItsBytes } from './content.ts';
 import { fromLog } from './envelope.ts';
 import { KnownChunk } from './knownChunk.ts';
-import type { Walk } from './memberWalk.ts';
+import type { Damage, Walk } from './memberWalk.ts';
 import { Salvage } from './salvage.ts';
 import type { SalvagedLine } from './salvage.ts';
 
@@ -28,9 +29,8 @@ export function salvageMember(walk: Walk, fileOffset: number, fileEnd: number): 
   let tsStart = 0;
   let length = 0;
   const chunkId = insertChunk(index, fileOffset, tsEnd);
-  const damage = (position: number, reason: string, guid?: string): void => {
-    const where = { fileOffset, position, reason };
-    result.damages.push(guid === undefined ? where : { ...where, guid });
+  const damage = (details: Omit<Damage, 'fileOffset'>): void => {
+    result.damages.push({ fileOffset, ...details });
   };
   const salvage = new Salvage(fd, fileOffset, fileEnd, known);
   for (const read of salvage.lines()) {
@@ -43,17 +43,31 @@ export function salvageMember(walk: Walk, fileOffset: number, fileEnd: number): 
     fold(index, line, chunkId);
     length = known?.chunk.length ?? length;
   }
-  for (const { position, reason } of salvage.breaks) damage(position, reason);
-  if (salvage.breaks.length === 0) damage(length, reasonOf(walk, fileOffset, salvage, known));
+  for (const broken of salvage.breaks) damage(broken);
+  if (salvage.breaks.length === 0) {
+    damage({ position: length, reason: reasonOf(walk, fileOffset, salvage, known) });
+  }
   insertPoints(index, chunkId, known?.points ?? salvage.points);
   setChunkStart(index, chunkId, tsStart === 0 ? tsEnd : tsStart);
-  const crc32 = 0;
   length = Math.max(length, known?.chunk.length ?? 0);
-  updateChunk(index, chunkId, { tsEnd, length, fileEnd, crc32, memberSha1: '', state: 'damaged' });
+  updateChunk(index, chunkId, { tsEnd, length, fileEnd, crc32: 0, memberSha1: '', state: 'damaged' });
+  if (known !== null) forgetShifted(walk, chunkId, known);
   result.chunks += 1;
 }
 
-type Report = (position: number, reason: string, guid?: string) => void;
+/**
+ * Damage may move what follows it in the same block. Messages there are whole, and stand at other offsets than the index has;
+ * one that runs into the next point's offsets cannot be read by any.
+ */
+function forgetShifted({ index, fd }: Walk, chunkId: number, known: KnownChunk): void {
+  const before = new Map(known.messages.map(({ guid, offset }) => [guid, offset]));
+  for (const message of Array.from(allMessages(index))) {
+    if (message.chunk_id !== chunkId || before.get(message.guid) === message.offset) continue;
+    if (!hasItsBytes(index, fd, message)) forgetBytes(index, message.guid);
+  }
+}
+
+type Report = (details: Omit<Damage, 'fileOffset'>) => void;
 
 function foldSalvaged(walk: Walk, chunkId: number, { line, files, end }: SalvagedLine, damage: Report): void {
   const { index, result } = walk;
@@ -61,11 +75,12 @@ function foldSalvaged(walk: Walk, chunkId: number, { line, files, end }: Salvage
     index.transaction(() => fold(index, withoutWrong(fromLog(line), files), chunkId));
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
-    damage(end, messageOf(error));
+    damage({ position: end, reason: messageOf(error), isSenseless: true });
   }
   result.messages += files.length;
   for (const { file, whole } of files) {
-    if (!whole) damage(file.position, 'message does not match its GUID', file.guid);
+    if (whole) continue;
+    damage({ position: file.position, reason: 'message does not match its GUID', guid: file.guid });
   }
 }
 

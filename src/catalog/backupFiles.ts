@@ -12,9 +12,9 @@ import { isValidUserid } from '../mailbox/names.ts';
 export type FileRole =
   | 'data'
   | 'index' // with what SQLite keeps beside it
-  | 'unfinished' // of a compact, reindex or move that was broken off
+  | 'unfinished' // of a compact, reindex, repair or move that was broken off
   | 'torn' // kept aside when a torn end was repaired
-  | 'previous' // kept by backup_keep_previous: a data file of before, its name ends in a unix time
+  | 'previous' // kept by backup_keep_previous or a repair: a data file of before, its name ends in a unix time
   | 'previous-index';
 
 export interface BackupFile {
@@ -30,7 +30,7 @@ const DATA_NAME = /^(.+)_[A-Za-z0-9]{6}$/s;
 const SQLITE = /-(?:wal|shm|journal)$/;
 /** In this order: `.index.new` is unfinished, and no index. */
 const SUFFIXES: readonly [RegExp, FileRole][] = [
-  [/\.(?:new|new\.index|index\.new)$/, 'unfinished'],
+  [/\.(?:new|repair)(?:\.index)?$|\.index\.new$/, 'unfinished'],
   [/\.index\.\d+$/, 'previous-index'],
   [/\.index$/, 'index'],
   [/\.torn$/, 'torn'],

@@ -1,4 +1,5 @@
 /** What backupd's server runs with: imapd.conf as ServerOptions, and the bounds that no option of Cyrus' names. */
+import { COMPRESSION_LEVEL } from '../backup/options.ts';
 import { hostname } from 'node:os';
 import type { Catalog } from '../catalog/catalog.ts';
 import { requireConfigDirectory, requirePasswdFile } from '../config/imapdConf.ts';
@@ -17,7 +18,6 @@ import { TlsContext } from '../server/tls.ts';
 import { tlsSettings } from './tlsSettings.ts';
 import { VERSION } from './version.ts';
 
-const COMPRESSION_LEVEL = 6;
 /** As in Cyrus (lib/imapoptions, sync_timeout). */
 const LEAST_IDLE_S = 3;
 

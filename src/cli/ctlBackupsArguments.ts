@@ -1,6 +1,8 @@
 /** The command line of ctl_backups: options as getopt takes them, anywhere, and which of them go with which command. */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { VERIFY_LEVELS } from '../backup/verify.ts';
+import type { VerifyLevel } from '../backup/verify.ts';
 import { messageOf } from '../errors.ts';
 import { DEFAULT_CONFIG } from './catalogOptions.ts';
 import { usageError } from './commonRun.ts';
@@ -29,6 +31,12 @@ Options:
   -w        wait for locks (don't skip locked backups)
   --human   list, stat: sizes with units, and columns
   --colour  colours
+  --level LEVEL
+            verify: quick (the last chunk's checksum), checksums (every chunk's), full (all, message
+            by message, and the index against it; the default)
+  --read-all
+            verify: and read every message as the mount and restore would
+  --repair  verify: what is damaged leaves the backup, what is whole is kept
   --jobs N  verify, reindex: so many backups at a time (default: the processors there are)
   -t HOURS  list: only backups without an update in so many hours (default: 24)
   -c        lock: the backup is made, and must not be there
@@ -99,6 +107,9 @@ function parse(argv: readonly string[]) {
         human: { type: 'boolean' },
         colour: { type: 'boolean' },
         jobs: { type: 'string' },
+        level: { type: 'string' },
+        'read-all': { type: 'boolean' },
+        repair: { type: 'boolean' },
       },
     });
   } catch (error) {
@@ -126,6 +137,11 @@ export function interpret(argv: readonly string[]): Arguments {
     isForced: values.F === true,
     isHuman: values.human === true,
     isColoured: values.colour === true,
+    verify: {
+      level: levelOf(values.level),
+      readsAll: values['read-all'] === true,
+      repairs: values.repair === true,
+    },
     staleHours: values.t === undefined ? null : positive('-t', values.t, 'a number of hours'),
   };
   return {
@@ -161,12 +177,18 @@ function checkNames(command: Command, mode: Mode, names: readonly string[]): voi
   if (names.length !== count) throw usageError(`${command} takes ${count === 1 ? 'one name' : 'two names'}`);
 }
 
+function levelOf(name: string | undefined): VerifyLevel {
+  const level = VERIFY_LEVELS.find((known) => known === (name ?? 'full'));
+  if (level === undefined) throw usageError(`--level ${name}: one of ${VERIFY_LEVELS.join(', ')} is expected`);
+  return level;
+}
+
 /** The originals let -c and -t stand with any command. */
 function checkFits(command: Command, values: Values): void {
-  const own = { p: 'lock', s: 'lock', x: 'lock', n: 'reconstruct' } as const;
+  const own = { p: 'lock', s: 'lock', x: 'lock', n: 'reconstruct', level: 'verify', 'read-all': 'verify', repair: 'verify' } as const;
   for (const [option, its] of Object.entries(own)) {
     if (values[option as keyof typeof own] !== undefined && command !== its) {
-      throw usageError(`-${option} goes with ${its}`);
+      throw usageError(`${option.length === 1 ? '-' : '--'}${option} goes with ${its}`);
     }
   }
 }

@@ -5,6 +5,7 @@
  */
 import type { Readable } from 'node:stream';
 import { LockedFile } from '../catalog/lockedFile.ts';
+import type { VerifyLevel } from '../backup/verify.ts';
 import type { Config } from '../config/imapdConf.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import type { FiguresFile } from '../index/figuresFile.ts';
@@ -23,6 +24,7 @@ export interface CtlOptions {
   /** Units and columns for people. */
   readonly isHuman: boolean;
   readonly isColoured: boolean;
+  readonly verify: { readonly level: VerifyLevel; readonly readsAll: boolean; readonly repairs: boolean };
   /** list: only what has had no update for so many hours. */
   readonly staleHours: number | null;
 }
@@ -51,6 +53,8 @@ export type Print = (line: string) => void;
 export interface Ending {
   readonly outcome: Exclude<Outcome, 'ok'>;
   readonly reason: string;
+  /** What else -j prints. */
+  readonly report?: object;
 }
 
 export function failed(reason: string): Ending {
@@ -76,7 +80,7 @@ export async function reporting(
   const outcome = ending?.outcome ?? 'ok';
   const status = outcome === 'failed' ? `failed (${ending?.reason})` : outcome;
   const userid = target.userid === null ? undefined : textOf(target.userid);
-  if (options.isJson) writeJson(io, { command, userid, fname: target.path, status });
+  if (options.isJson) writeJson(io, { command, userid, fname: target.path, status, ...ending?.report });
   else io.stdout.write(`${command} ${userid ?? target.path}: ${coloured(status, outcome, options)}\n`);
   return outcome;
 }

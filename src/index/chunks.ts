@@ -39,10 +39,7 @@ export function updateChunk(index: IndexFile, id: number, progress: ChunkProgres
     `SELECT file_sha1 FROM chunk WHERE offset < (SELECT offset FROM chunk WHERE id = ?) ORDER BY offset DESC LIMIT 1`,
     id,
   );
-  const chain = createHash('sha1')
-    .update(before?.file_sha1 ?? '')
-    .update(progress.memberSha1)
-    .digest('hex');
+  const chain = chainHash(before?.file_sha1 ?? '', progress.memberSha1);
   index.run(
     `UPDATE chunk SET ts_end = ?, length = ?, file_end = ?, crc32 = ?, member_sha1 = ?, file_sha1 = ?, closed = ?
      WHERE id = ?`,
@@ -55,6 +52,11 @@ export function updateChunk(index: IndexFile, id: number, progress: ChunkProgres
     closedOf[progress.state],
     id,
   );
+}
+
+/** file_sha1 of a chunk, from that of the chunk before (empty for the first) and its own member_sha1. */
+export function chainHash(before: string, memberSha1: string): string {
+  return createHash('sha1').update(before).update(memberSha1).digest('hex');
 }
 
 export function deleteChunk(index: IndexFile, id: number): void {

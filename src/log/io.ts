@@ -3,6 +3,7 @@
  * every failure a BackupError. No call opens or closes anything, because closing any descriptor of a file
  * drops all POSIX locks that the process holds on it.
  */
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { promisify } from 'node:util';
 import { asBackupError, BackupError } from '../errors.ts';
@@ -24,6 +25,8 @@ const fdatasync = promisify(fs.fdatasync);
 
 /** writev(2) takes at most IOV_MAX buffers, 1024 on Linux; more at once gain nothing. */
 const BUFFERS_A_CALL = 256;
+
+const HASH_BYTES = 1 << 20;
 
 function rest(buffers: readonly Buffer[], written: number): Buffer[] {
   let skip = written;
@@ -79,6 +82,19 @@ export function readSyncInto(fd: number, buffer: Buffer, at: number, size: numbe
     throw ioError(error, `reading at ${position + have}`);
   }
   return have;
+}
+
+/** Hex SHA-1 of the bytes from one offset up to another, or to the file's end. */
+export function sha1OfRange(fd: number, from: number, to: number): string {
+  const hash = createHash('sha1');
+  const piece = Buffer.allocUnsafe(Math.min(HASH_BYTES, to - from));
+  for (let at = from; at < to;) {
+    const have = readSyncInto(fd, piece, 0, Math.min(piece.length, to - at), at);
+    if (have === 0) break;
+    hash.update(piece.subarray(0, have));
+    at += have;
+  }
+  return hash.digest('hex');
 }
 
 export async function truncate(fd: number, length: number): Promise<void> {

@@ -35,11 +35,11 @@ describe('verify', () => {
 
   it('finds no fault with a backup as it was written, chunk by chunk', async () => {
     const found = await verify();
-    expect(found).to.deep.equal({
-      chunks: [1, 2].map((id) => ({ id, checksums: [], messages: [] })),
-      index: [],
-      faultCount: 0,
-    });
+    expect(found.chunks.map(({ id, checksums, messages }) => [id, checksums, messages])).to.deep.equal([
+      [1, [], []],
+      [2, [], []],
+    ]);
+    expect([found.index, found.faultCount]).to.deep.equal([[], 0]);
   });
 
   it('builds an index that is missing, and says so', async () => {
@@ -56,7 +56,7 @@ describe('verify', () => {
     const { chunks, faultCount } = await verify();
     expect(faultCount).to.be.above(0);
     expect(chunks[0]?.checksums[0]).to.match(/^error reading chunk 1 at offset 0, byte [0-9]+: /);
-    expect(chunks[1]).to.deep.equal({ id: 2, checksums: [], messages: [] });
+    expect(chunks[1]).to.deep.include({ id: 2, checksums: [], messages: [] });
   });
 
   it('says that the data file has lost its end, though what is left is whole', async () => {

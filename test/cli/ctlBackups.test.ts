@@ -154,7 +154,8 @@ describe('ctl_backups', () => {
     it('keeps standard output JSON with -j', async () => {
       damage('anne');
       const { out, err } = await run('-j', 'verify', 'anne');
-      expect(Object.keys(JSON.parse(out) as object)).to.deep.equal(['command', 'userid', 'fname', 'status']);
+      const keys = ["command", "userid", "fname", "status", "damaged_chunks", "damaged_messages", "index_faults"];
+      expect(Object.keys(JSON.parse(out) as object)).to.deep.equal(keys);
       expect(err).to.match(/^error reading chunk 1/);
     });
 

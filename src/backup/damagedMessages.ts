@@ -1,0 +1,70 @@
+/** Which messages a verify finds damaged or missing, and where each of them is: what an administrator wants to know. */
+import type { IndexFile } from '../index/indexFile.ts';
+import { messageByGuid } from '../index/queries.ts';
+import type { Damage } from './memberWalk.ts';
+
+/** Where a message is, or was. */
+interface Place {
+  /** Internal name, a byte string. */
+  readonly mailbox: string;
+  readonly uid: number;
+}
+
+export interface DamagedMessage {
+  readonly guid: string;
+  /** Where the chunk that holds it starts in the file. */
+  readonly chunkOffset: number;
+  readonly places: readonly Place[];
+}
+
+/**
+ * Messages whose bytes the index has and the log no longer gives, and those that the walk itself has seen to be wrong. An index
+ * that was made of the damaged file knows only the latter.
+ */
+export function* damagedMessages(
+  index: IndexFile,
+  folded: IndexFile,
+  damages: readonly Damage[],
+): Generator<DamagedMessage> {
+  if (damages.length === 0) return;
+  const seen = new Set<string>();
+  const held = index.each<{ guid: string; chunkOffset: number }>(
+    `SELECT guid, chunk.offset AS chunkOffset FROM message JOIN chunk ON chunk.id = chunk_id
+     ORDER BY chunk.offset, message.offset`,
+  );
+  for (const { guid, chunkOffset } of held) {
+    if (messageByGuid(folded, guid)?.chunk_id != null) continue;
+    seen.add(guid);
+    yield { guid, chunkOffset, places: placesOf(index, guid) };
+  }
+  for (const { guid, fileOffset: chunkOffset } of damages) {
+    if (guid === undefined || seen.has(guid)) continue;
+    // Sent again, it lies whole in a later chunk; or the GUID itself is damaged, and no record names it.
+    if (messageByGuid(folded, guid)?.chunk_id != null || messageByGuid(index, guid) === undefined) continue;
+    seen.add(guid);
+    yield { guid, chunkOffset, places: placesOf(index, guid) };
+  }
+}
+
+/** The mailboxes and UIDs that a message has, or had. */
+function placesOf(index: IndexFile, guid: string): Place[] {
+  return index.all<Place>(
+    `SELECT mailbox.name AS mailbox, uid FROM message JOIN record ON message_id = message.id
+       JOIN mailbox ON mailbox.id = mailbox_id WHERE guid = ?
+     UNION
+     SELECT mailbox.name, uid FROM message JOIN record_history ON message_id = message.id
+       JOIN mailbox ON mailbox.id = mailbox_id WHERE guid = ?
+     ORDER BY 1, 2`,
+    guid,
+    guid,
+  );
+}
+
+/** Living records of living mailboxes whose messages' bytes are not here. */
+export function* missingMessages(folded: IndexFile): Generator<Place & { readonly guid: string }> {
+  yield* folded.each<Place & { guid: string }>(
+    `SELECT guid, name AS mailbox, uid FROM message CROSS JOIN record ON message_id = message.id
+     JOIN mailbox ON mailbox.id = mailbox_id
+     WHERE message.chunk_id IS NULL AND expunged IS NULL AND deleted IS NULL ORDER BY name, uid`,
+  );
+}
