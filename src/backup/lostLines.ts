@@ -53,7 +53,10 @@ function* mailboxLines(
   const left = mailboxByUniqueid(now, mailbox.uniqueid);
   const { lost, extra } = recordChanges(before, now, mailbox.id, left?.id ?? null);
   const isSame =
-    left?.state === mailbox.state && left.name === mailbox.name && left.deleted === null && mailbox.deleted === null;
+    left?.state === mailbox.state &&
+    left.name === mailbox.name &&
+    left.deleted === null &&
+    mailbox.deleted === null;
   const isGone = mailbox.deleted !== null && left !== undefined && left.deleted !== null;
   if ((isSame || isGone) && lost.length + extra.length === 0) return;
   const state = parseState(mailbox.state).entries.filter(([key]) => key !== 'MBOXNAME');
@@ -95,9 +98,29 @@ function recordChanges(
 }
 
 /** All of a record but when it came to be so. */
-function textOf({ modseq, last_updated, internaldate, size, guid, flags, annotations, extra, expunged }: RecordWithGuid): string {
+function textOf({
+  modseq,
+  last_updated,
+  internaldate,
+  size,
+  guid,
+  flags,
+  annotations,
+  extra,
+  expunged,
+}: RecordWithGuid): string {
   const isExpunged = expunged !== null;
-  return JSON.stringify([modseq, last_updated, internaldate, size, guid, flags, annotations, extra, isExpunged]);
+  return JSON.stringify([
+    modseq,
+    last_updated,
+    internaldate,
+    size,
+    guid,
+    flags,
+    annotations,
+    extra,
+    isExpunged,
+  ]);
 }
 
 function* lostItems(before: IndexFile, now: IndexFile, time: number): Generator<FoldLine> {

@@ -124,7 +124,9 @@ export class MemberWalk {
     if (failure === null) return { next: this.#finishWhole(), isDamaged: false };
     const before = known === null ? undefined : chunkAt(known, this.#fileOffset);
     const isKnownEnded = before !== undefined && stateOf(before) !== 'open' && before.file_end <= fileSize;
-    const next = isKnownEnded ? before.file_end : (findMember(fd, this.#fileOffset + 1, fileSize) ?? fileSize);
+    const next = isKnownEnded
+      ? before.file_end
+      : (findMember(fd, this.#fileOffset + 1, fileSize) ?? fileSize);
     // Behind what was committed anything can stand after a power cut; what was committed must be there.
     if (this.#reader.position < committed) {
       throw new BackupError(

@@ -10,7 +10,17 @@
  * The old data file is kept beside as NAME.UNIXTIME. Until the new one takes the name, nothing has changed; from then on, an index
  * that is not the new file's is built anew by whoever opens it.
  */
-import { closeSync, constants, fstatSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { sideFiles } from '../catalog/backupFiles.ts';
 import { LockedFile } from '../catalog/lockedFile.ts';
@@ -42,7 +52,11 @@ export const REPAIR_STEPS = ['written', 'kept', 'placed', 'indexed'] as const;
 const step = (name: (typeof REPAIR_STEPS)[number]): void => faultPoint(`repair:${name}`);
 
 /** Where the old data file is kept; what was damaged is no more in the new one. The lock stays on the old file. */
-export async function repairBackup(file: LockedFile, options: BackupOptions, notice: Notice): Promise<string> {
+export async function repairBackup(
+  file: LockedFile,
+  options: BackupOptions,
+  notice: Notice,
+): Promise<string> {
   const beside = `${file.path}.repair`;
   removeBeside(beside);
   const index = await openIndexForWriting(file, notice);
@@ -127,7 +141,11 @@ async function rewrite(
 
 function copyOf(folded: IndexFile, fd: number, message: StoredMessage): MessageSource {
   const file = new FileLiteral('default', message.guid, message.size);
-  return { kind: 'copy', file, read: (offset, sizeBytes) => readMessage(folded, fd, message, offset, sizeBytes) };
+  return {
+    kind: 'copy',
+    file,
+    read: (offset, sizeBytes) => readMessage(folded, fd, message, offset, sizeBytes),
+  };
 }
 
 /** Ends the new file with what lost lines said. */

@@ -51,16 +51,16 @@ export function salvageMember(walk: Walk, fileOffset: number, fileEnd: number): 
   setChunkStart(index, chunkId, tsStart === 0 ? tsEnd : tsStart);
   length = Math.max(length, known?.chunk.length ?? 0);
   updateChunk(index, chunkId, { tsEnd, length, fileEnd, crc32: 0, memberSha1: '', state: 'damaged' });
-  if (known !== null) forgetShifted(walk, chunkId, known);
+  forgetUnreadable(walk, chunkId, known);
   result.chunks += 1;
 }
 
 /**
- * Damage may move what follows it in the same block. Messages there are whole, and stand at other offsets than the index has;
- * one that runs into the next point's offsets cannot be read by any.
+ * Damage may move what follows it in the same block. Messages there are whole, and stand at other offsets than they did; one that
+ * runs into what the next point has the offsets of cannot be read by any.
  */
-function forgetShifted({ index, fd }: Walk, chunkId: number, known: KnownChunk): void {
-  const before = new Map(known.messages.map(({ guid, offset }) => [guid, offset]));
+function forgetUnreadable({ index, fd }: Walk, chunkId: number, known: KnownChunk | null): void {
+  const before = new Map(known?.messages.map(({ guid, offset }) => [guid, offset]));
   for (const message of Array.from(allMessages(index))) {
     if (message.chunk_id !== chunkId || before.get(message.guid) === message.offset) continue;
     if (!hasItsBytes(index, fd, message)) forgetBytes(index, message.guid);
@@ -90,7 +90,11 @@ function withoutWrong(line: FoldLine, files: SalvagedLine['files']): FoldLine {
 }
 
 /** Messages that the index knows to be here and no line that could be read has told of. */
-function* missedMessages({ index, fd, result }: Walk, known: KnownChunk | null, time: number): Generator<FoldLine> {
+function* missedMessages(
+  { index, fd, result }: Walk,
+  known: KnownChunk | null,
+  time: number,
+): Generator<FoldLine> {
   for (const message of known?.messages ?? []) {
     if (messageByGuid(index, message.guid)?.chunk_id != null) continue;
     if (known?.isWhole(fd, message) !== true) continue;

@@ -139,7 +139,9 @@ function verifyAll(
   ];
   const found = Array.from(chunks(folded), ({ id, offset }): ChunkFindings => {
     const checksums = damages
-      .filter(({ fileOffset, guid }) => fileOffset === offset && (guid === undefined || !lost.guids.has(guid)))
+      .filter(
+        ({ fileOffset, guid }) => fileOffset === offset && (guid === undefined || !lost.guids.has(guid)),
+      )
       .map((damage) => inWords(id, damage));
     if (altered.includes(offset)) checksums.push(`file checksum mismatch for chunk ${id}: the data is whole`);
     return { id, offset, checksums, messages: messages.filter(({ chunkOffset }) => chunkOffset === offset) };
@@ -164,7 +166,8 @@ function* alteredChunks(index: IndexFile, folded: IndexFile): Generator<number> 
     chain = before.file_sha1;
     const now = chunkAt(folded, before.offset);
     if (!isBelieved || now === undefined || stateOf(now) !== 'whole') continue;
-    const isSame = before.crc32 === now.crc32 && before.length === now.length && before.file_end === now.file_end;
+    const isSame =
+      before.crc32 === now.crc32 && before.length === now.length && before.file_end === now.file_end;
     if (isSame && before.member_sha1 !== now.member_sha1) yield now.offset;
   }
 }

@@ -179,13 +179,22 @@ function checkNames(command: Command, mode: Mode, names: readonly string[]): voi
 
 function levelOf(name: string | undefined): VerifyLevel {
   const level = VERIFY_LEVELS.find((known) => known === (name ?? 'full'));
-  if (level === undefined) throw usageError(`--level ${name}: one of ${VERIFY_LEVELS.join(', ')} is expected`);
+  if (level === undefined)
+    throw usageError(`--level ${name}: one of ${VERIFY_LEVELS.join(', ')} is expected`);
   return level;
 }
 
 /** The originals let -c and -t stand with any command. */
 function checkFits(command: Command, values: Values): void {
-  const own = { p: 'lock', s: 'lock', x: 'lock', n: 'reconstruct', level: 'verify', 'read-all': 'verify', repair: 'verify' } as const;
+  const own = {
+    p: 'lock',
+    s: 'lock',
+    x: 'lock',
+    n: 'reconstruct',
+    level: 'verify',
+    'read-all': 'verify',
+    repair: 'verify',
+  } as const;
   for (const [option, its] of Object.entries(own)) {
     if (values[option as keyof typeof own] !== undefined && command !== its) {
       throw usageError(`${option.length === 1 ? '-' : '--'}${option} goes with ${its}`);

@@ -77,7 +77,8 @@ export class RunReader {
       const feed = this.#pending.indexOf(LINE_FEED);
       const piece = this.#take(feed === -1 ? this.#pending.length : feed + 1);
       length += piece.length;
-      if (length > limitBytes) throw new BackupError('limit', `${this.#where()}: line over ${limitBytes} bytes`);
+      if (length > limitBytes)
+        throw new BackupError('limit', `${this.#where()}: line over ${limitBytes} bytes`);
       pieces.push(piece);
       if (feed !== -1) return Buffer.concat(pieces);
     }

@@ -154,7 +154,16 @@ describe('ctl_backups', () => {
     it('keeps standard output JSON with -j', async () => {
       damage('anne');
       const { out, err } = await run('-j', 'verify', 'anne');
-      const keys = ["command", "userid", "fname", "status", "damaged_chunks", "damaged_messages", "index_faults"];
+      const keys = [
+        'command',
+        'userid',
+        'fname',
+        'status',
+        'damaged_chunks',
+        'damaged_messages',
+        'index_faults',
+        'missing_messages',
+      ];
       expect(Object.keys(JSON.parse(out) as object)).to.deep.equal(keys);
       expect(err).to.match(/^error reading chunk 1/);
     });
