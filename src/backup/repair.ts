@@ -57,8 +57,8 @@ export async function repairBackup(
   options: BackupOptions,
   notice: Notice,
 ): Promise<string> {
-  const beside = `${file.path}.repair`;
-  removeBeside(beside);
+  removeUnfinished(file.path);
+  const beside = besideOf(file.path);
   const index = await openIndexForWriting(file, notice);
   const folded = IndexFile.create(':memory:');
   try {
@@ -69,7 +69,7 @@ export async function repairBackup(
     index.close();
     return await place(file, beside);
   } catch (error) {
-    removeBeside(beside);
+    removeUnfinished(file.path);
     throw asBackupError(error, file.path);
   } finally {
     index.close();
@@ -77,7 +77,11 @@ export async function repairBackup(
   }
 }
 
-function removeBeside(beside: string): void {
+const besideOf = (path: string): string => `${path}.repair`;
+
+/** Removes what a repair that was killed has left. */
+export function removeUnfinished(path: string): void {
+  const beside = besideOf(path);
   rmSync(beside, { force: true });
   removeIndexFiles(indexPath(beside));
   removeIndexFiles(`${indexPath(beside)}.new`);

@@ -1,7 +1,7 @@
 /** `ctl_backups verify`: checks one backup under its lock, and prints what is wrong with it, or with -v each check. */
 import { rebuildIndex } from '../backup/openIndex.ts';
 import { COMPRESSION_LEVEL } from '../backup/options.ts';
-import { repairBackup } from '../backup/repair.ts';
+import { removeUnfinished, repairBackup } from '../backup/repair.ts';
 import { verifyBackup } from '../backup/verify.ts';
 import type { Verification } from '../backup/verify.ts';
 import type { DamagedMessage } from '../backup/damagedMessages.ts';
@@ -13,6 +13,7 @@ import type { CtlIo, CtlOptions, Ending, Outcome, Print } from './ctlBackupsComm
 
 export function verifyOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {
   return underLock('verify', target, options, io, async (file, print) => {
+    if (options.verify.repairs) removeUnfinished(target.path);
     const found = await verify(file, options, io, print);
     if (found.faultCount === 0) return null;
     if (!options.verify.repairs) return endingOf(found);
