@@ -16,15 +16,12 @@ import { lastMoment } from '../index/queries.ts';
 import type { FoldLine } from '../index/types.ts';
 import { ChunkWriter } from '../log/writer.ts';
 import type { ChunkProgress } from '../log/writer.ts';
-import { printItemPieces } from '../protocol/print.ts';
 import { toLog } from './envelope.ts';
 import { planMessages } from './messageSource.ts';
 import type { MessageSource } from './messageSource.ts';
 import { openIndexForWriting } from './openIndex.ts';
 import type { BackupOptions, Notice } from './options.ts';
-
-/** A line is printed in pieces of about this: that of a large mailbox is tens of megabytes. */
-const WRITE_CHARS = 1 << 16;
+import { writeLine } from './writeLine.ts';
 
 export class Backup {
   readonly userid: string;
@@ -159,16 +156,4 @@ export class Backup {
 async function foldInTurns(index: IndexFile, line: FoldLine, chunkId: number): Promise<void> {
   const steps = foldSteps(index, line, chunkId);
   while (steps.next().done !== true) await setImmediate();
-}
-
-/** A line as the log holds it; enveloped already where it has to be. */
-export async function writeLine(writer: ChunkWriter, line: FoldLine): Promise<void> {
-  let text = `${line.time} APPLY `;
-  for (const piece of printItemPieces(line.name, line.value, 'log')) {
-    text += piece;
-    if (text.length < WRITE_CHARS) continue;
-    await writer.write(text);
-    text = '';
-  }
-  await writer.write(`${text}\r\n`);
 }

@@ -10,7 +10,7 @@ import { chainHash } from '../index/chunks.ts';
 import { chunks, pointBefore } from '../index/queries.ts';
 import { LONGEST_BLOCK_BYTES } from '../log/format.ts';
 
-interface Table {
+export interface Table {
   readonly name: string;
   /** How many of the columns are the key. */
   readonly keys: number;
@@ -73,6 +73,7 @@ const tables: readonly Table[] = [
     sql: 'SELECT kind, key, until, since, value FROM item_history ORDER BY 1, 2, 3, 4, 5',
   },
   { name: 'moment', keys: 1, sql: 'SELECT time FROM moment ORDER BY 1' },
+  { name: 'horizon', keys: 1, sql: 'SELECT time FROM horizon' },
 ];
 
 /** Beyond so many differences of a table they are only counted. */
@@ -92,10 +93,18 @@ const nothingLost: Lost = { chunks: new Set(), guids: new Set() };
  * true.
  */
 export function compareIndexes(index: IndexFile, folded: IndexFile, lost = nothingLost): string[] {
-  const differences = tables.flatMap((table) =>
-    capped(table.name, differencesIn(table, index, folded, lost)),
-  );
+  const differences = compareTables(tables, index, folded, lost);
   return [...differences, ...falseChain(index), ...capped('point', pointGaps(index, folded))];
+}
+
+/** The same for any queries. */
+export function compareTables(
+  queries: readonly Table[],
+  index: IndexFile,
+  folded: IndexFile,
+  lost = nothingLost,
+): string[] {
+  return queries.flatMap((table) => capped(table.name, differencesIn(table, index, folded, lost)));
 }
 
 /** Chunks of which the chain of hashes (docs/decisions/0004-file-sha1-chain.md) is not what it should be. */

@@ -30,7 +30,7 @@ export interface MessagePlan {
 
 const COPY_BYTES = 256 * 1024;
 /** As sync_client does: one line holds up to 1,024 messages. */
-const FILES_PER_LINE = 1024;
+export const FILES_PER_LINE = 1024;
 
 /** Where everything will be, known before a byte is written: lengths before compression are all it takes. */
 export function planMessages(sources: readonly MessageSource[], start: number, time: number): MessagePlan {
@@ -68,11 +68,11 @@ function moved(file: FileLiteral, position: number): FileLiteral {
 }
 
 /** The beginning of a MESSAGE line, up to its first file. */
-function messageLineStart(time: number): string {
+export function messageLineStart(time: number): string {
   return `${time} APPLY MESSAGE (`;
 }
 
-const messageLineEnd = ')\r\n';
+export const messageLineEnd = ')\r\n';
 
 async function writeSegment(writer: ChunkWriter, segment: Segment, time: number): Promise<void> {
   await writer.mark();

@@ -31,6 +31,7 @@ import { IndexFile, removeIndexFiles } from '../index/indexFile.ts';
 import { lastChunk } from '../index/queries.ts';
 import { copyBytes, isPrefix } from './copyBytes.ts';
 import { faultPoint } from './faultPoint.ts';
+import { keepOwner } from './keepOwner.ts';
 import { belongs, openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
@@ -146,6 +147,8 @@ async function copyRest(file: LockedFile, beside: string, copied: Copied, { noti
     }
     step('copied');
     index.copyTo(indexPath(beside));
+    keepOwner(beside, file.fd);
+    keepOwner(indexPath(beside), file.fd);
     step('indexed');
   } finally {
     index.close();

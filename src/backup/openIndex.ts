@@ -17,6 +17,7 @@ import { MEMBER_TRAILER_BYTES } from '../log/format.ts';
 import { closeMember, cutTail, saveTail } from '../log/recover.ts';
 import { ChunkReader } from '../log/reader.ts';
 import { faultPoint } from './faultPoint.ts';
+import { keepOwner } from './keepOwner.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
 import { walk } from './walk.ts';
@@ -183,6 +184,7 @@ export async function rebuildIndex(
     known?.close();
   }
   fresh.finish();
+  keepOwner(beside, file.fd);
   step('built');
   // SQLite would take the old index's write-ahead log for the new one's.
   removeIndexFiles(path);

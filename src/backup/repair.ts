@@ -31,7 +31,7 @@ import { chunks } from '../index/queries.ts';
 import type { Chunk, StoredMessage } from '../index/types.ts';
 import { ChunkWriter } from '../log/writer.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
-import { Backup, writeLine } from './backup.ts';
+import { Backup } from './backup.ts';
 import { readMessage } from './content.ts';
 import { copyBytes } from './copyBytes.ts';
 import { faultPoint } from './faultPoint.ts';
@@ -45,6 +45,7 @@ import { indexPath } from './options.ts';
 import type { BackupOptions, Notice } from './options.ts';
 import { Salvage } from './salvage.ts';
 import { walk } from './walk.ts';
+import { writeLine } from './writeLine.ts';
 
 /** In order; the tests kill a repair behind each. */
 export const REPAIR_STEPS = ['written', 'kept', 'placed', 'indexed'] as const;

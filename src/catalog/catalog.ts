@@ -17,6 +17,8 @@ export interface CatalogOptions extends PartitionOptions {
   fullDirHash: boolean;
   /** Never creates, changes or repairs anything. */
   readOnly?: boolean;
+  /** Told of each userid that is changed, in the same transaction. */
+  onRename?: (from: string, to: string) => void;
 }
 
 export interface CatalogEntry {
@@ -129,6 +131,7 @@ export class Catalog {
       }
       this.#database.put(newKey, path);
       this.#database.delete(oldKey);
+      this.#options.onRename?.(from, to);
     });
   }
 

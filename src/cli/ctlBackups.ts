@@ -17,6 +17,7 @@ import { lockBackup } from './ctlBackupsLock.ts';
 import { moveBackup } from './ctlBackupsMove.ts';
 import { reconstructCatalog } from './ctlBackupsReconstruct.ts';
 import { renameBackup } from './ctlBackupsRename.ts';
+import { changeRetention, holdBackup, releaseBackup } from './ctlBackupsRetention.ts';
 
 export function main(args: string[]): Promise<number> {
   return runInProcess(runCtlBackups, args);
@@ -48,6 +49,12 @@ function run(parsed: Arguments, options: CtlOptions, io: CtlIo): Promise<number>
       return renameBackup(one(), names[1] ?? '', options, io);
     case 'reconstruct':
       return reconstructCatalog(parsed.isDryRun, options, io);
+    case 'retention':
+      return Promise.resolve(changeRetention(names, options, io));
+    case 'hold':
+      return Promise.resolve(holdBackup(names, options, io));
+    case 'release':
+      return Promise.resolve(releaseBackup(names, options, io));
     default:
       return eachBackup(command, parsed, options, io).then((isWell) => (isWell ? 0 : BACKUP_FAILED));
   }

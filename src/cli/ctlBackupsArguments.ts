@@ -13,6 +13,7 @@ import type { LockMode, LockOptions } from './ctlBackupsLock.ts';
 
 export const USAGE = `usage: ctl_backups [options] list [-t hours] [[mode] backup...]
        ctl_backups [options] stat [mode] backup...
+       ctl_backups [options] compact [mode] backup...
        ctl_backups [options] verify [mode] backup...
        ctl_backups [options] reindex [mode] backup...
        ctl_backups [options] lock [-c] [-p | -s | -x command] [mode] backup
@@ -20,10 +21,14 @@ export const USAGE = `usage: ctl_backups [options] list [-t hours] [[mode] backu
        ctl_backups [options] rename userid userid
        ctl_backups [options] delete [mode] backup
        ctl_backups [options] reconstruct [-n]
+       ctl_backups [options] retention [userid | @domain [duration | default]]
+       ctl_backups [options] hold userid [reason]
+       ctl_backups [options] release userid
 
 Options:
   -C FILE   configuration (default ${DEFAULT_CONFIG})
-  -F        force: delete without asking, reconstruct puts in order what it would only report
+  -F        force: compact whatever there is to do, delete without asking,
+            reconstruct puts in order what it would only report
   -S        stop on error
   -V        don't verify checksums (list and stat never do)
   -j        output in JSON format
@@ -37,7 +42,8 @@ Options:
   --read-all
             verify: and read every message as the mount and restore would
   --repair  verify: what is damaged leaves the backup, what is whole is kept
-  --jobs N  verify, reindex: so many backups at a time (default: the processors there are)
+  --jobs N  compact, verify, reindex: so many backups at a time
+            (default: the processors there are)
   -t HOURS  list: only backups without an update in so many hours (default: 24)
   -c        lock: the backup is made, and must not be there
   -p        lock: until standard input ends (default)
@@ -54,16 +60,19 @@ Modes:
   -m        backups that the mailboxes named belong to
   -u        backups of the userids named (default)
 
-  -A, -D and -P go with list, stat, verify and reindex.
+  -A, -D and -P go with list, stat, compact, verify and reindex.
 `;
 
 /** Commands that go through any number of backups. */
-const EACH = ['list', 'stat', 'verify', 'reindex'] as const;
+const EACH = ['list', 'stat', 'compact', 'verify', 'reindex'] as const;
 /** Commands on one backup, and how many names they take. */
 const ONE = { lock: 1, delete: 1, move: 2, rename: 2 } as const;
 
 export type EachCommand = (typeof EACH)[number];
-type Command = EachCommand | keyof typeof ONE | 'reconstruct';
+/** Commands that know names of users and domains only, and how many words they take. */
+const RULES = { retention: [0, 2], hold: [1, Infinity], release: [1, 1] } as const;
+
+type Command = EachCommand | keyof typeof ONE | keyof typeof RULES | 'reconstruct';
 
 export interface Arguments {
   readonly config: string;
@@ -158,7 +167,17 @@ export function interpret(argv: readonly string[]): Arguments {
 }
 
 function commandOf(name: string): Command {
-  const commands: readonly Command[] = [...EACH, 'lock', 'delete', 'move', 'rename', 'reconstruct'];
+  const commands: readonly Command[] = [
+    ...EACH,
+    'lock',
+    'delete',
+    'move',
+    'rename',
+    'reconstruct',
+    'retention',
+    'hold',
+    'release',
+  ];
   const command = commands.find((known) => known === name);
   if (command === undefined) throw usageError(`no command ${name}`);
   return command;
@@ -168,6 +187,12 @@ function checkNames(command: Command, mode: Mode, names: readonly string[]): voi
   if (mode === 'all' && names.length > 0) throw usageError('-A goes without names of backups');
   if (command === 'reconstruct' && (mode !== 'user' || names.length > 0)) {
     throw usageError('reconstruct takes no names of backups');
+  }
+  if (command in RULES) {
+    const [least, most] = RULES[command as keyof typeof RULES];
+    if (mode !== 'user') throw usageError(`${command} takes userids`);
+    if (names.length < least || names.length > most)
+      throw usageError(`${command}: the wrong number of names`);
   }
   if (!(command in ONE)) return;
   if (mode === 'all' || mode === 'domain' || mode === 'prefix')

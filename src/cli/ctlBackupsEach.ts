@@ -11,6 +11,7 @@ import { selectTargets } from './commonSelect.ts';
 import type { FoundTarget, Target } from './commonSelect.ts';
 import type { Arguments, EachCommand } from './ctlBackupsArguments.ts';
 import type { BackupCommand, CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
+import { compactOne } from './ctlBackupsCompact.ts';
 import { listHeading, listOne } from './ctlBackupsList.ts';
 import { Progress } from './ctlBackupsProgress.ts';
 import { reindexOne } from './ctlBackupsReindex.ts';
@@ -24,6 +25,7 @@ const SMALL_BYTES = 8 << 20;
 export const eachCommands: Record<EachCommand, BackupCommand> = {
   list: listOne,
   stat: statOne,
+  compact: compactOne,
   verify: verifyOne,
   reindex: reindexOne,
 };

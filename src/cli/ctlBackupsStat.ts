@@ -6,9 +6,12 @@
  * the retention. Utilisation is its share of the uncompressed size.
  */
 import { sizeFigures } from '../backup/figures.ts';
+import type { Config } from '../config/imapdConf.ts';
+import type { RetentionRules } from '../config/retentionRules.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { Real, writeJson } from './commonJson.ts';
 import type { FoundTarget } from './commonSelect.ts';
+import { retainedSince, retentionRules } from './ctlBackupsCompact.ts';
 import { humanSize, localTime, textOf } from './commonText.ts';
 import type { CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
 
@@ -26,7 +29,11 @@ interface Figures {
 export function statOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Outcome {
   const name = textOf(target.userid ?? '') || target.path;
   try {
-    const figures = figuresOf(target.path, options.config.backup_retention, io);
+    const figures = figuresOf(
+      target.path,
+      retainedSince(options.config, target.userid, rulesOf(options.config)),
+      io,
+    );
     if (options.isJson) writeJson(io, asObject(target, figures));
     else io.stdout.write(options.isHuman ? humanLine(name, figures) : line(name, figures));
     return 'ok';
@@ -37,9 +44,16 @@ export function statOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Ou
   }
 }
 
-function figuresOf(path: string, retentionS: number, io: CtlIo): Figures {
-  // Zero or less is for ever.
-  const since = retentionS > 0 ? Math.floor(Date.now() / 1000) - retentionS : -1;
+/** Read once for all backups of a run. */
+const knownRules = new WeakMap<Config, RetentionRules>();
+
+function rulesOf(config: Config): RetentionRules {
+  const rules = knownRules.get(config) ?? retentionRules(config);
+  knownRules.set(config, rules);
+  return rules;
+}
+
+function figuresOf(path: string, since: number, io: CtlIo): Figures {
   const sizes = sizeFigures(path, since, io.figures ?? null);
   return {
     compressed: sizes.compressedBytes,

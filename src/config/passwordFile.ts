@@ -149,7 +149,7 @@ function openNew(newPath: string): number {
   }
 }
 
-function syncDirectory(path: string): void {
+export function syncDirectory(path: string): void {
   const fd = openSync(path, 'r');
   try {
     fsyncSync(fd);

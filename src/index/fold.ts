@@ -9,6 +9,7 @@ import type { IndexFile } from './indexFile.ts';
 import type { FoldLine } from './types.ts';
 import { foldAnnotation } from './foldAnnotation.ts';
 import { foldItem, itemFolds } from './foldItem.ts';
+import { HORIZON_LINE, foldHorizon } from './horizon.ts';
 import { foldExpunge, foldMailbox, foldRename, foldUnmailbox, foldUnuser } from './foldMailbox.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
 import { BackupError } from '../errors.ts';
@@ -57,6 +58,9 @@ export function* foldSteps(index: IndexFile, line: FoldLine, chunkId: number): G
     case 'ANNOTATION':
     case 'UNANNOTATION':
       foldAnnotation(context, line);
+      break;
+    case HORIZON_LINE:
+      foldHorizon(context, line);
       break;
     default:
       if (itemFolds.has(line.name)) foldItem(context, line);

@@ -23,8 +23,14 @@ import { BackupError } from '../errors.ts';
 /** About five milliseconds. */
 const RECORDS_A_STEP = 256;
 
+/**
+ * In a line that a compaction wrote: the mailbox's `resend` (foldCompare.ts). Such a line lists what is still needed of what the
+ * master sent, so its CRCs are not to be compared.
+ */
+export const RESEND_KEY = 'RESEND';
+
 /** Keys that speak of the transfer rather than of the mailbox: not part of its state. */
-const notState = new Set(['RECORD', 'SINCE_MODSEQ', 'SINCE_CRC', 'SINCE_CRC_ANNOT']);
+const notState = new Set(['RECORD', 'SINCE_MODSEQ', 'SINCE_CRC', 'SINCE_CRC_ANNOT', RESEND_KEY]);
 
 /**
  * MAILBOX %(UNIQUEID ... RECORD (...)): the mailbox's whole state, and the records that changed.
@@ -41,7 +47,11 @@ export function* foldMailbox(context: FoldContext, line: FoldLine): Generator<vo
     held = withCrcs(held, record.change);
     if (count % RECORDS_A_STEP === RECORDS_A_STEP - 1) yield;
   }
-  const compared = compareWithSent(context, mailbox, sentCrcs(mailbox), held, listing);
+  const settled = optionalNumber(kv, RESEND_KEY);
+  const compared =
+    settled === undefined
+      ? compareWithSent(context, mailbox, sentCrcs(mailbox), held, listing)
+      : { crcs: held, resend: settled };
   setCrcs(context, mailbox.id, compared.crcs);
   context.index.run('UPDATE mailbox SET resend = ? WHERE id = ?', compared.resend, mailbox.id);
 }

@@ -123,6 +123,11 @@ export class IndexFile {
     return this.#statement(sql).all(...values) as T[];
   }
 
+  /** Several statements without values. */
+  exec(sql: string): void {
+    this.#db.exec(sql);
+  }
+
   /** Rows one at a time. The statement is its own: others may run meanwhile, also the same one again. */
   each<T = Row>(sql: string, ...values: SqlValue[]): IterableIterator<T> {
     return this.#db.prepare(sql).iterate(...values) as IterableIterator<T>;

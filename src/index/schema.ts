@@ -12,7 +12,7 @@
 
 /** "CyBk": tells our index from the originals', which have the same name. */
 export const APPLICATION_ID = 0x4379426b;
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 
 const mailboxColumns = `
   uniqueid TEXT NOT NULL,
@@ -131,4 +131,8 @@ CREATE INDEX item_history_key ON item_history (kind, key, until);
 
 -- The moments at which something changed, in unix seconds.
 CREATE TABLE moment (time INTEGER PRIMARY KEY);
+
+-- One row: see horizon.ts.
+CREATE TABLE horizon (time INTEGER NOT NULL);
+INSERT INTO horizon VALUES (0);
 `;

@@ -18,23 +18,35 @@ function freshInflater(): Inflater {
   return shared;
 }
 
+/** What lies between two flush points, as it is in the file and inflated. */
+export interface RawBlock {
+  readonly compressed: Buffer;
+  readonly bytes: Buffer;
+}
+
 /**
  * The uncompressed bytes between a flush point and the next one, or the member's (or last commit's) length and
  * end. One read, one inflation. Throws 'damaged' when it is not exactly that.
  */
 export function readBlock(fd: number, start: FlushPoint, end: FlushPoint): Buffer {
+  return readRawBlock(fd, start, end).bytes;
+}
+
+/** As readBlock, with the compressed bytes. */
+export function readRawBlock(fd: number, start: FlushPoint, end: FlushPoint): RawBlock {
   const inputSize = end.fileOffset - start.fileOffset;
   const size = end.offset - start.offset;
   if (inputSize < 0 || size < 0) throw damaged(start, `ends before it starts, at ${end.fileOffset}`);
-  const input = Buffer.allocUnsafe(inputSize);
-  if (readSyncInto(fd, input, 0, inputSize, start.fileOffset) < inputSize) throw damaged(start, 'is cut off');
+  const compressed = Buffer.allocUnsafe(inputSize);
+  if (readSyncInto(fd, compressed, 0, inputSize, start.fileOffset) < inputSize)
+    throw damaged(start, 'is cut off');
   // One byte more than promised, so that a longer block is noticed.
   const output = Buffer.allocUnsafe(size + 1);
   const inflater = freshInflater();
-  const status = inflater.step(input, 0, inputSize, output, 0, output.length);
+  const status = inflater.step(compressed, 0, inputSize, output, 0, output.length);
   const isWhole = status !== 'damaged' && inflater.produced === size;
   if (!isWhole) throw damaged(start, 'does not inflate to its length');
-  return output.subarray(0, size);
+  return { compressed, bytes: output.subarray(0, size) };
 }
 
 /**

@@ -99,8 +99,8 @@ export class ChunkReader {
     return pieces.length === 1 ? (pieces[0] ?? Buffer.alloc(0)) : Buffer.concat(pieces, count);
   }
 
-  /** Hands `count` bytes to the sink piece by piece; a piece is valid only during the call. Throws 'damaged'. */
-  stream(count: number, sink: (piece: Buffer) => void): void {
+  /** Hands `count` bytes to the sink piece by piece, or skips them; a piece is valid only during the call. Throws 'damaged'. */
+  stream(count: number, sink?: (piece: Buffer) => void): void {
     let left = count;
     while (left > 0) {
       if (!this.#fill()) throw this.#unexpectedEnd();
@@ -108,7 +108,7 @@ export class ChunkReader {
       const piece = this.#output.subarray(this.#start, this.#start + size);
       this.#start += size;
       left -= size;
-      sink(piece);
+      sink?.(piece);
     }
   }
 

@@ -142,7 +142,13 @@ export interface SegmentSummary {
   readonly points: readonly FlushPoint[];
 }
 
-export class Segment implements SegmentSummary {
+/** Compressed bytes that can be copied behind any flush boundary: they refer to nothing before them, and end at a byte boundary. */
+export interface Spliceable extends SegmentSummary {
+  /** In pieces of bounded size. */
+  compressed(): AsyncIterable<Buffer> | Iterable<Buffer>;
+}
+
+export class Segment implements Spliceable {
   readonly length: number;
   readonly crc32: number;
   readonly compressedBytes: number;

@@ -13,7 +13,7 @@ import { crc32Combine } from './crc32.ts';
 import { Deflater, STREAM_START, type DeflaterPosition } from './deflater.ts';
 import { CHUNK_HEADER, LEAST_BLOCK_BYTES, MEMBER_HEADER, memberEnding, type FlushPoint } from './format.ts';
 import { ioError, syncData, truncate, writeAll } from './io.ts';
-import type { Segment } from './segment.ts';
+import type { Spliceable } from './segment.ts';
 
 export interface ChunkProgress {
   /** Uncompressed bytes of the chunk on disk. */
@@ -92,8 +92,8 @@ export class ChunkWriter {
     await this.#guarded(() => this.#deflater.write(bytes));
   }
 
-  /** Appends what was staged, copying its compressed bytes as they are. The segment stays the caller's. */
-  async splice(segment: Segment): Promise<void> {
+  /** Appends what is compressed already, as it is. The segment stays the caller's. */
+  async splice(segment: Spliceable): Promise<void> {
     if (segment.length === 0) return;
     await this.#guarded(async () => {
       await this.#deflater.flush();
@@ -154,7 +154,7 @@ export class ChunkWriter {
   }
 
   /** Takes over a segment's points that are not too near to the last one; returns the last point's offset. */
-  #translatePoints(segment: Segment, offset: number, lastPoint: number): number {
+  #translatePoints(segment: Spliceable, offset: number, lastPoint: number): number {
     let last = lastPoint;
     for (const point of segment.points) {
       if (offset + point.offset - last < LEAST_BLOCK_BYTES) continue;

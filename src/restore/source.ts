@@ -3,23 +3,20 @@
  * it. Records come in pages and messages in pieces, so that no mailbox's size is a size in memory.
  */
 import { createHash } from 'node:crypto';
-import { loadBlock, readMessage } from '../backup/content.ts';
-import type { Block } from '../backup/content.ts';
+import { BlockReader } from '../backup/blockReader.ts';
+import { readMessage } from '../backup/content.ts';
 import { BackupReader } from '../backup/reader.ts';
 import { BackupError } from '../errors.ts';
 import { itemsAt, recordsPage } from '../index/momentQueries.ts';
-import { allMailboxes, chunkById, mailboxesAt, messageByGuid } from '../index/queries.ts';
+import { allMailboxes, mailboxesAt, messageByGuid } from '../index/queries.ts';
 import type { RecordWithGuid } from '../index/queries.ts';
 import type { Item, ItemKind, Mailbox } from '../index/types.ts';
-import { ForwardReader } from '../log/forwardReader.ts';
 import { backupUseridOf } from '../mailbox/names.ts';
 
 export type SourceRecord = RecordWithGuid;
 
 const PAGE_RECORDS = 1000;
 const PIECE_BYTES = 256 * 1024;
-/** Messages of one folder lie side by side in the log: the last blocks are what is asked for next. */
-const KEPT_BLOCKS = 8;
 
 export class RestoreSource {
   readonly userid: string;
@@ -27,13 +24,13 @@ export class RestoreSource {
   readonly time: number | null;
   readonly reader: BackupReader;
   readonly #release: () => void;
-  readonly #blocks = new Map<string, Buffer>();
-  #forward: { readonly chunkId: number; readonly reader: ForwardReader } | undefined;
+  readonly #blocks: BlockReader;
 
   /** `userid` null: the mailboxes tell. */
   constructor(userid: string | null, path: string, time: number | null) {
     this.time = time;
     this.reader = new BackupReader(path);
+    this.#blocks = new BlockReader(this.reader.index);
     this.#release = this.reader.index.holdSnapshot();
     this.userid = userid ?? backupUseridOf(this.knownMailboxes()[0]?.name ?? '');
   }
@@ -68,7 +65,7 @@ export class RestoreSource {
     const message = messageByGuid(this.reader.index, guid);
     if (message === undefined) throw new BackupError('not-found', `no message ${guid} in this backup`);
     for (let at = 0; at < message.size || at === 0; at += PIECE_BYTES) {
-      yield readMessage(this.reader.index, this.reader.fd, message, at, PIECE_BYTES, this.#load);
+      yield readMessage(this.reader.index, this.reader.fd, message, at, PIECE_BYTES, this.#blocks.load);
     }
   }
 
@@ -87,38 +84,9 @@ export class RestoreSource {
   }
 
   close(): void {
-    this.#forward?.reader.close();
+    this.#blocks.close();
     this.#release();
     this.reader.close();
-  }
-
-  readonly #load = (fd: number, block: Block): Buffer => {
-    const key = `${block.chunkId}:${block.start}`;
-    const kept = this.#blocks.get(key);
-    if (kept !== undefined) return kept;
-    const bytes = block.isExact ? loadBlock(fd, block) : this.#readOn(fd, block);
-    const [oldest] = this.#blocks.keys();
-    if (this.#blocks.size >= KEPT_BLOCKS && oldest !== undefined) this.#blocks.delete(oldest);
-    this.#blocks.set(key, bytes);
-    return bytes;
-  };
-
-  /** Where the originals made no flush point near, from where the last such read ended, if that is not behind. */
-  #readOn(fd: number, block: Block): Buffer {
-    const { chunkId, start, end, from } = block;
-    const forward = this.#forward;
-    const isOnWay =
-      forward?.chunkId === chunkId &&
-      forward.reader.position <= start &&
-      forward.reader.position >= from.offset;
-    if (!isOnWay) {
-      forward?.reader.close();
-      const chunk = chunkById(this.reader.index, chunkId);
-      const reader = new ForwardReader(fd, from, chunk?.file_end ?? block.fileEnd);
-      this.#forward = { chunkId, reader };
-      return reader.read(start, end - start);
-    }
-    return forward.reader.read(start, end - start);
   }
 }
 

@@ -1,0 +1,96 @@
+/** What a compaction has to do, from the index alone: which chunks hold something that is kept, and whether it is worth the while. */
+import { BackupError } from '../errors.ts';
+import { stateOf } from '../index/chunks.ts';
+import type { IndexFile } from '../index/indexFile.ts';
+import { chunks } from '../index/queries.ts';
+import { longestBlock, messageSums, stateTimes } from '../index/retained.ts';
+import type { MessageSums } from '../index/retained.ts';
+import type { Chunk } from '../index/types.ts';
+import { isCombined, isSplit } from './compactWriter.ts';
+import type { ChunkSizes } from './compactWriter.ts';
+
+/** A chunk plainly needs it where this part of it is messages that are not kept. */
+const DEAD_SHARE = 0.2;
+/** Or where it has to be inflated so far to get at a message: the originals made no flush points inside a line. */
+const LONGEST_BLOCK_BYTES = 1 << 20;
+
+export interface PlannedChunk {
+  readonly chunk: Chunk;
+  readonly kept: MessageSums;
+  /** It has lines behind the horizon. */
+  readonly isRecent: boolean;
+  /** The latest time of any line before it. */
+  readonly clock: number;
+}
+
+export interface CompactionPlan {
+  /** Those with something to keep. */
+  readonly chunks: readonly PlannedChunk[];
+  /** Ends of the chunks that the plan is about; what is behind came later. */
+  readonly fileEnd: number;
+  /** How many chunks plainly need it. */
+  readonly work: number;
+}
+
+/** Throws 'damaged' where a chunk is known to be. */
+export function planCompaction(index: IndexFile, horizon: number, sizes: ChunkSizes): CompactionPlan {
+  const sums = messageSums(index);
+  const times = new Times(stateTimes(index, horizon));
+  const nothing: MessageSums = { count: 0, bytes: 0 };
+  const needed: PlannedChunk[] = [];
+  let work = 0;
+  let fileEnd = 0;
+  let clock = 0;
+  for (const chunk of endedChunks(index)) {
+    const { all, kept } = sums.get(chunk.id) ?? { all: nothing, kept: nothing };
+    const latest = Math.max(clock, chunk.ts_end);
+    const isRecent = latest > horizon;
+    const isNeeded = kept.count > 0 || isRecent || times.hasBetween(Math.max(clock, chunk.ts_start), latest);
+    if (isNeeded) needed.push({ chunk, kept, isRecent, clock });
+    const isMostlyDead = all.bytes - kept.bytes > DEAD_SHARE * chunk.length;
+    const isCoarse = kept.count > 0 && longestBlock(index, chunk.id, chunk.length) > LONGEST_BLOCK_BYTES;
+    if (!isNeeded || isMostlyDead || isCoarse) work += 1;
+    clock = latest;
+    fileEnd = chunk.file_end;
+  }
+  return { chunks: needed, fileEnd, work: work + boundaryWork(needed, sizes) };
+}
+
+/** All that were ended; the last one may be in work. */
+function* endedChunks(index: IndexFile): Generator<Chunk> {
+  for (const chunk of chunks(index)) {
+    const state = stateOf(chunk);
+    if (state === 'open') return;
+    if (state === 'damaged') {
+      throw new BackupError('damaged', `chunk ${chunk.id} is damaged: see ctl_backups verify --repair`);
+    }
+    yield chunk;
+  }
+}
+
+/** Chunks to be combined or split (cyrus-imapd backup/lcb_compact.c, compact_required). */
+function boundaryWork(planned: readonly PlannedChunk[], sizes: ChunkSizes): number {
+  const areContradictory = sizes.min > 0 && sizes.max > 0 && sizes.min >= sizes.max;
+  if ((sizes.min === 0 && sizes.max === 0) || areContradictory) return 0;
+  let work = 0;
+  for (const [at, { chunk }] of planned.entries()) {
+    if (isCombined(chunk.length, planned[at + 1]?.chunk.length, sizes)) work += 1;
+    if (isSplit(chunk.length, null, sizes)) work += 1;
+  }
+  return work;
+}
+
+/** Times in order, asked for in order. */
+class Times {
+  readonly #times: readonly number[];
+  #next = 0;
+
+  constructor(times: readonly number[]) {
+    this.#times = times;
+  }
+
+  hasBetween(from: number, to: number): boolean {
+    while ((this.#times[this.#next] ?? Infinity) < from) this.#next += 1;
+    return (this.#times[this.#next] ?? Infinity) <= to;
+  }
+}

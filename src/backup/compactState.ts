@@ -1,0 +1,74 @@
+/**
+ * The state at the horizon as lines of the log: what every line before it has come to. Each mailbox, record and item comes with the time at
+ * which it came to be so; what was before that is gone.
+ */
+import type { IndexFile } from '../index/indexFile.ts';
+import { RESEND_KEY } from '../index/foldMailbox.ts';
+import { mailboxById } from '../index/queries.ts';
+import { itemEvents, mailboxAt, mailboxEvents } from '../index/retained.ts';
+import type { MailboxEvent } from '../index/retained.ts';
+import { parseState } from '../index/state.ts';
+import type { FoldLine, Item, ItemKind } from '../index/types.ts';
+import { KeyValues } from '../protocol/dlist.ts';
+import { parseDlist } from '../protocol/parseText.ts';
+import { recordItem } from './recordItem.ts';
+
+/** Some hundred kilobytes of text. */
+const RECORDS_A_LINE = 1024;
+
+const itemLines: Record<ItemKind, string> = {
+  seen: 'SEEN',
+  sub: 'SUB',
+  sieve: 'SIEVE',
+  active: 'ACTIVATE_SIEVE',
+  quota: 'QUOTA',
+  annotation: 'ANNOTATION',
+};
+
+/** A line, and the last of the chunks that hold messages which its records name; null: none does. */
+export interface StateLine {
+  readonly line: FoldLine;
+  readonly chunkId: number | null;
+}
+
+/** By time. */
+export function* stateLines(index: IndexFile, horizon: number): Generator<StateLine> {
+  const items = itemEvents(index, horizon);
+  try {
+    let item = items.next();
+    for (const event of mailboxEvents(index, horizon, RECORDS_A_LINE)) {
+      for (; item.done !== true && item.value.since < event.time; item = items.next())
+        yield itemLine(item.value);
+      yield* mailboxLines(index, event, horizon);
+    }
+    for (; item.done !== true; item = items.next()) yield itemLine(item.value);
+  } finally {
+    items.return?.();
+  }
+}
+
+function itemLine({ kind, value, since }: Item): StateLine {
+  return { line: { time: since, name: itemLines[kind], value: parseDlist(value) }, chunkId: null };
+}
+
+function* mailboxLines(
+  index: IndexFile,
+  { time, mailboxId, records, isLast }: MailboxEvent,
+  horizon: number,
+): Generator<StateLine> {
+  const mailbox = mailboxAt(index, mailboxId, horizon);
+  // It came to be after the horizon: the lines from there on say all.
+  if (mailbox === undefined) return;
+  const resend = mailboxById(index, mailboxId)?.resend ?? 0;
+  const value = new KeyValues([
+    ...parseState(mailbox.state).entries,
+    [RESEND_KEY, String(resend)],
+    ['RECORD', records.map(recordItem)],
+  ]);
+  const chunkIds = records.map(({ chunk_id: id }) => id ?? 0);
+  const chunkId = records.length === 0 ? null : Math.max(...chunkIds);
+  yield { line: { time, name: 'MAILBOX', value }, chunkId };
+  if (mailbox.deleted !== null && isLast) {
+    yield { line: { time, name: 'UNMAILBOX', value: mailbox.name }, chunkId: null };
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * `ctl_backups compact`: writes one backup anew without what its retention no longer needs. Where there is too little to
+ * do it is skipped, unless forced.
+ */
+import { compactBackup } from '../backup/compact.ts';
+import { RetentionRules } from '../config/retentionRules.ts';
+import { requireBackupDatabase } from '../config/imapdConf.ts';
+import type { Config } from '../config/imapdConf.ts';
+import type { FoundTarget } from './commonSelect.ts';
+import { reporting } from './ctlBackupsCommand.ts';
+import type { CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
+import { COMPRESSION_LEVEL } from './backupdOptions.ts';
+
+/** A backupd holds a backup for as long as a command of its master's takes. */
+const SWAP_PATIENCE_MS = 30_000;
+
+export function compactOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {
+  const { config, isForced, waitsForLocks, verbosity } = options;
+  return reporting('compact', target, options, io, async (print) => {
+    const { onProgress } = io;
+    const done = await compactBackup({
+      path: target.path,
+      horizon: retainedSince(config, target.userid, retentionRules(config)),
+      sizes: {
+        min: Math.max(0, config.backup_compact_minsize),
+        max: Math.max(0, config.backup_compact_maxsize),
+      },
+      workThreshold: config.backup_compact_work_threshold,
+      isForced,
+      keepsPrevious: config.backup_keep_previous,
+      compressionLevel: COMPRESSION_LEVEL,
+      lock: waitsForLocks ? { wait: {} } : {},
+      swapLock: waitsForLocks ? { wait: {} } : { wait: { timeoutMs: SWAP_PATIENCE_MS } },
+      notice: (message) => io.stderr.write(`${target.label}: ${message}\n`),
+      detail: verbosity > 0 ? print : () => undefined,
+      ...(onProgress && { onProgress }),
+    });
+    return done === 'done' ? null : { outcome: 'skipped', reason: 'nothing to do' };
+  });
+}
+
+export function retentionRules(config: Config): RetentionRules {
+  return new RetentionRules(requireBackupDatabase(config));
+}
+
+/** The moment from which on everything of a user's is kept, in unix seconds; -1: all of it. A file whose user is not known has the default. */
+export function retainedSince(config: Config, userid: string | null, rules: RetentionRules): number {
+  if (userid !== null && rules.holdOf(userid) !== null) return -1;
+  const seconds =
+    userid === null ? config.backup_retention : rules.secondsOf(userid, config.backup_retention);
+  return seconds > 0 ? Math.floor(Date.now() / 1000) - seconds : -1;
+}

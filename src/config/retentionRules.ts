@@ -1,0 +1,150 @@
+/**
+ * How long the backups of single users and domains keep what went, and whose are held: lines of a text file beside backups.db, which an
+ * administrator may read and edit.
+ *
+ *   retention USERID 90d        this user's
+ *   retention @DOMAIN 365d      all users' of a domain that have no line of their own
+ *   hold USERID [REASON]        nothing of theirs goes, and their backup is not deleted, until the line is taken out
+ *
+ * Bytes of a userid that are not printable, blanks, `#` and `%` stand as %XX. Changes are made under the lock of backups.db, and the file is
+ * replaced as a whole.
+ */
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { BackupError, asBackupError, messageOf } from '../errors.ts';
+import { syncDirectory } from './passwordFile.ts';
+import { parseDuration } from './values.ts';
+
+export class RetentionRules {
+  readonly path: string;
+  /** By userid, or @domain: seconds as configured; zero or less is for ever. */
+  readonly #retention = new Map<string, { readonly text: string; readonly seconds: number }>();
+  readonly #holds = new Map<string, string>();
+
+  /** Reads the file; where there is none, there are no rules. Throws 'config', naming file and line. */
+  constructor(backupsDb: string) {
+    this.path = join(dirname(backupsDb), 'backup.retention');
+    for (const [at, line] of linesOf(this.path).entries()) {
+      try {
+        this.#take(line);
+      } catch (error) {
+        throw new BackupError('config', `${this.path}:${at + 1}: ${messageOf(error)}`, {
+          subject: this.path,
+        });
+      }
+    }
+  }
+
+  /** In seconds, zero or less is for ever: the user's own, their domain's, or the default. */
+  secondsOf(userid: string, defaultSeconds: number): number {
+    const at = userid.lastIndexOf('@');
+    const rule =
+      this.#retention.get(userid) ?? (at === -1 ? undefined : this.#retention.get(userid.slice(at)));
+    return rule?.seconds ?? defaultSeconds;
+  }
+
+  /** Why the user's backup is held, which may be an empty text; null where it is not. */
+  holdOf(userid: string): string | null {
+    return this.#holds.get(userid) ?? null;
+  }
+
+  retentions(): Iterable<[name: string, text: string]> {
+    return [...this.#retention].map(([name, { text }]) => [name, text]);
+  }
+
+  holds(): Iterable<[userid: string, reason: string]> {
+    return this.#holds;
+  }
+
+  /** `text`: a duration, null: none of its own. Throws 'bad-parameters'. */
+  setRetention(name: string, text: string | null): void {
+    if (text === null) this.#retention.delete(name);
+    else this.#retention.set(name, { text, seconds: secondsIn(text) });
+    this.#write();
+  }
+
+  /** `reason` null: held no more. */
+  setHold(userid: string, reason: string | null): void {
+    if (reason === null) this.#holds.delete(userid);
+    else this.#holds.set(userid, reason.replace(/\s+/g, ' ').trim());
+    this.#write();
+  }
+
+  /** What is said of one userid is said of another from now on. */
+  rename(from: string, to: string): void {
+    const [rule, hold] = [this.#retention.get(from), this.#holds.get(from)];
+    if (rule === undefined && hold === undefined) return;
+    if (rule !== undefined) this.#retention.set(to, rule);
+    if (hold !== undefined) this.#holds.set(to, hold);
+    this.#retention.delete(from);
+    this.#holds.delete(from);
+    this.#write();
+  }
+
+  #take(line: string): void {
+    const text = line.trim();
+    if (text === '' || text.startsWith('#')) return;
+    const [, kind, encoded, rest = ''] = /^(\S+)\s+(\S+)(?:\s+(.*))?$/.exec(text) ?? [];
+    if (encoded === undefined) throw new BackupError('config', 'a userid is expected');
+    const name = decode(encoded);
+    if (kind === 'hold') this.#holds.set(name, rest);
+    else if (kind === 'retention') this.#retention.set(name, { text: rest, seconds: secondsIn(rest) });
+    else throw new BackupError('config', 'retention or hold is expected');
+  }
+
+  #write(): void {
+    const lines = [
+      '# see ctl_backups(8): retention, hold, release',
+      ...[...this.#retention].map(([name, { text }]) => `retention ${encode(name)} ${text}`),
+      ...[...this.#holds].map(([name, reason]) => `hold ${encode(name)} ${reason}`.trimEnd()),
+    ];
+    const beside = `${this.path}.new`;
+    try {
+      rmSync(beside, { force: true });
+      const fd = openSync(beside, 'wx', 0o600);
+      try {
+        writeSync(fd, `${lines.join('\n')}\n`);
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+      renameSync(beside, this.path);
+      syncDirectory(dirname(this.path));
+    } catch (error) {
+      throw asBackupError(error, this.path);
+    }
+  }
+}
+
+/** A duration as in imapd.conf, a bare number in days. */
+function secondsIn(text: string): number {
+  const seconds = parseDuration(text, 'd');
+  if (seconds === null) throw new BackupError('bad-parameters', `${JSON.stringify(text)} is no duration`);
+  return seconds;
+}
+
+function linesOf(path: string): string[] {
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return [];
+  try {
+    return readFileSync(path, 'utf8').split('\n');
+  } catch (error) {
+    throw asBackupError(error, path);
+  }
+}
+
+function encode(name: string): string {
+  return name.replace(/[^!-~]|[%#]/g, (char) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+function decode(text: string): string {
+  return text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+}
