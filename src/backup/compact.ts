@@ -6,7 +6,7 @@
  * file locked, what was appended meanwhile is copied behind the rest, and the new files take the names. The old index goes first: a kill
  * between the steps leaves a data file, old or new, without an index, which the next open builds.
  */
-import { fstatSync, fsyncSync, ftruncateSync, linkSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, fstatSync, fsyncSync, ftruncateSync, linkSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LockedFile, SharedRead } from '../catalog/lockedFile.ts';
 import type { AcquireOptions } from '../catalog/lockedFile.ts';
@@ -90,7 +90,7 @@ export async function compactBackup(work: Compaction): Promise<'done' | 'skipped
     // Where it was placed, the name is gone.
     if (target.isCurrent()) {
       rmSync(beside, { force: true });
-      removeIndexFiles(`${indexPath(path)}.new`);
+      removeIndexFiles(indexPath(beside));
     }
     target.release();
   }
@@ -164,7 +164,7 @@ function foldAnew(
   horizon: number,
   { path, onProgress }: Compaction,
 ): IndexFile {
-  const fresh = IndexFile.create(`${indexPath(path)}.new`);
+  const fresh = IndexFile.create(indexPath(target.path));
   try {
     const half = onProgress && ((done: number, all: number): void => onProgress(all + done, 2 * all));
     const { damages } = walk(fresh, target.fd, 0, bytes, {
@@ -241,7 +241,8 @@ async function copyTail(
 }
 
 function keepPrevious(path: string, index: IndexFile): void {
-  const suffix = Math.floor(Date.now() / 1000);
+  let suffix = Math.floor(Date.now() / 1000);
+  while (existsSync(`${path}.${suffix}`)) suffix += 1;
   linkSync(path, `${path}.${suffix}`);
   index.copyTo(`${indexPath(path)}.${suffix}`);
 }
@@ -252,7 +253,7 @@ function place(path: string): void {
   step('removed');
   renameSync(`${path}.new`, path);
   step('placed');
-  renameSync(`${indexPath(path)}.new`, indexPath(path));
+  renameSync(indexPath(`${path}.new`), indexPath(path));
   syncDirectory(dirname(path));
   step('placed-index');
 }

@@ -43,8 +43,9 @@ function keptLine(index: IndexFile, line: FoldLine, horizon: number): FoldLine |
   switch (line.name) {
     case 'MESSAGE': // copied apart
     case 'RESERVE': // of the originals; it changes nothing
-    case HORIZON_LINE:
       return null;
+    case HORIZON_LINE: // a later one was written
+      return horizon > 0 ? null : line;
     case 'MAILBOX':
     case 'LOCAL_MAILBOX':
       return withoutLongGone(index, line, horizon);

@@ -1,18 +1,31 @@
 import { expect } from 'chai';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
+import { Backup } from '../../src/backup/backup.ts';
 import { compactBackup } from '../../src/backup/compact.ts';
 import type { Compaction } from '../../src/backup/compact.ts';
 import { openIndexForWriting } from '../../src/backup/openIndex.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
 import { verifyBackup } from '../../src/backup/verify.ts';
 import { LockedFile } from '../../src/catalog/lockedFile.ts';
+import { horizon as horizonOf } from '../../src/index/horizon.ts';
 import { itemsAt, recordsPage } from '../../src/index/momentQueries.ts';
-import { messageById, mailboxesAt } from '../../src/index/queries.ts';
+import { chunks, mailboxesAt, messageById } from '../../src/index/queries.ts';
 import type { ItemKind } from '../../src/index/types.ts';
-import { createHash } from 'node:crypto';
+import { KeyValues } from '../../src/protocol/dlist.ts';
 import { START, randomFrom, writeHistory } from './syntheticHistory.ts';
 
 const KINDS: readonly ItemKind[] = ['seen', 'sub', 'sieve', 'active', 'quota', 'annotation'];
@@ -125,8 +138,135 @@ describe('compact', () => {
       expect(await faults()).to.equal(0);
       expect(await compact({ horizon }), 'a second time').to.equal('skipped');
       expect(await compact({ horizon, isForced: true }), 'by force').to.equal('done');
-      const again = looking((reader) => moments.map((time) => shownAt(reader, time, false)));
-      expect(again).to.deep.equal(looking((reader) => moments.map((time) => shownAt(reader, time, false))));
+      expect(
+        looking((reader) => shownAt(reader, horizon, true)),
+        'after that',
+      ).to.equal(before[0]);
     });
   }
+
+  it('by force, with nothing to go, keeps every moment there is', async () => {
+    const { end } = await writeHistory(path, 300, 5);
+    await index();
+    const times = Array.from({ length: 100 }, (_, at) => START + Math.floor((at * (end - START)) / 99));
+    const before = looking((reader) => times.map((time) => shownAt(reader, time, false)));
+    expect(await compact(), 'unforced').to.equal('skipped');
+    expect(await compact({ isForced: true })).to.equal('done');
+    expect(looking((reader) => times.map((time) => shownAt(reader, time, false)))).to.deep.equal(before);
+    expect(await faults()).to.equal(0);
+  });
+
+  it('with a retention that is longer than the last one goes by what is still there', async () => {
+    const { end } = await writeHistory(path, 300, 6);
+    await index();
+    const horizon = Math.floor((START + end) / 2);
+    expect(await compact({ horizon })).to.equal('done');
+    const before = looking((reader) => shownAt(reader, horizon, false));
+    expect(await compact({ horizon: horizon - 5000, isForced: true })).to.equal('done');
+    expect(looking((reader) => horizonOf(reader.index))).to.equal(horizon);
+    expect(await compact({ horizon: -1, isForced: true })).to.equal('done');
+    expect(looking((reader) => horizonOf(reader.index))).to.equal(horizon);
+    expect(looking((reader) => shownAt(reader, horizon, false))).to.equal(before);
+  });
+
+  it('combines small chunks and splits large ones', async () => {
+    await writeHistory(path, 400, 7);
+    await index();
+    const lengths = (): number[] => looking(({ index }) => [...chunks(index)].map(({ length }) => length));
+    const count = lengths().length;
+    const combined: string[] = [];
+    const detail = (line: string): void => void combined.push(line);
+    expect(await compact({ sizes: { min: 200_000, max: 800_000 }, detail })).to.equal('done');
+    expect(lengths().length).to.be.below(count / 2);
+    expect(combined.join()).to.match(/combining chunks 1 and 2/);
+    expect(await compact({ sizes: { min: 0, max: 60_000 }, detail })).to.equal('done');
+    expect(combined.join()).to.match(/splitting chunk 1/);
+    // A line is not split, and the largest messages have 100,000 bytes.
+    expect(Math.max(...lengths())).to.be.below(200_000);
+    expect(await faults()).to.equal(0);
+  });
+
+  it('keeps what is appended while it works, and lets its lock go meanwhile', async function () {
+    this.timeout(60_000);
+    await writeHistory(path, 1000, 8);
+    await index();
+    const options = { stagingDirectory: folder, compressionLevel: 6, lockTimeoutMs: 10_000 };
+    const compacted = compact({ isForced: true, swapLock: { wait: {} } });
+    const ended = compacted.then(() => true);
+    let appended = 0;
+    while (!(await Promise.race([ended, setTimeout(5, false)]))) {
+      const backup = await Backup.open('anne', path, options, () => undefined);
+      const value = new KeyValues([
+        ['USERID', 'anne'],
+        ['MBOXNAME', `user.anne.New${appended}`],
+      ]);
+      await backup.append({ time: 1_800_000_000 + appended, name: 'SUB', value });
+      await backup.close();
+      appended += 1;
+    }
+    expect(await compacted).to.equal('done');
+    expect(appended).to.be.above(3);
+    const subscriptions = looking((reader) => itemsAt(reader.index, 'sub', null).map(({ key }) => key));
+    const wanted = Array.from({ length: appended }, (_, at) => `user.anne.New${at}`);
+    expect(subscriptions).to.include.members(wanted);
+    expect(await faults()).to.equal(0);
+  });
+
+  it('leaves a reader with what it has open', async () => {
+    await writeHistory(path, 200, 9);
+    await index();
+    const reader = new BackupReader(path);
+    try {
+      const before = shownAt(reader, 2_000_000_000, true);
+      expect(await compact({ isForced: true, horizon: START * 2 })).to.equal('done');
+      expect(reader.isCurrent()).to.equal(false);
+      expect(shownAt(reader, 2_000_000_000, true)).to.equal(before);
+      expect(looking((other) => shownAt(other, 2_000_000_000, true))).to.equal(before);
+    } finally {
+      reader.close();
+    }
+  });
+
+  it('refuses a damaged backup and leaves it as it is', async () => {
+    await writeHistory(path, 200, 10);
+    await index();
+    const bytes = readFileSync(path);
+    // In the middle of the largest chunk, whose messages are filler.
+    const largest = looking(({ index }) => [...chunks(index)].toSorted((a, b) => b.length - a.length)[0]);
+    const at = ((largest?.offset ?? 0) + (largest?.file_end ?? 0)) >> 1;
+    bytes[at] = (bytes[at] ?? 0) ^ 0x10;
+    const fd = openSync(path, 'r+');
+    writeSync(fd, bytes.subarray(at, at + 1), 0, 1, at);
+    closeSync(fd);
+    await compact({ isForced: true }).then(
+      () => expect.fail('it was compacted'),
+      (error: unknown) => expect(error).to.have.property('kind', 'damaged'),
+    );
+    expect(readFileSync(path).equals(bytes)).to.equal(true);
+    const names = readdirSync(folder).filter((name) => !/-(wal|shm)$/.test(name));
+    expect(names.toSorted()).to.deep.equal(['anne_aaaaaa', 'anne_aaaaaa.index']);
+  });
+
+  it('is refused while another holds the lock', async () => {
+    await writeHistory(path, 20, 11);
+    const file = await LockedFile.acquire(path);
+    try {
+      await compact({ isForced: true }).then(
+        () => expect.fail('it was compacted'),
+        (error: unknown) => expect(error).to.have.property('kind', 'locked'),
+      );
+    } finally {
+      file.release();
+    }
+  });
+
+  it('keeps the files of before where it is told to', async () => {
+    await writeHistory(path, 100, 12);
+    await index();
+    const before = readFileSync(path);
+    expect(await compact({ isForced: true, keepsPrevious: true })).to.equal('done');
+    const kept = readdirSync(folder).filter((name) => /\.\d+$/.test(name));
+    expect(kept.toSorted()).to.match(/^anne_aaaaaa\.\d+,anne_aaaaaa\.index\.\d+$/);
+    expect(readFileSync(join(folder, kept.toSorted()[0] ?? '')).equals(before)).to.equal(true);
+  });
 });
