@@ -7,6 +7,7 @@ import { BlockReader } from '../backup/blockReader.ts';
 import { readMessage } from '../backup/content.ts';
 import { BackupReader } from '../backup/reader.ts';
 import { BackupError } from '../errors.ts';
+import { horizon } from '../index/horizon.ts';
 import { itemsAt, recordsPage } from '../index/momentQueries.ts';
 import { allMailboxes, mailboxesAt, messageByGuid } from '../index/queries.ts';
 import type { RecordWithGuid } from '../index/queries.ts';
@@ -33,6 +34,22 @@ export class RestoreSource {
     this.#blocks = new BlockReader(this.reader.index);
     this.#release = this.reader.index.holdSnapshot();
     this.userid = userid ?? backupUseridOf(this.knownMailboxes()[0]?.name ?? '');
+    try {
+      if (time !== null) this.requireKnown(time);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Throws 'not-found' where a compaction has dropped what was at a moment. */
+  requireKnown(time: number): void {
+    const first = horizon(this.reader.index);
+    if (time >= first) return;
+    const [asked, known] = [time, first].map((seconds) => new Date(seconds * 1000).toISOString());
+    throw new BackupError('not-found', `what was at ${asked} is gone: all is known from ${known} on`, {
+      subject: this.userid,
+    });
   }
 
   /** Mailboxes that lived at the moment, DELETED ones too, by name. */

@@ -25,6 +25,7 @@ import { horizon as horizonOf } from '../../src/index/horizon.ts';
 import { itemsAt, recordsPage } from '../../src/index/momentQueries.ts';
 import { chunks, mailboxesAt, messageById } from '../../src/index/queries.ts';
 import type { ItemKind } from '../../src/index/types.ts';
+import { RestoreSource } from '../../src/restore/source.ts';
 import { KeyValues } from '../../src/protocol/dlist.ts';
 import { START, randomFrom, writeHistory } from './syntheticHistory.ts';
 
@@ -167,6 +168,8 @@ describe('compact', () => {
     expect(await compact({ horizon: -1, isForced: true })).to.equal('done');
     expect(looking((reader) => horizonOf(reader.index))).to.equal(horizon);
     expect(looking((reader) => shownAt(reader, horizon, false))).to.equal(before);
+    new RestoreSource('anne', path, horizon).close();
+    expect(() => new RestoreSource('anne', path, horizon - 1)).to.throw(/is gone: all is known from/);
   });
 
   it('combines small chunks and splits large ones', async () => {
