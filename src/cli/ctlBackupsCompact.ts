@@ -9,7 +9,7 @@ import type { Config } from '../config/imapdConf.ts';
 import type { FoundTarget } from './commonSelect.ts';
 import { reporting } from './ctlBackupsCommand.ts';
 import type { CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
-import { COMPRESSION_LEVEL } from './backupdOptions.ts';
+import { COMPRESSION_LEVEL } from '../backup/options.ts';
 
 /** A backupd holds a backup for as long as a command of its master's takes. */
 const SWAP_PATIENCE_MS = 30_000;
