@@ -24,7 +24,7 @@ import type { ChunkSizes } from './compactWriter.ts';
 import { compareTables } from './compareIndexes.ts';
 import { copyBytes } from './copyBytes.ts';
 import { faultPoint } from './faultPoint.ts';
-import { belongs, openIndexForWriting } from './openIndex.ts';
+import { belongs, openIndexForWriting, settledIndex } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
 import { keepOwner } from './keepOwner.ts';
@@ -74,7 +74,7 @@ export async function compactBackup(work: Compaction): Promise<'done' | 'skipped
   // A torn end is mended and the index brought up to date; then a backupd may have it again.
   const file = await LockedFile.acquire(path, work.lock);
   try {
-    (await openIndexForWriting(file, work.notice)).close();
+    (settledIndex(path, file.fd) ?? (await openIndexForWriting(file, work.notice))).close();
   } finally {
     file.release();
   }
@@ -129,7 +129,7 @@ async function compactInto(target: LockedFile, work: Compaction): Promise<'done'
 
 function takeSnapshot(path: string): Snapshot {
   const data = SharedRead.open(path);
-  const index = IndexFile.open(indexPath(path), 'read');
+  const index = settledIndex(path, data.fd) ?? IndexFile.open(indexPath(path), 'read');
   if (index === null || !belongs(index, data.fd)) {
     index?.close();
     data.close();
@@ -204,17 +204,20 @@ async function replace(
     if (fstatSync(file.fd, { bigint: true }).ino !== snapshot.inode) {
       throw new BackupError('locked', `${path} was replaced meanwhile`, { subject: path });
     }
-    const index = await openIndexForWriting(file, notice);
+    const hasGrown = fstatSync(file.fd).size > plan.fileEnd;
+    const index = hasGrown || work.keepsPrevious ? await openIndexForWriting(file, notice) : null;
     try {
-      await copyTail(file.fd, target.fd, plan.fileEnd, bytes, fresh);
-      const faults = compareTables([mailboxTable(horizon)], index, fresh);
-      if (faults.length > 0) throw notTheSame(path, faults);
-      fsyncSync(target.fd);
+      if (hasGrown && index !== null) {
+        await copyTail(file.fd, target.fd, plan.fileEnd, bytes, fresh);
+        const faults = compareTables([mailboxTable(horizon)], index, fresh);
+        if (faults.length > 0) throw notTheSame(path, faults);
+        fsyncSync(target.fd);
+      }
       step('caught-up');
-      if (work.keepsPrevious) keepPrevious(path, index);
+      if (work.keepsPrevious && index !== null) keepPrevious(path, index);
       step('kept');
     } finally {
-      index.close();
+      index?.close();
     }
     fresh.finish();
     keepOwner(fresh.path, target.fd);

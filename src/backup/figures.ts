@@ -3,14 +3,13 @@
  * since, else from the index.
  */
 import { fstatSync, statSync } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { asBackupError } from '../errors.ts';
 import { identityOf } from '../index/figuresFile.ts';
 import type { Figures, FiguresFile, Needed } from '../index/figuresFile.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { firstExpungedAfter, lastChunk, neededBytes, uncompressedBytes } from '../index/queries.ts';
 import { indexPath } from './options.ts';
-import { BackupReader } from './reader.ts';
 
 export interface LastWritten {
   readonly sizeBytes: number;
@@ -24,7 +23,7 @@ export interface LastWritten {
  */
 export function lastWritten(path: string, cache: FiguresFile | null = null): LastWritten {
   const data = dataFile(path);
-  const sizeBytes = Number(data.size);
+  const sizeBytes = data.size;
   if (sizeBytes === 0) return { sizeBytes, lastTime: null };
   const known = cache?.find(path, identityOf(data)) ?? null;
   if (known !== null) return { sizeBytes, lastTime: known.lastEnd };
@@ -32,7 +31,7 @@ export function lastWritten(path: string, cache: FiguresFile | null = null): Las
   try {
     const last = index === null ? undefined : lastChunk(index);
     if (index === null || last?.file_end !== sizeBytes)
-      return { sizeBytes, lastTime: Number(data.mtimeMs / 1000n) };
+      return { sizeBytes, lastTime: Math.floor(data.mtimeMs / 1000) };
     cache?.put(path, identityOf(data), { ...chunkFigures(index), needed: null });
     return { sizeBytes, lastTime: last.ts_end };
   } finally {
@@ -50,26 +49,31 @@ export interface SizeFigures {
 }
 
 /** `since`: what was expunged before it is needed no more; -1: all is. Where the index is not ours, all of the data file is read. */
-export function sizeFigures(path: string, since: number, cache: FiguresFile | null = null): SizeFigures {
+export function sizeFigures(
+  path: string,
+  since: number,
+  cache: FiguresFile | null = null,
+): SizeFigures | Promise<SizeFigures> {
   const data = dataFile(path);
   const known = cache?.find(path, identityOf(data)) ?? null;
   if (known?.needed != null && stillHolds(known.needed, since))
-    return figuresOf(Number(data.size), known, known.needed);
+    return figuresOf(data.size, known, known.needed);
   const index = IndexFile.peek(indexPath(path));
   try {
     // Else there is none of ours, or it is behind, or a writer was faster than this: all is looked at together.
-    if (index === null || lastChunk(index)?.file_end !== Number(data.size))
-      return foldedFigures(path, since, cache);
+    if (index === null || lastChunk(index)?.file_end !== data.size) return foldedFigures(path, since, cache);
     return reckoned(path, index, data, since, cache);
   } finally {
     index?.close();
   }
 }
 
-function foldedFigures(path: string, since: number, cache: FiguresFile | null): SizeFigures {
+async function foldedFigures(path: string, since: number, cache: FiguresFile | null): Promise<SizeFigures> {
+  // Rarely needed, and most of the program hangs on it.
+  const { BackupReader } = await import('./reader.ts');
   const reader = new BackupReader(path);
   try {
-    const present = fstatSync(reader.fd, { bigint: true });
+    const present = fstatSync(reader.fd);
     return reader.index.snapshot(() => reckoned(path, reader.index, present, since, cache));
   } finally {
     reader.close();
@@ -79,17 +83,17 @@ function foldedFigures(path: string, since: number, cache: FiguresFile | null): 
 function reckoned(
   path: string,
   index: IndexFile,
-  data: BigIntStats,
+  data: Stats,
   since: number,
   cache: FiguresFile | null,
 ): SizeFigures {
   const last = lastChunk(index);
-  if (last === undefined) return { ...NOTHING, compressedBytes: Number(data.size) };
+  if (last === undefined) return { ...NOTHING, compressedBytes: data.size };
   const firstExpunged = firstExpungedAfter(index, since);
   const needed = { bytes: neededBytes(index, since), since, firstExpunged };
   const chunk = chunkFigures(index);
-  if (last.file_end === Number(data.size)) cache?.put(path, identityOf(data), { ...chunk, needed });
-  return figuresOf(Number(data.size), chunk, needed);
+  if (last.file_end === data.size) cache?.put(path, identityOf(data), { ...chunk, needed });
+  return figuresOf(data.size, chunk, needed);
 }
 
 const NOTHING: SizeFigures = {
@@ -119,9 +123,9 @@ function chunkFigures(index: IndexFile): Omit<Figures, 'needed'> {
   };
 }
 
-function dataFile(path: string): BigIntStats {
+function dataFile(path: string): Stats {
   try {
-    return statSync(path, { bigint: true });
+    return statSync(path);
   } catch (error) {
     throw asBackupError(error, path);
   }

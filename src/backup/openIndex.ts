@@ -84,6 +84,17 @@ function isInStep(index: IndexFile, fd: number): boolean {
   return (last?.file_end ?? 0) === fstatSync(fd).size && (last === undefined || stateOf(last) !== 'open');
 }
 
+/**
+ * A copy in memory of an index that is small, at rest, and in step with its file: for whoever has nothing to write, or to write elsewhere.
+ * Opening the file itself costs most of what there is to do with a small backup. null: it has to be.
+ */
+export function settledIndex(path: string, fd: number): IndexFile | null {
+  const index = IndexFile.peek(indexPath(path));
+  if (index === null || (index.isCopy && belongs(index, fd) && isInStep(index, fd))) return index;
+  index.close();
+  return null;
+}
+
 /** Folds what the index does not know, and repairs the end of the file. */
 async function catchUp(index: IndexFile, file: LockedFile, notice: Notice): Promise<void> {
   const { size } = fstatSync(file.fd);

@@ -17,3 +17,7 @@ export type Notice = (message: string) => void;
 export function indexPath(dataPath: string): string {
   return `${dataPath}.index`;
 }
+
+/** How thoroughly verify looks: see verify.ts. */
+export const VERIFY_LEVELS = ['quick', 'checksums', 'full'] as const;
+export type VerifyLevel = (typeof VERIFY_LEVELS)[number];

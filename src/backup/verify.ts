@@ -21,15 +21,12 @@ import { damagedMessages, missingMessages } from './damagedMessages.ts';
 import type { DamagedMessage } from './damagedMessages.ts';
 import { falsePoints } from './falsePoints.ts';
 import { hasItsBytes } from './content.ts';
-import { belongs, openIndexForWriting } from './openIndex.ts';
+import { belongs, openIndexForWriting, settledIndex } from './openIndex.ts';
 import { indexPath } from './options.ts';
-import type { Notice } from './options.ts';
+import type { Notice, VerifyLevel } from './options.ts';
 import { walk } from './walk.ts';
 import type { WalkOptions } from './walk.ts';
 import type { Damage } from './memberWalk.ts';
-
-export const VERIFY_LEVELS = ['quick', 'checksums', 'full'] as const;
-export type VerifyLevel = (typeof VERIFY_LEVELS)[number];
 
 export interface VerifyOptions extends Pick<WalkOptions, 'onProgress'> {
   /** full where it is not said. */
@@ -66,23 +63,43 @@ export async function verifyBackup(
   notice: Notice,
   options: VerifyOptions = {},
 ): Promise<Verification> {
-  const replaced = replacedIndex(file);
-  const index = await openIndexForWriting(file, notice);
+  const settled = settledIndex(file.path, file.fd);
+  const replaced = settled === null ? replacedIndex(file) : [];
+  const index = settled ?? (await openIndexForWriting(file, notice));
   try {
     const { level = 'full', readsAll = false } = options;
     if (level !== 'full' && !readsAll && replaced.length === 0) {
       const found = verifyChecksums(index, file.fd, level);
       if (found !== null) return found;
     }
-    const folded = IndexFile.create(':memory:');
+    const folded = takeScratch();
     try {
       return verifyAll(index, folded, file.fd, replaced, options);
     } finally {
-      folded.close();
+      giveBack(folded, fstatSync(file.fd).size);
     }
   } finally {
     index.close();
   }
+}
+
+/** Of one that was as small, the memory is kept for the next. */
+const SMALL_BYTES = 1 << 20;
+let scratch: IndexFile | null = null;
+
+function takeScratch(): IndexFile {
+  const index = scratch ?? IndexFile.create(':memory:');
+  scratch = null;
+  return index;
+}
+
+function giveBack(index: IndexFile, fileBytes: number): void {
+  if (scratch !== null || fileBytes > SMALL_BYTES) {
+    index.close();
+    return;
+  }
+  index.clear();
+  scratch = index;
 }
 
 /** An index of ours that is about to be given up because the data file is not the one that it was made of. */

@@ -1,8 +1,8 @@
 /** The command line of ctl_backups: options as getopt takes them, anywhere, and which of them go with which command. */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { VERIFY_LEVELS } from '../backup/verify.ts';
-import type { VerifyLevel } from '../backup/verify.ts';
+import { VERIFY_LEVELS } from '../backup/options.ts';
+import type { VerifyLevel } from '../backup/options.ts';
 import { messageOf } from '../errors.ts';
 import { DEFAULT_CONFIG } from './catalogOptions.ts';
 import { usageError } from './commonRun.ts';

@@ -5,7 +5,7 @@
  */
 import type { Readable } from 'node:stream';
 import { LockedFile } from '../catalog/lockedFile.ts';
-import type { VerifyLevel } from '../backup/verify.ts';
+import type { VerifyLevel } from '../backup/options.ts';
 import type { Config } from '../config/imapdConf.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import type { FiguresFile } from '../index/figuresFile.ts';

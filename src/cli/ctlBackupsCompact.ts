@@ -3,12 +3,10 @@
  * do it is skipped, unless forced.
  */
 import { compactBackup } from '../backup/compact.ts';
-import { RetentionRules } from '../config/retentionRules.ts';
-import { requireBackupDatabase } from '../config/imapdConf.ts';
-import type { Config } from '../config/imapdConf.ts';
 import type { FoundTarget } from './commonSelect.ts';
 import { reporting } from './ctlBackupsCommand.ts';
 import type { CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
+import { retainedSince, retentionRules } from './retainedSince.ts';
 import { COMPRESSION_LEVEL } from '../backup/options.ts';
 
 /** A backupd holds a backup for as long as a command of its master's takes. */
@@ -37,16 +35,4 @@ export function compactOne(target: FoundTarget, options: CtlOptions, io: CtlIo):
     });
     return done === 'done' ? null : { outcome: 'skipped', reason: 'nothing to do' };
   });
-}
-
-export function retentionRules(config: Config): RetentionRules {
-  return new RetentionRules(requireBackupDatabase(config));
-}
-
-/** The moment from which on everything of a user's is kept, in unix seconds; -1: all of it. A file whose user is not known has the default. */
-export function retainedSince(config: Config, userid: string | null, rules: RetentionRules): number {
-  if (userid !== null && rules.holdOf(userid) !== null) return -1;
-  const seconds =
-    userid === null ? config.backup_retention : rules.secondsOf(userid, config.backup_retention);
-  return seconds > 0 ? Math.floor(Date.now() / 1000) - seconds : -1;
 }

@@ -6,12 +6,13 @@
  * the retention. Utilisation is its share of the uncompressed size.
  */
 import { sizeFigures } from '../backup/figures.ts';
+import type { SizeFigures } from '../backup/figures.ts';
 import type { Config } from '../config/imapdConf.ts';
 import type { RetentionRules } from '../config/retentionRules.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { Real, writeJson } from './commonJson.ts';
 import type { FoundTarget } from './commonSelect.ts';
-import { retainedSince, retentionRules } from './ctlBackupsCompact.ts';
+import { retainedSince, retentionRules } from './retainedSince.ts';
 import { humanSize, localTime, textOf } from './commonText.ts';
 import type { CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
 
@@ -26,14 +27,12 @@ interface Figures {
   readonly end: string;
 }
 
-export function statOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Outcome {
+export async function statOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {
   const name = textOf(target.userid ?? '') || target.path;
   try {
-    const figures = figuresOf(
-      target.path,
-      retainedSince(options.config, target.userid, rulesOf(options.config)),
-      io,
-    );
+    const since = retainedSince(options.config, target.userid, rulesOf(options.config));
+    const sizes = sizeFigures(target.path, since, io.figures ?? null);
+    const figures = figuresOf(sizes instanceof Promise ? await sizes : sizes);
     if (options.isJson) writeJson(io, asObject(target, figures));
     else io.stdout.write(options.isHuman ? humanLine(name, figures) : line(name, figures));
     return 'ok';
@@ -53,8 +52,7 @@ function rulesOf(config: Config): RetentionRules {
   return rules;
 }
 
-function figuresOf(path: string, since: number, io: CtlIo): Figures {
-  const sizes = sizeFigures(path, since, io.figures ?? null);
+function figuresOf(sizes: SizeFigures): Figures {
   return {
     compressed: sizes.compressedBytes,
     uncompressed: sizes.uncompressedBytes,

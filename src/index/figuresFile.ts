@@ -6,7 +6,7 @@
  * accessible, indexes are read instead; nothing is ever wrong for it.
  */
 import { chmodSync, chownSync, statSync } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { removeIndexFiles } from './indexFile.ts';
 import { SCHEMA_VERSION } from './schema.ts';
@@ -31,15 +31,30 @@ export interface Needed {
   readonly firstExpunged: number | null;
 }
 
-interface Row {
-  readonly identity: string;
-  readonly last_start: number;
-  readonly last_end: number;
-  readonly uncompressed: number;
-  readonly needed: number | null;
-  readonly since: number | null;
-  readonly first_expunged: number | null;
+/** The columns behind the path. */
+type Row = [
+  identity: string,
+  lastStart: number,
+  lastEnd: number,
+  uncompressed: number,
+  needed: number | null,
+  since: number | null,
+  firstExpunged: number | null,
+];
+
+/** A run of rows in the order of paths. */
+interface Ahead {
+  readonly rows: ReadonlyMap<string, Row>;
+  /** The path of the last of them. */
+  readonly last: string;
+  /** How many were wanted, and how many were asked for. */
+  readonly count: number;
+  taken: number;
 }
+
+const FIRST_AHEAD = 4;
+const MOST_AHEAD = 512;
+const FOLDERS_AHEAD = 32;
 
 /** Before this many a look at how many rows are of no use is not worth it. */
 const PRUNE_FROM = 1000;
@@ -47,14 +62,16 @@ const BUSY_TIMEOUT_MS = 2000;
 
 export class FiguresFile {
   readonly #db: InstanceType<typeof SqliteDatabase>;
-  readonly #get: SqliteStatement;
+  readonly #pages: SqliteStatement;
+  /** By folder: rows that were read ahead. */
+  readonly #ahead = new Map<string, Ahead>();
   readonly #put: SqliteStatement;
   readonly #changed = new Map<string, { identity: string; figures: Figures }>();
   #asked = 0;
 
   private constructor(db: InstanceType<typeof SqliteDatabase>) {
     this.#db = db;
-    this.#get = db.prepare('SELECT * FROM figures WHERE path = ?');
+    this.#pages = db.prepare('SELECT * FROM figures WHERE path >= ? ORDER BY path LIMIT ?').raw();
     this.#put = db.prepare('INSERT OR REPLACE INTO figures VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
   }
 
@@ -77,15 +94,10 @@ export class FiguresFile {
   find(path: string, identity: string): Figures | null {
     this.#asked += 1;
     const row = this.#row(path);
-    if (row === undefined || row.identity !== identity) return null;
-    const { needed: bytes, since, first_expunged: firstExpunged } = row;
+    if (row === undefined || row[0] !== identity) return null;
+    const [, lastStart, lastEnd, uncompressedBytes, bytes, since, firstExpunged] = row;
     const needed = bytes === null || since === null ? null : { bytes, since, firstExpunged };
-    return {
-      lastStart: row.last_start,
-      lastEnd: row.last_end,
-      uncompressedBytes: row.uncompressed,
-      needed,
-    };
+    return { lastStart, lastEnd, uncompressedBytes, needed };
   }
 
   put(path: string, identity: string, figures: Figures): void {
@@ -103,11 +115,35 @@ export class FiguresFile {
     }
   }
 
+  /**
+   * Backups are asked for in the order of userids, which in each folder is that of paths: rows behind the one that is asked for are
+   * read with it, more of them as long as they are asked for next.
+   */
   #row(path: string): Row | undefined {
+    const folder = path.slice(0, path.lastIndexOf('/'));
+    const before = this.#ahead.get(folder);
+    const known = before?.rows.get(path);
+    if (before !== undefined && (known !== undefined || path < before.last)) {
+      before.taken += known === undefined ? 0 : 1;
+      return known;
+    }
+    const isWorthIt = before !== undefined && before.taken >= before.count / 2;
+    const count = isWorthIt ? Math.min(MOST_AHEAD, 2 * before.count) : FIRST_AHEAD;
+    const page = this.#page(path, count);
+    const row = page.get(path);
+    this.#ahead.delete(folder);
+    this.#ahead.set(folder, { rows: page, last: [...page.keys()].at(-1) ?? path, count, taken: 1 });
+    const [oldest] = this.#ahead.keys();
+    if (this.#ahead.size > FOLDERS_AHEAD && oldest !== undefined) this.#ahead.delete(oldest);
+    return row;
+  }
+
+  #page(path: string, count: number): Map<string, Row> {
     try {
-      return this.#get.get(path) as Row | undefined;
+      const rows = this.#pages.all(path, count) as [path: string, ...row: Row][];
+      return new Map(rows.map(([name, ...row]) => [name, row]));
     } catch {
-      return undefined;
+      return new Map();
     }
   }
 
@@ -124,9 +160,9 @@ export class FiguresFile {
   }
 }
 
-/** Another for every other content that a data file has had. */
-export function identityOf(data: BigIntStats): string {
-  return `${data.ino} ${data.size} ${data.mtimeNs}`;
+/** Another for every other content that a data file has had: its time is good to a quarter of a microsecond. */
+export function identityOf(data: Stats): string {
+  return `${data.ino} ${data.size} ${data.mtimeMs}`;
 }
 
 function opened(path: string, backupsDb: string): InstanceType<typeof SqliteDatabase> {

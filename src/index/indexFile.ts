@@ -123,14 +123,28 @@ export class IndexFile {
     return this.#statement(sql).all(...values) as T[];
   }
 
+  /** Whether it is a copy in memory of what the file was. */
+  get isCopy(): boolean {
+    return this.#db.memory && this.path !== ':memory:';
+  }
+
+  /** Empties one that is in memory, with its statements kept: quicker than another one. */
+  clear(): void {
+    const tables = this.all<{ name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table'");
+    for (const { name } of tables) if (name !== 'horizon') this.run(`DELETE FROM ${name}`);
+    this.run('UPDATE horizon SET time = 0');
+  }
+
   /** Several statements without values. */
   exec(sql: string): void {
     this.#db.exec(sql);
   }
 
-  /** Rows one at a time. The statement is its own: others may run meanwhile, also the same one again. */
+  /** Rows one at a time. Others may run meanwhile, also the same one again. */
   each<T = Row>(sql: string, ...values: SqlValue[]): IterableIterator<T> {
-    return this.#db.prepare(sql).iterate(...values) as IterableIterator<T>;
+    const known = this.#statement(sql);
+    const statement = known.busy ? this.#db.prepare(sql) : known;
+    return statement.iterate(...values) as IterableIterator<T>;
   }
 
   /** All or nothing. The work is synchronous: what has to be awaited is done before. */

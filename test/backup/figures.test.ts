@@ -44,26 +44,26 @@ describe('figures of a backup', () => {
   /** Whoever still answers without the index has it from the cache. */
   const takeIndexAway = (): void => rmSync(`${path}.index`);
 
-  it('are the same from the index, from the log and from the cache', () => {
-    const fromIndex = sizeFigures(path, START, cache);
+  it('are the same from the index, from the log and from the cache', async () => {
+    const fromIndex = await sizeFigures(path, START, cache);
     expect(fromIndex).to.include({ neededBytes: 1300, compressedBytes: statSync(path).size });
     expect(fromIndex).to.include({ lastStart: START, lastEnd: START + 100 });
     settle();
     takeIndexAway();
-    expect(sizeFigures(path, START, cache)).to.deep.equal(fromIndex);
-    expect(sizeFigures(path, START)).to.deep.equal(fromIndex);
+    expect(await sizeFigures(path, START, cache)).to.deep.equal(fromIndex);
+    expect(await sizeFigures(path, START)).to.deep.equal(fromIndex);
     utimesSync(path, 1, 1);
     expect(lastWritten(path).lastTime).to.equal(1);
   });
 
-  it('keep the time of the last line where the cache has it', () => {
+  it('keep the time of the last line where the cache has it', async () => {
     expect(lastWritten(path, cache).lastTime).to.equal(START + 100);
     settle();
     takeIndexAway();
     expect(lastWritten(path, cache).lastTime).to.equal(START + 100);
   });
 
-  it('are reckoned anew when what was expunged leaves the retention', () => {
+  it('are reckoned anew when what was expunged leaves the retention', async () => {
     for (const [since, bytes] of [
       [START, 1300],
       [START + 99, 1300],
@@ -71,22 +71,22 @@ describe('figures of a backup', () => {
       [START + 50, 1300],
       [-1, 1300],
     ] as const) {
-      expect(sizeFigures(path, since, cache).neededBytes, String(since)).to.equal(bytes);
+      expect((await sizeFigures(path, since, cache)).neededBytes, String(since)).to.equal(bytes);
       settle();
     }
   });
 
   it('are those of the present content, whatever was remembered', async () => {
-    sizeFigures(path, START, cache);
+    await sizeFigures(path, START, cache);
     settle();
     const backup = await Backup.open('anne', path, site.options, () => undefined);
     await backup.append(mailboxLine(START + 200, { uniqueid: 'u2', name: 'user.anne.More' }));
     await backup.close();
     expect(lastWritten(path, cache)).to.deep.equal({ sizeBytes: statSync(path).size, lastTime: START + 200 });
-    expect(sizeFigures(path, START, cache).lastEnd).to.equal(START + 200);
+    expect((await sizeFigures(path, START, cache)).lastEnd).to.equal(START + 200);
   });
 
-  it('remember nothing that an index that is behind says', () => {
+  it('remember nothing that an index that is behind says', async () => {
     appendFileSync(path, 'something');
     const { mtimeMs } = statSync(path);
     expect(lastWritten(path, cache).lastTime).to.equal(Math.floor(mtimeMs / 1000));

@@ -1,6 +1,6 @@
 /**
  * Ours and the originals on the same mail in the same run: a first sync of one user, the data file's size, list, stat,
- * verify, reindex, one message out, and on the mount list, tar, grep against the same files on the disk.
+ * verify, reindex, compact, one message out, and on the mount list, tar, grep against the same files on the disk.
  *
  * Ratios count, times do not: machines differ, and so does what else they do. COUNT=20000 for more than 4,000
  * messages.
@@ -79,6 +79,7 @@ try {
     ['stat', USER],
     ['verify', USER],
     ['reindex', USER],
+    ['compact', '-F', USER],
   ]) {
     const our = await seconds(() => ours('ctl_backups', server, args));
     row(`ctl_backups ${args[0]}`, our, await seconds(() => original('ctl_backups', master, args)), 's');

@@ -4,17 +4,16 @@
  *
  * Ratios count, times do not. "again" is where nothing has changed since, as on most nights for most users.
  */
-import { execFileSync } from 'node:child_process';
 import { copyFileSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { hashLetter } from '../../src/catalog/partitions.ts';
 import { writableCatalog } from '../../src/cli/catalogOptions.ts';
 import { loadConfig } from '../../src/config/imapdConf.ts';
-import { SampleSite } from '../backup/sampleBackup.ts';
-import { runOurs } from '../support/backupdDaemon.ts';
+import { BackupServer, runOurs } from '../support/backupdDaemon.ts';
 import { CYRUS_BIN, asCyrus, cyrusEnv, giveToCyrus } from '../support/cyrus.ts';
 import { makeFolder, run } from '../support/machine.ts';
+import { firstSync } from './firstSync.ts';
 
 const BACKUPS = Number(process.env['BACKUPS'] ?? 10_000);
 const isLinked = process.env['LINKED'] === '1';
@@ -26,8 +25,8 @@ const userids = Array.from({ length: BACKUPS }, (_, at) => {
   return `${String.fromCharCode(97 + (at % 26))}user${String(at).padStart(6, '0')}`;
 });
 
-/** As many backups as wanted below a folder, each a copy of one that is there with its index. Answers the configuration. */
-function multiply(folder: string, data: string): string {
+/** Answers the configuration for backups below a folder. */
+function configure(folder: string): string {
   const conf = join(folder, 'imapd.conf');
   const partition = join(folder, 'data');
   mkdirSync(join(folder, 'conf'));
@@ -39,6 +38,12 @@ function multiply(folder: string, data: string): string {
     `temp_path: ${folder}/conf`,
   ];
   writeFileSync(conf, `${lines.join('\n')}\n`);
+  return conf;
+}
+
+/** As many backups as wanted below a folder, each a copy of one that is there with its index. */
+function multiply(folder: string, conf: string, data: string): void {
+  const partition = join(folder, 'data');
   const catalog = Catalog.open(writableCatalog(loadConfig(conf)));
   catalog.transaction(() => {
     let source = data;
@@ -53,7 +58,6 @@ function multiply(folder: string, data: string): string {
     }
   });
   catalog.close();
-  return conf;
 }
 
 async function original(conf: string, ...args: string[]): Promise<string> {
@@ -66,7 +70,8 @@ async function ours(conf: string, ...args: string[]): Promise<string> {
 }
 
 function checked(outcome: { code: number; stdout: string; stderr: string }, args: string[]): string {
-  if (outcome.code !== 0) throw new Error(`${args.join(' ')}: ${outcome.stderr}${outcome.stdout}`);
+  if (outcome.code !== 0)
+    throw new Error(`${args.join(' ')}: ${`${outcome.stderr}${outcome.stdout}`.slice(0, 500)}`);
   return outcome.stdout;
 }
 
@@ -85,16 +90,19 @@ function row(what: string, ours: number, theirs: number): void {
   console.log(`${what.padEnd(24)} ${figures.join(' ')}`);
 }
 
-const site = await SampleSite.create(['anne']);
+const server = await BackupServer.start();
 const [our, their] = [makeFolder('bench-ours'), makeFolder('bench-theirs')];
 try {
-  const conf = multiply(our, site.pathOf('anne'));
-  rmSync(`${site.pathOf('anne')}.index`);
+  await firstSync(server.address, 'anne', 3);
+  const data = (await server.dataFile('anne')) ?? '';
+  const [conf, theirConf] = [configure(our), configure(their)];
+  multiply(our, conf, data);
   // Their index of it, which names no path.
-  execFileSync('chmod', ['-R', 'a+rX', site.folder]);
-  giveToCyrus(site.folder);
-  await original(site.config, 'reindex', '-f', site.pathOf('anne'));
-  const theirConf = multiply(their, site.pathOf('anne'));
+  const copy = join(their, 'anne_ABCDEF');
+  copyFileSync(data, copy);
+  giveToCyrus(their);
+  await original(theirConf, 'reindex', '-f', copy);
+  multiply(their, theirConf, copy);
   giveToCyrus(their);
   console.log(`${BACKUPS} backups; seconds, and how many times faster ours is`);
   console.log(`${''.padEnd(24)} ${['ours', 'theirs', 'ratio'].map((text) => text.padStart(9)).join(' ')}`);
@@ -104,13 +112,13 @@ try {
     row(`${command} -A, again`, await seconds(() => ours(conf, command, '-A')), theirs);
   }
   if (!isLinked) {
-    for (const command of ['verify', 'reindex']) {
-      const mine = await seconds(() => ours(conf, command, '-A'));
-      row(`${command} -A`, mine, await seconds(() => original(theirConf, command, '-A')));
+    for (const args of [['verify'], ['reindex'], ['compact', '-F']]) {
+      const mine = await seconds(() => ours(conf, ...args, '-A'));
+      row(`${args.join(' ')} -A`, mine, await seconds(() => original(theirConf, ...args, '-A')));
     }
   }
 } finally {
-  site.remove();
+  await server.stop();
   rmSync(our, { recursive: true, force: true });
   rmSync(their, { recursive: true, force: true });
 }
