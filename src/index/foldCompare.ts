@@ -49,17 +49,25 @@ export interface Comparison {
   readonly resend: number;
 }
 
-/**
- * `sent`: what the line carried, null where it carried no CRCs, as an intermediate mailbox and a batch do (there
- * SYNC_CRC is a dummy zero and SYNC_CRC_ANNOT absent). `held`: of what we hold with the line folded.
- */
+/** A MAILBOX line's own words, beside its records. */
+export interface Claim {
+  /** null where it carries no CRCs, as an intermediate mailbox and a batch do (there SYNC_CRC is a dummy zero, SYNC_CRC_ANNOT absent). */
+  readonly sent: SentCrcs | null;
+  /** What the line before said. */
+  readonly sentBefore: SentCrcs | null;
+  /** It lists all there is, and not what changed since something. Masters of 3.0 do not say. */
+  readonly isFull: boolean;
+}
+
+/** `held`: of what we hold with the line folded. */
 export function compareWithSent(
   context: FoldContext,
   mailbox: { readonly id: number; readonly resend: number },
-  sent: SentCrcs | null,
+  claim: Claim,
   held: Crcs,
   listing: Listing,
 ): Comparison {
+  const { sent } = claim;
   if (sent === null) return { crcs: held, resend: mailbox.resend };
   // To masters a zero is a checksum that is not known (mailbox_crceq): both are zero in a mailbox of an older version.
   // Zero beside `initialAnnotCrc` is an empty mailbox.
@@ -67,10 +75,23 @@ export function compareWithSent(
   if (isUnknown && held.crc !== 0) return { crcs: held, resend: resend.none };
   if (isSameAsSent(sent, held)) return { crcs: held, resend: resend.none };
   const unlisted = livingUids(context.index, mailbox.id).filter((uid) => !listing.has(uid));
-  if (isSameAsSent(sent, listing.crcs)) {
-    for (const uid of unlisted) expungeRecord(context, mailbox.id, uid);
-    return { crcs: listing.crcs, resend: resend.none };
+  // Of annotations the master may be wrong about its own: when a user is renamed, it carries a CRC along that it makes anew only when
+  // it finds it to differ from ours.
+  const isListed = sent.crc !== 0 && sent.crc === listing.crcs.crc;
+  if (!isListed && !isSameAsSent(sent, listing.crcs)) {
+    return { crcs: held, resend: nextResend(mailbox.resend, claim, unlisted.length === 0) };
   }
-  const isFutile = mailbox.resend === resend.futile || unlisted.length === 0;
-  return { crcs: held, resend: isFutile ? resend.futile : resend.wanted };
+  for (const uid of unlisted) expungeRecord(context, mailbox.id, uid);
+  const isSettled = isSameAsSent(sent, listing.crcs);
+  return {
+    crcs: listing.crcs,
+    resend: isSettled ? resend.none : nextResend(mailbox.resend, claim, true),
+  };
+}
+
+/** What a difference leads to that nothing explains. `isAll`: the line lists all that we hold. */
+function nextResend(now: number, { sent, sentBefore, isFull }: Claim, isAll: boolean): number {
+  const isSameClaim = sent?.crc === sentBefore?.crc && sent?.crcAnnot === sentBefore?.crcAnnot;
+  if (now === resend.futile && isSameClaim) return resend.futile;
+  return isFull && (isAll || now === resend.wanted) ? resend.futile : resend.wanted;
 }

@@ -3,6 +3,7 @@ import type { FoldContext } from './fold.ts';
 import type { FoldLine, LiveMailbox } from './types.ts';
 import { endItems } from './foldItem.ts';
 import { Listing, compareWithSent } from './foldCompare.ts';
+import type { Claim } from './foldCompare.ts';
 import { expungeRecord, foldRecord, modseqOf } from './foldRecord.ts';
 import { withCrcs, type Crcs, type SentCrcs } from './crcs.ts';
 import { printState, replaceInState } from './state.ts';
@@ -38,7 +39,8 @@ const notState = new Set(['RECORD', 'SINCE_MODSEQ', 'SINCE_CRC', 'SINCE_CRC_ANNO
  */
 export function* foldMailbox(context: FoldContext, line: FoldLine): Generator<void, void, void> {
   const kv = toKeyValues(line.value, line.name);
-  const mailbox = putMailbox(context, kv);
+  const before = mailboxByUniqueid(context.index, getString(kv, 'UNIQUEID'));
+  const mailbox = putMailbox(context, kv, before);
   const listing = new Listing();
   let held = crcsOf(mailbox);
   for (const [count, item] of (optionalList(kv, 'RECORD') ?? []).entries()) {
@@ -50,7 +52,7 @@ export function* foldMailbox(context: FoldContext, line: FoldLine): Generator<vo
   const settled = optionalNumber(kv, RESEND_KEY);
   const compared =
     settled === undefined
-      ? compareWithSent(context, mailbox, sentCrcs(mailbox), held, listing)
+      ? compareWithSent(context, mailbox, claimOf(kv, mailbox, before), held, listing)
       : { crcs: held, resend: settled };
   setCrcs(context, mailbox.id, compared.crcs);
   context.index.run('UPDATE mailbox SET resend = ? WHERE id = ?', compared.resend, mailbox.id);
@@ -60,15 +62,22 @@ function crcsOf({ crc, crc_annot: crcAnnot, crc_padding: crcPadding }: LiveMailb
   return { crc, crcAnnot, crcPadding };
 }
 
+function claimOf(kv: KeyValues, mailbox: LiveMailbox, before: LiveMailbox | undefined): Claim {
+  return {
+    sent: sentCrcs(mailbox),
+    sentBefore: before === undefined ? null : sentCrcs(before),
+    isFull: kv.get('SINCE_MODSEQ') == null || modseqOf(kv, 'SINCE_MODSEQ') === 0n,
+  };
+}
+
 function sentCrcs({ sent_crc: crc, sent_crc_annot: crcAnnot }: LiveMailbox): SentCrcs | null {
   return crc === null || crcAnnot === null ? null : { crc, crcAnnot };
 }
 
-function putMailbox(context: FoldContext, kv: KeyValues): LiveMailbox {
+function putMailbox(context: FoldContext, kv: KeyValues, old: LiveMailbox | undefined): LiveMailbox {
   const { index, now } = context;
   const uniqueid = getString(kv, 'UNIQUEID');
   const name = getString(kv, 'MBOXNAME');
-  const old = mailboxByUniqueid(index, uniqueid);
   retireNamesake(context, name, uniqueid);
   const columns = {
     name,

@@ -12,7 +12,7 @@
 
 /** "CyBk": tells our index from the originals', which have the same name. */
 export const APPLICATION_ID = 0x4379426b;
-export const SCHEMA_VERSION = 6;
+export const SCHEMA_VERSION = 7;
 
 const mailboxColumns = `
   uniqueid TEXT NOT NULL,

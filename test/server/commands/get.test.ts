@@ -204,8 +204,26 @@ describe('GET', () => {
       const line = await shown('user.anne');
       expect(valueOf(line, 'HIGHESTMODSEQ')).to.equal('4');
       expect(valueOf(line, 'SYNC_CRC')).not.to.equal('4711');
-      await ok(apply({ name: 'user.anne', bodies, uids: [], crc: 4712 }));
+      await ok(apply({ name: 'user.anne', bodies, uids: [], crc: 4711 }));
       expect(valueOf(await shown('user.anne'), 'HIGHESTMODSEQ')).to.equal('4');
+    });
+
+    it('and whose CRC is another one by now, is asked for once more', async () => {
+      await ok(apply({ name: 'user.anne', bodies, crc: 4711 }));
+      const changed = apply({ name: 'user.anne', bodies, uids: [], crc: 4712, extra: ' SINCE_MODSEQ 4' });
+      expect(await reply(changed)).to.equal('NO IMAP_SYNC_CHECKSUM Checksum failure');
+      await ok(apply({ name: 'user.anne', bodies, crc: 4712 }));
+      await ok(changed);
+      expect(valueOf(await shown('user.anne'), 'HIGHESTMODSEQ')).to.equal('4');
+    });
+
+    it('is what a master lists that renamed a user and is wrong about its annotations, and not asked for ever after', async () => {
+      const stale = withoutThird([1, 2]).replace(/SYNC_CRC_ANNOT \d+/, 'SYNC_CRC_ANNOT 3700182588');
+      await ok(stale);
+      expect(server.records('anne', 'user.anne')).to.match(/UID 3 [^%]*\\Expunged/);
+      await ok(withoutThird([]));
+      const line = await shown('user.anne');
+      expect([valueOf(line, 'LAST_UID'), valueOf(line, 'HIGHESTMODSEQ')]).to.not.include('0');
     });
 
     it('of a master of 3.0, which counts annotations from zero, is as it counts', async () => {
