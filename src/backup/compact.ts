@@ -211,8 +211,8 @@ async function replace(
         await copyTail(file.fd, target.fd, plan.fileEnd, bytes, fresh);
         const faults = compareTables([mailboxTable(horizon)], index, fresh);
         if (faults.length > 0) throw notTheSame(path, faults);
-        fsyncSync(target.fd);
       }
+      fsyncSync(target.fd);
       step('caught-up');
       if (work.keepsPrevious && index !== null) keepPrevious(path, index);
       step('kept');

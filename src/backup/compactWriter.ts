@@ -1,6 +1,6 @@
 /**
  * The data file that a compaction writes: lines in the order in which they are given, cut into chunks as the configuration
- * asks. Nothing of it counts before it has a name, so it is synced once, at a chunk's end.
+ * asks. Nothing of it counts before it has a name, so syncing it is for whoever gives it one.
  */
 import { ChunkWriter } from '../log/writer.ts';
 import type { FoldLine } from '../index/types.ts';
@@ -45,7 +45,10 @@ export class CompactWriter {
 
   /** The chunk at hand, for writing messages to. */
   async chunk(): Promise<ChunkWriter> {
-    this.#writer ??= await ChunkWriter.open(this.#fd, this.#fileEnd, { level: this.#level });
+    this.#writer ??= await ChunkWriter.open(this.#fd, this.#fileEnd, {
+      level: this.#level,
+      isSynced: false,
+    });
     return this.#writer;
   }
 

@@ -41,6 +41,7 @@ interface Committed {
 export class ChunkWriter {
   readonly #fd: number;
   readonly #fileOffset: number;
+  readonly #isSynced: boolean;
   readonly #deflater: Deflater;
   #committed: Committed | null = null;
   #state: 'open' | 'failed' | 'closed' = 'open';
@@ -53,9 +54,14 @@ export class ChunkWriter {
 
   /**
    * Begins a chunk at `fileOffset`, which must be the file's end. Nothing counts before the first commit().
-   * `fd` stays the caller's, who holds the file's lock on it: it is never closed or opened anew here.
+   * `fd` stays the caller's, who holds the file's lock on it: it is never closed or opened anew here. With `isSynced` false a
+   * commit does not wait for the disk: for a file that is nobody's yet, and synced as a whole.
    */
-  static async open(fd: number, fileOffset: number, options: { level?: number } = {}): Promise<ChunkWriter> {
+  static async open(
+    fd: number,
+    fileOffset: number,
+    options: { level?: number; isSynced?: boolean } = {},
+  ): Promise<ChunkWriter> {
     const { size } = fs.fstatSync(fd);
     if (size !== fileOffset) {
       throw new BackupError(
@@ -63,13 +69,14 @@ export class ChunkWriter {
         `a chunk was to begin at ${fileOffset}, but the data file has ${size} bytes`,
       );
     }
-    const writer = new ChunkWriter(fd, fileOffset, options.level ?? 6);
+    const writer = new ChunkWriter(fd, fileOffset, options.level ?? 6, options.isSynced ?? true);
     writer.#enqueue(MEMBER_HEADER);
     await writer.write(CHUNK_HEADER);
     return writer;
   }
 
-  private constructor(fd: number, fileOffset: number, level: number) {
+  private constructor(fd: number, fileOffset: number, level: number, isSynced: boolean) {
+    this.#isSynced = isSynced;
     this.#fd = fd;
     this.#fileOffset = fileOffset;
     this.#fileEnd = fileOffset;
@@ -144,7 +151,7 @@ export class ChunkWriter {
 
   async #sync(): Promise<ChunkProgress> {
     await this.#writeQueue();
-    await syncData(this.#fd);
+    if (this.#isSynced) await syncData(this.#fd);
     const position = this.#deflater.position;
     const points = this.#points;
     this.#points = [];
