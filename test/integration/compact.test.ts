@@ -30,7 +30,8 @@ describe('compact of what a real master replicates', function () {
     const outcomes = new Map<string, number>();
     const compactAll = async (): Promise<void> => {
       const { stdout, stderr } = await runOurs('ctl_backups', ['-C', backup.conf, '-F', 'compact', '-A']);
-      for (const line of `${stdout}${stderr}`.trim().split('\n')) {
+      // At first there is none yet.
+      for (const line of `${stdout}${stderr}`.split('\n').filter((text) => text !== '')) {
         const outcome = line.replace(/^compact \S+: /, '');
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
       }
