@@ -1,6 +1,6 @@
 /** Which messages a verify finds damaged or missing, and where each of them is: what an administrator wants to know. */
 import type { IndexFile } from '../index/indexFile.ts';
-import { messageByGuid } from '../index/queries.ts';
+import { chunkById, messageByGuid } from '../index/queries.ts';
 import type { Damage } from './memberWalk.ts';
 
 /** Where a message is, or was. */
@@ -18,8 +18,9 @@ export interface DamagedMessage {
 }
 
 /**
- * Messages whose bytes the index has and the log no longer gives, and those that the walk itself has seen to be wrong. An index
- * that was made of the damaged file knows only the latter.
+ * Messages whose bytes the index has and the log no longer gives there, and those that the walk itself has seen to be wrong. An index
+ * that was made of the damaged file knows only the latter. Damage may also move what is whole: it cannot be read by the index
+ * either, and a repair keeps it.
  */
 export function* damagedMessages(
   index: IndexFile,
@@ -28,12 +29,19 @@ export function* damagedMessages(
 ): Generator<DamagedMessage> {
   if (damages.length === 0) return;
   const seen = new Set<string>();
-  const held = index.each<{ guid: string; chunkOffset: number }>(
-    `SELECT guid, chunk.offset AS chunkOffset FROM message JOIN chunk ON chunk.id = chunk_id
+  const damaged = new Set(damages.map(({ fileOffset }) => fileOffset));
+  const held = index.each<{ guid: string; chunkOffset: number; offset: number }>(
+    `SELECT guid, chunk.offset AS chunkOffset, message.offset AS offset FROM message JOIN chunk ON chunk.id = chunk_id
      ORDER BY chunk.offset, message.offset`,
   );
-  for (const { guid, chunkOffset } of held) {
-    if (messageByGuid(folded, guid)?.chunk_id != null) continue;
+  for (const { guid, chunkOffset, offset } of held) {
+    const left = messageByGuid(folded, guid);
+    const isMoved =
+      damaged.has(chunkOffset) &&
+      left?.offset !== offset &&
+      left?.chunk_id != null &&
+      chunkById(folded, left.chunk_id)?.offset === chunkOffset;
+    if (left?.chunk_id != null && !isMoved) continue;
     seen.add(guid);
     yield { guid, chunkOffset, places: placesOf(index, guid) };
   }

@@ -142,6 +142,10 @@ export class Salvage {
     const line = readLogLine(prefixed(run, prefix), logLimits, (file) => this.#check(run, file));
     if (line === null) return null;
     if (line.verb !== 'APPLY') throw new BackupError('syntax', `unknown verb ${line.verb} in the log`);
+    // The name is damaged: its messages count all the same, see #partOf.
+    if (line.name !== 'MESSAGE' && this.#files.length > 0) {
+      throw new BackupError('syntax', `${line.name} with messages`);
+    }
     // A wrong digit would take all later lines along into the future.
     if (line.time < this.#time || line.time > this.#latest) {
       throw new BackupError('syntax', `a line of the time ${line.time}`);

@@ -63,22 +63,23 @@ async function takeFixture(site: BackupSite, name: string): Promise<void> {
   await site.close(await site.open());
 }
 
-const sources: readonly [what: string, write: (site: BackupSite) => Promise<void>][] = [
-  ['of ours', writeMail],
-  ['that the original backupd wrote', (site) => takeFixture(site, 'anne-live')],
-  ['that the original compacted', (site) => takeFixture(site, 'anne-compacted')],
+/** `found`: bits that once were not taken for what they are. The first moves 28 whole messages by three bytes: all are to be named. */
+const sources: readonly [what: string, write: (site: BackupSite) => Promise<void>, found: number[]][] = [
+  ['of ours', writeMail, []],
+  ['that the original backupd wrote', (site) => takeFixture(site, 'anne-live'), [458_839]],
+  ['that the original compacted', (site) => takeFixture(site, 'anne-compacted'), []],
 ];
 
-for (const [what, write] of sources) {
+for (const [what, write, once] of sources) {
   describe(`any bit of a data file ${what}`, function () {
-    this.timeout(60_000);
+    this.timeout(Math.max(60_000, 300 * FLIPS));
     let site: BackupSite;
     let path: string;
     let whole: Buffer;
     let index: Buffer;
     let parts: Chunk[];
     let sound: BackupReader;
-    let soundCount: number;
+    let soundGuids: readonly string[];
 
     before(async () => {
       site = new BackupSite();
@@ -90,7 +91,7 @@ for (const [what, write] of sources) {
       copyFileSync(`${path}.index`, `${path}.sound.index`);
       sound = new BackupReader(`${path}.sound`);
       parts = [...chunks(sound.index)];
-      soundCount = read(true).length;
+      soundGuids = read(true);
     });
     after(async () => {
       sound.close();
@@ -147,6 +148,7 @@ for (const [what, write] of sources) {
     /** Bits all over the file, and of the bytes around each chunk's beginning and end all. */
     function* bits(): Generator<number> {
       const numbers = randomNumbers(4711);
+      yield* once;
       for (const { offset, file_end: end } of parts) {
         for (const byte of [0, 1, 2, 3, 4, 9, 10, 11, 12, 30, 45]) yield 8 * (offset + byte) + (byte % 8);
         for (const back of [1, 4, 5, 8, 9, 10, 11, 30]) yield 8 * (end - back) + (back % 8);
@@ -170,9 +172,7 @@ for (const [what, write] of sources) {
         const faults = elsewhere.flatMap(({ checksums }) => checksums);
         expect(faults.filter((fault) => !fault.endsWith('is not in this backup'))).to.deep.equal([]);
         expect(elsewhere.flatMap(({ messages }) => messages)).to.deep.equal([]);
-        // Damage may move what is whole: then the log has it elsewhere than the index, and verify says so.
-        const moved = found.index.flatMap((fault) => /^message (\w+): offset is/.exec(fault)?.[1] ?? []);
-        expect(read(false), `bit ${bit}`).to.deep.equal([...named, ...moved].toSorted());
+        expect(read(false), `bit ${bit}`).to.deep.equal(named);
         expect(named, `bit ${bit}`).to.deep.equal(named.filter((guid) => isInBlock(guid, bit >> 3)));
         for (const { places } of found.chunks.flatMap(({ messages }) => messages)) {
           expect(places.length, `bit ${bit}`).to.be.above(0);
@@ -202,8 +202,11 @@ for (const [what, write] of sources) {
         expect(after.faultCount - after.missing.length, `bit ${bit}`).to.equal(0);
         // Those that only expunged records name are missed by nobody.
         for (const fault of after.missing) expect(named, `bit ${bit}`).to.include(fault.split(' ')[1]);
-        if (what === 'of ours') expect(after.missing.length, `bit ${bit}`).to.equal(named.length);
         expect(read(false), `bit ${bit}`).to.deep.equal([]);
+        if (what === 'of ours') {
+          const gone = after.missing.map((fault) => fault.split(' ')[1] ?? '');
+          expect([...gone, ...read(true)].toSorted(), `bit ${bit}`).to.deep.equal(soundGuids);
+        }
         expect(gunzipSync(readFileSync(path)).length).to.be.above(0);
         const reader = new BackupReader(path);
         expect(state(reader.index), `bit ${bit}`).to.deep.equal(state(sound.index));
@@ -225,7 +228,7 @@ for (const [what, write] of sources) {
         if (!isHeaderTime) expect(faultCount, `bit ${bit}`).to.be.above(0);
         expect(read(false), `bit ${bit}`).to.deep.equal([]);
         readable += read(true).length;
-        all += soundCount;
+        all += soundGuids.length;
       }
       // The original makes no flush points when it compacts: all behind the damage is lost then.
       expect(readable / all).to.be.above(what.includes('compacted') ? 0.3 : 0.9);

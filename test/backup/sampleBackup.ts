@@ -54,8 +54,13 @@ function mailbox(uniqueid: string, name: string, uids: number[]): KeyValues {
 }
 
 /** Two chunks of a user's mail into an empty data file. */
-async function writeSample(userid: string, path: string, stagingDirectory: string): Promise<void> {
-  const options = { stagingDirectory, compressionLevel: 6, lockTimeoutMs: 0 };
+async function writeSample(
+  userid: string,
+  path: string,
+  stagingDirectory: string,
+  compressionLevel: number,
+): Promise<void> {
+  const options = { stagingDirectory, compressionLevel, lockTimeoutMs: 0 };
   const backup = await Backup.open(userid, path, options, () => undefined);
   const [first, second, third] = MESSAGES;
   const inbox = inboxOf(userid);
@@ -80,7 +85,7 @@ export class SampleSite {
   readonly config = join(this.folder, 'imapd.conf');
   readonly #paths = new Map<string, string>();
 
-  static async create(userids: readonly string[]): Promise<SampleSite> {
+  static async create(userids: readonly string[], compressionLevel = 6): Promise<SampleSite> {
     const site = new SampleSite();
     mkdirSync(join(site.folder, 'conf'));
     const lines = [
@@ -94,7 +99,7 @@ export class SampleSite {
       for (const userid of userids) {
         const path = catalog.create(userid);
         site.#paths.set(userid, path);
-        await writeSample(userid, path, site.folder);
+        await writeSample(userid, path, site.folder, compressionLevel);
       }
     } finally {
       catalog.close();

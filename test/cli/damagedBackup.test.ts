@@ -193,4 +193,21 @@ describe('a backup with a damaged message', function () {
     expect(out).to.match(/name is user\.eve in the index.*\nthe index was built anew\nverify anne: ok\n$/s);
     expect(code).to.equal(0);
   });
+
+  it('whose MESSAGE line has lost its name keeps the messages when it is repaired', async () => {
+    // Uncompressed, so that the very byte can be damaged.
+    const plain = await SampleSite.create(['anne'], 0);
+    try {
+      const data = plain.pathOf('anne');
+      const bytes = readFileSync(data);
+      bytes.write('MASSAGE', bytes.indexOf('MESSAGE', 0, 'latin1'), 'latin1');
+      writeFileSync(data, bytes);
+      expect(runCtl(['-C', plain.config, 'verify', '--repair', 'anne'], null)).to.include({ code: 0 });
+      expect(runCtl(['-C', plain.config, 'verify', '--read-all', 'anne'], null).out).to.equal(
+        'verify anne: ok\n',
+      );
+    } finally {
+      plain.remove();
+    }
+  });
 });
