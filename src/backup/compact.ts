@@ -6,7 +6,7 @@
  * file locked, what was appended meanwhile is copied behind the rest, and the new files take the names. The old index goes first: a kill
  * between the steps leaves a data file, old or new, without an index, which the next open builds.
  */
-import { existsSync, fstatSync, fsyncSync, ftruncateSync, linkSync, renameSync, rmSync } from 'node:fs';
+import { fstatSync, fsyncSync, ftruncateSync, linkSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LockedFile, SharedRead } from '../catalog/lockedFile.ts';
 import type { AcquireOptions } from '../catalog/lockedFile.ts';
@@ -28,6 +28,7 @@ import { belongs, openIndexForWriting, settledIndex } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
 import { keepOwner } from './keepOwner.ts';
+import { previousTime } from './previousName.ts';
 import { walk } from './walk.ts';
 
 /** In order; the tests kill it behind each. */
@@ -103,6 +104,17 @@ interface Snapshot {
   readonly inode: bigint;
 }
 
+/** What there is to do, once it is known. */
+interface Job {
+  readonly work: Compaction;
+  readonly snapshot: Snapshot;
+  /** The new file, under its lock. */
+  readonly target: LockedFile;
+  /** As in Compaction, but never before that of an earlier one. */
+  readonly horizon: number;
+  readonly plan: CompactionPlan;
+}
+
 async function compactInto(target: LockedFile, work: Compaction): Promise<'done' | 'skipped'> {
   const snapshot = takeSnapshot(work.path);
   try {
@@ -112,10 +124,11 @@ async function compactInto(target: LockedFile, work: Compaction): Promise<'done'
     if (!work.isForced && plan.work < Math.max(1, work.workThreshold)) return 'skipped';
     work.detail(`keeping ${plan.chunks.length} chunks:`);
     work.detail(plan.chunks.map(({ chunk }) => ` ${chunk.id}`).join(''));
-    const bytes = await writeAnew(target, snapshot, plan, horizon, work);
-    const fresh = foldAnew(target, snapshot, bytes, horizon, work);
+    const job = { work, snapshot, target, horizon, plan };
+    const bytes = await writeAnew(job);
+    const fresh = foldAnew(job, bytes);
     try {
-      await replace(target, fresh, snapshot, plan, bytes, horizon, work);
+      await replace(job, fresh, bytes);
     } catch (error) {
       fresh.close();
       throw error;
@@ -140,13 +153,8 @@ function takeSnapshot(path: string): Snapshot {
 }
 
 /** Answers the new file's size. */
-async function writeAnew(
-  target: LockedFile,
-  { data, index }: Snapshot,
-  plan: CompactionPlan,
-  horizon: number,
-  work: Compaction,
-): Promise<number> {
+async function writeAnew({ work, snapshot, target, horizon, plan }: Job): Promise<number> {
+  const { data, index } = snapshot;
   keepOwner(target.path, data.fd);
   const out = new CompactWriter(target.fd, work.compressionLevel);
   const { sizes, detail, onProgress } = work;
@@ -157,13 +165,8 @@ async function writeAnew(
 }
 
 /** Reads the new file back, and proves it. */
-function foldAnew(
-  target: LockedFile,
-  { index }: Snapshot,
-  bytes: number,
-  horizon: number,
-  { path, onProgress }: Compaction,
-): IndexFile {
+function foldAnew({ work, snapshot, target, horizon }: Job, bytes: number): IndexFile {
+  const { path, onProgress } = work;
   const fresh = IndexFile.create(indexPath(target.path));
   try {
     const half = onProgress && ((done: number, all: number): void => onProgress(all + done, 2 * all));
@@ -171,7 +174,10 @@ function foldAnew(
       isEnded: true,
       ...(half && { onProgress: half }),
     });
-    const faults = [...damages.map(({ reason }) => reason), ...compareRetained(index, fresh, horizon)];
+    const faults = [
+      ...damages.map(({ reason }) => reason),
+      ...compareRetained(snapshot.index, fresh, horizon),
+    ];
     if (faults.length > 0) throw notTheSame(path, faults);
     step('folded');
     return fresh;
@@ -189,15 +195,8 @@ function notTheSame(path: string, faults: readonly string[]): BackupError {
 }
 
 /** Under the old file's lock: what came meanwhile is copied behind the rest, and the new files take the names. */
-async function replace(
-  target: LockedFile,
-  fresh: IndexFile,
-  snapshot: Snapshot,
-  plan: CompactionPlan,
-  bytes: number,
-  horizon: number,
-  work: Compaction,
-): Promise<void> {
+async function replace(job: Job, fresh: IndexFile, bytes: number): Promise<void> {
+  const { work, snapshot, target, horizon, plan } = job;
   const { path, notice } = work;
   const file = await LockedFile.acquire(path, work.swapLock);
   try {
@@ -236,7 +235,6 @@ async function copyTail(
   fresh: IndexFile,
 ): Promise<void> {
   const { size } = fstatSync(from);
-  if (size === start) return;
   await copyBytes(from, to, start, size, { at: bytes });
   const { damages } = walk(fresh, to, bytes, bytes + size - start, { isEnded: true });
   const [damage] = damages;
@@ -244,10 +242,9 @@ async function copyTail(
 }
 
 function keepPrevious(path: string, index: IndexFile): void {
-  let suffix = Math.floor(Date.now() / 1000);
-  while (existsSync(`${path}.${suffix}`)) suffix += 1;
-  linkSync(path, `${path}.${suffix}`);
-  index.copyTo(`${indexPath(path)}.${suffix}`);
+  const time = previousTime(path);
+  linkSync(path, `${path}.${time}`);
+  index.copyTo(`${indexPath(path)}.${time}`);
 }
 
 function place(path: string): void {

@@ -3,6 +3,7 @@
  * there either: a master repeats expunged records for as long as it has them.
  */
 import type { IndexFile } from '../index/indexFile.ts';
+import { isExpungedFlag } from '../index/foldRecord.ts';
 import { HORIZON_LINE } from '../index/horizon.ts';
 import { mailboxByUniqueid } from '../index/queries.ts';
 import { isLongGone, isNeededMailbox } from '../index/retained.ts';
@@ -80,8 +81,7 @@ function isExpungedBefore(index: IndexFile, mailboxId: number, record: Dlist, ho
   if (!(record instanceof KeyValues)) return false;
   const flags = record.get('FLAGS');
   const isExpunged =
-    Array.isArray(flags) &&
-    flags.some((flag) => flag instanceof Flag && flag.name.toLowerCase() === '\\expunged');
+    Array.isArray(flags) && flags.some((flag) => flag instanceof Flag && isExpungedFlag(flag.name));
   const uid = record.get('UID');
   return isExpunged && typeof uid === 'string' && isLongGone(index, mailboxId, Number(uid), horizon);
 }

@@ -69,7 +69,7 @@ export class MessageCopy {
     const start = message.offset - this.#headerLength(message);
     const end = message.offset + message.size;
     const run = this.#run;
-    if (run !== null && start === run.end + 1 && this.#isLineOpen) {
+    if (run !== null && start === run.end + 1) {
       run.starts.push(start);
       run.end = end;
     } else {
@@ -78,15 +78,7 @@ export class MessageCopy {
     }
     this.#files += 1;
     this.#bytes += end - start;
-    if (this.#files === FILES_PER_LINE || this.#bytes >= this.#lineBytes) await this.#endLine();
-  }
-
-  async finish(): Promise<void> {
-    await this.#endLine();
-  }
-
-  get #isLineOpen(): boolean {
-    return this.#files > 0;
+    if (this.#files === FILES_PER_LINE || this.#bytes >= this.#lineBytes) await this.endLine();
   }
 
   /** Of `%{partition guid size}` CRLF before the message. */
@@ -103,7 +95,8 @@ export class MessageCopy {
     return text.length - at;
   }
 
-  async #endLine(): Promise<void> {
+  /** Also behind the last one. */
+  async endLine(): Promise<void> {
     await this.#endRun();
     if (this.#written === 0) return;
     const writer = await this.#out.chunk();

@@ -5,7 +5,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { IndexFile } from '../index/indexFile.ts';
 import { HORIZON_LINE } from '../index/horizon.ts';
-import { chunkPoints, keptMessages } from '../index/retained.ts';
+import { pointsOfChunk } from '../index/queries.ts';
+import { keptMessages } from '../index/retained.ts';
 import { KeyValues } from '../protocol/dlist.ts';
 import { ChunkBytes } from './chunkBytes.ts';
 import { linesBehind } from './compactLines.ts';
@@ -87,7 +88,7 @@ async function copyMessages(
   const source = new ChunkBytes(index, fd, chunk.id);
   const lineBytes = sizes.max === 0 ? LINE_BYTES : Math.min(LINE_BYTES, sizes.max);
   const options = { time: chunk.ts_start, lineBytes, onLine };
-  const copy = new MessageCopy(out, source, chunkPoints(index, chunk.id), options);
+  const copy = new MessageCopy(out, source, pointsOfChunk(index, chunk.id), options);
   try {
     for (const message of keptMessages(index, chunk.id)) {
       await copy.add(message);
@@ -97,7 +98,7 @@ async function copyMessages(
         chunk.file_end,
       );
     }
-    await copy.finish();
+    await copy.endLine();
   } finally {
     source.close();
   }

@@ -8,22 +8,13 @@ import { mailboxById } from '../index/queries.ts';
 import { itemEvents, mailboxAt, mailboxEvents } from '../index/retained.ts';
 import type { MailboxEvent } from '../index/retained.ts';
 import { parseState } from '../index/state.ts';
-import type { FoldLine, Item, ItemKind } from '../index/types.ts';
+import type { FoldLine, Item } from '../index/types.ts';
 import { KeyValues } from '../protocol/dlist.ts';
-import { parseDlist } from '../protocol/parseText.ts';
+import { itemLine } from './itemLine.ts';
 import { recordItem } from './recordItem.ts';
 
 /** Some hundred kilobytes of text. */
 const RECORDS_A_LINE = 1024;
-
-const itemLines: Record<ItemKind, string> = {
-  seen: 'SEEN',
-  sub: 'SUB',
-  sieve: 'SIEVE',
-  active: 'ACTIVATE_SIEVE',
-  quota: 'QUOTA',
-  annotation: 'ANNOTATION',
-};
 
 /** A line, and the last of the chunks that hold messages which its records name; null: none does. */
 export interface StateLine {
@@ -38,17 +29,17 @@ export function* stateLines(index: IndexFile, horizon: number): Generator<StateL
     let item = items.next();
     for (const event of mailboxEvents(index, horizon, RECORDS_A_LINE)) {
       for (; item.done !== true && item.value.since < event.time; item = items.next())
-        yield itemLine(item.value);
+        yield stateOfItem(item.value);
       yield* mailboxLines(index, event, horizon);
     }
-    for (; item.done !== true; item = items.next()) yield itemLine(item.value);
+    for (; item.done !== true; item = items.next()) yield stateOfItem(item.value);
   } finally {
     items.return?.();
   }
 }
 
-function itemLine({ kind, value, since }: Item): StateLine {
-  return { line: { time: since, name: itemLines[kind], value: parseDlist(value) }, chunkId: null };
+function stateOfItem(item: Item): StateLine {
+  return { line: itemLine(item, item.since), chunkId: null };
 }
 
 function* mailboxLines(

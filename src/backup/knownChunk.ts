@@ -3,7 +3,7 @@
  * and every message that is whole is found, whatever became of the lines around it.
  */
 import type { IndexFile } from '../index/indexFile.ts';
-import { chunkAt } from '../index/queries.ts';
+import { chunkAt, messagesOfChunk, pointsOfChunk } from '../index/queries.ts';
 import type { Chunk, StoredMessage } from '../index/types.ts';
 import type { FlushPoint } from '../log/format.ts';
 import { hasItsBytes } from './content.ts';
@@ -19,14 +19,8 @@ export class KnownChunk {
   private constructor(index: IndexFile, chunk: Chunk) {
     this.#index = index;
     this.chunk = chunk;
-    this.points = index.all<FlushPoint>(
-      'SELECT offset, file_offset AS fileOffset FROM point WHERE chunk_id = ? ORDER BY offset',
-      chunk.id,
-    );
-    this.messages = index.all<StoredMessage>(
-      'SELECT id, guid, size, chunk_id, offset FROM message WHERE chunk_id = ? ORDER BY offset',
-      chunk.id,
-    );
+    this.points = pointsOfChunk(index, chunk.id);
+    this.messages = messagesOfChunk(index, chunk.id);
   }
 
   /** The chunk that begins at that offset in the file; null where the index knows of none, or of nothing in it. */

@@ -6,22 +6,15 @@ import type { IndexFile } from '../index/indexFile.ts';
 import { allMailboxes, lastMoment, mailboxByUniqueid, records } from '../index/queries.ts';
 import type { RecordWithGuid } from '../index/queries.ts';
 import { parseState } from '../index/state.ts';
-import type { FoldLine, Item, ItemKind, LiveMailbox } from '../index/types.ts';
+import type { FoldLine, Item, LiveMailbox } from '../index/types.ts';
 import { KeyValues } from '../protocol/dlist.ts';
 import { parseDlist } from '../protocol/parseText.ts';
+import { itemLine, itemNames } from './itemLine.ts';
 import { recordItem } from './recordItem.ts';
 
 /** As a master's batches. */
 const RECORDS_A_LINE = 8192;
 
-const itemLines: Record<ItemKind, readonly [set: string, unset: string | null]> = {
-  seen: ['SEEN', null],
-  sub: ['SUB', 'UNSUB'],
-  sieve: ['SIEVE', 'UNSIEVE'],
-  active: ['ACTIVATE_SIEVE', null],
-  quota: ['QUOTA', 'UNQUOTA'],
-  annotation: ['ANNOTATION', null],
-};
 const unsetKeys = new Set(['USERID', 'MBOXNAME', 'FILENAME', 'ROOT']);
 
 /** `before`: the index that is believed. `now`: what is left; the lines may be folded into it as they come. */
@@ -98,21 +91,12 @@ function recordChanges(
 }
 
 /** All of a record but when it came to be so. */
-function textOf({
-  modseq,
-  last_updated,
-  internaldate,
-  size,
-  guid,
-  flags,
-  annotations,
-  extra,
-  expunged,
-}: RecordWithGuid): string {
-  const isExpunged = expunged !== null;
+function textOf(record: RecordWithGuid): string {
+  const { modseq, last_updated: lastUpdated, internaldate, size, guid, flags, annotations, extra } = record;
+  const isExpunged = record.expunged !== null;
   return JSON.stringify([
     modseq,
-    last_updated,
+    lastUpdated,
     internaldate,
     size,
     guid,
@@ -130,10 +114,10 @@ function* lostItems(before: IndexFile, now: IndexFile, time: number): Generator<
     const name = `${item.kind} ${item.key}`;
     const isSame = left.get(name)?.value === item.value;
     left.delete(name);
-    if (!isSame) yield { time, name: itemLines[item.kind][0], value: parseDlist(item.value) };
+    if (!isSame) yield itemLine(item, time);
   }
   for (const { kind, value } of left.values()) {
-    const [, unset] = itemLines[kind];
+    const { unset } = itemNames[kind];
     const kv = parseDlist(value);
     if (unset === null || !(kv instanceof KeyValues)) continue;
     yield { time, name: unset, value: new KeyValues(kv.entries.filter(([key]) => unsetKeys.has(key))) };

@@ -13,7 +13,7 @@ import { stateOf, updateChunk } from '../index/chunks.ts';
 import { IndexFile, removeIndexFiles } from '../index/indexFile.ts';
 import { lastChunk } from '../index/queries.ts';
 import type { Chunk } from '../index/types.ts';
-import { MEMBER_TRAILER_BYTES } from '../log/format.ts';
+import { MEMBER_TRAILER_BYTES, isTrailerOf } from '../log/format.ts';
 import { closeMember, cutTail, saveTail } from '../log/recover.ts';
 import { ChunkReader } from '../log/reader.ts';
 import { faultPoint } from './faultPoint.ts';
@@ -60,8 +60,7 @@ export function belongs(index: IndexFile, fd: number): boolean {
   if (stateOf(last) !== 'whole') return true;
   const trailer = Buffer.alloc(MEMBER_TRAILER_BYTES);
   readSync(fd, trailer, 0, trailer.length, last.file_end - trailer.length);
-  const isSame = trailer.readUInt32LE(0) === last.crc32 && trailer.readUInt32LE(4) === last.length % 2 ** 32;
-  return isSame || holdsItsData(last, fd);
+  return isTrailerOf(trailer, last.crc32, last.length) || holdsItsData(last, fd);
 }
 
 /** Whether it is the trailer that was damaged: what stands before it is what the index has the CRC-32 of. */

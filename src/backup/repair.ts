@@ -27,7 +27,7 @@ import { LockedFile } from '../catalog/lockedFile.ts';
 import { syncDirectory } from '../catalog/twoskipBuild.ts';
 import { asBackupError } from '../errors.ts';
 import { IndexFile, removeIndexFiles } from '../index/indexFile.ts';
-import { chunks } from '../index/queries.ts';
+import { chunks, messagesOfChunk } from '../index/queries.ts';
 import type { Chunk, StoredMessage } from '../index/types.ts';
 import { ChunkWriter } from '../log/writer.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
@@ -43,6 +43,7 @@ import type { MessageSource } from './messageSource.ts';
 import { openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { BackupOptions, Notice } from './options.ts';
+import { previousTime } from './previousName.ts';
 import { Salvage } from './salvage.ts';
 import { walk } from './walk.ts';
 import { writeLine } from './writeLine.ts';
@@ -128,12 +129,7 @@ async function rewrite(
   const known = KnownChunk.find(index, chunk.offset);
   const writer = await ChunkWriter.open(target, fstatSync(target).size, { level });
   const empty = writer.length;
-  const sources = folded
-    .all<StoredMessage>(
-      'SELECT id, guid, size, chunk_id, offset FROM message WHERE chunk_id = ? ORDER BY offset',
-      chunk.id,
-    )
-    .map((message) => copyOf(folded, fd, message));
+  const sources = messagesOfChunk(folded, chunk.id).map((message) => copyOf(folded, fd, message));
   await planMessages(sources, writer.length, chunk.ts_start).write(writer);
   for (const { line, end } of new Salvage(fd, chunk.offset, chunk.file_end, known).lines()) {
     if (line.name === 'MESSAGE' || senseless.has(end)) continue;
@@ -187,10 +183,7 @@ function keep(path: string): string {
   const { ino } = statSync(path);
   const before = sideFiles(path).find((side) => side.role === 'previous' && statSync(side.path).ino === ino);
   if (before !== undefined) return before.path;
-  for (let time = Math.floor(Date.now() / 1000); ; time += 1) {
-    const name = `${path}.${time}`;
-    if (statSync(name, { throwIfNoEntry: false }) !== undefined) continue;
-    linkSync(path, name);
-    return name;
-  }
+  const name = `${path}.${previousTime(path)}`;
+  linkSync(path, name);
+  return name;
 }

@@ -11,7 +11,13 @@
  */
 import { createHash } from 'node:crypto';
 import { BackupError } from '../errors.ts';
-import { CHUNK_HEADER, FLUSH_MARKER, MEMBER_HEADER, MEMBER_TRAILER_BYTES } from '../log/format.ts';
+import {
+  CHUNK_HEADER,
+  FLUSH_MARKER,
+  MEMBER_HEADER,
+  MEMBER_TRAILER_BYTES,
+  isTrailerOf,
+} from '../log/format.ts';
 import type { FlushPoint } from '../log/format.ts';
 import { readSyncInto } from '../log/io.ts';
 import { RunReader } from '../log/runReader.ts';
@@ -96,7 +102,7 @@ export class Salvage {
   #isTrailerOf({ filePosition, crc32, position }: RunReader): boolean {
     const trailer = Buffer.alloc(MEMBER_TRAILER_BYTES);
     readSyncInto(this.#fd, trailer, 0, trailer.length, filePosition);
-    return trailer.readUInt32LE(0) === crc32 && trailer.readUInt32LE(4) === position % 2 ** 32;
+    return isTrailerOf(trailer, crc32, position);
   }
 
   /** From one start to the clean end, or to where nothing follows that could be read. */

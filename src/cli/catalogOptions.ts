@@ -1,18 +1,16 @@
 /** Of the configuration, what the catalogue needs: the same for the daemon, the tools and the mount. */
 import { requireBackupDatabase, requirePartitions } from '../config/imapdConf.ts';
 import type { Config } from '../config/imapdConf.ts';
-import { RetentionRules } from '../config/retentionRules.ts';
 import type { CatalogOptions } from '../catalog/catalog.ts';
+import { retentionRules } from './retainedSince.ts';
 
 /** Where Debian and the originals look. */
 export const DEFAULT_CONFIG = '/etc/imapd.conf';
 
 /** For whoever makes new backups: partitions must be there. Throws 'config'. */
 export function writableCatalog(config: Config): CatalogOptions {
-  const options = readOnlyCatalog(config);
-  const onRename = (from: string, to: string): void =>
-    new RetentionRules(options.databasePath).rename(from, to);
-  return { ...options, partitions: requirePartitions(config), readOnly: false, onRename };
+  const onRename = (from: string, to: string): void => retentionRules(config).rename(from, to);
+  return { ...readOnlyCatalog(config), partitions: requirePartitions(config), readOnly: false, onRename };
 }
 
 /** For whoever only looks. Throws 'config'. */

@@ -4,8 +4,6 @@ import { backupFileOf } from '../catalog/backupFiles.ts';
 import { Catalog } from '../catalog/catalog.ts';
 import { removeBackup, strayFiles } from '../backup/remove.ts';
 import { lastWritten } from '../backup/figures.ts';
-import { requireBackupDatabase } from '../config/imapdConf.ts';
-import { RetentionRules } from '../config/retentionRules.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { writableCatalog } from './catalogOptions.ts';
 import { BACKUP_FAILED, usageError } from './commonRun.ts';
@@ -13,6 +11,7 @@ import type { FoundTarget, Target } from './commonSelect.ts';
 import { humanSize, localTime, textOf } from './commonText.ts';
 import { failed, reporting } from './ctlBackupsCommand.ts';
 import type { CtlIo, CtlOptions } from './ctlBackupsCommand.ts';
+import { retentionRules } from './retainedSince.ts';
 
 /** Answers the exit code. */
 export async function deleteBackup(target: Target, options: CtlOptions, io: CtlIo): Promise<number> {
@@ -31,10 +30,7 @@ export async function deleteBackup(target: Target, options: CtlOptions, io: CtlI
       }
       const lock = options.waitsForLocks ? { wait: {} } : {};
       const outcome = await reporting('delete', each, options, io, async () => {
-        const hold =
-          each.userid === null
-            ? null
-            : new RetentionRules(requireBackupDatabase(options.config)).holdOf(each.userid);
+        const hold = each.userid === null ? null : retentionRules(options.config).holdOf(each.userid);
         if (hold !== null) return failed(`it is on hold${hold === '' ? '' : `: ${hold}`}`);
         await removeBackup(catalog, each.userid, each.path, lock);
         return null;

@@ -3,13 +3,13 @@
  * lines of a file (src/config/retentionRules.ts), changed under the lock of backups.db.
  */
 import { Catalog } from '../catalog/catalog.ts';
-import { requireBackupDatabase } from '../config/imapdConf.ts';
-import { RetentionRules } from '../config/retentionRules.ts';
+import type { RetentionRules } from '../config/retentionRules.ts';
 import { isValidUserid, sharedUserid } from '../mailbox/names.ts';
 import { readOnlyCatalog, writableCatalog } from './catalogOptions.ts';
 import { BACKUP_FAILED, usageError } from './commonRun.ts';
 import { bytesOf, textOf } from './commonText.ts';
 import type { CtlIo, CtlOptions } from './ctlBackupsCommand.ts';
+import { retentionRules } from './retainedSince.ts';
 
 /** With a name and a duration, or `default`, it sets; with a name it prints that one, without any all. Answers the exit code. */
 export function changeRetention(names: readonly string[], { config }: CtlOptions, io: CtlIo): number {
@@ -18,7 +18,7 @@ export function changeRetention(names: readonly string[], { config }: CtlOptions
     change(config, (rules) => rules.setRetention(subjectOf(name ?? ''), text === 'default' ? null : text));
     return 0;
   }
-  const rules = new RetentionRules(requireBackupDatabase(config));
+  const rules = retentionRules(config);
   const shown = name === undefined ? null : bytesOf(name);
   for (const [subject, duration] of rules.retentions()) {
     if (shown === null || shown === subject) io.stdout.write(`retention\t${textOf(subject)}\t${duration}\n`);
@@ -62,7 +62,7 @@ export function releaseBackup(names: readonly string[], { config }: CtlOptions, 
 function change(config: CtlOptions['config'], work: (rules: RetentionRules) => void): void {
   const catalog = Catalog.open(writableCatalog(config));
   try {
-    catalog.transaction(() => work(new RetentionRules(requireBackupDatabase(config))));
+    catalog.transaction(() => work(retentionRules(config)));
   } finally {
     catalog.close();
   }

@@ -92,7 +92,7 @@ function crcsOf({ crc, crc_annot: crcAnnot, crc_padding: crcPadding }: RecordRow
 function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: RecordRow | undefined): RecordRow {
   const modseq = modseqOf(kv, 'MODSEQ');
   const flags = (optionalList(kv, 'FLAGS') ?? []).map(flagName);
-  const shown = flags.filter((flag) => flag.toLowerCase() !== '\\expunged');
+  const shown = flags.filter((flag) => !isExpungedFlag(flag));
   const isExpunged = shown.length < flags.length;
   const annotations = optionalList(kv, 'ANNOTATIONS');
   const last_updated = getNumber(kv, 'LAST_UPDATED');
@@ -140,6 +140,10 @@ function crcAnnotation(item: Dlist): CrcAnnotation {
     userid: optionalString(kv, 'USERID') ?? null,
     value: typeof value === 'string' ? value : null,
   };
+}
+
+export function isExpungedFlag(name: string): boolean {
+  return name.toLowerCase() === '\\expunged';
 }
 
 function flagName(value: Dlist): string {

@@ -184,6 +184,14 @@ export function allMessages(index: IndexFile): IterableIterator<StoredMessage> {
   return index.each<StoredMessage>('SELECT id, guid, size, chunk_id, offset FROM message ORDER BY id');
 }
 
+/** Those whose bytes are in a chunk, in the order in which they lie there. */
+export function messagesOfChunk(index: IndexFile, chunkId: number): StoredMessage[] {
+  return index.all<StoredMessage>(
+    'SELECT id, guid, size, chunk_id, offset FROM message WHERE chunk_id = ? ORDER BY offset',
+    chunkId,
+  );
+}
+
 /** The records that name a message: mailbox and UID. */
 export function recordsOfMessage(index: IndexFile, messageId: number): MessageRecord[] {
   return index.all<MessageRecord>(
@@ -227,6 +235,14 @@ export function neededBytes(index: IndexFile, since: number): number {
 export function firstExpungedAfter(index: IndexFile, since: number): number | null {
   const sql = 'SELECT min(expunged) AS first FROM record WHERE expunged > ?';
   return index.get<{ first: number | null }>(sql, since)?.first ?? null;
+}
+
+/** A chunk's flush points, in order. */
+export function pointsOfChunk(index: IndexFile, chunkId: number): FlushPoint[] {
+  return index.all<FlushPoint>(
+    'SELECT offset, file_offset AS fileOffset FROM point WHERE chunk_id = ? ORDER BY offset',
+    chunkId,
+  );
 }
 
 /** The last flush point at or before an uncompressed offset. */

@@ -10,8 +10,9 @@ import type { RecordWithGuid } from './queries.ts';
 import type { Item, Mailbox } from './types.ts';
 
 /** Mailboxes that lived at the horizon or at any moment after it. */
-const NEEDED_MAILBOXES = `SELECT id FROM mailbox WHERE deleted IS NULL OR deleted > @horizon
-  UNION SELECT id FROM mailbox_history WHERE until > @horizon AND deleted IS NULL`;
+const neededMailboxesSql = (horizon: number): string => `
+  SELECT id FROM mailbox WHERE deleted IS NULL OR deleted > ${horizon}
+  UNION SELECT id FROM mailbox_history WHERE until > ${horizon} AND deleted IS NULL`;
 
 /** A message whose bytes are here, by its place. */
 export interface KeptMessage {
@@ -38,7 +39,7 @@ export function prepareRetained(index: IndexFile, horizon: number): void {
     CREATE TEMP TABLE needed_message (id INTEGER PRIMARY KEY);
     CREATE TEMP TABLE kept (chunk_id INTEGER, offset INTEGER, guid TEXT, size INTEGER,
                             PRIMARY KEY (chunk_id, offset)) WITHOUT ROWID;
-    INSERT INTO needed_mailbox ${NEEDED_MAILBOXES.replaceAll('@horizon', String(horizon))};
+    INSERT INTO needed_mailbox ${neededMailboxesSql(horizon)};
     INSERT OR IGNORE INTO needed_message SELECT message_id FROM record
       WHERE (expunged IS NULL OR expunged > ${horizon}) AND mailbox_id IN (SELECT id FROM needed_mailbox);
     INSERT OR IGNORE INTO needed_message SELECT message_id FROM record_history
@@ -93,25 +94,25 @@ const noRecord = `NULL AS modseq, 0 AS last_updated, 0 AS internaldate, 0 AS siz
  * Living records as they were at the horizon, each with when it came to be so; and for each mailbox a row without a record, with when the
  * mailbox was last heard of; it stands behind records of the same time.
  */
-const EVENTS = `
+const eventsSql = (horizon: number): string => `
   SELECT ${recordColumns('record')} FROM record JOIN message ON message.id = message_id
-  WHERE since <= @horizon AND expunged IS NULL AND mailbox_id IN (SELECT id FROM needed_mailbox)
+  WHERE since <= ${horizon} AND expunged IS NULL AND mailbox_id IN (SELECT id FROM needed_mailbox)
   UNION ALL
   SELECT ${recordColumns('record_history')} FROM record_history JOIN message ON message.id = message_id
-  WHERE since <= @horizon AND until > @horizon AND expunged IS NULL AND mailbox_id IN (SELECT id FROM needed_mailbox)
+  WHERE since <= ${horizon} AND until > ${horizon} AND expunged IS NULL AND mailbox_id IN (SELECT id FROM needed_mailbox)
   UNION ALL
   SELECT id AS mailbox_id, ${MAILBOX_ROW} AS uid, ${noRecord}
-         iif(changed <= @horizon, max(since, changed), since) AS since, '' AS guid, NULL AS chunk_id
-  FROM mailbox WHERE since <= @horizon AND id IN (SELECT id FROM needed_mailbox)
+         iif(changed <= ${horizon}, max(since, changed), since) AS since, '' AS guid, NULL AS chunk_id
+  FROM mailbox WHERE since <= ${horizon} AND id IN (SELECT id FROM needed_mailbox)
   UNION ALL
   SELECT id AS mailbox_id, ${MAILBOX_ROW} AS uid, ${noRecord} since, '' AS guid, NULL AS chunk_id
-  FROM mailbox_history WHERE since <= @horizon AND until > @horizon AND id IN (SELECT id FROM needed_mailbox)
-  ORDER BY since, mailbox_id, uid`;
+  FROM mailbox_history WHERE since <= ${horizon} AND until > ${horizon} AND id IN (SELECT id FROM needed_mailbox)`;
 
 /** By time; at most `limit` records an event. */
 export function* mailboxEvents(index: IndexFile, horizon: number, limit: number): Generator<MailboxEvent> {
   let event: { time: number; mailboxId: number; records: RecordWithGuid[]; isLast: boolean } | undefined;
-  for (const row of index.each<RecordWithGuid>(EVENTS.replaceAll('@horizon', String(horizon)))) {
+  const sql = `${eventsSql(horizon)} ORDER BY since, mailbox_id, uid`;
+  for (const row of index.each<RecordWithGuid>(sql)) {
     const isSame = event?.time === row.since && event.mailboxId === row.mailbox_id;
     if (event === undefined || !isSame || event.records.length === limit) {
       if (event !== undefined) yield event;
@@ -166,18 +167,9 @@ export function longestBlock(index: IndexFile, chunkId: number, lengthBytes: num
   return row?.longest ?? lengthBytes;
 }
 
-/** Flush points of a chunk by offset, with where the chunk ends as the last; positions as in the log. */
-export function chunkPoints(index: IndexFile, chunkId: number): { offset: number; fileOffset: number }[] {
-  return index.all(
-    'SELECT offset, file_offset AS fileOffset FROM point WHERE chunk_id = ? ORDER BY offset',
-    chunkId,
-  );
-}
-
 /** When what was so at the horizon came to be so, in order. */
 export function stateTimes(index: IndexFile, horizon: number): number[] {
-  const events = EVENTS.replaceAll('@horizon', String(horizon)).replace(/ORDER BY.*$/, '');
-  const sql = `SELECT DISTINCT since FROM (SELECT since FROM (${events})
+  const sql = `SELECT DISTINCT since FROM (SELECT since FROM (${eventsSql(horizon)})
       UNION ALL SELECT since FROM item WHERE since <= ${horizon}
       UNION ALL SELECT since FROM item_history WHERE since <= ${horizon} AND until > ${horizon}) ORDER BY since`;
   return index.all<{ since: number }>(sql).map(({ since }) => since);

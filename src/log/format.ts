@@ -35,6 +35,11 @@ export const FLUSH_MARKER = Buffer.from('0000ffff', 'hex');
 /** CRC-32 and size behind the deflate stream. */
 export const MEMBER_TRAILER_BYTES = 8;
 
+/** Whether the eight bytes behind a deflate stream are those of data with that CRC-32 and length. */
+export function isTrailerOf(trailer: Buffer, crc32: number, length: number): boolean {
+  return trailer.readUInt32LE(0) === crc32 && trailer.readUInt32LE(4) === length % 2 ** 32;
+}
+
 /** What ends a member at any flush boundary: an empty last block, the CRC-32, the length modulo 2^32. */
 export function memberEnding(crc32: number, length: number): Buffer {
   const ending = Buffer.alloc(2 + MEMBER_TRAILER_BYTES);

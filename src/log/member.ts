@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import zlib from 'node:zlib';
-import { FLUSH_MARKER, MEMBER_HEADER, MEMBER_TRAILER_BYTES, type FlushPoint } from './format.ts';
+import { FLUSH_MARKER, MEMBER_HEADER, MEMBER_TRAILER_BYTES, isTrailerOf, type FlushPoint } from './format.ts';
 import { Inflater } from './inflater.ts';
 import { readSyncInto } from './io.ts';
 import { PointFinder } from './points.ts';
@@ -204,9 +204,7 @@ export class MemberInflater {
     const trailer = Buffer.alloc(MEMBER_TRAILER_BYTES);
     const size = Math.min(trailer.length, this.#limit - at);
     if (readSyncInto(this.#fd, trailer, 0, size, at) < trailer.length) return this.#end('torn');
-    const good =
-      trailer.readUInt32LE(0) === this.crc32 && trailer.readUInt32LE(4) === this.inflated % 2 ** 32;
-    if (!good || this.#crawling) return this.#end('damaged');
+    if (!isTrailerOf(trailer, this.crc32, this.inflated) || this.#crawling) return this.#end('damaged');
     this.#sha1.update(this.#input.subarray(0, this.#taken)).update(trailer);
     this.fileEnd = at + trailer.length;
     this.sha1 = this.#sha1.digest('hex');

@@ -27,7 +27,8 @@ import { chunks, mailboxesAt, messageById } from '../../src/index/queries.ts';
 import type { ItemKind } from '../../src/index/types.ts';
 import { RestoreSource } from '../../src/restore/source.ts';
 import { KeyValues } from '../../src/protocol/dlist.ts';
-import { START, randomFrom, writeHistory } from './syntheticHistory.ts';
+import { randomFrom } from '../support/random.ts';
+import { START, writeHistory } from './syntheticHistory.ts';
 
 const KINDS: readonly ItemKind[] = ['seen', 'sub', 'sieve', 'active', 'quota', 'annotation'];
 

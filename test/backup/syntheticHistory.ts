@@ -9,6 +9,7 @@ import { planMessages } from '../../src/backup/messageSource.ts';
 import type { MessageSource } from '../../src/backup/messageSource.ts';
 import { FileLiteral, Flag, KeyValues } from '../../src/protocol/dlist.ts';
 import type { Dlist } from '../../src/protocol/dlist.ts';
+import { randomFrom } from '../support/random.ts';
 
 export const START = 1_700_000_000;
 
@@ -28,17 +29,6 @@ interface FakeMailbox {
   lastUid: number;
   modseq: number;
   readonly records: FakeRecord[];
-}
-
-/** A small deterministic generator (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 export interface History {

@@ -1,5 +1,6 @@
 /** Made-up mail for measurements: the same bytes at every run, compressing about as well as real mail does. */
 import { createHash } from 'node:crypto';
+import { randomFrom } from '../support/random.ts';
 
 export interface MadeMessage {
   readonly guid: string;
@@ -7,17 +8,6 @@ export interface MadeMessage {
 }
 
 const WORDS = 4000;
-
-/** A small generator of pseudo-random numbers below 1 (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 function word(random: () => number): string {
   let text = '';
@@ -30,7 +20,7 @@ function word(random: () => number): string {
 
 /** Nine in ten are text of 1 to 24 KB, one in ten has an attachment of 20 to 200 KB of base64. */
 export function* madeMail(count: number, seed = 1): Generator<MadeMessage> {
-  const random = generator(seed);
+  const random = randomFrom(seed);
   const words = Array.from({ length: WORDS }, () => word(random));
   for (let number = 1; number <= count; number++) {
     const lines = [

@@ -9,6 +9,7 @@ import { CyrusMaster } from '../support/cyrus.ts';
 import type { ImapClient } from '../support/imapClient.ts';
 import { appendMessages, message } from '../support/mailboxes.ts';
 import { cyrusRequirements, needs } from '../support/needs.ts';
+import { randomFrom } from '../support/random.ts';
 import { Restorer, total } from '../support/restoring.ts';
 
 const SEED = 20_261_120;
@@ -23,15 +24,10 @@ interface Moment {
   readonly state: State;
 }
 
-/** mulberry32: small, and the same everywhere. */
+/** Whole numbers below one that is given. */
 function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
+  const next = randomFrom(seed);
+  return (below) => (next() * 2 ** 32) % below;
 }
 
 describe(`restore into living mailboxes, and to any moment (seed ${SEED})`, function () {

@@ -4,17 +4,7 @@
  */
 import type { CyrusMaster } from './cyrus.ts';
 import { quoted, type ImapClient } from './imapClient.ts';
-
-/** Numbers in [0, 1), the same for the same seed (mulberry32). */
-function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { randomFrom } from './random.ts';
 
 const WORDS = ['Archive', 'Work', 'Old Stuff', 'v1.2', 'Grüße', 'Lists', 'Bills', '2024'];
 const FLAGS = ['\\Seen', '\\Answered', '\\Flagged', '\\Draft', '$Label1', 'NonJunk', '$Forwarded'];
@@ -35,7 +25,7 @@ export class Workload {
 
   constructor(master: CyrusMaster, seed: number, users: readonly string[]) {
     this.#master = master;
-    this.#random = randomNumbers(seed);
+    this.#random = randomFrom(seed);
     this.#users = [...users];
     this.#steps = [
       ['append', 30, (user) => this.#append(user)],
