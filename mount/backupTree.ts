@@ -1,7 +1,8 @@
-/** The tree of all backed-up mail: what the mount shows. Opened in the thread that serves it. */
+/** The tree of all backed-up mail: what the mount shows. Opened in the thread that serves it, and watched in another. */
 import { Catalog } from '../src/catalog/catalog.ts';
 import type { CatalogOptions } from '../src/catalog/catalog.ts';
-import type { Tree } from './tree.ts';
+import type { Invalidator, Tree, Watcher } from './tree.ts';
+import { StoreChanges } from './tree/changes.ts';
 import { Handles } from './tree/handles.ts';
 import type { Owner } from './tree/owner.ts';
 import { RootFolder, partitionStatistics } from './tree/rootFolder.ts';
@@ -24,4 +25,9 @@ export function openTree(options: unknown): Tree {
       catalog.close();
     },
   };
+}
+
+export function watchTree(options: unknown, invalidator: Invalidator, log: (line: string) => void): Watcher {
+  const { catalog, deletedPrefix } = options as BackupTreeOptions;
+  return new StoreChanges(catalog, deletedPrefix, invalidator, log);
 }

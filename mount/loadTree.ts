@@ -1,7 +1,17 @@
-/** Opens a tree in the thread that calls it. */
-import type { Tree, TreeModule, TreeSource } from './tree.ts';
+/** Opens a tree, or watches it, in the thread that calls. */
+import type { Invalidator, Tree, TreeModule, TreeSource, Watcher } from './tree.ts';
 
 export async function loadTree(source: TreeSource): Promise<Tree> {
   const module = (await import(source.module)) as TreeModule;
   return module.openTree(source.options);
+}
+
+/** Undefined: it is a tree that cannot be watched. */
+export async function watchTree(
+  source: TreeSource,
+  invalidator: Invalidator,
+  log: (line: string) => void,
+): Promise<Watcher | undefined> {
+  const module = (await import(source.module)) as TreeModule;
+  return module.watchTree?.(source.options, invalidator, log);
 }

@@ -88,6 +88,22 @@ export interface FolderItem extends Item {
   child(number: number): FileItem | LinkItem;
 }
 
+/**
+ * What in the store a folder shows. By it, the kernel is told when that has changed; what is told nothing lives by its
+ * `validMs`. Plain values only: it is posted to another thread.
+ */
+export interface ShownFolder {
+  readonly userid: string;
+  /** The path of the user's data file, as far as is known. */
+  readonly dataFile: string;
+  /** Where in the user's tree; empty for the user's own folder. */
+  readonly path: string;
+  /** What it is called in the folder that it is in. */
+  readonly name: string;
+  /** Tells it from another that had, or will have, the same path. */
+  readonly identity: string;
+}
+
 interface Registered {
   /** Two places with one key are the same node; later objects take the place of earlier ones. */
   readonly key: string;
@@ -95,7 +111,7 @@ interface Registered {
   readonly parent: FolderPlace | undefined;
 }
 
-export type FolderPlace = FolderItem & Registered;
+export type FolderPlace = FolderItem & Registered & { readonly shown?: ShownFolder };
 export type Place = FolderPlace | (FileItem & Registered) | (LinkItem & Registered);
 
 export interface Node {
@@ -139,6 +155,32 @@ export interface TreeSource {
   readonly options: unknown;
 }
 
+/** A folder that the kernel has come to know, by its number and that of the folder it is in. */
+export interface KnownFolder {
+  readonly number: number;
+  readonly parent: number;
+  readonly shown: ShownFolder;
+}
+
+/** How the kernel is made to forget. Resolves when it has, also where it knew nothing of it. */
+export interface Invalidator {
+  /** A folder's attributes; `withList`: its list too, for where its time may not tell. */
+  folder(number: number, withList: boolean): Promise<void>;
+  /** That there is something of this name in a folder, and all that it knows below. */
+  name(parent: number, name: Buffer): Promise<void>;
+}
+
+/** Sees to it that the kernel forgets what is no longer so. */
+export interface Watcher {
+  /** `atMs` (unix time): when the kernel was told what is in them. */
+  remember(folders: readonly KnownFolder[], atMs: number): void;
+  forget(numbers: readonly number[]): void;
+  /** Resolves when it will call the invalidator no more. */
+  close(): Promise<void>;
+}
+
 export interface TreeModule {
   openTree(options: unknown): Tree;
+  /** For a transport that can tell the kernel; in another thread than the tree's. */
+  watchTree?(options: unknown, invalidator: Invalidator, log: (line: string) => void): Watcher;
 }

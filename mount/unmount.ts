@@ -15,9 +15,20 @@ export async function unmount(mountpoint: string): Promise<'unmounted' | 'lazy'>
 
 export async function unmountLazily(mountpoint: string): Promise<void> {
   const { status, complaint } = await tryUnmount(mountpoint, true);
-  if (status !== 0 && isOurs(await findMount(mountpoint))) {
-    throw new BackupError('io', `cannot unmount ${mountpoint}: ${complaint}`, { subject: mountpoint });
-  }
+  if (status !== 0 && isOurs(await findMount(mountpoint))) throw cannotUnmount(mountpoint, complaint);
+}
+
+/**
+ * Takes away a mount that nobody serves any more. Who waits for an answer gets an error, and with it goes the lock that a
+ * notification to the kernel may be waiting for. For root.
+ */
+export async function abortMount(mountpoint: string): Promise<void> {
+  const { status, complaint } = await runCommand('umount', ['-i', '-f', '-l', '--', mountpoint]);
+  if (status !== 0 && isOurs(await findMount(mountpoint))) throw cannotUnmount(mountpoint, complaint);
+}
+
+function cannotUnmount(mountpoint: string, complaint: string): BackupError {
+  return new BackupError('io', `cannot unmount ${mountpoint}: ${complaint}`, { subject: mountpoint });
 }
 
 /** Ordinary users go through the setuid helper of libfuse, under either of its names. */

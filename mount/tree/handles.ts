@@ -10,9 +10,9 @@ import { BackupReader } from '../../src/backup/reader.ts';
 import { livingMailboxes } from '../../src/index/queries.ts';
 import { buildStructure, noteListChanges } from './structure.ts';
 import type { StructureFolder } from './structure.ts';
+import { LOOK_AGAIN_MS } from './validity.ts';
 
 const OPEN_BACKUPS = 64;
-const LOOK_AGAIN_MS = 1000;
 
 interface Handle {
   readonly reader: BackupReader;

@@ -3,23 +3,25 @@ import { BackupError } from '../../src/errors.ts';
 import { listRecords, record } from '../../src/index/queries.ts';
 import type { ListedRecord } from '../../src/index/queries.ts';
 import type { MessageRecord } from '../../src/index/types.ts';
-import type { Attributes, Entry, FileItem, FolderPlace, ListedEntry } from '../tree.ts';
+import type { Attributes, Entry, FileItem, FolderPlace, ListedEntry, ShownFolder } from '../tree.ts';
 import type { Handles } from './handles.ts';
 import { inodeOf } from './hash.ts';
 import { messageAttributes, messageItem, messageName, uidOfName } from './message.ts';
 import type { Owner } from './owner.ts';
-import { folderAt } from './structure.ts';
+import { folderAt, identityOf } from './structure.ts';
 import type { StructureFolder } from './structure.ts';
+import { FOLDER_VALID_MS, NEGATIVE_VALID_MS } from './validity.ts';
 
 /** Cookies: folders by their first mailbox's id, then messages by UID. */
 const MESSAGE_COOKIES = 1n << 32n;
 const PAGE_ROWS = 512;
-const VALID_MS = 1000;
 
 export interface UserPlace {
   readonly userid: string;
   /** Of the data file. Throws where the catalogue no longer has it. */
   path(): string;
+  /** The same, as it was when it was asked for last. */
+  lastPath(): string;
   readonly handles: Handles;
   readonly owner: Owner;
 }
@@ -28,15 +30,30 @@ export class MailboxFolder implements FolderPlace {
   readonly kind = 'folder';
   readonly key: string;
   readonly parent: FolderPlace;
-  readonly negativeValidMs = VALID_MS;
+  readonly negativeValidMs = NEGATIVE_VALID_MS;
   readonly #user: UserPlace;
   readonly #path: string;
+  readonly #name: string;
+  readonly #identity: string;
 
-  constructor(user: UserPlace, parent: FolderPlace, path: string) {
+  constructor(user: UserPlace, parent: FolderPlace, path: string, name: string, identity: string) {
     this.key = `${user.userid}/${path}`;
     this.parent = parent;
     this.#user = user;
     this.#path = path;
+    this.#name = name;
+    this.#identity = identity;
+  }
+
+  get shown(): ShownFolder {
+    const [name, identity] = [this.#name, this.#identity];
+    return {
+      userid: this.#user.userid,
+      dataFile: this.#user.lastPath(),
+      path: this.#path,
+      name,
+      identity,
+    };
   }
 
   attributes(): Attributes {
@@ -57,7 +74,7 @@ export class MailboxFolder implements FolderPlace {
     const text = name.toString('utf8');
     const folder = this.#folder();
     const child = folder.children.get(text);
-    if (child !== undefined) return this.#childFolder(child);
+    if (child !== undefined) return this.#childFolder(child, text);
     const uid = folder.mailbox === null ? undefined : uidOfName(text);
     const row = uid === undefined ? undefined : this.#record(folder, uid);
     return row === undefined ? undefined : this.#messageEntry(row, folderInode(this.#user, folder));
@@ -94,13 +111,14 @@ export class MailboxFolder implements FolderPlace {
     for (const [name, child] of children) {
       const cookie = BigInt(child.firstId);
       if (cookie <= after) continue;
-      if (!visit({ ...this.#childFolder(child), name: Buffer.from(name, 'utf8'), cookie })) return false;
+      if (!visit({ ...this.#childFolder(child, name), name: Buffer.from(name, 'utf8'), cookie }))
+        return false;
     }
     return true;
   }
 
-  #childFolder(child: StructureFolder): Entry {
-    const place = new MailboxFolder(this.#user, this, child.path);
+  #childFolder(child: StructureFolder, name: string): Entry {
+    const place = new MailboxFolder(this.#user, this, child.path, name, identityOf(child));
     return { node: { place, number: 0 }, attributes: folderAttributes(this.#user, child) };
   }
 
@@ -153,6 +171,6 @@ function folderAttributes(user: UserPlace, folder: StructureFolder): Attributes 
     nlink: 2 + folder.children.size,
     mode: 0o500,
     ...user.owner,
-    validMs: VALID_MS,
+    validMs: FOLDER_VALID_MS,
   };
 }

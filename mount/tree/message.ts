@@ -8,9 +8,7 @@ import type { MessageRecord } from '../../src/index/types.ts';
 import type { Attributes, Content, FileItem } from '../tree.ts';
 import { childInode } from './hash.ts';
 import type { Owner } from './owner.ts';
-
-/** An expunged message's name may be believed for so long. */
-const VALID_MS = 10_000;
+import { MESSAGE_VALID_MS } from './validity.ts';
 
 export function messageName(uid: number): Buffer {
   return Buffer.from(`${uid}.eml`, 'latin1');
@@ -34,7 +32,7 @@ export function messageAttributes(record: ListedRecord, folderInode: bigint, own
     nlink: 1,
     mode: 0o400,
     ...owner,
-    validMs: VALID_MS,
+    validMs: MESSAGE_VALID_MS,
   };
 }
 

@@ -10,15 +10,15 @@ import { inodeOf } from './hash.ts';
 import { MailboxFolder } from './mailboxFolder.ts';
 import type { UserPlace } from './mailboxFolder.ts';
 import type { Owner } from './owner.ts';
+import { FOLDER_VALID_MS, LOOK_AGAIN_MS, NEGATIVE_VALID_MS } from './validity.ts';
 
-const VALID_MS = 1000;
 const BLOCK_BYTES = 4096;
 
 export class RootFolder implements FolderPlace {
   readonly kind = 'folder';
   readonly key = '/';
   readonly parent = undefined;
-  readonly negativeValidMs = VALID_MS;
+  readonly negativeValidMs = NEGATIVE_VALID_MS;
   readonly #catalog: Catalog;
   readonly #databasePath: string;
   readonly #handles: Handles;
@@ -32,8 +32,9 @@ export class RootFolder implements FolderPlace {
   }
 
   attributes(): Attributes {
-    const { mtimeMs } = statSync(this.#databasePath);
-    return attributesOf(inodeOf('root'), mtimeMs, this.#owner);
+    const { mtimeMs, size } = statSync(this.#databasePath);
+    // Two changes may come in one tick of the file system's clock, but each makes backups.db larger.
+    return attributesOf(inodeOf('root'), mtimeMs + ((size / 8) % 1000) / 1000, this.#owner);
   }
 
   xattrNames(): readonly string[] {
@@ -83,13 +84,14 @@ export class RootFolder implements FolderPlace {
       owner: this.#owner,
       // Each look into backups.db takes its lock: once a second is enough to notice that a backup was moved.
       path: () => {
-        if (Date.now() - lookedAtMs < VALID_MS) return current;
+        if (Date.now() - lookedAtMs < LOOK_AGAIN_MS) return current;
         const found = this.#catalog.find(userid);
         if (found === null) throw new BackupError('not-found', `${userid} has no backup`);
         lookedAtMs = Date.now();
         current = found;
         return current;
       },
+      lastPath: () => current,
     };
     const place = new UserFolder(user, this);
     return { node: { place, number: 0 }, attributes: userAttributes(user, path) };
@@ -101,7 +103,7 @@ class UserFolder extends MailboxFolder {
   readonly #user: UserPlace;
 
   constructor(user: UserPlace, parent: FolderPlace) {
-    super(user, parent, '');
+    super(user, parent, '', nameOfUserid(user.userid), '');
     this.#user = user;
   }
 
@@ -127,7 +129,7 @@ function attributesOf(inode: bigint, mtimeMs: number, owner: Owner): Attributes 
     nlink: 1,
     mode: 0o500,
     ...owner,
-    validMs: VALID_MS,
+    validMs: FOLDER_VALID_MS,
   };
 }
 

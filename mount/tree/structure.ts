@@ -1,5 +1,6 @@
 /** A user's mailboxes as folders in folders: a mailbox may have folders in it, and a folder need be no mailbox. */
 import type { LiveMailbox } from '../../src/index/types.ts';
+import { inodeOf } from './hash.ts';
 import { toPathSegments } from '../../src/mailbox/path.ts';
 
 export interface StructureFolder {
@@ -12,7 +13,7 @@ export interface StructureFolder {
    * The lowest id of a mailbox in it: a place among its neighbours that others' coming and going does not move.
    */
   firstId: number;
-  /** When anything in it changed last, in milliseconds, told apart below a second by the modseq. */
+  /** When anything in it changed last, in milliseconds, told apart below a second by a hash of what holds then. */
   changedMs: number;
   /** When a folder in it was last seen to have come or gone; 0: never. */
   listedMs: number;
@@ -58,8 +59,23 @@ function emptyFolder(path: string): StructureFolder {
 
 function note(folder: StructureFolder, mailbox: LiveMailbox): void {
   folder.firstId = Math.min(folder.firstId, mailbox.id);
-  const changedMs = mailbox.changed * 1000 + Number(BigInt(mailbox.highestmodseq) % 1000n);
-  folder.changedMs = Math.max(folder.changedMs, changedMs);
+  folder.changedMs = Math.max(folder.changedMs, changedMsOf(mailbox));
+}
+
+/** An EXPUNGE of old masters moves no modseq, but the checksum. */
+function changedMsOf({ changed, highestmodseq, crc }: LiveMailbox): number {
+  const microseconds = (BigInt(highestmodseq) * 7919n + BigInt(crc)) % 1_000_000n;
+  return changed * 1000 + Number(microseconds) / 1000;
+}
+
+/** Another where another mailbox has taken a folder's path, or its UIDs have begun anew. */
+export function identityOf({ mailbox }: StructureFolder): string {
+  return mailbox === null ? '' : `${mailbox.uniqueid} ${mailbox.uidvalidity}`;
+}
+
+/** Another where folders in it have come or gone. */
+export function childrenOf({ children }: StructureFolder): bigint {
+  return inodeOf(...children.keys());
 }
 
 /**

@@ -21,7 +21,8 @@ export class BackupReader {
   /** Names the data file itself, not its name: another when another file takes the name. */
   readonly inode: bigint;
   readonly #data: SharedRead;
-  readonly #indexInode: bigint | null;
+  /** Likewise the index's. */
+  readonly indexInode: bigint | null;
   /** The size that was folded, where the index is in memory. */
   readonly #foldedBytes: number | null;
 
@@ -30,7 +31,7 @@ export class BackupReader {
     this.#data = SharedRead.open(path);
     try {
       this.inode = fstatSync(this.fd, { bigint: true }).ino;
-      this.#indexInode = inodeOf(indexPath(path));
+      this.indexInode = inodeOf(indexPath(path));
       const index = IndexFile.open(indexPath(path), 'read');
       const isUsable = index !== null && belongs(index, this.fd);
       if (!isUsable) index?.close();
@@ -53,7 +54,7 @@ export class BackupReader {
 
   /** Whether both names still lead to what is open here, and it is all that there is. */
   isCurrent(): boolean {
-    const isSame = inodeOf(this.path) === this.inode && inodeOf(indexPath(this.path)) === this.#indexInode;
+    const isSame = inodeOf(this.path) === this.inode && inodeOf(indexPath(this.path)) === this.indexInode;
     return isSame && (this.#foldedBytes === null || fstatSync(this.fd).size === this.#foldedBytes);
   }
 

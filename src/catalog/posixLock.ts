@@ -8,16 +8,25 @@
  *  - nobody opens and closes a data file on their own in a process that may hold its lock; they go through
  *    LockedFile and SharedRead of lockedFile.ts, which keep one registry of descriptors per process;
  *  - backups.db is locked only within one synchronous call (twoskip.ts), so no other code can run in between.
- * Worker threads share the process and its locks, but not the registry: only one thread may open data files.
+ * Worker threads share the process and its locks, but not the registry: only one thread may open data files that
+ * any of them locks.
+ *
+ * For who only reads there is another kind, by which a lock belongs to the open descriptor (fcntl_locking(2), "Open file
+ * description locks"; Linux 3.15). The originals' locks and these exclude each other, and several threads of one
+ * process may hold one each.
  */
 import koffi from 'koffi';
 import { BackupError } from '../errors.ts';
 
 export type LockType = 'read' | 'write';
 
+/** Whose a lock is. */
+export type LockOwner = 'process' | 'descriptor';
+
 /** fcntl(2) of Linux, the same on x64 and arm64 (asm-generic/fcntl.h). */
 const F_GETLK = 5;
 const F_SETLK = 6;
+const F_OFD_SETLK = 37;
 const F_RDLCK = 0;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
@@ -56,25 +65,31 @@ function refused(errno: number, what: string): BackupError {
   return new BackupError('io', `fcntl: cannot ${what}: errno ${errno}`);
 }
 
+const commandFor: Record<LockOwner, number> = { process: F_SETLK, descriptor: F_OFD_SETLK };
+
 /** Takes the lock at once or returns false. A write lock wants a descriptor that is open for writing. */
-export function tryLock(fd: number, type: LockType): boolean {
-  const errno = fcntl(fd, F_SETLK, wholeFile(type === 'write' ? F_WRLCK : F_RDLCK));
+export function tryLock(fd: number, type: LockType, owner: LockOwner = 'process'): boolean {
+  const errno = fcntl(fd, commandFor[owner], wholeFile(type === 'write' ? F_WRLCK : F_RDLCK));
   if (errno === 0) return true;
   if (errno === koffi.os.errno['EAGAIN'] || errno === koffi.os.errno['EACCES']) return false;
   throw refused(errno, `take a ${type} lock`);
 }
 
-export function unlock(fd: number): void {
-  const errno = fcntl(fd, F_SETLK, wholeFile(F_UNLCK));
+export function unlock(fd: number, owner: LockOwner = 'process'): void {
+  const errno = fcntl(fd, commandFor[owner], wholeFile(F_UNLCK));
   if (errno !== 0) throw refused(errno, 'unlock');
 }
 
-/** The process that keeps us from a write lock; null where nobody does. Our own locks are never reported. */
+/**
+ * The process that keeps us from a write lock; null where nobody does, or a descriptor, which has no process. Our
+ * own locks are never reported.
+ */
 export function lockHolder(fd: number): number | null {
   const lock = wholeFile(F_WRLCK);
   const errno = fcntl(fd, F_GETLK, lock);
   if (errno !== 0) throw refused(errno, 'ask for the lock');
-  return lock.readInt16LE(OFFSET_TYPE) === F_UNLCK ? null : lock.readInt32LE(OFFSET_PID);
+  const pid = lock.readInt32LE(OFFSET_PID);
+  return lock.readInt16LE(OFFSET_TYPE) === F_UNLCK || pid < 0 ? null : pid;
 }
 
 export interface LockWait {
@@ -107,10 +122,15 @@ export async function lockWait(fd: number, type: LockType, wait: LockWait = {}):
 }
 
 /** Waits without yielding to the event loop: for locks that every holder keeps for milliseconds only. */
-export function lockSync(fd: number, type: LockType, timeoutMs: number): boolean {
+export function lockSync(
+  fd: number,
+  type: LockType,
+  timeoutMs: number,
+  owner: LockOwner = 'process',
+): boolean {
   const endMs = performance.now() + timeoutMs;
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
-  for (let pauseMs = FIRST_PAUSE_MS; !tryLock(fd, type); pauseMs = nextPauseMs(pauseMs)) {
+  for (let pauseMs = FIRST_PAUSE_MS; !tryLock(fd, type, owner); pauseMs = nextPauseMs(pauseMs)) {
     if (performance.now() >= endMs) return false;
     Atomics.wait(sleeper, 0, 0, pauseMs);
   }

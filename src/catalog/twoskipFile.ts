@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { BackupError, asBackupError } from '../errors.ts';
-import { lockHolder, lockSync, unlock, type LockType } from './posixLock.ts';
+import { lockHolder, lockSync, unlock, type LockOwner, type LockType } from './posixLock.ts';
 import { HEADER_SIZE, damaged } from './twoskipFormat.ts';
 
 const BLOCK_SIZE = 16384;
@@ -35,6 +35,8 @@ export class TwoskipFile {
   readonly path: string;
   readonly readOnly: boolean;
   size = 0;
+  /** Who only reads may be one of several threads. */
+  readonly #lockOwner: LockOwner;
   #fd: number;
   #blocks = new Map<number, Buffer>();
   #headerBytes = Buffer.alloc(0);
@@ -43,6 +45,7 @@ export class TwoskipFile {
     this.path = path;
     this.#fd = fd;
     this.readOnly = readOnly;
+    this.#lockOwner = readOnly ? 'descriptor' : 'process';
   }
 
   static open(path: string, options: OpenOptions = {}): TwoskipFile {
@@ -62,7 +65,7 @@ export class TwoskipFile {
   /** Locks the file that the name leads to now, and looks at its size and header afresh. */
   lock(type: LockType): void {
     for (;;) {
-      if (!lockSync(this.#fd, type, LOCK_TIMEOUT_MS)) throw this.#lockedByOther();
+      if (!lockSync(this.#fd, type, LOCK_TIMEOUT_MS, this.#lockOwner)) throw this.#lockedByOther();
       if (this.#isCurrent()) break;
       this.reopen();
     }
@@ -75,7 +78,7 @@ export class TwoskipFile {
   }
 
   unlock(): void {
-    unlock(this.#fd);
+    unlock(this.#fd, this.#lockOwner);
   }
 
   /** Follows the name to the file that was renamed over ours. Drops the lock. */
@@ -161,7 +164,7 @@ export class TwoskipFile {
     const ours = fstatSync(this.#fd, { bigint: true });
     const named = statSync(this.path, { bigint: true, throwIfNoEntry: false });
     if (named === undefined) {
-      unlock(this.#fd);
+      this.unlock();
       throw new BackupError('not-found', `${this.path} is gone`, { subject: this.path });
     }
     return ours.ino === named.ino && ours.dev === named.dev;

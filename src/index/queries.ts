@@ -143,6 +143,24 @@ export function record(index: IndexFile, mailboxId: number, uid: number): Messag
   );
 }
 
+/** An expunged record, and since when (unix seconds) it is as it is. */
+export type ExpungedRecord = Pick<MessageRecord, 'uid' | 'since'>;
+
+/** A mailbox's records that are expunged, and have changed at `since` (unix seconds) or later; cheap however many there are. */
+export function expungedSince(
+  index: IndexFile,
+  mailboxId: number,
+  since: number,
+  limit: number,
+): ExpungedRecord[] {
+  return index.all<ExpungedRecord>(
+    'SELECT uid, since FROM record WHERE mailbox_id = ? AND since >= ? AND expunged IS NOT NULL LIMIT ?',
+    mailboxId,
+    since,
+    limit,
+  );
+}
+
 /**
  * The lowest UID among a mailbox's living records whose bytes are not here, or undefined.
  * Cheap where nothing is missing: it starts from the partial index on such messages.

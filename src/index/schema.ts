@@ -12,7 +12,7 @@
 
 /** "CyBk": tells our index from the originals', which have the same name. */
 export const APPLICATION_ID = 0x4379426b;
-export const SCHEMA_VERSION = 7;
+export const SCHEMA_VERSION = 8;
 
 const mailboxColumns = `
   uniqueid TEXT NOT NULL,
@@ -104,6 +104,8 @@ CREATE TABLE record (${recordColumns},
   PRIMARY KEY (mailbox_id, uid)
 ) WITHOUT ROWID;
 CREATE INDEX record_message ON record (message_id);
+-- For who watches for messages that go, while the mailbox may hold a million that stay.
+CREATE INDEX record_expunged ON record (mailbox_id, since) WHERE expunged IS NOT NULL;
 CREATE TABLE record_history (${recordColumns},
   until INTEGER NOT NULL
 );

@@ -137,6 +137,26 @@ describe('locked data files', () => {
   });
 });
 
+describe('a lock of a descriptor', () => {
+  it('outlives that another of the process is unlocked and closed, and keeps other processes out', async () => {
+    const scratch = makeScratch();
+    const path = join(scratch, 'backups.db');
+    writeFileSync(path, 'users');
+    const [ours, theirs] = [openSync(path, 'r'), openSync(path, 'r')];
+    expect(tryLock(ours, 'read', 'descriptor')).to.equal(true);
+    expect(tryLock(theirs, 'read', 'descriptor')).to.equal(true);
+    unlock(theirs, 'descriptor');
+    closeSync(theirs);
+    expect(await lockedSeenFromOutside(path)).to.equal(true);
+    unlock(ours, 'descriptor');
+    const child = await lockElsewhere(path);
+    expect(tryLock(ours, 'read', 'descriptor')).to.equal(false);
+    await end(child);
+    closeSync(ours);
+    removeScratch(scratch);
+  });
+});
+
 async function lockedSeenFromOutside(path: string): Promise<boolean> {
   const script = `
     import { openSync } from 'node:fs';

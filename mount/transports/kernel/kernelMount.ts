@@ -7,10 +7,13 @@ import { closeSync, openSync } from 'node:fs';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { BackupError, asBackupError, messageOf } from '../../../src/errors.ts';
+import { watchTree } from '../../loadTree.ts';
 import { findMount, isOurs } from '../../mountTable.ts';
-import { unmount, unmountLazily } from '../../unmount.ts';
+import type { Watcher } from '../../tree.ts';
+import { unmount, abortMount } from '../../unmount.ts';
 import type { RunningMount, TransportOptions } from '../transport.ts';
 import { mountDevice, raiseReadAhead } from './device.ts';
+import { Notifier } from './notifier.ts';
 import type { WorkerMessage, WorkerOptions } from './worker.ts';
 
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
@@ -18,19 +21,30 @@ const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 export async function startKernelMount(options: TransportOptions): Promise<RunningMount> {
   const { mountpoint } = options;
   const fd = openDevice();
-  const server = startServer(fd, options);
+  const notifier = new Notifier(fd, options.log);
+  let watcher: Watcher | undefined;
+  const server = startServer(fd, options, ({ news, atMs }) => {
+    watcher?.remember(news.remembered, atMs);
+    watcher?.forget(news.forgotten);
+  });
+  const close = async (): Promise<void> => {
+    await watcher?.close();
+    await notifier.close();
+    closeSync(fd);
+  };
   try {
     await server.open;
+    watcher = await watchTree(options.tree, notifier, options.log);
     await mountDevice(fd, mountpoint, options.allowOther);
     await server.mounted;
   } catch (error) {
-    if (isOurs(await findMount(mountpoint))) await unmountLazily(mountpoint);
+    if (isOurs(await findMount(mountpoint))) await abortMount(mountpoint);
     await server.worker.terminate();
-    closeSync(fd);
+    await close();
     throw error;
   }
   await raiseReadAhead(mountpoint);
-  return { ended: endOf(server, fd, mountpoint), unmount: () => unmount(mountpoint) };
+  return { ended: endOf(server, mountpoint, close), unmount: () => unmount(mountpoint) };
 }
 
 function openDevice(): number {
@@ -49,7 +63,13 @@ interface Server {
   readonly ended: Promise<void>;
 }
 
-function startServer(fd: number, { tree, cacheBytes, log }: TransportOptions): Server {
+type News = Extract<WorkerMessage, { type: 'news' }>;
+
+function startServer(
+  fd: number,
+  { tree, cacheBytes, log }: TransportOptions,
+  onNews: (message: News) => void,
+): Server {
   const workerData: WorkerOptions = { fd, tree, cacheBytes, generation: Math.floor(Date.now() / 1000) };
   const worker = new Worker(WORKER, { workerData });
   const ended = new Promise<void>((resolve, reject) => {
@@ -57,6 +77,7 @@ function startServer(fd: number, { tree, cacheBytes, log }: TransportOptions): S
     worker.on('error', (error) => fail(messageOf(error)));
     worker.on('message', (message: WorkerMessage) => {
       if (message.type === 'log') log(message.line);
+      if (message.type === 'news') onNews(message);
       if (message.type === 'failed') fail(message.message);
     });
     worker.on('exit', () => resolve());
@@ -73,13 +94,13 @@ function startServer(fd: number, { tree, cacheBytes, log }: TransportOptions): S
 }
 
 /** After a breakdown the descriptor's end aborts the connection, so that no client waits for us. */
-async function endOf(server: Server, fd: number, mountpoint: string): Promise<void> {
+async function endOf(server: Server, mountpoint: string, close: () => Promise<void>): Promise<void> {
   try {
     await server.ended;
   } catch (error) {
-    if (isOurs(await findMount(mountpoint))) await unmountLazily(mountpoint);
+    if (isOurs(await findMount(mountpoint))) await abortMount(mountpoint);
     throw error;
   } finally {
-    closeSync(fd);
+    await close();
   }
 }

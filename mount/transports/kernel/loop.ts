@@ -4,6 +4,7 @@
  */
 import { readSync, writeSync } from 'node:fs';
 import { MAX_READ_BYTES, OPCODE, OUT_HEADER_BYTES, REQUEST_BYTES } from './protocol.ts';
+import type { RegistryNews } from './registry.ts';
 import type { Session } from './session.ts';
 
 /** While mount(8) has not yet done its work, the device refuses with EPERM. */
@@ -11,8 +12,15 @@ const UNMOUNTED_RETRY_MS = 2;
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
-/** Returns when the mount is gone. `onInit` is called when the kernel has our answer to INIT. */
-export function serve(fd: number, session: Session, onInit: () => void): void {
+export interface ServeEvents {
+  /** The kernel has our answer to INIT. */
+  init(): void;
+  /** An answer was given that changes what the kernel knows. */
+  news(news: RegistryNews): void;
+}
+
+/** Returns when the mount is gone. */
+export function serve(fd: number, session: Session, events: ServeEvents): void {
   const request = Buffer.alloc(REQUEST_BYTES);
   const reply = Buffer.alloc(OUT_HEADER_BYTES + MAX_READ_BYTES);
   let isMounted = false;
@@ -22,7 +30,9 @@ export function serve(fd: number, session: Session, onInit: () => void): void {
     isMounted = true;
     const replyBytes = session.answer(request, requestBytes, reply);
     if (replyBytes > 0) send(fd, reply, replyBytes);
-    if (request.readUInt32LE(4) === OPCODE.INIT) onInit();
+    if (request.readUInt32LE(4) === OPCODE.INIT) events.init();
+    const news = session.registry.takeNews();
+    if (news !== undefined) events.news(news);
   }
 }
 

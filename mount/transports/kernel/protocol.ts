@@ -29,6 +29,9 @@ export const OPCODE = {
   LSEEK: 46,
 } as const;
 
+/** enum fuse_notify_code: what is told to the kernel unasked. */
+export const NOTIFY = { INVAL_INODE: 2, INVAL_ENTRY: 3 } as const;
+
 /** INIT flags (FUSE_ASYNC_READ and so on). */
 export const INIT_FLAG = {
   ASYNC_READ: 1 << 0,

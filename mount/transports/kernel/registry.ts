@@ -14,7 +14,7 @@
  */
 import { BackupError } from '../../../src/errors.ts';
 import { FsError } from '../../fsError.ts';
-import type { FolderPlace, Node, Place } from '../../tree.ts';
+import type { FolderPlace, KnownFolder, Node, Place, ShownFolder } from '../../tree.ts';
 
 export const ROOT_NUMBER = 0;
 const MAX_NUMBER = 0xffffffff;
@@ -25,7 +25,15 @@ interface Known {
   lookups: number;
 }
 
+/** Which folders the kernel has come to know, and of which it knows nothing any more. */
+export interface RegistryNews {
+  readonly remembered: readonly KnownFolder[];
+  readonly forgotten: readonly number[];
+}
+
 export class Registry {
+  #remembered: KnownFolder[] = [];
+  #forgotten: number[] = [];
   readonly #byNumber = new Map<number, Known>();
   readonly #byKey = new Map<string, Known>();
   #next = 1;
@@ -36,8 +44,7 @@ export class Registry {
 
   /** Counts one lookup of the node; returns its place's number. */
   remember(node: Node): number {
-    const known =
-      this.#byKey.get(node.place.key) ?? this.#add({ number: this.#take(), place: node.place, lookups: 0 });
+    const known = this.#byKey.get(node.place.key) ?? this.#addNew(node.place);
     known.place = node.place;
     known.lookups += 1;
     return known.number;
@@ -51,6 +58,16 @@ export class Registry {
     if (known.lookups > 0) return;
     this.#byNumber.delete(number);
     this.#byKey.delete(known.place.key);
+    if (shownOf(known.place) !== undefined) this.#forgotten.push(number);
+  }
+
+  /** What of it is new since the last call; undefined: nothing. */
+  takeNews(): RegistryNews | undefined {
+    if (this.#remembered.length === 0 && this.#forgotten.length === 0) return undefined;
+    const news = { remembered: this.#remembered, forgotten: this.#forgotten };
+    this.#remembered = [];
+    this.#forgotten = [];
+    return news;
   }
 
   /** Throws ESTALE for what was forgotten: only an NFS client can still hold such a nodeid. */
@@ -68,6 +85,16 @@ export class Registry {
     return this.#byNumber.size;
   }
 
+  #addNew(place: Place): Known {
+    const known = this.#add({ number: this.#take(), place, lookups: 0 });
+    const shown = shownOf(place);
+    const parent = place.parent === undefined ? undefined : this.numberOf(place.parent.key);
+    if (shown !== undefined && parent !== undefined) {
+      this.#remembered.push({ number: known.number, parent, shown });
+    }
+    return known;
+  }
+
   #add(known: Known): Known {
     this.#byNumber.set(known.number, known);
     this.#byKey.set(known.place.key, known);
@@ -80,4 +107,8 @@ export class Registry {
     }
     return this.#next++;
   }
+}
+
+function shownOf(place: Place): ShownFolder | undefined {
+  return place.kind === 'folder' ? place.shown : undefined;
 }

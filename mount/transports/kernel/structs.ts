@@ -3,7 +3,15 @@
  * They are in the machine's byte order; choose.ts lets this transport run on little-endian machines only.
  */
 import type { Attributes, Node, TreeStatistics } from '../../tree.ts';
-import { INIT_FLAG, MAJOR, MAX_MINOR, MAX_PAGES, MAX_WRITE_BYTES, OUT_HEADER_BYTES } from './protocol.ts';
+import {
+  INIT_FLAG,
+  MAJOR,
+  MAX_MINOR,
+  MAX_PAGES,
+  MAX_WRITE_BYTES,
+  NOTIFY,
+  OUT_HEADER_BYTES,
+} from './protocol.ts';
 import { ROOT_NUMBER } from './registry.ts';
 
 export const ENTRY_BYTES = 128;
@@ -34,6 +42,33 @@ export function writeOutHeader(reply: Buffer, payloadBytes: number, error: numbe
 function writeInt64(to: Buffer, value: number, offset: number): void {
   to.writeUInt32LE(value >>> 0, offset);
   to.writeInt32LE(Math.floor(value / TWO_TO_32) | 0, offset + 4);
+}
+
+/** A notification's header: its code stands where errors do, and no request's number. */
+function writeNotifyHeader(to: Buffer, payloadBytes: number, code: number): number {
+  to.fill(0, 0, OUT_HEADER_BYTES);
+  to.writeUInt32LE(OUT_HEADER_BYTES + payloadBytes, 0);
+  to.writeInt32LE(code, 4);
+  return OUT_HEADER_BYTES + payloadBytes;
+}
+
+/** struct fuse_notify_inval_inode_out: attributes only with an offset below 0, with one of 0 all pages too. Returns the bytes. */
+export function writeInvalidInode(to: Buffer, placeNumber: number, withPages: boolean): number {
+  writeNodeId(to, OUT_HEADER_BYTES, placeNumber, 0);
+  writeInt64(to, withPages ? 0 : -1, OUT_HEADER_BYTES + 8);
+  writeInt64(to, 0, OUT_HEADER_BYTES + 16);
+  return writeNotifyHeader(to, 24, NOTIFY.INVAL_INODE);
+}
+
+/** struct fuse_notify_inval_entry_out, and the name with a NUL behind. Returns the bytes. */
+export function writeInvalidEntry(to: Buffer, parentNumber: number, name: Buffer): number {
+  const nameAt = OUT_HEADER_BYTES + 16;
+  writeNodeId(to, OUT_HEADER_BYTES, parentNumber, 0);
+  to.writeUInt32LE(name.length, OUT_HEADER_BYTES + 8);
+  to.writeUInt32LE(0, OUT_HEADER_BYTES + 12);
+  name.copy(to, nameAt);
+  to.writeUInt8(0, nameAt + name.length);
+  return writeNotifyHeader(to, 16 + name.length + 1, NOTIFY.INVAL_ENTRY);
 }
 
 export function readUint64(from: Buffer, offset: number): number {

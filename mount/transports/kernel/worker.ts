@@ -6,6 +6,7 @@ import { Filesystem } from '../../filesystem.ts';
 import { loadTree } from '../../loadTree.ts';
 import type { TreeSource } from '../../tree.ts';
 import { serve } from './loop.ts';
+import type { RegistryNews } from './registry.ts';
 import { Session } from './session.ts';
 
 export interface WorkerOptions {
@@ -18,6 +19,7 @@ export interface WorkerOptions {
 export type WorkerMessage =
   | { readonly type: 'open' }
   | { readonly type: 'mounted' }
+  | { readonly type: 'news'; readonly news: RegistryNews; readonly atMs: number }
   | { readonly type: 'log'; readonly line: string }
   | { readonly type: 'failed'; readonly message: string };
 
@@ -32,7 +34,10 @@ async function run({ fd, tree: source, cacheBytes, generation }: WorkerOptions):
   const filesystem = new Filesystem(tree, new BlockCache(cacheBytes));
   post({ type: 'open' });
   try {
-    serve(fd, new Session(filesystem, generation, log), () => post({ type: 'mounted' }));
+    serve(fd, new Session(filesystem, generation, log), {
+      init: () => post({ type: 'mounted' }),
+      news: (news) => post({ type: 'news', news, atMs: Date.now() }),
+    });
   } finally {
     filesystem.close();
   }
