@@ -52,6 +52,35 @@ describe('the registry of places', () => {
     expect(registry.numberOf('a')).to.equal(number);
   });
 
+  it('has news of folders that show something of the store, with that they are in, and of no others', () => {
+    const registry = new Registry(root);
+    const shown = { userid: 'anne', dataFile: '/anne', path: 'a', name: 'a', identity: 'u1' };
+    const user: FolderPlace = {
+      ...root,
+      key: 'anne/',
+      parent: root,
+      shown: { ...shown, path: '', name: 'anne' },
+    };
+    const folder: FolderPlace = { ...root, key: 'anne/a', parent: user, shown };
+    const userNumber = registry.remember({ place: user, number: 0 });
+    const number = registry.remember({ place: folder, number: 0 });
+    registry.remember({ place: folder, number: 17 });
+    const other = registry.remember({ place: place('other'), number: 0 });
+    expect(registry.takeNews()).to.deep.equal({
+      remembered: [
+        { number: userNumber, parent: 0, shown: user.shown },
+        { number, parent: userNumber, shown },
+      ],
+      forgotten: [],
+    });
+    expect(registry.takeNews()).to.equal(undefined);
+    registry.forget(other, 1);
+    registry.forget(number, 1);
+    expect(registry.takeNews()).to.equal(undefined);
+    registry.forget(number, 1);
+    expect(registry.takeNews()).to.deep.equal({ remembered: [], forgotten: [number] });
+  });
+
   it('never forgets the root, whatever the kernel gives back', () => {
     const registry = new Registry(root);
     registry.forget(0, 1000);
