@@ -58,6 +58,8 @@ const FOLDERS_AHEAD = 32;
 
 /** Before this many a look at how many rows are of no use is not worth it. */
 const PRUNE_FROM = 1000;
+/** So many are held in memory before they are written. */
+const MOST_CHANGED = 4096;
 const BUSY_TIMEOUT_MS = 2000;
 
 export class FiguresFile {
@@ -102,17 +104,27 @@ export class FiguresFile {
 
   put(path: string, identity: string, figures: Figures): void {
     this.#changed.set(path, { identity, figures });
+    if (this.#changed.size >= MOST_CHANGED) this.#save();
   }
 
   /** Writes what is new; where that cannot be, the next one finds it out again. */
   close(): void {
+    if (this.#changed.size > 0) this.#save(() => this.#prune());
+    this.#db.close();
+  }
+
+  #save(first: () => void = () => undefined): void {
     try {
-      if (this.#changed.size > 0) this.#db.transaction(() => this.#write()).immediate();
+      this.#db
+        .transaction(() => {
+          first();
+          this.#write();
+        })
+        .immediate();
     } catch {
       // Read-only, full, or another is writing the same.
-    } finally {
-      this.#db.close();
     }
+    this.#changed.clear();
   }
 
   /**
@@ -147,11 +159,14 @@ export class FiguresFile {
     }
   }
 
-  #write(): void {
+  /** Moved and deleted backups leave theirs behind. */
+  #prune(): void {
     const { rows } = this.#db.prepare('SELECT count(*) AS rows FROM figures').get() as { rows: number };
-    // Moved and deleted backups leave theirs behind.
     if (rows > Math.max(PRUNE_FROM, 2 * this.#asked) && this.#asked > PRUNE_FROM)
       this.#db.exec('DELETE FROM figures');
+  }
+
+  #write(): void {
     for (const [path, { identity, figures }] of this.#changed) {
       const { lastStart, lastEnd, uncompressedBytes, needed } = figures;
       const values = [needed?.bytes ?? null, needed?.since ?? null, needed?.firstExpunged ?? null];
