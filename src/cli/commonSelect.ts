@@ -9,6 +9,7 @@ import { backupUseridOf, fromAdmin, isValidUserid } from '../mailbox/names.ts';
 import { readOnlyCatalog } from './catalogOptions.ts';
 import { bytesOf, textOf } from './commonText.ts';
 import { usageError } from './commonRun.ts';
+import type { CliIo } from './io.ts';
 
 export type Mode = 'all' | 'domain' | 'prefix' | 'file' | 'mailbox' | 'user';
 
@@ -40,6 +41,12 @@ export interface Target {
 /** A target that is there, as far as backups.db knows. */
 export interface FoundTarget extends Target {
   readonly path: string;
+}
+
+/** Says of one that is not. */
+export function isFound(target: Target, io: CliIo): target is FoundTarget {
+  if (target.path === null) io.stderr.write(`${target.label}: not found in backups.db\n`);
+  return target.path !== null;
 }
 
 interface ListedTarget extends FoundTarget {

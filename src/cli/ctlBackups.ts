@@ -2,6 +2,8 @@
  * `ctl_backups [options] COMMAND [mode] backup...`: administration of backups, with the options, output and exit codes of the
  * originals' tool (cyrus-imapd backup/ctl_backups.c), and those commands of it that were never written. Each backup
  * is served by itself: one that cannot be is reported, and the others follow, unless -S is given.
+ *
+ * Only the command's own modules are loaded: most of what a short one takes is starting.
  */
 import { BackupError } from '../errors.ts';
 import { loadConfig } from '../config/imapdConf.ts';
@@ -11,13 +13,6 @@ import type { Target } from './commonSelect.ts';
 import { interpret, USAGE } from './ctlBackupsArguments.ts';
 import type { Arguments } from './ctlBackupsArguments.ts';
 import type { CtlIo, CtlOptions } from './ctlBackupsCommand.ts';
-import { deleteBackup } from './ctlBackupsDelete.ts';
-import { eachBackup } from './ctlBackupsEach.ts';
-import { lockBackup } from './ctlBackupsLock.ts';
-import { moveBackup } from './ctlBackupsMove.ts';
-import { reconstructCatalog } from './ctlBackupsReconstruct.ts';
-import { renameBackup } from './ctlBackupsRename.ts';
-import { changeRetention, holdBackup, releaseBackup } from './ctlBackupsRetention.ts';
 
 export function main(args: string[]): Promise<number> {
   return runInProcess(runCtlBackups, args);
@@ -31,7 +26,7 @@ export function runCtlBackups(argv: readonly string[], io: CtlIo): Promise<numbe
   });
 }
 
-function run(parsed: Arguments, options: CtlOptions, io: CtlIo): Promise<number> {
+async function run(parsed: Arguments, options: CtlOptions, io: CtlIo): Promise<number> {
   const { command, mode, names } = parsed;
   const one = (): Target => {
     const [target] = [...selectTargets(options.config, mode, names.slice(0, 1))];
@@ -40,22 +35,29 @@ function run(parsed: Arguments, options: CtlOptions, io: CtlIo): Promise<number>
   };
   switch (command) {
     case 'lock':
-      return lockBackup(one(), parsed.lock, options, io);
+      return (await import('./ctlBackupsLock.ts')).lockBackup(one(), parsed.lock, options, io);
     case 'move':
-      return moveBackup(one(), names[1] ?? '', options, io);
+      return (await import('./ctlBackupsMove.ts')).moveBackup(one(), names[1] ?? '', options, io);
     case 'delete':
-      return deleteBackup(one(), options, io);
+      return (await import('./ctlBackupsDelete.ts')).deleteBackup(one(), options, io);
     case 'rename':
-      return renameBackup(one(), names[1] ?? '', options, io);
+      return (await import('./ctlBackupsRename.ts')).renameBackup(one(), names[1] ?? '', options, io);
     case 'reconstruct':
-      return reconstructCatalog(parsed.isDryRun, options, io);
+      return (await import('./ctlBackupsReconstruct.ts')).reconstructCatalog(parsed.isDryRun, options, io);
     case 'retention':
-      return Promise.resolve(changeRetention(names, options, io));
+      return (await import('./ctlBackupsRetention.ts')).changeRetention(names, options, io);
     case 'hold':
-      return Promise.resolve(holdBackup(names, options, io));
+      return (await import('./ctlBackupsRetention.ts')).holdBackup(names, options, io);
     case 'release':
-      return Promise.resolve(releaseBackup(names, options, io));
-    default:
-      return eachBackup(command, parsed, options, io).then((isWell) => (isWell ? 0 : BACKUP_FAILED));
+      return (await import('./ctlBackupsRetention.ts')).releaseBackup(names, options, io);
+    case 'list':
+    case 'stat': {
+      const { lookAtEach } = await import('./ctlBackupsLook.ts');
+      return (await lookAtEach(command, parsed, options, io)) ? 0 : BACKUP_FAILED;
+    }
+    default: {
+      const { eachBackup } = await import('./ctlBackupsEach.ts');
+      return (await eachBackup(command, parsed, options, io)) ? 0 : BACKUP_FAILED;
+    }
   }
 }

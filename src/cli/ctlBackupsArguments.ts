@@ -64,15 +64,20 @@ Modes:
 `;
 
 /** Commands that go through any number of backups. */
-const EACH = ['list', 'stat', 'compact', 'verify', 'reindex'] as const;
+const LOOK = ['list', 'stat'] as const;
+const WORK = ['compact', 'verify', 'reindex'] as const;
+const EACH = [...LOOK, ...WORK] as const;
 /** Commands on one backup, and how many names they take. */
 const ONE = { lock: 1, delete: 1, move: 2, rename: 2 } as const;
 
-export type EachCommand = (typeof EACH)[number];
+/** They read what is there. */
+export type LookCommand = (typeof LOOK)[number];
+/** They lock each backup and have more to do with it. */
+export type WorkCommand = (typeof WORK)[number];
 /** Commands that know names of users and domains only, and how many words they take. */
 const RULES = { retention: [0, 2], hold: [1, Infinity], release: [1, 1] } as const;
 
-type Command = EachCommand | keyof typeof ONE | keyof typeof RULES | 'reconstruct';
+type Command = LookCommand | WorkCommand | keyof typeof ONE | keyof typeof RULES | 'reconstruct';
 
 export interface Arguments {
   readonly config: string;

@@ -1,7 +1,7 @@
 /** One of the processes of ctlBackupsWorkers.ts: does a command to each backup that it is sent, and ends with who started it. */
 import { messageOf } from '../errors.ts';
 import type { BackupCommand, CtlIo, CtlOptions } from './ctlBackupsCommand.ts';
-import { eachCommands } from './ctlBackupsEach.ts';
+import { loadCommand } from './ctlBackupsLoad.ts';
 import type { FromWorker, ToWorker } from './ctlBackupsWorkers.ts';
 
 const PROGRESS_INTERVAL_MS = 100;
@@ -27,18 +27,18 @@ function workerIo(tellsProgress: boolean): CtlIo {
   };
 }
 
-let work: { command: BackupCommand; options: CtlOptions; io: CtlIo } | null = null;
+let work: { command: Promise<BackupCommand>; options: CtlOptions; io: CtlIo } | null = null;
 
 process.on('message', (message: ToWorker) => {
   if (message.kind === 'setUp') {
     const { command, options, tellsProgress } = message;
-    work = { command: eachCommands[command], options, io: workerIo(tellsProgress) };
+    work = { command: loadCommand[command](), options, io: workerIo(tellsProgress) };
     return;
   }
   if (work === null) throw new Error('a backup came before the command');
   const { command, options, io } = work;
-  Promise.resolve()
-    .then(() => command(message.target, options, io))
+  command
+    .then((one) => one(message.target, options, io))
     .then((outcome) => tell({ kind: 'done', outcome }))
     .catch((error: unknown) => tell({ kind: 'broken', message: messageOf(error) }));
 });

@@ -9,7 +9,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { BackupError } from '../errors.ts';
 import type { FoundTarget } from './commonSelect.ts';
-import type { EachCommand } from './ctlBackupsArguments.ts';
+import type { WorkCommand } from './ctlBackupsArguments.ts';
 import type { CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
 
 /** Begun behind one that is still at work, for each process. */
@@ -19,7 +19,7 @@ const AHEAD = 64;
 export type ToWorker =
   | {
       readonly kind: 'setUp';
-      readonly command: EachCommand;
+      readonly command: WorkCommand;
       readonly options: CtlOptions;
       readonly tellsProgress: boolean;
     }
@@ -40,7 +40,7 @@ interface Task {
 }
 
 export class WorkerPool {
-  readonly #command: EachCommand;
+  readonly #command: WorkCommand;
   readonly #jobs: number;
   readonly #options: CtlOptions;
   readonly #idle: ChildProcess[] = [];
@@ -51,7 +51,7 @@ export class WorkerPool {
   #wake: () => void = () => undefined;
   #failure: Error | null = null;
 
-  constructor(command: EachCommand, jobs: number, options: CtlOptions) {
+  constructor(command: WorkCommand, jobs: number, options: CtlOptions) {
     this.#command = command;
     this.#jobs = jobs;
     this.#options = options;

@@ -1,0 +1,46 @@
+/**
+ * The commands that look at many backups, list and stat: a fraction of a millisecond each, so what counts is how little is loaded, and
+ * how the lines are written.
+ */
+import { FiguresFile } from '../index/figuresFile.ts';
+import { readOnlyCatalog } from './catalogOptions.ts';
+import { isFound, selectTargets } from './commonSelect.ts';
+import type { Arguments, LookCommand } from './ctlBackupsArguments.ts';
+import type { BackupCommand, CtlIo, CtlOptions } from './ctlBackupsCommand.ts';
+import { gathered } from './gatheredOutput.ts';
+
+/** Whether all went well. */
+export async function lookAtEach(
+  command: LookCommand,
+  { mode, names, stopsOnError }: Arguments,
+  options: CtlOptions,
+  io: CtlIo,
+): Promise<boolean> {
+  const { one, heading } = await loadCommand(command);
+  const output = gathered(io);
+  const figures = FiguresFile.open(readOnlyCatalog(options.config).databasePath);
+  const own = { ...output, figures };
+  let isWell = true;
+  try {
+    if (options.isHuman && !options.isJson) output.stdout.write(heading);
+    for (const target of selectTargets(options.config, mode, names)) {
+      const isOk = isFound(target, own) && (await one(target, options, own)) === 'ok';
+      if (isOk) continue;
+      isWell = false;
+      if (stopsOnError && target.path !== null) break;
+    }
+    output.flush();
+    return isWell;
+  } finally {
+    figures?.close();
+  }
+}
+
+async function loadCommand(command: LookCommand): Promise<{ one: BackupCommand; heading: string }> {
+  if (command === 'list') {
+    const { listOne, listHeading } = await import('./ctlBackupsList.ts');
+    return { one: listOne, heading: listHeading };
+  }
+  const { statOne, statHeading } = await import('./ctlBackupsStat.ts');
+  return { one: statOne, heading: statHeading };
+}
