@@ -6,7 +6,7 @@
  * file locked, what was appended meanwhile is copied behind the rest, and the new files take the names. The old index goes first: a kill
  * between the steps leaves a data file, old or new, without an index, which the next open builds.
  */
-import { fstatSync, fsyncSync, ftruncateSync, linkSync, renameSync, rmSync } from 'node:fs';
+import { fstatSync, ftruncateSync, linkSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LockedFile, SharedRead } from '../catalog/lockedFile.ts';
 import type { AcquireOptions } from '../catalog/lockedFile.ts';
@@ -15,6 +15,7 @@ import { BackupError, asBackupError } from '../errors.ts';
 import { horizon as horizonOf } from '../index/horizon.ts';
 import { IndexFile, removeIndexFiles } from '../index/indexFile.ts';
 import { prepareRetained } from '../index/retained.ts';
+import { syncData } from '../log/io.ts';
 import { compareRetained, mailboxTable } from './compactCheck.ts';
 import { planCompaction } from './compactPlan.ts';
 import type { CompactionPlan } from './compactPlan.ts';
@@ -24,7 +25,8 @@ import type { ChunkSizes } from './compactWriter.ts';
 import { compareTables } from './compareIndexes.ts';
 import { copyBytes } from './copyBytes.ts';
 import { faultPoint } from './faultPoint.ts';
-import { belongs, openIndexForWriting, settledIndex } from './openIndex.ts';
+import { beginIndex, finishIndex, giveBack } from './freshIndex.ts';
+import { openIndexForWriting, settledIndex } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
 import { keepOwner } from './keepOwner.ts';
@@ -71,20 +73,23 @@ export interface Compaction {
  * verify to mend), 'no-space', 'io'.
  */
 export async function compactBackup(work: Compaction): Promise<'done' | 'skipped'> {
-  const { path } = work;
-  // A torn end is mended and the index brought up to date; then a backupd may have it again.
-  const file = await LockedFile.acquire(path, work.lock);
+  const snapshot = await takeSnapshot(work);
   try {
-    (settledIndex(path, file.fd) ?? (await openIndexForWriting(file, work.notice))).close();
+    return await compactSnapshot(snapshot, work);
   } finally {
-    file.release();
+    snapshot.index.close();
+    snapshot.data.close();
   }
+}
+
+async function compactSnapshot(snapshot: Snapshot, work: Compaction): Promise<'done' | 'skipped'> {
+  const { path } = work;
   const beside = `${path}.new`;
   const target = await LockedFile.acquire(beside, { ...work.lock, create: true });
   try {
     ftruncateSync(target.fd, 0);
     step('begun');
-    return await compactInto(target, work);
+    return await compactInto(target, snapshot, work);
   } catch (error) {
     throw asBackupError(error, path);
   } finally {
@@ -115,41 +120,43 @@ interface Job {
   readonly plan: CompactionPlan;
 }
 
-async function compactInto(target: LockedFile, work: Compaction): Promise<'done' | 'skipped'> {
-  const snapshot = takeSnapshot(work.path);
+async function compactInto(
+  target: LockedFile,
+  snapshot: Snapshot,
+  work: Compaction,
+): Promise<'done' | 'skipped'> {
+  const horizon = work.horizon < 0 ? -1 : Math.max(work.horizon, horizonOf(snapshot.index));
+  prepareRetained(snapshot.index, horizon);
+  const plan = planCompaction(snapshot.index, horizon, work.sizes);
+  if (!work.isForced && plan.work < Math.max(1, work.workThreshold)) return 'skipped';
+  work.detail(`keeping ${plan.chunks.length} chunks:`);
+  work.detail(plan.chunks.map(({ chunk }) => ` ${chunk.id}`).join(''));
+  const job = { work, snapshot, target, horizon, plan };
+  const bytes = await writeAnew(job);
+  const fresh = foldAnew(job, bytes);
   try {
-    const horizon = work.horizon < 0 ? -1 : Math.max(work.horizon, horizonOf(snapshot.index));
-    prepareRetained(snapshot.index, horizon);
-    const plan = planCompaction(snapshot.index, horizon, work.sizes);
-    if (!work.isForced && plan.work < Math.max(1, work.workThreshold)) return 'skipped';
-    work.detail(`keeping ${plan.chunks.length} chunks:`);
-    work.detail(plan.chunks.map(({ chunk }) => ` ${chunk.id}`).join(''));
-    const job = { work, snapshot, target, horizon, plan };
-    const bytes = await writeAnew(job);
-    const fresh = foldAnew(job, bytes);
-    try {
-      await replace(job, fresh, bytes);
-    } catch (error) {
-      fresh.close();
-      throw error;
-    }
-    return 'done';
-  } finally {
-    snapshot.index.close();
-    snapshot.data.close();
+    await replace(job, fresh, bytes);
+    giveBack(fresh, bytes);
+  } catch (error) {
+    fresh.close();
+    throw error;
   }
+  return 'done';
 }
 
-function takeSnapshot(path: string): Snapshot {
-  const data = SharedRead.open(path);
-  const index = settledIndex(path, data.fd) ?? IndexFile.open(indexPath(path), 'read');
-  if (index === null || !belongs(index, data.fd)) {
-    index?.close();
-    data.close();
-    throw new BackupError('locked', `${path} was replaced meanwhile`, { subject: path });
+/** A torn end is mended and the index brought up to date; then a backupd may have it again. */
+async function takeSnapshot({ path, lock, notice }: Compaction): Promise<Snapshot> {
+  const file = await LockedFile.acquire(path, lock);
+  try {
+    const settled = settledIndex(path, file.fd);
+    if (settled === null) (await openIndexForWriting(file, notice)).close();
+    const index = settled ?? IndexFile.open(indexPath(path), 'read');
+    if (index === null) throw new Error(`the index of ${path} vanished while it was locked`);
+    index.holdSnapshot();
+    return { data: SharedRead.open(path), index, inode: fstatSync(file.fd, { bigint: true }).ino };
+  } finally {
+    file.release();
   }
-  index.holdSnapshot();
-  return { data, index, inode: fstatSync(data.fd, { bigint: true }).ino };
 }
 
 /** Answers the new file's size. */
@@ -167,7 +174,7 @@ async function writeAnew({ work, snapshot, target, horizon, plan }: Job): Promis
 /** Reads the new file back, and proves it. */
 function foldAnew({ work, snapshot, target, horizon }: Job, bytes: number): IndexFile {
   const { path, onProgress } = work;
-  const fresh = IndexFile.create(indexPath(target.path));
+  const fresh = beginIndex(indexPath(target.path), bytes);
   try {
     const half = onProgress && ((done: number, all: number): void => onProgress(all + done, 2 * all));
     const { damages } = walk(fresh, target.fd, 0, bytes, {
@@ -211,19 +218,23 @@ async function replace(job: Job, fresh: IndexFile, bytes: number): Promise<void>
         const faults = compareTables([mailboxTable(horizon)], index, fresh);
         if (faults.length > 0) throw notTheSame(path, faults);
       }
-      fsyncSync(target.fd);
+      await allOf(syncData(target.fd), finishIndex(fresh, indexPath(target.path)));
       step('caught-up');
       if (work.keepsPrevious && index !== null) keepPrevious(path, index);
       step('kept');
     } finally {
       index?.close();
     }
-    fresh.finish();
-    keepOwner(fresh.path, target.fd);
+    keepOwner(indexPath(target.path), target.fd);
     place(path);
   } finally {
     file.release();
   }
+}
+
+/** Resolves when all have ended, so that none is at work on what is closed then. */
+async function allOf(...works: readonly Promise<void>[]): Promise<void> {
+  for (const ended of await Promise.allSettled(works)) if (ended.status === 'rejected') throw ended.reason;
 }
 
 /** Whole members: the index of who holds the lock is in step, so the last one is ended. */

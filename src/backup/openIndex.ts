@@ -17,6 +17,7 @@ import { MEMBER_TRAILER_BYTES, isTrailerOf } from '../log/format.ts';
 import { closeMember, cutTail, saveTail } from '../log/recover.ts';
 import { ChunkReader } from '../log/reader.ts';
 import { faultPoint } from './faultPoint.ts';
+import { beginIndex, finishIndex, giveBack } from './freshIndex.ts';
 import { keepOwner } from './keepOwner.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
@@ -176,24 +177,46 @@ export async function rebuildIndex(
   options: WalkOptions = {},
 ): Promise<Rebuilt> {
   const path = indexPath(file.path);
+  const result = await replaceBy(file, usableIndex(path, file.fd), notice, options);
+  const index = IndexFile.open(path, 'write');
+  if (index === null) throw new Error(`${path} vanished while it was locked`);
+  return { index, result };
+}
+
+/** As rebuildIndex, by a process that has the backup not open otherwise, and that wants nothing of the new index. */
+export async function reindexBackup(file: LockedFile, notice: Notice, options: WalkOptions): Promise<void> {
+  const known = settledIndex(file.path, file.fd) ?? usableIndex(indexPath(file.path), file.fd);
+  await replaceBy(file, known, notice, options);
+}
+
+/** `known`: the old index, where it is of this file; it is closed. */
+async function replaceBy(
+  file: LockedFile,
+  known: IndexFile | null,
+  notice: Notice,
+  options: WalkOptions,
+): Promise<WalkResult> {
+  const path = indexPath(file.path);
   const beside = `${path}.new`;
-  const known = usableIndex(path, file.fd);
-  // If its last chunk was ended, what looks torn is damage, and stays where it is.
-  const isEnded = known !== null && isInStep(known, file.fd);
-  const fresh = IndexFile.create(beside);
+  let fresh: IndexFile | null = null;
   let result: WalkResult;
   try {
+    // If its last chunk was ended, what looks torn is damage, and stays where it is.
+    const isEnded = known !== null && isInStep(known, file.fd);
+    const { size } = fstatSync(file.fd);
+    fresh = beginIndex(beside, size);
     const all = { ...options, isEnded, ...(known === null ? {} : { known }) };
-    result = walk(fresh, file.fd, 0, fstatSync(file.fd).size, all);
+    result = walk(fresh, file.fd, 0, size, all);
     await finishWalk(fresh, file, { ...result, chunks: 0 }, notice);
+    await finishIndex(fresh, beside);
+    giveBack(fresh, size);
   } catch (error) {
-    fresh.close();
+    fresh?.close();
     removeIndexFiles(beside);
     throw error;
   } finally {
     known?.close();
   }
-  fresh.finish();
   keepOwner(beside, file.fd);
   step('built');
   // SQLite would take the old index's write-ahead log for the new one's.
@@ -201,7 +224,5 @@ export async function rebuildIndex(
   step('removed');
   renameSync(beside, path);
   step('placed');
-  const index = IndexFile.open(path, 'write');
-  if (index === null) throw new Error(`${path} vanished while it was locked`);
-  return { index, result };
+  return result;
 }

@@ -20,6 +20,7 @@ import { compareIndexes } from './compareIndexes.ts';
 import { damagedMessages, missingMessages } from './damagedMessages.ts';
 import type { DamagedMessage } from './damagedMessages.ts';
 import { falsePoints } from './falsePoints.ts';
+import { giveBack, takeScratch } from './freshIndex.ts';
 import { hasItsBytes } from './content.ts';
 import { belongs, openIndexForWriting, settledIndex } from './openIndex.ts';
 import { indexPath } from './options.ts';
@@ -81,25 +82,6 @@ export async function verifyBackup(
   } finally {
     index.close();
   }
-}
-
-/** Of one that was as small, the memory is kept for the next. */
-const SMALL_BYTES = 1 << 20;
-let scratch: IndexFile | null = null;
-
-function takeScratch(): IndexFile {
-  const index = scratch ?? IndexFile.create(':memory:');
-  scratch = null;
-  return index;
-}
-
-function giveBack(index: IndexFile, fileBytes: number): void {
-  if (scratch !== null || fileBytes > SMALL_BYTES) {
-    index.close();
-    return;
-  }
-  index.clear();
-  scratch = index;
 }
 
 /** An index of ours that is about to be given up because the data file is not the one that it was made of. */

@@ -6,8 +6,10 @@
  * synchronous=NORMAL does not wait for the disk at a commit: the log has, and what a power cut takes from the index
  * is folded again from there at the next open.
  */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fsync, fsyncSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { asBackupError } from '../errors.ts';
+import { settledBytes } from './settledBytes.ts';
 import { SqliteDatabase } from './sqlite.ts';
 import type { SqliteStatement } from './sqlite.ts';
 import { APPLICATION_ID, SCHEMA_VERSION, schemaSql } from './schema.ts';
@@ -20,10 +22,12 @@ const BUSY_TIMEOUT_MS = 10_000;
 /** 2 MiB of page cache a handle: enough for a fold's working set, little enough for hundreds of open handles. */
 const CACHE_KIB = 2048;
 
-/** Up to this an index is read at once rather than opened. */
-const PEEK_BYTES = 512 * 1024;
-/** Its first page. */
-const MIN_BYTES = 4096;
+/** Where a database's header says whether it has a write-ahead log, and how (sqlite.org/fileformat.html, 1.3.3). */
+const HEADER_VERSIONS = [18, 20] as const;
+const WITHOUT_LOG = 1;
+const WITH_LOG = 2;
+
+const synced = promisify(fsync);
 
 export class IndexFile {
   readonly path: string;
@@ -62,8 +66,8 @@ export class IndexFile {
   static peek(path: string): IndexFile | null {
     const bytes = settledBytes(path);
     if (bytes === null) return IndexFile.open(path, 'read');
-    // In memory there is no write-ahead log: the header's versions say so (sqlite.org/fileformat.html, 1.3.3).
-    bytes.fill(1, 18, 20);
+    // In memory there is no write-ahead log.
+    bytes.fill(WITHOUT_LOG, ...HEADER_VERSIONS);
     const db = new SqliteDatabase(bytes, { readonly: true });
     try {
       const id = db.pragma('application_id', { simple: true });
@@ -95,6 +99,8 @@ export class IndexFile {
       db.transaction(() => db.exec(schemaSql))();
       db.pragma(`cache_size = -${CACHE_KIB}`);
       db.pragma('temp_store = MEMORY');
+      // Nothing of one user may be left in it when it is cleared for another.
+      if (path === ':memory:') db.pragma('secure_delete = ON');
       return new IndexFile(path, db);
     } catch (error) {
       throw asBackupError(error, path);
@@ -125,7 +131,17 @@ export class IndexFile {
 
   /** Whether it is a copy in memory of what the file was. */
   get isCopy(): boolean {
-    return this.#db.memory && this.path !== ':memory:';
+    return this.#db.memory && !this.isScratch;
+  }
+
+  /** Whether it was made in memory. */
+  get isScratch(): boolean {
+    return this.path === ':memory:';
+  }
+
+  /** How many are kept prepared. */
+  get statementCount(): number {
+    return this.#statements.size;
   }
 
   /** Empties one that is in memory, with its statements kept: quicker than another one. */
@@ -207,6 +223,26 @@ export class IndexFile {
     }
   }
 
+  /** Writes one that was made in memory, as finish() leaves one that was made in a file, in place of whatever has the name. */
+  async writeTo(path: string): Promise<void> {
+    try {
+      if ((this.get<{ freelist_count: number }>('PRAGMA freelist_count')?.freelist_count ?? 0) > 0)
+        this.#db.exec('VACUUM');
+      const bytes = this.#db.serialize();
+      bytes.fill(WITH_LOG, ...HEADER_VERSIONS);
+      removeIndexFiles(path);
+      const fd = openSync(path, 'wx', 0o600);
+      try {
+        writeFileSync(fd, bytes);
+        await synced(fd);
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      throw asBackupError(error, path);
+    }
+  }
+
   /** Closes an index that was created, when it is on disk as one that many may read beside a writer. */
   finish(): void {
     try {
@@ -232,24 +268,6 @@ export class IndexFile {
   }
 }
 
-/** All of a small index whose write-ahead log is empty, so that the file is all there is; else null. */
-function settledBytes(path: string): Buffer | null {
-  const before = stateOf(path);
-  if (before === null) return null;
-  const bytes = readFileSync(path);
-  const after = stateOf(path);
-  return after === before ? bytes : null;
-}
-
-/** null: it is not there, is large, or is being written. */
-function stateOf(path: string): string | null {
-  const file = statSync(path, { bigint: true, throwIfNoEntry: false });
-  const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
-  if (file === undefined || file.size < MIN_BYTES || file.size > PEEK_BYTES || (log?.size ?? 0) > 0)
-    return null;
-  return `${file.ino} ${file.size} ${file.mtimeNs}`;
-}
-
 /** Only of a database that this process has closed: closing a descriptor of it would drop SQLite's locks. */
 function syncFile(path: string): void {
   const fd = openSync(path, 'r+');
@@ -262,7 +280,17 @@ function syncFile(path: string): void {
 
 /** Removes an index and SQLite's files beside it. */
 export function removeIndexFiles(path: string): void {
-  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
+  for (const suffix of ['', '-wal', '-shm', '-journal']) removeFile(path + suffix);
+}
+
+/** As rmSync with force, which looks three times at what is mostly not there. */
+function removeFile(path: string): void {
+  if (!existsSync(path)) return;
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (existsSync(path)) throw error;
+  }
 }
 
 function isNotADatabase(error: unknown): boolean {

@@ -1,0 +1,41 @@
+/**
+ * An index that is being made anew. That of a small backup is made in memory, which is kept for the next one with all its statements, and
+ * written in one go when it is whole; a large one is made in its file. Either way it is nobody's before finishIndex() has resolved.
+ */
+import { IndexFile } from '../index/indexFile.ts';
+
+/** Data files up to this have an index that fits in memory many times over. */
+const SMALL_BYTES = 1 << 20;
+/** What is asked with a time in it is another statement for each time. */
+const MOST_STATEMENTS = 500;
+
+let scratch: IndexFile | null = null;
+
+/** An empty one in memory. */
+export function takeScratch(): IndexFile {
+  const index = scratch ?? IndexFile.create(':memory:');
+  scratch = null;
+  return index;
+}
+
+/** To be filled from a data file of so many bytes. `path`: where it is to be. */
+export function beginIndex(path: string, dataBytes: number): IndexFile {
+  return dataBytes > SMALL_BYTES ? IndexFile.create(path) : takeScratch();
+}
+
+/** Resolves when it is on disk. Rejects with 'no-space' or 'io'; what is there then is the caller's to remove. */
+export async function finishIndex(index: IndexFile, path: string): Promise<void> {
+  if (index.isScratch) await index.writeTo(path);
+  else index.finish();
+}
+
+/** Closes it; of one that was small the memory is kept for the next. One that something has gone wrong with is closed instead. */
+export function giveBack(index: IndexFile, dataBytes: number): void {
+  const isKept = index.isScratch && dataBytes <= SMALL_BYTES && index.statementCount <= MOST_STATEMENTS;
+  if (scratch !== null || !isKept) {
+    index.close();
+    return;
+  }
+  index.clear();
+  scratch = index;
+}
