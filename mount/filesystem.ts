@@ -98,9 +98,13 @@ export class Filesystem {
     return itemOf(node).xattrNames();
   }
 
-  /** The tree is asked for `user.` names only: `ls -l` asks for an ACL and a label of every single file. */
+  /**
+   * There are `user.` names only. Of others it is said that there can be none: `ls -l` asks for an ACL and a label of the
+   * first file then, and no longer of every single one.
+   */
   xattr(node: Node, name: string): Buffer {
-    const value = name.startsWith('user.') ? itemOf(node).xattr(name) : undefined;
+    if (!name.startsWith('user.')) throw new FsError('EOPNOTSUPP');
+    const value = itemOf(node).xattr(name);
     if (value === undefined) throw new FsError('ENODATA');
     return value;
   }

@@ -13,6 +13,7 @@ export type FsErrorName =
   | 'EIO'
   | 'EROFS'
   | 'ENODATA'
+  | 'EOPNOTSUPP'
   | 'ERANGE'
   | 'ENAMETOOLONG'
   | 'ESTALE'

@@ -36,8 +36,11 @@ export interface Location {
   /** Names the block in the cache, such as `data file id:file offset of the flush point`; never reused. */
   readonly blockKey: string;
   readonly offsetInBlock: number;
-  /** Gives the whole block, in memory of its own: a slice of something larger would pin that in the cache. */
-  readonly load: () => Buffer;
+  /**
+   * Gives the whole block, in memory of its own: a slice of something larger would pin that in the cache. Where there is room,
+   * memory that nobody needs any more, it may be in that.
+   */
+  readonly load: (room?: Buffer) => Buffer;
 }
 
 export interface Content {

@@ -1,33 +1,47 @@
 /**
  * Inflated blocks, bounded by their bytes. Since all is synchronous, a block is never loaded twice at a
  * time. What fails to load is not remembered.
+ *
+ * The memory of a block that has left is given to the next one: blocks that wait for the garbage collector took as much memory
+ * again as those in the cache.
  */
 import { LRUCache } from 'lru-cache';
 
-export const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
+export const DEFAULT_CACHE_BYTES = 32 * 1024 * 1024;
 
 /** An entry's cost beside its bytes: the Buffer, its ArrayBuffer, the key and the list's links; roughly. */
 const ENTRY_OVERHEAD_BYTES = 400;
+const MAX_SPARE = 4;
+const MIN_ROOM_BYTES = 32 * 1024;
 
 export class BlockCache {
   readonly #blocks: LRUCache<string, Buffer>;
+  readonly #spare: Buffer[] = [];
 
   constructor(maxBytes: number = DEFAULT_CACHE_BYTES) {
     this.#blocks = new LRUCache<string, Buffer>({
       maxSize: Math.max(1, maxBytes),
-      sizeCalculation: (block) => block.length + ENTRY_OVERHEAD_BYTES,
+      sizeCalculation: (block) => block.buffer.byteLength + ENTRY_OVERHEAD_BYTES,
+      dispose: (block) => this.#keepRoom(block),
     });
   }
 
-  get(key: string, load: () => Buffer): Buffer {
+  /** The block is the caller's until the next call. */
+  get(key: string, load: (room?: Buffer) => Buffer): Buffer {
     const cached = this.#blocks.get(key);
     if (cached !== undefined) return cached;
-    const block = load();
+    const block = load(this.#spare.pop());
     this.#blocks.set(key, block);
     return block;
   }
 
   get sizeBytes(): number {
     return this.#blocks.calculatedSize;
+  }
+
+  /** A small one may lie in memory that Node shares between many. */
+  #keepRoom({ buffer }: Buffer): void {
+    const isWorthIt = buffer.byteLength >= MIN_ROOM_BYTES && this.#spare.length < MAX_SPARE;
+    if (isWorthIt) this.#spare.push(Buffer.from(buffer));
   }
 }

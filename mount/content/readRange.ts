@@ -1,6 +1,6 @@
 /** Reads from content that lies in blocks, copying each byte once: from its block to where it is wanted. */
 import { BackupError } from '../../src/errors.ts';
-import type { Content } from '../tree.ts';
+import type { Content, Location } from '../tree.ts';
 import type { BlockCache } from './blockCache.ts';
 
 /**
@@ -27,7 +27,7 @@ export function readRange(content: Content, cache: BlockCache, offset: number, t
 }
 
 /** null: it is damaged, and there may be another way to the bytes. */
-function loaded(cache: BlockCache, key: string, load: () => Buffer, hasOtherWay: boolean): Buffer | null {
+function loaded(cache: BlockCache, key: string, load: Location['load'], hasOtherWay: boolean): Buffer | null {
   try {
     return cache.get(key, load);
   } catch (error) {

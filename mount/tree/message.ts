@@ -1,6 +1,6 @@
 /** A message as a file: UID.eml, its bytes as the master has them. It never changes while it exists. */
 import type { BackupReader } from '../../src/backup/reader.ts';
-import { blockAt, hasItsBytes, loadBlock } from '../../src/backup/content.ts';
+import { hasItsBytes, loadBlock } from '../../src/backup/content.ts';
 import { BackupError } from '../../src/errors.ts';
 import { messageById } from '../../src/index/queries.ts';
 import type { ListedRecord } from '../../src/index/queries.ts';
@@ -76,11 +76,11 @@ function messageContent(reader: BackupReader, record: MessageRecord): Content {
   return {
     sizeBytes: record.size,
     at(offset) {
-      const block = blockAt(reader.index, chunkId, start + offset);
+      const block = reader.blockAt(chunkId, start + offset);
       return {
         blockKey: `${reader.inode}:${block.from.fileOffset}:${block.start}-${block.end}`,
         offsetInBlock: start + offset - block.start,
-        load: () => loadBlock(reader.fd, block),
+        load: (room) => loadBlock(reader.fd, block, room),
       };
     },
     rescue(offset, sizeBytes) {

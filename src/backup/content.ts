@@ -54,9 +54,9 @@ function chunkStart(chunk: Chunk): FlushPoint {
   return { offset: 0, fileOffset: chunk.offset + MEMBER_HEADER.length };
 }
 
-/** The block's bytes. Throws 'damaged'. */
-export function loadBlock(fd: number, block: Block): Buffer {
-  if (block.isExact) return readBlock(fd, block.from, { offset: block.end, fileOffset: block.fileEnd });
+/** The block's bytes, perhaps in `room`, which is then the caller's no more. Throws 'damaged'. */
+export function loadBlock(fd: number, block: Block, room?: Buffer): Buffer {
+  if (block.isExact) return readBlock(fd, block.from, { offset: block.end, fileOffset: block.fileEnd }, room);
   return readFrom(fd, block.from, block.start, block.end - block.start, block.fileEnd);
 }
 

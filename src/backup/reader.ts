@@ -10,7 +10,8 @@ import { SharedRead } from '../catalog/lockedFile.ts';
 import { asBackupError } from '../errors.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import type { StoredMessage } from '../index/types.ts';
-import { readMessage } from './content.ts';
+import { blockAt, readMessage } from './content.ts';
+import type { Block } from './content.ts';
 import { belongs } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import { walk } from './walk.ts';
@@ -25,6 +26,7 @@ export class BackupReader {
   readonly indexInode: bigint | null;
   /** The size that was folded, where the index is in memory. */
   readonly #foldedBytes: number | null;
+  #lastBlock: Block | undefined;
 
   constructor(path: string) {
     this.path = path;
@@ -45,6 +47,17 @@ export class BackupReader {
 
   get fd(): number {
     return this.#data.fd;
+  }
+
+  /**
+   * The block that holds an uncompressed offset of a chunk; see blockAt. Messages of one mailbox lie side by side, so that it mostly is
+   * the one that was asked for last; what was committed of a chunk stays as it is.
+   */
+  blockAt(chunkId: number, offset: number): Block {
+    const last = this.#lastBlock;
+    if (last?.chunkId === chunkId && offset >= last.start && offset < last.end) return last;
+    this.#lastBlock = blockAt(this.index, chunkId, offset);
+    return this.#lastBlock;
   }
 
   /** A part of a message's bytes; see readMessage. */

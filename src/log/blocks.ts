@@ -24,29 +24,64 @@ export interface RawBlock {
   readonly bytes: Buffer;
 }
 
+/** Shared too: most blocks are smaller than this before they are inflated. */
+const SCRATCH_BYTES = 256 * 1024;
+let scratch: Buffer | null = null;
+
+function scratchOf(sizeBytes: number): Buffer {
+  if (sizeBytes > SCRATCH_BYTES) return Buffer.allocUnsafe(sizeBytes);
+  scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  return scratch.subarray(0, sizeBytes);
+}
+
+/** Blocks that are read again and again into each other's memory should fit. */
+const ROOM_STEP_BYTES = 32 * 1024;
+
 /**
  * The uncompressed bytes between a flush point and the next one, or the member's (or last commit's) length and
- * end. One read, one inflation. Throws 'damaged' when it is not exactly that.
+ * end. One read, one inflation. They come in `room` where they go into it, which is then the caller's no more, else in memory of
+ * their own. Throws 'damaged' when it is not exactly that.
  */
-export function readBlock(fd: number, start: FlushPoint, end: FlushPoint): Buffer {
-  return readRawBlock(fd, start, end).bytes;
+export function readBlock(fd: number, start: FlushPoint, end: FlushPoint, room?: Buffer): Buffer {
+  const [inputSize, size] = sizesOf(start, end);
+  const needed = size + 1;
+  const output =
+    room !== undefined && room.length >= needed
+      ? room
+      : Buffer.allocUnsafeSlow(Math.ceil(needed / ROOM_STEP_BYTES) * ROOM_STEP_BYTES);
+  return inflateBlock(fd, start, scratchOf(inputSize), output, size);
 }
 
 /** As readBlock, with the compressed bytes. */
 export function readRawBlock(fd: number, start: FlushPoint, end: FlushPoint): RawBlock {
+  const [inputSize, size] = sizesOf(start, end);
+  const compressed = Buffer.allocUnsafe(inputSize);
+  return { compressed, bytes: inflateBlock(fd, start, compressed, Buffer.allocUnsafe(size + 1), size) };
+}
+
+function sizesOf(start: FlushPoint, end: FlushPoint): [inputSize: number, size: number] {
   const inputSize = end.fileOffset - start.fileOffset;
   const size = end.offset - start.offset;
   if (inputSize < 0 || size < 0) throw damaged(start, `ends before it starts, at ${end.fileOffset}`);
-  const compressed = Buffer.allocUnsafe(inputSize);
+  return [inputSize, size];
+}
+
+/** The output has at least one byte more than promised, so that a longer block is noticed. */
+function inflateBlock(
+  fd: number,
+  start: FlushPoint,
+  compressed: Buffer,
+  output: Buffer,
+  size: number,
+): Buffer {
+  const inputSize = compressed.length;
   if (readSyncInto(fd, compressed, 0, inputSize, start.fileOffset) < inputSize)
     throw damaged(start, 'is cut off');
-  // One byte more than promised, so that a longer block is noticed.
-  const output = Buffer.allocUnsafe(size + 1);
   const inflater = freshInflater();
-  const status = inflater.step(compressed, 0, inputSize, output, 0, output.length);
+  const status = inflater.step(compressed, 0, inputSize, output, 0, size + 1);
   const isWhole = status !== 'damaged' && inflater.produced === size;
   if (!isWhole) throw damaged(start, 'does not inflate to its length');
-  return { compressed, bytes: output.subarray(0, size) };
+  return output.subarray(0, size);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { Backup } from '../../src/backup/backup.ts';
+import { loadBlock } from '../../src/backup/content.ts';
 import { rebuildIndex } from '../../src/backup/openIndex.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
 import { LockedFile } from '../../src/catalog/lockedFile.ts';
@@ -37,6 +38,12 @@ describe('looking into a backup', () => {
     return reader;
   }
 
+  function storedIn({ index }: BackupReader, message: Buffer): { chunk_id: number; offset: number } {
+    const { chunk_id, offset } = messageByGuid(index, guidOf(message)) ?? {};
+    if (chunk_id == null || offset == null) throw new Error('its bytes are not there');
+    return { chunk_id, offset };
+  }
+
   const names = ({ index }: BackupReader): string[] => [...livingMailboxes(index)].map(({ name }) => name);
 
   it('sees what a writer commits while it writes, and can read it', async () => {
@@ -48,6 +55,34 @@ describe('looking into a backup', () => {
     expect(names(reader)).to.deep.equal(['user.anne.m0', 'user.anne.m1']);
     expect(readWhole(reader.index, reader.fd, messages[1]).equals(messages[1])).to.equal(true);
     expect(reader.isCurrent()).to.equal(true);
+  });
+
+  it('finds the block of every byte, also where the chunk has grown meanwhile', async () => {
+    const reader = open();
+    for (const at of [0, 1] as const) {
+      const message = messages[at];
+      const { chunk_id: chunkId, offset: start } = storedIn(reader, message);
+      for (let offset = 0; offset < message.length; offset += 997) {
+        const block = reader.blockAt(chunkId, start + offset);
+        const bytes = loadBlock(reader.fd, block).subarray(start + offset - block.start);
+        expect(bytes.length).to.be.greaterThan(0);
+        const wanted = message.subarray(offset, offset + bytes.length);
+        expect(bytes.subarray(0, wanted.length).equals(wanted)).to.equal(true);
+      }
+      if (at === 0) await append(1);
+    }
+  });
+
+  it('loads a block into room that is large enough, and into none that is not', () => {
+    const reader = open();
+    const { chunk_id: chunkId, offset } = storedIn(reader, messages[0]);
+    const block = reader.blockAt(chunkId, offset);
+    const alone = loadBlock(reader.fd, block);
+    const [large, small] = [Buffer.alloc(alone.length + 1), Buffer.alloc(alone.length)];
+    expect(loadBlock(reader.fd, block, large).buffer).to.equal(large.buffer);
+    expect(large.subarray(0, -1).equals(alone)).to.equal(true);
+    expect(loadBlock(reader.fd, block, small).equals(alone)).to.equal(true);
+    expect(small.every((byte) => byte === 0)).to.equal(true);
   });
 
   it('sees nothing of what a writer has folded and not committed', async () => {

@@ -80,6 +80,29 @@ describe('the block cache', () => {
     expect(cache.sizeBytes).to.be.at.most(10_000);
   });
 
+  it('gives the memory of a block that has left to the next one, and never memory that a block still lies in', () => {
+    const cache = new BlockCache(300_000);
+    const rooms = new Set<ArrayBufferLike>();
+    for (let i = 0; i < 100; i++) {
+      const block = cache.get(String(i), (room) => (room ?? Buffer.allocUnsafeSlow(65_536)).fill(i));
+      rooms.add(block.buffer);
+      for (let before = Math.max(0, i - 3); before <= i; before++) {
+        expect(cache.get(String(before), fail).every((byte) => byte === before)).to.equal(true);
+      }
+    }
+    expect(rooms.size).to.be.at.most(6);
+  });
+
+  it('gives no memory away that Node shares between small buffers', () => {
+    const cache = new BlockCache(5000);
+    for (let i = 0; i < 100; i++) {
+      cache.get(String(i), (room) => {
+        expect(room).to.equal(undefined);
+        return Buffer.allocUnsafe(1000);
+      });
+    }
+  });
+
   it('serves everything with no room at all', () => {
     const cache = new BlockCache(0);
     expect(cache.get('a', () => Buffer.from('a')).toString()).to.equal('a');
