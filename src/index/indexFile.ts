@@ -9,7 +9,7 @@
 import { closeSync, existsSync, fsync, fsyncSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { asBackupError } from '../errors.ts';
-import { settledBytes } from './settledBytes.ts';
+import { isOurs, settledBytes } from './settledBytes.ts';
 import { SqliteDatabase } from './sqlite.ts';
 import type { SqliteStatement } from './sqlite.ts';
 import { APPLICATION_ID, SCHEMA_VERSION, schemaSql } from './schema.ts';
@@ -66,20 +66,10 @@ export class IndexFile {
   static peek(path: string): IndexFile | null {
     const bytes = settledBytes(path);
     if (bytes === null) return IndexFile.open(path, 'read');
+    if (!isOurs(bytes)) return null;
     // In memory there is no write-ahead log.
     bytes.fill(WITHOUT_LOG, ...HEADER_VERSIONS);
-    const db = new SqliteDatabase(bytes, { readonly: true });
-    try {
-      const id = db.pragma('application_id', { simple: true });
-      const version = db.pragma('user_version', { simple: true });
-      if (id === APPLICATION_ID && version === SCHEMA_VERSION) return new IndexFile(path, db);
-      db.close();
-      return null;
-    } catch (error) {
-      db.close();
-      if (isNotADatabase(error)) return null;
-      throw asBackupError(error, path);
-    }
+    return new IndexFile(path, new SqliteDatabase(bytes, { readonly: true }));
   }
 
   /**

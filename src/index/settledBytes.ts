@@ -1,5 +1,6 @@
 /** An index file that is read as a whole rather than opened: it has to be small, and nobody may be writing it. */
 import { readFileSync, statSync } from 'node:fs';
+import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts';
 
 /** Up to this an index is read at once rather than opened. */
 const PEEK_BYTES = 512 * 1024;
@@ -22,4 +23,17 @@ function stateOf(path: string): string | null {
   if (file === undefined || file.size < MIN_BYTES || file.size > PEEK_BYTES || (log?.size ?? 0) > 0)
     return null;
   return `${file.ino} ${file.size} ${file.mtimeNs}`;
+}
+
+const MAGIC = 'SQLite format 3\0';
+const VERSION_AT = 60;
+const APPLICATION_ID_AT = 68;
+
+/** Whether it is a database with our application id and version, by its header (sqlite.org/fileformat.html, 1.3). */
+export function isOurs(bytes: Buffer): boolean {
+  return (
+    bytes.toString('latin1', 0, MAGIC.length) === MAGIC &&
+    bytes.readInt32BE(APPLICATION_ID_AT) === APPLICATION_ID &&
+    bytes.readInt32BE(VERSION_AT) === SCHEMA_VERSION
+  );
 }
