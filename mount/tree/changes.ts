@@ -36,6 +36,8 @@ const COMMIT_SECONDS = 300;
 /** The mount's top has this number. */
 const ROOT_NUMBER = 0;
 const CATALOG = 'catalog';
+/** Where the kernel knows more users, the whole catalogue is read rather than asked for each. */
+const FEW_USERS = 200;
 
 export class StoreChanges implements Watcher {
   readonly #catalog: Catalog;
@@ -182,15 +184,25 @@ export class StoreChanges implements Watcher {
   async #lookAtCatalog(): Promise<void> {
     try {
       await this.#invalidator.folder(ROOT_NUMBER, false);
-      for (const user of this.#users.values()) await this.#findAgain(user);
+      const all = this.#users.size <= FEW_USERS ? undefined : this.#allDataFiles();
+      for (const user of this.#users.values()) {
+        const { userid } = user;
+        await this.#placeAgain(
+          user,
+          (all === undefined ? this.#catalog.find(userid) : all.get(userid)) ?? null,
+        );
+      }
     } catch (error) {
       this.#log(`mount: looking for changes in ${this.#databasePath}: ${messageOf(error)}`);
     }
     this.#catalogNotBeforeMs = performance.now() + LOOK_INTERVAL_MS;
   }
 
-  async #findAgain(user: WatchedUser): Promise<void> {
-    const dataFile = this.#catalog.find(user.userid);
+  #allDataFiles(): Map<string, string> {
+    return new Map(Array.from(this.#catalog.list(), ({ userid, path }) => [userid, path]));
+  }
+
+  async #placeAgain(user: WatchedUser, dataFile: string | null): Promise<void> {
     if (dataFile === user.dataFile) return;
     if (dataFile === null) {
       const own = [...user.folders].filter(({ path }) => path === '');
@@ -208,11 +220,15 @@ function logOf(dataFile: string): string {
   return `${dataFile}.index-wal`;
 }
 
-/** When its files were written last, or came to be under their names; 0 where there are none. */
+/** When its files were written last, or came to be under their names; 0 where there are none, or that cannot be told. */
 function changedMs(dataFile: string): number {
-  const times = [logOf(dataFile), `${dataFile}.index`].map(
-    (path) => statSync(path, { throwIfNoEntry: false })?.ctimeMs ?? 0,
-  );
+  const times = [logOf(dataFile), `${dataFile}.index`].map((path) => {
+    try {
+      return statSync(path, { throwIfNoEntry: false })?.ctimeMs ?? 0;
+    } catch {
+      return 0;
+    }
+  });
   return Math.max(...times);
 }
 

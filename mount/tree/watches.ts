@@ -1,14 +1,16 @@
 /**
  * Tells when files of the store are written or replaced. Directories are watched, not files: a store has few of them,
  * and a file may not be there yet. Where the system has no more watches to give (fs.inotify.max_user_watches), files
- * are looked at every second.
+ * are looked at every second, or more seldom where they are very many.
  */
-import { unwatchFile, watch, watchFile } from 'node:fs';
+import { statSync, watch } from 'node:fs';
 import type { FSWatcher } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { messageOf } from '../../src/errors.ts';
 
 const POLL_MS = 1000;
+/** Looking at all files is followed by a pause of at least so many times what it took. */
+const POLL_PAUSE = 10;
 
 /** Watches a directory; throws, or emits 'error', where that cannot be. */
 export type WatchDirectory = (path: string, changed: (fileName: string) => void) => FSWatcher;
@@ -24,7 +26,9 @@ export class Watches {
   readonly #watchDirectory: WatchDirectory;
   /** Null: it could not be watched. */
   readonly #directories = new Map<string, FSWatcher | null>();
-  readonly #polled = new Set<string>();
+  /** With what tells one state of a file from another. */
+  readonly #polled = new Map<string, string>();
+  #timer: NodeJS.Timeout | undefined;
   #hasComplained = false;
 
   /** `changed` is also called for other files in the same directories. */
@@ -37,23 +41,25 @@ export class Watches {
   /** May be called again for the same file. */
   add(path: string): void {
     const directory = dirname(path);
-    if (!this.#directories.has(directory)) this.#directories.set(directory, this.#watch(directory));
-    if (this.#directories.get(directory) === null) this.#poll(path);
+    if (!this.#directories.has(directory)) this.#watch(directory);
+    if (this.#directories.get(directory) !== null || this.#polled.has(path)) return;
+    this.#polled.set(path, stateOf(path));
+    this.#poll(POLL_MS);
   }
 
   /** A directory stays watched: most have more than one user's files. */
   remove(path: string): void {
-    if (this.#polled.delete(path)) unwatchFile(path);
+    this.#polled.delete(path);
   }
 
   close(): void {
     for (const watcher of this.#directories.values()) watcher?.close();
-    for (const path of this.#polled) unwatchFile(path);
+    clearTimeout(this.#timer);
     this.#directories.clear();
     this.#polled.clear();
   }
 
-  #watch(directory: string): FSWatcher | null {
+  #watch(directory: string): void {
     try {
       const watcher = this.#watchDirectory(directory, (name) => this.#changed(join(directory, name)));
       watcher.on('error', (error) => {
@@ -61,10 +67,12 @@ export class Watches {
         this.#directories.delete(directory);
         this.#complain(directory, error);
       });
-      return watcher;
+      this.#directories.set(directory, watcher);
     } catch (error) {
+      // What is not there has no files that could change.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      this.#directories.set(directory, null);
       this.#complain(directory, error);
-      return null;
     }
   }
 
@@ -76,9 +84,27 @@ export class Watches {
     );
   }
 
-  #poll(path: string): void {
-    if (this.#polled.has(path)) return;
-    this.#polled.add(path);
-    watchFile(path, { persistent: false, interval: POLL_MS }, () => this.#changed(path));
+  #poll(delayMs: number): void {
+    this.#timer ??= setTimeout(() => {
+      const startMs = performance.now();
+      for (const [path, before] of this.#polled) {
+        const state = stateOf(path);
+        if (state === before) continue;
+        this.#polled.set(path, state);
+        this.#changed(path);
+      }
+      this.#timer = undefined;
+      if (this.#polled.size === 0) return;
+      this.#poll(Math.max(POLL_MS, POLL_PAUSE * (performance.now() - startMs)));
+    }, delayMs).unref();
+  }
+}
+
+function stateOf(path: string): string {
+  try {
+    const { ino, size, mtimeMs } = statSync(path);
+    return `${ino} ${size} ${mtimeMs}`;
+  } catch (error) {
+    return messageOf(error);
   }
 }

@@ -164,6 +164,24 @@ describe('changes of the store', function () {
     await tells('name anne in 0');
   });
 
+  it('tell of the one user of many who goes', async () => {
+    const many = Array.from({ length: 300 }, (_, at) => `user${at}`);
+    catalog.transaction(() => {
+      for (const userid of many) catalog.set(userid, join(site.folder, userid));
+    });
+    await sleep(100);
+    told = [];
+    await remember(
+      ...many.map((userid, at) => {
+        const shown = { userid, dataFile: join(site.folder, userid), path: '', name: userid, identity: '' };
+        return { number: at + 10, parent: 0, shown };
+      }),
+    );
+    catalog.remove('user77');
+    await tells('name user77 in 0');
+    expect(told.filter((each) => each.startsWith('name'))).to.have.length(1);
+  });
+
   it('are told from where the user’s files were moved to, again when the tree has noticed', async () => {
     await remember(known(ARCHIVE, 'Archive'));
     const path = join(site.folder, 'moved');
