@@ -33,7 +33,7 @@ export interface Attributes {
 
 /** A run of bytes that is loaded (inflated) as one and cached as one. */
 export interface Location {
-  /** Names the block in the cache, such as `data file id:file offset of the flush point`; never reused. */
+  /** Names the block in the cache, such as `number of the opened file:offset of the flush point`; never reused. */
   readonly blockKey: string;
   readonly offsetInBlock: number;
   /**

@@ -78,7 +78,7 @@ function messageContent(reader: BackupReader, record: MessageRecord): Content {
     at(offset) {
       const block = reader.blockAt(chunkId, start + offset);
       return {
-        blockKey: `${reader.inode}:${block.from.fileOffset}:${block.start}-${block.end}`,
+        blockKey: `${reader.serial}:${block.from.fileOffset}:${block.start}-${block.end}`,
         offsetInBlock: start + offset - block.start,
         load: (room) => loadBlock(reader.fd, block, room),
       };

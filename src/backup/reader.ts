@@ -16,8 +16,12 @@ import { belongs } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import { walk } from './walk.ts';
 
+let opened = 0;
+
 export class BackupReader {
   readonly path: string;
+  /** Never given again in this thread, as an inode number is: to another file, as soon as the one that had it is closed. */
+  readonly serial = ++opened;
   readonly index: IndexFile;
   /** Names the data file itself, not its name: another when another file takes the name. */
   readonly inode: bigint;

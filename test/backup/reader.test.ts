@@ -73,6 +73,12 @@ describe('looking into a backup', () => {
     }
   });
 
+  it('has a number that no other has, though the next file may get the inode number of one that is gone', () => {
+    const [one, other] = [open(), open()];
+    expect(one.inode).to.equal(other.inode);
+    expect(one.serial).to.not.equal(other.serial);
+  });
+
   it('loads a block into room that is large enough, and into none that is not', () => {
     const reader = open();
     const { chunk_id: chunkId, offset } = storedIn(reader, messages[0]);
