@@ -8,6 +8,8 @@ export npm_config_nodedir ?= $(NODE_PREFIX)
 endif
 
 PREFIX ?= /usr/local
+# Where mount(8) looks for what mounts a type: nowhere else.
+SBINDIR ?= $(DESTDIR)/sbin
 LIB = $(DESTDIR)$(PREFIX)/lib/cyrus-backups
 MOCHA = node_modules/.bin/mocha
 MOCHAFLAGS ?=
@@ -58,6 +60,9 @@ install: build ## install below PREFIX (/usr/local)
 	cp -R node_modules $(LIB)/
 	npm prune --omit=dev --no-progress --prefix $(LIB)
 	for name in dist/bin/*; do ln -sf ../lib/cyrus-backups/$$name $(DESTDIR)$(PREFIX)/bin/; done
+	@install -d $(SBINDIR) 2>/dev/null; if [ -w $(SBINDIR) ]; then for name in mount.cyrus-backups mount.fuse.cyrus-backups; do \
+	  ln -sf $(PREFIX)/bin/mount-cyrus-backups $(SBINDIR)/$$name; done; \
+	else echo 'no right to write $(SBINDIR): lines in fstab will not work (cyrus-backups mount does)'; fi
 	install -d $(DESTDIR)$(PREFIX)/share/doc/cyrus-backups
 	cp -R README.md docs/* $(DESTDIR)$(PREFIX)/share/doc/cyrus-backups/
 

@@ -13,6 +13,7 @@ const modules = {
   cyr_backup: 'cyrBackup.js',
   restore: 'restore.js',
   'cyrus-backups': 'cyrusBackups.js',
+  'mount.cyrus-backups': 'mountHelper.js',
 };
 
 const root = new URL('../', import.meta.url);

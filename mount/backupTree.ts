@@ -4,22 +4,29 @@ import type { CatalogOptions } from '../src/catalog/catalog.ts';
 import type { Invalidator, Tree, Watcher } from './tree.ts';
 import { StoreChanges } from './tree/changes.ts';
 import { Handles } from './tree/handles.ts';
+import { Owners } from './tree/owner.ts';
 import type { Owner } from './tree/owner.ts';
+import { Pins } from './tree/pins.ts';
 import { RootFolder, partitionStatistics } from './tree/rootFolder.ts';
+import type { TreeSettings } from './tree/userTree.ts';
 
-export interface BackupTreeOptions {
+export interface BackupTreeOptions extends TreeSettings {
   readonly catalog: CatalogOptions;
-  readonly deletedPrefix: string;
   readonly owner: Owner;
+  /** See Owners. */
+  readonly ownerMap: string | undefined;
 }
 
 export function openTree(options: unknown): Tree {
-  const { catalog: catalogOptions, deletedPrefix, owner } = options as BackupTreeOptions;
+  const { catalog: catalogOptions, owner, ownerMap, ...settings } = options as BackupTreeOptions;
+  const owners = new Owners(owner, ownerMap);
   const catalog = Catalog.open(catalogOptions);
-  const handles = new Handles(deletedPrefix);
+  const handles = new Handles();
+  const context = { settings, catalog, handles, owners, pins: new Pins() };
   return {
-    root: new RootFolder(catalog, catalogOptions.databasePath, handles, owner),
+    root: new RootFolder(context, catalogOptions.databasePath, owner),
     statistics: () => partitionStatistics(catalogOptions.partitions.values()),
+    tracksOpenFolders: settings.snapshot,
     close() {
       handles.close();
       catalog.close();

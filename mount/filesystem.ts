@@ -109,6 +109,19 @@ export class Filesystem {
     return value;
   }
 
+  get tracksOpenFolders(): boolean {
+    return this.#tree.tracksOpenFolders === true;
+  }
+
+  /** Tells the folder at the top that this one is in. */
+  openFolder(node: Node): void {
+    topOf(folderOf(node)).opened?.();
+  }
+
+  releaseFolder(node: Node): void {
+    topOf(folderOf(node)).released?.();
+  }
+
   statistics(): TreeStatistics {
     return this.#tree.statistics();
   }
@@ -129,6 +142,13 @@ function itemOf(node: Node): Place | FileItem | LinkItem {
 function folderOf(node: Node): FolderPlace {
   if (node.number !== 0) throw new FsError('ENOTDIR');
   return containerOf(node.place);
+}
+
+/** Below the root, where it is not the root itself. */
+function topOf(folder: FolderPlace): FolderPlace {
+  let top = folder;
+  while (top.parent?.parent !== undefined) top = top.parent;
+  return top;
 }
 
 function containerOf(place: Place): FolderPlace {

@@ -7,6 +7,7 @@ import { messageOf } from '../src/errors.ts';
 import { prepareMountpoint } from './mountpoint.ts';
 import type { MountOptions } from './options.ts';
 import { chooseTransport } from './transports/choose.ts';
+import { SUBTYPE } from './transports/transport.ts';
 import type { RunningMount } from './transports/transport.ts';
 import type { TreeSource } from './tree.ts';
 
@@ -20,39 +21,60 @@ export async function startMount(
   log: Log,
 ): Promise<RunningMount> {
   const { name, start } = chooseTransport(options.transport);
-  const mountpoint = await prepareMountpoint(path, options.nonempty, log);
+  const mountpoint = await prepareMountpoint(path, options.nonempty, tree.store ?? [], log);
   const { cacheBytes, allowOther, nonempty } = options;
-  const running = await start({ mountpoint, tree, cacheBytes, allowOther, nonempty, log });
+  const source = tree.source ?? SUBTYPE;
+  const running = await start({ mountpoint, tree, source, cacheBytes, allowOther, nonempty, log });
   log(`mount: ${mountpoint}: mounted, transport ${name}`);
   return running;
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
-/** Resolves when the mount is gone; rejects if it broke down. Owns the process's signals meanwhile. */
-export async function serveUntilEnd(running: RunningMount, log: Log): Promise<void> {
-  let isEnding = false;
-  const end = (signal: string): void => {
-    if (isEnding) endAbruptly(`${signal} for the second time: ending while in use`, log);
-    isEnding = true;
-    running.unmount().then(
+/** The process's signals from before the mount is there, so that none can end the process and leave the mount behind. */
+export class SignalWatch {
+  readonly #log: Log;
+  #running: RunningMount | undefined;
+  /** What came before there was anything to take away. */
+  #early: string | undefined;
+  #isEnding = false;
+  readonly #onSignal = (signal: string): void => this.#end(signal);
+
+  constructor(log: Log) {
+    this.#log = log;
+    for (const signal of SIGNALS) process.on(signal, this.#onSignal);
+  }
+
+  /** Resolves when the mount is gone; rejects if it broke down. */
+  async serveUntilEnd(running: RunningMount): Promise<void> {
+    this.#running = running;
+    if (this.#early !== undefined) this.#end(this.#early);
+    await running.ended;
+  }
+
+  close(): void {
+    for (const signal of SIGNALS) process.off(signal, this.#onSignal);
+  }
+
+  #end(signal: string): void {
+    if (this.#running === undefined) {
+      this.#early = signal;
+      return;
+    }
+    if (this.#isEnding) endAbruptly(`${signal} for the second time: ending while in use`, this.#log);
+    this.#isEnding = true;
+    this.#running.unmount().then(
       (how) =>
-        log(
+        this.#log(
           how === 'lazy'
             ? `mount: ${signal}: in use, serving until it is not`
             : `mount: ${signal}: unmounted`,
         ),
       (error: unknown) => {
-        isEnding = false;
-        log(`mount: ${signal}: ${messageOf(error)}`);
+        this.#isEnding = false;
+        this.#log(`mount: ${signal}: ${messageOf(error)}`);
       },
     );
-  };
-  for (const signal of SIGNALS) process.on(signal, end);
-  try {
-    await running.ended;
-  } finally {
-    for (const signal of SIGNALS) process.off(signal, end);
   }
 }
 

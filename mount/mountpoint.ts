@@ -16,9 +16,15 @@ const ALIVE_TIMEOUT_MS = 5000;
 export async function prepareMountpoint(
   path: string,
   nonempty: boolean,
+  store: readonly string[],
   log: (line: string) => void,
 ): Promise<string> {
   const mountpoint = await realpath(path).catch(() => resolve(path));
+  for (const folder of store) {
+    const real = await realpath(folder).catch(() => resolve(folder));
+    if (isWithin(real, mountpoint)) throw refusal(mountpoint, `would hide the backups in ${folder}`);
+    if (isWithin(mountpoint, real)) throw refusal(mountpoint, `is among the backups in ${folder}`);
+  }
   while (isOurs(await findMount(mountpoint))) {
     if (!(await isDead(mountpoint))) throw refusal(mountpoint, 'is mounted already');
     log(`mount: ${mountpoint}: taking away a dead mount that an earlier process left`);
@@ -40,6 +46,10 @@ async function isDead(mountpoint: string): Promise<boolean> {
     timeoutMs: ALIVE_TIMEOUT_MS,
   });
   return status !== undefined && status !== 0 && complaint.includes('Transport endpoint is not connected');
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
 }
 
 function refusal(mountpoint: string, why: string): BackupError {

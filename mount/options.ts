@@ -1,8 +1,11 @@
 /** The mount's options, as after -o on a command line or in fstab: a list parted by commas. */
 import { BackupError } from '../src/errors.ts';
+import { parseMoment } from '../src/mailbox/moment.ts';
 import { DEFAULT_CACHE_BYTES } from './content/blockCache.ts';
 import { TRANSPORT_NAMES } from './transports/choose.ts';
 import type { TransportName } from './transports/choose.ts';
+import { VIEW_NAMES } from './tree/userTree.ts';
+import type { ViewName } from './tree/userTree.ts';
 
 export interface MountOptions {
   /** Undefined: the fastest that works. */
@@ -13,15 +16,29 @@ export interface MountOptions {
   readonly uid: number | undefined;
   readonly gid: number | undefined;
   readonly cacheBytes: number;
+  /** How a user's mail is shown where nothing else is asked for. */
+  readonly view: ViewName;
+  readonly listAll: boolean;
+  readonly hardlinks: boolean;
+  readonly snapshot: boolean;
+  /** Unix seconds, in the past; undefined: the present. */
+  readonly at: number | undefined;
+  /** Patterns of userids; empty: all. */
+  readonly users: readonly string[];
+  /** See tree/owner.ts: `map`, or a file. */
+  readonly ownerMap: string | undefined;
   /** Where a mount in the background writes its log lines; undefined: nowhere. */
   readonly logFile: string | undefined;
 }
 
-type Setting = (value: string, option: string) => Partial<MountOptions>;
+type Setting = (value: string, option: string, before: MountOptions) => Partial<MountOptions>;
 
 const FLAGS: Readonly<Record<string, Partial<MountOptions>>> = {
   allow_other: { allowOther: true },
   nonempty: { nonempty: true },
+  listall: { listAll: true },
+  hardlinks: { hardlinks: true },
+  snapshot: { snapshot: true },
 };
 
 const SETTINGS: Readonly<Record<string, Setting>> = {
@@ -30,11 +47,15 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   gid: (value, option) => ({ gid: numberOf(value, option) }),
   cache: (value, option) => ({ cacheBytes: sizeOf(value, option) }),
   log: (value) => ({ logFile: value }),
+  view: (value, option) => ({ view: viewOf(value, option) }),
+  at: (value, option) => ({ at: pastMoment(value, option) }),
+  users: (value, _option, { users }) => ({ users: [...users, value] }),
+  owner: (value, option) => ({ ownerMap: ownerMapOf(value, option) }),
 };
 
 /** What mount(8) hands on from fstab and has dealt with itself, or what holds for us anyhow. */
 const IGNORED =
-  /^(rw|ro|defaults|(no)?auto|(no)?user|users|(no)?suid|(no)?dev|(no)?exec|(no|rel|strict)?atime|(no)?diratime|_netdev|nofail|[xX]-.*|comment=.*)$/;
+  /^(rw|ro|defaults|(no)?auto|(no)?user|users|user=.*|u?helper=.*|(a|dir)?sync|(no)?suid|(no)?dev|(no)?exec|(no|rel|strict)?atime|(no)?diratime|_netdev|nofail|[xX]-.*|comment=.*)$/;
 
 export function parseMountOptions(lists: readonly string[]): MountOptions {
   let options: MountOptions = {
@@ -45,28 +66,53 @@ export function parseMountOptions(lists: readonly string[]): MountOptions {
     gid: undefined,
     cacheBytes: DEFAULT_CACHE_BYTES,
     logFile: undefined,
+    view: 'plain',
+    listAll: false,
+    hardlinks: false,
+    snapshot: false,
+    at: undefined,
+    users: [],
+    ownerMap: undefined,
   };
   for (const option of lists.join(',').split(',')) {
-    if (option !== '' && !IGNORED.test(option)) options = { ...options, ...parseOption(option) };
+    if (option !== '' && !IGNORED.test(option)) options = { ...options, ...parseOption(option, options) };
   }
   return options;
 }
 
-function parseOption(option: string): Partial<MountOptions> {
+function parseOption(option: string, before: MountOptions): Partial<MountOptions> {
   const equals = option.indexOf('=');
   const name = equals < 0 ? option : option.slice(0, equals);
   if (equals < 0 && Object.hasOwn(FLAGS, name)) return FLAGS[name] ?? {};
   const setting = Object.hasOwn(SETTINGS, name) ? SETTINGS[name] : undefined;
   if (setting !== undefined && equals >= 0 && equals < option.length - 1) {
-    return setting(option.slice(equals + 1), option);
+    return setting(option.slice(equals + 1), option, before);
   }
   throw refusal(option, setting === undefined ? 'unknown mount option' : 'mount option lacks its value:');
 }
 
-function transportOf(value: string, option: string): TransportName {
-  const name = TRANSPORT_NAMES.find((name) => name === value);
-  if (name === undefined) throw refusal(option, `not one of ${TRANSPORT_NAMES.join(', ')}:`);
-  return name;
+const transportOf = oneOf(TRANSPORT_NAMES);
+const viewOf = oneOf(VIEW_NAMES);
+
+function oneOf<T extends string>(names: readonly T[]): (value: string, option: string) => T {
+  return (value, option) => {
+    const name = names.find((name) => name === value);
+    if (name === undefined) throw refusal(option, `not one of ${names.join(', ')}:`);
+    return name;
+  };
+}
+
+/** The present second is not over: what still comes would change it. */
+function pastMoment(value: string, option: string): number {
+  const nowS = Math.floor(Date.now() / 1000);
+  const time = parseMoment(value, nowS, option);
+  if (time > nowS) throw refusal(option, 'a moment that is still to come:');
+  return Math.min(time, nowS - 1);
+}
+
+function ownerMapOf(value: string, option: string): string {
+  if (value === 'map' || value.startsWith('/')) return value;
+  throw refusal(option, 'neither owner=map nor the absolute path of a file:');
 }
 
 function numberOf(value: string, option: string): number {

@@ -89,6 +89,9 @@ export interface FolderItem extends Item {
   list(after: bigint, visit: (entry: ListedEntry) => boolean): void;
   /** The child with this number (1 to 2^32-1). May be called for one that is gone: then its methods throw. */
   child(number: number): FileItem | LinkItem;
+  /** Somebody opened it, or a folder anywhere in it, or is done with that. Only asked where Tree.tracksOpenFolders. */
+  opened?(): void;
+  released?(): void;
 }
 
 /**
@@ -114,7 +117,7 @@ interface Registered {
   readonly parent: FolderPlace | undefined;
 }
 
-export type FolderPlace = FolderItem & Registered & { readonly shown?: ShownFolder };
+export type FolderPlace = FolderItem & Registered & { readonly shown?: ShownFolder | undefined };
 export type Place = FolderPlace | (FileItem & Registered) | (LinkItem & Registered);
 
 export interface Node {
@@ -145,6 +148,8 @@ export interface TreeStatistics {
 export interface Tree {
   readonly root: FolderPlace;
   statistics(): TreeStatistics;
+  /** Whether folders at the top are to be told who opens folders in them. */
+  readonly tracksOpenFolders?: boolean;
   close(): void;
 }
 
@@ -156,6 +161,10 @@ export interface TreeSource {
   /** A file: URL. */
   readonly module: string;
   readonly options: unknown;
+  /** What it is made of: folders that the mount must neither hide nor lie in. */
+  readonly store?: readonly string[];
+  /** What the mount table shows as the source, such as the configuration's path. */
+  readonly source?: string;
 }
 
 /** A folder that the kernel has come to know, by its number and that of the folder it is in. */
@@ -169,6 +178,8 @@ export interface KnownFolder {
 export interface Invalidator {
   /** A folder's attributes; `withList`: its list too, for where its time may not tell. */
   folder(number: number, withList: boolean): Promise<void>;
+  /** The attributes of a folder's child, by its number. */
+  child(number: number, child: number): Promise<void>;
   /** That there is something of this name in a folder, and all that it knows below. */
   name(parent: number, name: Buffer): Promise<void>;
 }

@@ -8,6 +8,8 @@ export interface TransportOptions {
   /** Absolute, and an existing folder. */
   readonly mountpoint: string;
   readonly tree: TreeSource;
+  /** What the mount table and df show as the source. */
+  readonly source: string;
   readonly cacheBytes: number;
   readonly allowOther: boolean;
   /** Mounts over a folder that has something in it. */

@@ -1,76 +1,89 @@
-/** A message as a file: UID.eml, its bytes as the master has them. It never changes while it exists. */
+/** A message as a file, its bytes as the master has them. It never changes while it exists, but for its flags. */
 import type { BackupReader } from '../../src/backup/reader.ts';
 import { hasItsBytes, loadBlock } from '../../src/backup/content.ts';
 import { BackupError } from '../../src/errors.ts';
 import { messageById } from '../../src/index/queries.ts';
-import type { ListedRecord } from '../../src/index/queries.ts';
-import type { MessageRecord } from '../../src/index/types.ts';
+import type { ListedRecord, RecordWithGuid } from '../../src/index/queries.ts';
+import type { StoredMessage } from '../../src/index/types.ts';
 import type { Attributes, Content, FileItem } from '../tree.ts';
+import { linkInode } from './hardlinks.ts';
 import { childInode } from './hash.ts';
-import type { Owner } from './owner.ts';
-import { MESSAGE_VALID_MS } from './validity.ts';
+import type { MailView } from './mailView.ts';
 
-export function messageName(uid: number): Buffer {
-  return Buffer.from(`${uid}.eml`, 'latin1');
-}
-
-/** The UID in a message's file name, or undefined where it is none. */
-export function uidOfName(name: string): number | undefined {
-  const match = /^([1-9][0-9]{0,9})\.eml$/.exec(name);
-  const uid = Number(match?.[1]);
-  return uid <= 0xffff_ffff ? uid : undefined;
-}
-
-export function messageAttributes(record: ListedRecord, folderInode: bigint, owner: Owner): Attributes {
-  const timeMs = record.internaldate * 1000;
-  return {
+/** ctime is when the master last changed what it says of the message: tar -g and rsync look at it. */
+export function messageAttributes(view: MailView, folderInode: bigint, record: ListedRecord): Attributes {
+  const mtimeMs = record.internaldate * 1000;
+  const attributes: Attributes = {
     kind: 'file',
     inode: childInode(folderInode, record.uid),
     sizeBytes: record.size,
-    mtimeMs: timeMs,
-    ctimeMs: timeMs,
+    mtimeMs,
+    ctimeMs: record.last_updated === 0 ? mtimeMs : record.last_updated * 1000,
     nlink: 1,
     mode: 0o400,
-    ...owner,
-    validMs: MESSAGE_VALID_MS,
+    uid: view.user.owner.uid,
+    gid: view.user.owner.gid,
+    validMs: view.messageValidMs,
   };
+  const nlink = view.links(record) ?? 1;
+  if (nlink === 1) return attributes;
+  // What has one inode has one ctime.
+  const guid = messageById(view.reader().index, record.message_id)?.guid ?? '';
+  const inode = linkInode(view.user.userid, guid, record.internaldate);
+  return { ...attributes, inode, nlink, ctimeMs: mtimeMs };
 }
 
-export function messageItem(
-  reader: BackupReader,
-  record: MessageRecord,
-  folderInode: bigint,
-  owner: Owner,
-): FileItem {
+export function messageItem(view: MailView, folderInode: bigint, record: RecordWithGuid): FileItem {
   return {
     kind: 'file',
-    attributes: () => messageAttributes(record, folderInode, owner),
-    xattrNames: () => [...xattrs.keys()].filter((name) => xattrs.get(name)?.(record, reader) !== null),
+    attributes: () => messageAttributes(view, folderInode, record),
+    xattrNames: () => [...xattrs.keys()].filter((name) => xattrOf(view, record, name) !== null),
     xattr: (name) => {
-      const value = xattrs.get(name)?.(record, reader);
-      return value == null ? undefined : Buffer.from(value, 'latin1');
+      const value = xattrOf(view, record, name);
+      return value === null ? undefined : Buffer.from(value, 'latin1');
     },
-    content: () => messageContent(reader, record),
+    content: () => messageContent(view.reader(), record),
   };
 }
 
-const xattrs = new Map<string, (record: MessageRecord, reader: BackupReader) => string | null>([
+const xattrs = new Map<string, (record: RecordWithGuid) => string | null>([
   ['user.cyrus.uid', ({ uid }) => String(uid)],
-  ['user.cyrus.guid', ({ message_id }, { index }) => messageById(index, message_id)?.guid ?? null],
+  ['user.cyrus.guid', ({ guid }) => guid],
   ['user.cyrus.modseq', ({ modseq }) => modseq],
   ['user.cyrus.flags', ({ flags }) => flags],
   ['user.cyrus.internaldate', ({ internaldate }) => String(internaldate)],
   ['user.cyrus.annotations', ({ annotations }) => annotations],
 ]);
 
-function messageContent(reader: BackupReader, record: MessageRecord): Content {
-  const message = messageById(reader.index, record.message_id);
-  // A record whose SIZE is not the message's would be cut short, or run into what lies behind.
-  if (message?.chunk_id == null || message.offset === null || message.size !== record.size) {
-    throw new BackupError('damaged', `the bytes of ${record.uid} are not in ${reader.path}`, {
+/** Names of one file have one set of attributes: only what all copies of the message have. */
+const SHARED_XATTRS = new Set(['user.cyrus.guid', 'user.cyrus.internaldate']);
+
+function xattrOf(view: MailView, record: RecordWithGuid, name: string): string | null {
+  if (!SHARED_XATTRS.has(name) && (view.links(record) ?? 1) > 1) return null;
+  return xattrs.get(name)?.(record) ?? null;
+}
+
+type Stored = StoredMessage & { readonly chunk_id: number; readonly offset: number };
+
+/**
+ * Where a record's message is. Throws 'damaged' where its bytes are not here, or its SIZE is not the message's: the file would
+ * be cut short, or run into what lies behind.
+ */
+export function storedMessage(
+  reader: BackupReader,
+  { message_id, size, uid }: Pick<RecordWithGuid, 'message_id' | 'size' | 'uid'>,
+): Stored {
+  const message = messageById(reader.index, message_id);
+  if (message?.chunk_id == null || message.offset === null || message.size !== size) {
+    throw new BackupError('damaged', `the bytes of ${uid} are not in ${reader.path}`, {
       subject: reader.path,
     });
   }
+  return { ...message, chunk_id: message.chunk_id, offset: message.offset };
+}
+
+function messageContent(reader: BackupReader, record: RecordWithGuid): Content {
+  const message = storedMessage(reader, record);
   const { chunk_id: chunkId, offset: start } = message;
   let isWhole: boolean | undefined;
   return {

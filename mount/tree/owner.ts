@@ -1,5 +1,121 @@
-/** Who owns what the mount shows. */
+/**
+ * Who owns what the mount shows: one owner of all, or with `-o owner=` each user's folder the system user that it belongs to.
+ * System users are asked for by getent, which knows every source that the machine has, many at a time; what is not known yet
+ * is asked for again a minute later.
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { BackupError, asBackupError } from '../../src/errors.ts';
+
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
+}
+
+const ASK_AGAIN_MS = 60_000;
+const NAMES_EACH = 500;
+/** What getent says of some names: not found. */
+const SOME_UNKNOWN = 2;
+
+/** How userids become owners: `map` by the system user of that name, or a file of lines `USERID NAME` or `USERID UID:GID`. */
+export class Owners {
+  readonly #default: Owner;
+  readonly #names: ReadonlyMap<string, string>;
+  readonly #isByName: boolean;
+  readonly #known = new Map<string, { readonly owner: Owner; readonly askedAtMs: number }>();
+
+  constructor(owner: Owner, map: string | undefined) {
+    this.#default = owner;
+    this.#isByName = map === 'map';
+    this.#names = map === undefined || map === 'map' ? new Map() : readMap(map);
+  }
+
+  /** Whether users own their folders, so that the top must let them through. */
+  get isMapped(): boolean {
+    return this.#isByName || this.#names.size > 0;
+  }
+
+  /** The owner of a user's folder; the mount's where nobody is named. */
+  of(userid: string): Owner {
+    const name = this.#nameOf(userid);
+    if (name === undefined) return this.#default;
+    const known = this.#known.get(name);
+    const isLost = known?.owner === this.#default && Date.now() - known.askedAtMs > ASK_AGAIN_MS;
+    if (known === undefined || isLost) this.#ask([name]);
+    return this.#known.get(name)?.owner ?? this.#default;
+  }
+
+  /** Asks for all at once what listing would ask one by one. */
+  prepare(userids: Iterable<string>): void {
+    if (!this.isMapped) return;
+    const wanted = new Set<string>();
+    for (const userid of userids) {
+      const name = this.#nameOf(userid);
+      if (name !== undefined && !this.#known.has(name)) wanted.add(name);
+    }
+    const names = [...wanted];
+    for (let at = 0; at < names.length; at += NAMES_EACH) this.#ask(names.slice(at, at + NAMES_EACH));
+  }
+
+  #nameOf(userid: string): string | undefined {
+    return this.#isByName ? userid : (this.#names.get(userid) ?? this.#names.get('*'));
+  }
+
+  #ask(names: readonly string[]): void {
+    const askedAtMs = Date.now();
+    for (const name of names) {
+      const ids = /^(\d+):(\d+)$/.exec(name);
+      const owner = ids === null ? this.#default : { uid: Number(ids[1]), gid: Number(ids[2]) };
+      this.#known.set(name, { owner, askedAtMs });
+    }
+    // A name that is a number would be taken for a UID.
+    const asked = names.filter((name) => !/^-|^\d+$|[:\n]/.test(name));
+    for (const line of asked.length === 0 ? [] : passwdLines(asked)) {
+      const [name, , uid, gid] = line.split(':');
+      if (name !== undefined && uid !== undefined && gid !== undefined && uid !== '') {
+        this.#known.set(name, { owner: { uid: Number(uid), gid: Number(gid) }, askedAtMs });
+      }
+    }
+  }
+}
+
+function passwdLines(names: readonly string[]): string[] {
+  try {
+    return linesOf(
+      execFileSync('getent', ['passwd', ...names], {
+        encoding: 'latin1',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }),
+    );
+  } catch (error) {
+    const { status, stdout } = error as { readonly status?: unknown; readonly stdout?: unknown };
+    if (status === SOME_UNKNOWN && typeof stdout === 'string') return linesOf(stdout);
+    throw asBackupError(error, 'cannot ask for system users (getent passwd)');
+  }
+}
+
+function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '');
+}
+
+/** Throws 'config', naming the file and the line. */
+function readMap(path: string): Map<string, string> {
+  const names = new Map<string, string>();
+  let text: string;
+  try {
+    text = readFileSync(path, 'latin1');
+  } catch (error) {
+    throw asBackupError(error, `cannot read the map of owners ${path}`);
+  }
+  for (const [at, line] of text.split('\n').entries()) {
+    const [userid, name, ...more] = line.replace(/#.*/, '').trim().split(/\s+/);
+    if (userid === undefined || userid === '') continue;
+    if (name === undefined || more.length > 0 || name.startsWith('-')) {
+      throw new BackupError('config', `${path} line ${at + 1}: not USERID NAME or USERID UID:GID`, {
+        subject: path,
+      });
+    }
+    names.set(userid, name);
+  }
+  return names;
 }

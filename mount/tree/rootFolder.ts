@@ -1,74 +1,97 @@
 /** The mount's top: a folder for each user of the catalogue. Users cost nothing until somebody looks into them. */
 import { statSync, statfsSync } from 'node:fs';
-import type { Catalog, CatalogEntry } from '../../src/catalog/catalog.ts';
+import type { CatalogEntry } from '../../src/catalog/catalog.ts';
 import { BackupError } from '../../src/errors.ts';
-import { sharedUserid } from '../../src/mailbox/names.ts';
-import { decodeSegment, encodeSegment } from '../../src/mailbox/pathSegment.ts';
-import type { Attributes, Entry, FileItem, FolderPlace, ListedEntry, TreeStatistics } from '../tree.ts';
-import type { Handles } from './handles.ts';
+import type { Attributes, Entry, ListedEntry, TreeStatistics } from '../tree.ts';
+import { folderAttributes } from './attributes.ts';
 import { inodeOf } from './hash.ts';
-import { MailboxFolder } from './mailboxFolder.ts';
-import type { UserPlace } from './mailboxFolder.ts';
 import type { Owner } from './owner.ts';
-import { FOLDER_VALID_MS, LOOK_AGAIN_MS, NEGATIVE_VALID_MS } from './validity.ts';
+import { mountMetrics, mountStatus } from './status.ts';
+import type { MountFigures } from './status.ts';
+import { TextFile } from './textFile.ts';
+import { TreeFolder, entryOf } from './treeFolder.ts';
+import type { FixedName } from './treeFolder.ts';
+import { UserBackup } from './userBackup.ts';
+import { nameOfUserid, useridOfName } from './useridName.ts';
+import { isTold, userFolder } from './userTree.ts';
+import type { TreeContext } from './userTree.ts';
+import { FOLDER_VALID_MS, UNNOTICED_VALID_MS } from './validity.ts';
 
 const BLOCK_BYTES = 4096;
+/** Where users own their folders they may pass, and not see who else has one. */
+const PASSABLE = 0o511;
 
-export class RootFolder implements FolderPlace {
-  readonly kind = 'folder';
-  readonly key = '/';
-  readonly parent = undefined;
-  readonly negativeValidMs = NEGATIVE_VALID_MS;
-  readonly #catalog: Catalog;
+export class RootFolder extends TreeFolder {
+  readonly #context: TreeContext;
   readonly #databasePath: string;
-  readonly #handles: Handles;
   readonly #owner: Owner;
+  readonly #isShown: (userid: string) => boolean;
 
-  constructor(catalog: Catalog, databasePath: string, handles: Handles, owner: Owner) {
-    this.#catalog = catalog;
+  constructor(context: TreeContext, databasePath: string, owner: Owner) {
+    const startedAtMs = Date.now();
+    const text = (
+      name: string,
+      make: (context: TreeContext, figures: MountFigures) => string,
+    ): FixedName => ({
+      name,
+      isListed: context.settings.listsAll,
+      make: (self) => {
+        const of = { user: { owner, snapshots: context.handles.snapshots } };
+        return new TextFile(`/${name}`, self, of, () => {
+          return make(context, { startedAtMs, users: this.#users().length });
+        });
+      },
+    });
+    const fixed = [text('.status.json', mountStatus), text('.metrics', mountMetrics)];
+    super({ key: '/', parent: undefined, fixed });
+    this.#context = context;
     this.#databasePath = databasePath;
-    this.#handles = handles;
     this.#owner = owner;
+    this.#isShown = matcher(context.settings.users);
   }
 
-  attributes(): Attributes {
+  protected ownAttributes(): Attributes {
     const { mtimeMs, size } = statSync(this.#databasePath);
-    // Two changes may come in one tick of the file system's clock, but each makes backups.db larger.
-    return attributesOf(inodeOf('root'), mtimeMs + ((size / 8) % 1000) / 1000, this.#owner);
+    const mode = this.#context.owners.isMapped ? PASSABLE : 0o500;
+    const shape = {
+      inode: inodeOf('root'),
+      // Two changes may come in one tick of the file system's clock, but each makes backups.db larger.
+      mtimeMs: mtimeMs + ((size / 8) % 1000) / 1000,
+      owner: this.#owner,
+      validMs: FOLDER_VALID_MS,
+    };
+    return folderAttributes(shape, 1, mode);
   }
 
-  xattrNames(): readonly string[] {
-    return [];
-  }
-
-  xattr(): undefined {
-    return undefined;
-  }
-
-  lookup(name: Buffer): Entry | undefined {
-    const userid = useridOfName(name.toString('utf8'));
-    const path = userid === undefined ? null : this.#find(userid);
+  protected find(name: string): Entry | undefined {
+    const userid = useridOfName(name);
+    const path = userid === undefined || !this.#isShown(userid) ? null : this.#path(userid);
     return userid === undefined || path === null ? undefined : this.#entry({ userid, path });
   }
 
-  list(after: bigint, visit: (entry: ListedEntry) => boolean): void {
-    let cookie = 0n;
-    for (const user of this.#catalog.list()) {
-      cookie += 1n;
+  protected each(after: bigint, visit: (entry: ListedEntry) => boolean): void {
+    const users = this.#users();
+    this.#context.owners.prepare(users.map(({ userid }) => userid));
+    for (const [at, user] of users.entries()) {
+      const cookie = BigInt(at) + 1n;
       if (cookie <= after) continue;
-      if (!visit({ ...this.#entry(user), name: Buffer.from(nameOfUserid(user.userid), 'utf8'), cookie }))
-        return;
+      const name = Buffer.from(nameOfUserid(user.userid), 'utf8');
+      if (!visit({ ...this.#entry(user), name, cookie })) return;
     }
   }
 
-  child(number: number): FileItem {
-    throw new BackupError('not-found', `no file ${number} at the top`);
+  #validMs(): number {
+    return isTold(this.#context.settings) ? FOLDER_VALID_MS : UNNOTICED_VALID_MS;
+  }
+
+  #users(): CatalogEntry[] {
+    return [...this.#context.catalog.list()].filter(({ userid }) => this.#isShown(userid));
   }
 
   /** A userid that cannot be one is a name that is not here. */
-  #find(userid: string): string | null {
+  #path(userid: string): string | null {
     try {
-      return this.#catalog.find(userid);
+      return this.#context.catalog.find(userid);
     } catch (error) {
       if (error instanceof BackupError && error.kind === 'no-user') return null;
       throw error;
@@ -76,69 +99,30 @@ export class RootFolder implements FolderPlace {
   }
 
   #entry({ userid, path }: CatalogEntry): Entry {
-    let current = path;
-    let lookedAtMs = Date.now();
-    const user: UserPlace = {
-      userid,
-      handles: this.#handles,
-      owner: this.#owner,
-      // Each look into backups.db takes its lock: once a second is enough to notice that a backup was moved.
-      path: () => {
-        if (Date.now() - lookedAtMs < LOOK_AGAIN_MS) return current;
-        const found = this.#catalog.find(userid);
-        if (found === null) throw new BackupError('not-found', `${userid} has no backup`);
-        lookedAtMs = Date.now();
-        current = found;
-        return current;
-      },
-      lastPath: () => current,
-    };
-    const place = new UserFolder(user, this);
-    return { node: { place, number: 0 }, attributes: userAttributes(user, path) };
+    const { owners, catalog, handles } = this.#context;
+    const user = new UserBackup(userid, path, owners.of(userid), catalog, handles);
+    return entryOf(userFolder(this.#context, user, this, () => userAttributes(user, this.#validMs())));
   }
 }
 
-/** A user's folder: its attributes come from the data file, so that listing all users opens none. */
-class UserFolder extends MailboxFolder {
-  readonly #user: UserPlace;
-
-  constructor(user: UserPlace, parent: FolderPlace) {
-    super(user, parent, '', nameOfUserid(user.userid), '');
-    this.#user = user;
-  }
-
-  override attributes(): Attributes {
-    return userAttributes(this.#user, this.#user.path());
-  }
-}
-
-function userAttributes(user: UserPlace, path: string): Attributes {
+/** From the data file, so that listing all users opens none. */
+function userAttributes(user: UserBackup, validMs: number): Attributes {
   // A data file that is not there is EIO where it is read, and no reason to hide that there is a user.
-  const mtimeMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return attributesOf(inodeOf('user', user.userid), mtimeMs, user.owner);
+  const mtimeMs = statSync(user.path(), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return folderAttributes({ inode: inodeOf('user', user.userid), mtimeMs, owner: user.owner, validMs });
 }
 
-/** One link: the number of folders in it is not counted (as on btrfs; find then looks for itself). */
-function attributesOf(inode: bigint, mtimeMs: number, owner: Owner): Attributes {
-  const times = { mtimeMs, ctimeMs: mtimeMs };
-  return {
-    kind: 'folder',
-    inode,
-    sizeBytes: 0,
-    ...times,
-    nlink: 1,
-    mode: 0o500,
-    ...owner,
-    validMs: FOLDER_VALID_MS,
-  };
-}
-
-function nameOfUserid(userid: string): string {
-  return userid === sharedUserid ? userid : encodeSegment(userid);
-}
-
-function useridOfName(name: string): string | undefined {
-  return name === sharedUserid ? name : decodeSegment(name);
+/** Whether a userid is one of those that any pattern means. */
+function matcher(patterns: readonly string[]): (userid: string) => boolean {
+  if (patterns.length === 0) return () => true;
+  const each = patterns.map((pattern) =>
+    pattern
+      .replaceAll(/[\\^$.|+()[\]{}]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.'),
+  );
+  const regexp = new RegExp(`^(?:${each.join('|')})$`, 's');
+  return (userid) => regexp.test(Buffer.from(userid, 'latin1').toString('utf8'));
 }
 
 /** What the store takes of its partitions' disks. */

@@ -1,13 +1,21 @@
 /** A user's mailboxes as folders in folders: a mailbox may have folders in it, and a folder need be no mailbox. */
-import type { LiveMailbox } from '../../src/index/types.ts';
 import { inodeOf } from './hash.ts';
-import { toPathSegments } from '../../src/mailbox/path.ts';
+import type { RecordsShown, ViewMailbox } from '../../src/index/viewQueries.ts';
+
+/** A mailbox, the folders that it is in, and what of it is shown there. */
+export interface ShownMailbox {
+  readonly mailbox: ViewMailbox;
+  /** At least one level. */
+  readonly path: readonly string[];
+  readonly shown: RecordsShown;
+}
 
 export interface StructureFolder {
   /** The path's levels from the user's folder down, parted by slashes; empty for the user's folder. */
   readonly path: string;
   /** Null: it only has folders. */
-  mailbox: LiveMailbox | null;
+  mailbox: ViewMailbox | null;
+  shown: RecordsShown;
   readonly children: Map<string, StructureFolder>;
   /**
    * The lowest id of a mailbox in it: a place among its neighbours that others' coming and going does not move.
@@ -19,14 +27,12 @@ export interface StructureFolder {
   listedMs: number;
 }
 
-/** The tree of living mailboxes. Those in the deleted namespace are not among them: they went, for a person. */
-export function buildStructure(mailboxes: Iterable<LiveMailbox>, deletedPrefix: string): StructureFolder {
+export function buildStructure(mailboxes: Iterable<ShownMailbox>): StructureFolder {
   const root = emptyFolder('');
-  for (const mailbox of mailboxes) {
-    if (mailbox.name.includes(`${deletedPrefix}.`) && isDeleted(mailbox.name, deletedPrefix)) continue;
+  for (const { mailbox, path, shown } of mailboxes) {
     let folder = root;
     note(folder, mailbox);
-    for (const level of toPathSegments(mailbox.name, deletedPrefix)) {
+    for (const level of path) {
       let child = folder.children.get(level);
       if (child === undefined) {
         child = emptyFolder(folder.path === '' ? level : `${folder.path}/${level}`);
@@ -36,20 +42,16 @@ export function buildStructure(mailboxes: Iterable<LiveMailbox>, deletedPrefix: 
       note(folder, mailbox);
     }
     folder.mailbox = mailbox;
+    folder.shown = shown;
   }
   return root;
-}
-
-/** Behind a domain or not: DELETED.user.anne.Old.5F..., example.com!DELETED.user.anne.Old.5F... */
-function isDeleted(name: string, deletedPrefix: string): boolean {
-  const start = name.indexOf('!') + 1;
-  return name.startsWith(`${deletedPrefix}.`, start);
 }
 
 function emptyFolder(path: string): StructureFolder {
   return {
     path,
     mailbox: null,
+    shown: 'living',
     children: new Map(),
     firstId: Number.MAX_SAFE_INTEGER,
     changedMs: 0,
@@ -57,13 +59,13 @@ function emptyFolder(path: string): StructureFolder {
   };
 }
 
-function note(folder: StructureFolder, mailbox: LiveMailbox): void {
+function note(folder: StructureFolder, mailbox: ViewMailbox): void {
   folder.firstId = Math.min(folder.firstId, mailbox.id);
   folder.changedMs = Math.max(folder.changedMs, changedMsOf(mailbox));
 }
 
 /** An EXPUNGE of old masters moves no modseq, but the checksum. */
-function changedMsOf({ changed, highestmodseq, crc }: LiveMailbox): number {
+function changedMsOf({ changed, highestmodseq, crc = 0 }: ViewMailbox): number {
   const microseconds = (BigInt(highestmodseq) * 7919n + BigInt(crc)) % 1_000_000n;
   return changed * 1000 + Number(microseconds) / 1000;
 }

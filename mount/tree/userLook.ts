@@ -1,16 +1,17 @@
 /**
  * One look at a user's backup: what of that which the kernel knows has changed since the last one, told to the kernel.
  *
- * Nothing is kept of messages: the index says which were expunged since a moment, and all of these are told, whether
- * the kernel knew them or not. A message that is there never changes, and a new one shows in its folder's time.
+ * Nothing is kept of messages: the index says which were expunged or have other flags since a moment, and all of these are
+ * told, whether the kernel knew them or not. A new one shows in its folder's time.
  */
 import { LRUCache } from 'lru-cache';
 import { BackupReader } from '../../src/backup/reader.ts';
-import { expungedSince, lastMoment, livingMailboxes } from '../../src/index/queries.ts';
-import type { ExpungedRecord } from '../../src/index/queries.ts';
+import { changedSince, expungedSince, lastMoment, livingMailboxes } from '../../src/index/queries.ts';
+import type { ChangedRecord } from '../../src/index/queries.ts';
 import type { IndexFile } from '../../src/index/indexFile.ts';
 import type { Invalidator, ShownFolder } from '../tree.ts';
-import { messageName } from './message.ts';
+import { plainNaming } from './naming.ts';
+import { livingMail } from './shownMailboxes.ts';
 import { buildStructure, childrenOf, folderAt, identityOf } from './structure.ts';
 import type { StructureFolder } from './structure.ts';
 import { LOOK_AGAIN_MS } from './validity.ts';
@@ -18,6 +19,8 @@ import { LOOK_AGAIN_MS } from './validity.ts';
 const OPEN_BACKUPS = 8;
 /** Where more were expunged at once, the kernel is to forget all of the folder instead. */
 const MAX_NAMES = 10_000;
+/** Of messages with other flags, whose ctime is another, so many are told of at a time; of more the kernel asks by itself, in time. */
+const MAX_CHANGED = 100_000;
 /** The tree's clock may start a little later than ours. */
 const MARGIN_MS = 200;
 
@@ -62,7 +65,8 @@ interface Seen {
   /** Undefined: it is gone. */
   readonly now: StructureFolder | undefined;
   readonly state: string;
-  readonly expunged: readonly ExpungedRecord[];
+  readonly expunged: readonly ChangedRecord[];
+  readonly changed: readonly ChangedRecord[];
 }
 
 const GONE = 'gone';
@@ -135,7 +139,7 @@ export class UserLooks {
 
   /** The folders whose state is not what it was; `all`: or all. */
   #see(index: IndexFile, folders: readonly WatchedFolder[], all: boolean): Seen[] {
-    const structure = buildStructure(livingMailboxes(index), this.#deletedPrefix);
+    const structure = buildStructure(livingMail(livingMailboxes(index), this.#deletedPrefix));
     const seen: Seen[] = [];
     for (const folder of folders) {
       const now = folderAt(structure, folder.path);
@@ -143,19 +147,21 @@ export class UserLooks {
       if (state === folder.state && !all) continue;
       const id = now?.mailbox?.id;
       const expunged = id === undefined ? [] : expungedSince(index, id, folder.since, MAX_NAMES + 1);
-      seen.push({ folder, now, state, expunged });
+      const changed = id === undefined ? [] : changedSince(index, id, folder.since, MAX_CHANGED);
+      seen.push({ folder, now, state, expunged, changed });
     }
     return seen;
   }
 
-  async #tell({ folder, now, expunged }: Seen): Promise<void> {
+  async #tell({ folder, now, expunged, changed }: Seen): Promise<void> {
     const { number, parent, sent } = folder;
     if (now === undefined || isAnother(folder, now) || expunged.length > MAX_NAMES) {
       await this.#invalidator.name(parent, Buffer.from(folder.name, 'utf8'));
     } else {
       for (const { uid } of expunged) {
-        if (!sent.has(uid)) await this.#invalidator.name(number, messageName(uid));
+        if (!sent.has(uid)) await this.#invalidator.name(number, plainNaming.messageName(uid));
       }
+      for (const { uid } of changed) await this.#invalidator.child(number, uid);
     }
     if (now === undefined) return;
     const children = childrenOf(now);

@@ -8,8 +8,11 @@
 /** Attributes of folders, and that they are where they are. */
 export const FOLDER_VALID_MS = 60_000;
 
-/** A message never changes, and its name is taken back when it is expunged. */
+/** Of a message only flags change, and with them ctime; that is told, as it is that it was expunged. */
 export const MESSAGE_VALID_MS = 600_000;
+
+/** What changes without the kernel being told: all but the living mail of the present under the names that are listed. */
+export const UNNOTICED_VALID_MS = 1000;
 
 /** That a name is not there is never believed: programs ask for few such names, and new mail would have to be told by name. */
 export const NEGATIVE_VALID_MS = 0;

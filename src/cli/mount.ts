@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util';
 import { BackupError, exitCodeOf, messageOf } from '../errors.ts';
 import { isBackgroundProcess, mountInBackground, reportToStarter } from '../../mount/daemon.ts';
-import { serveUntilEnd, startMount } from '../../mount/mount.ts';
+import { SignalWatch, startMount } from '../../mount/mount.ts';
 import { parseMountOptions } from '../../mount/options.ts';
 import type { MountOptions } from '../../mount/options.ts';
 import type { TreeSource } from '../../mount/tree.ts';
@@ -32,15 +32,17 @@ export async function runMount(
   treeSourceOf: TreeSourceOf,
 ): Promise<number> {
   const log = (line: string): void => void io.stderr.write(`${line}\n`);
+  let signals: SignalWatch | undefined;
   try {
     const parsed = parseArguments(argv);
     const tree = treeSourceOf(parsed.configPath, parsed.options);
     if (!parsed.inForeground && !isBackgroundProcess()) {
       return await mountInBackground(parsed.options.logFile, log);
     }
+    signals = new SignalWatch(log);
     const running = await startMount(parsed.mountpoint, tree, parsed.options, log);
     await reportToStarter({ type: 'ready' });
-    await serveUntilEnd(running, log);
+    await signals.serveUntilEnd(running);
     return 0;
   } catch (error) {
     const message = `cyrus-backups mount: ${messageOf(error)}`;
@@ -48,6 +50,8 @@ export async function runMount(
     log(message);
     await reportToStarter({ type: 'failed', message, exitCode });
     return exitCode;
+  } finally {
+    signals?.close();
   }
 }
 

@@ -84,7 +84,10 @@ export function livingRecords(
 }
 
 /** Of a living record, what a folder's listing shows. */
-export type ListedRecord = Pick<MessageRecord, 'uid' | 'size' | 'internaldate'>;
+export type ListedRecord = Pick<
+  MessageRecord,
+  'uid' | 'size' | 'internaldate' | 'last_updated' | 'message_id'
+>;
 
 /** A page of the living records behind a UID: what a folder lists. Nothing that a listing does not show is read. */
 export function listRecords(
@@ -94,7 +97,7 @@ export function listRecords(
   limit: number,
 ): ListedRecord[] {
   return index.all<ListedRecord>(
-    `SELECT uid, size, internaldate FROM record
+    `SELECT uid, size, internaldate, last_updated, message_id FROM record
      WHERE mailbox_id = ? AND uid > ? AND expunged IS NULL ORDER BY uid LIMIT ?`,
     mailboxId,
     afterUid,
@@ -143,8 +146,8 @@ export function record(index: IndexFile, mailboxId: number, uid: number): Messag
   );
 }
 
-/** An expunged record, and since when (unix seconds) it is as it is. */
-export type ExpungedRecord = Pick<MessageRecord, 'uid' | 'since'>;
+/** A record that is not what it was, and since when (unix seconds) it is as it is. */
+export type ChangedRecord = Pick<MessageRecord, 'uid' | 'since'>;
 
 /** A mailbox's records that are expunged, and have changed at `since` (unix seconds) or later; cheap however many there are. */
 export function expungedSince(
@@ -152,12 +155,39 @@ export function expungedSince(
   mailboxId: number,
   since: number,
   limit: number,
-): ExpungedRecord[] {
-  return index.all<ExpungedRecord>(
+): ChangedRecord[] {
+  return index.all<ChangedRecord>(
     'SELECT uid, since FROM record WHERE mailbox_id = ? AND since >= ? AND expunged IS NOT NULL LIMIT ?',
     mailboxId,
     since,
     limit,
+  );
+}
+
+/** A mailbox's living records that were something else before, and have changed at `since` (unix seconds) or later. */
+export function changedSince(
+  index: IndexFile,
+  mailboxId: number,
+  since: number,
+  limit: number,
+): ChangedRecord[] {
+  return index.all<ChangedRecord>(
+    `SELECT uid, since FROM record WHERE mailbox_id = ? AND since >= ? AND expunged IS NULL AND EXISTS (
+       SELECT 1 FROM record_history AS before WHERE before.mailbox_id = record.mailbox_id AND before.uid = record.uid)
+     LIMIT ?`,
+    mailboxId,
+    since,
+    limit,
+  );
+}
+
+/** As record, with what is known of the message. */
+export function recordWithGuid(index: IndexFile, mailboxId: number, uid: number): RecordWithGuid | undefined {
+  return index.get<RecordWithGuid>(
+    `SELECT ${recordColumns}, guid, chunk_id FROM record JOIN message ON message.id = message_id
+     WHERE mailbox_id = ? AND uid = ?`,
+    mailboxId,
+    uid,
   );
 }
 
@@ -226,6 +256,10 @@ export function chunks(index: IndexFile): IterableIterator<Chunk> {
 
 export function chunkById(index: IndexFile, id: number): Chunk | undefined {
   return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk WHERE id = ?`, id);
+}
+
+export function chunkCount(index: IndexFile): number {
+  return index.get<{ count: number }>('SELECT count(*) AS count FROM chunk')?.count ?? 0;
 }
 
 /** The chunk whose gzip member starts there in the file. */

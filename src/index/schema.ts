@@ -105,7 +105,7 @@ CREATE TABLE record (${recordColumns},
 ) WITHOUT ROWID;
 CREATE INDEX record_message ON record (message_id);
 -- For who watches for messages that go, while the mailbox may hold a million that stay.
-CREATE INDEX record_expunged ON record (mailbox_id, since) WHERE expunged IS NOT NULL;
+CREATE INDEX record_since ON record (mailbox_id, since);
 CREATE TABLE record_history (${recordColumns},
   until INTEGER NOT NULL
 );

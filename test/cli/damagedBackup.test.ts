@@ -20,6 +20,7 @@ import { LockedFile } from '../../src/catalog/lockedFile.ts';
 import { BackupError } from '../../src/errors.ts';
 import { Capture, MESSAGES, SampleSite, guidOf } from '../backup/sampleBackup.ts';
 import { runCtl } from '../support/killedTool.ts';
+import { treeSettings } from '../support/mailStore.ts';
 
 const RESTORE = fileURLToPath(new URL('../../bin/restore', import.meta.url));
 const [first, second, third] = MESSAGES;
@@ -107,7 +108,7 @@ describe('a backup with a damaged message', function () {
 
   it('shows the others on the mount, and an error for that one', () => {
     const catalog = { ...readOnlyCatalog(loadConfig(site.config)), readOnly: true };
-    const tree = openTree({ catalog, deletedPrefix: 'DELETED', owner: { uid: 1, gid: 1 } });
+    const tree = openTree({ ...treeSettings, catalog, owner: { uid: 1, gid: 1 } });
     try {
       const bytesAt = (name: string): Buffer => {
         let place = tree.root;

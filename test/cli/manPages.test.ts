@@ -51,6 +51,10 @@ describe('man pages', () => {
       log: 'x',
       transport: 'kernel',
       uid: '5',
+      at: '@5',
+      owner: 'map',
+      users: 'a*',
+      view: 'mh',
     };
     const section = /^\.SH "MOUNT OPTIONS"\n([^]*?)^\.SH/m.exec(page('cyrus-backups-mount'))?.[1] ?? '';
     const names = [...explained(section).matchAll(/^\.BI? ([a-z_]+)/gm)].map(([, name]) => name as string);

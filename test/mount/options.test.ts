@@ -9,6 +9,7 @@ describe('mount options', () => {
       'nonempty,log=/x',
     ]);
     expect(options).to.deep.equal({
+      ...parseMountOptions([]),
       transport: 'kernel',
       allowOther: true,
       nonempty: true,
@@ -17,6 +18,21 @@ describe('mount options', () => {
       cacheBytes: 3 * 1024 * 1024,
       logFile: '/x',
     });
+  });
+
+  it('takes what the tree is to show', () => {
+    const list = 'view=mh,listall,hardlinks,snapshot,at=@17,users=a*,users=b,owner=/etc/owners';
+    expect(parseMountOptions([list])).to.deep.equal({
+      ...parseMountOptions([]),
+      view: 'mh',
+      listAll: true,
+      hardlinks: true,
+      snapshot: true,
+      at: 17,
+      users: ['a*', 'b'],
+      ownerMap: '/etc/owners',
+    });
+    expect(parseMountOptions(['at=now']).at).to.be.below(Date.now() / 1000);
   });
 
   it('ignores what fstab is full of', () => {
@@ -41,7 +57,18 @@ describe('mount options', () => {
     });
   }
 
-  for (const option of ['uid=-1', 'uid=root', 'gid=4294967295', 'cache=64Q', 'cache=-1', 'transport=nfs']) {
+  for (const option of [
+    'uid=-1',
+    'uid=root',
+    'gid=4294967295',
+    'cache=64Q',
+    'cache=-1',
+    'transport=nfs',
+    'view=pop',
+    'owner=x',
+    'at=@99999999999',
+    'at=soon',
+  ]) {
     it(`refuses the value of ${option}`, () => {
       expect(() => parseMountOptions([option]))
         .to.throw(option)

@@ -12,6 +12,9 @@ const requirements = {
   'the package cyrus-clients': () => existsSync('/usr/lib/cyrus/bin/synctest'),
   'the package sasl2-bin': () => existsSync('/usr/sbin/saslpasswd2'),
   'the package rsync': () => existsSync('/usr/bin/rsync'),
+  'the package mutt': () => existsSync('/usr/bin/mutt'),
+  'the package notmuch': () => existsSync('/usr/bin/notmuch'),
+  'the package mblaze': () => existsSync('/usr/bin/mscan'),
   'the package dovecot-core': () => existsSync('/usr/sbin/dovecot'),
   'the unpacked package dovecot-imapd': () =>
     existsSync('/usr/local/lib/cyrus-backups-tests/dovecot-imapd/usr/lib/dovecot/imap'),

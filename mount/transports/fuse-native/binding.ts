@@ -31,6 +31,8 @@ export interface Statfs {
 export interface Operations {
   getattr(path: string, done: (error: number, stat?: Stat) => void): void;
   readdir(path: string, done: (error: number, names?: string[], stats?: Stat[]) => void): void;
+  opendir?(path: string, flags: number, done: (error: number, handle?: number) => void): void;
+  releasedir?(path: string, handle: number, done: (error: number) => void): void;
   readlink(path: string, done: (error: number, target?: string) => void): void;
   open(path: string, flags: number, done: (error: number, handle?: number) => void): void;
   read(

@@ -45,9 +45,11 @@ export async function startFuseNativeMount(options: TransportOptions): Promise<R
 }
 
 /** The package's own list of options lacks those in the second line. */
-function mountOptions({ allowOther, nonempty }: TransportOptions): string[] {
+function mountOptions({ allowOther, nonempty, source }: TransportOptions): string[] {
   const seconds = VALID_MS / 1000;
-  const list = [`subtype=${SUBTYPE}`, `fsname=${SUBTYPE}`, 'default_permissions', 'auto_cache'];
+  // A comma would end the option.
+  const name = source.includes(',') ? SUBTYPE : source;
+  const list = [`subtype=${SUBTYPE}`, `fsname=${name}`, 'default_permissions', 'auto_cache'];
   list.push('ro', 'nosuid', 'nodev', 'use_ino', 'readdir_ino', `negative_timeout=${seconds}`);
   list.push(`entry_timeout=${seconds}`, `attr_timeout=${seconds}`, `ac_attr_timeout=${seconds}`);
   if (allowOther) list.push('allow_other');

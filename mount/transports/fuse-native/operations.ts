@@ -32,6 +32,7 @@ export function operationsOf(filesystem: Filesystem, paths: Paths, log: Log): Op
   const opened = new Map<number, Node>();
   let lastHandle = 0;
   return {
+    ...(filesystem.tracksOpenFolders ? folderOperations(filesystem, paths, log) : {}),
     getattr: (path, done) => guarded(log, path, () => done(0, statOf(paths.resolve(path).attributes)), done),
     readdir: (path, done) => guarded(log, path, () => done(0, ...listOf(filesystem, paths.node(path))), done),
     readlink: (path, done) =>
@@ -61,6 +62,38 @@ export function operationsOf(filesystem: Filesystem, paths: Paths, log: Log): Op
     // These two only make the binding announce the operations: see xattrOperationsOf.
     getxattr: () => undefined,
     listxattr: () => undefined,
+  };
+}
+
+/** Only for a tree that wants to know: every call crosses threads twice. */
+function folderOperations(
+  filesystem: Filesystem,
+  paths: Paths,
+  log: Log,
+): Required<Pick<Operations, 'opendir' | 'releasedir'>> {
+  const opened = new Map<number, Node>();
+  let lastHandle = 0;
+  return {
+    opendir(path, _flags, done) {
+      const open = (): void => {
+        const node = paths.node(path);
+        filesystem.openFolder(node);
+        do lastHandle = (lastHandle % 0x7fffffff) + 1;
+        while (opened.has(lastHandle));
+        opened.set(lastHandle, node);
+        done(0, lastHandle);
+      };
+      guarded(log, path, open, done);
+    },
+    releasedir(path, handle, done) {
+      const release = (): void => {
+        const node = opened.get(handle);
+        opened.delete(handle);
+        if (node !== undefined) filesystem.releaseFolder(node);
+        done(0);
+      };
+      guarded(log, path, release, done);
+    },
   };
 }
 

@@ -4,14 +4,18 @@ import { BackupError } from '../../../src/errors.ts';
 import { runCommand } from '../../command.ts';
 import { findMount } from '../../mountTable.ts';
 import { SUBTYPE } from '../transport.ts';
+import type { TransportOptions } from '../transport.ts';
 import { MAX_READ_BYTES } from './protocol.ts';
 
 /** `-i`: not by way of mount.fuse, which would start a program of its own. Root mode: a folder. */
-export async function mountDevice(fd: number, mountpoint: string, allowOther: boolean): Promise<void> {
+export async function mountDevice(
+  fd: number,
+  { mountpoint, source, allowOther }: Pick<TransportOptions, 'mountpoint' | 'source' | 'allowOther'>,
+): Promise<void> {
   const options = ['fd=3', 'rootmode=40000', 'user_id=0', 'group_id=0', `subtype=${SUBTYPE}`];
   options.push('ro', 'nosuid', 'nodev', 'default_permissions');
   if (allowOther) options.push('allow_other');
-  const args = ['-i', '-t', 'fuse', '-o', options.join(','), SUBTYPE, mountpoint];
+  const args = ['-i', '-t', 'fuse', '-o', options.join(','), '--', source, mountpoint];
   const { status, complaint } = await runCommand('mount', args, { fd });
   if (status === 0) return;
   throw new BackupError('io', `cannot mount on ${mountpoint}: ${complaint}`, { subject: mountpoint });

@@ -35,7 +35,7 @@ export async function startKernelMount(options: TransportOptions): Promise<Runni
   try {
     await server.open;
     watcher = await watchTree(options.tree, notifier, options.log);
-    await mountDevice(fd, mountpoint, options.allowOther);
+    await mountDevice(fd, options);
     await server.mounted;
   } catch (error) {
     if (isOurs(await findMount(mountpoint))) await abortMount(mountpoint);

@@ -32,7 +32,11 @@ export class Notifier implements Invalidator {
   }
 
   folder(number: number, withList: boolean): Promise<void> {
-    return this.#send((message) => writeInvalidInode(message, number, withList));
+    return this.#send((message) => writeInvalidInode(message, number, 0, withList));
+  }
+
+  child(number: number, child: number): Promise<void> {
+    return this.#send((message) => writeInvalidInode(message, number, child, false));
   }
 
   name(parent: number, name: Buffer): Promise<void> {

@@ -2,7 +2,8 @@
  * The requests that are answered, one function each, in a table by opcode. What is not in the table is
  * answered ENOSYS, which for some is the best answer, because the kernel then stops asking:
  *
- * - OPEN, OPENDIR, FLUSH: nothing hangs on an open file here; reading a warm file then costs no request.
+ * - OPEN, OPENDIR, FLUSH: nothing hangs on an open file here; reading a warm file then costs no request. But of a
+ *   tree that wants to know who has its folders open, OPENDIR is answered, and lists are not kept by the kernel.
  * - ACCESS: default_permissions makes the kernel check by itself.
  * - LSEEK: the kernel then takes a file for one piece of data without holes, which it is.
  * - INTERRUPT: a request is answered before the next one is read, so there is never one to interrupt.
@@ -18,6 +19,7 @@ import {
   ATTR_OUT_BYTES,
   ENTRY_BYTES,
   INIT_OUT_BYTES,
+  OPEN_OUT_BYTES,
   STATFS_BYTES,
   childNumberOf,
   readUint64,
@@ -60,11 +62,25 @@ export const operations: ReadonlyMap<number, Operation> = new Map<number, Operat
   [OPCODE.GETXATTR, getxattr],
   [OPCODE.LISTXATTR, listxattr],
   [OPCODE.RELEASE, nothing],
-  [OPCODE.RELEASEDIR, nothing],
+  [OPCODE.OPENDIR, opendir],
+  [OPCODE.RELEASEDIR, releasedir],
   [OPCODE.DESTROY, nothing],
 ]);
 
 function nothing(): number {
+  return 0;
+}
+
+function opendir(call: Call): number {
+  const { filesystem, reply } = call;
+  if (!filesystem.tracksOpenFolders) throw new FsError('ENOSYS');
+  filesystem.openFolder(nodeOf(call));
+  reply.fill(0, PAYLOAD, PAYLOAD + OPEN_OUT_BYTES);
+  return OPEN_OUT_BYTES;
+}
+
+function releasedir(call: Call): number {
+  if (call.filesystem.tracksOpenFolders) call.filesystem.releaseFolder(nodeOf(call));
   return 0;
 }
 

@@ -18,6 +18,8 @@ export const ENTRY_BYTES = 128;
 const ATTR_BYTES = 88;
 export const ATTR_OUT_BYTES = 16 + ATTR_BYTES;
 export const INIT_OUT_BYTES = 64;
+/** struct fuse_open_out. */
+export const OPEN_OUT_BYTES = 16;
 export const STATFS_BYTES = 80;
 const DIRENT_HEADER_BYTES = 24;
 
@@ -68,8 +70,13 @@ function writeNotifyHeader(to: Buffer, payloadBytes: number, code: number): numb
 }
 
 /** struct fuse_notify_inval_inode_out: attributes only with an offset below 0, with one of 0 all pages too. Returns the bytes. */
-export function writeInvalidInode(to: Buffer, placeNumber: number, withPages: boolean): number {
-  writeNodeId(to, OUT_HEADER_BYTES, placeNumber, 0);
+export function writeInvalidInode(
+  to: Buffer,
+  placeNumber: number,
+  childNumber: number,
+  withPages: boolean,
+): number {
+  writeNodeId(to, OUT_HEADER_BYTES, placeNumber, childNumber);
   writeInt64(viewOf(to), withPages ? 0 : -1, OUT_HEADER_BYTES + 8);
   writeInt64(viewOf(to), 0, OUT_HEADER_BYTES + 16);
   return writeNotifyHeader(to, 24, NOTIFY.INVAL_INODE);

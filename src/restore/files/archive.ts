@@ -11,7 +11,7 @@ import { finished } from 'node:stream/promises';
 import tar from 'tar-stream';
 import yazl from 'yazl';
 import { asBackupError } from '../../errors.ts';
-import { keywordLetter, splitFlags } from './flagLetters.ts';
+import { keywordLetter, splitFlags } from '../../mailbox/maildirText.ts';
 import type { FileFormat, FolderWriter, OutgoingMessage } from './format.ts';
 import { maildirLevel } from './maildir.ts';
 import { safeSegment } from './paths.ts';

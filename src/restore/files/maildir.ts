@@ -8,8 +8,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { asBackupError } from '../../errors.ts';
+import { keywordLetter, keywordLines, maildirUnique, splitFlags } from '../../mailbox/maildirText.ts';
 import { encodeMutf7 } from '../../mailbox/mutf7.ts';
-import { keywordLetter, splitFlags } from './flagLetters.ts';
 import type { FileFormat, FolderWriter, OutgoingMessage } from './format.ts';
 import { safeSegment, userFolder } from './paths.ts';
 
@@ -102,7 +102,7 @@ class MaildirFolder implements FolderWriter {
   async add({ record, flags, bytes }: OutgoingMessage): Promise<void> {
     const { letters, keywords } = splitFlags(flags);
     const own = keywords.flatMap((keyword) => keywordLetter(this.#keywords, keyword) ?? []).toSorted();
-    const unique = `${record.internaldate}.U${record.uid}G${record.guid}.cyrus-backups,S=${bytes.length}`;
+    const unique = maildirUnique({ ...record, size: bytes.length });
     const temporary = join(this.name, 'tmp', unique);
     try {
       await writeFile(temporary, bytes, { mode: 0o600 });
@@ -115,7 +115,6 @@ class MaildirFolder implements FolderWriter {
 
   async finish(): Promise<void> {
     if (this.#keywords.length === this.#known) return;
-    const lines = this.#keywords.map((keyword, index) => `${index} ${keyword}\n`);
-    await writeFile(join(this.name, KEYWORDS_FILE), lines.join(''), { mode: 0o600 });
+    await writeFile(join(this.name, KEYWORDS_FILE), keywordLines(this.#keywords), { mode: 0o600 });
   }
 }

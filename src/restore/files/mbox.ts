@@ -8,11 +8,10 @@ import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { asBackupError } from '../../errors.ts';
-import { splitFlags } from './flagLetters.ts';
+import { GUID_FIELD, mboxFields, mboxFromLine } from '../../mailbox/mboxText.ts';
 import type { FileFormat, FolderWriter, OutgoingMessage } from './format.ts';
 import { safeSegment, userFolder } from './paths.ts';
 
-const GUID_FIELD = 'X-Cyrus-GUID';
 /** Written together. */
 const GATHER_BYTES = 4 * 1024 * 1024;
 
@@ -115,26 +114,10 @@ export function mboxMessage({ record, flags, bytes }: OutgoingMessage): Buffer {
   const emptyLine = text.startsWith('\n') ? 0 : text.indexOf('\n\n') + 1;
   const headEnd = emptyLine === 0 && !text.startsWith('\n') ? text.length : emptyLine;
   const head = text.slice(0, headEnd);
-  const fields = `${head === '' || head.endsWith('\n') ? '' : '\n'}${fieldsOf(flags)}${GUID_FIELD}: ${record.guid}\n`;
+  const fields = mboxFields(flags, record.guid).join('\n');
+  const lead = head === '' || head.endsWith('\n') ? '' : '\n';
   const rest = text.slice(headEnd);
-  const quoted = (head + fields + rest).replaceAll(/^(>*From )/gm, '>$1');
-  // asctime, in UTC: the form that readers expect.
-  const [day, date, month, year, time] = new Date(record.internaldate * 1000).toUTCString().split(/,? /);
-  const from = `From MAILER-DAEMON ${day} ${month} ${date?.replace(/^0/, ' ')} ${time} ${year}\n`;
+  const quoted = `${head}${lead}${fields}\n${rest}`.replaceAll(/^(>*From )/gm, '>$1');
   const end = quoted.endsWith('\n') ? '\n' : '\n\n';
-  return Buffer.from(from + quoted + end, 'latin1');
-}
-
-function fieldsOf(flags: readonly string[]): string {
-  const { letters, keywords } = splitFlags(flags);
-  const has = (letter: string): boolean => letters.includes(letter);
-  const xStatus = [has('R') ? 'A' : '', has('F') ? 'F' : '', has('D') ? 'T' : '', has('T') ? 'D' : ''].join(
-    '',
-  );
-  const others = [...(has('P') ? ['$Forwarded'] : []), ...keywords];
-  return [
-    `Status: ${has('S') ? 'R' : ''}O\n`,
-    ...(xStatus === '' ? [] : [`X-Status: ${xStatus}\n`]),
-    ...(others.length === 0 ? [] : [`X-Keywords: ${others.join(' ')}\n`]),
-  ].join('');
+  return Buffer.from(`${mboxFromLine(record.internaldate)}\n${quoted}${end}`, 'latin1');
 }

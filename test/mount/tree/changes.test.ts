@@ -34,6 +34,9 @@ describe('changes of the store', function () {
     async folder(number, withList) {
       told.push(`folder ${number}${withList ? ' with its list' : ''}`);
     },
+    async child(number, child) {
+      told.push(`child ${child} of ${number}`);
+    },
     async name(parent, name) {
       told.push(`name ${name.toString()} in ${parent}`);
     },

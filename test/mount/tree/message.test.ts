@@ -1,13 +1,15 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { childInode, inodeOf } from '../../../mount/tree/hash.ts';
-import { messageName, uidOfName } from '../../../mount/tree/message.ts';
+import { mhNaming, plainNaming } from '../../../mount/tree/naming.ts';
 
 describe('names of messages', () => {
   it('lead back to their UID', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 0xffff_ffff }), (uid) => {
-        expect(uidOfName(messageName(uid).toString())).to.equal(uid);
+        for (const naming of [plainNaming, mhNaming]) {
+          expect(naming.uidOf(naming.messageName(uid).toString())).to.equal(uid);
+        }
       }),
     );
   });
@@ -25,8 +27,19 @@ describe('names of messages', () => {
       '.eml',
       '1.emlx',
     ]) {
-      expect(uidOfName(name), name).to.equal(undefined);
+      expect(plainNaming.uidOf(name), name).to.equal(undefined);
     }
+  });
+});
+
+describe('names of folders beside MH’s messages', () => {
+  it('are no numbers, and lead back to the level', () => {
+    for (const level of ['2024', 'a', '%25324', '%3', '0', '12a']) {
+      const name = mhNaming.folderName(level);
+      expect(mhNaming.uidOf(name), level).to.equal(undefined);
+      expect(mhNaming.segmentOf(name), level).to.equal(level);
+    }
+    expect(mhNaming.segmentOf('2024')).to.equal(undefined);
   });
 });
 

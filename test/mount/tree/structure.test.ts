@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { LiveMailbox } from '../../../src/index/types.ts';
+import { livingMail } from '../../../mount/tree/shownMailboxes.ts';
 import { buildStructure, folderAt } from '../../../mount/tree/structure.ts';
 import type { StructureFolder } from '../../../mount/tree/structure.ts';
 
@@ -16,8 +17,10 @@ function pathsOf(folder: StructureFolder): string[] {
 
 const build = (...names: string[]): StructureFolder =>
   buildStructure(
-    names.map((name, at) => mailbox(at + 1, name)),
-    'DELETED',
+    livingMail(
+      names.map((name, at) => mailbox(at + 1, name)),
+      'DELETED',
+    ),
   );
 
 describe('a user’s folders', () => {
@@ -68,10 +71,11 @@ describe('a user’s folders', () => {
   });
 
   it('are as new as the newest thing in them', () => {
-    const root = buildStructure(
-      [mailbox(1, 'user.anne.a', 100, '7'), mailbox(2, 'user.anne.a.b', 200, '9007199254740993')],
-      'DELETED',
-    );
+    const mailboxes = [
+      mailbox(1, 'user.anne.a', 100, '7'),
+      mailbox(2, 'user.anne.a.b', 200, '9007199254740993'),
+    ];
+    const root = buildStructure(livingMail(mailboxes, 'DELETED'));
     const times = ['', 'a', 'a/b'].map((path) => folderAt(root, path)?.changedMs);
     expect(Math.floor(times[0] as number)).to.be.within(200_000, 200_999);
     expect(new Set(times).size).to.equal(1);
@@ -86,7 +90,7 @@ describe('a user’s folders', () => {
       { ...mailbox(1, 'user.anne', 100, '7'), crc: 0xfedcba98 },
       { ...mailbox(1, 'user.anne', 100, '7'), crc: 1 },
     ];
-    const times = states.map((state) => buildStructure([state], 'DELETED').changedMs);
+    const times = states.map((state) => buildStructure(livingMail([state], 'DELETED')).changedMs);
     expect(new Set(times).size).to.equal(states.length);
   });
 });

@@ -12,6 +12,7 @@ import { openTree } from '../../../mount/backupTree.ts';
 import { BlockCache } from '../../../mount/content/blockCache.ts';
 import { readRange } from '../../../mount/content/readRange.ts';
 import type { Entry, FileItem, FolderPlace, ListedEntry, Tree } from '../../../mount/tree.ts';
+import { treeSettings } from '../../support/mailStore.ts';
 import { BackupSite, START, appendMailbox, bytesOf, guidOf, line } from '../../support/backups.ts';
 
 const owner = { uid: 1234, gid: 5678 };
@@ -41,7 +42,7 @@ describe('the tree of a store', () => {
     await append(anne, 0, 'u1', 'user.anne', [small[0] as Buffer, large]);
     await append(anne, 1, 'u2', 'user.anne.Archive.2024', small);
     await append(anne, 2, 'u3', 'DELETED.user.anne.Old.5F000000', [small[1] as Buffer]);
-    tree = openTree({ catalog: { ...options, readOnly: true }, deletedPrefix: 'DELETED', owner });
+    tree = openTree({ ...treeSettings, catalog: { ...options, readOnly: true }, owner });
   });
   afterEach(async () => {
     tree.close();
@@ -239,7 +240,7 @@ describe('the tree of a store', () => {
     await sleep(LOOK_AGAIN_MS);
     expect(inodes()).to.deep.equal(before);
     tree.close();
-    tree = openTree({ catalog: { ...options, readOnly: true }, deletedPrefix: 'DELETED', owner });
+    tree = openTree({ ...treeSettings, catalog: { ...options, readOnly: true }, owner });
     expect(inodes()).to.deep.equal(before);
     expect(new Set(before.map(([, inode]) => inode)).size).to.equal(before.length);
     expect(bytesAt('anne/INBOX/2.eml').equals(large)).to.equal(true);

@@ -1,6 +1,6 @@
 /** Flags and bytes as each format of files writes them. */
 import { expect } from 'chai';
-import { keywordLetter, splitFlags } from '../../../src/restore/files/flagLetters.ts';
+import { keywordLetter, splitFlags } from '../../../src/mailbox/maildirText.ts';
 import { mboxMessage } from '../../../src/restore/files/mbox.ts';
 import type { SourceRecord } from '../../../src/restore/source.ts';
 

@@ -1,3 +1,4 @@
+/** How Maildir writes what IMAP knows of a message: flags and keywords as letters, the name of its file. */
 /** System flags as Maildir writes them in a file's name: letters in the order of ASCII. */
 const letters = new Map([
   ['\\draft', 'D'],
@@ -21,7 +22,7 @@ export function splitFlags(flags: readonly string[]): {
   for (const flag of flags) {
     const letter = letters.get(flag.toLowerCase());
     if (letter !== undefined) known.push(letter);
-    else if (!flag.startsWith('\\')) keywords.push(flag);
+    else if (flag !== '' && !flag.startsWith('\\')) keywords.push(flag);
   }
   return { letters: known.toSorted().join(''), keywords };
 }
@@ -31,4 +32,20 @@ export function keywordLetter(table: string[], keyword: string): string | undefi
   let index = table.indexOf(keyword);
   if (index === -1 && table.length < MAX_KEYWORDS) index = table.push(keyword) - 1;
   return index === -1 ? undefined : String.fromCharCode('a'.charCodeAt(0) + index);
+}
+
+/** A message's file in a Maildir, up to the colon: INTERNALDATE, UID, GUID and size. */
+export function maildirUnique(message: {
+  readonly internaldate: number;
+  readonly uid: number;
+  readonly guid: string;
+  readonly size: number;
+}): string {
+  const { internaldate, uid, guid, size } = message;
+  return `${internaldate}.U${uid}G${guid}.cyrus-backups,S=${size}`;
+}
+
+/** `dovecot-keywords`: which keyword each small letter is. */
+export function keywordLines(table: readonly string[]): string {
+  return table.map((keyword, index) => `${index} ${keyword}\n`).join('');
 }

@@ -1,0 +1,144 @@
+/**
+ * A view of a user's mail: what lives or what was deleted, now or at a moment. All that shows mail as files, in whatever
+ * lay-out, asks a view for folders and records, and knows nothing of time.
+ */
+import type { BackupReader } from '../../src/backup/reader.ts';
+import { BackupError } from '../../src/errors.ts';
+import { horizon } from '../../src/index/horizon.ts';
+import { listRecords, recordWithGuid } from '../../src/index/queries.ts';
+import type { ListedRecord, RecordWithGuid } from '../../src/index/queries.ts';
+import { shownRecords } from '../../src/index/viewQueries.ts';
+import { countLinks, linksOf } from './hardlinks.ts';
+import type { LinkCounts } from './hardlinks.ts';
+import { inodeOf } from './hash.ts';
+import { momentName } from './momentNames.ts';
+import { PerBackup } from './perBackup.ts';
+import { deletedMail, livingMail, mailboxesOf } from './shownMailboxes.ts';
+import { buildStructure, folderAt, noteListChanges } from './structure.ts';
+import type { StructureFolder } from './structure.ts';
+import type { UserBackup } from './userBackup.ts';
+import { FOLDER_VALID_MS, MESSAGE_VALID_MS, UNNOTICED_VALID_MS } from './validity.ts';
+
+export interface ViewOptions {
+  readonly part: 'living' | 'deleted';
+  /** Unix seconds, or null for now. Asked for each time: a snapshot begins and ends. */
+  readonly time: () => number | null;
+  /** Tells inode numbers from those of the same mail in other views; empty in the default one. */
+  readonly salt: string;
+  /**
+   * How it is noticed that something changes: the kernel is told (changes.ts), nothing ever does, or the kernel finds out when it
+   * asks again.
+   */
+  readonly changes: 'told' | 'never' | 'unnoticed';
+  readonly deletedPrefix: string;
+  /** Messages that are the same have one inode. */
+  readonly hardlinks: boolean;
+}
+
+/** Not 'not-found': what cannot be shown whole must not look as if it had been empty. */
+function notKnown(userid: string, time: number): BackupError {
+  return new BackupError('io', `${userid}: what was at ${momentName(time)} has been compacted away`, {
+    subject: userid,
+  });
+}
+
+const structures = new PerBackup<StructureFolder>();
+const links = new PerBackup<LinkCounts>();
+/** Counting links reads all records: under a busy writer not at every change. */
+const COUNT_LINKS_EVERY_MS = 5000;
+
+export class MailView {
+  readonly user: UserBackup;
+  readonly options: ViewOptions;
+
+  constructor(user: UserBackup, options: ViewOptions) {
+    this.user = user;
+    this.options = options;
+  }
+
+  /** For how long the kernel may believe what it knows of a folder, and of a message, in milliseconds. */
+  get folderValidMs(): number {
+    return this.options.changes === 'unnoticed' ? UNNOTICED_VALID_MS : FOLDER_VALID_MS;
+  }
+
+  get messageValidMs(): number {
+    return this.options.changes === 'unnoticed' ? UNNOTICED_VALID_MS : MESSAGE_VALID_MS;
+  }
+
+  reader(): BackupReader {
+    return this.user.reader();
+  }
+
+  /** All folders. Throws as UserBackup.reader does. */
+  structure(): StructureFolder {
+    const { part, deletedPrefix } = this.options;
+    const reader = this.reader();
+    const { index } = reader;
+    const time = this.options.time();
+    if (time !== null && time < horizon(index)) throw notKnown(this.user.userid, time);
+    const version = String(index.dataVersion());
+    return structures.get(reader, `${part}@${time ?? 'now'}`, version, (before) => {
+      const shown =
+        part === 'living'
+          ? livingMail(mailboxesOf(index, time), deletedPrefix)
+          : deletedMail(index, time, deletedPrefix);
+      const structure = buildStructure(shown);
+      if (before !== undefined && time === null) noteListChanges(structure, before, Date.now());
+      return structure;
+    });
+  }
+
+  /** The folder at a path of the structure. Throws 'not-found' where it is gone. */
+  folder(path: string): StructureFolder {
+    const folder = folderAt(this.structure(), path);
+    if (folder !== undefined) return folder;
+    throw new BackupError('not-found', `${this.user.userid}/${path} is gone`);
+  }
+
+  /** A page of what a folder lists, by UID. */
+  page({ mailbox, shown }: StructureFolder, afterUid: number, limit: number): ListedRecord[] {
+    if (mailbox === null) return [];
+    const { index } = this.reader();
+    const time = this.options.time();
+    if (shown === 'living' && time === null) return listRecords(index, mailbox.id, afterUid, limit);
+    return shownRecords(index, mailbox.id, shown, time, afterUid, limit);
+  }
+
+  /** As page, with all that a record says. */
+  fullPage({ mailbox, shown }: StructureFolder, afterUid: number, limit: number): RecordWithGuid[] {
+    if (mailbox === null) return [];
+    return shownRecords(this.reader().index, mailbox.id, shown, this.options.time(), afterUid, limit);
+  }
+
+  /** The record of a UID that the folder lists, or undefined. */
+  record(folder: StructureFolder, uid: number): RecordWithGuid | undefined {
+    const { mailbox, shown } = folder;
+    if (mailbox === null) return undefined;
+    if (shown === 'living' && this.options.time() === null) {
+      const found = recordWithGuid(this.reader().index, mailbox.id, uid);
+      return found?.expunged === null ? found : undefined;
+    }
+    const [first] = this.fullPage(folder, uid - 1, 1);
+    return first?.uid === uid ? first : undefined;
+  }
+
+  /** Of how many messages a record's is one; undefined where each has its own inode. */
+  links(record: ListedRecord): number | undefined {
+    if (!this.options.hardlinks) return undefined;
+    const reader = this.reader();
+    const period = Math.floor(Date.now() / COUNT_LINKS_EVERY_MS);
+    const time = this.options.time();
+    const key = `${this.options.part}@${time ?? 'now'}`;
+    const counts = links.get(reader, key, String(time === null ? period : 0), () =>
+      countLinks(reader.index, this.structure(), time),
+    );
+    return linksOf(counts, record);
+  }
+
+  /** Of a folder: a mailbox keeps its own when it is renamed; a folder that is none has only its path. */
+  folderInode({ mailbox, path }: StructureFolder): bigint {
+    const identity = mailbox === null ? `path:${path}` : mailbox.uniqueid;
+    const { salt } = this.options;
+    return inodeOf('folder', this.user.userid, identity, ...(salt === '' ? [] : [salt]));
+  }
+}

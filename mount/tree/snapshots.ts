@@ -1,0 +1,31 @@
+/** Texts as they were last shown, so that size and bytes agree however often the kernel asks. Bounded by their number. */
+import { LRUCache } from 'lru-cache';
+
+const MAX_SNAPSHOTS = 256;
+
+export interface Snapshot {
+  readonly bytes: Buffer;
+  /** Since when it has been so, or was first seen to be. */
+  readonly mtimeMs: number;
+  /** Another for another text. */
+  readonly serial: number;
+}
+
+export class Snapshots {
+  readonly #kept = new LRUCache<string, Snapshot & { takenAtMs: number }>({ max: MAX_SNAPSHOTS });
+  #lastSerial = 0;
+
+  get(key: string, maxAgeMs: number, make: () => string, sinceMs: number | undefined): Snapshot {
+    const nowMs = Date.now();
+    const kept = this.#kept.get(key);
+    if (kept !== undefined && nowMs - kept.takenAtMs < maxAgeMs) return kept;
+    const bytes = Buffer.from(make(), 'latin1');
+    if (kept?.bytes.equals(bytes) === true) {
+      kept.takenAtMs = nowMs;
+      return kept;
+    }
+    const taken = { bytes, mtimeMs: sinceMs ?? nowMs, serial: ++this.#lastSerial, takenAtMs: nowMs };
+    this.#kept.set(key, taken);
+    return taken;
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * A folder with some names that are always there, such as `.sieve` in a user's folder or `cur` in a Maildir, beside
+ * whatever else it lists. Hidden ones are found by name, and listed only where the mount was told to (-o listall).
+ */
+import { BackupError } from '../../src/errors.ts';
+import { NEGATIVE_VALID_MS } from './validity.ts';
+import type { Attributes, Entry, FileItem, FolderPlace, LinkItem, ListedEntry, Place } from '../tree.ts';
+
+/** Behind whatever else a folder lists: those have cookies by a mailbox's id, or by UID with 2^32 added. */
+const FIXED_COOKIES = 1n << 33n;
+
+export interface FixedName {
+  readonly name: string;
+  readonly isListed: boolean;
+  /** Where it is not always there. */
+  readonly isThere?: () => boolean;
+  readonly make: (parent: FolderPlace) => Place;
+}
+
+export interface FolderShape {
+  readonly key: string;
+  /** Undefined for the mount's top only. */
+  readonly parent: FolderPlace | undefined;
+  /** What it is called in its parent. */
+  readonly name?: string;
+  readonly fixed?: readonly FixedName[];
+  /** In place of what a folder of its kind has. */
+  readonly attributes?: () => Attributes;
+  /** See FolderPlace. */
+  readonly opened?: () => void;
+  readonly released?: () => void;
+}
+
+export abstract class TreeFolder implements FolderPlace {
+  readonly kind = 'folder';
+  readonly key: string;
+  readonly parent: FolderPlace | undefined;
+  readonly negativeValidMs = NEGATIVE_VALID_MS;
+  readonly #shape: FolderShape;
+
+  constructor(shape: FolderShape) {
+    this.key = shape.key;
+    this.parent = shape.parent;
+    this.#shape = shape;
+  }
+
+  attributes(): Attributes {
+    return this.#shape.attributes?.() ?? this.ownAttributes();
+  }
+
+  opened(): void {
+    this.#shape.opened?.();
+  }
+
+  released(): void {
+    this.#shape.released?.();
+  }
+
+  protected abstract ownAttributes(): Attributes;
+  /** All but the fixed names. */
+  protected abstract find(name: string): Entry | undefined;
+  protected abstract each(after: bigint, visit: (entry: ListedEntry) => boolean): void;
+
+  lookup(name: Buffer): Entry | undefined {
+    const text = name.toString('utf8');
+    const fixed = this.#fixed().find((each) => each.name === text);
+    if (fixed === undefined) return this.find(text);
+    return fixed.isThere?.() === false ? undefined : entryOf(fixed.make(this));
+  }
+
+  list(after: bigint, visit: (entry: ListedEntry) => boolean): void {
+    let goesOn = true;
+    if (after < FIXED_COOKIES) this.each(after, (entry) => (goesOn = visit(entry)));
+    for (const [at, { name, isListed, isThere, make }] of this.#fixed().entries()) {
+      const cookie = FIXED_COOKIES + BigInt(at);
+      if (!goesOn || !isListed || cookie <= after || isThere?.() === false) continue;
+      goesOn = visit({ ...entryOf(make(this)), name: Buffer.from(name), cookie });
+    }
+  }
+
+  child(number: number): FileItem | LinkItem {
+    throw new BackupError('not-found', `${this.key}: no file ${number}`);
+  }
+
+  xattrNames(): readonly string[] {
+    return [];
+  }
+
+  xattr(_name: string): Buffer | undefined {
+    return undefined;
+  }
+
+  #fixed(): readonly FixedName[] {
+    return this.#shape.fixed ?? [];
+  }
+}
+
+export function entryOf(place: Place): Entry {
+  return { node: { place, number: 0 }, attributes: place.attributes() };
+}
+
+export interface Child {
+  readonly name: string;
+  readonly cookie: bigint;
+  readonly make: () => Entry;
+}
+
+/** Lists children in the order of their cookies. */
+export function listChildren(
+  children: Iterable<Child>,
+  after: bigint,
+  visit: (entry: ListedEntry) => boolean,
+): void {
+  for (const { name, cookie, make } of children) {
+    if (cookie <= after) continue;
+    if (!visit({ ...make(), name: Buffer.from(name, 'utf8'), cookie })) return;
+  }
+}

@@ -1,0 +1,160 @@
+/** A user's folder: the mail in the default view, and under hidden names the other views, the past and what is not mail. */
+import type { Catalog } from '../../src/catalog/catalog.ts';
+import type { Attributes, FolderPlace } from '../tree.ts';
+import { AtFolder } from './atFolder.ts';
+import { ChunksFolder } from './chunksFolder.ts';
+import type { Handles } from './handles.ts';
+import { MaildirRoot } from './maildir.ts';
+import { MailView } from './mailView.ts';
+import type { ViewOptions } from './mailView.ts';
+import { MailboxFolder } from './mailboxFolder.ts';
+import { MboxFolder } from './mbox.ts';
+import { mhSequences } from './mhSequences.ts';
+import { mhNaming, plainNaming } from './naming.ts';
+import type { Owners } from './owner.ts';
+import type { Pins } from './pins.ts';
+import { SieveFolder } from './sieveFolder.ts';
+import { userStatus } from './status.ts';
+import { subscriptions } from './subscriptions.ts';
+import { nameOfUserid } from './useridName.ts';
+import { TextFile } from './textFile.ts';
+import type { FixedName, FolderShape } from './treeFolder.ts';
+import type { UserBackup } from './userBackup.ts';
+
+export const VIEW_NAMES = ['plain', 'maildir', 'mh', 'mbox'] as const;
+export type ViewName = (typeof VIEW_NAMES)[number];
+
+/** What the tree shows, and how; see docs/mount.md. */
+export interface TreeSettings {
+  readonly deletedPrefix: string;
+  readonly view: ViewName;
+  readonly listsAll: boolean;
+  readonly hardlinks: boolean;
+  /** Unix seconds: the whole mount stays at that moment. */
+  readonly at: number | undefined;
+  /** Patterns of userids, with * and ?; empty: all. */
+  readonly users: readonly string[];
+  readonly snapshot: boolean;
+}
+
+export interface TreeContext {
+  readonly settings: TreeSettings;
+  readonly catalog: Catalog;
+  readonly handles: Handles;
+  readonly owners: Owners;
+  readonly pins: Pins;
+}
+
+/** Whether the kernel is told of what changes in users' folders: of a list that hangs on who has what open it cannot be. */
+export function isTold({ view, at, snapshot }: TreeSettings): boolean {
+  return view === 'plain' && at === undefined && !snapshot;
+}
+
+export function userFolder(
+  context: TreeContext,
+  user: UserBackup,
+  parent: FolderPlace,
+  attributes: () => Attributes,
+): FolderPlace {
+  const { settings, pins } = context;
+  const { at } = settings;
+  const shape = {
+    key: user.userid,
+    parent,
+    name: nameOfUserid(user.userid),
+    attributes,
+    opened: () => pins.opened(user),
+    released: () => pins.released(user),
+  };
+  const { deletedPrefix, hardlinks } = settings;
+  const options = { part: 'living', salt: '', deletedPrefix, hardlinks } as const;
+  if (at !== undefined) return treeAt(context, user, shape, { ...options, time: () => at, changes: 'never' });
+  const time = (): number | null => pins.timeOf(user);
+  const present: ViewOptions = { ...options, time, changes: 'unnoticed' };
+  const living: ViewOptions = { ...present, changes: isTold(settings) ? 'told' : 'unnoticed' };
+  return treeAt(context, user, shape, living, [
+    atName(context, user, options),
+    ...presentNames(context, new MailView(user, present)),
+  ]);
+}
+
+function treeAt(
+  context: TreeContext,
+  user: UserBackup,
+  shape: FolderShape,
+  living: ViewOptions,
+  more: readonly FixedName[] = [],
+): FolderPlace {
+  const { settings } = context;
+  // Only of the tree that is listed the kernel is told what changes.
+  const changes = living.changes === 'told' ? 'unnoticed' : living.changes;
+  const hiddenLiving: ViewOptions = { ...living, changes };
+  const deleted: ViewOptions = { ...hiddenLiving, part: 'deleted', salt: `${living.salt}deleted` };
+  const view = new MailView(user, hiddenLiving);
+  const fixed: FixedName[] = [
+    ...viewNames(context, user, hiddenLiving),
+    hidden(context, '.deleted', (key, parent) =>
+      mailRoot(settings.view, { key, parent, fixed: viewNames(context, user, deleted) }, user, deleted),
+    ),
+    hidden(context, '.sieve', (key, parent) => new SieveFolder({ key, parent }, view)),
+    hidden(context, '.subscriptions', (key, parent) => {
+      return new TextFile(key, parent, view, () => subscriptions(view));
+    }),
+    ...more,
+  ];
+  return mailRoot(settings.view, { ...shape, fixed }, user, living);
+}
+
+function hidden(
+  { settings }: TreeContext,
+  name: string,
+  make: (key: string, parent: FolderPlace) => ReturnType<FixedName['make']>,
+): FixedName {
+  return { name, isListed: settings.listsAll, make: (parent) => make(`${parent.key}/${name}`, parent) };
+}
+
+/** The views but the default one: `.plain`, `.maildir`, `.mh`, `.mbox`. */
+function viewNames(context: TreeContext, user: UserBackup, options: ViewOptions): FixedName[] {
+  return VIEW_NAMES.filter((name) => name !== context.settings.view).map((name) =>
+    hidden(context, `.${name}`, (key, parent) => {
+      return mailRoot(name, { key, parent }, user, { ...options, salt: `${options.salt}.${name}` });
+    }),
+  );
+}
+
+type MailRoot = (shape: FolderShape, view: MailView) => FolderPlace;
+
+const mailRoots: Record<ViewName, MailRoot> = {
+  plain: (shape, view) => new MailboxFolder(shape, view, { naming: plainNaming, fixed: () => [] }, ''),
+  mh: (shape, view) => new MailboxFolder(shape, view, { naming: mhNaming, fixed: mhSequences }, ''),
+  maildir: (shape, view) => new MaildirRoot(shape, view),
+  mbox: (shape, view) => new MboxFolder(shape, view, ''),
+};
+
+function mailRoot(name: ViewName, shape: FolderShape, user: UserBackup, options: ViewOptions): FolderPlace {
+  return mailRoots[name](shape, new MailView(user, options));
+}
+
+function atName(
+  context: TreeContext,
+  user: UserBackup,
+  options: Pick<ViewOptions, 'part' | 'deletedPrefix' | 'hardlinks'>,
+): FixedName {
+  return hidden(context, '.at', (key, parent) => {
+    const view = new MailView(user, { ...options, time: () => null, salt: '', changes: 'unnoticed' });
+    return new AtFolder({ key, parent }, view, (key, parent, time) => {
+      const then: ViewOptions = { ...options, time: () => time, salt: `@${time}`, changes: 'never' };
+      return treeAt(context, user, { key, parent }, then);
+    });
+  });
+}
+
+/** What is of the backup as it is now, and of no moment. */
+function presentNames(context: TreeContext, view: MailView): FixedName[] {
+  return [
+    hidden(context, '.chunks', (key, parent) => new ChunksFolder({ key, parent }, view)),
+    hidden(context, '.status.json', (key, parent) => {
+      return new TextFile(key, parent, view, () => userStatus(view));
+    }),
+  ];
+}

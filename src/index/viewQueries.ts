@@ -1,0 +1,153 @@
+/**
+ * What the mount asks for to list a folder: pages of records by UID that live, or that are gone and whose messages are
+ * still here; now, or at a moment (unix seconds; null: now).
+ */
+import type { IndexFile } from './indexFile.ts';
+import { mailboxesAt, allMailboxes } from './queries.ts';
+import type { RecordWithGuid } from './queries.ts';
+import type { LiveMailbox, Mailbox } from './types.ts';
+
+/** `all`: whatever is or was in a mailbox that itself is gone. */
+export type RecordsShown = 'living' | 'expunged' | 'all';
+
+/** A mailbox with the time of its last change, in unix seconds; and of what holds now, its CRC. */
+export type ViewMailbox = Mailbox & Pick<LiveMailbox, 'changed'> & Partial<Pick<LiveMailbox, 'crc'>>;
+
+const columns = (table: string): string =>
+  `mailbox_id, uid, CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, ${table}.size AS size,
+   message_id, flags, annotations, extra, expunged, since, guid, chunk_id`;
+const joined = (table: string): string => `${table} JOIN message ON message.id = message_id`;
+
+const condition: Record<RecordsShown, string> = {
+  living: 'expunged IS NULL',
+  expunged: 'expunged IS NOT NULL AND chunk_id IS NOT NULL',
+  all: 'chunk_id IS NOT NULL',
+};
+
+const nowSql = (shown: RecordsShown): string =>
+  `SELECT ${columns('record')} FROM ${joined('record')}
+   WHERE mailbox_id = ? AND uid > ? AND ${condition[shown]} ORDER BY uid LIMIT ?`;
+
+const thenSql = (shown: RecordsShown): string =>
+  `SELECT * FROM (
+     SELECT ${columns('record')} FROM ${joined('record')} WHERE mailbox_id = ? AND uid > ? AND since <= ?
+     UNION ALL
+     SELECT ${columns('record_history')} FROM ${joined('record_history')}
+     WHERE mailbox_id = ? AND uid > ? AND since <= ? AND until > ?)
+   WHERE ${condition[shown]} ORDER BY uid LIMIT ?`;
+
+const each = <T>(make: (shown: RecordsShown) => T): Record<RecordsShown, T> => ({
+  living: make('living'),
+  expunged: make('expunged'),
+  all: make('all'),
+});
+const now = each(nowSql);
+const then = each(thenSql);
+
+/** A page of the records behind a UID. */
+export function shownRecords(
+  index: IndexFile,
+  mailboxId: number,
+  shown: RecordsShown,
+  time: number | null,
+  afterUid: number,
+  limit: number,
+): RecordWithGuid[] {
+  const from = [mailboxId, afterUid];
+  if (time === null) return index.all<RecordWithGuid>(now[shown], ...from, limit);
+  return index.all<RecordWithGuid>(then[shown], ...from, time, ...from, time, time, limit);
+}
+
+/** Mailboxes that were there at a moment, by name, each with that moment as the time of its change. */
+export function shownMailboxesAt(index: IndexFile, time: number): ViewMailbox[] {
+  return mailboxesAt(index, time).map((mailbox) => ({ ...mailbox, changed: time }));
+}
+
+/** Mailboxes that are gone for good: what they were last. */
+export function goneMailboxes(index: IndexFile, time: number | null): ViewMailbox[] {
+  return [...allMailboxes(index)].filter(
+    ({ deleted }) => deleted !== null && (time === null || deleted <= time),
+  );
+}
+
+/** Ids of the mailboxes with expunged messages that are still here. */
+export function mailboxesWithExpunged(index: IndexFile, time: number | null): Set<number> {
+  const here = 'message_id IN (SELECT id FROM message WHERE chunk_id IS NOT NULL)';
+  const rows =
+    time === null
+      ? index.all<{ mailbox_id: number }>(
+          `SELECT DISTINCT mailbox_id FROM record WHERE expunged IS NOT NULL AND ${here}`,
+        )
+      : index.all<{ mailbox_id: number }>(
+          `SELECT DISTINCT mailbox_id FROM record WHERE expunged <= ? AND ${here}`,
+          time,
+        );
+  return new Set(rows.map(({ mailbox_id }) => mailbox_id));
+}
+
+/** The flags of a mailbox's living records, each combination once, in the order of the lowest UID that has it. */
+export function flagCombinations(index: IndexFile, mailboxId: number): string[] {
+  return index
+    .all<{ flags: string }>(
+      'SELECT flags, min(uid) AS first FROM record WHERE mailbox_id = ? AND expunged IS NULL GROUP BY flags ORDER BY first',
+      mailboxId,
+    )
+    .map(({ flags }) => flags);
+}
+
+export interface Copy {
+  readonly message_id: number;
+  readonly internaldate: number;
+  readonly mailbox_id: number;
+}
+
+/** Living records whose message others have, too. */
+export function copies(index: IndexFile): IterableIterator<Copy> {
+  return index.each<Copy>(
+    `SELECT message_id, internaldate, mailbox_id FROM record WHERE expunged IS NULL AND message_id IN (
+       SELECT message_id FROM record WHERE expunged IS NULL GROUP BY message_id HAVING count(*) > 1)`,
+  );
+}
+
+/** As copies, at a moment. */
+export function copiesAt(index: IndexFile, time: number): IterableIterator<Copy> {
+  return index.each<Copy>(
+    `WITH alive AS (
+       SELECT message_id, internaldate, mailbox_id FROM record WHERE since <= ? AND expunged IS NULL
+       UNION ALL
+       SELECT message_id, internaldate, mailbox_id FROM record_history
+       WHERE since <= ? AND until > ? AND expunged IS NULL)
+     SELECT * FROM alive WHERE message_id IN (
+       SELECT message_id FROM alive GROUP BY message_id HAVING count(*) > 1)`,
+    time,
+    time,
+    time,
+  );
+}
+
+/**
+ * The last moments at or before each of the given times at which something changed, none twice, in the order given.
+ * One look into an index each, however many moments there are.
+ */
+export function momentsAtOrBefore(index: IndexFile, times: Iterable<number>): number[] {
+  const found = new Set<number>();
+  for (const time of times) {
+    const row = index.get<{ time: number | null }>(
+      'SELECT max(time) AS time FROM moment WHERE time <= ?',
+      time,
+    );
+    if (row?.time != null) found.add(row.time);
+  }
+  return [...found];
+}
+
+/** The last so many moments, the latest first. */
+export function lastMoments(index: IndexFile, limit: number): number[] {
+  return index
+    .all<{ time: number }>('SELECT time FROM moment ORDER BY time DESC LIMIT ?', limit)
+    .map(({ time }) => time);
+}
+
+export function firstMoment(index: IndexFile): number | null {
+  return index.get<{ time: number | null }>('SELECT min(time) AS time FROM moment')?.time ?? null;
+}
