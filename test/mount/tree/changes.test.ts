@@ -133,6 +133,23 @@ describe('changes of the store', function () {
     expect(told).to.not.include(`name 2.eml in ${ARCHIVE}`);
   });
 
+  it('tell of messages with other flags, and not of new ones', async () => {
+    await remember(known(ARCHIVE, 'Archive'));
+    await sleep(1100);
+    const records = [2, 4].map((uid) => ({
+      uid,
+      modseq: 99,
+      flags: '\\Seen',
+      message: bytesOf(uid - 1, 100),
+    }));
+    const fields = { uniqueid: 'u-Archive', name: mailboxName('Archive'), modseq: 99, records };
+    await anne.append(mailboxLine(now(), fields), [await site.segment(bytesOf(3, 100))]);
+    await tells(`child 2 of ${ARCHIVE}`, `folder ${ARCHIVE}`);
+    expect(told.filter((each) => each.startsWith('child')))
+      .to.include(`child 2 of ${ARCHIVE}`)
+      .and.not.include(`child 4 of ${ARCHIVE}`);
+  });
+
   it('tell of a folder that is gone, and of another in its place, the name', async () => {
     await remember(known(USER, ''), known(ARCHIVE, 'Archive'), known(INBOX, 'INBOX'));
     await anne.append(line(now(), 'UNMAILBOX', 'user.anne.Archive'));
