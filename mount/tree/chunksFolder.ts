@@ -66,7 +66,7 @@ export class ChunksFolder extends TreeFolder {
       at(offset) {
         const block = blockAt(reader.index, id, offset);
         return {
-          blockKey: `${reader.inode}:${block.from.fileOffset}:${block.start}-${block.end}`,
+          blockKey: `${reader.serial}:${block.from.fileOffset}:${block.start}-${block.end}`,
           offsetInBlock: offset - block.start,
           load: () => loadBlock(reader.fd, block),
         };

@@ -5,7 +5,7 @@
 import type { BackupReader } from '../../src/backup/reader.ts';
 import { BackupError } from '../../src/errors.ts';
 import { horizon } from '../../src/index/horizon.ts';
-import { listRecords, recordWithGuid } from '../../src/index/queries.ts';
+import { listRecords } from '../../src/index/queries.ts';
 import type { ListedRecord, RecordWithGuid } from '../../src/index/queries.ts';
 import { shownRecords } from '../../src/index/viewQueries.ts';
 import { countLinks, linksOf } from './hardlinks.ts';
@@ -47,9 +47,21 @@ const links = new PerBackup<LinkCounts>();
 /** Counting links reads all records: under a busy writer not at every change. */
 const COUNT_LINKS_EVERY_MS = 5000;
 
+const RECORDS_AHEAD = 64;
+/** Of those expunged there may be some between one and the next. */
+const NEAR_UIDS = 16;
+
+interface RecordsAhead {
+  readonly records: ReadonlyMap<number, RecordWithGuid>;
+  readonly last: number;
+}
+
 export class MailView {
   readonly user: UserBackup;
   readonly options: ViewOptions;
+  /** These hang on folders of a structure, which is another whenever anything has changed. */
+  readonly #inodes = new WeakMap<StructureFolder, bigint>();
+  readonly #ahead = new WeakMap<StructureFolder, RecordsAhead>();
 
   constructor(user: UserBackup, options: ViewOptions) {
     this.user = user;
@@ -110,16 +122,21 @@ export class MailView {
     return shownRecords(this.reader().index, mailbox.id, shown, this.options.time(), afterUid, limit);
   }
 
-  /** The record of a UID that the folder lists, or undefined. */
+  /**
+   * The record of a UID that the folder lists, or undefined. Who asks for one and then for one shortly behind it reads the whole folder:
+   * a page of them is one look into the index.
+   */
   record(folder: StructureFolder, uid: number): RecordWithGuid | undefined {
-    const { mailbox, shown } = folder;
-    if (mailbox === null) return undefined;
-    if (shown === 'living' && this.options.time() === null) {
-      const found = recordWithGuid(this.reader().index, mailbox.id, uid);
-      return found?.expunged === null ? found : undefined;
+    const ahead = this.#ahead.get(folder);
+    const known = ahead?.records.get(uid);
+    if (known === undefined) {
+      const isNext = ahead !== undefined && uid > ahead.last && uid <= ahead.last + NEAR_UIDS;
+      const page = this.fullPage(folder, uid - 1, isNext ? RECORDS_AHEAD : 1);
+      const records = new Map(page.map((record) => [record.uid, record]));
+      this.#ahead.set(folder, { records, last: page.at(-1)?.uid ?? uid });
+      return records.get(uid);
     }
-    const [first] = this.fullPage(folder, uid - 1, 1);
-    return first?.uid === uid ? first : undefined;
+    return known;
   }
 
   /** Of how many messages a record's is one; undefined where each has its own inode. */
@@ -136,9 +153,14 @@ export class MailView {
   }
 
   /** Of a folder: a mailbox keeps its own when it is renamed; a folder that is none has only its path. */
-  folderInode({ mailbox, path }: StructureFolder): bigint {
-    const identity = mailbox === null ? `path:${path}` : mailbox.uniqueid;
-    const { salt } = this.options;
-    return inodeOf('folder', this.user.userid, identity, ...(salt === '' ? [] : [salt]));
+  folderInode(folder: StructureFolder): bigint {
+    let inode = this.#inodes.get(folder);
+    if (inode === undefined) {
+      const { salt } = this.options;
+      const identity = folder.mailbox === null ? `path:${folder.path}` : folder.mailbox.uniqueid;
+      inode = inodeOf('folder', this.user.userid, identity, ...(salt === '' ? [] : [salt]));
+      this.#inodes.set(folder, inode);
+    }
+    return inode;
   }
 }

@@ -14,7 +14,8 @@ import type { Child, FixedName, FolderShape } from './treeFolder.ts';
 
 /** Cookies: folders by their first mailbox's id, then messages by UID. */
 export const MESSAGE_COOKIES = 1n << 32n;
-const PAGE_ROWS = 512;
+/** About as many as go into the 32 KiB that readdir(3) asks for at a time. */
+const PAGE_ROWS = 200;
 
 export interface Layout {
   readonly naming: Naming;

@@ -181,16 +181,6 @@ export function changedSince(
   );
 }
 
-/** As record, with what is known of the message. */
-export function recordWithGuid(index: IndexFile, mailboxId: number, uid: number): RecordWithGuid | undefined {
-  return index.get<RecordWithGuid>(
-    `SELECT ${recordColumns}, guid, chunk_id FROM record JOIN message ON message.id = message_id
-     WHERE mailbox_id = ? AND uid = ?`,
-    mailboxId,
-    uid,
-  );
-}
-
 /**
  * The lowest UID among a mailbox's living records whose bytes are not here, or undefined.
  * Cheap where nothing is missing: it starts from the partial index on such messages.

@@ -162,6 +162,27 @@ describe('the tree of a store', () => {
     }
   });
 
+  it('has every message whichever way they are asked for, none between them, and what changes meanwhile', async () => {
+    const uids = Array.from({ length: 200 }, (_, at) => 1 + at + Math.floor(at / 3) * 4);
+    const put = (time: number, some: readonly number[]): Promise<unknown> => {
+      const records = some.map((uid) => ({ uid, message: bytesOf(uid, 10 + uid) }));
+      return appendMailbox(site, anne, START + time, { uniqueid: 'u7', name: 'user.anne.Many', records });
+    };
+    await put(3, uids);
+    const ways = [uids, uids.toReversed(), uids.toSorted((a, b) => ((a * 7919) % 101) - ((b * 7919) % 101))];
+    for (const way of ways) {
+      const folder = folderAt('anne/Many');
+      for (const uid of way) {
+        expect((folder.child(uid) as FileItem).content().sizeBytes).to.equal(10 + uid);
+        if (!uids.includes(uid + 1)) expect(() => folder.child(uid + 1)).to.throw('no message');
+      }
+    }
+    const folder = folderAt('anne/Many');
+    for (const uid of [1, 2, 3]) folder.child(uid);
+    await put(4, [4]);
+    expect((folder.child(4) as FileItem).content().sizeBytes).to.equal(14);
+  });
+
   it('goes on listing behind any entry', async () => {
     await append(
       anne,
