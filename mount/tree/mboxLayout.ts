@@ -25,7 +25,7 @@ export function mboxLayout(view: MailView, folder: StructureFolder): MboxLayout 
   const { mailbox, shown } = folder;
   const reader = view.reader();
   const version = `${mailbox?.id}/${mailbox?.highestmodseq}/${mailbox?.changed}`;
-  const key = `${reader.path}/${reader.inode}/${shown}@${view.options.time() ?? 'now'}/${version}`;
+  const key = `${reader.serial}/${shown}@${view.options.time() ?? 'now'}/${version}`;
   const known = kept.get(key);
   if (known !== undefined) return known;
   const uids: number[] = [];

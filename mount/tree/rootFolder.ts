@@ -26,6 +26,7 @@ export class RootFolder extends TreeFolder {
   readonly #databasePath: string;
   readonly #owner: Owner;
   readonly #isShown: (userid: string) => boolean;
+  #lastList: readonly CatalogEntry[] | undefined;
 
   constructor(context: TreeContext, databasePath: string, owner: Owner) {
     const startedAtMs = Date.now();
@@ -70,14 +71,18 @@ export class RootFolder extends TreeFolder {
   }
 
   protected each(after: bigint, visit: (entry: ListedEntry) => boolean): void {
-    const users = this.#users();
-    this.#context.owners.prepare(users.map(({ userid }) => userid));
-    for (const [at, user] of users.entries()) {
-      const cookie = BigInt(at) + 1n;
-      if (cookie <= after) continue;
+    const first = Number(after);
+    // A long list comes in many pieces: all but the first go on in what was read for that.
+    const users = first === 0 ? this.#users() : (this.#lastList ?? this.#users());
+    if (first === 0) this.#context.owners.prepare(users.map(({ userid }) => userid));
+    this.#lastList = users;
+    for (let at = first; at < users.length; at += 1) {
+      const user = users[at];
+      if (user === undefined) break;
       const name = Buffer.from(nameOfUserid(user.userid), 'utf8');
-      if (!visit({ ...this.#entry(user), name, cookie })) return;
+      if (!visit({ ...this.#entry(user), name, cookie: BigInt(at) + 1n })) return;
     }
+    this.#lastList = undefined;
   }
 
   #validMs(): number {

@@ -6,8 +6,9 @@
  */
 import { LRUCache } from 'lru-cache';
 import { BackupReader } from '../../src/backup/reader.ts';
-import { changedSince, expungedSince, lastMoment, livingMailboxes } from '../../src/index/queries.ts';
-import type { ChangedRecord } from '../../src/index/queries.ts';
+import { changedSince, expungedSince } from '../../src/index/changeQueries.ts';
+import { lastMoment, livingMailboxes } from '../../src/index/queries.ts';
+import type { ChangedRecord } from '../../src/index/changeQueries.ts';
 import type { IndexFile } from '../../src/index/indexFile.ts';
 import type { Invalidator, ShownFolder } from '../tree.ts';
 import { plainNaming } from './naming.ts';
