@@ -9,8 +9,7 @@ import { LRUCache } from 'lru-cache';
 import { horizon } from '../../src/index/horizon.ts';
 import { momentOf } from '../../src/mailbox/moment.ts';
 import type { Attributes, Entry, FolderPlace, ListedEntry } from '../tree.ts';
-import { folderAttributes } from './attributes.ts';
-import { inodeOf } from './hash.ts';
+import { sideFolderAttributes } from './mailboxFolder.ts';
 import type { MailView } from './mailView.ts';
 import { listedMoments, momentName } from './momentNames.ts';
 import { TreeFolder, entryOf, listChildren } from './treeFolder.ts';
@@ -37,9 +36,7 @@ export class AtFolder extends TreeFolder {
   }
 
   protected ownAttributes(): Attributes {
-    const { owner } = this.#view.user;
-    const mtimeMs = this.#view.structure().changedMs;
-    return folderAttributes({ inode: inodeOf('at', this.key), mtimeMs, owner });
+    return sideFolderAttributes(this.#view, 'at', this.key);
   }
 
   /** A moment that is not over, or of which not all is known, is not here. */

@@ -1,11 +1,12 @@
 /** `.chunks`: what the log holds, a decompressed chunk a file. */
-import { blockAt, loadBlock } from '../../src/backup/content.ts';
 import { BackupError } from '../../src/errors.ts';
 import { chunkById, chunks } from '../../src/index/queries.ts';
 import type { Chunk } from '../../src/index/types.ts';
 import type { Attributes, Content, Entry, FileItem, ListedEntry } from '../tree.ts';
-import { fileAttributes, folderAttributes } from './attributes.ts';
+import { fileAttributes } from './attributes.ts';
+import { blockLocation } from './blockLocation.ts';
 import { inodeOf } from './hash.ts';
+import { sideFolderAttributes } from './mailboxFolder.ts';
 import type { MailView } from './mailView.ts';
 import { TreeFolder } from './treeFolder.ts';
 import type { FolderShape } from './treeFolder.ts';
@@ -31,9 +32,7 @@ export class ChunksFolder extends TreeFolder {
   }
 
   protected ownAttributes(): Attributes {
-    const { owner } = this.#view.user;
-    const mtimeMs = this.#view.structure().changedMs;
-    return folderAttributes({ inode: inodeOf('chunks', this.key), mtimeMs, owner });
+    return sideFolderAttributes(this.#view, 'chunks', this.key);
   }
 
   protected find(name: string): Entry | undefined {
@@ -61,16 +60,6 @@ export class ChunksFolder extends TreeFolder {
 
   #contentOf({ id, length }: Chunk): Content {
     const reader = this.#view.reader();
-    return {
-      sizeBytes: length,
-      at(offset) {
-        const block = blockAt(reader.index, id, offset);
-        return {
-          blockKey: `${reader.serial}:${block.from.fileOffset}:${block.start}-${block.end}`,
-          offsetInBlock: offset - block.start,
-          load: () => loadBlock(reader.fd, block),
-        };
-      },
-    };
+    return { sizeBytes: length, at: (offset) => blockLocation(reader, id, offset) };
   }
 }

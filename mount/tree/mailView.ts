@@ -7,7 +7,7 @@ import { BackupError } from '../../src/errors.ts';
 import { horizon } from '../../src/index/horizon.ts';
 import { listRecords } from '../../src/index/queries.ts';
 import type { ListedRecord, RecordWithGuid } from '../../src/index/queries.ts';
-import { shownRecords } from '../../src/index/viewQueries.ts';
+import { recordsPage } from '../../src/index/momentQueries.ts';
 import { countLinks, linksOf } from './hardlinks.ts';
 import type { LinkCounts } from './hardlinks.ts';
 import { inodeOf } from './hash.ts';
@@ -47,6 +47,7 @@ const links = new PerBackup<LinkCounts>();
 /** Counting links reads all records: under a busy writer not at every change. */
 const COUNT_LINKS_EVERY_MS = 5000;
 
+const PAGE_RECORDS = 1000;
 const RECORDS_AHEAD = 64;
 /** Of those expunged there may be some between one and the next. */
 const NEAR_UIDS = 16;
@@ -113,13 +114,23 @@ export class MailView {
     const { index } = this.reader();
     const time = this.options.time();
     if (shown === 'living' && time === null) return listRecords(index, mailbox.id, afterUid, limit);
-    return shownRecords(index, mailbox.id, shown, time, afterUid, limit);
+    return recordsPage(index, mailbox.id, time, afterUid, limit, shown);
   }
 
   /** As page, with all that a record says. */
   fullPage({ mailbox, shown }: StructureFolder, afterUid: number, limit: number): RecordWithGuid[] {
     if (mailbox === null) return [];
-    return shownRecords(this.reader().index, mailbox.id, shown, this.options.time(), afterUid, limit);
+    return recordsPage(this.reader().index, mailbox.id, this.options.time(), afterUid, limit, shown);
+  }
+
+  /** All that a folder lists, with all that a record says, by UID. */
+  *records(folder: StructureFolder): Generator<RecordWithGuid> {
+    for (let after = 0; ;) {
+      const page = this.fullPage(folder, after, PAGE_RECORDS);
+      yield* page;
+      if (page.length < PAGE_RECORDS) return;
+      after = page.at(-1)?.uid ?? after;
+    }
   }
 
   /**

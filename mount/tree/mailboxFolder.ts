@@ -4,6 +4,7 @@ import type { ListedRecord } from '../../src/index/queries.ts';
 import type { ViewMailbox } from '../../src/index/viewQueries.ts';
 import type { Attributes, Entry, FileItem, ListedEntry, ShownFolder } from '../tree.ts';
 import { folderAttributes } from './attributes.ts';
+import { inodeOf } from './hash.ts';
 import type { MailView } from './mailView.ts';
 import { messageAttributes, messageItem } from './message.ts';
 import type { Naming } from './naming.ts';
@@ -13,7 +14,7 @@ import { TreeFolder, listChildren } from './treeFolder.ts';
 import type { Child, FixedName, FolderShape } from './treeFolder.ts';
 
 /** Cookies: folders by their first mailbox's id, then messages by UID. */
-export const MESSAGE_COOKIES = 1n << 32n;
+const MESSAGE_COOKIES = 1n << 32n;
 /** About as many as go into the 32 KiB that readdir(3) asks for at a time. */
 const PAGE_ROWS = 200;
 
@@ -32,7 +33,10 @@ export class MailboxFolder extends TreeFolder {
 
   /** `path` is the structure's; `identity` that of what is there (structure.ts). */
   constructor(shape: FolderShape, view: MailView, layout: Layout, path: string, identity = '') {
-    super({ ...shape, fixed: [...(path === '' ? [] : layout.fixed(view, path)), ...(shape.fixed ?? [])] });
+    super({
+      ...shape,
+      fixed: () => [...(path === '' ? [] : layout.fixed(view, path)), ...(shape.fixed?.() ?? [])],
+    });
     this.#view = view;
     this.#layout = layout;
     this.#path = path;
@@ -86,16 +90,13 @@ export class MailboxFolder extends TreeFolder {
     if (!goesOn || folder.mailbox === null) return;
     const { naming } = this.#layout;
     const inode = this.#view.folderInode(folder);
-    let uid = after < MESSAGE_COOKIES ? 0 : Number(after - MESSAGE_COOKIES);
-    for (;;) {
-      const rows = this.#view.page(folder, uid, PAGE_ROWS);
-      for (const row of rows) {
-        const cookie = MESSAGE_COOKIES + BigInt(row.uid);
-        if (!visit({ ...this.#messageEntry(row, inode), name: naming.messageName(row.uid), cookie })) return;
-        uid = row.uid;
-      }
-      if (rows.length < PAGE_ROWS) return;
-    }
+    listMessages(
+      after,
+      (uid) => this.#view.page(folder, uid, PAGE_ROWS),
+      PAGE_ROWS,
+      (row) => ({ ...this.#messageEntry(row, inode), name: naming.messageName(row.uid) }),
+      visit,
+    );
   }
 
   *#folders(folder: StructureFolder): Generator<Child> {
@@ -127,6 +128,31 @@ export class MailboxFolder extends TreeFolder {
   #folder(): StructureFolder {
     return this.#view.folder(this.#path);
   }
+}
+
+/** Lists messages in pages of so many rows, by UID. */
+export function listMessages<Row extends ListedRecord>(
+  after: bigint,
+  page: (afterUid: number) => readonly Row[],
+  pageRows: number,
+  entryOf: (row: Row) => Omit<ListedEntry, 'cookie'>,
+  visit: (entry: ListedEntry) => boolean,
+): void {
+  let uid = after < MESSAGE_COOKIES ? 0 : Number(after - MESSAGE_COOKIES);
+  for (;;) {
+    const rows = page(uid);
+    for (const row of rows) {
+      if (!visit({ ...entryOf(row), cookie: MESSAGE_COOKIES + BigInt(row.uid) })) return;
+      uid = row.uid;
+    }
+    if (rows.length < pageRows) return;
+  }
+}
+
+/** Of a folder beside the mail, such as `.sieve`: as new as the newest mailbox. */
+export function sideFolderAttributes(view: MailView, kind: string, key: string): Attributes {
+  const mtimeMs = view.structure().changedMs;
+  return folderAttributes({ inode: inodeOf(kind, key), mtimeMs, owner: view.user.owner });
 }
 
 export function mailFolderAttributes(view: MailView, folder: StructureFolder): Attributes {

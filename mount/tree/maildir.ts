@@ -10,7 +10,7 @@ import type { Attributes, Entry, FileItem, FolderPlace, ListedEntry } from '../t
 import { folderAttributes } from './attributes.ts';
 import { inodeOf } from './hash.ts';
 import type { MailView } from './mailView.ts';
-import { MESSAGE_COOKIES, mailFolderAttributes, mailboxXattr, mailboxXattrNames } from './mailboxFolder.ts';
+import { listMessages, mailFolderAttributes, mailboxXattr, mailboxXattrNames } from './mailboxFolder.ts';
 import { maildirFolders } from './maildirNames.ts';
 import { messageAttributes, messageItem } from './message.ts';
 import { PerBackup } from './perBackup.ts';
@@ -27,7 +27,7 @@ export class MaildirRoot extends TreeFolder {
   readonly #view: MailView;
 
   constructor(shape: FolderShape, view: MailView) {
-    super({ ...shape, fixed: [...maildirNames(view, INBOX), ...(shape.fixed ?? [])] });
+    super({ ...shape, fixed: () => [...maildirNames(view, INBOX), ...(shape.fixed?.() ?? [])] });
     this.#view = view;
   }
 
@@ -69,7 +69,7 @@ class MaildirFolder extends TreeFolder {
       isListed: true,
       make: (self) => new TextFile(`${self.key}/maildirfolder`, self, view, () => ''),
     };
-    super({ key, parent, fixed: [...maildirNames(view, path), mark] });
+    super({ key, parent, fixed: () => [...maildirNames(view, path), mark] });
     this.#view = view;
     this.#path = path;
   }
@@ -118,24 +118,26 @@ class MessagesFolder extends TreeFolder {
   readonly #view: MailView;
   readonly #path: string;
   readonly #hasMail: boolean;
+  readonly #inode: bigint;
 
   constructor(shape: FolderShape, view: MailView, path: string, hasMail: boolean) {
     super(shape);
     this.#view = view;
     this.#path = path;
     this.#hasMail = hasMail;
+    this.#inode = inodeOf('maildir', this.key);
   }
 
   override child(number: number): FileItem {
     const folder = this.#folder();
     const record = folder === undefined ? undefined : this.#view.record(folder, number);
     if (record === undefined) throw new BackupError('not-found', `${this.key}: no message ${number}`);
-    return messageItem(this.#view, this.#inode(), record);
+    return messageItem(this.#view, this.#inode, record);
   }
 
   protected ownAttributes(): Attributes {
     const mtimeMs = (this.#folder() ?? this.#view.structure()).changedMs;
-    return folderAttributes({ inode: this.#inode(), mtimeMs, owner: this.#view.user.owner }, 2);
+    return folderAttributes({ inode: this.#inode, mtimeMs, owner: this.#view.user.owner }, 2);
   }
 
   protected find(name: string): Entry | undefined {
@@ -150,16 +152,13 @@ class MessagesFolder extends TreeFolder {
   protected each(after: bigint, visit: (entry: ListedEntry) => boolean): void {
     const folder = this.#folder();
     if (folder === undefined) return;
-    let uid = after < MESSAGE_COOKIES ? 0 : Number(after - MESSAGE_COOKIES);
-    for (;;) {
-      const rows = this.#view.fullPage(folder, uid, PAGE_ROWS);
-      for (const row of rows) {
-        const name = Buffer.from(this.#nameOf(folder, row), 'latin1');
-        if (!visit({ ...this.#entry(row), name, cookie: MESSAGE_COOKIES + BigInt(row.uid) })) return;
-        uid = row.uid;
-      }
-      if (rows.length < PAGE_ROWS) return;
-    }
+    listMessages(
+      after,
+      (uid) => this.#view.fullPage(folder, uid, PAGE_ROWS),
+      PAGE_ROWS,
+      (row) => ({ ...this.#entry(row), name: Buffer.from(this.#nameOf(folder, row), 'latin1') }),
+      visit,
+    );
   }
 
   #nameOf(folder: StructureFolder, record: RecordWithGuid): string {
@@ -172,12 +171,8 @@ class MessagesFolder extends TreeFolder {
   #entry(record: RecordWithGuid): Entry {
     return {
       node: { place: this, number: record.uid },
-      attributes: messageAttributes(this.#view, this.#inode(), record),
+      attributes: messageAttributes(this.#view, this.#inode, record),
     };
-  }
-
-  #inode(): bigint {
-    return inodeOf('maildir', this.key);
   }
 
   /** Undefined: nothing is in it. The root's is there even where there is no INBOX, as in %SHARED. */
@@ -210,12 +205,5 @@ function keywordTable(view: MailView, folder: StructureFolder): readonly string[
 }
 
 function* eachFlags(view: MailView, folder: StructureFolder): Generator<string> {
-  for (let after = 0; ;) {
-    const page = view.fullPage(folder, after, PAGE_ROWS);
-    for (const { uid, flags } of page) {
-      yield flags;
-      after = uid;
-    }
-    if (page.length < PAGE_ROWS) return;
-  }
+  for (const { flags } of view.records(folder)) yield flags;
 }

@@ -23,7 +23,7 @@ import { mboxLayout, messageAt } from './mboxLayout.ts';
 import type { MboxLayout } from './mboxLayout.ts';
 import { storedMessage } from './message.ts';
 import type { StructureFolder } from './structure.ts';
-import { TreeFolder, entryOf, listChildren } from './treeFolder.ts';
+import { TreeFolder, entryOf, findChild, listChildren } from './treeFolder.ts';
 import type { Child, FolderShape } from './treeFolder.ts';
 
 const SUFFIX = '.mbox';
@@ -45,8 +45,7 @@ export class MboxFolder extends TreeFolder {
   }
 
   protected find(name: string): Entry | undefined {
-    const child = [...this.#children()].find((each) => each.name === name);
-    return child?.make();
+    return findChild(this.#children(), name);
   }
 
   protected each(after: bigint, visit: (entry: ListedEntry) => boolean): void {

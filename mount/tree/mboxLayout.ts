@@ -4,7 +4,6 @@ import { MBOX_END, mboxHead } from '../content/mboxText.ts';
 import type { MailView } from './mailView.ts';
 import type { StructureFolder } from './structure.ts';
 
-const PAGE_ROWS = 1000;
 const KEPT_BYTES = 32 * 1024 * 1024;
 
 export interface MboxLayout {
@@ -31,15 +30,10 @@ export function mboxLayout(view: MailView, folder: StructureFolder): MboxLayout 
   const uids: number[] = [];
   const starts = [0];
   let end = 0;
-  for (let after = 0; ;) {
-    const page = view.fullPage(folder, after, PAGE_ROWS);
-    for (const record of page) {
-      end += mboxHead(record).length + record.size + MBOX_END.length;
-      uids.push(record.uid);
-      starts.push(end);
-      after = record.uid;
-    }
-    if (page.length < PAGE_ROWS) break;
+  for (const record of view.records(folder)) {
+    end += mboxHead(record).length + record.size + MBOX_END.length;
+    uids.push(record.uid);
+    starts.push(end);
   }
   const layout = { serial: ++lastSerial, uids: Uint32Array.from(uids), starts: Float64Array.from(starts) };
   kept.set(key, layout);

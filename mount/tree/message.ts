@@ -1,11 +1,12 @@
 /** A message as a file, its bytes as the master has them. It never changes while it exists, but for its flags. */
 import type { BackupReader } from '../../src/backup/reader.ts';
-import { hasItsBytes, loadBlock } from '../../src/backup/content.ts';
+import { hasItsBytes } from '../../src/backup/content.ts';
 import { BackupError } from '../../src/errors.ts';
 import { messageById } from '../../src/index/queries.ts';
 import type { ListedRecord, RecordWithGuid } from '../../src/index/queries.ts';
 import type { StoredMessage } from '../../src/index/types.ts';
 import type { Attributes, Content, FileItem } from '../tree.ts';
+import { blockLocation } from './blockLocation.ts';
 import { linkInode } from './hardlinks.ts';
 import { childInode } from './hash.ts';
 import type { MailView } from './mailView.ts';
@@ -88,14 +89,7 @@ function messageContent(reader: BackupReader, record: RecordWithGuid): Content {
   let isWhole: boolean | undefined;
   return {
     sizeBytes: record.size,
-    at(offset) {
-      const block = reader.blockAt(chunkId, start + offset);
-      return {
-        blockKey: `${reader.serial}:${block.from.fileOffset}:${block.start}-${block.end}`,
-        offsetInBlock: start + offset - block.start,
-        load: (room) => loadBlock(reader.fd, block, room),
-      };
-    },
+    at: (offset) => blockLocation(reader, chunkId, start + offset),
     rescue(offset, sizeBytes) {
       isWhole ??= hasItsBytes(reader.index, reader.fd, message);
       if (isWhole) return reader.read(message, offset, sizeBytes);

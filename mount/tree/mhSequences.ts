@@ -4,8 +4,6 @@ import { folderAt } from './structure.ts';
 import type { FixedName } from './treeFolder.ts';
 import { TextFile } from './textFile.ts';
 
-const PAGE_ROWS = 1000;
-
 const sequences: readonly [name: string, holds: (flags: string) => boolean][] = [
   ['unseen', (flags) => !hasFlag(flags, '\\seen')],
   ['replied', (flags) => hasFlag(flags, '\\answered')],
@@ -31,13 +29,8 @@ export function mhSequences(view: MailView, path: string): FixedName[] {
 function sequencesOf(view: MailView, path: string): string {
   const folder = view.folder(path);
   const ranges = sequences.map(() => new Ranges());
-  for (let after = 0; ;) {
-    const page = view.fullPage(folder, after, PAGE_ROWS);
-    for (const { uid, flags } of page) {
-      for (const [at, [, holds]] of sequences.entries()) if (holds(flags)) ranges[at]?.add(uid);
-      after = uid;
-    }
-    if (page.length < PAGE_ROWS) break;
+  for (const { uid, flags } of view.records(folder)) {
+    for (const [at, [, holds]] of sequences.entries()) if (holds(flags)) ranges[at]?.add(uid);
   }
   const lines = sequences.map(([name], at) => `${name}: ${ranges[at]?.text ?? ''}`);
   return lines

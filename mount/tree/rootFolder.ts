@@ -44,7 +44,7 @@ export class RootFolder extends TreeFolder {
       },
     });
     const fixed = [text('.status.json', mountStatus), text('.metrics', mountMetrics)];
-    super({ key: '/', parent: undefined, fixed });
+    super({ key: '/', parent: undefined, fixed: () => fixed });
     this.#context = context;
     this.#databasePath = databasePath;
     this.#owner = owner;

@@ -3,11 +3,12 @@ import { getString, optionalString, toKeyValues } from '../../src/protocol/dlist
 import { parseDlist } from '../../src/protocol/parseText.ts';
 import { itemsAt } from '../../src/index/momentQueries.ts';
 import type { Attributes, Entry, FolderPlace, LinkItem, ListedEntry } from '../tree.ts';
-import { folderAttributes, linkAttributes } from './attributes.ts';
+import { linkAttributes } from './attributes.ts';
 import { inodeOf } from './hash.ts';
+import { sideFolderAttributes } from './mailboxFolder.ts';
 import type { MailView } from './mailView.ts';
 import { TextFile } from './textFile.ts';
-import { TreeFolder, entryOf, listChildren } from './treeFolder.ts';
+import { TreeFolder, entryOf, findChild, listChildren } from './treeFolder.ts';
 import type { Child, FolderShape } from './treeFolder.ts';
 
 const ACTIVE = 'active';
@@ -21,13 +22,11 @@ export class SieveFolder extends TreeFolder {
   }
 
   protected ownAttributes(): Attributes {
-    const { owner } = this.#view.user;
-    const mtimeMs = this.#view.structure().changedMs;
-    return folderAttributes({ inode: inodeOf('sieve', this.key), mtimeMs, owner });
+    return sideFolderAttributes(this.#view, 'sieve', this.key);
   }
 
   protected find(name: string): Entry | undefined {
-    return [...this.#children()].find((child) => child.name === name)?.make();
+    return findChild(this.#children(), name);
   }
 
   protected each(after: bigint, visit: (entry: ListedEntry) => boolean): void {

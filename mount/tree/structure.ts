@@ -1,6 +1,7 @@
 /** A user's mailboxes as folders in folders: a mailbox may have folders in it, and a folder need be no mailbox. */
 import { inodeOf } from './hash.ts';
-import type { RecordsShown, ViewMailbox } from '../../src/index/viewQueries.ts';
+import type { RecordsShown } from '../../src/index/momentQueries.ts';
+import type { ViewMailbox } from '../../src/index/viewQueries.ts';
 
 /** A mailbox, the folders that it is in, and what of it is shown there. */
 export interface ShownMailbox {

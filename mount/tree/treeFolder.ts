@@ -23,7 +23,8 @@ export interface FolderShape {
   readonly parent: FolderPlace | undefined;
   /** What it is called in its parent. */
   readonly name?: string;
-  readonly fixed?: readonly FixedName[];
+  /** Made when somebody looks into the folder: most are only listed. */
+  readonly fixed?: () => readonly FixedName[];
   /** In place of what a folder of its kind has. */
   readonly attributes?: () => Attributes;
   /** See FolderPlace. */
@@ -91,7 +92,7 @@ export abstract class TreeFolder implements FolderPlace {
   }
 
   #fixed(): readonly FixedName[] {
-    return this.#shape.fixed ?? [];
+    return this.#shape.fixed?.() ?? [];
   }
 }
 
@@ -103,6 +104,12 @@ export interface Child {
   readonly name: string;
   readonly cookie: bigint;
   readonly make: () => Entry;
+}
+
+/** The child of a name. */
+export function findChild(children: Iterable<Child>, name: string): Entry | undefined {
+  for (const child of children) if (child.name === name) return child.make();
+  return undefined;
 }
 
 /** Lists children in the order of their cookies. */

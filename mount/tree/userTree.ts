@@ -72,7 +72,7 @@ export function userFolder(
   const time = (): number | null => pins.timeOf(user);
   const present: ViewOptions = { ...options, time, changes: 'unnoticed' };
   const living: ViewOptions = { ...present, changes: isTold(settings) ? 'told' : 'unnoticed' };
-  return treeAt(context, user, shape, living, [
+  return treeAt(context, user, shape, living, () => [
     atName(context, user, options),
     ...presentNames(context, new MailView(user, present)),
   ]);
@@ -83,7 +83,7 @@ function treeAt(
   user: UserBackup,
   shape: FolderShape,
   living: ViewOptions,
-  more: readonly FixedName[] = [],
+  more: () => readonly FixedName[] = () => [],
 ): FolderPlace {
   const { settings } = context;
   // Only of the tree that is listed the kernel is told what changes.
@@ -91,16 +91,16 @@ function treeAt(
   const hiddenLiving: ViewOptions = { ...living, changes };
   const deleted: ViewOptions = { ...hiddenLiving, part: 'deleted', salt: `${living.salt}deleted` };
   const view = new MailView(user, hiddenLiving);
-  const fixed: FixedName[] = [
+  const fixed = (): FixedName[] => [
     ...viewNames(context, user, hiddenLiving),
     hidden(context, '.deleted', (key, parent) =>
-      mailRoot(settings.view, { key, parent, fixed: viewNames(context, user, deleted) }, user, deleted),
+      mailRoot(settings.view, { key, parent, fixed: () => viewNames(context, user, deleted) }, user, deleted),
     ),
     hidden(context, '.sieve', (key, parent) => new SieveFolder({ key, parent }, view)),
     hidden(context, '.subscriptions', (key, parent) => {
       return new TextFile(key, parent, view, () => subscriptions(view));
     }),
-    ...more,
+    ...more(),
   ];
   return mailRoot(settings.view, { ...shape, fixed }, user, living);
 }

@@ -11,36 +11,50 @@ const columns = (table: string): string =>
    message_id, flags, annotations, extra, expunged, since, guid, chunk_id`;
 const joined = (table: string): string => `${table} JOIN message ON message.id = message_id`;
 
-const NOW_SQL = `SELECT ${columns('record')} FROM ${joined('record')}
-  WHERE mailbox_id = ? AND uid > ? ORDER BY uid LIMIT ?`;
+/** Of a mailbox's records: those that live; those expunged, or all, whose messages are here; every one. */
+export type RecordsShown = 'living' | 'expunged' | 'all';
+type Which = RecordsShown | 'every';
 
-const THEN_SQL = `SELECT * FROM (
-    SELECT ${columns('record')} FROM ${joined('record')} WHERE mailbox_id = ? AND uid > ? AND since <= ?
-    UNION ALL
-    SELECT ${columns('record_history')} FROM ${joined('record_history')}
-    WHERE mailbox_id = ? AND uid > ? AND since <= ? AND until > ?)
-  ORDER BY uid LIMIT ?`;
+const condition: Record<Which, string> = {
+  living: 'expunged IS NULL',
+  expunged: 'expunged IS NOT NULL AND chunk_id IS NOT NULL',
+  all: 'chunk_id IS NOT NULL',
+  every: 'TRUE',
+};
 
-/** A page of the records behind a UID, expunged ones too, as they were at a moment. */
+const nowSql = (which: Which): string =>
+  `SELECT ${columns('record')} FROM ${joined('record')}
+   WHERE mailbox_id = ? AND uid > ? AND ${condition[which]} ORDER BY uid LIMIT ?`;
+
+const thenSql = (which: Which): string =>
+  `SELECT * FROM (
+     SELECT ${columns('record')} FROM ${joined('record')} WHERE mailbox_id = ? AND uid > ? AND since <= ?
+     UNION ALL
+     SELECT ${columns('record_history')} FROM ${joined('record_history')}
+     WHERE mailbox_id = ? AND uid > ? AND since <= ? AND until > ?)
+   WHERE ${condition[which]} ORDER BY uid LIMIT ?`;
+
+const each = (make: (which: Which) => string): Record<Which, string> => ({
+  living: make('living'),
+  expunged: make('expunged'),
+  all: make('all'),
+  every: make('every'),
+});
+const now = each(nowSql);
+const then = each(thenSql);
+
+/** A page of the records behind a UID, as they were at a moment; expunged ones too, where it is not said which. */
 export function recordsPage(
   index: IndexFile,
   mailboxId: number,
   time: number | null,
   afterUid: number,
   limit: number,
+  which: Which = 'every',
 ): RecordWithGuid[] {
-  if (time === null) return index.all<RecordWithGuid>(NOW_SQL, mailboxId, afterUid, limit);
-  return index.all<RecordWithGuid>(
-    THEN_SQL,
-    mailboxId,
-    afterUid,
-    time,
-    mailboxId,
-    afterUid,
-    time,
-    time,
-    limit,
-  );
+  const from = [mailboxId, afterUid];
+  if (time === null) return index.all<RecordWithGuid>(now[which], ...from, limit);
+  return index.all<RecordWithGuid>(then[which], ...from, time, ...from, time, time, limit);
 }
 
 /** Items of a kind as they were at a moment, by key. */

@@ -1,62 +1,10 @@
-/**
- * What the mount asks for to list a folder: pages of records by UID that live, or that are gone and whose messages are
- * still here; now, or at a moment (unix seconds; null: now).
- */
+/** What the mount asks for to show folders, now or at a moment (unix seconds; null: now). Their records: momentQueries.ts. */
 import type { IndexFile } from './indexFile.ts';
 import { mailboxesAt, allMailboxes } from './queries.ts';
-import type { RecordWithGuid } from './queries.ts';
 import type { LiveMailbox, Mailbox } from './types.ts';
-
-/** `all`: whatever is or was in a mailbox that itself is gone. */
-export type RecordsShown = 'living' | 'expunged' | 'all';
 
 /** A mailbox with the time of its last change, in unix seconds; and of what holds now, its CRC. */
 export type ViewMailbox = Mailbox & Pick<LiveMailbox, 'changed'> & Partial<Pick<LiveMailbox, 'crc'>>;
-
-const columns = (table: string): string =>
-  `mailbox_id, uid, CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, ${table}.size AS size,
-   message_id, flags, annotations, extra, expunged, since, guid, chunk_id`;
-const joined = (table: string): string => `${table} JOIN message ON message.id = message_id`;
-
-const condition: Record<RecordsShown, string> = {
-  living: 'expunged IS NULL',
-  expunged: 'expunged IS NOT NULL AND chunk_id IS NOT NULL',
-  all: 'chunk_id IS NOT NULL',
-};
-
-const nowSql = (shown: RecordsShown): string =>
-  `SELECT ${columns('record')} FROM ${joined('record')}
-   WHERE mailbox_id = ? AND uid > ? AND ${condition[shown]} ORDER BY uid LIMIT ?`;
-
-const thenSql = (shown: RecordsShown): string =>
-  `SELECT * FROM (
-     SELECT ${columns('record')} FROM ${joined('record')} WHERE mailbox_id = ? AND uid > ? AND since <= ?
-     UNION ALL
-     SELECT ${columns('record_history')} FROM ${joined('record_history')}
-     WHERE mailbox_id = ? AND uid > ? AND since <= ? AND until > ?)
-   WHERE ${condition[shown]} ORDER BY uid LIMIT ?`;
-
-const each = <T>(make: (shown: RecordsShown) => T): Record<RecordsShown, T> => ({
-  living: make('living'),
-  expunged: make('expunged'),
-  all: make('all'),
-});
-const now = each(nowSql);
-const then = each(thenSql);
-
-/** A page of the records behind a UID. */
-export function shownRecords(
-  index: IndexFile,
-  mailboxId: number,
-  shown: RecordsShown,
-  time: number | null,
-  afterUid: number,
-  limit: number,
-): RecordWithGuid[] {
-  const from = [mailboxId, afterUid];
-  if (time === null) return index.all<RecordWithGuid>(now[shown], ...from, limit);
-  return index.all<RecordWithGuid>(then[shown], ...from, time, ...from, time, time, limit);
-}
 
 /** Mailboxes that were there at a moment, by name, each with that moment as the time of its change. */
 export function shownMailboxesAt(index: IndexFile, time: number): ViewMailbox[] {

@@ -28,9 +28,32 @@ function guarded(log: Log, what: string, action: () => void, fail: (errno: numbe
   }
 }
 
+/** Nodes under the handles that the binding knows them by. */
+class OpenNodes {
+  readonly #nodes = new Map<number, Node>();
+  #last = 0;
+
+  add(node: Node): number {
+    // A positive 32-bit number: the binding takes 0 for "none".
+    do this.#last = (this.#last % 0x7fffffff) + 1;
+    while (this.#nodes.has(this.#last));
+    this.#nodes.set(this.#last, node);
+    return this.#last;
+  }
+
+  get(handle: number): Node | undefined {
+    return this.#nodes.get(handle);
+  }
+
+  take(handle: number): Node | undefined {
+    const node = this.#nodes.get(handle);
+    this.#nodes.delete(handle);
+    return node;
+  }
+}
+
 export function operationsOf(filesystem: Filesystem, paths: Paths, log: Log): Operations {
-  const opened = new Map<number, Node>();
-  let lastHandle = 0;
+  const opened = new OpenNodes();
   return {
     ...(filesystem.tracksOpenFolders ? folderOperations(filesystem, paths, log) : {}),
     getattr: (path, done) => guarded(log, path, () => done(0, statOf(paths.resolve(path).attributes)), done),
@@ -41,11 +64,7 @@ export function operationsOf(filesystem: Filesystem, paths: Paths, log: Log): Op
     open(path, _flags, done) {
       const open = (): void => {
         const node = paths.node(path);
-        // A positive 32-bit number: the binding takes 0 for "none".
-        do lastHandle = (lastHandle % 0x7fffffff) + 1;
-        while (opened.has(lastHandle));
-        opened.set(lastHandle, node);
-        done(0, lastHandle);
+        done(0, opened.add(node));
       };
       guarded(log, path, open, done);
     },
@@ -56,7 +75,7 @@ export function operationsOf(filesystem: Filesystem, paths: Paths, log: Log): Op
       guarded(log, path, read, done);
     },
     release(_path, handle, done) {
-      opened.delete(handle);
+      opened.take(handle);
       done(0);
     },
     // These two only make the binding announce the operations: see xattrOperationsOf.
@@ -71,24 +90,19 @@ function folderOperations(
   paths: Paths,
   log: Log,
 ): Required<Pick<Operations, 'opendir' | 'releasedir'>> {
-  const opened = new Map<number, Node>();
-  let lastHandle = 0;
+  const opened = new OpenNodes();
   return {
     opendir(path, _flags, done) {
       const open = (): void => {
         const node = paths.node(path);
         filesystem.openFolder(node);
-        do lastHandle = (lastHandle % 0x7fffffff) + 1;
-        while (opened.has(lastHandle));
-        opened.set(lastHandle, node);
-        done(0, lastHandle);
+        done(0, opened.add(node));
       };
       guarded(log, path, open, done);
     },
     releasedir(path, handle, done) {
       const release = (): void => {
-        const node = opened.get(handle);
-        opened.delete(handle);
+        const node = opened.take(handle);
         if (node !== undefined) filesystem.releaseFolder(node);
         done(0);
       };
