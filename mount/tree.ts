@@ -87,7 +87,10 @@ export interface FolderItem extends Item {
    * returns false. Without `.` and `..`.
    */
   list(after: bigint, visit: (entry: ListedEntry) => boolean): void;
-  /** The child with this number (1 to 2^32-1). May be called for one that is gone: then its methods throw. */
+  /**
+   * The child with this number (1 to 2^32-1). May be asked for one whose name is gone, because it is open: it goes on, with no links,
+   * for as long as its bytes are there. Throws ESTALE where they are not.
+   */
   child(number: number): FileItem | LinkItem;
   /** Somebody opened it, or a folder anywhere in it, or is done with that. Only asked where Tree.tracksOpenFolders. */
   opened?(): void;

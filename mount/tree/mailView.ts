@@ -5,16 +5,17 @@
 import type { BackupReader } from '../../src/backup/reader.ts';
 import { BackupError } from '../../src/errors.ts';
 import { horizon } from '../../src/index/horizon.ts';
-import { listRecords } from '../../src/index/queries.ts';
+import { listRecords, mailboxByUniqueid } from '../../src/index/queries.ts';
 import type { ListedRecord, RecordWithGuid } from '../../src/index/queries.ts';
 import { recordsPage } from '../../src/index/momentQueries.ts';
+import { FsError } from '../fsError.ts';
 import { countLinks, linksOf } from './hardlinks.ts';
 import type { LinkCounts } from './hardlinks.ts';
 import { inodeOf } from './hash.ts';
 import { momentName } from './momentNames.ts';
 import { PerBackup } from './perBackup.ts';
 import { deletedMail, livingMail, mailboxesOf } from './shownMailboxes.ts';
-import { buildStructure, folderAt, noteListChanges } from './structure.ts';
+import { buildStructure, folderAt, identityOf, noteListChanges, uniqueidIn } from './structure.ts';
 import type { StructureFolder } from './structure.ts';
 import type { UserBackup } from './userBackup.ts';
 import { FOLDER_VALID_MS, MESSAGE_VALID_MS, UNNOTICED_VALID_MS } from './validity.ts';
@@ -101,11 +102,15 @@ export class MailView {
     });
   }
 
-  /** The folder at a path of the structure. Throws 'not-found' where it is gone. */
-  folder(path: string): StructureFolder {
+  /**
+   * The folder at a path of the structure. Throws 'not-found' where it is gone, and ESTALE where what is there is not what
+   * `identity` says, if it says anything: messages of the one must not be taken for those of the other.
+   */
+  folder(path: string, identity = ''): StructureFolder {
     const folder = folderAt(this.structure(), path);
-    if (folder !== undefined) return folder;
-    throw new BackupError('not-found', `${this.user.userid}/${path} is gone`);
+    if (folder === undefined) throw new BackupError('not-found', `${this.user.userid}/${path} is gone`);
+    if (identity !== '' && identity !== identityOf(folder)) throw new FsError('ESTALE');
+    return folder;
   }
 
   /** A page of what a folder lists, by UID. */
@@ -150,6 +155,19 @@ export class MailView {
     return known;
   }
 
+  /**
+   * The record that a UID of a mailbox had last, whatever has become of either: who has the message open reads on when its name is
+   * gone. Throws ESTALE where its bytes are gone, too.
+   */
+  lastRecord(identity: string, uid: number): RecordWithGuid {
+    const { index } = this.reader();
+    const mailbox = mailboxByUniqueid(index, uniqueidIn(identity));
+    if (mailbox === undefined || identityOf({ mailbox }) !== identity) throw new FsError('ESTALE');
+    const [record] = recordsPage(index, mailbox.id, null, uid - 1, 1, 'all');
+    if (record?.uid !== uid) throw new FsError('ESTALE');
+    return record;
+  }
+
   /** Of how many messages a record's is one; undefined where each has its own inode. */
   links(record: ListedRecord): number | undefined {
     if (!this.options.hardlinks) return undefined;
@@ -167,11 +185,15 @@ export class MailView {
   folderInode(folder: StructureFolder): bigint {
     let inode = this.#inodes.get(folder);
     if (inode === undefined) {
-      const { salt } = this.options;
-      const identity = folder.mailbox === null ? `path:${folder.path}` : folder.mailbox.uniqueid;
-      inode = inodeOf('folder', this.user.userid, identity, ...(salt === '' ? [] : [salt]));
+      inode = this.inodeOf(folder.mailbox === null ? `path:${folder.path}` : folder.mailbox.uniqueid);
       this.#inodes.set(folder, inode);
     }
     return inode;
+  }
+
+  /** Of the folder of a mailbox, by its uniqueid. */
+  inodeOf(uniqueid: string): bigint {
+    const { salt } = this.options;
+    return inodeOf('folder', this.user.userid, uniqueid, ...(salt === '' ? [] : [salt]));
   }
 }

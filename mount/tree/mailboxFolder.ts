@@ -1,14 +1,13 @@
 /** A folder in a user's tree: a mailbox with each message as a file, the folders in it, or both. */
-import { BackupError } from '../../src/errors.ts';
 import type { ListedRecord } from '../../src/index/queries.ts';
 import type { ViewMailbox } from '../../src/index/viewQueries.ts';
 import type { Attributes, Entry, FileItem, ListedEntry, ShownFolder } from '../tree.ts';
 import { folderAttributes } from './attributes.ts';
 import { inodeOf } from './hash.ts';
 import type { MailView } from './mailView.ts';
-import { messageAttributes, messageItem } from './message.ts';
+import { messageAttributes, messageItem, namelessMessage } from './message.ts';
 import type { Naming } from './naming.ts';
-import { identityOf } from './structure.ts';
+import { folderAt, identityOf, uniqueidIn } from './structure.ts';
 import type { StructureFolder } from './structure.ts';
 import { TreeFolder, listChildren } from './treeFolder.ts';
 import type { Child, FixedName, FolderShape } from './treeFolder.ts';
@@ -60,10 +59,13 @@ export class MailboxFolder extends TreeFolder {
   }
 
   override child(number: number): FileItem {
-    const folder = this.#folder();
-    const record = this.#view.record(folder, number);
-    if (record === undefined) throw new BackupError('not-found', `${this.key}: no message ${number}`);
-    return messageItem(this.#view, this.#view.folderInode(folder), record);
+    const view = this.#view;
+    const folder = folderAt(view.structure(), this.#path);
+    const identity = this.#identity || (folder === undefined ? '' : identityOf(folder));
+    const isHere = folder !== undefined && identityOf(folder) === identity;
+    const record = isHere ? view.record(folder, number) : undefined;
+    if (isHere && record !== undefined) return messageItem(view, view.folderInode(folder), record);
+    return namelessMessage(view, view.inodeOf(uniqueidIn(identity)), identity, number);
   }
 
   protected ownAttributes(): Attributes {
@@ -108,13 +110,11 @@ export class MailboxFolder extends TreeFolder {
   }
 
   #childFolder(child: StructureFolder, name: string): Entry {
-    const place = new MailboxFolder(
-      { key: `${this.key}/${name}`, parent: this, name },
-      this.#view,
-      this.#layout,
-      child.path,
-      identityOf(child),
-    );
+    const identity = identityOf(child);
+    // Of another mailbox under the same name, no message is a message of this one.
+    const key = `${this.key}/${name}${identity === '' ? '' : `\0${identity}`}`;
+    const shape = { key, parent: this, name };
+    const place = new MailboxFolder(shape, this.#view, this.#layout, child.path, identity);
     return { node: { place, number: 0 }, attributes: mailFolderAttributes(this.#view, child) };
   }
 
@@ -126,7 +126,7 @@ export class MailboxFolder extends TreeFolder {
   }
 
   #folder(): StructureFolder {
-    return this.#view.folder(this.#path);
+    return this.#view.folder(this.#path, this.#identity);
   }
 }
 

@@ -2,19 +2,19 @@
  * A user's mail as a Maildir++ (`.maildir`): INBOX is the folder itself, the others are folders in it. Every message is in
  * `cur`, its flags as letters in its name; keywords are small letters, and `dovecot-keywords` tells which.
  */
-import { BackupError } from '../../src/errors.ts';
 import { flagCombinations } from '../../src/index/viewQueries.ts';
 import type { RecordWithGuid } from '../../src/index/queries.ts';
 import { keywordLetter, keywordLines, maildirUnique, splitFlags } from '../../src/mailbox/maildirText.ts';
+import { FsError } from '../fsError.ts';
 import type { Attributes, Entry, FileItem, FolderPlace, ListedEntry } from '../tree.ts';
 import { folderAttributes } from './attributes.ts';
 import { inodeOf } from './hash.ts';
 import type { MailView } from './mailView.ts';
 import { listMessages, mailFolderAttributes, mailboxXattr, mailboxXattrNames } from './mailboxFolder.ts';
 import { maildirFolders } from './maildirNames.ts';
-import { messageAttributes, messageItem } from './message.ts';
+import { messageAttributes, messageItem, namelessMessage } from './message.ts';
 import { PerBackup } from './perBackup.ts';
-import { folderAt } from './structure.ts';
+import { folderAt, identityOf } from './structure.ts';
 import type { StructureFolder } from './structure.ts';
 import { TextFile } from './textFile.ts';
 import { TreeFolder, listChildren } from './treeFolder.ts';
@@ -99,7 +99,7 @@ function maildirNames(view: MailView, path: string): FixedName[] {
   const folder = (name: string, hasMail: boolean): FixedName => ({
     name,
     isListed: true,
-    make: (self) => new MessagesFolder({ key: `${self.key}/${name}`, parent: self }, view, path, hasMail),
+    make: (self) => new MessagesFolder(`${self.key}/${name}`, self, view, path, hasMail),
   });
   const keywords: FixedName = {
     name: 'dovecot-keywords',
@@ -119,20 +119,26 @@ class MessagesFolder extends TreeFolder {
   readonly #path: string;
   readonly #hasMail: boolean;
   readonly #inode: bigint;
+  /** Of the mailbox, as in mailboxFolder.ts; empty where there is none. */
+  readonly #identity: string;
 
-  constructor(shape: FolderShape, view: MailView, path: string, hasMail: boolean) {
-    super(shape);
+  constructor(key: string, parent: FolderPlace, view: MailView, path: string, hasMail: boolean) {
+    const folder = hasMail ? folderAt(view.structure(), path) : undefined;
+    const identity = folder === undefined ? '' : identityOf(folder);
+    super({ key: identity === '' ? key : `${key}\0${identity}`, parent });
     this.#view = view;
     this.#path = path;
     this.#hasMail = hasMail;
-    this.#inode = inodeOf('maildir', this.key);
+    this.#inode = inodeOf('maildir', key);
+    this.#identity = identity;
   }
 
   override child(number: number): FileItem {
-    const folder = this.#folder();
-    const record = folder === undefined ? undefined : this.#view.record(folder, number);
-    if (record === undefined) throw new BackupError('not-found', `${this.key}: no message ${number}`);
-    return messageItem(this.#view, this.#inode, record);
+    const folder = folderAt(this.#view.structure(), this.#path);
+    const isHere = folder !== undefined && identityOf(folder) === this.#identity;
+    const record = isHere ? this.#view.record(folder, number) : undefined;
+    if (record !== undefined) return messageItem(this.#view, this.#inode, record);
+    return namelessMessage(this.#view, this.#inode, this.#identity, number);
   }
 
   protected ownAttributes(): Attributes {
@@ -177,7 +183,11 @@ class MessagesFolder extends TreeFolder {
 
   /** Undefined: nothing is in it. The root's is there even where there is no INBOX, as in %SHARED. */
   #folder(): StructureFolder | undefined {
-    return this.#hasMail ? folderAt(this.#view.structure(), this.#path) : undefined;
+    if (!this.#hasMail) return undefined;
+    const folder = folderAt(this.#view.structure(), this.#path);
+    const isAnother = folder !== undefined && this.#identity !== '' && identityOf(folder) !== this.#identity;
+    if (isAnother) throw new FsError('ESTALE');
+    return folder;
   }
 }
 

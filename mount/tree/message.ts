@@ -47,6 +47,21 @@ export function messageItem(view: MailView, folderInode: bigint, record: RecordW
   };
 }
 
+/** A message whose name is gone: it has no links, but those of its copies. See MailView.lastRecord. */
+export function namelessMessage(
+  view: MailView,
+  folderInode: bigint,
+  identity: string,
+  uid: number,
+): FileItem {
+  const item = messageItem(view, folderInode, view.lastRecord(identity, uid));
+  const attributes = (): Attributes => {
+    const named = item.attributes();
+    return { ...named, nlink: named.nlink > 1 ? named.nlink : 0 };
+  };
+  return { ...item, attributes };
+}
+
 const xattrs = new Map<string, (record: RecordWithGuid) => string | null>([
   ['user.cyrus.uid', ({ uid }) => String(uid)],
   ['user.cyrus.guid', ({ guid }) => guid],

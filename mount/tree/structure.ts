@@ -72,8 +72,12 @@ function changedMsOf({ changed, highestmodseq, crc = 0 }: ViewMailbox): number {
 }
 
 /** Another where another mailbox has taken a folder's path, or its UIDs have begun anew. */
-export function identityOf({ mailbox }: StructureFolder): string {
+export function identityOf({ mailbox }: Pick<StructureFolder, 'mailbox'>): string {
   return mailbox === null ? '' : `${mailbox.uniqueid} ${mailbox.uidvalidity}`;
+}
+
+export function uniqueidIn(identity: string): string {
+  return identity.slice(0, identity.lastIndexOf(' '));
 }
 
 /** Another where folders in it have come or gone. */

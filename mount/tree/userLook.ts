@@ -160,7 +160,10 @@ export class UserLooks {
       await this.#invalidator.name(parent, Buffer.from(folder.name, 'utf8'));
     } else {
       for (const { uid } of expunged) {
-        if (!sent.has(uid)) await this.#invalidator.name(number, plainNaming.messageName(uid));
+        if (sent.has(uid)) continue;
+        await this.#invalidator.name(number, plainNaming.messageName(uid));
+        // Who has it open is to be told that it has no name any more.
+        await this.#invalidator.child(number, uid);
       }
       for (const { uid } of changed) await this.#invalidator.child(number, uid);
     }

@@ -30,6 +30,7 @@ export interface Statfs {
 /** A handler's first argument back is 0, a negative errno, or for `read` the bytes read. */
 export interface Operations {
   getattr(path: string, done: (error: number, stat?: Stat) => void): void;
+  fgetattr(path: string, handle: number, done: (error: number, stat?: Stat) => void): void;
   readdir(path: string, done: (error: number, names?: string[], stats?: Stat[]) => void): void;
   opendir?(path: string, flags: number, done: (error: number, handle?: number) => void): void;
   releasedir?(path: string, handle: number, done: (error: number) => void): void;
@@ -52,12 +53,21 @@ export interface Operations {
 /** Gives the binding a negative errno or a size, and the memory back that it lent. */
 export type XattrSignal = (result: number, memory: ArrayBufferLike) => void;
 
-/** The three inner methods are replaced on the object: see fuseNativeMount.ts. */
+/** Gives the binding a negative errno or 0, and attributes in its own shape. */
+type StatSignal = (error: number, stat?: unknown) => void;
+
+/** The inner methods are replaced on the object, but for `_op_getattr`: see fuseNativeMount.ts. */
 export interface Fuse {
   readonly mnt: string;
   /** The native side's memory: what is behind it holds on to the event loop. */
   readonly _thread: Buffer;
   _fuseOptions: () => string;
+  _op_getattr: (
+    this: { readonly ops: Pick<Operations, 'getattr'> },
+    signal: StatSignal,
+    path: string,
+  ) => void;
+  _op_fgetattr: (signal: StatSignal, path: string, handle: number) => void;
   _op_getxattr: (signal: XattrSignal, path: string, name: string, target: Buffer) => void;
   _op_listxattr: (signal: XattrSignal, path: string, target: Buffer) => void;
   mount(done: (error: Error | null) => void): void;

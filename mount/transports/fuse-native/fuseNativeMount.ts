@@ -13,6 +13,7 @@ import { unmount } from '../../unmount.ts';
 import { SUBTYPE } from '../transport.ts';
 import type { RunningMount, TransportOptions } from '../transport.ts';
 import { loadFuseNative, releaseEventLoop } from './binding.ts';
+import type { Operations } from './binding.ts';
 import type { Fuse } from './binding.ts';
 import { operationsOf, xattrOperationsOf } from './operations.ts';
 import { Paths } from './paths.ts';
@@ -28,8 +29,16 @@ export async function startFuseNativeMount(options: TransportOptions): Promise<R
   const filesystem = new Filesystem(tree, new BlockCache(options.cacheBytes));
   const paths = new Paths(filesystem, VALID_MS);
   const FuseNative = loadFuseNative();
-  const fuse = new FuseNative(mountpoint, operationsOf(filesystem, paths, log), { timeout: false });
+  const operations = operationsOf(filesystem, paths, log);
+  const fuse = new FuseNative(mountpoint, operations, { timeout: false });
   const { getxattr, listxattr } = xattrOperationsOf(filesystem, paths, log);
+  // The package's own asks `getattr`, which goes by the path.
+  fuse._op_fgetattr = (signal, path, handle) => {
+    const ops: Pick<Operations, 'getattr'> = {
+      getattr: (_, done) => operations.fgetattr(path, handle, done),
+    };
+    fuse._op_getattr.call({ ops }, signal, path);
+  };
   fuse._op_getxattr = getxattr;
   fuse._op_listxattr = listxattr;
   fuse._fuseOptions = () => `-o${mountOptions(options).join(',')}`;

@@ -6,7 +6,7 @@ import { messageOf } from '../../../src/errors.ts';
 import type { Filesystem } from '../../filesystem.ts';
 import { errnoOfError, isWorthLogging } from '../../fsError.ts';
 import { FsError } from '../../fsError.ts';
-import type { Node } from '../../tree.ts';
+import type { Attributes, Node } from '../../tree.ts';
 import type { Operations, Stat, XattrSignal } from './binding.ts';
 import { statOf, statfsOf } from './convert.ts';
 import type { Paths } from './paths.ts';
@@ -57,6 +57,14 @@ export function operationsOf(filesystem: Filesystem, paths: Paths, log: Log): Op
   return {
     ...(filesystem.tracksOpenFolders ? folderOperations(filesystem, paths, log) : {}),
     getattr: (path, done) => guarded(log, path, () => done(0, statOf(paths.resolve(path).attributes)), done),
+    // Of an open file whose name may be gone.
+    fgetattr(path, handle, done) {
+      const attributes = (): Attributes => {
+        const node = opened.get(handle);
+        return node === undefined ? paths.resolve(path).attributes : filesystem.attributes(node);
+      };
+      guarded(log, path, () => done(0, statOf(attributes())), done);
+    },
     readdir: (path, done) => guarded(log, path, () => done(0, ...listOf(filesystem, paths.node(path))), done),
     readlink: (path, done) =>
       guarded(log, path, () => done(0, filesystem.readlink(paths.node(path)).toString()), done),

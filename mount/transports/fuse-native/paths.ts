@@ -5,7 +5,7 @@
 import { LRUCache } from 'lru-cache';
 import { FsError } from '../../fsError.ts';
 import type { Filesystem } from '../../filesystem.ts';
-import type { Attributes, Node } from '../../tree.ts';
+import type { Attributes, Entry, Node } from '../../tree.ts';
 
 const MAX_FOLDERS = 1000;
 
@@ -30,10 +30,7 @@ export class Paths {
       return { node, attributes: this.#filesystem.attributes(node) };
     }
     const slash = path.lastIndexOf('/');
-    const entry = this.#filesystem.lookup(
-      this.#folder(path.slice(0, slash)),
-      Buffer.from(path.slice(slash + 1)),
-    );
+    const entry = this.#lookup(path.slice(0, slash), Buffer.from(path.slice(slash + 1)));
     if (entry === undefined) throw new FsError('ENOENT');
     if (entry.attributes.kind === 'folder') this.#folders.set(path, entry.node);
     return entry;
@@ -41,6 +38,16 @@ export class Paths {
 
   node(path: string): Node {
     return this.#folders.get(path) ?? this.resolve(path).node;
+  }
+
+  /** Under the name of a folder that is remembered there may be another one by now. */
+  #lookup(folder: string, name: Buffer): Entry | undefined {
+    try {
+      return this.#filesystem.lookup(this.#folder(folder), name);
+    } catch (error) {
+      if (!this.#folders.delete(folder)) throw error;
+      return this.#filesystem.lookup(this.#folder(folder), name);
+    }
   }
 
   #folder(path: string): Node {

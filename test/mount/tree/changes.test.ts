@@ -131,6 +131,8 @@ describe('changes of the store', function () {
     await expunge('Archive', 1, 3);
     await tells(`name 1.eml in ${ARCHIVE}`, `name 3.eml in ${ARCHIVE}`, `folder ${ARCHIVE}`);
     expect(told).to.not.include(`name 2.eml in ${ARCHIVE}`);
+    // After the name: whoever has it open is to see that it has none.
+    expect(told).to.include.ordered.members([`name 1.eml in ${ARCHIVE}`, `child 1 of ${ARCHIVE}`]);
   });
 
   it('tell of messages with other flags, and not of new ones', async () => {

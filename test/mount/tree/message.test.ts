@@ -1,7 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { openTree } from '../../../mount/backupTree.ts';
+import { BlockCache } from '../../../mount/content/blockCache.ts';
+import { readRange } from '../../../mount/content/readRange.ts';
+import type { Entry, FileItem, FolderPlace, LinkItem, Tree } from '../../../mount/tree.ts';
 import { childInode, inodeOf } from '../../../mount/tree/hash.ts';
 import { mhNaming, plainNaming } from '../../../mount/tree/naming.ts';
+import { START, appendMailbox } from '../../support/backups.ts';
+import { annesStore, mailNumber, treeSettings } from '../../support/mailStore.ts';
+import type { MailStore } from '../../support/mailStore.ts';
 
 describe('names of messages', () => {
   it('lead back to their UID', () => {
@@ -29,6 +36,70 @@ describe('names of messages', () => {
     ]) {
       expect(plainNaming.uidOf(name), name).to.equal(undefined);
     }
+  });
+});
+
+describe('a message whose name is gone', () => {
+  let store: MailStore;
+  let tree: Tree;
+
+  beforeEach(async () => {
+    store = await annesStore();
+    const catalog = { ...store.catalogOptions, readOnly: true };
+    tree = openTree({ ...treeSettings, catalog, owner: { uid: 1, gid: 1 } });
+  });
+  afterEach(async () => {
+    tree.close();
+    await store.remove();
+  });
+
+  function entryAt(path: string): Entry | undefined {
+    let folder: FolderPlace = tree.root;
+    let entry: Entry | undefined;
+    for (const name of path.split('/')) {
+      entry = folder.lookup(Buffer.from(name));
+      if (entry?.node.place.kind === 'folder') folder = entry.node.place;
+    }
+    return entry;
+  }
+
+  function bytesOf(file: FileItem | LinkItem): Buffer {
+    if (file.kind !== 'file') throw new Error('it is a link');
+    const content = file.content();
+    const bytes = Buffer.alloc(content.sizeBytes);
+    readRange(content, new BlockCache(), 0, bytes);
+    return bytes;
+  }
+
+  it('goes on, without links, whatever becomes of its mailbox, and is not taken for another', async () => {
+    const { node, attributes } = entryAt('anne/2024/9.eml') ?? expect.fail('it is not there');
+    const folder = node.place as FolderPlace;
+    const name = 'user.anne.2024';
+    const uniqueid = 'id-user-anne-2024';
+    const deeds = [
+      () => store.say('anne', 800, 'EXPUNGE', `%(MBOXNAME ${name} UNIQUEID ${uniqueid} UID (9))`),
+      () => store.say('anne', 810, 'UNMAILBOX', name),
+      async () => {
+        const records = [{ uid: 9, message: mailNumber(5) }];
+        const fields = { uniqueid: 'another', name, records };
+        await appendMailbox(store.site, await store.backup('anne'), START + 820, fields);
+      },
+    ];
+    for (const deed of deeds) {
+      await deed();
+      const file = folder.child(9);
+      expect(file.attributes()).to.include({
+        inode: attributes.inode,
+        nlink: 0,
+        sizeBytes: mailNumber(4).length,
+      });
+      expect(bytesOf(file).equals(mailNumber(4))).to.equal(true);
+    }
+    const other = entryAt('anne/2024/9.eml') ?? expect.fail('the other is not there');
+    expect(other.node.place.key).to.not.equal(folder.key);
+    expect(bytesOf((other.node.place as FolderPlace).child(9)).equals(mailNumber(5))).to.equal(true);
+    expect(() => folder.lookup(Buffer.from('9.eml'))).to.throw('ESTALE');
+    expect(() => folder.child(8)).to.throw('ESTALE');
   });
 });
 

@@ -174,7 +174,7 @@ describe('the tree of a store', () => {
       const folder = folderAt('anne/Many');
       for (const uid of way) {
         expect((folder.child(uid) as FileItem).content().sizeBytes).to.equal(10 + uid);
-        if (!uids.includes(uid + 1)) expect(() => folder.child(uid + 1)).to.throw('no message');
+        if (!uids.includes(uid + 1)) expect(() => folder.child(uid + 1)).to.throw('ESTALE');
       }
     }
     const folder = folderAt('anne/Many');
@@ -210,9 +210,7 @@ describe('the tree of a store', () => {
     expect(inbox.attributes().inode).to.equal(before.inode);
     await anne.append(line(START + 10, 'EXPUNGE', '%(MBOXNAME user.anne UNIQUEID u1 UID (2))'));
     expect(namesIn('anne/INBOX')).to.deep.equal(['1.eml', '3.eml']);
-    expect(() => inbox.child(2))
-      .to.throw(BackupError)
-      .with.property('kind', 'not-found');
+    expect(entryAt('anne/INBOX/2.eml')).to.equal(undefined);
   });
 
   it('moves the time of a folder out of which another was renamed or deleted', async () => {
