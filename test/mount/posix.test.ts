@@ -200,6 +200,19 @@ short = ctypes.create_string_buffer(1)
 assert libc.getxattr(small.encode(), b'user.cyrus.flags', short, 1) == -1 and ctypes.get_errno() == errno.ERANGE
 assert libc.listxattr(small.encode(), short, 1) == -1 and ctypes.get_errno() == errno.ERANGE
 assert libc.listxattr(small.encode(), None, 0) == sum(len(name) + 1 for name in names)`,
+  'it can be watched and leased, and copies within the kernel are refused as between any two file systems': `
+watch = libc.inotify_init()
+assert libc.inotify_add_watch(watch, folder.encode(), 0xfff) > 0 and libc.inotify_add_watch(watch, file.encode(), 0xfff) > 0
+fd, target = os.open(file, os.O_RDONLY), os.open(out + '/clone', os.O_CREAT | os.O_RDWR)
+if os.getuid() == 0: fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+fails(errno.EXDEV, os.copy_file_range, fd, target, 1000)
+fails(errno.EXDEV, fcntl.ioctl, target, 0x40049409, fd)`,
+  'a handle, as NFS has it, leads to the file': `
+handle, mount_id = (ctypes.c_uint * 40)(128), ctypes.c_int()
+assert libc.name_to_handle_at(-100, file.encode(), handle, ctypes.byref(mount_id), 0) == 0
+fd = libc.open_by_handle_at(os.open('.', os.O_RDONLY), handle, os.O_RDONLY)
+if os.getuid() != 0: assert fd == -1 and ctypes.get_errno() == errno.EPERM
+else: assert os.pread(fd, 1 << 20, 0) == whole`,
   'a hundred open files are a hundred': `
 fds = [os.open(small, os.O_RDONLY) for _ in range(100)]
 first = os.read(fds[0], 5)

@@ -112,6 +112,18 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
       expect(Number((await sh('du -sb --apparent-size .')).split('\t')[0])).to.equal(bytes);
     });
 
+    it('find -inum, cp --reflink=auto and --sparse=always, getfattr -R and rsync --checksum find all as it is', async () => {
+      const file = 'anne/2024/9.eml';
+      expect(await sh(`find . -inum $(stat -c %i ${file})`)).to.equal(`./${file}\n`);
+      for (const how of ['--reflink=auto', '--sparse=always']) {
+        expect(await sh(`cp ${how} ${file} ${out}/one && cmp ${file} ${out}/one`)).to.equal('');
+      }
+      expect((await sh('getfattr -d -R anne | grep -c user.cyrus.guid')).trim()).to.equal(
+        (await sh('find anne -name "*.eml" | wc -l')).trim(),
+      );
+      expect(await sh(`rsync -rcni ./ ${out}/cp`)).to.not.contain('>f');
+    });
+
     it('vim opens a message, and may not write it', async () => {
       const edit = (...commands: string[]) => {
         const args = commands.flatMap((command) => ['-c', command]);
