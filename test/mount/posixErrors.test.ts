@@ -140,8 +140,8 @@ describe('errors of a read-only file system', function () {
         `chown ${USERS.owner}:60 ${reference} && chmod 500 ${reference} && mount -o remount,ro,nosuid,nodev ${reference}`,
     );
     for (const [at, name] of NAMES.entries()) {
-      const links = [`ln -s ${rootOf(name)} root`, 'ln -s b a', 'ln -s a b'];
-      links.push(`ln -s ${out}/${at}/root/anne/2024/9.eml file`, `ln -s ${out}/${at}/root/anne/none nothing`);
+      const links = [`ln -s ${rootOf(name)} tree`, 'ln -s b a', 'ln -s a b'];
+      links.push(`ln -s ${out}/${at}/tree/anne/2024/9.eml file`, `ln -s ${out}/${at}/tree/anne/none nothing`);
       await sh(`mkdir ${out}/${at} && cd ${out}/${at} && ${links.join(' && ')}`);
     }
     await sh(`mount -o remount,ro ${out}`);
