@@ -10,6 +10,8 @@
  * Errors: a BackupError (src/errors.ts has its errno) or an FsError. `not-found` is ENOENT.
  */
 
+import type { Block } from '../src/backup/content.ts';
+
 export interface Attributes {
   readonly kind: 'folder' | 'file' | 'link';
   /** 1 to 2^63-1; the same for as long as the thing exists, also across remounts. */
@@ -54,6 +56,30 @@ export interface Content {
   rescue?(offset: number, sizeBytes: number): Buffer;
 }
 
+/** Files that are likely to be read soon, and where their bytes lie. Plain values only: it is posted to another thread. */
+export interface Upcoming {
+  /** The data file, and its inode's number: under its name there may be another when it is opened. */
+  readonly dataFile: string;
+  readonly inode: bigint;
+  /** In the order in which the files need them. */
+  readonly blocks: readonly UpcomingBlock[];
+  readonly files: readonly UpcomingFile[];
+}
+
+export interface UpcomingBlock {
+  /** As Location.blockKey. */
+  readonly key: string;
+  readonly block: Block;
+}
+
+export interface UpcomingFile {
+  /** Of the child. */
+  readonly number: number;
+  readonly sizeBytes: number;
+  /** Which stretches of which of the blocks, one behind the other, are the whole file. */
+  readonly parts: readonly { readonly block: number; readonly from: number; readonly to: number }[];
+}
+
 interface Item {
   attributes(): Attributes;
   /** Names with their `user.` prefix. */
@@ -92,6 +118,16 @@ export interface FolderItem extends Item {
    * for as long as its bytes are there. Throws ESTALE where they are not.
    */
   child(number: number): FileItem | LinkItem;
+  /**
+   * Steady for as long as the list, and the attributes of what is in it, are: compared as an object. Undefined: that cannot be told without
+   * listing.
+   */
+  listVersion?(): object | undefined;
+  /**
+   * What whoever reads one file after another will want next: files behind that number, in the order of the list, that take about
+   * `maxBytes`. Undefined: nobody is helped by knowing.
+   */
+  upcoming?(after: number, maxBytes: number): Upcoming | undefined;
   /** Somebody opened it, or a folder anywhere in it, or is done with that. Only asked where Tree.tracksOpenFolders. */
   opened?(): void;
   released?(): void;

@@ -14,11 +14,18 @@ const ENTRY_OVERHEAD_BYTES = 400;
 const MAX_SPARE = 4;
 const MIN_ROOM_BYTES = 32 * 1024;
 
+/** The block, if somebody else has it; in `room` perhaps, as load's. */
+export type Elsewhere = (key: string, room?: Buffer) => Buffer | undefined;
+
 export class BlockCache {
   readonly #blocks: LRUCache<string, Buffer>;
   readonly #spare: Buffer[] = [];
 
-  constructor(maxBytes: number = DEFAULT_CACHE_BYTES) {
+  readonly #elsewhere: Elsewhere;
+
+  /** `elsewhere` is asked before a block is loaded. */
+  constructor(maxBytes: number = DEFAULT_CACHE_BYTES, elsewhere: Elsewhere = () => undefined) {
+    this.#elsewhere = elsewhere;
     this.#blocks = new LRUCache<string, Buffer>({
       maxSize: Math.max(1, maxBytes),
       sizeCalculation: (block) => block.buffer.byteLength + ENTRY_OVERHEAD_BYTES,
@@ -30,7 +37,8 @@ export class BlockCache {
   get(key: string, load: (room?: Buffer) => Buffer): Buffer {
     const cached = this.#blocks.get(key);
     if (cached !== undefined) return cached;
-    const block = load(this.#spare.pop());
+    const room = this.#spare.pop();
+    const block = this.#elsewhere(key, room) ?? load(room);
     this.#blocks.set(key, block);
     return block;
   }

@@ -1,13 +1,18 @@
 /** Where a byte of a chunk lies, for the block cache: one key for one block, whoever asks for it. */
 import { loadBlock } from '../../src/backup/content.ts';
+import type { Block } from '../../src/backup/content.ts';
 import type { BackupReader } from '../../src/backup/reader.ts';
 import type { Location } from '../tree.ts';
+
+export function blockKey(reader: BackupReader, block: Block): string {
+  return `${reader.serial}:${block.from.fileOffset}:${block.start}-${block.end}`;
+}
 
 /** `offset`: in the decompressed chunk. */
 export function blockLocation(reader: BackupReader, chunkId: number, offset: number): Location {
   const block = reader.blockAt(chunkId, offset);
   return {
-    blockKey: `${reader.serial}:${block.from.fileOffset}:${block.start}-${block.end}`,
+    blockKey: blockKey(reader, block),
     offsetInBlock: offset - block.start,
     load: (room) => loadBlock(reader.fd, block, room),
   };

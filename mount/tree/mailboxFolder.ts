@@ -1,7 +1,7 @@
 /** A folder in a user's tree: a mailbox with each message as a file, the folders in it, or both. */
 import type { ListedRecord } from '../../src/index/queries.ts';
 import type { ViewMailbox } from '../../src/index/viewQueries.ts';
-import type { Attributes, Entry, FileItem, ListedEntry, ShownFolder } from '../tree.ts';
+import type { Attributes, Entry, FileItem, ListedEntry, ShownFolder, Upcoming } from '../tree.ts';
 import { folderAttributes } from './attributes.ts';
 import { inodeOf } from './hash.ts';
 import type { MailView } from './mailView.ts';
@@ -9,6 +9,7 @@ import { messageAttributes, messageItem, namelessMessage } from './message.ts';
 import type { Naming } from './naming.ts';
 import { folderAt, identityOf, uniqueidIn } from './structure.ts';
 import type { StructureFolder } from './structure.ts';
+import { upcomingMessages } from './upcoming.ts';
 import { TreeFolder, listChildren } from './treeFolder.ts';
 import type { Child, FixedName, FolderShape } from './treeFolder.ts';
 
@@ -66,6 +67,14 @@ export class MailboxFolder extends TreeFolder {
     const record = isHere ? view.record(folder, number) : undefined;
     if (isHere && record !== undefined) return messageItem(view, view.folderInode(folder), record);
     return namelessMessage(view, view.inodeOf(uniqueidIn(identity)), identity, number);
+  }
+
+  listVersion(): object {
+    return this.#folder();
+  }
+
+  upcoming(after: number, maxBytes: number): Upcoming {
+    return upcomingMessages(this.#view, this.#folder(), after, maxBytes);
   }
 
   protected ownAttributes(): Attributes {

@@ -6,7 +6,7 @@ import { flagCombinations } from '../../src/index/viewQueries.ts';
 import type { RecordWithGuid } from '../../src/index/queries.ts';
 import { keywordLetter, keywordLines, maildirUnique, splitFlags } from '../../src/mailbox/maildirText.ts';
 import { FsError } from '../fsError.ts';
-import type { Attributes, Entry, FileItem, FolderPlace, ListedEntry } from '../tree.ts';
+import type { Attributes, Entry, FileItem, FolderPlace, ListedEntry, Upcoming } from '../tree.ts';
 import { folderAttributes } from './attributes.ts';
 import { inodeOf } from './hash.ts';
 import type { MailView } from './mailView.ts';
@@ -16,6 +16,7 @@ import { messageAttributes, messageItem, namelessMessage } from './message.ts';
 import { PerBackup } from './perBackup.ts';
 import { folderAt, identityOf } from './structure.ts';
 import type { StructureFolder } from './structure.ts';
+import { upcomingMessages } from './upcoming.ts';
 import { TextFile } from './textFile.ts';
 import { TreeFolder, listChildren } from './treeFolder.ts';
 import type { Child, FixedName, FolderShape } from './treeFolder.ts';
@@ -139,6 +140,15 @@ class MessagesFolder extends TreeFolder {
     const record = isHere ? this.#view.record(folder, number) : undefined;
     if (record !== undefined) return messageItem(this.#view, this.#inode, record);
     return namelessMessage(this.#view, this.#inode, this.#identity, number);
+  }
+
+  listVersion(): object | undefined {
+    return this.#folder();
+  }
+
+  upcoming(after: number, maxBytes: number): Upcoming | undefined {
+    const folder = this.#folder();
+    return folder === undefined ? undefined : upcomingMessages(this.#view, folder, after, maxBytes);
   }
 
   protected ownAttributes(): Attributes {

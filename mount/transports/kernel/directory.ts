@@ -1,36 +1,56 @@
 /** READDIR and READDIRPLUS: as many entries as fit, each of the latter counting as a lookup. */
 import type { DirectoryEntry, Filesystem } from '../../filesystem.ts';
 import type { Node } from '../../tree.ts';
-import type { Registry } from './registry.ts';
 import { ENTRY_BYTES, direntBytes, writeDirent, writeEntry } from './structs.ts';
 
-export interface Space {
-  readonly buffer: Buffer;
-  readonly start: number;
-  readonly end: number;
+export interface ListRequest {
+  readonly node: Node;
+  readonly placeNumber: number;
+  /** After which entry to go on; 0n: from the start. */
+  readonly cookie: bigint;
+  readonly sizeBytes: number;
+  /** READDIRPLUS. */
+  readonly withAttributes: boolean;
 }
 
+export interface Page {
+  /** 0 is the end of the folder. */
+  readonly bytes: number;
+  /** Of the last entry: where the next page begins. */
+  readonly cookie: bigint;
+  /** There was an entry that has no room in it. */
+  readonly isFull: boolean;
+}
+
+/** Counts a lookup of an entry's node; returns its place's number, or undefined, which ends the page before the entry. */
+export type CountLookup = (node: Node) => number | undefined;
+
 /**
- * Writes the entries after `cookie` and returns their bytes; 0 means the end of the folder. With a registry
- * they are those of READDIRPLUS. A fault in the midst of the list is not told until the entries before it
- * have been: the kernel has to learn of each lookup that was counted.
+ * Writes a page of entries at `start`. A fault in the midst of the list is not told until the entries before it have been: the kernel
+ * has to learn of each lookup that was counted.
  */
-export function readDirectory(
+export function writePage(
   filesystem: Filesystem,
-  registry: Registry | undefined,
+  request: ListRequest,
   generation: number,
-  node: Node,
-  cookie: bigint,
-  { buffer, start, end }: Space,
-): number {
+  buffer: Buffer,
+  start: number,
+  countLookup: CountLookup,
+): Page {
+  const { node, withAttributes, sizeBytes } = request;
+  const end = start + sizeBytes;
+  const plusBytes = withAttributes ? ENTRY_BYTES : 0;
+  let { cookie } = request;
   let at = start;
-  const plusBytes = registry === undefined ? 0 : ENTRY_BYTES;
+  let isFull = false;
   const visit = (entry: DirectoryEntry, next: bigint): boolean => {
     const bytes = plusBytes + direntBytes(entry.name);
-    if (at + bytes > end) return false;
-    if (registry !== undefined) writeEntryOf(buffer, at, entry, registry, generation);
+    const hasRoom = at + bytes <= end;
+    isFull = !hasRoom || (withAttributes && !writeLookup(buffer, at, entry, countLookup, generation));
+    if (isFull) return false;
     writeDirent(buffer, at + plusBytes, entry.name, entry.attributes, next);
     at += bytes;
+    cookie = next;
     return true;
   };
   try {
@@ -38,17 +58,20 @@ export function readDirectory(
   } catch (error) {
     if (at === start) throw error;
   }
-  return at - start;
+  return { bytes: at - start, cookie, isFull };
 }
 
-/** `.` and `..` have nodeid 0, which tells the kernel nothing about them. */
-function writeEntryOf(
+/** `.` and `..` have nodeid 0, which tells the kernel nothing about them. False: it is not to be told of this one. */
+function writeLookup(
   buffer: Buffer,
   at: number,
   { node, attributes }: DirectoryEntry,
-  registry: Registry,
+  countLookup: CountLookup,
   generation: number,
-): void {
+): boolean {
+  const placeNumber = node === undefined ? 0 : countLookup(node);
+  if (placeNumber === undefined) return false;
   if (node === undefined) buffer.fill(0, at, at + ENTRY_BYTES);
-  else writeEntry(buffer, at, registry.remember(node), node, attributes, generation);
+  else writeEntry(buffer, at, placeNumber, node, attributes, generation);
+  return true;
 }

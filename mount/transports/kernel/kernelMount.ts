@@ -5,31 +5,38 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import { BackupError, asBackupError, messageOf } from '../../../src/errors.ts';
 import { watchTree } from '../../loadTree.ts';
 import { findMount, isOurs } from '../../mountTable.ts';
 import type { Watcher } from '../../tree.ts';
 import { unmount, abortMount } from '../../unmount.ts';
 import type { RunningMount, TransportOptions } from '../transport.ts';
+import { sharedMemory } from '../../content/sharedBlocks.ts';
+import type { AheadOptions } from './aheadWorker.ts';
 import { mountDevice, raiseReadAhead } from './device.ts';
 import { Notifier } from './notifier.ts';
 import type { WorkerMessage, WorkerOptions } from './worker.ts';
 
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 
+const AHEAD_WORKER = new URL(`./aheadWorker${extname(import.meta.url)}`, import.meta.url);
+
 export async function startKernelMount(options: TransportOptions): Promise<RunningMount> {
   const { mountpoint } = options;
   const fd = openDevice();
   const notifier = new Notifier(fd, options.log);
   let watcher: Watcher | undefined;
-  const server = startServer(fd, options, ({ news, atMs }) => {
+  const ahead = startAhead(fd);
+  const server = startServer(fd, options, ahead, ({ news, atMs }) => {
     watcher?.remember(news.remembered, atMs);
     watcher?.forget(news.forgotten);
   });
   const close = async (): Promise<void> => {
     await watcher?.close();
     await notifier.close();
+    await ahead.worker.terminate();
     closeSync(fd);
   };
   try {
@@ -55,6 +62,20 @@ function openDevice(): number {
   }
 }
 
+interface Ahead {
+  readonly worker: Worker;
+  readonly memory: SharedArrayBuffer;
+  readonly port: MessagePort;
+}
+
+function startAhead(fd: number): Ahead {
+  const { port1, port2 } = new MessageChannel();
+  const memory = sharedMemory();
+  const workerData: AheadOptions = { fd, memory, port: port2 };
+  const worker = new Worker(AHEAD_WORKER, { workerData, transferList: [port2] });
+  return { worker, memory, port: port1 };
+}
+
 interface Server {
   readonly worker: Worker;
   readonly open: Promise<void>;
@@ -68,10 +89,13 @@ type News = Extract<WorkerMessage, { type: 'news' }>;
 function startServer(
   fd: number,
   { tree, cacheBytes, log }: TransportOptions,
+  ahead: Ahead,
   onNews: (message: News) => void,
 ): Server {
-  const workerData: WorkerOptions = { fd, tree, cacheBytes, generation: Math.floor(Date.now() / 1000) };
-  const worker = new Worker(WORKER, { workerData });
+  const { memory, port } = ahead;
+  const generation = Math.floor(Date.now() / 1000);
+  const workerData: WorkerOptions = { fd, tree, cacheBytes, generation, ahead: port, memory };
+  const worker = new Worker(WORKER, { workerData, transferList: [port] });
   const ended = new Promise<void>((resolve, reject) => {
     const fail = (why: string): void => reject(new BackupError('io', `the mount broke down: ${why}`));
     worker.on('error', (error) => fail(messageOf(error)));

@@ -30,6 +30,7 @@ export function serve(fd: number, session: Session, events: ServeEvents): void {
     isMounted = true;
     const replyBytes = session.answer(request, requestBytes, reply);
     if (replyBytes > 0) send(fd, reply, replyBytes);
+    session.afterReply();
     if (request.readUInt32LE(4) === OPCODE.INIT) events.init();
     const news = session.registry.takeNews();
     if (news !== undefined) events.news(news);

@@ -13,7 +13,10 @@ import { NAME_MAX_BYTES } from '../../filesystem.ts';
 import type { Filesystem } from '../../filesystem.ts';
 import type { Node } from '../../tree.ts';
 import { IN_HEADER_BYTES, MAJOR, MAX_READ_BYTES, MIN_MINOR, OPCODE, OUT_HEADER_BYTES } from './protocol.ts';
-import { readDirectory } from './directory.ts';
+import { writePage } from './directory.ts';
+import type { ListRequest } from './directory.ts';
+import type { ListAhead } from './listAhead.ts';
+import type { ReadAhead } from './readAhead.ts';
 import type { Registry } from './registry.ts';
 import {
   ATTR_OUT_BYTES,
@@ -38,6 +41,8 @@ export interface Call {
   readonly request: Buffer;
   readonly requestBytes: number;
   readonly reply: Buffer;
+  readonly listAhead: ListAhead;
+  readonly readAhead: ReadAhead | undefined;
 }
 
 /** Returns the payload's bytes in the reply, or NO_REPLY. Throws what errnoOfError knows. */
@@ -136,19 +141,29 @@ function readlink(call: Call): number {
 }
 
 function read(call: Call): number {
-  const { request, reply, filesystem } = call;
+  const { request, reply, filesystem, readAhead } = call;
   const offset = readUint64(request, BODY + 8);
   const sizeBytes = Math.min(request.readUInt32LE(BODY + 16), MAX_READ_BYTES);
-  return filesystem.read(nodeOf(call), offset, reply.subarray(PAYLOAD, PAYLOAD + sizeBytes));
+  const node = nodeOf(call);
+  const gotBytes = filesystem.read(node, offset, reply.subarray(PAYLOAD, PAYLOAD + sizeBytes));
+  if (offset === 0) readAhead?.note(request.readUInt32LE(20), node);
+  return gotBytes;
 }
 
 function readdir(call: Call, withAttributes: boolean): number {
-  const { request, reply, filesystem } = call;
-  const cookie = request.readBigUInt64LE(BODY + 8);
-  const sizeBytes = Math.min(request.readUInt32LE(BODY + 16), MAX_READ_BYTES);
-  const registry = withAttributes ? call.registry : undefined;
-  const space = { buffer: reply, start: PAYLOAD, end: PAYLOAD + sizeBytes };
-  return readDirectory(filesystem, registry, call.generation, nodeOf(call), cookie, space);
+  const { request, reply, filesystem, registry, generation, listAhead } = call;
+  const list: ListRequest = {
+    node: nodeOf(call),
+    placeNumber: request.readUInt32LE(20),
+    cookie: request.readBigUInt64LE(BODY + 8),
+    sizeBytes: Math.min(request.readUInt32LE(BODY + 16), MAX_READ_BYTES),
+    withAttributes,
+  };
+  const readyBytes = listAhead.take(list, reply, PAYLOAD);
+  if (readyBytes !== undefined) return readyBytes;
+  const page = writePage(filesystem, list, generation, reply, PAYLOAD, (node) => registry.remember(node));
+  listAhead.given(list, page);
+  return page.bytes;
 }
 
 function statfs({ reply, filesystem }: Call): number {

@@ -30,7 +30,7 @@ export const OPCODE = {
 } as const;
 
 /** enum fuse_notify_code: what is told to the kernel unasked. */
-export const NOTIFY = { INVAL_INODE: 2, INVAL_ENTRY: 3 } as const;
+export const NOTIFY = { INVAL_INODE: 2, INVAL_ENTRY: 3, STORE: 4 } as const;
 
 /** INIT flags (FUSE_ASYNC_READ and so on). */
 export const INIT_FLAG = {

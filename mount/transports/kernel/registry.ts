@@ -42,11 +42,11 @@ export class Registry {
     this.#add({ number: ROOT_NUMBER, place: root, lookups: 1 });
   }
 
-  /** Counts one lookup of the node; returns its place's number. */
-  remember(node: Node): number {
+  /** Counts lookups of the node, or of children of the folder that it is; returns its place's number. */
+  remember(node: Node, lookups = 1): number {
     const known = this.#byKey.get(node.place.key) ?? this.#addNew(node.place);
     known.place = node.place;
-    known.lookups += 1;
+    known.lookups += lookups;
     return known.number;
   }
 

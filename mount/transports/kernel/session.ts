@@ -8,6 +8,8 @@ import type { Filesystem } from '../../filesystem.ts';
 import { errnoOfError, isWorthLogging } from '../../fsError.ts';
 import { NO_REPLY, operations } from './operations.ts';
 import { OPCODE, OUT_HEADER_BYTES } from './protocol.ts';
+import { ListAhead } from './listAhead.ts';
+import type { ReadAhead } from './readAhead.ts';
 import { Registry } from './registry.ts';
 import { writeOutHeader } from './structs.ts';
 
@@ -16,13 +18,22 @@ const NAME_OF = new Map<number, string>(Object.entries(OPCODE).map(([name, code]
 export class Session {
   readonly filesystem: Filesystem;
   readonly registry: Registry;
+  readonly #listAhead: ListAhead;
+  readonly #readAhead: ReadAhead | undefined;
   readonly #generation: number;
   readonly #log: (line: string) => void;
 
   /** `generation`, such as the second of the mount, tells its nodeids from those of an earlier mount. */
-  constructor(filesystem: Filesystem, generation: number, log: (line: string) => void) {
+  constructor(
+    filesystem: Filesystem,
+    generation: number,
+    log: (line: string) => void,
+    readAhead?: ReadAhead,
+  ) {
     this.filesystem = filesystem;
     this.registry = new Registry(filesystem.root.place);
+    this.#listAhead = new ListAhead(filesystem, this.registry, generation);
+    this.#readAhead = readAhead;
     this.#generation = generation;
     this.#log = log;
   }
@@ -32,10 +43,18 @@ export class Session {
     const opcode = request.readUInt32LE(4);
     const operation = operations.get(opcode);
     if (operation === undefined) return this.#fail(request, reply, constants.errno.ENOSYS);
-    const { filesystem, registry } = this;
+    const call = {
+      filesystem: this.filesystem,
+      registry: this.registry,
+      generation: this.#generation,
+      listAhead: this.#listAhead,
+      readAhead: this.#readAhead,
+      request,
+      requestBytes,
+      reply,
+    };
     try {
-      const generation = this.#generation;
-      const payloadBytes = operation({ filesystem, registry, generation, request, requestBytes, reply });
+      const payloadBytes = operation(call);
       if (payloadBytes === NO_REPLY) return 0;
       writeOutHeader(reply, payloadBytes, 0, request);
       return OUT_HEADER_BYTES + payloadBytes;
@@ -43,6 +62,12 @@ export class Session {
       if (isWorthLogging(error)) this.#log(`mount: ${NAME_OF.get(opcode) ?? opcode}: ${messageOf(error)}`);
       return this.#fail(request, reply, errnoOfError(error));
     }
+  }
+
+  /** What is better done when the kernel has its answer: it is at work on that meanwhile. */
+  afterReply(): void {
+    this.#listAhead.afterReply();
+    this.#readAhead?.afterReply();
   }
 
   #fail(request: Buffer, reply: Buffer, errno: number): number {

@@ -21,6 +21,7 @@ export const INIT_OUT_BYTES = 64;
 /** struct fuse_open_out. */
 export const OPEN_OUT_BYTES = 16;
 export const STATFS_BYTES = 80;
+export const STORE_HEADER_BYTES = OUT_HEADER_BYTES + 24;
 const DIRENT_HEADER_BYTES = 24;
 
 /** FUSE_ROOT_ID. */
@@ -91,6 +92,17 @@ export function writeInvalidEntry(to: Buffer, parentNumber: number, name: Buffer
   name.copy(to, nameAt);
   to.writeUInt8(0, nameAt + name.length);
   return writeNotifyHeader(to, 16 + name.length + 1, NOTIFY.INVAL_ENTRY);
+}
+
+/** struct fuse_notify_store_out: `sizeBytes` of a child's content, from its start on, follow. Returns the header's bytes. */
+export function writeStore(to: Buffer, placeNumber: number, childNumber: number, sizeBytes: number): number {
+  const view = viewOf(to);
+  writeNodeId(to, OUT_HEADER_BYTES, placeNumber, childNumber);
+  writeInt64(view, 0, OUT_HEADER_BYTES + 8);
+  view.setUint32(OUT_HEADER_BYTES + 16, sizeBytes, true);
+  view.setUint32(OUT_HEADER_BYTES + 20, 0, true);
+  writeNotifyHeader(to, 24 + sizeBytes, NOTIFY.STORE);
+  return STORE_HEADER_BYTES;
 }
 
 export function readUint64(from: Buffer, offset: number): number {

@@ -1,12 +1,15 @@
 /** The worker thread of the kernel transport: opens its own tree, and serves until the mount is gone. */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import { messageOf } from '../../../src/errors.ts';
 import { BlockCache } from '../../content/blockCache.ts';
 import { Filesystem } from '../../filesystem.ts';
 import { loadTree } from '../../loadTree.ts';
 import type { TreeSource } from '../../tree.ts';
+import { SharedBlocksReader } from '../../content/sharedBlocks.ts';
 import { serve } from './loop.ts';
 import type { RegistryNews } from './registry.ts';
+import { ReadAhead } from './readAhead.ts';
 import { Session } from './session.ts';
 
 export interface WorkerOptions {
@@ -14,6 +17,9 @@ export interface WorkerOptions {
   readonly tree: TreeSource;
   readonly cacheBytes: number;
   readonly generation: number;
+  /** Of the thread that reads ahead, and what it shares. */
+  readonly ahead: MessagePort;
+  readonly memory: SharedArrayBuffer;
 }
 
 export type WorkerMessage =
@@ -28,13 +34,22 @@ function post(message: WorkerMessage): void {
   parentPort?.postMessage(message);
 }
 
-async function run({ fd, tree: source, cacheBytes, generation }: WorkerOptions): Promise<void> {
+async function run({
+  fd,
+  tree: source,
+  cacheBytes,
+  generation,
+  ahead,
+  memory,
+}: WorkerOptions): Promise<void> {
   const tree = await loadTree(source);
   const log = (line: string): void => post({ type: 'log', line });
-  const filesystem = new Filesystem(tree, new BlockCache(cacheBytes));
+  const readAhead = new ReadAhead(new SharedBlocksReader(memory), (stretch) => ahead.postMessage(stretch));
+  const cache = new BlockCache(cacheBytes, (key, room) => readAhead.block(key, room));
+  const filesystem = new Filesystem(tree, cache);
   post({ type: 'open' });
   try {
-    serve(fd, new Session(filesystem, generation, log), {
+    serve(fd, new Session(filesystem, generation, log, readAhead), {
       init: () => post({ type: 'mounted' }),
       news: (news) => post({ type: 'news', news, atMs: Date.now() }),
     });

@@ -1,0 +1,75 @@
+/**
+ * Blocks that one thread inflates and another reads, in memory that both have: a few slots, each given to a new block in turn.
+ *
+ * The reader copies a block out, and then looks whether the slot is still that block's: the writer never waits for it. The reader
+ * waits only for a block that is being inflated at this moment, which takes about a millisecond, and never for what the writer does
+ * with it afterwards.
+ */
+
+export const SLOT_BYTES = 256 * 1024 + 1;
+const SLOTS = 4;
+
+/** Of the Int32Array: the number of the block that is being inflated, or 0; then of each slot its block's number and length. */
+const LOADING = 0;
+const FIRST_SLOT = 1;
+const WORDS_A_SLOT = 2;
+const HEADER_BYTES = 4 * (FIRST_SLOT + WORDS_A_SLOT * SLOTS);
+/** Should the writer have ended in the midst of it. */
+const LONGEST_WAIT_MS = 50;
+
+export function sharedMemory(): SharedArrayBuffer {
+  return new SharedArrayBuffer(HEADER_BYTES + SLOTS * SLOT_BYTES);
+}
+
+const numberAt = (slot: number): number => FIRST_SLOT + WORDS_A_SLOT * slot;
+
+class Slots {
+  protected readonly header: Int32Array;
+  protected readonly slots: readonly Buffer[];
+
+  constructor(memory: SharedArrayBuffer) {
+    this.header = new Int32Array(memory, 0, HEADER_BYTES / 4);
+    this.slots = Array.from({ length: SLOTS }, (_, slot) =>
+      Buffer.from(memory, HEADER_BYTES + slot * SLOT_BYTES, SLOT_BYTES),
+    );
+  }
+}
+
+export class SharedBlocksWriter extends Slots {
+  #next = 0;
+
+  /** Loads a block into a slot. It is the caller's until SLOTS - 1 others have been loaded. What `load` throws is passed on. */
+  put(number: number, load: (room: Buffer) => Buffer): Buffer {
+    const slot = this.#next;
+    const room = this.slots[slot] as Buffer;
+    this.#next = (slot + 1) % SLOTS;
+    Atomics.store(this.header, numberAt(slot), 0);
+    Atomics.store(this.header, LOADING, number);
+    try {
+      const block = load(room);
+      Atomics.store(this.header, numberAt(slot) + 1, block.length);
+      Atomics.store(this.header, numberAt(slot), number);
+      return block;
+    } finally {
+      Atomics.store(this.header, LOADING, 0);
+      Atomics.notify(this.header, LOADING);
+    }
+  }
+}
+
+export class SharedBlocksReader extends Slots {
+  /** A copy of the block, or undefined where it is not there, nor about to be. */
+  get(number: number, room?: Buffer): Buffer | undefined {
+    if (Atomics.load(this.header, LOADING) === number) {
+      Atomics.wait(this.header, LOADING, number, LONGEST_WAIT_MS);
+    }
+    for (const [slot, block] of this.slots.entries()) {
+      if (Atomics.load(this.header, numberAt(slot)) !== number) continue;
+      const length = Atomics.load(this.header, numberAt(slot) + 1);
+      const target = room !== undefined && room.length >= length ? room : Buffer.allocUnsafeSlow(length);
+      block.copy(target, 0, 0, length);
+      if (Atomics.load(this.header, numberAt(slot)) === number) return target.subarray(0, length);
+    }
+    return undefined;
+  }
+}
