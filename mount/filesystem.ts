@@ -23,8 +23,8 @@ const DOT = Buffer.from('.');
 const DOT_DOT = Buffer.from('..');
 
 /** `.` and `..` stand before the tree's own entries, so the cookies of a transport are two ahead of its. */
-const DOT_COOKIE = 1n;
-const DOT_DOT_COOKIE = 2n;
+const DOT_COOKIE = 1;
+const DOT_DOT_COOKIE = 2;
 
 /** An entry of a folder; without a node where the kernel must not be told one: `.` and `..`. */
 export interface DirectoryEntry {
@@ -34,7 +34,7 @@ export interface DirectoryEntry {
 }
 
 /** `cookie` is where to go on after the entry; false ends the listing. */
-export type DirectoryVisitor = (entry: DirectoryEntry, cookie: bigint) => boolean;
+export type DirectoryVisitor = (entry: DirectoryEntry, cookie: number) => boolean;
 
 export class Filesystem {
   readonly #tree: Tree;
@@ -65,8 +65,8 @@ export class Filesystem {
     return itemOf(node).attributes();
   }
 
-  /** Calls `visit` for what comes after `cookie` (0n: from the start), until it returns false. */
-  list(node: Node, cookie: bigint, visit: DirectoryVisitor): void {
+  /** Calls `visit` for what comes after `cookie` (0: from the start), until it returns false. */
+  list(node: Node, cookie: number, visit: DirectoryVisitor): void {
     const folder = folderOf(node);
     if (cookie < DOT_COOKIE) {
       const attributes = folder.attributes();
@@ -76,7 +76,7 @@ export class Filesystem {
       const attributes = (folder.parent ?? folder).attributes();
       if (!visit({ name: DOT_DOT, node: undefined, attributes }, DOT_DOT_COOKIE)) return;
     }
-    const after = cookie > DOT_DOT_COOKIE ? cookie - DOT_DOT_COOKIE : 0n;
+    const after = cookie > DOT_DOT_COOKIE ? cookie - DOT_DOT_COOKIE : 0;
     folder.list(after, (entry) => visit(entry, entry.cookie + DOT_DOT_COOKIE));
   }
 

@@ -109,10 +109,10 @@ export interface FolderItem extends Item {
   /** `name` is the transport's memory: it changes after the call. */
   lookup(name: Buffer): Entry | undefined;
   /**
-   * Calls `visit` for the entries whose cookie is over `after` (0n: all), in the cookies' order, until it
+   * Calls `visit` for the entries whose cookie is over `after` (0: all), in the cookies' order, until it
    * returns false. Without `.` and `..`.
    */
-  list(after: bigint, visit: (entry: ListedEntry) => boolean): void;
+  list(after: number, visit: (entry: ListedEntry) => boolean): void;
   /**
    * The child with this number (1 to 2^32-1). May be asked for one whose name is gone, because it is open: it goes on, with no links,
    * for as long as its bytes are there. Throws ESTALE where they are not.
@@ -124,8 +124,8 @@ export interface FolderItem extends Item {
    */
   listVersion?(): object | undefined;
   /**
-   * What whoever reads one file after another will want next: files behind that number, in the order of the list, that take about
-   * `maxBytes`. Undefined: nobody is helped by knowing.
+   * What whoever reads one file after another will want next: files behind that number, in the order of the list, in blocks of about
+   * `maxBytes` together.
    */
   upcoming?(after: number, maxBytes: number): Upcoming | undefined;
   /** Somebody opened it, or a folder anywhere in it, or is done with that. Only asked where Tree.tracksOpenFolders. */
@@ -173,8 +173,8 @@ export interface Entry {
 export interface ListedEntry extends Entry {
   /** Bytes as they appear in the folder: no slash, no NUL, at most 255. */
   readonly name: Buffer;
-  /** 1 to 2^62: where to go on after this entry. Steady while the folder grows and shrinks. */
-  readonly cookie: bigint;
+  /** 1 to 2^52: where to go on after this entry. Steady while the folder grows and shrinks. */
+  readonly cookie: number;
 }
 
 export interface TreeStatistics {

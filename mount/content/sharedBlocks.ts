@@ -6,7 +6,7 @@
  * with it afterwards.
  */
 
-export const SLOT_BYTES = 256 * 1024 + 1;
+const SLOT_BYTES = 256 * 1024 + 1;
 const SLOTS = 4;
 
 /** Of the Int32Array: the number of the block that is being inflated, or 0; then of each slot its block's number and length. */
@@ -38,7 +38,10 @@ class Slots {
 export class SharedBlocksWriter extends Slots {
   #next = 0;
 
-  /** Loads a block into a slot. It is the caller's until SLOTS - 1 others have been loaded. What `load` throws is passed on. */
+  /**
+   * Loads a block into a slot. It is the caller's until SLOTS - 1 others have been loaded. What `load` throws is passed on. One that
+   * does not fit in a slot comes in memory of its own, and is not shared.
+   */
   put(number: number, load: (room: Buffer) => Buffer): Buffer {
     const slot = this.#next;
     const room = this.slots[slot] as Buffer;
@@ -47,6 +50,7 @@ export class SharedBlocksWriter extends Slots {
     Atomics.store(this.header, LOADING, number);
     try {
       const block = load(room);
+      if (block.buffer !== room.buffer) return block;
       Atomics.store(this.header, numberAt(slot) + 1, block.length);
       Atomics.store(this.header, numberAt(slot), number);
       return block;

@@ -47,11 +47,11 @@ export class AtFolder extends TreeFolder {
     return this.#entry(name, time);
   }
 
-  protected each(after: bigint, visit: (entry: ListedEntry) => boolean): void {
+  protected each(after: number, visit: (entry: ListedEntry) => boolean): void {
     const { index } = this.#view.reader();
     const children = listedMoments(index, Math.floor(Date.now() / 1000)).map((time): Child => {
       const name = momentName(time);
-      return { name, cookie: BigInt(time) + 1n, make: () => this.#entry(name, time) };
+      return { name, cookie: time + 1, make: () => this.#entry(name, time) };
     });
     listChildren(children, after, visit);
   }

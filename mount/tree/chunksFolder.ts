@@ -41,9 +41,9 @@ export class ChunksFolder extends TreeFolder {
     return chunk === undefined ? undefined : this.#entry(chunk);
   }
 
-  protected each(after: bigint, visit: (entry: ListedEntry) => boolean): void {
+  protected each(after: number, visit: (entry: ListedEntry) => boolean): void {
     for (const chunk of [...chunks(this.#view.reader().index)].toSorted((a, b) => a.id - b.id)) {
-      const cookie = BigInt(chunk.id);
+      const cookie = chunk.id;
       if (cookie <= after) continue;
       if (!visit({ ...this.#entry(chunk), name: Buffer.from(`${chunk.id}.txt`), cookie })) return;
     }

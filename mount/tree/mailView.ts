@@ -6,8 +6,9 @@ import type { BackupReader } from '../../src/backup/reader.ts';
 import { BackupError } from '../../src/errors.ts';
 import { horizon } from '../../src/index/horizon.ts';
 import { listRecords, mailboxByUniqueid } from '../../src/index/queries.ts';
-import type { ListedRecord, RecordWithGuid } from '../../src/index/queries.ts';
-import { recordsPage } from '../../src/index/momentQueries.ts';
+import type { ListedRecord } from '../../src/index/queries.ts';
+import { placesPage, recordsPage } from '../../src/index/momentQueries.ts';
+import type { PlacedRecord, PlacedUid } from '../../src/index/momentQueries.ts';
 import { FsError } from '../fsError.ts';
 import { countLinks, linksOf } from './hardlinks.ts';
 import type { LinkCounts } from './hardlinks.ts';
@@ -54,7 +55,7 @@ const RECORDS_AHEAD = 64;
 const NEAR_UIDS = 16;
 
 interface RecordsAhead {
-  readonly records: ReadonlyMap<number, RecordWithGuid>;
+  readonly records: ReadonlyMap<number, PlacedRecord>;
   readonly last: number;
 }
 
@@ -123,13 +124,19 @@ export class MailView {
   }
 
   /** As page, with all that a record says. */
-  fullPage({ mailbox, shown }: StructureFolder, afterUid: number, limit: number): RecordWithGuid[] {
+  fullPage({ mailbox, shown }: StructureFolder, afterUid: number, limit: number): PlacedRecord[] {
     if (mailbox === null) return [];
     return recordsPage(this.reader().index, mailbox.id, this.options.time(), afterUid, limit, shown);
   }
 
+  /** As page, with where the messages are. */
+  placesPage({ mailbox, shown }: StructureFolder, afterUid: number, limit: number): PlacedUid[] {
+    if (mailbox === null) return [];
+    return placesPage(this.reader().index, mailbox.id, this.options.time(), afterUid, limit, shown);
+  }
+
   /** All that a folder lists, with all that a record says, by UID. */
-  *records(folder: StructureFolder): Generator<RecordWithGuid> {
+  *records(folder: StructureFolder): Generator<PlacedRecord> {
     for (let after = 0; ;) {
       const page = this.fullPage(folder, after, PAGE_RECORDS);
       yield* page;
@@ -142,7 +149,7 @@ export class MailView {
    * The record of a UID that the folder lists, or undefined. Who asks for one and then for one shortly behind it reads the whole folder:
    * a page of them is one look into the index.
    */
-  record(folder: StructureFolder, uid: number): RecordWithGuid | undefined {
+  record(folder: StructureFolder, uid: number): PlacedRecord | undefined {
     const ahead = this.#ahead.get(folder);
     const known = ahead?.records.get(uid);
     if (known === undefined) {
@@ -159,7 +166,7 @@ export class MailView {
    * The record that a UID of a mailbox had last, whatever has become of either: who has the message open reads on when its name is
    * gone. Throws ESTALE where its bytes are gone, too.
    */
-  lastRecord(identity: string, uid: number): RecordWithGuid {
+  lastRecord(identity: string, uid: number): PlacedRecord {
     const { index } = this.reader();
     const mailbox = mailboxByUniqueid(index, uniqueidIn(identity));
     if (mailbox === undefined || identityOf({ mailbox }) !== identity) throw new FsError('ESTALE');

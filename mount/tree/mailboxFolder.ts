@@ -14,7 +14,7 @@ import { TreeFolder, listChildren } from './treeFolder.ts';
 import type { Child, FixedName, FolderShape } from './treeFolder.ts';
 
 /** Cookies: folders by their first mailbox's id, then messages by UID. */
-const MESSAGE_COOKIES = 1n << 32n;
+const MESSAGE_COOKIES = 2 ** 32;
 /** About as many as go into the 32 KiB that readdir(3) asks for at a time. */
 const PAGE_ROWS = 200;
 
@@ -92,7 +92,7 @@ export class MailboxFolder extends TreeFolder {
     return record === undefined ? undefined : this.#messageEntry(record, this.#view.folderInode(folder));
   }
 
-  protected each(after: bigint, visit: (entry: ListedEntry) => boolean): void {
+  protected each(after: number, visit: (entry: ListedEntry) => boolean): void {
     const folder = this.#folder();
     let goesOn = true;
     if (after < MESSAGE_COOKIES) {
@@ -105,7 +105,12 @@ export class MailboxFolder extends TreeFolder {
       after,
       (uid) => this.#view.page(folder, uid, PAGE_ROWS),
       PAGE_ROWS,
-      (row) => ({ ...this.#messageEntry(row, inode), name: naming.messageName(row.uid) }),
+      (row, cookie) => ({
+        node: { place: this, number: row.uid },
+        attributes: messageAttributes(this.#view, inode, row),
+        name: naming.messageName(row.uid),
+        cookie,
+      }),
       visit,
     );
   }
@@ -114,7 +119,7 @@ export class MailboxFolder extends TreeFolder {
     const children = [...folder.children].toSorted(([, a], [, b]) => a.firstId - b.firstId);
     for (const [segment, child] of children) {
       const name = this.#layout.naming.folderName(segment);
-      yield { name, cookie: BigInt(child.firstId), make: () => this.#childFolder(child, name) };
+      yield { name, cookie: child.firstId, make: () => this.#childFolder(child, name) };
     }
   }
 
@@ -141,17 +146,17 @@ export class MailboxFolder extends TreeFolder {
 
 /** Lists messages in pages of so many rows, by UID. */
 export function listMessages<Row extends ListedRecord>(
-  after: bigint,
+  after: number,
   page: (afterUid: number) => readonly Row[],
   pageRows: number,
-  entryOf: (row: Row) => Omit<ListedEntry, 'cookie'>,
+  entryOf: (row: Row, cookie: number) => ListedEntry,
   visit: (entry: ListedEntry) => boolean,
 ): void {
-  let uid = after < MESSAGE_COOKIES ? 0 : Number(after - MESSAGE_COOKIES);
+  let uid = after < MESSAGE_COOKIES ? 0 : after - MESSAGE_COOKIES;
   for (;;) {
     const rows = page(uid);
     for (const row of rows) {
-      if (!visit({ ...entryOf(row), cookie: MESSAGE_COOKIES + BigInt(row.uid) })) return;
+      if (!visit(entryOf(row, MESSAGE_COOKIES + row.uid))) return;
       uid = row.uid;
     }
     if (rows.length < pageRows) return;

@@ -41,14 +41,14 @@ export class MaildirRoot extends TreeFolder {
     return folder === undefined ? undefined : this.#entry(name, folder);
   }
 
-  protected each(after: bigint, visit: (entry: ListedEntry) => boolean): void {
+  protected each(after: number, visit: (entry: ListedEntry) => boolean): void {
     listChildren(this.#children(), after, visit);
   }
 
   *#children(): Generator<Child> {
     const folders = [...maildirFolders(this.#view.structure())];
     for (const [name, folder] of folders.toSorted(([, a], [, b]) => idOf(a) - idOf(b))) {
-      yield { name, cookie: BigInt(idOf(folder)), make: () => this.#entry(name, folder) };
+      yield { name, cookie: idOf(folder), make: () => this.#entry(name, folder) };
     }
   }
 
@@ -165,14 +165,18 @@ class MessagesFolder extends TreeFolder {
     return this.#entry(record);
   }
 
-  protected each(after: bigint, visit: (entry: ListedEntry) => boolean): void {
+  protected each(after: number, visit: (entry: ListedEntry) => boolean): void {
     const folder = this.#folder();
     if (folder === undefined) return;
     listMessages(
       after,
       (uid) => this.#view.fullPage(folder, uid, PAGE_ROWS),
       PAGE_ROWS,
-      (row) => ({ ...this.#entry(row), name: Buffer.from(this.#nameOf(folder, row), 'latin1') }),
+      (row, cookie) => ({
+        ...this.#entry(row),
+        name: Buffer.from(this.#nameOf(folder, row), 'latin1'),
+        cookie,
+      }),
       visit,
     );
   }

@@ -48,7 +48,7 @@ export class MboxFolder extends TreeFolder {
     return findChild(this.#children(), name);
   }
 
-  protected each(after: bigint, visit: (entry: ListedEntry) => boolean): void {
+  protected each(after: number, visit: (entry: ListedEntry) => boolean): void {
     listChildren(this.#children(), after, visit);
   }
 
@@ -56,7 +56,7 @@ export class MboxFolder extends TreeFolder {
   *#children(): Generator<Child> {
     const { children } = this.#view.folder(this.#path);
     for (const [segment, child] of [...children].toSorted(([, a], [, b]) => a.firstId - b.firstId)) {
-      const cookie = BigInt(child.firstId) * 2n;
+      const cookie = child.firstId * 2;
       const file = `${segment}${SUFFIX}`;
       if (child.mailbox !== null) {
         const make = () => entryOf(new MboxFile(`${this.key}/${file}`, this, this.#view, child.path));
@@ -67,7 +67,7 @@ export class MboxFolder extends TreeFolder {
       const folder = segment.endsWith(SUFFIX) ? segment.replace(/\.mbox$/, '%2Embox') : segment;
       const shape = { key: `${this.key}/${folder}`, parent: this };
       const make = () => entryOf(new MboxFolder(shape, this.#view, child.path));
-      yield { name: folder, cookie: cookie + 1n, make };
+      yield { name: folder, cookie: cookie + 1, make };
     }
   }
 }

@@ -3,7 +3,8 @@ import type { BackupReader } from '../../src/backup/reader.ts';
 import { hasItsBytes } from '../../src/backup/content.ts';
 import { BackupError } from '../../src/errors.ts';
 import { messageById } from '../../src/index/queries.ts';
-import type { ListedRecord, RecordWithGuid } from '../../src/index/queries.ts';
+import type { PlacedRecord } from '../../src/index/momentQueries.ts';
+import type { ListedRecord } from '../../src/index/queries.ts';
 import type { StoredMessage } from '../../src/index/types.ts';
 import type { Attributes, Content, FileItem } from '../tree.ts';
 import { blockLocation } from './blockLocation.ts';
@@ -34,7 +35,7 @@ export function messageAttributes(view: MailView, folderInode: bigint, record: L
   return { ...attributes, inode, nlink, ctimeMs: mtimeMs };
 }
 
-export function messageItem(view: MailView, folderInode: bigint, record: RecordWithGuid): FileItem {
+export function messageItem(view: MailView, folderInode: bigint, record: PlacedRecord): FileItem {
   return {
     kind: 'file',
     attributes: () => messageAttributes(view, folderInode, record),
@@ -62,7 +63,7 @@ export function namelessMessage(
   return { ...item, attributes };
 }
 
-const xattrs = new Map<string, (record: RecordWithGuid) => string | null>([
+const xattrs = new Map<string, (record: PlacedRecord) => string | null>([
   ['user.cyrus.uid', ({ uid }) => String(uid)],
   ['user.cyrus.guid', ({ guid }) => guid],
   ['user.cyrus.modseq', ({ modseq }) => modseq],
@@ -74,7 +75,7 @@ const xattrs = new Map<string, (record: RecordWithGuid) => string | null>([
 /** Names of one file have one set of attributes: only what all copies of the message have. */
 const SHARED_XATTRS = new Set(['user.cyrus.guid', 'user.cyrus.internaldate']);
 
-function xattrOf(view: MailView, record: RecordWithGuid, name: string): string | null {
+function xattrOf(view: MailView, record: PlacedRecord, name: string): string | null {
   if (!SHARED_XATTRS.has(name) && (view.links(record) ?? 1) > 1) return null;
   return xattrs.get(name)?.(record) ?? null;
 }
@@ -85,20 +86,17 @@ type Stored = StoredMessage & { readonly chunk_id: number; readonly offset: numb
  * Where a record's message is. Throws 'damaged' where its bytes are not here, or its SIZE is not the message's: the file would
  * be cut short, or run into what lies behind.
  */
-export function storedMessage(
-  reader: BackupReader,
-  { message_id, size, uid }: Pick<RecordWithGuid, 'message_id' | 'size' | 'uid'>,
-): Stored {
-  const message = messageById(reader.index, message_id);
-  if (message?.chunk_id == null || message.offset === null || message.size !== size) {
-    throw new BackupError('damaged', `the bytes of ${uid} are not in ${reader.path}`, {
+export function storedMessage(reader: BackupReader, record: PlacedRecord): Stored {
+  const { message_id: id, guid, size, chunk_id, offset } = record;
+  if (chunk_id === null || offset === null || record.message_size !== size) {
+    throw new BackupError('damaged', `the bytes of ${record.uid} are not in ${reader.path}`, {
       subject: reader.path,
     });
   }
-  return { ...message, chunk_id: message.chunk_id, offset: message.offset };
+  return { id, guid, size, chunk_id, offset };
 }
 
-function messageContent(reader: BackupReader, record: RecordWithGuid): Content {
+function messageContent(reader: BackupReader, record: PlacedRecord): Content {
   const message = storedMessage(reader, record);
   const { chunk_id: chunkId, offset: start } = message;
   let isWhole: boolean | undefined;

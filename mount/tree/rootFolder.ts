@@ -70,8 +70,8 @@ export class RootFolder extends TreeFolder {
     return userid === undefined || path === null ? undefined : this.#entry({ userid, path });
   }
 
-  protected each(after: bigint, visit: (entry: ListedEntry) => boolean): void {
-    const first = Number(after);
+  protected each(after: number, visit: (entry: ListedEntry) => boolean): void {
+    const first = after;
     // A long list comes in many pieces: all but the first go on in what was read for that.
     const users = first === 0 ? this.#users() : (this.#lastList ?? this.#users());
     if (first === 0) this.#context.owners.prepare(users.map(({ userid }) => userid));
@@ -80,7 +80,7 @@ export class RootFolder extends TreeFolder {
       const user = users[at];
       if (user === undefined) break;
       const name = Buffer.from(nameOfUserid(user.userid), 'utf8');
-      if (!visit({ ...this.#entry(user), name, cookie: BigInt(at) + 1n })) return;
+      if (!visit({ ...this.#entry(user), name, cookie: at + 1 })) return;
     }
     this.#lastList = undefined;
   }

@@ -29,7 +29,7 @@ export class SieveFolder extends TreeFolder {
     return findChild(this.#children(), name);
   }
 
-  protected each(after: bigint, visit: (entry: ListedEntry) => boolean): void {
+  protected each(after: number, visit: (entry: ListedEntry) => boolean): void {
     listChildren(this.#children(), after, visit);
   }
 
@@ -37,7 +37,7 @@ export class SieveFolder extends TreeFolder {
     const view = this.#view;
     const { index } = view.reader();
     const time = view.options.time();
-    let cookie = 0n;
+    let cookie = 0;
     const make = (name: string, text: string, since: number) => () =>
       entryOf(new TextFile(`${this.key}/${name}`, this, view, () => text, since * 1000));
     for (const { value, since } of itemsAt(index, 'active', time)) {

@@ -7,7 +7,7 @@ import { NEGATIVE_VALID_MS } from './validity.ts';
 import type { Attributes, Entry, FileItem, FolderPlace, LinkItem, ListedEntry, Place } from '../tree.ts';
 
 /** Behind whatever else a folder lists: those have cookies by a mailbox's id, or by UID with 2^32 added. */
-const FIXED_COOKIES = 1n << 33n;
+const FIXED_COOKIES = 2 ** 33;
 
 export interface FixedName {
   readonly name: string;
@@ -60,7 +60,7 @@ export abstract class TreeFolder implements FolderPlace {
   protected abstract ownAttributes(): Attributes;
   /** All but the fixed names. */
   protected abstract find(name: string): Entry | undefined;
-  protected abstract each(after: bigint, visit: (entry: ListedEntry) => boolean): void;
+  protected abstract each(after: number, visit: (entry: ListedEntry) => boolean): void;
 
   lookup(name: Buffer): Entry | undefined {
     const text = name.toString('utf8');
@@ -69,11 +69,11 @@ export abstract class TreeFolder implements FolderPlace {
     return fixed.isThere?.() === false ? undefined : entryOf(fixed.make(this));
   }
 
-  list(after: bigint, visit: (entry: ListedEntry) => boolean): void {
+  list(after: number, visit: (entry: ListedEntry) => boolean): void {
     let goesOn = true;
     if (after < FIXED_COOKIES) this.each(after, (entry) => (goesOn = visit(entry)));
     for (const [at, { name, isListed, isThere, make }] of this.#fixed().entries()) {
-      const cookie = FIXED_COOKIES + BigInt(at);
+      const cookie = FIXED_COOKIES + at;
       if (!goesOn || !isListed || cookie <= after || isThere?.() === false) continue;
       goesOn = visit({ ...entryOf(make(this)), name: Buffer.from(name), cookie });
     }
@@ -102,7 +102,7 @@ export function entryOf(place: Place): Entry {
 
 export interface Child {
   readonly name: string;
-  readonly cookie: bigint;
+  readonly cookie: number;
   readonly make: () => Entry;
 }
 
@@ -115,7 +115,7 @@ export function findChild(children: Iterable<Child>, name: string): Entry | unde
 /** Lists children in the order of their cookies. */
 export function listChildren(
   children: Iterable<Child>,
-  after: bigint,
+  after: number,
   visit: (entry: ListedEntry) => boolean,
 ): void {
   for (const { name, cookie, make } of children) {

@@ -4,19 +4,22 @@
  */
 import type { BackupReader } from '../../src/backup/reader.ts';
 import { BackupError } from '../../src/errors.ts';
-import type { RecordWithGuid } from '../../src/index/queries.ts';
+import type { PlacedUid } from '../../src/index/momentQueries.ts';
 import type { Upcoming, UpcomingBlock, UpcomingFile } from '../tree.ts';
 import { blockKey } from './blockLocation.ts';
 import type { MailView } from './mailView.ts';
-import { storedMessage } from './message.ts';
 import type { StructureFolder } from './structure.ts';
 
-/** The kernel reads longer ones ahead by itself, and who looks into a header only should not have them inflated. */
-const LARGEST_MESSAGE_BYTES = 128 * 1024;
-/** Blocks that are cut out of longer ones (the originals' compacted chunks) cost more than they hold. */
-export const LARGEST_UPCOMING_BLOCK_BYTES = 256 * 1024;
-const MOST_MESSAGES = 256;
+/** Longer ones are made where there is no flush point for long: windows of the originals' chunks cost more than they hold. */
+const LARGEST_BLOCK_BYTES = 256 * 1024;
+const MOST_MESSAGES = 512;
 const PAGE_RECORDS = 64;
+
+/**
+ * Who looks into headers only should not have longer ones inflated; and who reads those is served by the other thread meanwhile,
+ * which is quicker than one after the other.
+ */
+const LARGEST_MESSAGE_BYTES = 128 * 1024;
 
 /** Those behind a UID, in blocks of about `maxBytes` together. */
 export function upcomingMessages(
@@ -26,16 +29,11 @@ export function upcomingMessages(
   maxBytes: number,
 ): Upcoming {
   const reader = view.reader();
-  const plan = new Plan(reader);
-  let after = afterUid;
-  while (plan.bytes < maxBytes && plan.files.length < MOST_MESSAGES) {
-    const page = view.fullPage(folder, after, PAGE_RECORDS);
-    for (const record of page) {
-      if (plan.bytes >= maxBytes) break;
-      plan.add(record);
-    }
-    if (page.length < PAGE_RECORDS) break;
-    after = page.at(-1)?.uid ?? after;
+  const plan = new Plan(reader, maxBytes);
+  for (let after = afterUid, isOver = false; !isOver;) {
+    const page = view.placesPage(folder, after, PAGE_RECORDS);
+    isOver = !page.every((record) => plan.add(record)) || page.length < PAGE_RECORDS;
+    after = page.at(-1)?.[0] ?? after;
   }
   return { dataFile: reader.path, inode: reader.inode, blocks: plan.blocks, files: plan.files };
 }
@@ -43,29 +41,29 @@ export function upcomingMessages(
 class Plan {
   readonly blocks: UpcomingBlock[] = [];
   readonly files: UpcomingFile[] = [];
-  /** Of the blocks. */
-  bytes = 0;
   readonly #reader: BackupReader;
+  #leftBytes: number;
 
-  constructor(reader: BackupReader) {
+  constructor(reader: BackupReader, maxBytes: number) {
     this.#reader = reader;
+    this.#leftBytes = maxBytes;
   }
 
-  add(record: RecordWithGuid): void {
-    if (record.size === 0 || record.size > LARGEST_MESSAGE_BYTES) return;
-    const parts = this.#partsOf(record);
-    if (parts !== undefined) this.files.push({ number: record.uid, sizeBytes: record.size, parts });
+  /** False: it is full. One that is damaged is left out: who reads it is told. */
+  add([number, sizeBytes, messageSize, chunkId, offset]: PlacedUid): boolean {
+    const isGood = chunkId !== null && offset !== null && messageSize === sizeBytes;
+    if (!isGood || sizeBytes === 0 || sizeBytes > LARGEST_MESSAGE_BYTES) return true;
+    const parts = this.#partsOf(chunkId, offset, offset + sizeBytes);
+    if (parts !== undefined) this.files.push({ number, sizeBytes, parts });
+    return this.#leftBytes > 0 && this.files.length < MOST_MESSAGES;
   }
 
-  /** Undefined where it is damaged: who reads it is told. */
-  #partsOf(record: RecordWithGuid): UpcomingFile['parts'] | undefined {
+  #partsOf(chunkId: number, start: number, end: number): UpcomingFile['parts'] | undefined {
+    const parts: { block: number; from: number; to: number }[] = [];
     try {
-      const { chunk_id: chunkId, offset } = storedMessage(this.#reader, record);
-      const end = offset + record.size;
-      const parts: { block: number; from: number; to: number }[] = [];
-      for (let at = offset; at < end;) {
+      for (let at = start; at < end;) {
         const block = this.#reader.blockAt(chunkId, at);
-        const isQuick = block.isExact && block.end - block.start <= LARGEST_UPCOMING_BLOCK_BYTES;
+        const isQuick = block.isExact && block.end - block.start <= LARGEST_BLOCK_BYTES;
         if (!isQuick) return undefined;
         const to = Math.min(end, block.end);
         parts.push({ block: this.#numberOf(block), from: at - block.start, to: to - block.start });
@@ -78,12 +76,12 @@ class Plan {
     }
   }
 
-  /** What comes again after others was another folder's, or an older copy's: it counts, and is loaded, anew. */
+  /** What comes again after others is loaded, and counts, anew. */
   #numberOf(block: UpcomingBlock['block']): number {
     const key = blockKey(this.#reader, block);
     if (this.blocks.at(-1)?.key !== key) {
       this.blocks.push({ key, block });
-      this.bytes += block.end - block.start;
+      this.#leftBytes -= block.end - block.start;
     }
     return this.blocks.length - 1;
   }

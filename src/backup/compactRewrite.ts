@@ -5,7 +5,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { IndexFile } from '../index/indexFile.ts';
 import { HORIZON_LINE } from '../index/horizon.ts';
-import { pointsOfChunk } from '../index/queries.ts';
+import { pointsOfChunk } from '../index/pointQueries.ts';
 import { keptMessages } from '../index/retained.ts';
 import { KeyValues } from '../protocol/dlist.ts';
 import { ChunkBytes } from './chunkBytes.ts';

@@ -7,7 +7,8 @@
  */
 import type { IndexFile } from '../index/indexFile.ts';
 import { chainHash } from '../index/chunks.ts';
-import { chunks, pointBefore } from '../index/queries.ts';
+import { chunkAround } from '../index/pointQueries.ts';
+import { chunks } from '../index/queries.ts';
 import { LONGEST_BLOCK_BYTES } from '../log/format.ts';
 
 export interface Table {
@@ -192,7 +193,7 @@ function* pointGaps(index: IndexFile, folded: IndexFile): Generator<string> {
   for (const { chunk, offset, place } of points) {
     const id = index.get<{ id: number }>('SELECT id FROM chunk WHERE offset = ?', chunk)?.id;
     if (id === undefined) continue;
-    const near = pointBefore(index, id, offset) ?? { offset: 0, fileOffset: chunk };
+    const near = chunkAround(index, id, offset)?.before ?? { offset: 0, fileOffset: chunk };
     if (near.offset === offset && near.fileOffset !== place && offset !== 0) {
       yield `point ${chunk} ${offset}: is at ${near.fileOffset} in the index, at ${place} in the log`;
     } else if (offset - near.offset > 2 * LONGEST_BLOCK_BYTES) {

@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { BackupError } from '../errors.ts';
 import { stateOf } from '../index/chunks.ts';
 import type { IndexFile } from '../index/indexFile.ts';
-import { chunkById, pointAfter, pointBefore } from '../index/queries.ts';
+import { chunkAround, pointsFrom } from '../index/pointQueries.ts';
 import type { Chunk, StoredMessage } from '../index/types.ts';
 import { readBlock, readFrom } from '../log/blocks.ts';
 import type { FlushPoint } from '../log/format.ts';
@@ -35,12 +35,11 @@ const HASH_BYTES = 1 << 20;
 
 /** The block that holds an uncompressed offset of a chunk. */
 export function blockAt(index: IndexFile, chunkId: number, offset: number): Block {
-  const chunk = chunkById(index, chunkId);
-  if (chunk === undefined || offset >= chunk.length) {
+  const around = chunkAround(index, chunkId, offset);
+  if (around === undefined || offset >= around.chunk.length) {
     throw new BackupError('damaged', `chunk ${chunkId} has no offset ${offset}`);
   }
-  const from = pointBefore(index, chunkId, offset) ?? chunkStart(chunk);
-  const next = pointAfter(index, chunkId, offset);
+  const { chunk, before: from = chunkStart(chunk), after: next } = around;
   const end = next?.offset ?? chunk.length;
   const fileEnd = next?.fileOffset ?? chunk.file_end;
   const isExact =
@@ -48,6 +47,16 @@ export function blockAt(index: IndexFile, chunkId: number, offset: number): Bloc
   if (isExact) return { chunkId, start: from.offset, end, from, fileEnd, isExact };
   const start = offset - ((offset - from.offset) % WINDOW_BYTES);
   return { chunkId, start, end: Math.min(end, start + WINDOW_BYTES), from, fileEnd, isExact };
+}
+
+/** The blocks of a chunk from a flush point on that end at another, in order, as far as they are small enough to be read as one. */
+export function blocksFrom(index: IndexFile, chunkId: number, point: number, count: number): Block[] {
+  const points = pointsFrom(index, chunkId, point, count + 1);
+  return points.flatMap((from, at) => {
+    const next = points[at + 1];
+    if (next === undefined || next.offset - from.offset > LARGEST_BLOCK_BYTES) return [];
+    return [{ chunkId, start: from.offset, end: next.offset, from, fileEnd: next.fileOffset, isExact: true }];
+  });
 }
 
 function chunkStart(chunk: Chunk): FlushPoint {

@@ -3,7 +3,8 @@
  * and every message that is whole is found, whatever became of the lines around it.
  */
 import type { IndexFile } from '../index/indexFile.ts';
-import { chunkAt, messagesOfChunk, pointsOfChunk } from '../index/queries.ts';
+import { pointsOfChunk } from '../index/pointQueries.ts';
+import { chunkAt, messagesOfChunk } from '../index/queries.ts';
 import type { Chunk, StoredMessage } from '../index/types.ts';
 import type { FlushPoint } from '../log/format.ts';
 import { hasItsBytes } from './content.ts';

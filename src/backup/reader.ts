@@ -10,11 +10,15 @@ import { SharedRead } from '../catalog/lockedFile.ts';
 import { asBackupError } from '../errors.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import type { StoredMessage } from '../index/types.ts';
-import { blockAt, readMessage } from './content.ts';
+import { blockAt, blocksFrom, readMessage } from './content.ts';
 import type { Block } from './content.ts';
 import { belongs } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import { walk } from './walk.ts';
+
+/** Who reads on in a chunk is told where its blocks are by one look into the index for so many. */
+const BLOCKS_AHEAD = 64;
+const NEAR_BYTES = 1 << 20;
 
 let opened = 0;
 
@@ -31,6 +35,7 @@ export class BackupReader {
   /** The size that was folded, where the index is in memory. */
   readonly #foldedBytes: number | null;
   #lastBlock: Block | undefined;
+  #blocksAhead: readonly Block[] = [];
 
   constructor(path: string) {
     this.path = path;
@@ -59,9 +64,15 @@ export class BackupReader {
    */
   blockAt(chunkId: number, offset: number): Block {
     const last = this.#lastBlock;
-    if (last?.chunkId === chunkId && offset >= last.start && offset < last.end) return last;
-    this.#lastBlock = blockAt(this.index, chunkId, offset);
-    return this.#lastBlock;
+    if (last !== undefined && holds(last, chunkId, offset)) return last;
+    const isNext = last?.chunkId === chunkId && offset >= last.end && offset < last.end + NEAR_BYTES;
+    let block = isNext ? this.#blocksAhead.find((each) => holds(each, chunkId, offset)) : undefined;
+    if (block === undefined) {
+      block = blockAt(this.index, chunkId, offset);
+      if (isNext) this.#blocksAhead = blocksFrom(this.index, chunkId, block.end, BLOCKS_AHEAD);
+    }
+    this.#lastBlock = block;
+    return block;
   }
 
   /** A part of a message's bytes; see readMessage. */
@@ -79,6 +90,10 @@ export class BackupReader {
     this.index.close();
     this.#data.close();
   }
+}
+
+function holds(block: Block, chunkId: number, offset: number): boolean {
+  return block.chunkId === chunkId && offset >= block.start && offset < block.end;
 }
 
 function foldInMemory(fd: number, sizeBytes: number): IndexFile {

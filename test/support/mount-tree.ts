@@ -118,12 +118,17 @@ function messageFolder(
     node: { place: folder, number: uid },
     attributes: messageAttributes(uid),
   });
+  let version = { count: count() };
   const folder: FolderPlace = {
     kind: 'folder',
     key: name,
     parent: root,
     negativeValidMs: validMs,
     ...NO_XATTRS,
+    listVersion() {
+      if (version.count !== count()) version = { count: count() };
+      return version;
+    },
     attributes: () => attributesOf('folder', base, 0, { mtimeMs: TIME_MS + count(), nlink: 2, validMs }),
     lookup(wanted) {
       const match = /^([1-9]\d{0,8})\.eml$/.exec(wanted.toString('latin1'));
@@ -132,8 +137,8 @@ function messageFolder(
     },
     list(after, visit) {
       const last = count();
-      for (let uid = Number(after) + 1; uid <= last; uid++) {
-        if (!visit({ ...entryOf(uid), name: Buffer.from(`${uid}.eml`, 'latin1'), cookie: BigInt(uid) })) {
+      for (let uid = after + 1; uid <= last; uid++) {
+        if (!visit({ ...entryOf(uid), name: Buffer.from(`${uid}.eml`, 'latin1'), cookie: uid })) {
           return;
         }
       }
@@ -213,7 +218,7 @@ function rootFolder(fill: (root: FolderPlace) => Map<string, Place>): FolderPlac
     list(after, visit) {
       for (const [index, name] of names.entries()) {
         const entry = entryOf(places.get(name));
-        const cookie = BigInt(index + 1);
+        const cookie = index + 1;
         if (cookie <= after || entry === undefined) continue;
         if (!visit({ ...entry, name: Buffer.from(name), cookie } satisfies ListedEntry)) return;
       }

@@ -122,7 +122,7 @@ function folderOperations(
 function listOf(filesystem: Filesystem, node: Node): [names: string[], stats: Stat[]] {
   const names: string[] = [];
   const stats: Stat[] = [];
-  filesystem.list(node, 0n, ({ name, attributes }) => {
+  filesystem.list(node, 0, ({ name, attributes }) => {
     names.push(name.toString());
     stats.push(statOf(attributes));
     return true;

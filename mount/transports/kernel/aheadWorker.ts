@@ -8,11 +8,10 @@
 import { fstatSync, writevSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
-import { LRUCache } from 'lru-cache';
 import { loadBlock } from '../../../src/backup/content.ts';
 import { SharedRead } from '../../../src/catalog/lockedFile.ts';
 import { SharedBlocksWriter } from '../../content/sharedBlocks.ts';
-import type { Upcoming, UpcomingFile } from '../../tree.ts';
+import type { Upcoming, UpcomingBlock, UpcomingFile } from '../../tree.ts';
 import type { Stretch } from './readAhead.ts';
 import { STORE_HEADER_BYTES, writeStore } from './structs.ts';
 
@@ -22,47 +21,43 @@ export interface AheadOptions {
   readonly port: MessagePort;
 }
 
-const OPEN_FILES = 8;
-
 const { fd, memory, port } = workerData as AheadOptions;
 const blocks = new SharedBlocksWriter(memory);
 const header = Buffer.alloc(STORE_HEADER_BYTES);
-const opened = new LRUCache<bigint, SharedRead>({ max: OPEN_FILES, dispose: (file) => file.close() });
 
-/** Undefined where there is another file under the name by now. */
-function openFile({ dataFile, inode }: Upcoming): SharedRead | undefined {
-  const known = opened.get(inode);
-  if (known !== undefined) return known;
+/** Throws what cannot be read, or not be told: an inode that the kernel does not know any more is ENOENT. */
+function storeAll({ placeNumber, firstBlock, upcoming }: Stretch): void {
+  const { dataFile, inode, files } = upcoming;
+  // Not kept open: what a compaction has replaced would go on taking its room on the disk.
   const file = SharedRead.open(dataFile);
-  if (fstatSync(file.fd, { bigint: true }).ino === inode) {
-    opened.set(inode, file);
-    return file;
+  try {
+    if (fstatSync(file.fd, { bigint: true }).ino !== inode) return;
+    const blockOf = blockLoader(file.fd, firstBlock, upcoming);
+    for (const each of files) store(placeNumber, each, contentOf(each, blockOf));
+  } finally {
+    file.close();
   }
-  file.close();
-  return undefined;
 }
 
-function storeAll({ placeNumber, firstBlock, upcoming }: Stretch): void {
-  const file = openFile(upcoming);
-  if (file === undefined) return;
-  let have = -1;
-  let bytes: Buffer = Buffer.alloc(0);
-  const blockOf = (wanted: number): Buffer => {
-    const block = upcoming.blocks[wanted]?.block;
-    if (wanted === have || block === undefined) return bytes;
-    bytes = blocks.put(firstBlock + wanted, (room) => loadBlock(file.fd, block, room));
-    have = wanted;
+type BlockOf = (wanted: number) => Buffer;
+
+/** Files that follow one another mostly are in the same block. */
+function blockLoader(dataFd: number, firstBlock: number, upcoming: Upcoming): BlockOf {
+  let have: { readonly number: number; readonly bytes: Buffer } | undefined;
+  return (number) => {
+    if (have?.number === number) return have.bytes;
+    const { block } = upcoming.blocks[number] as UpcomingBlock;
+    const bytes = blocks.put(firstBlock + number, (room) => loadBlock(dataFd, block, room));
+    have = { number, bytes };
     return bytes;
   };
-  for (const each of upcoming.files) store(placeNumber, each, contentOf(each, blockOf));
 }
 
-function contentOf({ parts }: UpcomingFile, blockOf: (wanted: number) => Buffer): Buffer {
-  const pieces = parts.map(({ block, from, to }) => {
-    const piece = blockOf(block).subarray(from, to);
-    return parts.length === 1 ? piece : Buffer.from(piece);
-  });
-  return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
+/** What comes from more than one block is copied: the first one's room is given to another before long. */
+function contentOf({ parts }: UpcomingFile, blockOf: BlockOf): Buffer {
+  const [only, ...others] = parts;
+  if (only !== undefined && others.length === 0) return blockOf(only.block).subarray(only.from, only.to);
+  return Buffer.concat(parts.map(({ block, from, to }) => Buffer.from(blockOf(block).subarray(from, to))));
 }
 
 /** At once to its end: of a page that is written in two pieces the kernel would not know that it is whole. */
@@ -75,6 +70,6 @@ port.on('message', (stretch: Stretch) => {
   try {
     storeAll(stretch);
   } catch {
-    // Nobody has asked: whoever does is told what is wrong.
+    // Nobody has asked yet: whoever does is told what is wrong.
   }
 });

@@ -1,13 +1,13 @@
 /** READDIR and READDIRPLUS: as many entries as fit, each of the latter counting as a lookup. */
 import type { DirectoryEntry, Filesystem } from '../../filesystem.ts';
 import type { Node } from '../../tree.ts';
-import { ENTRY_BYTES, direntBytes, writeDirent, writeEntry } from './structs.ts';
+import { ENTRY_BYTES, direntBytes, readUint64, writeDirent, writeEntry } from './structs.ts';
 
 export interface ListRequest {
   readonly node: Node;
   readonly placeNumber: number;
-  /** After which entry to go on; 0n: from the start. */
-  readonly cookie: bigint;
+  /** After which entry to go on; 0: from the start. */
+  readonly cookie: number;
   readonly sizeBytes: number;
   /** READDIRPLUS. */
   readonly withAttributes: boolean;
@@ -17,7 +17,7 @@ export interface Page {
   /** 0 is the end of the folder. */
   readonly bytes: number;
   /** Of the last entry: where the next page begins. */
-  readonly cookie: bigint;
+  readonly cookie: number;
   /** There was an entry that has no room in it. */
   readonly isFull: boolean;
 }
@@ -43,8 +43,8 @@ export function writePage(
   let { cookie } = request;
   let at = start;
   let isFull = false;
-  const visit = (entry: DirectoryEntry, next: bigint): boolean => {
-    const bytes = plusBytes + direntBytes(entry.name);
+  const visit = (entry: DirectoryEntry, next: number): boolean => {
+    const bytes = plusBytes + direntBytes(entry.name.length);
     const hasRoom = at + bytes <= end;
     isFull = !hasRoom || (withAttributes && !writeLookup(buffer, at, entry, countLookup, generation));
     if (isFull) return false;
@@ -74,4 +74,15 @@ function writeLookup(
   if (node === undefined) buffer.fill(0, at, at + ENTRY_BYTES);
   else writeEntry(buffer, at, placeNumber, node, attributes, generation);
   return true;
+}
+
+/** Where the entry that begins at `at` ends in a page. */
+export function entryEnd(page: Buffer, at: number, withAttributes: boolean): number {
+  const dirent = at + (withAttributes ? ENTRY_BYTES : 0);
+  return dirent + direntBytes(page.readUInt32LE(dirent + 16));
+}
+
+/** The cookie of the entry that begins at `at`. */
+export function entryNext(page: Buffer, at: number, withAttributes: boolean): number {
+  return readUint64(page, at + (withAttributes ? ENTRY_BYTES : 0) + 8);
 }

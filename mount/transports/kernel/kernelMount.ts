@@ -28,7 +28,7 @@ export async function startKernelMount(options: TransportOptions): Promise<Runni
   const fd = openDevice();
   const notifier = new Notifier(fd, options.log);
   let watcher: Watcher | undefined;
-  const ahead = startAhead(fd);
+  const ahead = startAhead(fd, options.log);
   const server = startServer(fd, options, ahead, ({ news, atMs }) => {
     watcher?.remember(news.remembered, atMs);
     watcher?.forget(news.forgotten);
@@ -68,11 +68,13 @@ interface Ahead {
   readonly port: MessagePort;
 }
 
-function startAhead(fd: number): Ahead {
+/** The mount goes on without it, should it break down. */
+function startAhead(fd: number, log: (line: string) => void): Ahead {
   const { port1, port2 } = new MessageChannel();
   const memory = sharedMemory();
   const workerData: AheadOptions = { fd, memory, port: port2 };
   const worker = new Worker(AHEAD_WORKER, { workerData, transferList: [port2] });
+  worker.on('error', (error) => log(`mount: reading ahead has ended: ${messageOf(error)}`));
   return { worker, memory, port: port1 };
 }
 

@@ -1,37 +1,44 @@
 /**
- * The next page of a list, made while the kernel is still busy with the one before: who lists a long folder asks for it
- * within the millisecond.
+ * The entries of a list that come next, made while the kernel is still busy with those before: who lists a long folder asks
+ * for them within the millisecond.
  *
- * It is given only while the folder's list is still the same, which the folder tells (`listVersion`). Only children that are numbers in the
- * folder go into it: their lookups are counted when they are given, and nothing has to be taken back where they are not.
+ * They are given only while the folder's list is still the same, which the folder tells (`listVersion`). Only children that are numbers in
+ * the folder are among them: their lookups are counted when they are given, and nothing has to be taken back where they are not.
  */
 import { LRUCache } from 'lru-cache';
 import type { Filesystem } from '../../filesystem.ts';
 import type { Node } from '../../tree.ts';
-import { writePage } from './directory.ts';
+import { entryEnd, entryNext, writePage } from './directory.ts';
 import type { ListRequest, Page } from './directory.ts';
 import type { Registry } from './registry.ts';
 
-/** libc asks for 32 KiB at a time. */
-const LONGEST_BYTES = 128 * 1024;
+/** libc asks for 32 KiB at a time, and the kernel for what of that is not filled yet. */
+const MOST_BYTES = 64 * 1024;
+/** Fewer are not worth another look into the tree. */
+const WORTH_BYTES = 16 * 1024;
 /** Who lists more folders than this at a time is not helped. */
-const MOST_PAGES = 8;
+const MOST_LISTS = 8;
 
-interface ReadyPage extends Page {
-  readonly buffer: Buffer;
-  readonly entries: number;
+/** Entries that are ready: they lie in `buffer` from `start` to `end`. */
+interface Ready {
+  readonly request: ListRequest;
   readonly version: object;
+  readonly buffer: Buffer;
+  start: number;
+  end: number;
+  /** After which cookie the first of them comes, and that of the last. */
+  after: number;
+  last: number;
+  /** There are none behind them that could be made ready. */
+  isAll: boolean;
 }
-
-const keyOf = ({ placeNumber, cookie, sizeBytes, withAttributes }: ListRequest): string =>
-  `${placeNumber} ${cookie} ${sizeBytes} ${withAttributes}`;
 
 export class ListAhead {
   readonly #filesystem: Filesystem;
   readonly #registry: Registry;
   readonly #generation: number;
-  readonly #ready = new LRUCache<string, ReadyPage>({ max: MOST_PAGES });
-  #wanted: ListRequest | undefined;
+  readonly #lists = new LRUCache<string, Ready>({ max: MOST_LISTS });
+  #touched: Ready | undefined;
 
   constructor(filesystem: Filesystem, registry: Registry, generation: number) {
     this.#filesystem = filesystem;
@@ -39,47 +46,74 @@ export class ListAhead {
     this.#generation = generation;
   }
 
-  /** Writes the page, if it is ready, and returns its bytes. */
-  take(request: ListRequest, to: Buffer, start: number): number | undefined {
-    const key = keyOf(request);
-    const page = this.#ready.get(key);
-    if (page === undefined) return undefined;
-    this.#ready.delete(key);
-    if (versionOf(request.node) !== page.version) return undefined;
-    page.buffer.copy(to, start, 0, page.bytes);
-    if (request.withAttributes) this.#registry.remember(request.node, page.entries);
-    this.given(request, page);
-    return page.bytes;
-  }
-
-  /** The page was given to the kernel. */
-  given(request: ListRequest, { cookie, isFull }: Page): void {
-    const isOfUse = isFull && request.sizeBytes <= LONGEST_BYTES && versionOf(request.node) !== undefined;
-    this.#wanted = isOfUse ? { ...request, cookie } : undefined;
-  }
-
-  /** What is to be done when the kernel has its answer. What fails is not kept, and fails again when it is asked for. */
-  afterReply(): void {
-    const request = this.#wanted;
-    if (request === undefined) return;
-    this.#wanted = undefined;
-    const { node, placeNumber, sizeBytes } = request;
+  /** Writes as many entries as are ready and fit, and returns their bytes; undefined where there are none. */
+  take(request: ListRequest, to: Buffer, at: number): number | undefined {
+    const key = keyOf(request, request.cookie);
+    const ready = this.#lists.get(key);
+    if (ready === undefined) return undefined;
+    this.#lists.delete(key);
+    if (versionOf(request.node) !== ready.version) return undefined;
+    const { buffer, start } = ready;
     let entries = 0;
-    const countLookup = ({ place, number }: Node): number | undefined => {
-      if (number === 0 || place.key !== node.place.key) return undefined;
+    while (ready.start < ready.end) {
+      const end = entryEnd(buffer, ready.start, request.withAttributes);
+      if (end - start > request.sizeBytes) break;
+      ready.after = entryNext(buffer, ready.start, request.withAttributes);
+      ready.start = end;
       entries += 1;
-      return placeNumber;
-    };
+    }
+    if (entries === 0) return undefined;
+    if (request.withAttributes) this.#registry.remember(request.node, entries);
+    this.#keep(ready);
+    return buffer.copy(to, at, start, ready.start);
+  }
+
+  /** The kernel was given a page that was not ready: those behind it will be. */
+  follow(request: ListRequest, { cookie, isFull }: Page): void {
+    const version = isFull ? versionOf(request.node) : undefined;
+    if (version === undefined) return;
+    const buffer = Buffer.allocUnsafeSlow(MOST_BYTES);
+    this.#keep({ request, version, buffer, start: 0, end: 0, after: cookie, last: cookie, isAll: false });
+  }
+
+  /** What is to be done when the kernel has its answer. What fails then fails again when it is asked for. */
+  afterReply(): void {
+    const ready = this.#touched;
+    this.#touched = undefined;
+    if (ready === undefined || ready.isAll) return;
+    const roomBytes = MOST_BYTES - (ready.end - ready.start);
+    if (roomBytes < WORTH_BYTES) return;
     try {
-      const version = versionOf(node);
-      const buffer = Buffer.allocUnsafeSlow(sizeBytes);
-      const page = writePage(this.#filesystem, request, this.#generation, buffer, 0, countLookup);
-      if (page.bytes === 0 || version === undefined) return;
-      this.#ready.set(keyOf(request), { ...page, buffer, entries, version });
+      if (versionOf(ready.request.node) === ready.version) this.#fill(ready);
     } catch {
-      this.#ready.delete(keyOf(request));
+      this.#lists.delete(keyOf(ready.request, ready.after));
     }
   }
+
+  #keep(ready: Ready): void {
+    this.#lists.set(keyOf(ready.request, ready.after), ready);
+    this.#touched = ready;
+  }
+
+  #fill(ready: Ready): void {
+    const { buffer, request, last } = ready;
+    const { node, placeNumber } = request;
+    buffer.copyWithin(0, ready.start, ready.end);
+    ready.end -= ready.start;
+    ready.start = 0;
+    const sizeBytes = buffer.length - ready.end;
+    const ofFolder = ({ place, number }: Node): number | undefined =>
+      number !== 0 && place.key === node.place.key ? placeNumber : undefined;
+    const more = { ...request, cookie: last, sizeBytes };
+    const page = writePage(this.#filesystem, more, this.#generation, buffer, ready.end, ofFolder);
+    ready.end += page.bytes;
+    ready.last = page.cookie;
+    ready.isAll = page.bytes === 0 || !page.isFull;
+  }
+}
+
+function keyOf({ placeNumber, withAttributes }: ListRequest, after: number): string {
+  return `${placeNumber} ${withAttributes} ${after}`;
 }
 
 function versionOf({ place }: Node): object | undefined {

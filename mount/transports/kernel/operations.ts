@@ -155,14 +155,14 @@ function readdir(call: Call, withAttributes: boolean): number {
   const list: ListRequest = {
     node: nodeOf(call),
     placeNumber: request.readUInt32LE(20),
-    cookie: request.readBigUInt64LE(BODY + 8),
+    cookie: readUint64(request, BODY + 8),
     sizeBytes: Math.min(request.readUInt32LE(BODY + 16), MAX_READ_BYTES),
     withAttributes,
   };
   const readyBytes = listAhead.take(list, reply, PAYLOAD);
   if (readyBytes !== undefined) return readyBytes;
   const page = writePage(filesystem, list, generation, reply, PAYLOAD, (node) => registry.remember(node));
-  listAhead.given(list, page);
+  listAhead.follow(list, page);
   return page.bytes;
 }
 

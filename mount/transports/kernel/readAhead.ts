@@ -37,6 +37,7 @@ interface Stream {
   /** From which file on the next stretch is wanted. */
   mark: number;
   filesRead: number;
+  /** Of the next stretch. */
   bytes: number;
 }
 
@@ -120,7 +121,14 @@ export class ReadAhead {
       own === placeNumber && number >= last && number <= Math.max(last, reach) + NEAR_NUMBERS;
     const known = this.#streams.find(isOf);
     if (known !== undefined) return known;
-    const stream = { placeNumber, last: number, reach: 0, mark: 0, filesRead: 1, bytes: SHORTEST_BYTES };
+    const stream = {
+      placeNumber,
+      last: number,
+      reach: 0,
+      mark: 0,
+      filesRead: 1,
+      bytes: SHORTEST_BYTES,
+    };
     this.#streams = [stream, ...this.#streams.slice(0, MOST_STREAMS - 1)];
     return stream;
   }

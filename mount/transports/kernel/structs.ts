@@ -190,20 +190,20 @@ export function writeDirent(
   at: number,
   name: Buffer,
   attributes: Attributes,
-  cookie: bigint,
+  cookie: number,
 ): void {
   const view = viewOf(to);
   view.setBigUint64(at, attributes.inode, true);
-  view.setBigUint64(at + 8, cookie, true);
+  writeInt64(view, cookie, at + 8);
   view.setUint32(at + 16, name.length, true);
   view.setUint32(at + 20, FILE_TYPE[attributes.kind] >>> 12, true);
   // What pads the name, and perhaps some of where it comes to stand.
-  view.setBigUint64(at + direntBytes(name) - 8, 0n, true);
+  view.setFloat64(at + direntBytes(name.length) - 8, 0, true);
   name.copy(to, at + DIRENT_HEADER_BYTES);
 }
 
-export function direntBytes(name: Buffer): number {
-  return (DIRENT_HEADER_BYTES + name.length + 7) & ~7;
+export function direntBytes(nameBytes: number): number {
+  return (DIRENT_HEADER_BYTES + nameBytes + 7) & ~7;
 }
 
 /** struct fuse_kstatfs: a full disk, as a medium that takes no more files is. */

@@ -44,7 +44,10 @@ async function run({
 }: WorkerOptions): Promise<void> {
   const tree = await loadTree(source);
   const log = (line: string): void => post({ type: 'log', line });
-  const readAhead = new ReadAhead(new SharedBlocksReader(memory), (stretch) => ahead.postMessage(stretch));
+  const readAhead = new ReadAhead(new SharedBlocksReader(memory), (stretch) => {
+    // eslint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port, not a window
+    ahead.postMessage(stretch);
+  });
   const cache = new BlockCache(cacheBytes, (key, room) => readAhead.block(key, room));
   const filesystem = new Filesystem(tree, cache);
   post({ type: 'open' });

@@ -77,7 +77,7 @@ describe('the tree of a store', () => {
     return (place as FolderPlace).child(number) as FileItem;
   }
 
-  function list(folder: FolderPlace, after = 0n, count = Infinity): ListedEntry[] {
+  function list(folder: FolderPlace, after = 0, count = Infinity): ListedEntry[] {
     const entries: ListedEntry[] = [];
     folder.list(after, (entry) => {
       entries.push({ ...entry, name: Buffer.from(entry.name) });
