@@ -8,7 +8,7 @@
 import { chmodSync, chownSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { removeIndexFiles } from './indexFile.ts';
+import { removeIndexFiles } from './removeIndexFiles.ts';
 import { SCHEMA_VERSION } from './schema.ts';
 import { SqliteDatabase } from './sqlite.ts';
 import type { SqliteStatement } from './sqlite.ts';
@@ -45,13 +45,15 @@ type Row = [
 /** A run of rows in the order of paths. */
 interface Ahead {
   readonly rows: ReadonlyMap<string, Row>;
-  /** The path of the last of them. */
+  /** Of paths up to this it has all. */
   readonly last: string;
   /** How many were wanted, and how many were asked for. */
   readonly count: number;
   taken: number;
 }
 
+/** No path begins so. */
+const BEHIND_ALL = '\uffff';
 const FIRST_AHEAD = 4;
 const MOST_AHEAD = 512;
 const FOLDERS_AHEAD = 32;
@@ -144,7 +146,9 @@ export class FiguresFile {
     const page = this.#page(path, count);
     const row = page.get(path);
     this.#ahead.delete(folder);
-    this.#ahead.set(folder, { rows: page, last: [...page.keys()].at(-1) ?? path, count, taken: 1 });
+    // Fewer than were asked for: there are no others behind them, in any folder.
+    const last = page.size < count ? BEHIND_ALL : ([...page.keys()].at(-1) ?? path);
+    this.#ahead.set(folder, { rows: page, last, count, taken: 1 });
     const [oldest] = this.#ahead.keys();
     if (this.#ahead.size > FOLDERS_AHEAD && oldest !== undefined) this.#ahead.delete(oldest);
     return row;

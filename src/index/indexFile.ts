@@ -6,10 +6,12 @@
  * synchronous=NORMAL does not wait for the disk at a commit: the log has, and what a power cut takes from the index
  * is folded again from there at the next open.
  */
-import { closeSync, existsSync, fsync, fsyncSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fsync, fsyncSync, openSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { asBackupError } from '../errors.ts';
+import { removeIndexFiles } from './removeIndexFiles.ts';
 import { isOurs, settledBytes } from './settledBytes.ts';
+import { Slot } from './slot.ts';
 import { SqliteDatabase } from './sqlite.ts';
 import type { SqliteStatement } from './sqlite.ts';
 import { APPLICATION_ID, SCHEMA_VERSION, schemaSql } from './schema.ts';
@@ -32,11 +34,16 @@ const synced = promisify(fsync);
 export class IndexFile {
   readonly path: string;
   readonly #db: SqliteDatabase;
-  readonly #statements = new Map<string, SqliteStatement>();
+  readonly #statements: Map<string, SqliteStatement>;
+  /** It is a copy in it. */
+  readonly #slot: Slot | null;
+  #isOpen = true;
 
-  private constructor(path: string, db: SqliteDatabase) {
+  private constructor(path: string, db: SqliteDatabase, slot: Slot | null = null) {
     this.path = path;
     this.#db = db;
+    this.#slot = slot;
+    this.#statements = slot?.statements ?? new Map<string, SqliteStatement>();
   }
 
   /** Opens an index of ours, or answers null where there is none, it is the originals', or of another version. */
@@ -61,12 +68,14 @@ export class IndexFile {
 
   /**
    * As open for reading, for one short look by a process that has it not open otherwise: where nobody writes, a small index is
-   * read into memory, which is faster and leaves no `-wal` and `-shm` behind.
+   * read into memory (slot.ts), which is faster and leaves no `-wal` and `-shm` behind.
    */
   static peek(path: string): IndexFile | null {
     const bytes = settledBytes(path);
     if (bytes === null) return IndexFile.open(path, 'read');
     if (!isOurs(bytes)) return null;
+    const slot = Slot.take(bytes);
+    if (slot !== null) return new IndexFile(path, slot.db, slot);
     // In memory there is no write-ahead log.
     bytes.fill(WITHOUT_LOG, ...HEADER_VERSIONS);
     return new IndexFile(path, new SqliteDatabase(bytes, { readonly: true }));
@@ -128,7 +137,7 @@ export class IndexFile {
 
   /** Whether it is a copy in memory of what the file was. */
   get isCopy(): boolean {
-    return this.#db.memory && !this.isScratch;
+    return this.#slot !== null || (this.#db.memory && !this.isScratch);
   }
 
   /** Whether it was made in memory. */
@@ -252,10 +261,15 @@ export class IndexFile {
   }
 
   close(): void {
-    this.#db.close();
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    if (this.#slot === null) this.#db.close();
+    else this.#slot.release();
   }
 
   #statement(sql: string): SqliteStatement {
+    // A slot may hold another index by now.
+    if (!this.#isOpen) throw new Error(`${this.path} is closed`);
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
       statement = this.#db.prepare(sql);
@@ -272,21 +286,6 @@ function syncFile(path: string): void {
     fsyncSync(fd);
   } finally {
     closeSync(fd);
-  }
-}
-
-/** Removes an index and SQLite's files beside it. */
-export function removeIndexFiles(path: string): void {
-  for (const suffix of ['', '-wal', '-shm', '-journal']) removeFile(path + suffix);
-}
-
-/** As rmSync with force, which looks three times at what is mostly not there. */
-function removeFile(path: string): void {
-  if (!existsSync(path)) return;
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if (existsSync(path)) throw error;
   }
 }
 

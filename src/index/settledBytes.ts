@@ -1,5 +1,5 @@
 /** An index file that is read as a whole rather than opened: it has to be small, and nobody may be writing it. */
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts';
 
 /** Up to this an index is read at once rather than opened. */
@@ -7,22 +7,40 @@ const PEEK_BYTES = 512 * 1024;
 /** Its first page. */
 const MIN_BYTES = 4096;
 
-/** All of a small index whose write-ahead log is empty, so that the file is all there is; else null. */
+let room: Buffer | null = null;
+
+/**
+ * All of a small index whose write-ahead log is empty, so that the file is all there is; else null. The bytes are
+ * overwritten by the next call.
+ */
 export function settledBytes(path: string): Buffer | null {
-  const before = stateOf(path);
-  if (before === null) return null;
-  const bytes = readFileSync(path);
-  const after = stateOf(path);
-  return after === before ? bytes : null;
+  const fd = openedOrNull(path);
+  if (fd === null) return null;
+  try {
+    const before = fstatSync(fd);
+    if (before.size < MIN_BYTES || before.size > PEEK_BYTES || hasLog(path)) return null;
+    room ??= Buffer.allocUnsafeSlow(PEEK_BYTES);
+    const have = readSync(fd, room, 0, before.size, 0);
+    const after = fstatSync(fd);
+    const isSame = have === after.size && before.size === after.size && before.mtimeMs === after.mtimeMs;
+    return isSame && !hasLog(path) ? room.subarray(0, have) : null;
+  } finally {
+    closeSync(fd);
+  }
 }
 
-/** null: it is not there, is large, or is being written. */
-function stateOf(path: string): string | null {
-  const file = statSync(path, { bigint: true, throwIfNoEntry: false });
-  const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
-  if (file === undefined || file.size < MIN_BYTES || file.size > PEEK_BYTES || (log?.size ?? 0) > 0)
-    return null;
-  return `${file.ino} ${file.size} ${file.mtimeNs}`;
+/** SQLite's locks are the process's: who has it open otherwise must not come here. */
+function openedOrNull(path: string): number | null {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function hasLog(path: string): boolean {
+  return (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
 const MAGIC = 'SQLite format 3\0';

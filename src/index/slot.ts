@@ -1,0 +1,143 @@
+/**
+ * A place for a copy of one small index after another, in which the same SQLite handle reads them all. Most of what an index of
+ * some pages costs is not its reading but opening a database, parsing its schema and preparing statements, again and again the
+ * same; here that is done once.
+ *
+ * The handle is one on a file without a name, whose content is replaced while the handle has no transaction. SQLite looks at the change
+ * counter in the header before each transaction and gives up its page cache where that has moved on, and its statements
+ * where the schema's cookie has (sqlite.org/fileformat.html, 1.3.4 and 1.3.9): what any other process that writes to a database makes it
+ * do. Both are set here.
+ */
+import { closeSync, existsSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SqliteDatabase } from './sqlite.ts';
+import type { SqliteStatement } from './sqlite.ts';
+
+/** Of the header: where it is said whether there is a write-ahead log, and that there is none. */
+const HEADER_VERSIONS = [18, 20] as const;
+const WITHOUT_LOG = 1;
+const CHANGE_COUNTER_AT = 24;
+const SCHEMA_COOKIE_AT = 40;
+const VALID_FOR_AT = 92;
+
+/** What of the first page says nothing about content: page size and the like, text encoding and the like, and all of the schema. */
+const PAGE_BYTES = 4096;
+const LAYOUT = [
+  [16, 24],
+  [44, 92],
+  [100, PAGE_BYTES],
+] as const;
+const PAGE_SIZE_AT = 16;
+const TREE_TYPE_AT = 100;
+/** Of a b-tree's page: a table's, with no others below it. */
+const TABLE_LEAF = 13;
+
+/** A file system in memory, where there is one. */
+const MEMORY_FOLDER = '/dev/shm';
+/** So many wait to be used again. */
+const MOST_FREE = 8;
+const MOST_STATEMENTS = 500;
+
+const free: Slot[] = [];
+let hasFailed = false;
+
+export class Slot {
+  readonly db: InstanceType<typeof SqliteDatabase>;
+  readonly statements = new Map<string, SqliteStatement>();
+  readonly #fd: number;
+  readonly #firstPage = Buffer.alloc(PAGE_BYTES);
+  #length = 0;
+  #changes = 1;
+  #cookie = 1;
+
+  private constructor(bytes: Buffer, path: string) {
+    this.#fd = openSync(path, 'wx+', 0o600);
+    try {
+      this.#fill(bytes);
+      this.db = new SqliteDatabase(path, { readonly: true });
+      this.db.pragma('temp_store = MEMORY');
+    } catch (error) {
+      closeSync(this.#fd);
+      throw error;
+    } finally {
+      rmSync(path);
+    }
+  }
+
+  /** Takes a copy of a database; its bytes are changed. null: it is not laid out as ours are, or there is no place for it. */
+  static take(bytes: Buffer): Slot | null {
+    if (hasFailed || !isPlain(bytes)) return null;
+    try {
+      const slot = free.pop();
+      if (slot === undefined) return new Slot(bytes, join(folder(), 'index'));
+      slot.#fill(bytes);
+      return slot;
+    } catch {
+      // No room, or nowhere to write to.
+      hasFailed = true;
+      return null;
+    }
+  }
+
+  /** Its user may use it no more. One in which a query was not read to its end is given up. */
+  release(): void {
+    try {
+      // Throws where a query is at work.
+      if (!this.db.inTransaction) this.#run('BEGIN');
+      this.#run('ROLLBACK');
+    } catch {
+      return;
+    }
+    if (free.length < MOST_FREE && this.statements.size < MOST_STATEMENTS) {
+      free.push(this);
+      return;
+    }
+    this.db.close();
+    closeSync(this.#fd);
+  }
+
+  #run(sql: string): void {
+    const statement = this.statements.get(sql) ?? this.db.prepare(sql);
+    this.statements.set(sql, statement);
+    statement.run();
+  }
+
+  #fill(bytes: Buffer): void {
+    const isSame = LAYOUT.every(([start, end]) => bytes.compare(this.#firstPage, start, end, start, end) === 0);
+    if (!isSame) this.#cookie += 1;
+    bytes.copy(this.#firstPage, 0, 0, PAGE_BYTES);
+    this.#changes += 1;
+    bytes.fill(WITHOUT_LOG, ...HEADER_VERSIONS);
+    bytes.writeUInt32BE(this.#changes, CHANGE_COUNTER_AT);
+    bytes.writeUInt32BE(this.#changes, VALID_FOR_AT);
+    bytes.writeUInt32BE(this.#cookie, SCHEMA_COOKIE_AT);
+    writeSync(this.#fd, bytes, 0, bytes.length, 0);
+    if (bytes.length < this.#length) ftruncateSync(this.#fd, bytes.length);
+    this.#length = bytes.length;
+  }
+}
+
+/** With a schema on its first page only, and a header that says how long it is. */
+function isPlain(bytes: Buffer): boolean {
+  return (
+    bytes.readUInt16BE(PAGE_SIZE_AT) === PAGE_BYTES &&
+    bytes[TREE_TYPE_AT] === TABLE_LEAF &&
+    bytes.readUInt32BE(CHANGE_COUNTER_AT) === bytes.readUInt32BE(VALID_FOR_AT)
+  );
+}
+
+let ownFolder: string | null = null;
+
+/**
+ * Nobody else's, and there as long as the process: SQLite looks there for the journal of a writer that was killed. Throws where there
+ * can be none.
+ */
+function folder(): string {
+  if (ownFolder !== null) return ownFolder;
+  const parent = existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir();
+  const made = mkdtempSync(join(parent, 'cyrus-backups-'));
+  process.once('exit', () => rmSync(made, { recursive: true, force: true }));
+  ownFolder = made;
+  return made;
+}
