@@ -15,7 +15,7 @@ import { BackupError, asBackupError } from '../errors.ts';
 import { horizon as horizonOf } from '../index/horizon.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { removeIndexFiles } from '../index/removeIndexFiles.ts';
-import { prepareRetained } from '../index/retained.ts';
+import { makeRetainedNames, prepareRetained } from '../index/retained.ts';
 import { syncData } from '../log/io.ts';
 import { compareRetained, mailboxTable } from './compactCheck.ts';
 import { planCompaction } from './compactPlan.ts';
@@ -153,6 +153,7 @@ async function takeSnapshot({ path, lock, notice }: Compaction): Promise<Snapsho
     if (settled === null) (await openIndexForWriting(file, notice)).close();
     const index = settled ?? IndexFile.open(indexPath(path), 'read');
     if (index === null) throw new Error(`the index of ${path} vanished while it was locked`);
+    makeRetainedNames(index);
     index.holdSnapshot();
     return { data: SharedRead.open(path), index, inode: fstatSync(file.fd, { bigint: true }).ino };
   } finally {
@@ -216,7 +217,7 @@ async function replace(job: Job, fresh: IndexFile, bytes: number): Promise<void>
     try {
       if (hasGrown && index !== null) {
         await copyTail(file.fd, target.fd, plan.fileEnd, bytes, fresh);
-        const faults = compareTables([mailboxTable(horizon)], index, fresh);
+        const faults = compareTables([mailboxTable], index, fresh, { values: { horizon } });
         if (faults.length > 0) throw notTheSame(path, faults);
       }
       await allOf(syncData(target.fd), finishIndex(fresh, indexPath(target.path)));

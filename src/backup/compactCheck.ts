@@ -6,65 +6,62 @@ import type { IndexFile } from '../index/indexFile.ts';
 import { compareTables } from './compareIndexes.ts';
 import type { Table } from './compareIndexes.ts';
 
-const living = (horizon: number): string => `(mailbox.deleted IS NULL OR mailbox.deleted > ${horizon})`;
+const living = '(mailbox.deleted IS NULL OR mailbox.deleted > :horizon)';
 
 const recordColumns = (table: string): string =>
   `CAST(${table}.modseq AS TEXT) AS modseq, last_updated, internaldate, ${table}.size AS size, guid, flags, annotations, extra`;
 
-export function mailboxTable(horizon: number): Table {
-  return {
-    name: 'mailbox',
-    keys: 1,
-    sql: `SELECT uniqueid, name, uidvalidity, last_uid, CAST(highestmodseq AS TEXT) AS highestmodseq, deleted, state, crc,
+export const mailboxTable: Table = {
+  name: 'mailbox',
+  keys: 1,
+  sql: `SELECT uniqueid, name, uidvalidity, last_uid, CAST(highestmodseq AS TEXT) AS highestmodseq, deleted, state, crc,
                  crc_annot, crc_padding, sent_crc, sent_crc_annot, resend
-          FROM mailbox WHERE ${living(horizon)} ORDER BY 1`,
-  };
-}
+          FROM mailbox WHERE ${living} ORDER BY 1`,
+};
 
 /** What was so before the horizon may have come to be so at another time: `since` counts from there on. */
-function tables(horizon: number): Table[] {
-  const since = (table: string): string => `max(${table}.since, ${horizon}) AS since`;
-  return [
-    mailboxTable(horizon),
-    {
-      name: 'mailbox history',
-      keys: 3,
-      sql: `SELECT mailbox_history.uniqueid AS uniqueid, mailbox_history.until AS until, ${since('mailbox_history')},
+const since = (table: string): string => `max(${table}.since, :horizon) AS since`;
+
+const tables: readonly Table[] = [
+  mailboxTable,
+  {
+    name: 'mailbox history',
+    keys: 3,
+    sql: `SELECT mailbox_history.uniqueid AS uniqueid, mailbox_history.until AS until, ${since('mailbox_history')},
                    mailbox_history.name AS name, mailbox_history.deleted IS NULL AS living, mailbox_history.state AS state
             FROM mailbox_history JOIN mailbox USING (id)
-            WHERE mailbox_history.until > ${horizon} AND ${living(horizon)} ORDER BY 1, 2, 3`,
-    },
-    {
-      name: 'record',
-      keys: 2,
-      sql: `SELECT uniqueid, uid, ${recordColumns('record')}, ${since('record')}, expunged, record.crc AS crc,
+            WHERE mailbox_history.until > :horizon AND ${living} ORDER BY 1, 2, 3`,
+  },
+  {
+    name: 'record',
+    keys: 2,
+    sql: `SELECT uniqueid, uid, ${recordColumns('record')}, ${since('record')}, expunged, record.crc AS crc,
                    message.chunk_id IS NULL AS missing
             FROM mailbox JOIN record ON mailbox_id = mailbox.id JOIN message ON message.id = message_id
-            WHERE (expunged IS NULL OR expunged > ${horizon}) AND ${living(horizon)} ORDER BY 1, 2`,
-    },
-    {
-      name: 'record history',
-      keys: 4,
-      sql: `SELECT uniqueid, uid, until, ${since('record_history')}, ${recordColumns('record_history')},
+            WHERE (expunged IS NULL OR expunged > :horizon) AND ${living} ORDER BY 1, 2`,
+  },
+  {
+    name: 'record history',
+    keys: 4,
+    sql: `SELECT uniqueid, uid, until, ${since('record_history')}, ${recordColumns('record_history')},
                    message.chunk_id IS NULL AS missing
             FROM record_history JOIN mailbox ON mailbox_id = mailbox.id JOIN message ON message.id = message_id
-            WHERE expunged IS NULL AND until > ${horizon} AND ${living(horizon)} ORDER BY 1, 2, 3, 4`,
-    },
-    {
-      name: 'item',
-      keys: 2,
-      sql: `SELECT kind, key, value, max(since, ${horizon}) AS since FROM item ORDER BY 1, 2`,
-    },
-    {
-      name: 'item history',
-      keys: 4,
-      sql: `SELECT kind, key, until, max(since, ${horizon}) AS since, value FROM item_history
-            WHERE until > ${horizon} ORDER BY 1, 2, 3, 4`,
-    },
-  ];
-}
+            WHERE expunged IS NULL AND until > :horizon AND ${living} ORDER BY 1, 2, 3, 4`,
+  },
+  {
+    name: 'item',
+    keys: 2,
+    sql: `SELECT kind, key, value, max(since, :horizon) AS since FROM item ORDER BY 1, 2`,
+  },
+  {
+    name: 'item history',
+    keys: 4,
+    sql: `SELECT kind, key, until, max(since, :horizon) AS since, value FROM item_history
+            WHERE until > :horizon ORDER BY 1, 2, 3, 4`,
+  },
+];
 
 /** What differs, in words; empty where nothing does. */
 export function compareRetained(old: IndexFile, compacted: IndexFile, horizon: number): string[] {
-  return compareTables(tables(horizon), old, compacted);
+  return compareTables(tables, old, compacted, { values: { horizon } });
 }

@@ -94,8 +94,14 @@ const nothingLost: Lost = { chunks: new Set(), guids: new Set() };
  * true.
  */
 export function compareIndexes(index: IndexFile, folded: IndexFile, lost = nothingLost): string[] {
-  const differences = compareTables(tables, index, folded, lost);
+  const differences = compareTables(tables, index, folded, { lost });
   return [...differences, ...falseChain(index), ...capped('point', pointGaps(index, folded))];
+}
+
+interface Compared {
+  readonly lost?: Lost;
+  /** By the names that the queries have for them. */
+  readonly values?: Readonly<Record<string, number>>;
 }
 
 /** The same for any queries. */
@@ -103,9 +109,13 @@ export function compareTables(
   queries: readonly Table[],
   index: IndexFile,
   folded: IndexFile,
-  lost = nothingLost,
+  { lost = nothingLost, values }: Compared = {},
 ): string[] {
-  return queries.flatMap((table) => capped(table.name, differencesIn(table, index, folded, lost)));
+  return queries.flatMap((table) => {
+    const rows = (of: IndexFile): IterableIterator<Row> =>
+      values === undefined ? of.each<Row>(table.sql) : of.each<Row>(table.sql, values);
+    return capped(table.name, differencesIn(table, rows(index), rows(folded), lost));
+  });
 }
 
 /** Chunks of which the chain of hashes (docs/decisions/0004-file-sha1-chain.md) is not what it should be. */
@@ -129,9 +139,12 @@ function capped(name: string, differences: Iterable<string>): string[] {
   return listed;
 }
 
-function* differencesIn(table: Table, index: IndexFile, folded: IndexFile, lost: Lost): Generator<string> {
-  const ours = index.each<Row>(table.sql);
-  const truth = folded.each<Row>(table.sql);
+function* differencesIn(
+  table: Table,
+  ours: Iterator<Row>,
+  truth: Iterator<Row>,
+  lost: Lost,
+): Generator<string> {
   try {
     let mine = ours.next();
     let right = truth.next();

@@ -9,13 +9,14 @@ const SMALL_BYTES = 1 << 20;
 /** What is asked with a time in it is another statement for each time. */
 const MOST_STATEMENTS = 500;
 
-let scratch: IndexFile | null = null;
+/** So many wait to be used again. */
+const MOST_FREE = 8;
+
+const scratch: IndexFile[] = [];
 
 /** An empty one in memory. */
 export function takeScratch(): IndexFile {
-  const index = scratch ?? IndexFile.create(':memory:');
-  scratch = null;
-  return index;
+  return scratch.pop() ?? IndexFile.create(':memory:');
 }
 
 /** To be filled from a data file of so many bytes. `path`: where it is to be. */
@@ -32,10 +33,10 @@ export async function finishIndex(index: IndexFile, path: string): Promise<void>
 /** Closes it; of one that was small the memory is kept for the next. One that something has gone wrong with is closed instead. */
 export function giveBack(index: IndexFile, dataBytes: number): void {
   const isKept = index.isScratch && dataBytes <= SMALL_BYTES && index.statementCount <= MOST_STATEMENTS;
-  if (scratch !== null || !isKept) {
+  if (scratch.length >= MOST_FREE || !isKept) {
     index.close();
     return;
   }
   index.clear();
-  scratch = index;
+  scratch.push(index);
 }

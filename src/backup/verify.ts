@@ -66,6 +66,8 @@ export async function verifyBackup(
 ): Promise<Verification> {
   const settled = settledIndex(file.path, file.fd);
   const replaced = settled === null ? replacedIndex(file) : [];
+  // A copy is looked at under one lock, not with one for each query.
+  settled?.holdSnapshot();
   const index = settled ?? (await openIndexForWriting(file, notice));
   try {
     const { level = 'full', readsAll = false } = options;

@@ -39,11 +39,12 @@ export async function eachBackup(
         isWell = false;
         continue;
       }
+      const sizeBytes = sizeOf(target.path);
       seen += 1;
-      seenBytes += sizeOf(target.path);
+      seenBytes += sizeBytes;
       const isShared = seen > SMALL_BACKUPS || seenBytes > SMALL_BYTES;
       const own = progress?.of(target, io) ?? io;
-      if (pool !== null && isShared) await pool.add(target, own, take);
+      if (pool !== null && isShared) await pool.add({ target, sizeBytes, io: own, onDone: take });
       else {
         const outcome = await work(target, options, own);
         take(outcome);

@@ -1,6 +1,7 @@
 /**
  * Processes that work on backups at the same time. Processes and not threads, because the locks on data files are a process's:
- * a thread that closes a file would drop another's lock on it (src/catalog/posixLock.ts).
+ * a thread that closes a file would drop another's lock on it (src/catalog/posixLock.ts). Small backups spend much of their time
+ * waiting for the disk: each process has several of them in work, and their syncs go in one.
  *
  * What each backup has to say is kept until those before it have said theirs. Only so many wait: memory does not grow with the
  * number of backups.
@@ -14,8 +15,11 @@ import type { CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
 
 /** Begun behind one that is still at work, for each process. */
 const AHEAD = 64;
+/** A process has one backup larger than this in work, or so many that are not. */
+const SMALL_BYTES = 1 << 20;
+const SMALL_AT_ONCE = 4;
 
-/** To a worker: the first message says what to do, each other is a backup. */
+/** To a worker: the first message says what to do, each other is a backup, with a number for what is said of it. */
 export type ToWorker =
   | {
       readonly kind: 'setUp';
@@ -23,30 +27,55 @@ export type ToWorker =
       readonly options: CtlOptions;
       readonly tellsProgress: boolean;
     }
-  | { readonly kind: 'work'; readonly target: FoundTarget };
+  | { readonly kind: 'work'; readonly id: number; readonly target: FoundTarget };
+
+/** What a command has written. */
+export interface Said {
+  readonly stream: 'stdout' | 'stderr';
+  readonly text: string | Uint8Array;
+}
 
 export type FromWorker =
-  | { readonly kind: 'text'; readonly stream: 'stdout' | 'stderr'; readonly text: string | Uint8Array }
-  | { readonly kind: 'progress'; readonly doneBytes: number; readonly totalBytes: number }
-  | { readonly kind: 'done'; readonly outcome: Outcome }
+  | { readonly kind: 'said'; readonly id: number; readonly said: readonly Said[] }
+  | {
+      readonly kind: 'progress';
+      readonly id: number;
+      readonly doneBytes: number;
+      readonly totalBytes: number;
+    }
+  | { readonly kind: 'done'; readonly id: number; readonly said: readonly Said[]; readonly outcome: Outcome }
   | { readonly kind: 'broken'; readonly message: string };
 
-interface Task {
+/** A backup that is worked on. */
+export interface Job {
   readonly target: FoundTarget;
+  /** Of its data file. */
+  readonly sizeBytes: number;
   readonly io: CtlIo;
   readonly onDone: (outcome: Outcome) => void;
-  readonly said: Extract<FromWorker, { kind: 'text' }>[];
+}
+
+interface Task extends Job {
+  readonly said: Said[];
   outcome: Outcome | null;
+}
+
+interface Worker {
+  readonly process: ChildProcess;
+  /** What it has in work, by number. */
+  readonly tasks: Map<number, Task>;
 }
 
 export class WorkerPool {
   readonly #command: WorkCommand;
   readonly #jobs: number;
   readonly #options: CtlOptions;
-  readonly #idle: ChildProcess[] = [];
-  readonly #workers = new Set<ChildProcess>();
+  readonly #workers: Worker[] = [];
   /** In order; the first is the one that may speak. */
   readonly #tasks: Task[] = [];
+  /** Data files in work: one that is named twice is worked on twice, one time after the other. */
+  readonly #paths = new Set<string>();
+  #lastId = 0;
   /** Called when something has changed for whoever waits. */
   #wake: () => void = () => undefined;
   #failure: Error | null = null;
@@ -58,14 +87,16 @@ export class WorkerPool {
   }
 
   /** Resolves when the work has begun. */
-  async add(target: FoundTarget, io: CtlIo, onDone: (outcome: Outcome) => void): Promise<void> {
-    while (this.#tasks.length >= this.#jobs * AHEAD) await this.#change();
-    const worker = await this.#freeWorker(io.onProgress !== undefined);
-    const task: Task = { target, io, onDone, said: [], outcome: null };
+  async add(job: Job): Promise<void> {
+    const { target, io } = job;
+    while (this.#tasks.length >= this.#jobs * AHEAD || this.#paths.has(target.path)) await this.#change();
+    const worker = await this.#freeWorker(job.sizeBytes, io.onProgress !== undefined);
+    const task: Task = { ...job, said: [], outcome: null };
+    this.#lastId += 1;
     this.#tasks.push(task);
-    const listen = (message: FromWorker): void => this.#hear(task, message, worker, listen);
-    worker.on('message', listen);
-    this.#tell(worker, { kind: 'work', target });
+    this.#paths.add(target.path);
+    worker.tasks.set(this.#lastId, task);
+    tell(worker, { kind: 'work', id: this.#lastId, target });
   }
 
   /** Resolves when all is done and said. */
@@ -75,11 +106,11 @@ export class WorkerPool {
 
   /** Nothing is at work any more, or nothing of it counts. */
   stop(): void {
-    for (const worker of this.#workers) {
-      worker.removeAllListeners();
-      worker.disconnect();
+    for (const { process } of this.#workers) {
+      process.removeAllListeners();
+      process.disconnect();
     }
-    this.#workers.clear();
+    this.#workers.length = 0;
   }
 
   async #change(): Promise<void> {
@@ -87,28 +118,30 @@ export class WorkerPool {
     if (this.#failure !== null) throw this.#failure;
   }
 
-  async #freeWorker(tellsProgress: boolean): Promise<ChildProcess> {
+  /** One that has the least to do. */
+  async #freeWorker(sizeBytes: number, tellsProgress: boolean): Promise<Worker> {
     for (;;) {
-      const worker = this.#idle.pop();
-      if (worker !== undefined) return worker;
-      if (this.#workers.size < this.#jobs) return this.#start(tellsProgress);
+      let free: Worker | undefined;
+      for (const worker of this.#workers) {
+        if (hasRoom(worker, sizeBytes) && worker.tasks.size < (free?.tasks.size ?? Infinity)) free = worker;
+      }
+      if (this.#workers.length < this.#jobs && free?.tasks.size !== 0) return this.#start(tellsProgress);
+      if (free !== undefined) return free;
       await this.#change();
     }
   }
 
-  #start(tellsProgress: boolean): ChildProcess {
-    const worker = fork(new URL('./ctlBackupsWorker.js', import.meta.url), { serialization: 'advanced' });
-    this.#workers.add(worker);
-    worker.on('exit', (code, signal) => {
+  #start(tellsProgress: boolean): Worker {
+    const process = fork(new URL('./ctlBackupsWorker.js', import.meta.url), { serialization: 'advanced' });
+    const worker: Worker = { process, tasks: new Map() };
+    this.#workers.push(worker);
+    process.on('message', (message: FromWorker) => this.#hear(worker, message));
+    process.on('exit', (code, signal) => {
       this.#fail(new BackupError('io', `a process at work ended by itself (${signal ?? code})`));
     });
-    worker.on('error', (error) => this.#fail(error));
-    this.#tell(worker, { kind: 'setUp', command: this.#command, options: this.#options, tellsProgress });
+    process.on('error', (error) => this.#fail(error));
+    tell(worker, { kind: 'setUp', command: this.#command, options: this.#options, tellsProgress });
     return worker;
-  }
-
-  #tell(worker: ChildProcess, message: ToWorker): void {
-    worker.send(message);
   }
 
   #fail(error: Error): void {
@@ -116,19 +149,25 @@ export class WorkerPool {
     this.#wake();
   }
 
-  #hear(task: Task, message: FromWorker, worker: ChildProcess, listen: (message: FromWorker) => void): void {
-    if (message.kind === 'progress') task.io.onProgress?.(message.doneBytes, message.totalBytes);
-    else if (message.kind === 'broken') this.#fail(new Error(message.message));
-    else if (message.kind === 'text') {
-      if (task === this.#tasks[0]) task.io[message.stream].write(message.text);
-      else task.said.push(message);
-    } else {
-      worker.off('message', listen);
-      task.outcome = message.outcome;
-      this.#idle.push(worker);
-      this.#settle();
-      this.#wake();
+  #hear(worker: Worker, message: FromWorker): void {
+    if (message.kind === 'broken') {
+      this.#fail(new Error(message.message));
+      return;
     }
+    const task = worker.tasks.get(message.id);
+    if (task === undefined) throw new Error(`a process said something of no backup of its own`);
+    if (message.kind === 'progress') {
+      task.io.onProgress?.(message.doneBytes, message.totalBytes);
+      return;
+    }
+    task.said.push(...message.said);
+    if (message.kind === 'done') {
+      task.outcome = message.outcome;
+      worker.tasks.delete(message.id);
+      this.#paths.delete(task.target.path);
+    }
+    this.#settle();
+    this.#wake();
   }
 
   /** Those at the front that are done go; the one behind them may speak now. */
@@ -140,4 +179,14 @@ export class WorkerPool {
       this.#tasks.shift();
     }
   }
+}
+
+function tell(worker: Worker, message: ToWorker): void {
+  worker.process.send(message);
+}
+
+function hasRoom({ tasks }: Worker, sizeBytes: number): boolean {
+  if (tasks.size === 0) return true;
+  if (tasks.size >= SMALL_AT_ONCE || sizeBytes > SMALL_BYTES) return false;
+  return Array.from(tasks.values()).every((task) => task.sizeBytes <= SMALL_BYTES);
 }

@@ -17,6 +17,8 @@ import type { SqliteStatement } from './sqlite.ts';
 import { APPLICATION_ID, SCHEMA_VERSION, schemaSql } from './schema.ts';
 
 export type SqlValue = string | number | bigint | null;
+/** In their places, or all of them by name (`:name`). */
+export type SqlValues = SqlValue[] | [Readonly<Record<string, SqlValue>>];
 export type Row = Record<string, SqlValue>;
 
 /** How long a reader or writer waits for SQLite's own short locks (checkpoints, recovery of a WAL). */
@@ -116,15 +118,15 @@ export class IndexFile {
   }
 
   /** Runs a statement that changes something; answers the last inserted row's id. */
-  run(sql: string, ...values: SqlValue[]): number {
+  run(sql: string, ...values: SqlValues): number {
     return Number(this.#statement(sql).run(...values).lastInsertRowid);
   }
 
-  get<T = Row>(sql: string, ...values: SqlValue[]): T | undefined {
+  get<T = Row>(sql: string, ...values: SqlValues): T | undefined {
     return this.#statement(sql).get(...values) as T | undefined;
   }
 
-  all<T = Row>(sql: string, ...values: SqlValue[]): T[] {
+  all<T = Row>(sql: string, ...values: SqlValues): T[] {
     return this.#statement(sql).all(...values) as T[];
   }
 
@@ -163,7 +165,7 @@ export class IndexFile {
   }
 
   /** Rows one at a time. Others may run meanwhile, also the same one again. */
-  each<T = Row>(sql: string, ...values: SqlValue[]): IterableIterator<T> {
+  each<T = Row>(sql: string, ...values: SqlValues): IterableIterator<T> {
     const known = this.#statement(sql);
     const statement = known.busy ? this.#db.prepare(sql) : known;
     return statement.iterate(...values) as IterableIterator<T>;

@@ -10,9 +10,17 @@ import type { RecordWithGuid } from './queries.ts';
 import type { Item, Mailbox } from './types.ts';
 
 /** Mailboxes that lived at the horizon or at any moment after it. */
-const neededMailboxesSql = (horizon: number): string => `
-  SELECT id FROM mailbox WHERE deleted IS NULL OR deleted > ${horizon}
-  UNION SELECT id FROM mailbox_history WHERE until > ${horizon} AND deleted IS NULL`;
+const neededMailboxesSql = `
+  SELECT id FROM mailbox WHERE deleted IS NULL OR deleted > :horizon
+  UNION SELECT id FROM mailbox_history WHERE until > :horizon AND deleted IS NULL`;
+
+/** The names for all that follows here. The index is read only: they are in SQLite's own temporary files. */
+const NAMES = [
+  'CREATE TEMP TABLE IF NOT EXISTS needed_mailbox (id INTEGER PRIMARY KEY)',
+  'CREATE TEMP TABLE IF NOT EXISTS needed_message (id INTEGER PRIMARY KEY)',
+  `CREATE TEMP TABLE IF NOT EXISTS kept (chunk_id INTEGER, offset INTEGER, guid TEXT, size INTEGER,
+                            PRIMARY KEY (chunk_id, offset)) WITHOUT ROWID`,
+];
 
 /** A message whose bytes are here, by its place. */
 export interface KeptMessage {
@@ -32,21 +40,28 @@ export interface MailboxEvent {
   readonly isLast: boolean;
 }
 
-/** The names are made once an index, for all that follows here. It is read only: they are in SQLite's own temporary files. */
+/** Once an index, before its snapshot is held. */
+export function makeRetainedNames(index: IndexFile): void {
+  for (const sql of NAMES) index.run(sql);
+}
+
+/** Fills the names, for as long as the snapshot is held. */
 export function prepareRetained(index: IndexFile, horizon: number): void {
-  index.exec(`
-    CREATE TEMP TABLE needed_mailbox (id INTEGER PRIMARY KEY);
-    CREATE TEMP TABLE needed_message (id INTEGER PRIMARY KEY);
-    CREATE TEMP TABLE kept (chunk_id INTEGER, offset INTEGER, guid TEXT, size INTEGER,
-                            PRIMARY KEY (chunk_id, offset)) WITHOUT ROWID;
-    INSERT INTO needed_mailbox ${neededMailboxesSql(horizon)};
-    INSERT OR IGNORE INTO needed_message SELECT message_id FROM record
-      WHERE (expunged IS NULL OR expunged > ${horizon}) AND mailbox_id IN (SELECT id FROM needed_mailbox);
-    INSERT OR IGNORE INTO needed_message SELECT message_id FROM record_history
-      WHERE until > ${horizon} AND expunged IS NULL AND mailbox_id IN (SELECT id FROM needed_mailbox);
-    INSERT INTO kept SELECT chunk_id, offset, guid, size FROM message JOIN needed_message USING (id)
-      WHERE chunk_id IS NOT NULL;
-  `);
+  index.run(`INSERT INTO needed_mailbox ${neededMailboxesSql}`, { horizon });
+  index.run(
+    `INSERT OR IGNORE INTO needed_message SELECT message_id FROM record
+     WHERE (expunged IS NULL OR expunged > :horizon) AND mailbox_id IN (SELECT id FROM needed_mailbox)`,
+    { horizon },
+  );
+  index.run(
+    `INSERT OR IGNORE INTO needed_message SELECT message_id FROM record_history
+     WHERE until > :horizon AND expunged IS NULL AND mailbox_id IN (SELECT id FROM needed_mailbox)`,
+    { horizon },
+  );
+  index.run(
+    `INSERT INTO kept SELECT chunk_id, offset, guid, size FROM message JOIN needed_message USING (id)
+     WHERE chunk_id IS NOT NULL`,
+  );
 }
 
 export function isNeededMailbox(index: IndexFile, id: number): boolean {
@@ -94,25 +109,25 @@ const noRecord = `NULL AS modseq, 0 AS last_updated, 0 AS internaldate, 0 AS siz
  * Living records as they were at the horizon, each with when it came to be so; and for each mailbox a row without a record, with when the
  * mailbox was last heard of; it stands behind records of the same time.
  */
-const eventsSql = (horizon: number): string => `
+const eventsSql = `
   SELECT ${recordColumns('record')} FROM record JOIN message ON message.id = message_id
-  WHERE since <= ${horizon} AND expunged IS NULL AND mailbox_id IN (SELECT id FROM needed_mailbox)
+  WHERE since <= :horizon AND expunged IS NULL AND mailbox_id IN (SELECT id FROM needed_mailbox)
   UNION ALL
   SELECT ${recordColumns('record_history')} FROM record_history JOIN message ON message.id = message_id
-  WHERE since <= ${horizon} AND until > ${horizon} AND expunged IS NULL AND mailbox_id IN (SELECT id FROM needed_mailbox)
+  WHERE since <= :horizon AND until > :horizon AND expunged IS NULL AND mailbox_id IN (SELECT id FROM needed_mailbox)
   UNION ALL
   SELECT id AS mailbox_id, ${MAILBOX_ROW} AS uid, ${noRecord}
-         iif(changed <= ${horizon}, max(since, changed), since) AS since, '' AS guid, NULL AS chunk_id
-  FROM mailbox WHERE since <= ${horizon} AND id IN (SELECT id FROM needed_mailbox)
+         iif(changed <= :horizon, max(since, changed), since) AS since, '' AS guid, NULL AS chunk_id
+  FROM mailbox WHERE since <= :horizon AND id IN (SELECT id FROM needed_mailbox)
   UNION ALL
   SELECT id AS mailbox_id, ${MAILBOX_ROW} AS uid, ${noRecord} since, '' AS guid, NULL AS chunk_id
-  FROM mailbox_history WHERE since <= ${horizon} AND until > ${horizon} AND id IN (SELECT id FROM needed_mailbox)`;
+  FROM mailbox_history WHERE since <= :horizon AND until > :horizon AND id IN (SELECT id FROM needed_mailbox)`;
 
 /** By time; at most `limit` records an event. */
 export function* mailboxEvents(index: IndexFile, horizon: number, limit: number): Generator<MailboxEvent> {
   let event: { time: number; mailboxId: number; records: RecordWithGuid[]; isLast: boolean } | undefined;
-  const sql = `${eventsSql(horizon)} ORDER BY since, mailbox_id, uid`;
-  for (const row of index.each<RecordWithGuid>(sql)) {
+  const sql = `${eventsSql} ORDER BY since, mailbox_id, uid`;
+  for (const row of index.each<RecordWithGuid>(sql, { horizon })) {
     const isSame = event?.time === row.since && event.mailboxId === row.mailbox_id;
     if (event === undefined || !isSame || event.records.length === limit) {
       if (event !== undefined) yield event;
@@ -169,8 +184,8 @@ export function longestBlock(index: IndexFile, chunkId: number, lengthBytes: num
 
 /** When what was so at the horizon came to be so, in order. */
 export function stateTimes(index: IndexFile, horizon: number): number[] {
-  const sql = `SELECT DISTINCT since FROM (SELECT since FROM (${eventsSql(horizon)})
-      UNION ALL SELECT since FROM item WHERE since <= ${horizon}
-      UNION ALL SELECT since FROM item_history WHERE since <= ${horizon} AND until > ${horizon}) ORDER BY since`;
-  return index.all<{ since: number }>(sql).map(({ since }) => since);
+  const sql = `SELECT DISTINCT since FROM (SELECT since FROM (${eventsSql})
+      UNION ALL SELECT since FROM item WHERE since <= :horizon
+      UNION ALL SELECT since FROM item_history WHERE since <= :horizon AND until > :horizon) ORDER BY since`;
+  return index.all<{ since: number }>(sql, { horizon }).map(({ since }) => since);
 }

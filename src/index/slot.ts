@@ -104,7 +104,9 @@ export class Slot {
   }
 
   #fill(bytes: Buffer): void {
-    const isSame = LAYOUT.every(([start, end]) => bytes.compare(this.#firstPage, start, end, start, end) === 0);
+    const isSame = LAYOUT.every(
+      ([start, end]) => bytes.compare(this.#firstPage, start, end, start, end) === 0,
+    );
     if (!isSame) this.#cookie += 1;
     bytes.copy(this.#firstPage, 0, 0, PAGE_BYTES);
     this.#changes += 1;
