@@ -8,6 +8,7 @@ import { asBackupError } from '../errors.ts';
 import { identityOf } from '../index/figuresFile.ts';
 import type { Figures, FiguresFile, Needed } from '../index/figuresFile.ts';
 import { IndexFile } from '../index/indexFile.ts';
+import type { Chunk } from '../index/types.ts';
 import { firstExpungedAfter, lastChunk, neededBytes, uncompressedBytes } from '../index/queries.ts';
 import { indexPath } from './options.ts';
 
@@ -32,7 +33,7 @@ export function lastWritten(path: string, cache: FiguresFile | null = null): Las
     const last = index === null ? undefined : lastChunk(index);
     if (index === null || last?.file_end !== sizeBytes)
       return { sizeBytes, lastTime: Math.floor(data.mtimeMs / 1000) };
-    cache?.put(path, identityOf(data), { ...chunkFigures(index), needed: null });
+    cache?.put(path, identityOf(data), { ...chunkFigures(index, last), needed: null });
     return { sizeBytes, lastTime: last.ts_end };
   } finally {
     index?.close();
@@ -61,8 +62,9 @@ export function sizeFigures(
   const index = IndexFile.peek(indexPath(path));
   try {
     // Else there is none of ours, or it is behind, or a writer was faster than this: all is looked at together.
-    if (index === null || lastChunk(index)?.file_end !== data.size) return foldedFigures(path, since, cache);
-    return reckoned(path, index, data, since, cache);
+    const last = index === null ? undefined : lastChunk(index);
+    if (index === null || last?.file_end !== data.size) return foldedFigures(path, since, cache);
+    return reckoned(path, index, last, data, since, cache);
   } finally {
     index?.close();
   }
@@ -74,7 +76,8 @@ async function foldedFigures(path: string, since: number, cache: FiguresFile | n
   const reader = new BackupReader(path);
   try {
     const present = fstatSync(reader.fd);
-    return reader.index.snapshot(() => reckoned(path, reader.index, present, since, cache));
+    const { index } = reader;
+    return index.snapshot(() => reckoned(path, index, lastChunk(index), present, since, cache));
   } finally {
     reader.close();
   }
@@ -83,15 +86,15 @@ async function foldedFigures(path: string, since: number, cache: FiguresFile | n
 function reckoned(
   path: string,
   index: IndexFile,
+  last: Chunk | undefined,
   data: Stats,
   since: number,
   cache: FiguresFile | null,
 ): SizeFigures {
-  const last = lastChunk(index);
   if (last === undefined) return { ...NOTHING, compressedBytes: data.size };
   const firstExpunged = firstExpungedAfter(index, since);
   const needed = { bytes: neededBytes(index, since), since, firstExpunged };
-  const chunk = chunkFigures(index);
+  const chunk = chunkFigures(index, last);
   if (last.file_end === data.size) cache?.put(path, identityOf(data), { ...chunk, needed });
   return figuresOf(data.size, chunk, needed);
 }
@@ -114,13 +117,8 @@ function figuresOf(compressedBytes: number, chunk: Omit<Figures, 'needed'>, need
   return { compressedBytes, uncompressedBytes: uncompressed, neededBytes: needed.bytes, lastStart, lastEnd };
 }
 
-function chunkFigures(index: IndexFile): Omit<Figures, 'needed'> {
-  const last = lastChunk(index);
-  return {
-    lastStart: last?.ts_start ?? 0,
-    lastEnd: last?.ts_end ?? 0,
-    uncompressedBytes: uncompressedBytes(index),
-  };
+function chunkFigures(index: IndexFile, last: Chunk): Omit<Figures, 'needed'> {
+  return { lastStart: last.ts_start, lastEnd: last.ts_end, uncompressedBytes: uncompressedBytes(index) };
 }
 
 function dataFile(path: string): Stats {
