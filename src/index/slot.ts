@@ -8,7 +8,7 @@
  * where the schema's cookie has (sqlite.org/fileformat.html, 1.3.4 and 1.3.9): what any other process that writes to a database makes it
  * do. Both are set here.
  */
-import { closeSync, existsSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SqliteDatabase } from './sqlite.ts';
@@ -47,7 +47,6 @@ export class Slot {
   readonly statements = new Map<string, SqliteStatement>();
   readonly #fd: number;
   readonly #firstPage = Buffer.alloc(PAGE_BYTES);
-  #length = 0;
   #changes = 1;
   #cookie = 1;
 
@@ -114,9 +113,8 @@ export class Slot {
     bytes.writeUInt32BE(this.#changes, CHANGE_COUNTER_AT);
     bytes.writeUInt32BE(this.#changes, VALID_FOR_AT);
     bytes.writeUInt32BE(this.#cookie, SCHEMA_COOKIE_AT);
+    // What a larger one has left behind it is beyond the size in the header.
     writeSync(this.#fd, bytes, 0, bytes.length, 0);
-    if (bytes.length < this.#length) ftruncateSync(this.#fd, bytes.length);
-    this.#length = bytes.length;
   }
 }
 
