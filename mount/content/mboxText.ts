@@ -12,6 +12,10 @@ const LF = 0x0a;
 const QUOTE = 0x3e;
 const FROM = Buffer.from('From ');
 const CRLF_BYTES = 2;
+/** Between these (unix seconds) all From lines are of one length. */
+const [YEAR_1000, YEAR_10000] = [-30_610_224_000, 253_402_300_800];
+const ANY_GUID = '0'.repeat(40);
+const MAX_KNOWN = 10_000;
 
 /** An empty line behind each message. */
 export const MBOX_END = Buffer.from('\r\n');
@@ -25,6 +29,19 @@ interface Described {
 export function mboxHead({ internaldate, flags, guid }: Described): Buffer {
   const lines = [mboxFromLine(internaldate), ...mboxFields(flags.split(' ').filter(Boolean), guid)];
   return Buffer.from(`${lines.join('\r\n')}\r\n`, 'latin1');
+}
+
+/** Tells how long heads are, which follows from the flags; most messages of a mailbox have one of few combinations. */
+export function mboxHeadBytes(): (of: Pick<Described, 'internaldate' | 'flags'>) => number {
+  const known = new Map<string, number>();
+  return ({ internaldate, flags }) => {
+    const isUsual = internaldate >= YEAR_1000 && internaldate < YEAR_10000;
+    const before = isUsual ? known.get(flags) : undefined;
+    if (before !== undefined) return before;
+    const bytes = mboxHead({ internaldate, flags, guid: ANY_GUID }).length;
+    if (isUsual && known.size < MAX_KNOWN) known.set(flags, bytes);
+    return bytes;
+  };
 }
 
 /** A head in the room of another, for flags that changed since the room was taken: cut, or filled with spaces. */

@@ -18,6 +18,7 @@ import { Catalog } from '../../src/catalog/catalog.ts';
 import type { CatalogOptions } from '../../src/catalog/catalog.ts';
 import { messageOf } from '../../src/errors.ts';
 import type { Invalidator, KnownFolder, Watcher } from '../tree.ts';
+import { nameOfUserid } from './useridName.ts';
 import { UserLooks, settledMs } from './userLook.ts';
 import type { WatchedFolder, WatchedUser } from './userLook.ts';
 import { Watches } from './watches.ts';
@@ -74,13 +75,10 @@ export class StoreChanges implements Watcher {
   remember(folders: readonly KnownFolder[], atMs: number): void {
     const since = Math.floor(atMs / 1000) - COMMIT_SECONDS;
     const users = new Set<WatchedUser>();
-    for (const { number, parent, shown } of folders) {
-      const user = this.#users.get(shown.userid) ?? this.#addUser(shown.userid, shown.dataFile);
-      const unseen = { state: undefined, children: undefined, sent: new Set<number>() };
-      const folder: WatchedFolder = { number, parent, ...shown, user, since, ...unseen };
-      user.folders.add(folder);
-      this.#folders.set(number, folder);
-      users.add(user);
+    for (const known of folders) {
+      const own = ownFolderOf(known);
+      if (own !== undefined && !this.#folders.has(own.number)) this.#addFolder(own, since, true);
+      users.add(this.#addFolder(known, since, false));
     }
     for (const user of users) if (changedMs(user.dataFile) >= atMs - RECENT_MS) this.#schedule(user);
   }
@@ -92,6 +90,11 @@ export class StoreChanges implements Watcher {
       const { user } = folder;
       this.#folders.delete(number);
       user.folders.delete(folder);
+      const [own, ...others] = user.folders;
+      if (own?.isImplied === true && others.length === 0) {
+        this.#folders.delete(own.number);
+        user.folders.delete(own);
+      }
       if (user.folders.size === 0) this.#removeUser(user);
     }
   }
@@ -103,6 +106,15 @@ export class StoreChanges implements Watcher {
     await this.#running;
     this.#looks.close();
     this.#catalog.close();
+  }
+
+  #addFolder({ number, parent, shown }: KnownFolder, since: number, isImplied: boolean): WatchedUser {
+    const user = this.#users.get(shown.userid) ?? this.#addUser(shown.userid, shown.dataFile);
+    const unseen = { state: undefined, children: undefined, sent: new Set<number>() };
+    const folder: WatchedFolder = { number, parent, ...shown, user, since, isImplied, ...unseen };
+    user.folders.add(folder);
+    this.#folders.set(number, folder);
+    return user;
   }
 
   #addUser(userid: string, dataFile: string): WatchedUser {
@@ -214,6 +226,16 @@ export class StoreChanges implements Watcher {
     user.unsettledUntilMs = settledMs();
     this.#schedule(user);
   }
+}
+
+/**
+ * Of a folder in a user's own folder, that one: where users are very many, the kernel's knowing it is not told, because most of them
+ * are only listed.
+ */
+function ownFolderOf({ parent, shown }: KnownFolder): KnownFolder | undefined {
+  if (shown.path === '' || shown.path.includes('/')) return undefined;
+  const name = nameOfUserid(shown.userid);
+  return { number: parent, parent: ROOT_NUMBER, shown: { ...shown, path: '', name, identity: '' } };
 }
 
 function logOf(dataFile: string): string {

@@ -5,8 +5,8 @@
 import type { BackupReader } from '../../src/backup/reader.ts';
 import { BackupError } from '../../src/errors.ts';
 import { horizon } from '../../src/index/horizon.ts';
-import { listRecords, mailboxByUniqueid } from '../../src/index/queries.ts';
-import type { ListedRecord } from '../../src/index/queries.ts';
+import { listFlagged, listRecords, mailboxByUniqueid } from '../../src/index/queries.ts';
+import type { FlaggedRecord, ListedRecord } from '../../src/index/queries.ts';
 import { placesPage, recordsPage } from '../../src/index/momentQueries.ts';
 import type { PlacedRecord, PlacedUid } from '../../src/index/momentQueries.ts';
 import { FsError } from '../fsError.ts';
@@ -135,10 +135,16 @@ export class MailView {
     return placesPage(this.reader().index, mailbox.id, this.options.time(), afterUid, limit, shown);
   }
 
-  /** All that a folder lists, with all that a record says, by UID. */
-  *records(folder: StructureFolder): Generator<PlacedRecord> {
+  /** All that a folder lists, with flags, by UID. */
+  *flagged(folder: StructureFolder): Generator<FlaggedRecord> {
+    const { mailbox, shown } = folder;
+    if (mailbox === null) return;
+    const { index } = this.reader();
+    const isPlain = shown === 'living' && this.options.time() === null;
     for (let after = 0; ;) {
-      const page = this.fullPage(folder, after, PAGE_RECORDS);
+      const page = isPlain
+        ? listFlagged(index, mailbox.id, after, PAGE_RECORDS)
+        : this.fullPage(folder, after, PAGE_RECORDS);
       yield* page;
       if (page.length < PAGE_RECORDS) return;
       after = page.at(-1)?.uid ?? after;

@@ -229,5 +229,5 @@ function keywordTable(view: MailView, folder: StructureFolder): readonly string[
 }
 
 function* eachFlags(view: MailView, folder: StructureFolder): Generator<string> {
-  for (const { flags } of view.records(folder)) yield flags;
+  for (const { flags } of view.flagged(folder)) yield flags;
 }

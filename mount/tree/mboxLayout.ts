@@ -1,10 +1,12 @@
 /** Where each message of a mailbox lies in its mbox: worked out of the records alone, a few bytes a message. */
 import { LRUCache } from 'lru-cache';
-import { MBOX_END, mboxHead } from '../content/mboxText.ts';
+import type { FlaggedRecord } from '../../src/index/queries.ts';
+import { MBOX_END, mboxHeadBytes } from '../content/mboxText.ts';
 import type { MailView } from './mailView.ts';
 import type { StructureFolder } from './structure.ts';
 
 const KEPT_BYTES = 32 * 1024 * 1024;
+const FIRST_ROOM = 1024;
 
 export interface MboxLayout {
   /** Another for another state of the mailbox. */
@@ -27,17 +29,34 @@ export function mboxLayout(view: MailView, folder: StructureFolder): MboxLayout 
   const key = `${reader.serial}/${shown}@${view.options.time() ?? 'now'}/${version}`;
   const known = kept.get(key);
   if (known !== undefined) return known;
-  const uids: number[] = [];
-  const starts = [0];
-  let end = 0;
-  for (const record of view.records(folder)) {
-    end += mboxHead(record).length + record.size + MBOX_END.length;
-    uids.push(record.uid);
-    starts.push(end);
-  }
-  const layout = { serial: ++lastSerial, uids: Uint32Array.from(uids), starts: Float64Array.from(starts) };
+  const layout = { serial: ++lastSerial, ...laidOut(view.flagged(folder)) };
   kept.set(key, layout);
   return layout;
+}
+
+/** Arrays that grow by doubling, because numbers in lists take several times as much. */
+function laidOut(records: Iterable<FlaggedRecord>): Pick<MboxLayout, 'uids' | 'starts'> {
+  let uids = new Uint32Array(FIRST_ROOM);
+  let starts = new Float64Array(FIRST_ROOM);
+  let count = 0;
+  let end = 0;
+  const headBytes = mboxHeadBytes();
+  for (const record of records) {
+    if (count + 1 === starts.length) {
+      uids = grown(uids, new Uint32Array(2 * uids.length));
+      starts = grown(starts, new Float64Array(2 * starts.length));
+    }
+    end += headBytes(record) + record.size + MBOX_END.length;
+    uids[count] = record.uid;
+    count += 1;
+    starts[count] = end;
+  }
+  return { uids: uids.slice(0, count), starts: starts.slice(0, count + 1) };
+}
+
+function grown<T extends Uint32Array | Float64Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }
 
 /** Which message has the byte at an offset below the end. */

@@ -29,8 +29,15 @@ export function mhSequences(view: MailView, path: string): FixedName[] {
 function sequencesOf(view: MailView, path: string): string {
   const folder = view.folder(path);
   const ranges = sequences.map(() => new Ranges());
-  for (const { uid, flags } of view.records(folder)) {
-    for (const [at, [, holds]] of sequences.entries()) if (holds(flags)) ranges[at]?.add(uid);
+  // Most messages have one of a few combinations.
+  const known = new Map<string, Ranges[]>();
+  for (const { uid, flags } of view.flagged(folder)) {
+    let of = known.get(flags);
+    if (of === undefined) {
+      of = ranges.filter((_, at) => sequences[at]?.[1](flags));
+      known.set(flags, of);
+    }
+    for (const each of of) each.add(uid);
   }
   const lines = sequences.map(([name], at) => `${name}: ${ranges[at]?.text ?? ''}`);
   return lines
@@ -41,17 +48,21 @@ function sequencesOf(view: MailView, path: string): string {
 
 /** Numbers as `1-3 5`, given in order. */
 class Ranges {
-  readonly #ranges: { first: number; last: number }[] = [];
+  #text = '';
+  #first = 0;
+  #last = 0;
 
   add(number: number): void {
-    const open = this.#ranges.at(-1);
-    if (open?.last === number - 1) open.last = number;
-    else this.#ranges.push({ first: number, last: number });
+    if (this.#last !== number - 1 || this.#last === 0) {
+      this.#text = this.text;
+      this.#first = number;
+    }
+    this.#last = number;
   }
 
   get text(): string {
-    return this.#ranges
-      .map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`))
-      .join(' ');
+    if (this.#last === 0) return '';
+    const range = this.#first === this.#last ? `${this.#first}` : `${this.#first}-${this.#last}`;
+    return this.#text === '' ? range : `${this.#text} ${range}`;
   }
 }

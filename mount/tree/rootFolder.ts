@@ -1,45 +1,58 @@
 /** The mount's top: a folder for each user of the catalogue. Users cost nothing until somebody looks into them. */
 import { statSync, statfsSync } from 'node:fs';
-import type { CatalogEntry } from '../../src/catalog/catalog.ts';
+import { LRUCache } from 'lru-cache';
 import { BackupError } from '../../src/errors.ts';
-import type { Attributes, Entry, ListedEntry, TreeStatistics } from '../tree.ts';
+import type { Attributes, Entry, FolderPlace, ListedEntry, ShownFolder, TreeStatistics } from '../tree.ts';
 import { folderAttributes } from './attributes.ts';
 import { inodeOf } from './hash.ts';
 import type { Owner } from './owner.ts';
 import { mountMetrics, mountStatus } from './status.ts';
 import type { MountFigures } from './status.ts';
 import { TextFile } from './textFile.ts';
-import { TreeFolder, entryOf } from './treeFolder.ts';
+import { TreeFolder } from './treeFolder.ts';
 import type { FixedName } from './treeFolder.ts';
 import { UserBackup } from './userBackup.ts';
+import { UserPlace } from './userPlace.ts';
+import type { UserPlaces } from './userPlace.ts';
 import { nameOfUserid, useridOfName } from './useridName.ts';
 import { isTold, userFolder } from './userTree.ts';
 import type { TreeContext } from './userTree.ts';
+import { Users } from './users.ts';
 import { FOLDER_VALID_MS, UNNOTICED_VALID_MS } from './validity.ts';
 
 const BLOCK_BYTES = 4096;
 /** Where users own their folders they may pass, and not see who else has one. */
 const PASSABLE = 0o511;
+/** So many users' folders are kept made up, and so many users at most are watched for who only lists them. */
+const OPENED_USERS = 256;
+const TOLD_USERS = 10_000;
 
-export class RootFolder extends TreeFolder {
+interface OpenedUser {
+  readonly owner: Owner;
+  readonly folder: FolderPlace;
+}
+
+export class RootFolder extends TreeFolder implements UserPlaces {
   readonly #context: TreeContext;
   readonly #databasePath: string;
   readonly #owner: Owner;
-  readonly #isShown: (userid: string) => boolean;
-  #lastList: readonly CatalogEntry[] | undefined;
+  readonly #users: Users;
+  readonly #opened = new LRUCache<string, OpenedUser>({ max: OPENED_USERS });
 
   constructor(context: TreeContext, databasePath: string, owner: Owner) {
     const startedAtMs = Date.now();
+    const { catalog, settings } = context;
+    const users = new Users(catalog, databasePath, matcher(settings.users));
     const text = (
       name: string,
       make: (context: TreeContext, figures: MountFigures) => string,
     ): FixedName => ({
       name,
-      isListed: context.settings.listsAll,
+      isListed: settings.listsAll,
       make: (self) => {
         const of = { user: { owner, snapshots: context.handles.snapshots } };
         return new TextFile(`/${name}`, self, of, () => {
-          return make(context, { startedAtMs, users: this.#users().length });
+          return make(context, { startedAtMs, users: users.count() });
         });
       },
     });
@@ -48,7 +61,29 @@ export class RootFolder extends TreeFolder {
     this.#context = context;
     this.#databasePath = databasePath;
     this.#owner = owner;
-    this.#isShown = matcher(context.settings.users);
+    this.#users = users;
+  }
+
+  attributesOf(userid: string): Attributes {
+    return this.#attributes(userid, this.#path(userid));
+  }
+
+  folderOf(userid: string): FolderPlace {
+    const owner = this.#context.owners.of(userid);
+    const known = this.#opened.get(userid);
+    if (known?.owner === owner) return known.folder;
+    const { catalog, handles } = this.#context;
+    const user = new UserBackup(userid, this.#path(userid), owner, catalog, handles);
+    const folder = userFolder(this.#context, user, this, () => this.attributesOf(userid));
+    this.#opened.set(userid, { owner, folder });
+    return folder;
+  }
+
+  shownOf(userid: string): ShownFolder | undefined {
+    if (!this.#isTold) return undefined;
+    const dataFile = this.#users.find(userid);
+    if (dataFile === null) return undefined;
+    return { userid, dataFile, path: '', name: nameOfUserid(userid), identity: '' };
   }
 
   protected ownAttributes(): Attributes {
@@ -66,55 +101,47 @@ export class RootFolder extends TreeFolder {
 
   protected find(name: string): Entry | undefined {
     const userid = useridOfName(name);
-    const path = userid === undefined || !this.#isShown(userid) ? null : this.#path(userid);
-    return userid === undefined || path === null ? undefined : this.#entry({ userid, path });
+    const path = userid === undefined ? null : this.#users.find(userid);
+    return userid === undefined || path === null ? undefined : this.#entry(userid, path);
   }
 
   protected each(after: number, visit: (entry: ListedEntry) => boolean): void {
-    const first = after;
-    // A long list comes in many pieces: all but the first go on in what was read for that.
-    const users = first === 0 ? this.#users() : (this.#lastList ?? this.#users());
-    if (first === 0) this.#context.owners.prepare(users.map(({ userid }) => userid));
-    this.#lastList = users;
-    for (let at = first; at < users.length; at += 1) {
-      const user = users[at];
-      if (user === undefined) break;
-      const name = Buffer.from(nameOfUserid(user.userid), 'utf8');
-      if (!visit({ ...this.#entry(user), name, cookie: at + 1 })) return;
-    }
-    this.#lastList = undefined;
-  }
-
-  #validMs(): number {
-    return isTold(this.#context.settings) ? FOLDER_VALID_MS : UNNOTICED_VALID_MS;
-  }
-
-  #users(): CatalogEntry[] {
-    return [...this.#context.catalog.list()].filter(({ userid }) => this.#isShown(userid));
-  }
-
-  /** A userid that cannot be one is a name that is not here. */
-  #path(userid: string): string | null {
-    try {
-      return this.#context.catalog.find(userid);
-    } catch (error) {
-      if (error instanceof BackupError && error.kind === 'no-user') return null;
-      throw error;
+    if (after === 0) this.#users.refresh();
+    if (after === 0) this.#context.owners.prepare(this.#userids());
+    for (const { userid, path, place } of this.#users.from(after)) {
+      const name = Buffer.from(nameOfUserid(userid), 'utf8');
+      if (!visit({ ...this.#entry(userid, path), name, cookie: place + 1 })) return;
     }
   }
 
-  #entry({ userid, path }: CatalogEntry): Entry {
-    const { owners, catalog, handles } = this.#context;
-    const user = new UserBackup(userid, path, owners.of(userid), catalog, handles);
-    return entryOf(userFolder(this.#context, user, this, () => userAttributes(user, this.#validMs())));
+  *#userids(): Generator<string> {
+    for (const { userid } of this.#users.from(0)) yield userid;
   }
-}
 
-/** From the data file, so that listing all users opens none. */
-function userAttributes(user: UserBackup, validMs: number): Attributes {
-  // A data file that is not there is EIO where it is read, and no reason to hide that there is a user.
-  const mtimeMs = statSync(user.path(), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return folderAttributes({ inode: inodeOf('user', user.userid), mtimeMs, owner: user.owner, validMs });
+  /** Of more users than are worth watching, the kernel asks again by itself. */
+  get #isTold(): boolean {
+    return isTold(this.#context.settings) && this.#users.knownCount <= TOLD_USERS;
+  }
+
+  #path(userid: string): string {
+    const path = this.#users.find(userid);
+    if (path !== null) return path;
+    throw new BackupError('not-found', `${userid} has no backup`, { subject: userid });
+  }
+
+  #entry(userid: string, path: string): Entry {
+    const attributes = this.#attributes(userid, path);
+    return { node: { place: new UserPlace(userid, this), number: 0 }, attributes };
+  }
+
+  /** From the data file, so that listing all users opens none. */
+  #attributes(userid: string, path: string): Attributes {
+    // A data file that is not there is EIO where it is read, and no reason to hide that there is a user.
+    const mtimeMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const owner = this.#context.owners.of(userid);
+    const validMs = this.#isTold ? FOLDER_VALID_MS : UNNOTICED_VALID_MS;
+    return folderAttributes({ inode: inodeOf('user', userid), mtimeMs, owner, validMs });
+  }
 }
 
 /** Whether a userid is one of those that any pattern means. */

@@ -1,7 +1,8 @@
-/** Texts as they were last shown, so that size and bytes agree however often the kernel asks. Bounded by their number. */
+/** Texts as they were last shown, so that size and bytes agree however often the kernel asks. Bounded by their number and size. */
 import { LRUCache } from 'lru-cache';
 
 const MAX_SNAPSHOTS = 256;
+const KEPT_BYTES = 64 * 1024 * 1024;
 
 export interface Snapshot {
   readonly bytes: Buffer;
@@ -12,7 +13,11 @@ export interface Snapshot {
 }
 
 export class Snapshots {
-  readonly #kept = new LRUCache<string, Snapshot & { takenAtMs: number }>({ max: MAX_SNAPSHOTS });
+  readonly #kept = new LRUCache<string, Snapshot & { takenAtMs: number }>({
+    max: MAX_SNAPSHOTS,
+    maxSize: KEPT_BYTES,
+    sizeCalculation: ({ bytes }) => bytes.length + 1,
+  });
   #lastSerial = 0;
 
   get(key: string, maxAgeMs: number, make: () => string, sinceMs: number | undefined): Snapshot {

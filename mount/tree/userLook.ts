@@ -45,6 +45,8 @@ export interface WatchedFolder extends ShownFolder {
   readonly number: number;
   readonly parent: number;
   readonly user: WatchedUser;
+  /** It follows from a folder in it, and is watched for as long as there is one. */
+  readonly isImplied: boolean;
   identity: string;
   /** What its list and attributes follow from; undefined: never looked at. */
   state: string | undefined;

@@ -29,7 +29,7 @@ const placeColumns: Columns = (table) =>
   `uid, ${table}.size AS size, message.size AS message_size, chunk_id, offset, expunged`;
 
 const nowSql = (which: Which, columns: Columns): string =>
-  `SELECT ${columns('record')} FROM ${joined('record')}
+  `SELECT ${columns('record')} FROM ${joined(which === 'expunged' ? 'record INDEXED BY record_expunged' : 'record')}
    WHERE mailbox_id = ? AND uid > ? AND ${condition[which]} ORDER BY uid LIMIT ?`;
 
 const thenSql = (which: Which, columns: Columns): string =>

@@ -112,6 +112,25 @@ export function listRecords(
   }));
 }
 
+/** Of a living record, what a mailbox's lay-out as one file, or a list of its flags, follows from. */
+export type FlaggedRecord = Pick<MessageRecord, 'uid' | 'size' | 'internaldate' | 'flags'>;
+
+/** As listRecords, with flags. */
+export function listFlagged(
+  index: IndexFile,
+  mailboxId: number,
+  afterUid: number,
+  limit: number,
+): FlaggedRecord[] {
+  return index.all<FlaggedRecord>(
+    `SELECT uid, size, internaldate, flags FROM record
+     WHERE mailbox_id = ? AND uid > ? AND expunged IS NULL ORDER BY uid LIMIT ?`,
+    mailboxId,
+    afterUid,
+    limit,
+  );
+}
+
 /** A page of the records that lived at a moment. */
 export function recordsAt(
   index: IndexFile,

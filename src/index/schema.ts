@@ -12,7 +12,7 @@
 
 /** "CyBk": tells our index from the originals', which have the same name. */
 export const APPLICATION_ID = 0x4379426b;
-export const SCHEMA_VERSION = 8;
+export const SCHEMA_VERSION = 9;
 
 const mailboxColumns = `
   uniqueid TEXT NOT NULL,
@@ -106,6 +106,8 @@ CREATE TABLE record (${recordColumns},
 CREATE INDEX record_message ON record (message_id);
 -- For who watches for messages that go, while the mailbox may hold a million that stay.
 CREATE INDEX record_since ON record (mailbox_id, since);
+-- Few are, of many, and who shows what was expunged wants only these.
+CREATE INDEX record_expunged ON record (mailbox_id, uid) WHERE expunged IS NOT NULL;
 CREATE TABLE record_history (${recordColumns},
   until INTEGER NOT NULL
 );

@@ -20,16 +20,14 @@ export function goneMailboxes(index: IndexFile, time: number | null): ViewMailbo
 
 /** Ids of the mailboxes with expunged messages that are still here. */
 export function mailboxesWithExpunged(index: IndexFile, time: number | null): Set<number> {
-  const here = 'message_id IN (SELECT id FROM message WHERE chunk_id IS NOT NULL)';
+  const sql = (when: string): string =>
+    `SELECT id AS mailbox_id FROM mailbox WHERE EXISTS (
+       SELECT 1 FROM record INDEXED BY record_expunged JOIN message ON message.id = message_id
+       WHERE mailbox_id = mailbox.id AND expunged IS NOT NULL AND chunk_id IS NOT NULL ${when})`;
   const rows =
     time === null
-      ? index.all<{ mailbox_id: number }>(
-          `SELECT DISTINCT mailbox_id FROM record WHERE expunged IS NOT NULL AND ${here}`,
-        )
-      : index.all<{ mailbox_id: number }>(
-          `SELECT DISTINCT mailbox_id FROM record WHERE expunged <= ? AND ${here}`,
-          time,
-        );
+      ? index.all<{ mailbox_id: number }>(sql(''))
+      : index.all<{ mailbox_id: number }>(sql('AND expunged <= ?'), time);
   return new Set(rows.map(({ mailbox_id }) => mailbox_id));
 }
 

@@ -23,6 +23,13 @@ const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 
 const AHEAD_WORKER = new URL(`./aheadWorker${extname(import.meta.url)}`, import.meta.url);
 
+/**
+ * The worker's memory, in MiB. What a request needs is garbage when it is answered, and little of that is let gather (Node's own bound for
+ * the young is 48). The bound for the old is far above what is ever needed, some 3,000,000 users known to the kernel; by it
+ * V8 also decides how far it lets the heap grow before it looks for garbage.
+ */
+const resourceLimits = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 1024 };
+
 export async function startKernelMount(options: TransportOptions): Promise<RunningMount> {
   const { mountpoint } = options;
   const fd = openDevice();
@@ -97,7 +104,7 @@ function startServer(
   const { memory, port } = ahead;
   const generation = Math.floor(Date.now() / 1000);
   const workerData: WorkerOptions = { fd, tree, cacheBytes, generation, ahead: port, memory };
-  const worker = new Worker(WORKER, { workerData, transferList: [port] });
+  const worker = new Worker(WORKER, { workerData, transferList: [port], resourceLimits });
   const ended = new Promise<void>((resolve, reject) => {
     const fail = (why: string): void => reject(new BackupError('io', `the mount broke down: ${why}`));
     worker.on('error', (error) => fail(messageOf(error)));

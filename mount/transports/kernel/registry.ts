@@ -23,6 +23,8 @@ interface Known {
   readonly number: number;
   place: Place;
   lookups: number;
+  /** The watcher knows it. */
+  isTold: boolean;
 }
 
 /** Which folders the kernel has come to know, and of which it knows nothing any more. */
@@ -39,7 +41,7 @@ export class Registry {
   #next = 1;
 
   constructor(root: FolderPlace) {
-    this.#add({ number: ROOT_NUMBER, place: root, lookups: 1 });
+    this.#add({ number: ROOT_NUMBER, place: root, lookups: 1, isTold: false });
   }
 
   /** Counts lookups of the node, or of children of the folder that it is; returns its place's number. */
@@ -58,7 +60,7 @@ export class Registry {
     if (known.lookups > 0) return;
     this.#byNumber.delete(number);
     this.#byKey.delete(known.place.key);
-    if (shownOf(known.place) !== undefined) this.#forgotten.push(number);
+    if (known.isTold) this.#forgotten.push(number);
   }
 
   /** What of it is new since the last call; undefined: nothing. */
@@ -86,10 +88,11 @@ export class Registry {
   }
 
   #addNew(place: Place): Known {
-    const known = this.#add({ number: this.#take(), place, lookups: 0 });
+    const known = this.#add({ number: this.#take(), place, lookups: 0, isTold: false });
     const shown = shownOf(place);
     const parent = place.parent === undefined ? undefined : this.numberOf(place.parent.key);
     if (shown !== undefined && parent !== undefined) {
+      known.isTold = true;
       this.#remembered.push({ number: known.number, parent, shown });
     }
     return known;
