@@ -87,4 +87,33 @@ describe('the registry of places', () => {
     registry.forget(77, 1);
     expect(registry.place(0)).to.equal(root);
   });
+
+  it('has news of what is forgotten of just that of which it had news before', () => {
+    const registry = new Registry(root);
+    let shown: FolderPlace['shown'];
+    const user = {
+      ...root,
+      key: 'anne',
+      parent: root,
+      get shown() {
+        return shown;
+      },
+    };
+    const bob = {
+      ...root,
+      key: 'bob',
+      parent: root,
+      get shown() {
+        return shown;
+      },
+    };
+    const unsaid = registry.remember({ place: bob, number: 0 });
+    shown = { userid: 'anne', dataFile: '/anne', path: '', name: 'anne', identity: '' };
+    const said = registry.remember({ place: user, number: 0 });
+    expect(registry.takeNews()?.remembered.map(({ number }) => number)).to.deep.equal([said]);
+    registry.forget(unsaid, 1);
+    shown = undefined;
+    registry.forget(said, 1);
+    expect(registry.takeNews()).to.deep.equal({ remembered: [], forgotten: [said] });
+  });
 });

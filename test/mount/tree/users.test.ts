@@ -1,0 +1,63 @@
+import { expect } from 'chai';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Catalog } from '../../../src/catalog/catalog.ts';
+import { Users } from '../../../mount/tree/users.ts';
+import { BackupSite } from '../../support/backups.ts';
+
+describe('the users at the top of the mount', () => {
+  let site: BackupSite;
+  let catalog: Catalog;
+  let users: Users;
+
+  beforeEach(() => {
+    site = new BackupSite();
+    const partition = join(site.folder, 'partition');
+    mkdirSync(partition);
+    const choice = { mode: 'freespace-most' as const, exclude: [], softUsageLimitPercent: 0, usageReinit: 0 };
+    const databasePath = join(site.folder, 'backups.db');
+    catalog = Catalog.open({
+      databasePath,
+      fullDirHash: false,
+      partitions: new Map([['default', partition]]),
+      ...choice,
+    });
+    for (const userid of ['bob', 'carl', 'dora', 'hidden']) catalog.set(userid, `/${userid}`);
+    users = new Users(catalog, databasePath, (userid) => userid !== 'hidden');
+  });
+
+  afterEach(async () => {
+    catalog.close();
+    await site.remove();
+  });
+
+  const from = (first: number): string[] => [...users.from(first)].map(({ userid }) => userid);
+
+  it('have steady places: who reads their list meets nobody twice and misses nobody, while they come and go', () => {
+    users.refresh();
+    const [bob, carl] = [...users.from(0)];
+    expect([bob?.userid, carl?.userid]).to.deep.equal(['bob', 'carl']);
+    catalog.set('anne', '/anne');
+    catalog.remove('bob');
+    users.refresh();
+    expect(from((carl?.place ?? 0) + 1)).to.deep.equal(['dora', 'anne']);
+    expect(from(0)).to.deep.equal(['carl', 'dora', 'anne']);
+    catalog.set('bob', '/bob2');
+    users.refresh();
+    expect([...users.from(0)][0]).to.deep.equal({ userid: 'bob', path: '/bob2', place: bob?.place });
+    expect(users.count()).to.equal(4);
+  });
+
+  it('are found as they are at the moment, whenever they were listed last', () => {
+    expect(users.find('carl')).to.equal('/carl');
+    users.refresh();
+    catalog.set('carl', '/moved');
+    catalog.remove('bob');
+    catalog.set('anne', '/anne');
+    const found = ['anne', 'bob', 'carl', 'hidden', '../x'].map((userid) => users.find(userid));
+    expect(found).to.deep.equal(['/anne', null, '/moved', null, null]);
+    users.refresh();
+    const again = ['anne', 'bob', 'carl', 'hidden', '../x'].map((userid) => users.find(userid));
+    expect(again).to.deep.equal(found);
+  });
+});
