@@ -20,15 +20,14 @@ import { Notifier } from './notifier.ts';
 import type { WorkerMessage, WorkerOptions } from './worker.ts';
 
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
-
 const AHEAD_WORKER = new URL(`./aheadWorker${extname(import.meta.url)}`, import.meta.url);
 
 /**
- * The worker's memory, in MiB. What a request needs is garbage when it is answered, and little of that is let gather (Node's own bound for
- * the young is 48). The bound for the old is far above what is ever needed, some 3,000,000 users known to the kernel; by it
- * V8 also decides how far it lets the heap grow before it looks for garbage.
+ * A worker's memory, in MiB. What a request makes is garbage when it is answered, and little of that is let gather (Node's own bound for
+ * the young is 48): read by tar, a mount takes 136 MB instead of 156, and no longer. The bound for the old is far above what is ever
+ * needed, some 3,000,000 users known to the kernel; by it V8 also decides how far it lets the heap grow before it looks for garbage.
  */
-const resourceLimits = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 1024 };
+const resourceLimits = { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 1024 };
 
 export async function startKernelMount(options: TransportOptions): Promise<RunningMount> {
   const { mountpoint } = options;
@@ -80,7 +79,7 @@ function startAhead(fd: number, log: (line: string) => void): Ahead {
   const { port1, port2 } = new MessageChannel();
   const memory = sharedMemory();
   const workerData: AheadOptions = { fd, memory, port: port2 };
-  const worker = new Worker(AHEAD_WORKER, { workerData, transferList: [port2] });
+  const worker = new Worker(AHEAD_WORKER, { workerData, transferList: [port2], resourceLimits });
   worker.on('error', (error) => log(`mount: reading ahead has ended: ${messageOf(error)}`));
   return { worker, memory, port: port1 };
 }
