@@ -1,80 +1,111 @@
 /**
- * `node dist/test/soak/mountUnderLoad.soak.js [seconds] [readers]`: backupd takes one user's mail in as fast as it comes, `ctl_backups compact` runs over the same
- * user in a loop, and programs read the mount: find, grep, tar, and every message's SHA-1 against the GUID that its extended attribute
- * says. A wrong byte, an error, or a program that hangs is a failure (exit code 1); how long the writer ever waited is told with and without readers.
+ * `node dist/test/soak/mountUnderLoad.soak.js [seconds] [readers]`: backupd takes one user's new mail, flags and expunges in as fast as they come,
+ * `ctl_backups compact` runs over the same user in a loop, and programs read the mount: find, grep, tar, and every message's SHA-1, of
+ * files and of what tar took, against the GUID that its extended attribute says. A wrong byte, an error, or a program that hangs is a failure (exit
+ * code 1).
+ *
+ * What the writer waited for is told in five phases, so that the mount's share can be seen: alone, beside as many processes that only
+ * burn CPU, beside compact, beside the readers, beside both.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BackupServer, runOurs } from '../support/backupdDaemon.ts';
-import { run } from '../support/machine.ts';
+import { Daemon, run } from '../support/machine.ts';
+import { MadeMaster } from '../support/madeMaster.ts';
 import { MountDaemon } from '../support/mountDaemon.ts';
 import { SyncConnection } from '../support/syncConnection.ts';
-import { apply, message, upload } from '../server/made.ts';
+import { WriterWaits } from '../support/writerWaits.ts';
+import { message, upload } from '../server/made.ts';
 
 const seconds = Number(process.argv[2] ?? 600);
 const readers = Number(process.argv[3] ?? 8);
+const controlMs = Math.min(45_000, seconds * 100);
 const BASE_MESSAGES = 2000;
+/** So far behind the last message is the one that is expunged. */
+const EXPUNGED_BEHIND = 20;
+const STALL_MS = 100;
 
-/** Prints what is wrong: a message whose bytes are not those of its GUID, or that cannot be read although it is there. */
-const CHECK = `
-import hashlib, os, sys
-wrong = checked = 0
+/** Prints what is wrong, and to stderr how many messages were right. Those that were expunged meanwhile are gone, or their bytes are. */
+const COMMON = `
+import errno, hashlib, os, sys, tarfile
+GONE = (errno.ENOENT, errno.ESTALE)
+checked = 0
+def check(path, data):
+    global checked
+    try: guid = os.getxattr(path, 'user.cyrus.guid').decode()
+    except OSError as error:
+        if error.errno not in GONE: print('attribute', error)
+        return
+    checked += 1
+    if hashlib.sha1(data).hexdigest() != guid: print('wrong bytes', path)
+`;
+const FILES = `${COMMON}
 for place, _, files in os.walk(sys.argv[1], onerror=lambda error: print('list', error)):
     for name in files:
         path = os.path.join(place, name)
-        try:
-            guid = os.getxattr(path, 'user.cyrus.guid').decode()
-            bytes = open(path, 'rb').read()
-        except FileNotFoundError: continue
+        try: data = open(path, 'rb').read()
         except OSError as error:
-            print('read', error)
+            if error.errno not in GONE: print('read', error)
             continue
-        checked += 1
-        if hashlib.sha1(bytes).hexdigest() != guid: print('wrong bytes', path)
+        check(path, data)
+print(checked, file=sys.stderr)
+`;
+const ARCHIVE = `${COMMON}
+with tarfile.open(fileobj=sys.stdin.buffer, mode='r|') as archive:
+    for member in archive:
+        if member.isfile(): check(os.path.join(sys.argv[1], member.name), archive.extractfile(member).read())
 print(checked, file=sys.stderr)
 `;
 
 const backup = await BackupServer.start('backup_retention: 1s\n');
-const bodies = Array.from({ length: BASE_MESSAGES }, (_, at) =>
-  message(`number ${at} ${'x'.repeat(at % 3000)}`),
-);
+const master = new MadeMaster('user.anne');
+const connection = await SyncConnection.login(backup.address);
 let mount: MountDaemon | undefined;
 const state = { ends: false };
 const faults: string[] = [];
 const counts: Record<string, number> = {};
 const note = (what: string, by = 1): number => (counts[what] = (counts[what] ?? 0) + by);
 
-const connection = await SyncConnection.login(backup.address);
 async function send(command: string | Buffer): Promise<void> {
   const { reply } = await connection.exchange(command);
   if (!reply.startsWith('OK')) faults.push(`backupd: ${reply}`);
 }
 
-/** New messages, one by one; answers how long the slowest command took, in milliseconds. */
-async function write(untilMs: number): Promise<number> {
-  let slowestMs = 0;
-  while (Date.now() < untilMs) {
-    const startMs = performance.now();
-    const number = bodies.push(message(`number ${bodies.length}`)) - 1;
-    await send(upload(bodies[number] ?? ''));
-    await send(apply({ name: 'user.anne', bodies, uids: [number + 1] }));
-    await send('RESTART\r\n');
-    slowestMs = Math.max(slowestMs, performance.now() - startMs);
+/** New messages, flags and expunges, one by one. */
+async function write(phase: string, durationMs: number): Promise<void> {
+  const waits = new WriterWaits(backup.pid ?? 0);
+  const untilMs = Date.now() + durationMs;
+  for (let round = 0; Date.now() < untilMs; round += 1) {
+    const last = master.lastUid;
+    if (round % 3 === 0) {
+      const body = message(`number ${last} ${'y'.repeat((round * 7) % 5000)}`);
+      await waits.during('MESSAGE', () => send(upload(body)));
+      await waits.during('append', () => send(master.append(body)));
+    } else {
+      const uid = last - EXPUNGED_BEHIND;
+      const isOver = round % 3 === 2 && uid > BASE_MESSAGES && master.isLiving(uid);
+      await waits.during('record', () => send(isOver ? master.expunge(uid) : flagged(round)));
+    }
+    await waits.during('RESTART', () => send('RESTART\r\n'));
     note('rounds of the writer');
   }
-  return slowestMs;
+  process.stdout.write(`${phase.padEnd(16)} ${waits.summary(STALL_MS)}\n`);
+}
+
+function flagged(round: number): string {
+  return master.flag((round % BASE_MESSAGES) + 1, round % 2 === 0 ? ['\\Seen'] : ['\\Flagged', '$Work']);
+}
+
+async function burn(): Promise<void> {
+  const burner = new Daemon('sh', ['-c', 'while :; do :; done']);
+  while (!state.ends) await sleep(100);
+  await burner.stop('SIGKILL');
 }
 
 async function compact(): Promise<void> {
   while (!state.ends) {
-    const { code, stdout, stderr } = await runOurs('ctl_backups', [
-      '-C',
-      backup.conf,
-      '-w',
-      '-F',
-      'compact',
-      'anne',
-    ]);
+    const args = ['-C', backup.conf, '-w', '-F', 'compact', 'anne'];
+    const { code, stdout, stderr } = await runOurs('ctl_backups', args);
     if (code !== 0) faults.push(`compact: ${stdout}${stderr}`);
     note('compactions');
   }
@@ -82,42 +113,55 @@ async function compact(): Promise<void> {
 
 async function read(at: number, path: string): Promise<void> {
   const programs: [name: string, command: string, args: string[]][] = [
-    ['sha1', 'python3', ['-c', CHECK, path]],
+    ['sha1', 'python3', ['-c', FILES, path]],
     ['find', 'find', [path, '-printf', '']],
     ['grep', 'sh', ['-c', `grep -rc lighthouse ${path} > /dev/null`]],
-    ['tar', 'sh', ['-c', `tar -C ${path} -cf - . | cat > /dev/null`]],
+    ['tar', 'sh', ['-c', `tar -C ${path} -cf - . 2>/dev/null | python3 -c "$0" ${path}`, ARCHIVE]],
   ];
   while (!state.ends) {
     const [name, command, args] = programs[at % programs.length]!;
     const { stdout, stderr } = await run(command, args, { timeoutMs: 300_000 });
-    for (const line of `${stdout}${name === 'sha1' ? '' : stderr}`.split('\n')) {
+    const isChecked = name === 'sha1' || name === 'tar';
+    for (const line of `${stdout}${isChecked ? '' : stderr}`.split('\n')) {
       // What was expunged between listing and reading is gone, for these programs as on any disk.
-      if (line !== '' && !/No such file|File removed|file changed/.test(line))
-        faults.push(`${name}: ${line}`);
+      if (line !== '' && !/No such file|Stale file handle/.test(line)) faults.push(`${name}: ${line}`);
     }
     note(name);
-    if (name === 'sha1') note('messages checked', Number(stderr));
+    if (isChecked && !/^\d+\n$/.test(stderr)) faults.push(`${name}: ${stderr}`);
+    else if (isChecked) note('messages checked', Number(stderr));
+  }
+}
+
+async function beside(work: () => Promise<void>[], phase: string, durationMs: number): Promise<void> {
+  state.ends = false;
+  const works = work();
+  try {
+    await write(phase, durationMs);
+  } finally {
+    state.ends = true;
+    await Promise.all(works);
   }
 }
 
 try {
+  const bodies = Array.from({ length: BASE_MESSAGES }, (_, at) =>
+    message(`number ${at} ${'x'.repeat(at % 3000)}`),
+  );
   await send(upload(...bodies));
-  await send(apply({ name: 'user.anne', bodies }));
+  await send(master.append(...bodies));
   await send('RESTART\r\n');
-  const aloneMs = await write(Date.now() + Math.min(30_000, seconds * 100));
+  await write('alone', controlMs);
+  const burning = (): Promise<void>[] => Array.from({ length: readers }, burn);
+  await beside(burning, 'burners', controlMs);
+  await beside(() => [compact()], 'compact', controlMs);
   mount = await MountDaemon.start(backup.conf);
-  const { path } = mount;
-  const readings = Array.from({ length: readers }, (_, at) => read(at, join(path, 'anne')));
-  const compacting = compact();
-  const withReadersMs = await write(Date.now() + seconds * 1000);
-  state.ends = true;
-  await Promise.all([...readings, compacting]);
+  const path = join(mount.path, 'anne');
+  const reading = (): Promise<void>[] => Array.from({ length: readers }, (_, at) => read(at, path));
+  await beside(reading, 'readers', controlMs);
+  await beside(() => [...reading(), compact()], 'readers, compact', seconds * 1000);
   await sleep(100);
   const status = await run('sh', ['-c', `grep VmHWM /proc/${mount.pid}/status`]);
   process.stdout.write(`${JSON.stringify(counts)}\n`);
-  process.stdout.write(
-    `slowest round of the writer: ${aloneMs.toFixed(0)} ms alone, ${withReadersMs.toFixed(0)} ms with all\n`,
-  );
   process.stdout.write(
     `mount ${status.stdout.trim()}; its log:\n${mount.log.split('\n').slice(0, 10).join('\n')}\n`,
   );

@@ -1,0 +1,85 @@
+/**
+ * What somebody who waits for a server waited for: time on a CPU or in the queue for one, of the server's threads and of this one, and all
+ * else: disk and locks. By /proc/PID/task/TID/schedstat (proc(5)): nanoseconds on a CPU, and runnable without one.
+ */
+import { readFileSync, readdirSync } from 'node:fs';
+
+function cpuMs(pid: number, threads: readonly string[]): number {
+  let sumMs = 0;
+  for (const thread of threads) {
+    try {
+      const text = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1');
+      const [ran = 0, waited = 0] = text.split(' ').map(Number);
+      sumMs += (ran + waited) / 1e6;
+    } catch {
+      // The thread has ended.
+    }
+  }
+  return sumMs;
+}
+
+export interface Wait {
+  readonly what: string;
+  readonly elapsedMs: number;
+  /** Of that, without anybody wanting a CPU. */
+  readonly idleMs: number;
+  /** Where in the kernel the server's threads slept, when it had lasted LONG_MS. */
+  readonly asleep: string;
+}
+
+const LONG_MS = 60;
+/** Threads that wait for work: an event loop, a pool. */
+const WAITS_FOR_WORK = /^(0|ep_poll|do_epoll_wait|futex_.*)$/;
+
+/** By proc(5), wchan: fsync sleeps in jbd2_log_wait_commit or folio_wait_*, SQLite's wait for a lock in hrtimer_nanosleep. */
+function asleepIn(pid: number, threads: readonly string[]): string {
+  const places = threads.map((thread) => {
+    try {
+      return readFileSync(`/proc/${pid}/task/${thread}/wchan`, 'latin1');
+    } catch {
+      return '0';
+    }
+  });
+  return places.filter((place) => !WAITS_FOR_WORK.test(place)).join('+') || 'nowhere';
+}
+
+export class WriterWaits {
+  readonly #pid: number;
+  readonly waits: Wait[] = [];
+
+  constructor(pid: number) {
+    this.#pid = pid;
+  }
+
+  async during(what: string, work: () => Promise<void>): Promise<void> {
+    const threads = readdirSync(`/proc/${this.#pid}/task`);
+    const spentMs = (): number => cpuMs(this.#pid, threads) + cpuMs(process.pid, [String(process.pid)]);
+    const [beforeMs, startMs] = [spentMs(), performance.now()];
+    let asleep = '';
+    const timer = setTimeout(() => (asleep = asleepIn(this.#pid, threads)), LONG_MS);
+    await work();
+    clearTimeout(timer);
+    const elapsedMs = performance.now() - startMs;
+    this.waits.push({ what, elapsedMs, idleMs: Math.max(0, elapsedMs - (spentMs() - beforeMs)), asleep });
+  }
+
+  /** A line: how many, the slowest, those over a bound, which of these were not for want of a CPU; and the longest of such waits. */
+  summary(boundMs: number): string {
+    const slow = this.waits.filter(({ elapsedMs }) => elapsedMs > boundMs);
+    const idle = slow.filter(({ idleMs }) => idleMs > boundMs);
+    const most = (of: (wait: Wait) => number): string => Math.max(0, ...this.waits.map(of)).toFixed(0);
+    const worst = this.waits
+      .filter(({ idleMs }) => idleMs > boundMs / 2)
+      .toSorted((a, b) => b.idleMs - a.idleMs)
+      .slice(0, 5);
+    const named = worst.map(
+      ({ what, elapsedMs, idleMs, asleep }) =>
+        `${what} ${elapsedMs.toFixed(0)}/${idleMs.toFixed(0)} in ${asleep}`,
+    );
+    return (
+      `${this.waits.length} commands, slowest ${most((wait) => wait.elapsedMs)} ms, ` +
+      `most without want of a CPU ${most((wait) => wait.idleMs)} ms; over ${boundMs} ms: ${slow.length}, ` +
+      `of these not for want of a CPU: ${idle.length}; ${named.join(', ')}`
+    );
+  }
+}
