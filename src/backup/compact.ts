@@ -46,6 +46,9 @@ export const COMPACT_STEPS = [
   'placed-index',
 ] as const;
 
+/** What is smaller is on disk as soon as a sync is. */
+const SYNCED_FIRST_BYTES = 1 << 20;
+
 const step = (name: (typeof COMPACT_STEPS)[number]): void => faultPoint(`compact:${name}`);
 
 export interface Compaction {
@@ -207,6 +210,8 @@ function notTheSame(path: string, faults: readonly string[]): BackupError {
 async function replace(job: Job, fresh: IndexFile, bytes: number): Promise<void> {
   const { work, snapshot, target, horizon, plan } = job;
   const { path, notice } = work;
+  // Whoever waits for the lock waits for the tail only to come to the disk.
+  if (bytes > SYNCED_FIRST_BYTES) await syncData(target.fd);
   const file = await LockedFile.acquire(path, work.swapLock);
   try {
     if (fstatSync(file.fd, { bigint: true }).ino !== snapshot.inode) {

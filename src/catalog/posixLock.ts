@@ -39,6 +39,7 @@ const OFFSET_PID = 24;
 
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 100;
+const PAUSE_GROWTH = 1.25;
 
 type Fcntl = (fd: number, cmd: number, type: 'void *', lock: Buffer) => number;
 
@@ -98,9 +99,12 @@ export interface LockWait {
   signal?: AbortSignal;
 }
 
-/** Grows from 1 ms to 100 ms, so that a short hold costs little and a long one costs no CPU. */
+/**
+ * Grows from 1 ms to 100 ms, so that a short hold costs little and a long one costs no CPU. It grows slowly, because a lock that is given up in a
+ * pause is had at its end: by this, a wait is a quarter longer than the hold at most.
+ */
 export function nextPauseMs(pauseMs: number): number {
-  return Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+  return Math.min(pauseMs * PAUSE_GROWTH, LONGEST_PAUSE_MS);
 }
 
 /** Calls `attempt` until it returns something else than null; null where the time is up. */

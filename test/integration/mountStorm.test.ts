@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { join } from 'node:path';
 import { guidOf, message, upload } from '../server/made.ts';
 import { BackupServer } from '../support/backupdDaemon.ts';
+import { CHECK_FILES } from '../support/checkedMessages.ts';
 import { Daemon, run, waitUntil } from '../support/machine.ts';
 import { MountDaemon } from '../support/mountDaemon.ts';
 import { needs } from '../support/needs.ts';
@@ -64,11 +65,13 @@ describe('the mount in a storm of commits', function () {
     const loop = (body: string): Daemon =>
       new Daemon('bash', ['-c', `set -e -o pipefail; while :; do ${body}; echo round; done`], {
         cwd: mount.path,
+        env: { ...process.env, CHECK: CHECK_FILES },
       });
     const readers = [
       loop(`[ "$(${cat})" = '${guidOf(steady)}  -' ]`),
       loop(`find . -ignore_readdir_race -type f -printf '%s\\n' >/dev/null`),
       loop('ls -fR . >/dev/null'),
+      loop('[ -z "$(python3 -c "$CHECK" anne 2>&1 | grep -v "^[0-9]*$")" ]'),
       loop(`for i in 0 1 2 3 4; do stat anne/Storm0/$((i + 1)).eml >/dev/null; ls anne >/dev/null; done`),
     ];
     try {

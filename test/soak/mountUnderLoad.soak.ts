@@ -10,6 +10,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BackupServer, runOurs } from '../support/backupdDaemon.ts';
+import { CHECK_ARCHIVE, CHECK_FILES } from '../support/checkedMessages.ts';
 import { Daemon, run } from '../support/machine.ts';
 import { MadeMaster } from '../support/madeMaster.ts';
 import { MountDaemon } from '../support/mountDaemon.ts';
@@ -19,43 +20,11 @@ import { message, upload } from '../server/made.ts';
 
 const seconds = Number(process.argv[2] ?? 600);
 const readers = Number(process.argv[3] ?? 8);
-const controlMs = Math.min(45_000, seconds * 100);
+const controlMs = Math.min(20_000, seconds * 50);
 const BASE_MESSAGES = 2000;
 /** So far behind the last message is the one that is expunged. */
 const EXPUNGED_BEHIND = 20;
 const STALL_MS = 100;
-
-/** Prints what is wrong, and to stderr how many messages were right. Those that were expunged meanwhile are gone, or their bytes are. */
-const COMMON = `
-import errno, hashlib, os, sys, tarfile
-GONE = (errno.ENOENT, errno.ESTALE)
-checked = 0
-def check(path, data):
-    global checked
-    try: guid = os.getxattr(path, 'user.cyrus.guid').decode()
-    except OSError as error:
-        if error.errno not in GONE: print('attribute', error)
-        return
-    checked += 1
-    if hashlib.sha1(data).hexdigest() != guid: print('wrong bytes', path)
-`;
-const FILES = `${COMMON}
-for place, _, files in os.walk(sys.argv[1], onerror=lambda error: print('list', error)):
-    for name in files:
-        path = os.path.join(place, name)
-        try: data = open(path, 'rb').read()
-        except OSError as error:
-            if error.errno not in GONE: print('read', error)
-            continue
-        check(path, data)
-print(checked, file=sys.stderr)
-`;
-const ARCHIVE = `${COMMON}
-with tarfile.open(fileobj=sys.stdin.buffer, mode='r|') as archive:
-    for member in archive:
-        if member.isfile(): check(os.path.join(sys.argv[1], member.name), archive.extractfile(member).read())
-print(checked, file=sys.stderr)
-`;
 
 const backup = await BackupServer.start('backup_retention: 1s\n');
 const master = new MadeMaster('user.anne');
@@ -113,10 +82,10 @@ async function compact(): Promise<void> {
 
 async function read(at: number, path: string): Promise<void> {
   const programs: [name: string, command: string, args: string[]][] = [
-    ['sha1', 'python3', ['-c', FILES, path]],
+    ['sha1', 'python3', ['-c', CHECK_FILES, path]],
     ['find', 'find', [path, '-printf', '']],
     ['grep', 'sh', ['-c', `grep -rc lighthouse ${path} > /dev/null`]],
-    ['tar', 'sh', ['-c', `tar -C ${path} -cf - . 2>/dev/null | python3 -c "$0" ${path}`, ARCHIVE]],
+    ['tar', 'sh', ['-c', `tar -C ${path} -cf - . 2>/dev/null | python3 -c "$0" ${path}`, CHECK_ARCHIVE]],
   ];
   while (!state.ends) {
     const [name, command, args] = programs[at % programs.length]!;
