@@ -25,6 +25,7 @@ export function openTree(options: unknown): Tree {
   const context = { settings, catalog, handles, owners, pins: new Pins() };
   return {
     root: new RootFolder(context, catalogOptions.databasePath, owner),
+    begin: () => handles.begin(),
     statistics: () => partitionStatistics(catalogOptions.partitions.values()),
     tracksOpenFolders: settings.snapshot,
     close() {

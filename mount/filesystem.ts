@@ -122,6 +122,11 @@ export class Filesystem {
     topOf(folderOf(node)).released?.();
   }
 
+  /** To be called before each request. */
+  begin(): void {
+    this.#tree.begin?.();
+  }
+
   statistics(): TreeStatistics {
     return this.#tree.statistics();
   }

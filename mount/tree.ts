@@ -187,6 +187,8 @@ export interface TreeStatistics {
 export interface Tree {
   readonly root: FolderPlace;
   statistics(): TreeStatistics;
+  /** A request begins: until the next one does, the tree answers from the same files, though others may take their names meanwhile. */
+  begin?(): void;
   /** Whether folders at the top are to be told who opens folders in them. */
   readonly tracksOpenFolders?: boolean;
   close(): void;

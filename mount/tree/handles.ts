@@ -22,9 +22,24 @@ export class Handles {
     dispose: ({ reader }) => reader.close(),
   });
 
+  #nowMs = Date.now();
+
+  /**
+   * A request begins. What one look into an index has found, be it a record's place, means nothing in the index that a compaction puts in its
+   * place; so within a request none takes the place of another.
+   */
+  begin(): void {
+    this.#nowMs = Date.now();
+  }
+
+  /** When the request began (unix time). */
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
   /** The backup in that data file, opened where it is not. Throws what opening it does. */
   reader(path: string): BackupReader {
-    const nowMs = Date.now();
+    const nowMs = this.#nowMs;
     const known = this.#handles.get(path);
     if (known !== undefined) {
       if (nowMs - known.lookedAtMs < LOOK_AGAIN_MS) return known.reader;

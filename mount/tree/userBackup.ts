@@ -39,7 +39,7 @@ export class UserBackup {
 
   /** Of the data file; each look into backups.db takes its lock. Throws 'not-found' where the user has no backup any more. */
   path(): string {
-    return Date.now() - this.#askedAtMs < LOOK_AGAIN_MS ? this.#path : this.#ask();
+    return this.#handles.nowMs - this.#askedAtMs < LOOK_AGAIN_MS ? this.#path : this.#ask();
   }
 
   /**

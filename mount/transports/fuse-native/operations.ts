@@ -19,7 +19,14 @@ export interface XattrOperations {
 type Log = (line: string) => void;
 
 /** Calls `action`; what it throws is logged if it is a fault of ours, and comes back as a negative errno. */
-function guarded(log: Log, what: string, action: () => void, fail: (errno: number) => void): void {
+function guarded(
+  filesystem: Filesystem,
+  log: Log,
+  what: string,
+  action: () => void,
+  fail: (errno: number) => void,
+): void {
+  filesystem.begin();
   try {
     action();
   } catch (error) {
@@ -56,31 +63,34 @@ export function operationsOf(filesystem: Filesystem, paths: Paths, log: Log): Op
   const opened = new OpenNodes();
   return {
     ...(filesystem.tracksOpenFolders ? folderOperations(filesystem, paths, log) : {}),
-    getattr: (path, done) => guarded(log, path, () => done(0, statOf(paths.resolve(path).attributes)), done),
+    getattr: (path, done) =>
+      guarded(filesystem, log, path, () => done(0, statOf(paths.resolve(path).attributes)), done),
     // Of an open file whose name may be gone.
     fgetattr(path, handle, done) {
       const attributes = (): Attributes => {
         const node = opened.get(handle);
         return node === undefined ? paths.resolve(path).attributes : filesystem.attributes(node);
       };
-      guarded(log, path, () => done(0, statOf(attributes())), done);
+      guarded(filesystem, log, path, () => done(0, statOf(attributes())), done);
     },
-    readdir: (path, done) => guarded(log, path, () => done(0, ...listOf(filesystem, paths.node(path))), done),
+    readdir: (path, done) =>
+      guarded(filesystem, log, path, () => done(0, ...listOf(filesystem, paths.node(path))), done),
     readlink: (path, done) =>
-      guarded(log, path, () => done(0, filesystem.readlink(paths.node(path)).toString()), done),
-    statfs: (path, done) => guarded(log, path, () => done(0, statfsOf(filesystem.statistics())), done),
+      guarded(filesystem, log, path, () => done(0, filesystem.readlink(paths.node(path)).toString()), done),
+    statfs: (path, done) =>
+      guarded(filesystem, log, path, () => done(0, statfsOf(filesystem.statistics())), done),
     open(path, _flags, done) {
       const open = (): void => {
         const node = paths.node(path);
         done(0, opened.add(node));
       };
-      guarded(log, path, open, done);
+      guarded(filesystem, log, path, open, done);
     },
     read(path, handle, target, sizeBytes, offset, done) {
       const node = opened.get(handle);
       const read = (): void =>
         done(filesystem.read(node ?? paths.node(path), offset, target.subarray(0, sizeBytes)));
-      guarded(log, path, read, done);
+      guarded(filesystem, log, path, read, done);
     },
     release(_path, handle, done) {
       opened.take(handle);
@@ -106,7 +116,7 @@ function folderOperations(
         filesystem.openFolder(node);
         done(0, opened.add(node));
       };
-      guarded(log, path, open, done);
+      guarded(filesystem, log, path, open, done);
     },
     releasedir(path, handle, done) {
       const release = (): void => {
@@ -114,7 +124,7 @@ function folderOperations(
         if (node !== undefined) filesystem.releaseFolder(node);
         done(0);
       };
-      guarded(log, path, release, done);
+      guarded(filesystem, log, path, release, done);
     },
   };
 }
@@ -137,7 +147,7 @@ export function xattrOperationsOf(filesystem: Filesystem, paths: Paths, log: Log
       const fail = (errno: number): void => signal(errno, target.buffer);
       const get = (): void =>
         signal(copyXattr(filesystem.xattr(paths.node(path), name), target), target.buffer);
-      guarded(log, path, get, fail);
+      guarded(filesystem, log, path, get, fail);
     },
     listxattr(signal, path, target) {
       const fail = (errno: number): void => signal(errno, target.buffer);
@@ -145,7 +155,7 @@ export function xattrOperationsOf(filesystem: Filesystem, paths: Paths, log: Log
         const names = filesystem.xattrNames(paths.node(path)).map((name) => `${name}\0`);
         signal(copyXattr(Buffer.from(names.join('')), target), target.buffer);
       };
-      guarded(log, path, list, fail);
+      guarded(filesystem, log, path, list, fail);
     },
   };
 }

@@ -43,6 +43,7 @@ export class Session {
     const opcode = request.readUInt32LE(4);
     const operation = operations.get(opcode);
     if (operation === undefined) return this.#fail(request, reply, constants.errno.ENOSYS);
+    this.filesystem.begin();
     const call = {
       filesystem: this.filesystem,
       registry: this.registry,
