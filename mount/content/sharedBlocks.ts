@@ -6,7 +6,10 @@
  * with it afterwards.
  */
 
-const SLOT_BYTES = 256 * 1024 + 1;
+/** Longer blocks are not shared. */
+export const LONGEST_SHARED_BYTES = 256 * 1024;
+/** Whoever inflates has to see that there is no more. */
+const SLOT_BYTES = LONGEST_SHARED_BYTES + 1;
 const SLOTS = 4;
 
 /** Of the Int32Array: the number of the block that is being inflated, or 0; then of each slot its block's number and length. */

@@ -114,12 +114,18 @@ export class MailView {
     return folder;
   }
 
+  /** What it lists is what lives now: the index needs no history for that. */
+  isPlain({ shown }: StructureFolder): boolean {
+    return shown === 'living' && this.options.time() === null;
+  }
+
   /** A page of what a folder lists, by UID. */
-  page({ mailbox, shown }: StructureFolder, afterUid: number, limit: number): ListedRecord[] {
+  page(folder: StructureFolder, afterUid: number, limit: number): ListedRecord[] {
+    const { mailbox, shown } = folder;
     if (mailbox === null) return [];
     const { index } = this.reader();
     const time = this.options.time();
-    if (shown === 'living' && time === null) return listRecords(index, mailbox.id, afterUid, limit);
+    if (this.isPlain(folder)) return listRecords(index, mailbox.id, afterUid, limit);
     return recordsPage(index, mailbox.id, time, afterUid, limit, shown);
   }
 
@@ -137,10 +143,10 @@ export class MailView {
 
   /** All that a folder lists, with flags, by UID. */
   *flagged(folder: StructureFolder): Generator<FlaggedRecord> {
-    const { mailbox, shown } = folder;
+    const { mailbox } = folder;
     if (mailbox === null) return;
     const { index } = this.reader();
-    const isPlain = shown === 'living' && this.options.time() === null;
+    const isPlain = this.isPlain(folder);
     for (let after = 0; ;) {
       const page = isPlain
         ? listFlagged(index, mailbox.id, after, PAGE_RECORDS)

@@ -219,8 +219,7 @@ function keywordTable(view: MailView, folder: StructureFolder): readonly string[
   const key = `${folder.shown}@${time ?? 'now'}/${mailbox.uniqueid}`;
   return tables.get(reader, key, `${mailbox.highestmodseq}/${mailbox.changed}`, () => {
     const table: string[] = [];
-    const isPlain = folder.shown === 'living' && time === null;
-    const all = isPlain ? flagCombinations(reader.index, mailbox.id) : eachFlags(view, folder);
+    const all = view.isPlain(folder) ? flagCombinations(reader.index, mailbox.id) : eachFlags(view, folder);
     for (const flags of all) {
       for (const keyword of splitFlags(flags.split(' ')).keywords) keywordLetter(table, keyword);
     }

@@ -5,13 +5,12 @@
 import type { BackupReader } from '../../src/backup/reader.ts';
 import { BackupError } from '../../src/errors.ts';
 import type { PlacedUid } from '../../src/index/momentQueries.ts';
+import { LONGEST_SHARED_BYTES } from '../content/sharedBlocks.ts';
 import type { Upcoming, UpcomingBlock, UpcomingFile } from '../tree.ts';
 import { blockKey } from './blockLocation.ts';
 import type { MailView } from './mailView.ts';
 import type { StructureFolder } from './structure.ts';
 
-/** Longer ones are made where there is no flush point for long: windows of the originals' chunks cost more than they hold. */
-const LARGEST_BLOCK_BYTES = 256 * 1024;
 const MOST_MESSAGES = 512;
 const PAGE_RECORDS = 64;
 
@@ -63,7 +62,8 @@ class Plan {
     try {
       for (let at = start; at < end;) {
         const block = this.#reader.blockAt(chunkId, at);
-        const isQuick = block.isExact && block.end - block.start <= LARGEST_BLOCK_BYTES;
+        // Others are where there is no flush point for long: windows of the originals' chunks cost more than they hold.
+        const isQuick = block.isExact && block.end - block.start <= LONGEST_SHARED_BYTES;
         if (!isQuick) return undefined;
         const to = Math.min(end, block.end);
         parts.push({ block: this.#numberOf(block), from: at - block.start, to: to - block.start });

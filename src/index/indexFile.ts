@@ -10,7 +10,7 @@ import { closeSync, existsSync, fsync, fsyncSync, openSync, writeFileSync } from
 import { promisify } from 'node:util';
 import { asBackupError } from '../errors.ts';
 import { removeIndexFiles } from './removeIndexFiles.ts';
-import { isOurs, settledBytes } from './settledBytes.ts';
+import { isOurs, markLog, settledBytes } from './settledBytes.ts';
 import { Slot } from './slot.ts';
 import { SqliteDatabase } from './sqlite.ts';
 import type { SqliteStatement } from './sqlite.ts';
@@ -25,11 +25,6 @@ export type Row = Record<string, SqlValue>;
 const BUSY_TIMEOUT_MS = 10_000;
 /** 2 MiB of page cache a handle: enough for a fold's working set, little enough for hundreds of open handles. */
 const CACHE_KIB = 2048;
-
-/** Where a database's header says whether it has a write-ahead log, and how (sqlite.org/fileformat.html, 1.3.3). */
-const HEADER_VERSIONS = [18, 20] as const;
-const WITHOUT_LOG = 1;
-const WITH_LOG = 2;
 
 const synced = promisify(fsync);
 
@@ -79,7 +74,7 @@ export class IndexFile {
     const slot = Slot.take(bytes);
     if (slot !== null) return new IndexFile(path, slot.db, slot);
     // In memory there is no write-ahead log.
-    bytes.fill(WITHOUT_LOG, ...HEADER_VERSIONS);
+    markLog(bytes, false);
     return new IndexFile(path, new SqliteDatabase(bytes, { readonly: true }));
   }
 
@@ -237,7 +232,7 @@ export class IndexFile {
       if ((this.get<{ freelist_count: number }>('PRAGMA freelist_count')?.freelist_count ?? 0) > 0)
         this.#db.exec('VACUUM');
       const bytes = this.#db.serialize();
-      bytes.fill(WITH_LOG, ...HEADER_VERSIONS);
+      markLog(bytes, true);
       removeIndexFiles(path);
       const fd = openSync(path, 'wx', 0o600);
       try {

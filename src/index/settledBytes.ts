@@ -1,4 +1,7 @@
-/** An index file that is read as a whole rather than opened: it has to be small, and nobody may be writing it. */
+/**
+ * An index file that is read as a whole rather than opened: it has to be small, and nobody may be writing it. And what is looked at, or
+ * set, in the header of such bytes.
+ */
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts';
 
@@ -41,6 +44,16 @@ function openedOrNull(path: string): number | null {
 
 function hasLog(path: string): boolean {
   return (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
+
+/** Where a database's header says whether it has a write-ahead log, and how (sqlite.org/fileformat.html, 1.3.3). */
+const LOG_VERSIONS = [18, 20] as const;
+const WITHOUT_LOG = 1;
+const WITH_LOG = 2;
+
+/** Has the bytes of a database say that it has a write-ahead log, or that it has none. */
+export function markLog(bytes: Buffer, hasLog: boolean): void {
+  bytes.fill(hasLog ? WITH_LOG : WITHOUT_LOG, ...LOG_VERSIONS);
 }
 
 const MAGIC = 'SQLite format 3\0';

@@ -11,12 +11,11 @@
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { markLog } from './settledBytes.ts';
 import { SqliteDatabase } from './sqlite.ts';
 import type { SqliteStatement } from './sqlite.ts';
 
-/** Of the header: where it is said whether there is a write-ahead log, and that there is none. */
-const HEADER_VERSIONS = [18, 20] as const;
-const WITHOUT_LOG = 1;
+/** Of the header. */
 const CHANGE_COUNTER_AT = 24;
 const SCHEMA_COOKIE_AT = 40;
 const VALID_FOR_AT = 92;
@@ -86,6 +85,8 @@ export class Slot {
       if (!this.db.inTransaction) this.#run('BEGIN');
       this.#run('ROLLBACK');
     } catch {
+      // SQLite has a descriptor of its own, which goes with the handle.
+      closeSync(this.#fd);
       return;
     }
     if (free.length < MOST_FREE && this.statements.size < MOST_STATEMENTS) {
@@ -109,7 +110,7 @@ export class Slot {
     if (!isSame) this.#cookie += 1;
     bytes.copy(this.#firstPage, 0, 0, PAGE_BYTES);
     this.#changes += 1;
-    bytes.fill(WITHOUT_LOG, ...HEADER_VERSIONS);
+    markLog(bytes, false);
     bytes.writeUInt32BE(this.#changes, CHANGE_COUNTER_AT);
     bytes.writeUInt32BE(this.#changes, VALID_FOR_AT);
     bytes.writeUInt32BE(this.#cookie, SCHEMA_COOKIE_AT);

@@ -2,6 +2,9 @@
 import { createHash } from 'node:crypto';
 import { recordCrc } from '../../src/protocol/crc.ts';
 
+/** Unix time of whatever has no other. */
+const MADE_AT = 1_700_000_000;
+
 /** A message, in latin1, of about 90 bytes. */
 export function message(name: string): string {
   return `From: Carl <carl@example.com>\r\nSubject: ${name}\r\n\r\nThe lighthouse keeper's note about ${name}.\r\n`;
@@ -43,33 +46,72 @@ export interface MadeMailbox {
 /** APPLY MAILBOX, as of a master that has just all of the bodies; those that are not sent have no flags. */
 export function apply(made: MadeMailbox): string {
   const { name, uniqueid = idOf(name), bodies = [], uids = bodies.map((_, at) => at + 1), extra = '' } = made;
-  const flags = made.flags ?? '';
-  const records = uids.map((uid) => record(uid, bodies[uid - 1] ?? '', flags));
-  const crcs = bodies.map((body, at) => crcOf(at + 1, body, uids.includes(at + 1) ? flags : ''));
-  const crc = made.crc ?? crcs.reduce((sum, of) => (sum ^ of) >>> 0, 0);
+  const sent = (made.flags ?? '').split(' ').filter((flag) => flag !== '');
+  const records = bodies.map((body, at) =>
+    madeRecord(at + 1, at + 2, body, uids.includes(at + 1) ? sent : []),
+  );
+  const crc = made.crc ?? crcOf(records);
+  const said = uids.map((uid) => records[uid - 1] ?? madeRecord(uid, uid + 1, '', sent));
+  const state = { name, uniqueid, lastUid: bodies.length, modseq: bodies.length + 1, crc };
+  return mailboxLine(state, said, extra);
+}
+
+/** A record as a made-up master has it: its INTERNALDATE follows from the UID. */
+export interface MadeRecord {
+  readonly uid: number;
+  readonly modseq: number;
+  readonly guid: string;
+  readonly size: number;
+  readonly flags: readonly string[];
+}
+
+export function madeRecord(
+  uid: number,
+  modseq: number,
+  body: string,
+  flags: readonly string[] = [],
+): MadeRecord {
+  return { uid, modseq, guid: guidOf(body), size: body.length, flags };
+}
+
+/** SYNC_CRC of a mailbox that has just these. */
+export function crcOf(records: readonly MadeRecord[]): number {
+  return records.reduce((sum, { uid, modseq, guid, flags }) => {
+    const internaldate = MADE_AT + uid;
+    return (sum ^ recordCrc({ uid, modseq, lastUpdated: MADE_AT, flags, internaldate, guid })) >>> 0;
+  }, 0);
+}
+
+interface MadeState {
+  readonly name: string;
+  readonly uniqueid: string;
+  readonly lastUid: number;
+  readonly modseq: number;
+  readonly crc: number;
+}
+
+/** APPLY MAILBOX of a mailbox's state and some of its records; `extra` is what else the master says of it. */
+export function mailboxLine(
+  { name, uniqueid, lastUid, modseq, crc }: MadeState,
+  records: readonly MadeRecord[],
+  extra = '',
+): string {
   const state =
-    `UNIQUEID ${uniqueid} MBOXNAME "${name}" LAST_UID ${bodies.length} HIGHESTMODSEQ ${bodies.length + 1} ` +
-    `RECENTUID 0 RECENTTIME 0 LAST_APPENDDATE 1700000000 POP3_LAST_LOGIN 0 POP3_SHOW_AFTER 0 UIDVALIDITY 1700000000 ` +
+    `UNIQUEID ${uniqueid} MBOXNAME "${name}" LAST_UID ${lastUid} HIGHESTMODSEQ ${modseq} ` +
+    `RECENTUID 0 RECENTTIME 0 LAST_APPENDDATE ${MADE_AT} POP3_LAST_LOGIN 0 POP3_SHOW_AFTER 0 UIDVALIDITY ${MADE_AT} ` +
     `PARTITION default ACL "" OPTIONS P SYNC_CRC ${crc} SYNC_CRC_ANNOT 12345678`;
-  return `APPLY MAILBOX %(${state}${extra} RECORD (${records.join(' ')}))\r\n`;
+  return `APPLY MAILBOX %(${state}${extra} RECORD (${records.map(recordText).join(' ')}))\r\n`;
+}
+
+function recordText({ uid, modseq, guid, size, flags }: MadeRecord): string {
+  return (
+    `%(UID ${uid} MODSEQ ${modseq} LAST_UPDATED ${MADE_AT} FLAGS (${flags.join(' ')}) INTERNALDATE ${MADE_AT + uid} ` +
+    `SIZE ${size} GUID ${guid})`
+  );
 }
 
 export function idOf(name: string): string {
   return `id-${name.replaceAll(/[^a-z0-9]/gi, '-')}`;
-}
-
-function crcOf(uid: number, body: string, flags: string): number {
-  const internaldate = 1_700_000_000 + uid;
-  const words = flags.split(' ').filter((flag) => flag !== '');
-  const of = { uid, modseq: uid + 1, lastUpdated: 1_700_000_000, flags: words, internaldate };
-  return recordCrc({ ...of, guid: guidOf(body) });
-}
-
-function record(uid: number, body: string, flags: string): string {
-  return (
-    `%(UID ${uid} MODSEQ ${uid + 1} LAST_UPDATED 1700000000 FLAGS (${flags}) INTERNALDATE ${1_700_000_000 + uid} ` +
-    `SIZE ${body.length} GUID ${guidOf(body)})`
-  );
 }
 
 /** A key's value in a line of answer. */

@@ -18,21 +18,19 @@ export interface XattrOperations {
 
 type Log = (line: string) => void;
 
-/** Calls `action`; what it throws is logged if it is a fault of ours, and comes back as a negative errno. */
-function guarded(
-  filesystem: Filesystem,
-  log: Log,
-  what: string,
-  action: () => void,
-  fail: (errno: number) => void,
-): void {
-  filesystem.begin();
-  try {
-    action();
-  } catch (error) {
-    if (isWorthLogging(error)) log(`mount: ${what}: ${messageOf(error)}`);
-    fail(-errnoOfError(error));
-  }
+type Guard = (what: string, action: () => void, fail: (errno: number) => void) => void;
+
+/** Begins a request and calls `action`; what that throws is logged if it is a fault of ours, and comes back as a negative errno. */
+function guardOf(filesystem: Filesystem, log: Log): Guard {
+  return (what, action, fail) => {
+    filesystem.begin();
+    try {
+      action();
+    } catch (error) {
+      if (isWorthLogging(error)) log(`mount: ${what}: ${messageOf(error)}`);
+      fail(-errnoOfError(error));
+    }
+  };
 }
 
 /** Nodes under the handles that the binding knows them by. */
@@ -60,37 +58,35 @@ class OpenNodes {
 }
 
 export function operationsOf(filesystem: Filesystem, paths: Paths, log: Log): Operations {
+  const guarded = guardOf(filesystem, log);
   const opened = new OpenNodes();
   return {
-    ...(filesystem.tracksOpenFolders ? folderOperations(filesystem, paths, log) : {}),
-    getattr: (path, done) =>
-      guarded(filesystem, log, path, () => done(0, statOf(paths.resolve(path).attributes)), done),
+    ...(filesystem.tracksOpenFolders ? folderOperations(filesystem, paths, guarded) : {}),
+    getattr: (path, done) => guarded(path, () => done(0, statOf(paths.resolve(path).attributes)), done),
     // Of an open file whose name may be gone.
     fgetattr(path, handle, done) {
       const attributes = (): Attributes => {
         const node = opened.get(handle);
         return node === undefined ? paths.resolve(path).attributes : filesystem.attributes(node);
       };
-      guarded(filesystem, log, path, () => done(0, statOf(attributes())), done);
+      guarded(path, () => done(0, statOf(attributes())), done);
     },
-    readdir: (path, done) =>
-      guarded(filesystem, log, path, () => done(0, ...listOf(filesystem, paths.node(path))), done),
+    readdir: (path, done) => guarded(path, () => done(0, ...listOf(filesystem, paths.node(path))), done),
     readlink: (path, done) =>
-      guarded(filesystem, log, path, () => done(0, filesystem.readlink(paths.node(path)).toString()), done),
-    statfs: (path, done) =>
-      guarded(filesystem, log, path, () => done(0, statfsOf(filesystem.statistics())), done),
+      guarded(path, () => done(0, filesystem.readlink(paths.node(path)).toString()), done),
+    statfs: (path, done) => guarded(path, () => done(0, statfsOf(filesystem.statistics())), done),
     open(path, _flags, done) {
       const open = (): void => {
         const node = paths.node(path);
         done(0, opened.add(node));
       };
-      guarded(filesystem, log, path, open, done);
+      guarded(path, open, done);
     },
     read(path, handle, target, sizeBytes, offset, done) {
       const node = opened.get(handle);
       const read = (): void =>
         done(filesystem.read(node ?? paths.node(path), offset, target.subarray(0, sizeBytes)));
-      guarded(filesystem, log, path, read, done);
+      guarded(path, read, done);
     },
     release(_path, handle, done) {
       opened.take(handle);
@@ -106,7 +102,7 @@ export function operationsOf(filesystem: Filesystem, paths: Paths, log: Log): Op
 function folderOperations(
   filesystem: Filesystem,
   paths: Paths,
-  log: Log,
+  guarded: Guard,
 ): Required<Pick<Operations, 'opendir' | 'releasedir'>> {
   const opened = new OpenNodes();
   return {
@@ -116,7 +112,7 @@ function folderOperations(
         filesystem.openFolder(node);
         done(0, opened.add(node));
       };
-      guarded(filesystem, log, path, open, done);
+      guarded(path, open, done);
     },
     releasedir(path, handle, done) {
       const release = (): void => {
@@ -124,7 +120,7 @@ function folderOperations(
         if (node !== undefined) filesystem.releaseFolder(node);
         done(0);
       };
-      guarded(filesystem, log, path, release, done);
+      guarded(path, release, done);
     },
   };
 }
@@ -142,12 +138,13 @@ function listOf(filesystem: Filesystem, node: Node): [names: string[], stats: St
 
 /** The binding's own copy values into buffers without a look at their size. */
 export function xattrOperationsOf(filesystem: Filesystem, paths: Paths, log: Log): XattrOperations {
+  const guarded = guardOf(filesystem, log);
   return {
     getxattr(signal, path, name, target) {
       const fail = (errno: number): void => signal(errno, target.buffer);
       const get = (): void =>
         signal(copyXattr(filesystem.xattr(paths.node(path), name), target), target.buffer);
-      guarded(filesystem, log, path, get, fail);
+      guarded(path, get, fail);
     },
     listxattr(signal, path, target) {
       const fail = (errno: number): void => signal(errno, target.buffer);
@@ -155,7 +152,7 @@ export function xattrOperationsOf(filesystem: Filesystem, paths: Paths, log: Log
         const names = filesystem.xattrNames(paths.node(path)).map((name) => `${name}\0`);
         signal(copyXattr(Buffer.from(names.join('')), target), target.buffer);
       };
-      guarded(filesystem, log, path, list, fail);
+      guarded(path, list, fail);
     },
   };
 }
