@@ -3,7 +3,7 @@
  * kernel's structures nor how a transport names its nodes, and it is synchronous.
  */
 import type { BlockCache } from './content/blockCache.ts';
-import { readRange } from './content/readRange.ts';
+import { CheckedReads } from './content/checkedReads.ts';
 import { FsError } from './fsError.ts';
 import type {
   Attributes,
@@ -38,11 +38,11 @@ export type DirectoryVisitor = (entry: DirectoryEntry, cookie: number) => boolea
 
 export class Filesystem {
   readonly #tree: Tree;
-  readonly #cache: BlockCache;
+  readonly #reads: CheckedReads;
 
   constructor(tree: Tree, cache: BlockCache) {
     this.#tree = tree;
-    this.#cache = cache;
+    this.#reads = new CheckedReads(cache);
   }
 
   get root(): Node & { readonly place: FolderPlace } {
@@ -85,7 +85,7 @@ export class Filesystem {
     const item = itemOf(node);
     if (item.kind === 'folder') throw new FsError('EISDIR');
     if (item.kind === 'link') throw new FsError('EINVAL');
-    return readRange(item.content(), this.#cache, offset, target);
+    return this.#reads.read(item.content(), offset, target);
   }
 
   readlink(node: Node): Buffer {

@@ -43,10 +43,14 @@ export interface Location {
    * memory that nobody needs any more, it may be in that.
    */
   readonly load: (room?: Buffer) => Buffer;
+  /** As load, but only the first bytes, for who can tell whether they are right: damage may go unnoticed. Not every block has it. */
+  readonly loadStart?: (sizeBytes: number, room?: Buffer) => Buffer;
 }
 
 export interface Content {
   readonly sizeBytes: number;
+  /** The SHA-1 of all of it, in lower-case hexadecimal, and what to throw where that is not so (checkedReads.ts). */
+  readonly check?: { readonly sha1: string; readonly failed: () => Error };
   /**
    * Where the byte at `offset` (below sizeBytes) lies. The content goes on in that block until the block
    * ends or the content does; after a block's end, the next byte is asked for again.
@@ -76,6 +80,7 @@ export interface UpcomingFile {
   /** Of the child. */
   readonly number: number;
   readonly sizeBytes: number;
+  readonly sha1: string;
   /** Which stretches of which of the blocks, one behind the other, are the whole file. */
   readonly parts: readonly { readonly block: number; readonly from: number; readonly to: number }[];
 }

@@ -13,6 +13,8 @@ export const DEFAULT_CACHE_BYTES = 32 * 1024 * 1024;
 const ENTRY_OVERHEAD_BYTES = 400;
 const MAX_SPARE = 4;
 const MIN_ROOM_BYTES = 32 * 1024;
+const KEPT_STARTS = 4;
+const MAX_START_BYTES = 128 * 1024;
 
 /** The block, if somebody else has it; in `room` perhaps, as load's. */
 export type Elsewhere = (key: string, room?: Buffer) => Buffer | undefined;
@@ -20,7 +22,8 @@ export type Elsewhere = (key: string, room?: Buffer) => Buffer | undefined;
 export class BlockCache {
   readonly #blocks: LRUCache<string, Buffer>;
   readonly #spare: Buffer[] = [];
-
+  /** The last few of which only the start was wanted; their memory is used over and over. */
+  readonly #starts: { key: string; bytes: Buffer }[] = [];
   readonly #elsewhere: Elsewhere;
 
   /** `elsewhere` is asked before a block is loaded. */
@@ -41,6 +44,31 @@ export class BlockCache {
     const block = this.#elsewhere(key, room) ?? load(room);
     this.#blocks.set(key, block);
     return block;
+  }
+
+  /**
+   * At least the block's first bytes; see Location.loadStart. Who asks for a block again is likely to do so once more: then it is
+   * loaded whole.
+   */
+  getStart(
+    key: string,
+    sizeBytes: number,
+    loadStart: (sizeBytes: number, room?: Buffer) => Buffer,
+    load: (room?: Buffer) => Buffer,
+  ): Buffer {
+    const cached = this.#blocks.get(key);
+    if (cached !== undefined) return cached;
+    const isKnown = this.#starts.some((start) => start.key === key);
+    if (isKnown || sizeBytes > MAX_START_BYTES) return this.get(key, load);
+    const other = this.#elsewhere(key);
+    if (other !== undefined) {
+      this.#blocks.set(key, other);
+      return other;
+    }
+    const oldest = this.#starts.length < KEPT_STARTS ? undefined : this.#starts.shift();
+    const room = oldest?.bytes ?? Buffer.allocUnsafeSlow(MAX_START_BYTES);
+    this.#starts.push({ key, bytes: room });
+    return loadStart(sizeBytes, room);
   }
 
   get sizeBytes(): number {

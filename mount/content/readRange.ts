@@ -1,19 +1,30 @@
 /** Reads from content that lies in blocks, copying each byte once: from its block to where it is wanted. */
 import { BackupError } from '../../src/errors.ts';
-import type { Content, Location } from '../tree.ts';
+import type { Content } from '../tree.ts';
 import type { BlockCache } from './blockCache.ts';
 
 /**
  * Fills `target` from `offset` on, and returns how much of it: less than its length only at the content's
  * end. A block that ends before its content does is damage, never a short read, which the kernel would take
- * for the end of the file.
+ * for the end of the file. `needed`: whether blocks are wanted, and checked, whole; 'start' is for who checks what is read.
  */
-export function readRange(content: Content, cache: BlockCache, offset: number, target: Buffer): number {
+export function readRange(
+  content: Content,
+  cache: BlockCache,
+  offset: number,
+  target: Buffer,
+  needed: 'whole' | 'start' = 'whole',
+): number {
   const end = Math.min(offset + target.length, content.sizeBytes);
   let position = offset;
   while (position < end) {
-    const { blockKey, offsetInBlock, load } = content.at(position);
-    const block = loaded(cache, blockKey, load, content.rescue !== undefined);
+    const { blockKey, offsetInBlock, load, loadStart } = content.at(position);
+    const startBytes = offsetInBlock + end - position;
+    const get = (): Buffer =>
+      needed === 'start' && loadStart !== undefined
+        ? cache.getStart(blockKey, startBytes, loadStart, load)
+        : cache.get(blockKey, load);
+    const block = loaded(get, content.rescue !== undefined);
     const copied =
       block?.copy(target, position - offset, offsetInBlock, offsetInBlock + end - position) ??
       content.rescue?.(position, end - position).copy(target, position - offset) ??
@@ -27,9 +38,9 @@ export function readRange(content: Content, cache: BlockCache, offset: number, t
 }
 
 /** null: it is damaged, and there may be another way to the bytes. */
-function loaded(cache: BlockCache, key: string, load: Location['load'], hasOtherWay: boolean): Buffer | null {
+function loaded(get: () => Buffer, hasOtherWay: boolean): Buffer | null {
   try {
-    return cache.get(key, load);
+    return get();
   } catch (error) {
     if (hasOtherWay && error instanceof BackupError && error.kind === 'damaged') return null;
     throw error;

@@ -1,5 +1,5 @@
 /** Where a byte of a chunk lies, for the block cache: one key for one block, whoever asks for it. */
-import { loadBlock } from '../../src/backup/content.ts';
+import { loadBlock, loadBlockStart } from '../../src/backup/content.ts';
 import type { Block } from '../../src/backup/content.ts';
 import type { BackupReader } from '../../src/backup/reader.ts';
 import type { Location } from '../tree.ts';
@@ -15,5 +15,6 @@ export function blockLocation(reader: BackupReader, chunkId: number, offset: num
     blockKey: blockKey(reader, block),
     offsetInBlock: offset - block.start,
     load: (room) => loadBlock(reader.fd, block, room),
+    loadStart: (sizeBytes, room) => loadBlockStart(reader.fd, block, sizeBytes, room),
   };
 }

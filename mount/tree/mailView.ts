@@ -7,7 +7,7 @@ import { BackupError } from '../../src/errors.ts';
 import { horizon } from '../../src/index/horizon.ts';
 import { listFlagged, listRecords, mailboxByUniqueid } from '../../src/index/queries.ts';
 import type { FlaggedRecord, ListedRecord } from '../../src/index/queries.ts';
-import { placesPage, recordsPage } from '../../src/index/momentQueries.ts';
+import { placesPage, recordAt, recordsPage } from '../../src/index/momentQueries.ts';
 import type { PlacedRecord, PlacedUid } from '../../src/index/momentQueries.ts';
 import { FsError } from '../fsError.ts';
 import { countLinks, linksOf } from './hardlinks.ts';
@@ -164,14 +164,19 @@ export class MailView {
   record(folder: StructureFolder, uid: number): PlacedRecord | undefined {
     const ahead = this.#ahead.get(folder);
     const known = ahead?.records.get(uid);
-    if (known === undefined) {
-      const isNext = ahead !== undefined && uid > ahead.last && uid <= ahead.last + NEAR_UIDS;
-      const page = this.fullPage(folder, uid - 1, isNext ? RECORDS_AHEAD : 1);
-      const records = new Map(page.map((record) => [record.uid, record]));
-      this.#ahead.set(folder, { records, last: page.at(-1)?.uid ?? uid });
-      return records.get(uid);
-    }
-    return known;
+    if (known !== undefined) return known;
+    const isNext = ahead !== undefined && uid > ahead.last && uid <= ahead.last + NEAR_UIDS;
+    const page = isNext ? this.fullPage(folder, uid - 1, RECORDS_AHEAD) : this.#single(folder, uid);
+    const records = new Map(page.map((record) => [record.uid, record]));
+    this.#ahead.set(folder, { records, last: page.at(-1)?.uid ?? uid });
+    return records.get(uid);
+  }
+
+  #single({ mailbox, shown }: StructureFolder, uid: number): PlacedRecord[] {
+    const { index } = this.reader();
+    const record =
+      mailbox === null ? undefined : recordAt(index, mailbox.id, this.options.time(), uid, shown);
+    return record === undefined ? [] : [record];
   }
 
   /**
@@ -182,8 +187,8 @@ export class MailView {
     const { index } = this.reader();
     const mailbox = mailboxByUniqueid(index, uniqueidIn(identity));
     if (mailbox === undefined || identityOf({ mailbox }) !== identity) throw new FsError('ESTALE');
-    const [record] = recordsPage(index, mailbox.id, null, uid - 1, 1, 'all');
-    if (record?.uid !== uid) throw new FsError('ESTALE');
+    const record = recordAt(index, mailbox.id, null, uid, 'all');
+    if (record === undefined) throw new FsError('ESTALE');
     return record;
   }
 

@@ -2,10 +2,11 @@
  * A user's mail as files in the mbox format (`.mbox`): `INBOX.mbox`, `Archive/2024.mbox`. What is in a file is told in
  * content/mboxText.ts.
  */
-import { loadBlock, readMessage } from '../../src/backup/content.ts';
+import { hasItsBytes, loadBlock, readMessage, sha1Of } from '../../src/backup/content.ts';
 import type { Block } from '../../src/backup/content.ts';
 import type { BackupReader } from '../../src/backup/reader.ts';
 import { BackupError } from '../../src/errors.ts';
+import type { StoredMessage } from '../../src/index/types.ts';
 import {
   LOOK_AHEAD_BYTES,
   LOOK_BACK_BYTES,
@@ -21,7 +22,7 @@ import type { MailView } from './mailView.ts';
 import { mailFolderAttributes, mailboxXattr, mailboxXattrNames } from './mailboxFolder.ts';
 import { mboxLayout, messageAt } from './mboxLayout.ts';
 import type { MboxLayout } from './mboxLayout.ts';
-import { storedMessage } from './message.ts';
+import { damagedBytes, storedMessage } from './message.ts';
 import type { StructureFolder } from './structure.ts';
 import { TreeFolder, entryOf, findChild, listChildren } from './treeFolder.ts';
 import type { Child, FolderShape } from './treeFolder.ts';
@@ -154,11 +155,24 @@ function pieceOf(
     bodyBytes > 0
       ? readMessage(reader.index, reader.fd, message, inBody, bodyBytes, loaderFor(reader))
       : Buffer.alloc(0);
+  const isAll = bodyBytes === record.size;
+  const isRight = isAll ? sha1Of(body) === record.guid : isKnownRight(reader, message);
+  if (!isRight) throw damagedBytes(reader, record);
   const tail =
     end > sizeBytes - MBOX_END.length ? MBOX_END.subarray(0, end - (sizeBytes - MBOX_END.length)) : '';
   const text = Buffer.concat([head.subarray(start), body, Buffer.from(tail)]);
   quoteFromLines(text);
   return Buffer.from(text.subarray(from - start, to - start));
+}
+
+const lastRight = new WeakMap<BackupReader, string>();
+
+/** A long message's pieces are asked for one after the other: it is read through for the first of them. */
+function isKnownRight(reader: BackupReader, message: StoredMessage): boolean {
+  if (lastRight.get(reader) === message.guid) return true;
+  if (!hasItsBytes(reader.index, reader.fd, message)) return false;
+  lastRight.set(reader, message.guid);
+  return true;
 }
 
 interface LastBlock {

@@ -96,17 +96,23 @@ export function storedMessage(reader: BackupReader, record: PlacedRecord): Store
   return { id, guid, size, chunk_id, offset };
 }
 
+export function damagedBytes({ path }: BackupReader, { uid }: PlacedRecord): BackupError {
+  return new BackupError('damaged', `the bytes of ${uid} are damaged`, { subject: path });
+}
+
 function messageContent(reader: BackupReader, record: PlacedRecord): Content {
   const message = storedMessage(reader, record);
   const { chunk_id: chunkId, offset: start } = message;
   let isWhole: boolean | undefined;
+  const failed = (): BackupError => damagedBytes(reader, record);
   return {
     sizeBytes: record.size,
+    check: { sha1: record.guid, failed },
     at: (offset) => blockLocation(reader, chunkId, start + offset),
     rescue(offset, sizeBytes) {
       isWhole ??= hasItsBytes(reader.index, reader.fd, message);
       if (isWhole) return reader.read(message, offset, sizeBytes);
-      throw new BackupError('damaged', `the bytes of ${record.uid} are damaged`, { subject: reader.path });
+      throw failed();
     },
   };
 }

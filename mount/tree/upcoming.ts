@@ -49,11 +49,11 @@ class Plan {
   }
 
   /** False: it is full. One that is damaged is left out: who reads it is told. */
-  add([number, sizeBytes, messageSize, chunkId, offset]: PlacedUid): boolean {
+  add([number, sizeBytes, messageSize, chunkId, offset, sha1]: PlacedUid): boolean {
     const isGood = chunkId !== null && offset !== null && messageSize === sizeBytes;
     if (!isGood || sizeBytes === 0 || sizeBytes > LARGEST_MESSAGE_BYTES) return true;
     const parts = this.#partsOf(chunkId, offset, offset + sizeBytes);
-    if (parts !== undefined) this.files.push({ number, sizeBytes, parts });
+    if (parts !== undefined) this.files.push({ number, sizeBytes, sha1, parts });
     return this.#leftBytes > 0 && this.files.length < MOST_MESSAGES;
   }
 

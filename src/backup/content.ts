@@ -11,7 +11,7 @@ import { stateOf } from '../index/chunks.ts';
 import type { IndexFile } from '../index/indexFile.ts';
 import { chunkAround, pointsFrom } from '../index/pointQueries.ts';
 import type { Chunk, StoredMessage } from '../index/types.ts';
-import { readBlock, readFrom } from '../log/blocks.ts';
+import { readBlock, readBlockStart, readFrom } from '../log/blocks.ts';
 import type { FlushPoint } from '../log/format.ts';
 import { MEMBER_HEADER } from '../log/format.ts';
 
@@ -65,8 +65,18 @@ function chunkStart(chunk: Chunk): FlushPoint {
 
 /** The block's bytes, perhaps in `room`, which is then the caller's no more. Throws 'damaged'. */
 export function loadBlock(fd: number, block: Block, room?: Buffer): Buffer {
-  if (block.isExact) return readBlock(fd, block.from, { offset: block.end, fileOffset: block.fileEnd }, room);
+  if (block.isExact) return readBlock(fd, block.from, endOf(block), room);
   return readFrom(fd, block.from, block.start, block.end - block.start, block.fileEnd);
+}
+
+/** As loadBlock, but only as far as is asked for: damage behind that, and some within it, is not noticed. */
+export function loadBlockStart(fd: number, block: Block, sizeBytes: number, room?: Buffer): Buffer {
+  if (block.isExact) return readBlockStart(fd, block.from, endOf(block), sizeBytes, room);
+  return loadBlock(fd, block, room);
+}
+
+function endOf({ end, fileEnd }: Block): FlushPoint {
+  return { offset: end, fileOffset: fileEnd };
 }
 
 /**
@@ -104,6 +114,11 @@ function part(fd: number, block: Block, from: number, to: number, load: typeof l
     if (!(error instanceof BackupError && error.kind === 'damaged')) throw error;
     return readFrom(fd, block.from, from, to - from, block.fileEnd);
   }
+}
+
+/** As a GUID is written: in lower-case hexadecimal. */
+export function sha1Of(bytes: Buffer): string {
+  return createHash('sha1').update(bytes).digest('hex');
 }
 
 /** Reads a message the way everybody does, through the index's flush points, and holds it against its GUID. */

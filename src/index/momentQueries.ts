@@ -26,7 +26,7 @@ const condition: Record<Which, string> = {
 
 /** Values in the order of PlacedUid. */
 const placeColumns: Columns = (table) =>
-  `uid, ${table}.size AS size, message.size AS message_size, chunk_id, offset, expunged`;
+  `uid, ${table}.size AS size, message.size AS message_size, chunk_id, offset, guid, expunged`;
 
 const nowSql = (which: Which, columns: Columns): string =>
   `SELECT ${columns('record')} FROM ${joined(which === 'expunged' ? 'record INDEXED BY record_expunged' : 'record')}
@@ -39,6 +39,9 @@ const thenSql = (which: Which, columns: Columns): string =>
      SELECT ${columns('record_history')} FROM ${joined('record_history')}
      WHERE mailbox_id = ? AND uid > ? AND since <= ? AND until > ?)
    WHERE ${condition[which]} ORDER BY uid LIMIT ?`;
+
+const oneNowSql = (which: Which): string =>
+  `SELECT ${recordColumns('record')} FROM ${joined('record')} WHERE mailbox_id = ? AND uid = ? AND ${condition[which]}`;
 
 const each = (make: typeof nowSql, columns: Columns): Record<Which, string> => ({
   living: make('living', columns),
@@ -71,13 +74,35 @@ export function recordsPage(
   return index.all<PlacedRecord>(then[which], ...from, time, ...from, time, time, limit);
 }
 
-/** Of a record: its UID and size, its message's size, chunk and offset there, and when it was expunged. */
+const oneNow: Record<Which, string> = {
+  living: oneNowSql('living'),
+  expunged: oneNowSql('expunged'),
+  all: oneNowSql('all'),
+  every: oneNowSql('every'),
+};
+
+/** The record of a UID, where recordsPage would show it. */
+export function recordAt(
+  index: IndexFile,
+  mailboxId: number,
+  time: number | null,
+  uid: number,
+  which: Which = 'every',
+): PlacedRecord | undefined {
+  // A bound LIMIT makes SQLite prepare the statement anew each time, which takes twice as long as all the rest of one record.
+  if (time === null) return index.get<PlacedRecord>(oneNow[which], mailboxId, uid);
+  const [record] = recordsPage(index, mailboxId, time, uid - 1, 1, which);
+  return record?.uid === uid ? record : undefined;
+}
+
+/** Of a record: its UID and size, its message's size, chunk, offset there and GUID, and when it was expunged. */
 export type PlacedUid = readonly [
   uid: number,
   size: number,
   messageSize: number,
   chunkId: number | null,
   offset: number | null,
+  guid: string,
   expunged: number | null,
 ];
 

@@ -8,7 +8,7 @@
 import { fstatSync, writevSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
-import { loadBlock } from '../../../src/backup/content.ts';
+import { loadBlock, sha1Of } from '../../../src/backup/content.ts';
 import { SharedRead } from '../../../src/catalog/lockedFile.ts';
 import { SharedBlocksWriter } from '../../content/sharedBlocks.ts';
 import type { Upcoming, UpcomingBlock, UpcomingFile } from '../../tree.ts';
@@ -60,8 +60,12 @@ function contentOf({ parts }: UpcomingFile, blockOf: BlockOf): Buffer {
   return Buffer.concat(parts.map(({ block, from, to }) => Buffer.from(blockOf(block).subarray(from, to))));
 }
 
-/** At once to its end: of a page that is written in two pieces the kernel would not know that it is whole. */
-function store(placeNumber: number, { number, sizeBytes }: UpcomingFile, content: Buffer): void {
+/**
+ * At once to its end: of a page that is written in two pieces the kernel would not know that it is whole. What is damaged is left to the
+ * thread that answers, which tells who asks.
+ */
+function store(placeNumber: number, { number, sizeBytes, sha1 }: UpcomingFile, content: Buffer): void {
+  if (sha1Of(content) !== sha1) return;
   writeStore(header, placeNumber, number, sizeBytes);
   writevSync(fd, [header, content]);
 }

@@ -109,6 +109,34 @@ describe('the block cache', () => {
     expect(cache.sizeBytes).to.equal(0);
   });
 
+  it('loads the start of a block that is asked for once, all of it the second time, and keeps only that', () => {
+    const cache = new BlockCache();
+    const starts: number[] = [];
+    let wholes = 0;
+    const loadStart = (sizeBytes: number, room?: Buffer): Buffer => {
+      starts.push(sizeBytes);
+      return (room ?? Buffer.alloc(sizeBytes)).fill(1).subarray(0, sizeBytes);
+    };
+    const load = (): Buffer => {
+      wholes += 1;
+      return Buffer.alloc(60_000, 1);
+    };
+    for (let i = 0; i < 100; i++) {
+      const start = cache.getStart(`once ${i}`, 10 + i, loadStart, load);
+      expect(start.subarray(0, 10 + i).every((byte) => byte === 1)).to.equal(true);
+    }
+    expect([starts.length, wholes, cache.sizeBytes]).to.deep.equal([100, 0, 0]);
+    expect(cache.getStart('once 99', 50, loadStart, load)).to.have.length(60_000);
+    expect(cache.getStart('once 99', 50, loadStart, fail)).to.have.length(60_000);
+    expect([starts.length, wholes]).to.deep.equal([100, 1]);
+  });
+
+  it('takes a block that another thread has inflated for the start of one, too', () => {
+    const cache = new BlockCache(100_000, (key) => (key === 'there' ? Buffer.alloc(500, 7) : undefined));
+    expect(cache.getStart('there', 10, fail, fail)).to.have.length(500);
+    expect(() => cache.getStart('elsewhere', 10, fail, fail)).to.throw('damaged');
+  });
+
   it('does not remember a failure', () => {
     const cache = new BlockCache();
     expect(() => cache.get('a', fail)).to.throw('damaged');

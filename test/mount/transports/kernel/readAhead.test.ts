@@ -30,6 +30,7 @@ function makeReader(count: number) {
       files: numbers.map((number, at) => ({
         number,
         sizeBytes: FILE_BYTES,
+        sha1: '',
         parts: [{ block: at, from: 0, to: FILE_BYTES }],
       })),
     };

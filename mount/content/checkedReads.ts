@@ -1,0 +1,73 @@
+/**
+ * Reads of content that says what its SHA-1 is: no bit of it that has changed on the disk is given as if it were right. Deflate alone
+ * does not notice all of them: one letter becomes another.
+ *
+ * What is read at once is checked at once, and therefore need not be inflated any further than it goes. What is read in pieces, one
+ * after the other, is checked with the last of them. Of what is read here and there only, the blocks are checked for their lengths.
+ */
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { sha1Of } from '../../src/backup/content.ts';
+import { BackupError } from '../../src/errors.ts';
+import type { Content } from '../tree.ts';
+import type { BlockCache } from './blockCache.ts';
+import { readRange } from './readRange.ts';
+
+/** Files that are being read in pieces at a time; of one more, the one not read for longest is not checked. */
+const MOST_BEGUN = 64;
+
+interface Begun {
+  readonly hash: Hash;
+  nextOffset: number;
+}
+
+export class CheckedReads {
+  readonly #cache: BlockCache;
+  /** By SHA-1: files that have one in common have all bytes in common. */
+  readonly #begun = new LRUCache<string, Begun>({ max: MOST_BEGUN });
+
+  constructor(cache: BlockCache) {
+    this.#cache = cache;
+  }
+
+  /** As readRange. Throws what the content says where its bytes are not its own. */
+  read(content: Content, offset: number, target: Buffer): number {
+    const { check, sizeBytes } = content;
+    if (check === undefined) return readRange(content, this.#cache, offset, target);
+    if (offset === 0 && target.length >= sizeBytes) return this.#readAll(content, check, target);
+    const count = readRange(content, this.#cache, offset, target);
+    this.#follow(content, check, offset, target.subarray(0, count));
+    return count;
+  }
+
+  #readAll(content: Content, { sha1, failed }: NonNullable<Content['check']>, target: Buffer): number {
+    const isRight = (count: number): boolean => sha1Of(target.subarray(0, count)) === sha1;
+    try {
+      const count = readRange(content, this.#cache, 0, target, 'start');
+      if (isRight(count)) return count;
+    } catch (error) {
+      if (!(error instanceof BackupError && error.kind === 'damaged')) throw error;
+    }
+    const count = readRange(content, this.#cache, 0, target);
+    if (isRight(count)) return count;
+    throw failed();
+  }
+
+  #follow(
+    { sizeBytes }: Content,
+    { sha1, failed }: NonNullable<Content['check']>,
+    offset: number,
+    bytes: Buffer,
+  ): void {
+    const begun = offset === 0 ? { hash: createHash('sha1'), nextOffset: 0 } : this.#begun.get(sha1);
+    if (begun === undefined || begun.nextOffset !== offset || bytes.length === 0) return;
+    begun.hash.update(bytes);
+    begun.nextOffset += bytes.length;
+    if (begun.nextOffset < sizeBytes) this.#begun.set(sha1, begun);
+    else {
+      this.#begun.delete(sha1);
+      if (begun.hash.digest('hex') !== sha1) throw failed();
+    }
+  }
+}
