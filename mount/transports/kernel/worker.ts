@@ -11,6 +11,9 @@ import { serve } from './loop.ts';
 import type { RegistryNews } from './registry.ts';
 import { ReadAhead } from './readAhead.ts';
 import { Session } from './session.ts';
+import { warmUp } from './warmUp.ts';
+
+const WARM_UP_MS = 40;
 
 export interface WorkerOptions {
   readonly fd: number;
@@ -51,6 +54,8 @@ async function run({
   const cache = new BlockCache(cacheBytes, (key, room) => readAhead.block(key, room));
   const filesystem = new Filesystem(tree, cache);
   post({ type: 'open' });
+  // Meanwhile mount(8) does its work.
+  warmUp(filesystem, WARM_UP_MS);
   try {
     serve(fd, new Session(filesystem, generation, log, readAhead), {
       init: () => post({ type: 'mounted' }),
