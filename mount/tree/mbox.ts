@@ -22,7 +22,7 @@ import type { MailView } from './mailView.ts';
 import { mailFolderAttributes, mailboxXattr, mailboxXattrNames } from './mailboxFolder.ts';
 import { mboxLayout, messageAt } from './mboxLayout.ts';
 import type { MboxLayout } from './mboxLayout.ts';
-import { damagedBytes, storedMessage } from './message.ts';
+import { badBytes, storedMessage } from './message.ts';
 import type { StructureFolder } from './structure.ts';
 import { TreeFolder, entryOf, findChild, listChildren } from './treeFolder.ts';
 import type { Child, FolderShape } from './treeFolder.ts';
@@ -157,7 +157,7 @@ function pieceOf(
       : Buffer.alloc(0);
   const isAll = bodyBytes === record.size;
   const isRight = isAll ? sha1Of(body) === record.guid : isKnownRight(reader, message);
-  if (!isRight) throw damagedBytes(reader, record);
+  if (!isRight) throw badBytes(reader, record, 'are damaged');
   const tail =
     end > sizeBytes - MBOX_END.length ? MBOX_END.subarray(0, end - (sizeBytes - MBOX_END.length)) : '';
   const text = Buffer.concat([head.subarray(start), body, Buffer.from(tail)]);

@@ -2,7 +2,7 @@
 import type { BackupReader } from '../../src/backup/reader.ts';
 import { hasItsBytes } from '../../src/backup/content.ts';
 import { BackupError } from '../../src/errors.ts';
-import { messageById } from '../../src/index/queries.ts';
+import { mailboxById, messageById } from '../../src/index/queries.ts';
 import type { PlacedRecord } from '../../src/index/momentQueries.ts';
 import type { ListedRecord } from '../../src/index/queries.ts';
 import type { StoredMessage } from '../../src/index/types.ts';
@@ -89,22 +89,27 @@ type Stored = StoredMessage & { readonly chunk_id: number; readonly offset: numb
 export function storedMessage(reader: BackupReader, record: PlacedRecord): Stored {
   const { message_id: id, guid, size, chunk_id, offset } = record;
   if (chunk_id === null || offset === null || record.message_size !== size) {
-    throw new BackupError('damaged', `the bytes of ${record.uid} are not in ${reader.path}`, {
-      subject: reader.path,
-    });
+    throw badBytes(reader, record, 'are not in this backup');
   }
   return { id, guid, size, chunk_id, offset };
 }
 
-export function damagedBytes({ path }: BackupReader, { uid }: PlacedRecord): BackupError {
-  return new BackupError('damaged', `the bytes of ${uid} are damaged`, { subject: path });
+/** For the log: which message it is, however its file is called in the mount. */
+export function badBytes(
+  { index, path }: BackupReader,
+  { mailbox_id: mailboxId, uid, guid }: PlacedRecord,
+  what: 'are damaged' | 'are not in this backup',
+): BackupError {
+  const mailbox = mailboxById(index, mailboxId)?.name ?? '';
+  const message = `${path}: ${mailbox}: UID ${uid}: the bytes of ${guid} ${what}`;
+  return new BackupError('damaged', message, { subject: path });
 }
 
 function messageContent(reader: BackupReader, record: PlacedRecord): Content {
   const message = storedMessage(reader, record);
   const { chunk_id: chunkId, offset: start } = message;
   let isWhole: boolean | undefined;
-  const failed = (): BackupError => damagedBytes(reader, record);
+  const failed = (): BackupError => badBytes(reader, record, 'are damaged');
   return {
     sizeBytes: record.size,
     check: { sha1: record.guid, failed },

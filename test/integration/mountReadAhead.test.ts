@@ -146,5 +146,10 @@ describe('reading ahead', function () {
     expect(wrong.length).to.be.within(1, 100);
     for (const line of wrong) expect(line).to.match(/^sha1sum: \d+\.eml: Input\/output error$/);
     expect(said).to.have.length(MESSAGES);
+    await sumsOf(all);
+    const told = mount.log.split('\n').filter((line) => line.includes('are damaged'));
+    expect(told).to.have.length(wrong.length);
+    for (const line of told)
+      expect(line).to.match(/^mount: READ: .*anne_\w{6}: user\.anne.*: UID \d+: the bytes of [0-9a-f]{40}/);
   });
 });

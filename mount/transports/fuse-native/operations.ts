@@ -2,9 +2,9 @@
  * The handlers of libfuse2's path-based interface over the file system core. None may throw, which would end
  * the process and leave a dead mount; and every errno is one that the kernel takes.
  */
-import { messageOf } from '../../../src/errors.ts';
+import { faultLog } from '../../faultLog.ts';
 import type { Filesystem } from '../../filesystem.ts';
-import { errnoOfError, isWorthLogging } from '../../fsError.ts';
+import { errnoOfError } from '../../fsError.ts';
 import { FsError } from '../../fsError.ts';
 import type { Attributes, Node } from '../../tree.ts';
 import type { Operations, Stat, XattrSignal } from './binding.ts';
@@ -22,12 +22,13 @@ type Guard = (what: string, action: () => void, fail: (errno: number) => void) =
 
 /** Begins a request and calls `action`; what that throws is logged if it is a fault of ours, and comes back as a negative errno. */
 function guardOf(filesystem: Filesystem, log: Log): Guard {
+  const faults = faultLog(log);
   return (what, action, fail) => {
     filesystem.begin();
     try {
       action();
     } catch (error) {
-      if (isWorthLogging(error)) log(`mount: ${what}: ${messageOf(error)}`);
+      faults(what, error);
       fail(-errnoOfError(error));
     }
   };

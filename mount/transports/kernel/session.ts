@@ -3,9 +3,10 @@
  * only: whatever is thrown becomes an errno.
  */
 import { constants } from 'node:os';
-import { messageOf } from '../../../src/errors.ts';
+import { faultLog } from '../../faultLog.ts';
+import type { FaultLog } from '../../faultLog.ts';
 import type { Filesystem } from '../../filesystem.ts';
-import { errnoOfError, isWorthLogging } from '../../fsError.ts';
+import { errnoOfError } from '../../fsError.ts';
 import { NO_REPLY, operations } from './operations.ts';
 import { OPCODE, OUT_HEADER_BYTES } from './protocol.ts';
 import { ListAhead } from './listAhead.ts';
@@ -21,7 +22,7 @@ export class Session {
   readonly #listAhead: ListAhead;
   readonly #readAhead: ReadAhead | undefined;
   readonly #generation: number;
-  readonly #log: (line: string) => void;
+  readonly #faults: FaultLog;
 
   /** `generation`, such as the second of the mount, tells its nodeids from those of an earlier mount. */
   constructor(
@@ -35,7 +36,7 @@ export class Session {
     this.#listAhead = new ListAhead(filesystem, this.registry, generation);
     this.#readAhead = readAhead;
     this.#generation = generation;
-    this.#log = log;
+    this.#faults = faultLog(log);
   }
 
   /** Writes the answer into `reply` and returns its bytes; 0: there is none to send. */
@@ -60,7 +61,7 @@ export class Session {
       writeOutHeader(reply, payloadBytes, 0, request);
       return OUT_HEADER_BYTES + payloadBytes;
     } catch (error) {
-      if (isWorthLogging(error)) this.#log(`mount: ${NAME_OF.get(opcode) ?? opcode}: ${messageOf(error)}`);
+      this.#faults(NAME_OF.get(opcode) ?? String(opcode), error);
       return this.#fail(request, reply, errnoOfError(error));
     }
   }
