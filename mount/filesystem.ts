@@ -4,6 +4,7 @@
  */
 import type { BlockCache } from './content/blockCache.ts';
 import { CheckedReads } from './content/checkedReads.ts';
+import type { BeforeLoad } from './content/stored.ts';
 import { FsError } from './fsError.ts';
 import type {
   Attributes,
@@ -40,9 +41,10 @@ export class Filesystem {
   readonly #tree: Tree;
   readonly #reads: CheckedReads;
 
-  constructor(tree: Tree, cache: BlockCache) {
+  /** `beforeLoad` may put off a read that would wait for the disk; the others never do. */
+  constructor(tree: Tree, cache: BlockCache, beforeLoad?: BeforeLoad) {
     this.#tree = tree;
-    this.#reads = new CheckedReads(cache);
+    this.#reads = new CheckedReads(cache, beforeLoad);
   }
 
   get root(): Node & { readonly place: FolderPlace } {

@@ -11,6 +11,7 @@
  */
 
 import type { Block } from '../src/backup/content.ts';
+import type { Stored } from './content/stored.ts';
 
 export interface Attributes {
   readonly kind: 'folder' | 'file' | 'link';
@@ -43,6 +44,8 @@ export interface Location {
    * memory that nobody needs any more, it may be in that.
    */
   readonly load: (room?: Buffer) => Buffer;
+  /** Where load finds it, if that is in one place. */
+  readonly stored?: Stored;
   /** As load, but only the first bytes, for who can tell whether they are right: damage may go unnoticed. Not every block has it. */
   readonly loadStart?: (sizeBytes: number, room?: Buffer) => Buffer;
 }

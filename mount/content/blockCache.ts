@@ -67,8 +67,11 @@ export class BlockCache {
     }
     const oldest = this.#starts.length < KEPT_STARTS ? undefined : this.#starts.shift();
     const room = oldest?.bytes ?? Buffer.allocUnsafeSlow(MAX_START_BYTES);
-    this.#starts.push({ key, bytes: room });
-    return loadStart(sizeBytes, room);
+    const start = { key: '', bytes: room };
+    this.#starts.push(start);
+    const bytes = loadStart(sizeBytes, room);
+    start.key = key;
+    return bytes;
   }
 
   get sizeBytes(): number {

@@ -13,6 +13,7 @@ import { BackupError } from '../../src/errors.ts';
 import type { Content } from '../tree.ts';
 import type { BlockCache } from './blockCache.ts';
 import { readRange } from './readRange.ts';
+import type { BeforeLoad } from './stored.ts';
 
 /** Files that are being read in pieces at a time; of one more, the one not read for longest is not checked. */
 const MOST_BEGUN = 64;
@@ -24,32 +25,38 @@ interface Begun {
 
 export class CheckedReads {
   readonly #cache: BlockCache;
+  readonly #beforeLoad: BeforeLoad | undefined;
   /** By SHA-1: files that have one in common have all bytes in common. */
   readonly #begun = new LRUCache<string, Begun>({ max: MOST_BEGUN });
 
-  constructor(cache: BlockCache) {
+  constructor(cache: BlockCache, beforeLoad?: BeforeLoad) {
     this.#cache = cache;
+    this.#beforeLoad = beforeLoad;
   }
 
   /** As readRange. Throws what the content says where its bytes are not its own. */
   read(content: Content, offset: number, target: Buffer): number {
     const { check, sizeBytes } = content;
-    if (check === undefined) return readRange(content, this.#cache, offset, target);
+    if (check === undefined) return this.#range(content, offset, target);
     if (offset === 0 && target.length >= sizeBytes) return this.#readAll(content, check, target);
-    const count = readRange(content, this.#cache, offset, target);
+    const count = this.#range(content, offset, target);
     this.#follow(content, check, offset, target.subarray(0, count));
     return count;
+  }
+
+  #range(content: Content, offset: number, target: Buffer, needed: 'whole' | 'start' = 'whole'): number {
+    return readRange(content, this.#cache, offset, target, needed, this.#beforeLoad);
   }
 
   #readAll(content: Content, { sha1, failed }: NonNullable<Content['check']>, target: Buffer): number {
     const isRight = (count: number): boolean => sha1Of(target.subarray(0, count)) === sha1;
     try {
-      const count = readRange(content, this.#cache, 0, target, 'start');
+      const count = this.#range(content, 0, target, 'start');
       if (isRight(count)) return count;
     } catch (error) {
       if (!(error instanceof BackupError && error.kind === 'damaged')) throw error;
     }
-    const count = readRange(content, this.#cache, 0, target);
+    const count = this.#range(content, 0, target);
     if (isRight(count)) return count;
     throw failed();
   }

@@ -2,6 +2,7 @@
 import { BackupError } from '../../src/errors.ts';
 import type { Content } from '../tree.ts';
 import type { BlockCache } from './blockCache.ts';
+import type { BeforeLoad } from './stored.ts';
 
 /**
  * Fills `target` from `offset` on, and returns how much of it: less than its length only at the content's
@@ -14,16 +15,23 @@ export function readRange(
   offset: number,
   target: Buffer,
   needed: 'whole' | 'start' = 'whole',
+  beforeLoad: BeforeLoad = () => undefined,
 ): number {
   const end = Math.min(offset + target.length, content.sizeBytes);
   let position = offset;
   while (position < end) {
-    const { blockKey, offsetInBlock, load, loadStart } = content.at(position);
+    const { blockKey, offsetInBlock, stored, ...location } = content.at(position);
     const startBytes = offsetInBlock + end - position;
+    const load = (room?: Buffer): Buffer => {
+      if (stored !== undefined) beforeLoad(stored);
+      return location.load(room);
+    };
+    const loadStart = (sizeBytes: number, room?: Buffer): Buffer => {
+      if (stored !== undefined) beforeLoad(stored);
+      return location.loadStart?.(sizeBytes, room) ?? location.load(room);
+    };
     const get = (): Buffer =>
-      needed === 'start' && loadStart !== undefined
-        ? cache.getStart(blockKey, startBytes, loadStart, load)
-        : cache.get(blockKey, load);
+      needed === 'start' ? cache.getStart(blockKey, startBytes, loadStart, load) : cache.get(blockKey, load);
     const block = loaded(get, content.rescue !== undefined);
     const copied =
       block?.copy(target, position - offset, offsetInBlock, offsetInBlock + end - position) ??

@@ -14,6 +14,7 @@ export function blockLocation(reader: BackupReader, chunkId: number, offset: num
   return {
     blockKey: blockKey(reader, block),
     offsetInBlock: offset - block.start,
+    stored: { fd: reader.fd, start: block.from.fileOffset, end: block.fileEnd },
     load: (room) => loadBlock(reader.fd, block, room),
     loadStart: (sizeBytes, room) => loadBlockStart(reader.fd, block, sizeBytes, room),
   };

@@ -2,7 +2,7 @@
  * A tree of made-up mail for tests and measurements of the mount: folders of messages whose bytes follow from
  * folder and UID alone, a big file, links, a file that changes, a folder that grows, and damage.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { BackupError } from '../../src/errors.ts';
 import type {
   Attributes,
@@ -25,6 +25,8 @@ export interface MadeUpOptions {
   readonly countFile?: string;
   /** Puts two damaged files beside the others. */
   readonly isDamaged?: boolean;
+  /** A file of which nothing is read for as long as another, the gate, exists. */
+  readonly disk?: { readonly image: string; readonly gate: string };
 }
 
 /** Stands for the big file where a folder is named by number. */
@@ -197,6 +199,24 @@ function link(root: FolderPlace, name: string, target: string): Place {
   return { ...item, key: name, parent: root };
 }
 
+function gatedFile(root: FolderPlace, { image, gate }: NonNullable<MadeUpOptions['disk']>): Place {
+  const fd = openSync(image, 'r');
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  const { size: sizeBytes } = fstatSync(fd);
+  const load = (start: number): Buffer => {
+    while (existsSync(gate)) Atomics.wait(pause, 0, 0, 10);
+    const block = Buffer.alloc(Math.min(BLOCK_BYTES, sizeBytes - start));
+    readSync(fd, block, 0, block.length, start);
+    return block;
+  };
+  const at: Content['at'] = (offset) => {
+    const offsetInBlock = offset % BLOCK_BYTES;
+    const start = offset - offsetInBlock;
+    return { blockKey: `disk:${start}`, offsetInBlock, load: () => load(start) };
+  };
+  return fixedFile(root, 'disk.img', attributesOf('file', 9n, sizeBytes), () => ({ sizeBytes, at }));
+}
+
 /** Its content cannot be had at all, or (`short`) ends before its size. */
 function damagedFile(root: FolderPlace, name: string, how: 'unreadable' | 'short'): Place {
   const content = (): Content => {
@@ -255,6 +275,7 @@ export function openTree(given: unknown): Tree {
     const big = attributesOf('file', 2n, bigFileBytes);
     const bigContent = (): Content => streamContent(BIG_FILE, 0, bigFileBytes);
     if (bigFileBytes > 0) places.set('big', fixedFile(root, 'big', big, bigContent));
+    if (options.disk !== undefined) places.set('disk.img', gatedFile(root, options.disk));
     const old = attributesOf('file', 3n, 0, { mtimeMs: -86_400_000.5, ctimeMs: -1 });
     places.set(
       'before 1970 – leer',

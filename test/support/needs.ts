@@ -21,6 +21,8 @@ const requirements = {
   'the unpacked package dovecot-imapd': () =>
     existsSync('/usr/local/lib/cyrus-backups-tests/dovecot-imapd/usr/lib/dovecot/imap'),
   '/dev/fuse': () => readable('/dev/fuse'),
+  'loop devices': () => readable('/dev/loop-control'),
+  'the package e2fsprogs': () => existsSync('/sbin/mkfs.ext4') || existsSync('/usr/sbin/mkfs.ext4'),
 } as const;
 
 export type Requirement = keyof typeof requirements;

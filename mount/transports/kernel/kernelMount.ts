@@ -16,6 +16,8 @@ import type { RunningMount, TransportOptions } from '../transport.ts';
 import { sharedMemory } from '../../content/sharedBlocks.ts';
 import type { AheadOptions } from './aheadWorker.ts';
 import { mountDevice, raiseReadAhead } from './device.ts';
+import { DiskReader } from './diskReader.ts';
+import { makePipe } from './libc.ts';
 import { Notifier } from './notifier.ts';
 import type { WorkerMessage, WorkerOptions } from './worker.ts';
 
@@ -35,15 +37,21 @@ export async function startKernelMount(options: TransportOptions): Promise<Runni
   const notifier = new Notifier(fd, options.log);
   let watcher: Watcher | undefined;
   const ahead = startAhead(fd, options.log);
-  const server = startServer(fd, options, ahead, ({ news, atMs }) => {
-    watcher?.remember(news.remembered, atMs);
-    watcher?.forget(news.forgotten);
+  const readsDone = makePipe();
+  const diskReader = new DiskReader(readsDone.writeFd);
+  const server = startServer(fd, options, ahead, readsDone.readFd, {
+    news: ({ news, atMs }) => {
+      watcher?.remember(news.remembered, atMs);
+      watcher?.forget(news.forgotten);
+    },
+    read: ({ read }) => diskReader.read(read),
   });
   const close = async (): Promise<void> => {
     await watcher?.close();
     await notifier.close();
     await ahead.worker.terminate();
-    closeSync(fd);
+    diskReader.close();
+    for (const each of [readsDone.readFd, readsDone.writeFd, fd]) closeSync(each);
   };
   try {
     await server.open;
@@ -92,24 +100,30 @@ interface Server {
   readonly ended: Promise<void>;
 }
 
-type News = Extract<WorkerMessage, { type: 'news' }>;
+/** What is done here for the worker. */
+interface Errands {
+  news(message: Extract<WorkerMessage, { type: 'news' }>): void;
+  read(message: Extract<WorkerMessage, { type: 'read' }>): void;
+}
 
 function startServer(
   fd: number,
   { tree, cacheBytes, log }: TransportOptions,
   ahead: Ahead,
-  onNews: (message: News) => void,
+  readsDoneFd: number,
+  errands: Errands,
 ): Server {
   const { memory, port } = ahead;
   const generation = Math.floor(Date.now() / 1000);
-  const workerData: WorkerOptions = { fd, tree, cacheBytes, generation, ahead: port, memory };
+  const workerData: WorkerOptions = { fd, tree, cacheBytes, generation, ahead: port, memory, readsDoneFd };
   const worker = new Worker(WORKER, { workerData, transferList: [port], resourceLimits });
   const ended = new Promise<void>((resolve, reject) => {
     const fail = (why: string): void => reject(new BackupError('io', `the mount broke down: ${why}`));
     worker.on('error', (error) => fail(messageOf(error)));
     worker.on('message', (message: WorkerMessage) => {
       if (message.type === 'log') log(message.line);
-      if (message.type === 'news') onNews(message);
+      if (message.type === 'news') errands.news(message);
+      if (message.type === 'read') errands.read(message);
       if (message.type === 'failed') fail(message.message);
     });
     worker.on('exit', () => resolve());

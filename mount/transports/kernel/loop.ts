@@ -3,6 +3,8 @@
  * Blocking calls are two times as fast here as asynchronous ones, which cross to a thread pool and back.
  */
 import { readSync, writeSync } from 'node:fs';
+import type { Aside } from './aside.ts';
+import { readableOf, setNonBlocking } from './libc.ts';
 import { MAX_READ_BYTES, OPCODE, OUT_HEADER_BYTES, REQUEST_BYTES } from './protocol.ts';
 import type { RegistryNews } from './registry.ts';
 import type { Session } from './session.ts';
@@ -20,14 +22,13 @@ export interface ServeEvents {
 }
 
 /** Returns when the mount is gone. */
-export function serve(fd: number, session: Session, events: ServeEvents): void {
+export function serve(fd: number, session: Session, aside: Aside, events: ServeEvents): void {
   const request = Buffer.alloc(REQUEST_BYTES);
   const reply = Buffer.alloc(OUT_HEADER_BYTES + MAX_READ_BYTES);
-  let isMounted = false;
+  const requests = new Requests(fd, aside);
   for (;;) {
-    const requestBytes = nextRequest(fd, request, isMounted);
+    const requestBytes = requests.next(request);
     if (requestBytes === undefined) return;
-    isMounted = true;
     const replyBytes = session.answer(request, requestBytes, reply);
     if (replyBytes > 0) send(fd, reply, replyBytes);
     session.afterReply();
@@ -37,17 +38,47 @@ export function serve(fd: number, session: Session, events: ServeEvents): void {
   }
 }
 
-/** Undefined when there is nothing more to come. */
-function nextRequest(fd: number, request: Buffer, isMounted: boolean): number | undefined {
-  for (;;) {
+/** Where requests come from: the kernel, and those put aside that need not wait any longer. */
+class Requests {
+  readonly #fd: number;
+  readonly #aside: Aside;
+  #isMounted = false;
+  #isNonBlocking = false;
+
+  constructor(fd: number, aside: Aside) {
+    this.#fd = fd;
+    this.#aside = aside;
+  }
+
+  /** The next one's bytes; undefined when there is nothing more to come. */
+  next(request: Buffer): number | undefined {
+    for (;;) {
+      const bytes = this.#aside.take(request) ?? this.#readNew(request);
+      if (bytes !== 'none') this.#isMounted = true;
+      if (bytes === 'gone') return undefined;
+      if (bytes !== 'none') return bytes;
+    }
+  }
+
+  /** Only where some wait for the disk does it cost more than one call. */
+  #readNew(request: Buffer): number | 'gone' | 'none' {
+    const mustWait = this.#aside.isEmpty;
+    if (this.#isNonBlocking === mustWait) setNonBlocking(this.#fd, (this.#isNonBlocking = !mustWait));
+    if (!mustWait) {
+      const [hasNew, isDone] = readableOf([this.#fd, this.#aside.fd]);
+      if (isDone === true) this.#aside.learn();
+      if (isDone === true || hasNew !== true) return 'none';
+    }
+    this.#aside.begin();
     try {
-      return readSync(fd, request);
+      return readSync(this.#fd, request);
     } catch (error) {
       const code = codeOf(error);
-      if (code === 'ENODEV' || code === 'ECONNABORTED') return undefined;
-      if (code === 'EPERM' && !isMounted) Atomics.wait(pause, 0, 0, UNMOUNTED_RETRY_MS);
-      // ENOENT: the request was taken back before we had it. The others: a signal.
+      if (code === 'ENODEV' || code === 'ECONNABORTED') return 'gone';
+      if (code === 'EPERM' && !this.#isMounted) Atomics.wait(pause, 0, 0, UNMOUNTED_RETRY_MS);
+      // ENOENT: the request was taken back before we had it. The others: a signal, or somebody else was quicker to take it back.
       else if (code !== 'ENOENT' && code !== 'EINTR' && code !== 'EAGAIN') throw error;
+      return 'none';
     }
   }
 }

@@ -3,12 +3,14 @@
  * only: whatever is thrown becomes an errno.
  */
 import { constants } from 'node:os';
+import { NotInMemory } from '../../content/stored.ts';
 import { faultLog } from '../../faultLog.ts';
 import type { FaultLog } from '../../faultLog.ts';
 import type { Filesystem } from '../../filesystem.ts';
 import { errnoOfError } from '../../fsError.ts';
 import { NO_REPLY, operations } from './operations.ts';
 import { OPCODE, OUT_HEADER_BYTES } from './protocol.ts';
+import type { Aside } from './aside.ts';
 import { ListAhead } from './listAhead.ts';
 import type { ReadAhead } from './readAhead.ts';
 import { Registry } from './registry.ts';
@@ -21,6 +23,7 @@ export class Session {
   readonly registry: Registry;
   readonly #listAhead: ListAhead;
   readonly #readAhead: ReadAhead | undefined;
+  readonly #aside: Aside | undefined;
   readonly #generation: number;
   readonly #faults: FaultLog;
 
@@ -30,11 +33,13 @@ export class Session {
     generation: number,
     log: (line: string) => void,
     readAhead?: ReadAhead,
+    aside?: Aside,
   ) {
     this.filesystem = filesystem;
     this.registry = new Registry(filesystem.root.place);
     this.#listAhead = new ListAhead(filesystem, this.registry, generation);
     this.#readAhead = readAhead;
+    this.#aside = aside;
     this.#generation = generation;
     this.#faults = faultLog(log);
   }
@@ -61,6 +66,10 @@ export class Session {
       writeOutHeader(reply, payloadBytes, 0, request);
       return OUT_HEADER_BYTES + payloadBytes;
     } catch (error) {
+      if (error instanceof NotInMemory && this.#aside !== undefined) {
+        this.#aside.put(request.subarray(0, requestBytes), error);
+        return 0;
+      }
       this.#faults(NAME_OF.get(opcode) ?? String(opcode), error);
       return this.#fail(request, reply, errnoOfError(error));
     }

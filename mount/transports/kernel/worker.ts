@@ -7,6 +7,8 @@ import { Filesystem } from '../../filesystem.ts';
 import { loadTree } from '../../loadTree.ts';
 import type { TreeSource } from '../../tree.ts';
 import { SharedBlocksReader } from '../../content/sharedBlocks.ts';
+import { Aside } from './aside.ts';
+import type { DiskRead } from './aside.ts';
 import { serve } from './loop.ts';
 import type { RegistryNews } from './registry.ts';
 import { ReadAhead } from './readAhead.ts';
@@ -23,12 +25,15 @@ export interface WorkerOptions {
   /** Of the thread that reads ahead, and what it shares. */
   readonly ahead: MessagePort;
   readonly memory: SharedArrayBuffer;
+  /** Where it is told of reads from disk that are done. */
+  readonly readsDoneFd: number;
 }
 
 export type WorkerMessage =
   | { readonly type: 'open' }
   | { readonly type: 'mounted' }
   | { readonly type: 'news'; readonly news: RegistryNews; readonly atMs: number }
+  | { readonly type: 'read'; readonly read: DiskRead }
   | { readonly type: 'log'; readonly line: string }
   | { readonly type: 'failed'; readonly message: string };
 
@@ -44,6 +49,7 @@ async function run({
   generation,
   ahead,
   memory,
+  readsDoneFd,
 }: WorkerOptions): Promise<void> {
   const tree = await loadTree(source);
   const log = (line: string): void => post({ type: 'log', line });
@@ -52,12 +58,17 @@ async function run({
     ahead.postMessage(stretch);
   });
   const cache = new BlockCache(cacheBytes, (key, room) => readAhead.block(key, room));
-  const filesystem = new Filesystem(tree, cache);
+  const aside = new Aside({
+    requestsFd: fd,
+    doneFd: readsDoneFd,
+    post: (read) => post({ type: 'read', read }),
+  });
+  const filesystem = new Filesystem(tree, cache, aside.beforeLoad);
   post({ type: 'open' });
   // Meanwhile mount(8) does its work.
   warmUp(filesystem, WARM_UP_MS);
   try {
-    serve(fd, new Session(filesystem, generation, log, readAhead), {
+    serve(fd, new Session(filesystem, generation, log, readAhead, aside), aside, {
       init: () => post({ type: 'mounted' }),
       news: (news) => post({ type: 'news', news, atMs: Date.now() }),
     });
