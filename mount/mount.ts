@@ -22,9 +22,9 @@ export async function startMount(
 ): Promise<RunningMount> {
   const { name, start } = chooseTransport(options.transport);
   const mountpoint = await prepareMountpoint(path, options.nonempty, tree.store ?? [], log);
-  const { cacheBytes, allowOther, nonempty } = options;
+  const { cacheBytes, threads, allowOther, nonempty } = options;
   const source = tree.source ?? SUBTYPE;
-  const running = await start({ mountpoint, tree, source, cacheBytes, allowOther, nonempty, log });
+  const running = await start({ mountpoint, tree, source, cacheBytes, threads, allowOther, nonempty, log });
   log(`mount: ${mountpoint}: mounted, transport ${name}`);
   return running;
 }

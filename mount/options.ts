@@ -16,6 +16,8 @@ export interface MountOptions {
   readonly uid: number | undefined;
   readonly gid: number | undefined;
   readonly cacheBytes: number;
+  /** That may read ahead; undefined: by the processors. */
+  readonly threads: number | undefined;
   /** How a user's mail is shown where nothing else is asked for. */
   readonly view: ViewName;
   readonly listAll: boolean;
@@ -46,6 +48,7 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   uid: (value, option) => ({ uid: numberOf(value, option) }),
   gid: (value, option) => ({ gid: numberOf(value, option) }),
   cache: (value, option) => ({ cacheBytes: sizeOf(value, option) }),
+  threads: (value, option) => ({ threads: threadsOf(value, option) }),
   log: (value) => ({ logFile: value }),
   view: (value, option) => ({ view: viewOf(value, option) }),
   at: (value, option) => ({ at: pastMoment(value, option) }),
@@ -65,6 +68,7 @@ export function parseMountOptions(lists: readonly string[]): MountOptions {
     uid: undefined,
     gid: undefined,
     cacheBytes: DEFAULT_CACHE_BYTES,
+    threads: undefined,
     logFile: undefined,
     view: 'plain',
     listAll: false,
@@ -121,6 +125,11 @@ function numberOf(value: string, option: string): number {
     throw refusal(option, 'not the number of a user or group:');
   }
   return number;
+}
+
+function threadsOf(value: string, option: string): number {
+  if (/^([1-9]|1[0-6])$/.test(value)) return Number(value);
+  throw refusal(option, 'not a number from 1 to 16:');
 }
 
 const UNIT_BYTES: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 };

@@ -12,9 +12,10 @@ export const LONGEST_SHARED_BYTES = 256 * 1024;
 const SLOT_BYTES = LONGEST_SHARED_BYTES + 1;
 const SLOTS = 4;
 
-/** Of the Int32Array: the number of the block that is being inflated, or 0; then of each slot its block's number and length. */
+/** Of the Int32Array: the number of the block that is being inflated, or 0; how much work is given and not done; then of each slot its block's number and length. */
 const LOADING = 0;
-const FIRST_SLOT = 1;
+const PENDING = 1;
+const FIRST_SLOT = 2;
 const WORDS_A_SLOT = 2;
 const HEADER_BYTES = 4 * (FIRST_SLOT + WORDS_A_SLOT * SLOTS);
 /** Should the writer have ended in the midst of it. */
@@ -41,6 +42,11 @@ class Slots {
 export class SharedBlocksWriter extends Slots {
   #next = 0;
 
+  /** A piece of work is done. */
+  noteDone(): void {
+    Atomics.sub(this.header, PENDING, 1);
+  }
+
   /**
    * Loads a block into a slot. It is the caller's until SLOTS - 1 others have been loaded. What `load` throws is passed on. One that
    * does not fit in a slot comes in memory of its own, and is not shared.
@@ -65,6 +71,16 @@ export class SharedBlocksWriter extends Slots {
 }
 
 export class SharedBlocksReader extends Slots {
+  /** The other thread is given a piece of work. */
+  noteGiven(): void {
+    Atomics.add(this.header, PENDING, 1);
+  }
+
+  /** How many pieces of work the other thread has not done yet. */
+  get pending(): number {
+    return Atomics.load(this.header, PENDING);
+  }
+
   /** A copy of the block, or undefined where it is not there, nor about to be. */
   get(number: number, room?: Buffer): Buffer | undefined {
     if (Atomics.load(this.header, LOADING) === number) {

@@ -12,6 +12,8 @@ export interface TransportOptions {
   readonly source: string;
   readonly cacheBytes: number;
   readonly allowOther: boolean;
+  /** That may read ahead, for a transport that does; undefined: by the processors. */
+  readonly threads: number | undefined;
   /** Mounts over a folder that has something in it. */
   readonly nonempty: boolean;
   /** One line each, about a request that failed through a fault of ours. */

@@ -49,6 +49,7 @@ describe('man pages', () => {
       cache: '64M',
       gid: '5',
       log: 'x',
+      threads: '3',
       transport: 'kernel',
       uid: '5',
       at: '@5',

@@ -52,7 +52,8 @@ describe('reading ahead', function () {
     }
     expect((await master.exchange(apply({ name, bodies, uniqueid: idOf(name) }))).reply).to.match(/^OK/);
     master.close();
-    mount = await MountDaemon.start(backup.conf);
+    // More than this machine may have processors for: several readers are read ahead for by several threads.
+    mount = await MountDaemon.start(backup.conf, ['threads=3']);
   });
   afterEach(async () => {
     await mount?.stop();

@@ -5,7 +5,7 @@ describe('mount options', () => {
   it('takes several lists, later ones over earlier ones', () => {
     const options = parseMountOptions([
       'transport=kernel,allow_other,uid=10',
-      'gid=20,cache=3M,uid=11',
+      'gid=20,cache=3M,uid=11,threads=3',
       'nonempty,log=/x',
     ]);
     expect(options).to.deep.equal({
@@ -16,6 +16,7 @@ describe('mount options', () => {
       uid: 11,
       gid: 20,
       cacheBytes: 3 * 1024 * 1024,
+      threads: 3,
       logFile: '/x',
     });
   });
@@ -63,6 +64,8 @@ describe('mount options', () => {
     'gid=4294967295',
     'cache=64Q',
     'cache=-1',
+    'threads=0',
+    'threads=17',
     'transport=nfs',
     'view=pop',
     'owner=x',

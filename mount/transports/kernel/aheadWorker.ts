@@ -1,17 +1,19 @@
 /**
- * The thread that reads ahead: it inflates the blocks of files that somebody is about to read, and puts the files into the
+ * A thread that reads ahead: it inflates the blocks of files that somebody is about to read, and puts the files into the
  * kernel's cache (FUSE_NOTIFY_STORE).
  *
  * Putting a page there waits for whoever has asked for just that page and has no answer yet. So it must not be done by the thread that
  * answers, which in turn waits here for nothing but the inflating of a block.
  */
-import { fstatSync, writevSync } from 'node:fs';
+import { fstatSync, readSync, writevSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { loadBlock, sha1Of } from '../../../src/backup/content.ts';
+import type { Block } from '../../../src/backup/content.ts';
 import { SharedRead } from '../../../src/catalog/lockedFile.ts';
-import { SharedBlocksWriter } from '../../content/sharedBlocks.ts';
+import { LONGEST_SHARED_BYTES, SharedBlocksWriter } from '../../content/sharedBlocks.ts';
 import type { Upcoming, UpcomingBlock, UpcomingFile } from '../../tree.ts';
+import { isInPageCache } from './libc.ts';
 import type { Stretch } from './readAhead.ts';
 import { STORE_HEADER_BYTES, writeStore } from './structs.ts';
 
@@ -47,10 +49,19 @@ function blockLoader(dataFd: number, firstBlock: number, upcoming: Upcoming): Bl
   return (number) => {
     if (have?.number === number) return have.bytes;
     const { block } = upcoming.blocks[number] as UpcomingBlock;
+    fetch(dataFd, block);
     const bytes = blocks.put(firstBlock + number, (room) => loadBlock(dataFd, block, room));
     have = { number, bytes };
     return bytes;
   };
+}
+
+const scratch = Buffer.allocUnsafeSlow(LONGEST_SHARED_BYTES);
+
+/** The thread that answers may wait for a block that is being inflated: so it must not be the disk that is waited for. */
+function fetch(dataFd: number, { from, fileEnd }: Block): void {
+  const bytes = Math.min(scratch.length, fileEnd - from.fileOffset);
+  if (!isInPageCache(dataFd, fileEnd - 1)) readSync(dataFd, scratch, 0, bytes, from.fileOffset);
 }
 
 /** What comes from more than one block is copied: the first one's room is given to another before long. */
@@ -75,5 +86,7 @@ port.on('message', (stretch: Stretch) => {
     storeAll(stretch);
   } catch {
     // Nobody has asked yet: whoever does is told what is wrong.
+  } finally {
+    blocks.noteDone();
   }
 });

@@ -4,17 +4,16 @@
  * for the worker, which is blocked in a read.
  */
 import { closeSync, openSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
-import { MessageChannel, Worker } from 'node:worker_threads';
-import type { MessagePort } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { BackupError, asBackupError, messageOf } from '../../../src/errors.ts';
 import { watchTree } from '../../loadTree.ts';
 import { findMount, isOurs } from '../../mountTable.ts';
 import type { Watcher } from '../../tree.ts';
 import { unmount, abortMount } from '../../unmount.ts';
 import type { RunningMount, TransportOptions } from '../transport.ts';
-import { sharedMemory } from '../../content/sharedBlocks.ts';
-import type { AheadOptions } from './aheadWorker.ts';
+import { AheadLanes } from './aheadLanes.ts';
 import { mountDevice, raiseReadAhead } from './device.ts';
 import { DiskReader } from './diskReader.ts';
 import { makePipe } from './libc.ts';
@@ -22,7 +21,9 @@ import { Notifier } from './notifier.ts';
 import type { WorkerMessage, WorkerOptions } from './worker.ts';
 
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
-const AHEAD_WORKER = new URL(`./aheadWorker${extname(import.meta.url)}`, import.meta.url);
+
+/** More than one reads ahead only where several read at a time. */
+const MOST_THREADS = 4;
 
 /**
  * A worker's memory, in MiB. What a request makes is garbage when it is answered, and little of that is let gather (Node's own bound for
@@ -36,7 +37,7 @@ export async function startKernelMount(options: TransportOptions): Promise<Runni
   const fd = openDevice();
   const notifier = new Notifier(fd, options.log);
   let watcher: Watcher | undefined;
-  const ahead = startAhead(fd, options.log);
+  const ahead = new AheadLanes(fd, options.threads ?? defaultThreads(), resourceLimits, options.log);
   const readsDone = makePipe();
   const diskReader = new DiskReader(readsDone.writeFd);
   const server = startServer(fd, options, ahead, readsDone.readFd, {
@@ -45,11 +46,12 @@ export async function startKernelMount(options: TransportOptions): Promise<Runni
       watcher?.forget(news.forgotten);
     },
     read: ({ read }) => diskReader.read(read),
+    ahead: ({ lane }) => ahead.start(lane),
   });
   const close = async (): Promise<void> => {
     await watcher?.close();
     await notifier.close();
-    await ahead.worker.terminate();
+    await ahead.close();
     diskReader.close();
     for (const each of [readsDone.readFd, readsDone.writeFd, fd]) closeSync(each);
   };
@@ -68,28 +70,17 @@ export async function startKernelMount(options: TransportOptions): Promise<Runni
   return { ended: endOf(server, mountpoint, close), unmount: () => unmount(mountpoint) };
 }
 
+/** One processor is busy with who reads and the thread that answers. */
+function defaultThreads(): number {
+  return Math.min(MOST_THREADS, Math.max(1, availableParallelism() - 1));
+}
+
 function openDevice(): number {
   try {
     return openSync('/dev/fuse', 'r+');
   } catch (error) {
     throw asBackupError(error, 'cannot open /dev/fuse');
   }
-}
-
-interface Ahead {
-  readonly worker: Worker;
-  readonly memory: SharedArrayBuffer;
-  readonly port: MessagePort;
-}
-
-/** The mount goes on without it, should it break down. */
-function startAhead(fd: number, log: (line: string) => void): Ahead {
-  const { port1, port2 } = new MessageChannel();
-  const memory = sharedMemory();
-  const workerData: AheadOptions = { fd, memory, port: port2 };
-  const worker = new Worker(AHEAD_WORKER, { workerData, transferList: [port2], resourceLimits });
-  worker.on('error', (error) => log(`mount: reading ahead has ended: ${messageOf(error)}`));
-  return { worker, memory, port: port1 };
 }
 
 interface Server {
@@ -104,19 +95,23 @@ interface Server {
 interface Errands {
   news(message: Extract<WorkerMessage, { type: 'news' }>): void;
   read(message: Extract<WorkerMessage, { type: 'read' }>): void;
+  ahead(message: Extract<WorkerMessage, { type: 'ahead' }>): void;
 }
 
 function startServer(
   fd: number,
   { tree, cacheBytes, log }: TransportOptions,
-  ahead: Ahead,
+  { ends }: AheadLanes,
   readsDoneFd: number,
   errands: Errands,
 ): Server {
-  const { memory, port } = ahead;
   const generation = Math.floor(Date.now() / 1000);
-  const workerData: WorkerOptions = { fd, tree, cacheBytes, generation, ahead: port, memory, readsDoneFd };
-  const worker = new Worker(WORKER, { workerData, transferList: [port], resourceLimits });
+  const workerData: WorkerOptions = { fd, tree, cacheBytes, generation, ahead: ends, readsDoneFd };
+  const worker = new Worker(WORKER, {
+    workerData,
+    transferList: ends.map(({ port }) => port),
+    resourceLimits,
+  });
   const ended = new Promise<void>((resolve, reject) => {
     const fail = (why: string): void => reject(new BackupError('io', `the mount broke down: ${why}`));
     worker.on('error', (error) => fail(messageOf(error)));
@@ -124,6 +119,7 @@ function startServer(
       if (message.type === 'log') log(message.line);
       if (message.type === 'news') errands.news(message);
       if (message.type === 'read') errands.read(message);
+      if (message.type === 'ahead') errands.ahead(message);
       if (message.type === 'failed') fail(message.message);
     });
     worker.on('exit', () => resolve());

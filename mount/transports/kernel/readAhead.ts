@@ -1,6 +1,6 @@
 /**
  * Notices who reads one file of a folder after another, and has another thread (aheadWorker.ts) put the next ones into the
- * kernel's cache: then the reader never asks for them.
+ * kernel's cache: then the reader never asks for them. Of several such threads, each reader has one.
  *
  * Of what is in its cache the kernel tells nothing. So of each stretch one file, half way, is left out: when that is asked for, it is time
  * for the next stretch, which is longer each time. The kernel does the same with the pages of a file.
@@ -29,6 +29,12 @@ export interface Stretch {
   readonly upcoming: Upcoming;
 }
 
+/** One of the threads that read ahead. */
+export interface Lane {
+  readonly blocks: SharedBlocksReader;
+  post(stretch: Stretch): void;
+}
+
 interface Stream {
   readonly placeNumber: number;
   last: number;
@@ -39,25 +45,26 @@ interface Stream {
   filesRead: number;
   /** Of the next stretch. */
   bytes: number;
+  /** Blocks that it has need of twice are in one place. */
+  lane: Lane | undefined;
 }
 
 export class ReadAhead {
-  readonly #blocks: SharedBlocksReader;
-  readonly #post: (stretch: Stretch) => void;
-  readonly #numbers = new Map<string, number>();
+  readonly #lanes: readonly Lane[];
+  readonly #known = new Map<string, { readonly lane: Lane; readonly number: number }>();
   #streams: Stream[] = [];
   #wanted: { readonly stream: Stream; readonly folder: FolderPlace } | undefined;
   #nextBlock = 1;
 
-  constructor(blocks: SharedBlocksReader, post: (stretch: Stretch) => void) {
-    this.#blocks = blocks;
-    this.#post = post;
+  /** The first lanes are used first. */
+  constructor(lanes: readonly Lane[]) {
+    this.#lanes = lanes;
   }
 
-  /** The block, where the other thread has inflated it, or is about to have. */
+  /** The block, where another thread has inflated it, or is about to have. */
   block(key: string, room?: Buffer): Buffer | undefined {
-    const number = this.#numbers.get(key);
-    return number === undefined ? undefined : this.#blocks.get(number, room);
+    const known = this.#known.get(key);
+    return known?.lane.blocks.get(known.number, room);
   }
 
   /** The beginning of a file was read. */
@@ -90,29 +97,40 @@ export class ReadAhead {
     stream.reach = files.at(-1)?.number ?? stream.reach;
     stream.bytes = Math.min(LONGEST_BYTES, stream.bytes * 2);
     if (upcoming === undefined || files.length === 0) return;
-    const firstBlock = this.#numberBlocks(upcoming);
-    this.#post({
+    stream.lane ??= this.#idlestLane();
+    const firstBlock = this.#numberBlocks(upcoming, stream.lane);
+    stream.lane?.blocks.noteGiven();
+    stream.lane?.post({
       placeNumber: stream.placeNumber,
       firstBlock,
       upcoming: { ...upcoming, files: files.toSpliced(markAt, 1) },
     });
   }
 
-  #numberBlocks({ blocks }: Upcoming): number {
+  #idlestLane(): Lane | undefined {
+    const load = (lane: Lane | undefined): number => lane?.blocks.pending ?? Infinity;
+    return this.#lanes.reduce<Lane | undefined>(
+      (idlest, lane) => (load(lane) < load(idlest) ? lane : idlest),
+      undefined,
+    );
+  }
+
+  #numberBlocks({ blocks }: Upcoming, lane: Lane | undefined): number {
     if (this.#nextBlock + blocks.length > MAX_NUMBER) this.#startOver();
     for (const { key } of blocks) {
-      this.#numbers.delete(key);
-      this.#numbers.set(key, this.#nextBlock++);
+      this.#known.delete(key);
+      if (lane !== undefined) this.#known.set(key, { lane, number: this.#nextBlock });
+      this.#nextBlock += 1;
     }
-    for (const key of this.#numbers.keys()) {
-      if (this.#numbers.size <= KNOWN_BLOCKS) break;
-      this.#numbers.delete(key);
+    for (const key of this.#known.keys()) {
+      if (this.#known.size <= KNOWN_BLOCKS) break;
+      this.#known.delete(key);
     }
     return this.#nextBlock - blocks.length;
   }
 
   #startOver(): void {
-    this.#numbers.clear();
+    this.#known.clear();
     this.#nextBlock = 1;
   }
 
@@ -128,6 +146,7 @@ export class ReadAhead {
       mark: 0,
       filesRead: 1,
       bytes: SHORTEST_BYTES,
+      lane: undefined,
     };
     this.#streams = [stream, ...this.#streams.slice(0, MOST_STREAMS - 1)];
     return stream;

@@ -1,17 +1,18 @@
 /** The worker thread of the kernel transport: opens its own tree, and serves until the mount is gone. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { MessagePort } from 'node:worker_threads';
 import { messageOf } from '../../../src/errors.ts';
 import { BlockCache } from '../../content/blockCache.ts';
 import { Filesystem } from '../../filesystem.ts';
 import { loadTree } from '../../loadTree.ts';
 import type { TreeSource } from '../../tree.ts';
 import { SharedBlocksReader } from '../../content/sharedBlocks.ts';
+import type { LaneEnds } from './aheadLanes.ts';
 import { Aside } from './aside.ts';
 import type { DiskRead } from './aside.ts';
 import { serve } from './loop.ts';
 import type { RegistryNews } from './registry.ts';
 import { ReadAhead } from './readAhead.ts';
+import type { Lane } from './readAhead.ts';
 import { Session } from './session.ts';
 import { warmUp } from './warmUp.ts';
 
@@ -22,9 +23,8 @@ export interface WorkerOptions {
   readonly tree: TreeSource;
   readonly cacheBytes: number;
   readonly generation: number;
-  /** Of the thread that reads ahead, and what it shares. */
-  readonly ahead: MessagePort;
-  readonly memory: SharedArrayBuffer;
+  /** Of each thread that reads ahead. */
+  readonly ahead: readonly LaneEnds[];
   /** Where it is told of reads from disk that are done. */
   readonly readsDoneFd: number;
 }
@@ -33,6 +33,8 @@ export type WorkerMessage =
   | { readonly type: 'open' }
   | { readonly type: 'mounted' }
   | { readonly type: 'news'; readonly news: RegistryNews; readonly atMs: number }
+  /** The first work for that thread is in its port. */
+  | { readonly type: 'ahead'; readonly lane: number }
   | { readonly type: 'read'; readonly read: DiskRead }
   | { readonly type: 'log'; readonly line: string }
   | { readonly type: 'failed'; readonly message: string };
@@ -42,21 +44,30 @@ function post(message: WorkerMessage): void {
   parentPort?.postMessage(message);
 }
 
+function laneOf({ port, memory }: LaneEnds, lane: number): Lane {
+  let isStarted = false;
+  return {
+    blocks: new SharedBlocksReader(memory),
+    post(stretch) {
+      // eslint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port, not a window
+      port.postMessage(stretch);
+      if (!isStarted) post({ type: 'ahead', lane });
+      isStarted = true;
+    },
+  };
+}
+
 async function run({
   fd,
   tree: source,
   cacheBytes,
   generation,
   ahead,
-  memory,
   readsDoneFd,
 }: WorkerOptions): Promise<void> {
   const tree = await loadTree(source);
   const log = (line: string): void => post({ type: 'log', line });
-  const readAhead = new ReadAhead(new SharedBlocksReader(memory), (stretch) => {
-    // eslint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port, not a window
-    ahead.postMessage(stretch);
-  });
+  const readAhead = new ReadAhead(ahead.map(laneOf));
   const cache = new BlockCache(cacheBytes, (key, room) => readAhead.block(key, room));
   const aside = new Aside({
     requestsFd: fd,

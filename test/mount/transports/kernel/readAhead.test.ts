@@ -12,11 +12,20 @@ const FILE_BYTES = 8192;
 const PLACE = 5;
 
 /** A folder with files 1 to `count`, each a block of its own. */
-function makeReader(count: number) {
+function makeReader(count: number, lanes: 1 | 2 = 1) {
   const memory = sharedMemory();
   const stretches: Stretch[] = [];
   const asked: number[] = [];
-  const readAhead = new ReadAhead(new SharedBlocksReader(memory), (stretch) => stretches.push(stretch));
+  const lane = {
+    blocks: new SharedBlocksReader(memory),
+    post: (stretch: Stretch) => stretches.push(stretch),
+  };
+  const others: Stretch[] = [];
+  const otherLane = {
+    blocks: new SharedBlocksReader(sharedMemory()),
+    post: (stretch: Stretch) => others.push(stretch),
+  };
+  const readAhead = new ReadAhead(lanes === 1 ? [lane] : [lane, otherLane]);
   const upcoming = (after: number, maxBytes: number): Upcoming => {
     asked.push(maxBytes);
     const wanted = Math.min(count - after, Math.ceil(maxBytes / FILE_BYTES));
@@ -52,7 +61,7 @@ function makeReader(count: number) {
     }
     return misses;
   };
-  return { readAhead, memory, stretches, asked, folder, read, readAll };
+  return { readAhead, memory, stretches, others, asked, folder, read, readAll };
 }
 
 const numbersOf = ({ upcoming }: Stretch): number[] => upcoming.files.map(({ number }) => number);
@@ -93,6 +102,21 @@ describe('reading ahead', () => {
     const { stretches, read } = makeReader(100_000);
     for (let at = 1; at <= 3; at += 1) read(1000 + at, 5000 + at, 9000 + at);
     expect(stretches.map((stretch) => numbersOf(stretch)[0])).to.deep.equal([1004, 5004, 9004]);
+  });
+
+  it('gives a second reader another thread while the first one has work, and each reader the same one always', () => {
+    const { memory, stretches, others, read } = makeReader(100_000, 2);
+    const done = new SharedBlocksWriter(memory);
+    read(1001, 1002, 1003);
+    read(5001, 5002, 5003);
+    expect([stretches.length, others.length]).to.deep.equal([1, 1]);
+    const lastOf = (stretch: Stretch | undefined): number => (stretch && numbersOf(stretch).at(-1)) ?? 0;
+    read(lastOf(others[0]), lastOf(stretches[0]));
+    expect([stretches.length, others.length]).to.deep.equal([2, 2]);
+    done.noteDone();
+    done.noteDone();
+    read(9001, 9002, 9003);
+    expect([stretches.length, others.length]).to.deep.equal([3, 2]);
   });
 
   it('stops where the folder fails, and answers go on', () => {
