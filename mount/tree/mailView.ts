@@ -141,16 +141,16 @@ export class MailView {
     return placesPage(this.reader().index, mailbox.id, this.options.time(), afterUid, limit, shown);
   }
 
+  /** As page, with flags. */
+  flaggedPage(folder: StructureFolder, afterUid: number, limit: number): readonly FlaggedRecord[] {
+    if (folder.mailbox === null || !this.isPlain(folder)) return this.fullPage(folder, afterUid, limit);
+    return listFlagged(this.reader().index, folder.mailbox.id, afterUid, limit);
+  }
+
   /** All that a folder lists, with flags, by UID. */
   *flagged(folder: StructureFolder): Generator<FlaggedRecord> {
-    const { mailbox } = folder;
-    if (mailbox === null) return;
-    const { index } = this.reader();
-    const isPlain = this.isPlain(folder);
     for (let after = 0; ;) {
-      const page = isPlain
-        ? listFlagged(index, mailbox.id, after, PAGE_RECORDS)
-        : this.fullPage(folder, after, PAGE_RECORDS);
+      const page = this.flaggedPage(folder, after, PAGE_RECORDS);
       yield* page;
       if (page.length < PAGE_RECORDS) return;
       after = page.at(-1)?.uid ?? after;

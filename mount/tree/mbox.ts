@@ -21,7 +21,7 @@ import { inodeOf } from './hash.ts';
 import type { MailView } from './mailView.ts';
 import { mailFolderAttributes, mailboxXattr, mailboxXattrNames } from './mailboxFolder.ts';
 import { mboxLayout, messageAt } from './mboxLayout.ts';
-import type { MboxLayout } from './mboxLayout.ts';
+import type { PlacedMessage } from './mboxLayout.ts';
 import { badBytes, storedMessage } from './message.ts';
 import type { StructureFolder } from './structure.ts';
 import { TreeFolder, entryOf, findChild, listChildren } from './treeFolder.ts';
@@ -89,10 +89,10 @@ class MboxFile implements FileItem {
 
   attributes(): Attributes {
     const folder = this.#folder();
-    const { starts } = mboxLayout(this.#view, folder);
+    const { sizeBytes } = mboxLayout(this.#view, folder);
     const { owner } = this.#view.user;
     const shape = { inode: inodeOf('mbox', this.key), mtimeMs: folder.changedMs, owner };
-    return fileAttributes(shape, starts.at(-1) ?? 0);
+    return fileAttributes(shape, sizeBytes);
   }
 
   content(): Content {
@@ -115,15 +115,16 @@ class MboxFile implements FileItem {
 function mboxContent(view: MailView, folder: StructureFolder): Content {
   const layout = mboxLayout(view, folder);
   return {
-    sizeBytes: layout.starts.at(-1) ?? 0,
+    sizeBytes: layout.sizeBytes,
     at(offset) {
-      const at = messageAt(layout, offset);
-      const inMessage = offset - (layout.starts[at] ?? 0);
+      const message = messageAt(view, folder, layout, offset);
+      if (message === undefined) throw gone(view, folder, `the message at ${offset}`);
+      const inMessage = offset - message.start;
       const piece = Math.floor(inMessage / PIECE_BYTES);
       return {
-        blockKey: `mbox:${layout.serial}:${at}:${piece}`,
+        blockKey: `mbox:${layout.serial}:${message.number}:${piece}`,
         offsetInBlock: inMessage - piece * PIECE_BYTES,
-        load: () => pieceOf(view, folder, layout, at, piece * PIECE_BYTES),
+        load: () => pieceOf(view, folder, message, piece * PIECE_BYTES),
       };
     },
   };
@@ -133,16 +134,11 @@ function mboxContent(view: MailView, folder: StructureFolder): Content {
 function pieceOf(
   view: MailView,
   folder: StructureFolder,
-  { uids, starts }: MboxLayout,
-  at: number,
+  { uid, sizeBytes }: PlacedMessage,
   from: number,
 ): Buffer {
-  const uid = uids[at] ?? 0;
-  const sizeBytes = (starts[at + 1] ?? 0) - (starts[at] ?? 0);
   const record = view.record(folder, uid);
-  if (record === undefined) {
-    throw new BackupError('not-found', `message ${uid} of ${view.user.userid}/${folder.path} is gone`);
-  }
+  if (record === undefined) throw gone(view, folder, `message ${uid}`);
   const head = fitHead(mboxHead(record), sizeBytes - record.size - MBOX_END.length);
   const to = Math.min(sizeBytes, from + PIECE_BYTES);
   const start = Math.max(0, from - LOOK_BACK_BYTES);
@@ -163,6 +159,10 @@ function pieceOf(
   const text = Buffer.concat([head.subarray(start), body, Buffer.from(tail)]);
   quoteFromLines(text);
   return Buffer.from(text.subarray(from - start, to - start));
+}
+
+function gone(view: MailView, folder: StructureFolder, what: string): BackupError {
+  return new BackupError('not-found', `${what} of ${view.user.userid}/${folder.path} is gone`);
 }
 
 const lastRight = new WeakMap<BackupReader, string>();

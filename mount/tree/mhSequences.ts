@@ -26,7 +26,7 @@ export function mhSequences(view: MailView, path: string): FixedName[] {
   ];
 }
 
-function sequencesOf(view: MailView, path: string): string {
+function sequencesOf(view: MailView, path: string): Buffer {
   const folder = view.folder(path);
   const ranges = sequences.map(() => new Ranges());
   // Most messages have one of a few combinations.
@@ -39,30 +39,42 @@ function sequencesOf(view: MailView, path: string): string {
     }
     for (const each of of) each.add(uid);
   }
-  const lines = sequences.map(([name], at) => `${name}: ${ranges[at]?.text ?? ''}`);
-  return lines
-    .filter((line) => !line.endsWith(': '))
-    .map((line) => `${line}\n`)
-    .join('');
+  const lines = sequences.flatMap(([name], at) => {
+    const text = ranges[at]?.text() ?? Buffer.alloc(0);
+    return text.length === 0 ? [] : [Buffer.from(`${name}:`), text, Buffer.from('\n')];
+  });
+  return Buffer.concat(lines);
 }
 
-/** Numbers as `1-3 5`, given in order. */
+/** So much text is gathered before it becomes bytes: as one string, that of a million messages takes 100 MB. */
+const PIECE_CHARACTERS = 8192;
+
+/** Numbers as ` 1-3 5`, given in order. */
 class Ranges {
-  #text = '';
+  readonly #pieces: Buffer[] = [];
+  #piece = '';
   #first = 0;
   #last = 0;
 
   add(number: number): void {
     if (this.#last !== number - 1 || this.#last === 0) {
-      this.#text = this.text;
+      this.#end();
       this.#first = number;
     }
     this.#last = number;
   }
 
-  get text(): string {
-    if (this.#last === 0) return '';
-    const range = this.#first === this.#last ? `${this.#first}` : `${this.#first}-${this.#last}`;
-    return this.#text === '' ? range : `${this.#text} ${range}`;
+  /** To be asked for once, at the end. */
+  text(): Buffer {
+    this.#end();
+    return Buffer.concat([...this.#pieces, Buffer.from(this.#piece)]);
+  }
+
+  #end(): void {
+    if (this.#last === 0) return;
+    this.#piece += this.#first === this.#last ? ` ${this.#first}` : ` ${this.#first}-${this.#last}`;
+    if (this.#piece.length < PIECE_CHARACTERS) return;
+    this.#pieces.push(Buffer.from(this.#piece));
+    this.#piece = '';
   }
 }

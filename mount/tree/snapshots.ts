@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 
 const MAX_SNAPSHOTS = 256;
-const KEPT_BYTES = 64 * 1024 * 1024;
+const KEPT_BYTES = 32 * 1024 * 1024;
 
 export interface Snapshot {
   readonly bytes: Buffer;
@@ -20,11 +20,13 @@ export class Snapshots {
   });
   #lastSerial = 0;
 
-  get(key: string, maxAgeMs: number, make: () => string, sinceMs: number | undefined): Snapshot {
+  /** `make` gives bytes, or as latin1. */
+  get(key: string, maxAgeMs: number, make: () => string | Buffer, sinceMs: number | undefined): Snapshot {
     const nowMs = Date.now();
     const kept = this.#kept.get(key);
     if (kept !== undefined && nowMs - kept.takenAtMs < maxAgeMs) return kept;
-    const bytes = Buffer.from(make(), 'latin1');
+    const made = make();
+    const bytes = typeof made === 'string' ? Buffer.from(made, 'latin1') : made;
     if (kept?.bytes.equals(bytes) === true) {
       kept.takenAtMs = nowMs;
       return kept;

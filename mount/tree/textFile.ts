@@ -20,15 +20,15 @@ export class TextFile implements FileItem {
   readonly key: string;
   readonly parent: FolderPlace;
   readonly #of: TextOwner;
-  readonly #make: () => string;
+  readonly #make: () => string | Buffer;
   readonly #sinceMs: number | undefined;
 
-  /** `make` gives bytes as latin1; `sinceMs` is since when they are so, where that is known. */
+  /** `make` gives bytes, or as latin1; `sinceMs` is since when they are so, where that is known. */
   constructor(
     key: string,
     parent: FolderPlace,
     view: { readonly user: TextOwner },
-    make: () => string,
+    make: () => string | Buffer,
     sinceMs?: number,
   ) {
     this.key = key;
