@@ -41,6 +41,7 @@ import type { Damage } from './memberWalk.ts';
 import { lostLines } from './lostLines.ts';
 import { planMessages } from './messageSource.ts';
 import type { MessageSource } from './messageSource.ts';
+import { keepOwner } from './keepOwner.ts';
 import { openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { BackupOptions, Notice } from './options.ts';
@@ -104,6 +105,7 @@ async function writeWhole(source: Source, beside: string): Promise<void> {
   const { O_RDWR, O_CREAT, O_EXCL } = constants;
   const target = openSync(beside, O_RDWR | O_CREAT | O_EXCL, 0o600);
   try {
+    keepOwner(beside, source.fd);
     for (const chunk of Array.from(chunks(source.folded))) {
       const damages = source.damages.filter(({ fileOffset }) => fileOffset === chunk.offset);
       if (damages.length > 0) await rewrite(source, chunk, damages, target);

@@ -1,6 +1,6 @@
 /** A backup in which one message is damaged, as those see it who use it: the tools, the mount, restore; and after a repair. */
 import { expect } from 'chai';
-import { copyFileSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, copyFileSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +18,7 @@ import { loadConfig } from '../../src/config/imapdConf.ts';
 import { IndexFile } from '../../src/index/indexFile.ts';
 import { LockedFile } from '../../src/catalog/lockedFile.ts';
 import { BackupError } from '../../src/errors.ts';
+import { needs } from '../support/needs.ts';
 import { Capture, MESSAGES, SampleSite, guidOf } from '../backup/sampleBackup.ts';
 import { runCtl } from '../support/killedTool.ts';
 import { treeSettings } from '../support/mailStore.ts';
@@ -193,6 +194,15 @@ describe('a backup with a damaged message', function () {
     const { code, out } = await ctl('verify', '--repair', 'anne');
     expect(out).to.match(/name is user\.eve in the index.*\nthe index was built anew\nverify anne: ok\n$/s);
     expect(code).to.equal(0);
+  });
+
+  it('is its owner’s when root has repaired it', async function () {
+    needs(this, 'root');
+    const owner = { uid: 1234, gid: 5678 };
+    for (const name of [path, `${path}.index`]) chownSync(name, owner.uid, owner.gid);
+    expect((await ctl('verify', '--repair', 'anne')).code).to.equal(75);
+    expect(statSync(path)).to.include(owner);
+    expect(statSync(`${path}.index`)).to.include(owner);
   });
 
   it('whose MESSAGE line has lost its name keeps the messages when it is repaired', async () => {
