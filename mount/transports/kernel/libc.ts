@@ -49,14 +49,22 @@ function iovecOfOneByte(): Buffer {
   return oneByte.iovec;
 }
 
+let canTell = true;
+
 /**
- * Whether a byte of a file can be had without waiting for the disk. True, too, where the file system cannot tell, and at the end of the
- * file. About a microsecond.
+ * Whether a byte of a file can be had without waiting for the disk. True, too, where the file system, the kernel or the C library cannot
+ * tell, and at the end of the file. About a microsecond.
  */
 export function isInPageCache(fd: number, offset: number): boolean {
-  return (
-    preadv2(fd, iovecOfOneByte(), 1, offset, RWF_NOWAIT) >= 0 || koffi.errno() !== constants.errno.EAGAIN
-  );
+  if (!canTell) return true;
+  try {
+    const bytes = preadv2(fd, iovecOfOneByte(), 1, offset, RWF_NOWAIT);
+    return bytes >= 0 || koffi.errno() !== constants.errno.EAGAIN;
+  } catch {
+    // There is no such function: koffi looks for it at the first call.
+    canTell = false;
+    return true;
+  }
 }
 
 /**
