@@ -4,7 +4,7 @@
  */
 import type { BlockCache } from './content/blockCache.ts';
 import { CheckedReads } from './content/checkedReads.ts';
-import type { BeforeLoad } from './content/stored.ts';
+import type { BlockSources } from './content/readRange.ts';
 import { FsError } from './fsError.ts';
 import type {
   Attributes,
@@ -41,10 +41,10 @@ export class Filesystem {
   readonly #tree: Tree;
   readonly #reads: CheckedReads;
 
-  /** `beforeLoad` may put off a read that would wait for the disk; the others never do. */
-  constructor(tree: Tree, cache: BlockCache, beforeLoad?: BeforeLoad) {
+  /** `beforeLoad` may put off a read that would wait for the disk; nothing else does. */
+  constructor(tree: Tree, cache: BlockCache, sources: Omit<BlockSources, 'cache'> = {}) {
     this.#tree = tree;
-    this.#reads = new CheckedReads(cache, beforeLoad);
+    this.#reads = new CheckedReads({ cache, ...sources });
   }
 
   get root(): Node & { readonly place: FolderPlace } {

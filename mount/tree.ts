@@ -10,8 +10,8 @@
  * Errors: a BackupError (src/errors.ts has its errno) or an FsError. `not-found` is ENOENT.
  */
 
-import type { Block } from '../src/backup/content.ts';
 import type { Stored } from './content/stored.ts';
+import type { UpcomingWithKeys } from './content/upcoming.ts';
 
 export interface Attributes {
   readonly kind: 'folder' | 'file' | 'link';
@@ -63,31 +63,6 @@ export interface Content {
   rescue?(offset: number, sizeBytes: number): Buffer;
 }
 
-/** Files that are likely to be read soon, and where their bytes lie. Plain values only: it is posted to another thread. */
-export interface Upcoming {
-  /** The data file, and its inode's number: under its name there may be another when it is opened. */
-  readonly dataFile: string;
-  readonly inode: bigint;
-  /** In the order in which the files need them. */
-  readonly blocks: readonly UpcomingBlock[];
-  readonly files: readonly UpcomingFile[];
-}
-
-export interface UpcomingBlock {
-  /** As Location.blockKey. */
-  readonly key: string;
-  readonly block: Block;
-}
-
-export interface UpcomingFile {
-  /** Of the child. */
-  readonly number: number;
-  readonly sizeBytes: number;
-  readonly sha1: string;
-  /** Which stretches of which of the blocks, one behind the other, are the whole file. */
-  readonly parts: readonly { readonly block: number; readonly from: number; readonly to: number }[];
-}
-
 interface Item {
   attributes(): Attributes;
   /** Names with their `user.` prefix. */
@@ -133,9 +108,9 @@ export interface FolderItem extends Item {
   listVersion?(): object | undefined;
   /**
    * What whoever reads one file after another will want next: files behind that number, in the order of the list, in blocks of about
-   * `maxBytes` together.
+   * `maxBytes` together. Longer files than `largestBytes` are left out.
    */
-  upcoming?(after: number, maxBytes: number): Upcoming | undefined;
+  upcoming?(after: number, maxBytes: number, largestBytes: number): UpcomingWithKeys | undefined;
   /** Somebody opened it, or a folder anywhere in it, or is done with that. Only asked where Tree.tracksOpenFolders. */
   opened?(): void;
   released?(): void;

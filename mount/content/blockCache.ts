@@ -1,9 +1,9 @@
 /**
- * Inflated blocks, bounded by their bytes. Since all is synchronous, a block is never loaded twice at a
- * time. What fails to load is not remembered.
+ * Inflated blocks. Since all is synchronous, a block is never loaded twice at a time. What fails to load is not remembered.
  *
- * The memory of a block that has left is given to the next one: blocks that wait for the garbage collector took as much memory
- * again as those in the cache.
+ * The kernel keeps what it was given, so most blocks are asked for a few times within a moment and then never again. These pass through the
+ * memory of the few that were asked for last, which is used over and over: memory that is touched for the first time costs more than
+ * what is written there. A block that is asked for when it has left there is one that is wanted again and again: that is kept, within a bound of bytes.
  */
 import { LRUCache } from 'lru-cache';
 
@@ -11,76 +11,105 @@ export const DEFAULT_CACHE_BYTES = 32 * 1024 * 1024;
 
 /** An entry's cost beside its bytes: the Buffer, its ArrayBuffer, the key and the list's links; roughly. */
 const ENTRY_OVERHEAD_BYTES = 400;
+const RECENT_BLOCKS = 8;
+/** Of the blocks that have left, those of which it is still known that they were here. */
+const KNOWN_BLOCKS = 512;
 const MAX_SPARE = 4;
+/** A smaller one may lie in memory that Node shares between many. */
 const MIN_ROOM_BYTES = 32 * 1024;
-const KEPT_STARTS = 4;
-const MAX_START_BYTES = 128 * 1024;
+/** What is longer does not take memory for good only because it was read once. */
+const MAX_ROOM_BYTES = 512 * 1024;
+/** The longest block that we write, and the byte behind it that shows that there is no more. */
+const FIRST_ROOM_BYTES = 160 * 1024;
 
-/** The block, if somebody else has it; in `room` perhaps, as load's. */
-export type Elsewhere = (key: string, room?: Buffer) => Buffer | undefined;
+interface Recent {
+  key: string;
+  bytes: Buffer;
+  isWhole: boolean;
+}
+
+/** As load, of the block's first so many bytes. */
+type LoadStart = (sizeBytes: number, room?: Buffer) => Buffer;
+type Load = (room?: Buffer) => Buffer;
 
 export class BlockCache {
-  readonly #blocks: LRUCache<string, Buffer>;
+  readonly #kept: LRUCache<string, Buffer>;
+  /** Rooms of those that were kept. */
   readonly #spare: Buffer[] = [];
-  /** The last few of which only the start was wanted; their memory is used over and over. */
-  readonly #starts: { key: string; bytes: Buffer }[] = [];
-  readonly #elsewhere: Elsewhere;
+  /** The one that was asked for last is the last. */
+  readonly #recent: Recent[] = [];
+  readonly #known = new LRUCache<string, true>({ max: KNOWN_BLOCKS });
 
-  /** `elsewhere` is asked before a block is loaded. */
-  constructor(maxBytes: number = DEFAULT_CACHE_BYTES, elsewhere: Elsewhere = () => undefined) {
-    this.#elsewhere = elsewhere;
-    this.#blocks = new LRUCache<string, Buffer>({
+  /** `maxBytes`: of the blocks that are kept. */
+  constructor(maxBytes: number = DEFAULT_CACHE_BYTES) {
+    this.#kept = new LRUCache<string, Buffer>({
       maxSize: Math.max(1, maxBytes),
       sizeCalculation: (block) => block.buffer.byteLength + ENTRY_OVERHEAD_BYTES,
-      dispose: (block) => this.#keepRoom(block),
+      dispose: (block) => {
+        if (isRoom(block) && this.#spare.length < MAX_SPARE) this.#spare.push(Buffer.from(block.buffer));
+      },
     });
   }
 
   /** The block is the caller's until the next call. */
-  get(key: string, load: (room?: Buffer) => Buffer): Buffer {
-    const cached = this.#blocks.get(key);
-    if (cached !== undefined) return cached;
-    const room = this.#spare.pop();
-    const block = this.#elsewhere(key, room) ?? load(room);
-    this.#blocks.set(key, block);
-    return block;
+  get(key: string, load: Load): Buffer {
+    return this.#find(key, Infinity) ?? this.#load(key, true, load);
   }
 
   /**
-   * At least the block's first bytes; see Location.loadStart. Who asks for a block again is likely to do so once more: then it is
-   * loaded whole.
+   * At least the block's first bytes; see Location.loadStart. Who asks for more of a block than before is likely to do so once more: then
+   * it is loaded whole.
    */
-  getStart(
-    key: string,
-    sizeBytes: number,
-    loadStart: (sizeBytes: number, room?: Buffer) => Buffer,
-    load: (room?: Buffer) => Buffer,
-  ): Buffer {
-    const cached = this.#blocks.get(key);
-    if (cached !== undefined) return cached;
-    const isKnown = this.#starts.some((start) => start.key === key);
-    if (isKnown || sizeBytes > MAX_START_BYTES) return this.get(key, load);
-    const other = this.#elsewhere(key);
-    if (other !== undefined) {
-      this.#blocks.set(key, other);
-      return other;
+  getStart(key: string, sizeBytes: number, loadStart: LoadStart, load: Load): Buffer {
+    const found = this.#find(key, sizeBytes);
+    if (found !== undefined) return found;
+    const isFirst = !this.#known.has(key) && !this.#recent.some((recent) => recent.key === key);
+    return isFirst
+      ? this.#load(key, false, (room) => loadStart(sizeBytes, room))
+      : this.#load(key, true, load);
+  }
+
+  /** Of the blocks that are kept. */
+  get sizeBytes(): number {
+    return this.#kept.calculatedSize;
+  }
+
+  #find(key: string, sizeBytes: number): Buffer | undefined {
+    const at = this.#recent.findLastIndex((recent) => recent.key === key);
+    const recent = this.#recent[at];
+    if (recent === undefined) return this.#kept.get(key);
+    if (!recent.isWhole && recent.bytes.length < sizeBytes) return undefined;
+    if (at < this.#recent.length - 1) this.#recent.push(...this.#recent.splice(at, 1));
+    return recent.bytes;
+  }
+
+  #load(key: string, isWhole: boolean, load: Load): Buffer {
+    if (this.#known.delete(key)) {
+      const block = load(this.#spare.pop());
+      this.#kept.set(key, block);
+      return block;
     }
-    const oldest = this.#starts.length < KEPT_STARTS ? undefined : this.#starts.shift();
-    const room = oldest?.bytes ?? Buffer.allocUnsafeSlow(MAX_START_BYTES);
-    const start = { key: '', bytes: room };
-    this.#starts.push(start);
-    const bytes = loadStart(sizeBytes, room);
-    start.key = key;
+    const recent = this.#takeOldest(key);
+    const bytes = load(recent.bytes);
+    this.#recent.push({ key, bytes, isWhole });
     return bytes;
   }
 
-  get sizeBytes(): number {
-    return this.#blocks.calculatedSize;
+  /** Its `bytes` are the room for another: of the same block, if that is there, else of the one that was not asked for longest. */
+  #takeOldest(key: string): { readonly bytes: Buffer } {
+    const same = this.#recent.findIndex((recent) => recent.key === key);
+    if (same < 0 && this.#recent.length < RECENT_BLOCKS) return { bytes: roomOf(FIRST_ROOM_BYTES) };
+    const [oldest] = this.#recent.splice(Math.max(same, 0), 1);
+    if (oldest === undefined) return { bytes: roomOf(FIRST_ROOM_BYTES) };
+    if (oldest.key !== key) this.#known.set(oldest.key, true);
+    return { bytes: isRoom(oldest.bytes) ? Buffer.from(oldest.bytes.buffer) : roomOf(FIRST_ROOM_BYTES) };
   }
+}
 
-  /** A small one may lie in memory that Node shares between many. */
-  #keepRoom({ buffer }: Buffer): void {
-    const isWorthIt = buffer.byteLength >= MIN_ROOM_BYTES && this.#spare.length < MAX_SPARE;
-    if (isWorthIt) this.#spare.push(Buffer.from(buffer));
-  }
+function roomOf(sizeBytes: number): Buffer {
+  return Buffer.allocUnsafeSlow(sizeBytes);
+}
+
+function isRoom({ buffer }: Buffer): boolean {
+  return buffer.byteLength >= MIN_ROOM_BYTES && buffer.byteLength <= MAX_ROOM_BYTES;
 }

@@ -11,9 +11,8 @@ import { LRUCache } from 'lru-cache';
 import { sha1Of } from '../../src/backup/content.ts';
 import { BackupError } from '../../src/errors.ts';
 import type { Content } from '../tree.ts';
-import type { BlockCache } from './blockCache.ts';
 import { readRange } from './readRange.ts';
-import type { BeforeLoad } from './stored.ts';
+import type { BlockSources } from './readRange.ts';
 
 /** Files that are being read in pieces at a time; of one more, the one not read for longest is not checked. */
 const MOST_BEGUN = 64;
@@ -24,14 +23,12 @@ interface Begun {
 }
 
 export class CheckedReads {
-  readonly #cache: BlockCache;
-  readonly #beforeLoad: BeforeLoad | undefined;
+  readonly #sources: BlockSources;
   /** By SHA-1: files that have one in common have all bytes in common. */
   readonly #begun = new LRUCache<string, Begun>({ max: MOST_BEGUN });
 
-  constructor(cache: BlockCache, beforeLoad?: BeforeLoad) {
-    this.#cache = cache;
-    this.#beforeLoad = beforeLoad;
+  constructor(sources: BlockSources) {
+    this.#sources = sources;
   }
 
   /** As readRange. Throws what the content says where its bytes are not its own. */
@@ -45,7 +42,7 @@ export class CheckedReads {
   }
 
   #range(content: Content, offset: number, target: Buffer, needed: 'whole' | 'start' = 'whole'): number {
-    return readRange(content, this.#cache, offset, target, needed, this.#beforeLoad);
+    return readRange(content, this.#sources, offset, target, needed);
   }
 
   #readAll(content: Content, { sha1, failed }: NonNullable<Content['check']>, target: Buffer): number {

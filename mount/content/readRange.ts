@@ -1,8 +1,21 @@
 /** Reads from content that lies in blocks, copying each byte once: from its block to where it is wanted. */
 import { BackupError } from '../../src/errors.ts';
-import type { Content } from '../tree.ts';
+import type { Content, Location } from '../tree.ts';
 import type { BlockCache } from './blockCache.ts';
 import type { BeforeLoad } from './stored.ts';
+
+/**
+ * Copies from a block that somebody else has, from an offset in it on, into the target as far as either goes; returns how many bytes. 0: nobody
+ * has it.
+ */
+export type CopyElsewhere = (blockKey: string, offsetInBlock: number, target: Buffer) => number;
+
+export interface BlockSources {
+  readonly cache: BlockCache;
+  /** Asked before a block is loaded. */
+  readonly elsewhere?: CopyElsewhere | undefined;
+  readonly beforeLoad?: BeforeLoad | undefined;
+}
 
 /**
  * Fills `target` from `offset` on, and returns how much of it: less than its length only at the content's
@@ -11,32 +24,20 @@ import type { BeforeLoad } from './stored.ts';
  */
 export function readRange(
   content: Content,
-  cache: BlockCache,
+  sources: BlockSources,
   offset: number,
   target: Buffer,
   needed: 'whole' | 'start' = 'whole',
-  beforeLoad: BeforeLoad = () => undefined,
 ): number {
   const end = Math.min(offset + target.length, content.sizeBytes);
   let position = offset;
   while (position < end) {
-    const { blockKey, offsetInBlock, stored, ...location } = content.at(position);
-    const startBytes = offsetInBlock + end - position;
-    const load = (room?: Buffer): Buffer => {
-      if (stored !== undefined) beforeLoad(stored);
-      return location.load(room);
-    };
-    const loadStart = (sizeBytes: number, room?: Buffer): Buffer => {
-      if (stored !== undefined) beforeLoad(stored);
-      return location.loadStart?.(sizeBytes, room) ?? location.load(room);
-    };
-    const get = (): Buffer =>
-      needed === 'start' ? cache.getStart(blockKey, startBytes, loadStart, load) : cache.get(blockKey, load);
-    const block = loaded(get, content.rescue !== undefined);
+    const location = content.at(position);
+    const { blockKey, offsetInBlock } = location;
+    const wanted = target.subarray(position - offset, end - offset);
     const copied =
-      block?.copy(target, position - offset, offsetInBlock, offsetInBlock + end - position) ??
-      content.rescue?.(position, end - position).copy(target, position - offset) ??
-      0;
+      sources.elsewhere?.(blockKey, offsetInBlock, wanted) ||
+      copyHere(content, location, sources, position, wanted, needed);
     if (copied === 0) {
       throw new BackupError('damaged', `block ${blockKey} ends before its content`, { subject: blockKey });
     }
@@ -45,10 +46,44 @@ export function readRange(
   return Math.max(0, position - offset);
 }
 
+/** Copies what there is of the content from `position` on in the block there; returns how many bytes. */
+function copyHere(
+  content: Content,
+  location: Location,
+  sources: BlockSources,
+  position: number,
+  target: Buffer,
+  needed: 'whole' | 'start',
+): number {
+  const { offsetInBlock } = location;
+  const hasOtherWay = content.rescue !== undefined;
+  const block = blockOf(location, sources, offsetInBlock + target.length, needed, hasOtherWay);
+  if (block !== null) return block.copy(target, 0, offsetInBlock);
+  return content.rescue?.(position, target.length).copy(target) ?? 0;
+}
+
 /** null: it is damaged, and there may be another way to the bytes. */
-function loaded(get: () => Buffer, hasOtherWay: boolean): Buffer | null {
+function blockOf(
+  { blockKey, stored, load, loadStart }: Location,
+  { cache, beforeLoad }: BlockSources,
+  startBytes: number,
+  needed: 'whole' | 'start',
+  hasOtherWay: boolean,
+): Buffer | null {
+  const prepare = (): void => {
+    if (stored !== undefined) beforeLoad?.(stored);
+  };
+  const loadWhole = (room?: Buffer): Buffer => {
+    prepare();
+    return load(room);
+  };
   try {
-    return get();
+    if (needed === 'whole' || loadStart === undefined) return cache.get(blockKey, loadWhole);
+    const loadSome = (sizeBytes: number, room?: Buffer): Buffer => {
+      prepare();
+      return loadStart(sizeBytes, room);
+    };
+    return cache.getStart(blockKey, startBytes, loadSome, loadWhole);
   } catch (error) {
     if (hasOtherWay && error instanceof BackupError && error.kind === 'damaged') return null;
     throw error;

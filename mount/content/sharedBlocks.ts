@@ -1,9 +1,11 @@
 /**
  * Blocks that one thread inflates and another reads, in memory that both have: a few slots, each given to a new block in turn.
  *
- * The reader copies a block out, and then looks whether the slot is still that block's: the writer never waits for it. The reader
- * waits only for a block that is being inflated at this moment, which takes about a millisecond, and never for what the writer does
+ * The reader copies out what it needs of a block, and then looks whether the slot is still that block's: the writer never waits for it. The
+ * reader waits only for a block that is being inflated at this moment, which takes about a millisecond, and never for what the writer does
  * with it afterwards.
+ *
+ * Beside them the reader says how far somebody else has got meanwhile, so that the writer does nothing that is of no use any more.
  */
 
 /** Longer blocks are not shared. */
@@ -11,13 +13,19 @@ export const LONGEST_SHARED_BYTES = 256 * 1024;
 /** Whoever inflates has to see that there is no more. */
 const SLOT_BYTES = LONGEST_SHARED_BYTES + 1;
 const SLOTS = 4;
+/** Pieces of work of which it is told how far they are of no use; of more, it is told wrongly. */
+export const MOST_TOLD = 16;
 
-/** Of the Int32Array: the number of the block that is being inflated, or 0; how much work is given and not done; then of each slot its block's number and length. */
+/**
+ * Of the Int32Array: the number of the block that is being inflated, or 0; how much work is given and not done; of each slot its block's number
+ * and length; of each piece of work up to which number it is of no use.
+ */
 const LOADING = 0;
 const PENDING = 1;
 const FIRST_SLOT = 2;
 const WORDS_A_SLOT = 2;
-const HEADER_BYTES = 4 * (FIRST_SLOT + WORDS_A_SLOT * SLOTS);
+const FIRST_PASSED = FIRST_SLOT + WORDS_A_SLOT * SLOTS;
+const HEADER_BYTES = 4 * (FIRST_PASSED + MOST_TOLD);
 /** Should the writer have ended in the midst of it. */
 const LONGEST_WAIT_MS = 50;
 
@@ -26,6 +34,7 @@ export function sharedMemory(): SharedArrayBuffer {
 }
 
 const numberAt = (slot: number): number => FIRST_SLOT + WORDS_A_SLOT * slot;
+const passedAt = (work: number): number => FIRST_PASSED + (work % MOST_TOLD);
 
 class Slots {
   protected readonly header: Int32Array;
@@ -45,6 +54,11 @@ export class SharedBlocksWriter extends Slots {
   /** A piece of work is done. */
   noteDone(): void {
     Atomics.sub(this.header, PENDING, 1);
+  }
+
+  /** Up to which number (1 to 2^32-1) a piece of work is of no use any more. */
+  passed(work: number): number {
+    return Atomics.load(this.header, passedAt(work)) >>> 0;
   }
 
   /**
@@ -71,9 +85,20 @@ export class SharedBlocksWriter extends Slots {
 }
 
 export class SharedBlocksReader extends Slots {
-  /** The other thread is given a piece of work. */
-  noteGiven(): void {
+  #given = 0;
+
+  /** The other thread is given a piece of work; returns its number. */
+  noteGiven(): number {
+    const work = this.#given;
+    this.#given += 1;
+    Atomics.store(this.header, passedAt(work), 0);
     Atomics.add(this.header, PENDING, 1);
+    return work;
+  }
+
+  /** See SharedBlocksWriter.passed. Of a piece of work that is long done, nothing happens. */
+  tellPassed(work: number, number: number): void {
+    if (work >= this.#given - MOST_TOLD) Atomics.store(this.header, passedAt(work), number);
   }
 
   /** How many pieces of work the other thread has not done yet. */
@@ -81,18 +106,20 @@ export class SharedBlocksReader extends Slots {
     return Atomics.load(this.header, PENDING);
   }
 
-  /** A copy of the block, or undefined where it is not there, nor about to be. */
-  get(number: number, room?: Buffer): Buffer | undefined {
+  /**
+   * Copies from an offset in a block on into the target, as far as either goes; returns how many bytes: 0 where the block is not there, nor about to
+   * be. What is in the target then is nothing.
+   */
+  copy(number: number, offset: number, target: Buffer): number {
     if (Atomics.load(this.header, LOADING) === number) {
       Atomics.wait(this.header, LOADING, number, LONGEST_WAIT_MS);
     }
     for (const [slot, block] of this.slots.entries()) {
       if (Atomics.load(this.header, numberAt(slot)) !== number) continue;
       const length = Atomics.load(this.header, numberAt(slot) + 1);
-      const target = room !== undefined && room.length >= length ? room : Buffer.allocUnsafeSlow(length);
-      block.copy(target, 0, 0, length);
-      if (Atomics.load(this.header, numberAt(slot)) === number) return target.subarray(0, length);
+      const copied = block.copy(target, 0, offset, length);
+      if (Atomics.load(this.header, numberAt(slot)) === number) return copied;
     }
-    return undefined;
+    return 0;
   }
 }

@@ -1,7 +1,8 @@
 /** A folder in a user's tree: a mailbox with each message as a file, the folders in it, or both. */
 import type { ListedRecord } from '../../src/index/queries.ts';
 import type { ViewMailbox } from '../../src/index/viewQueries.ts';
-import type { Attributes, Entry, FileItem, ListedEntry, ShownFolder, Upcoming } from '../tree.ts';
+import type { UpcomingWithKeys } from '../content/upcoming.ts';
+import type { Attributes, Entry, FileItem, ListedEntry, ShownFolder } from '../tree.ts';
 import { folderAttributes } from './attributes.ts';
 import { inodeOf } from './hash.ts';
 import type { MailView } from './mailView.ts';
@@ -73,8 +74,8 @@ export class MailboxFolder extends TreeFolder {
     return this.#folder();
   }
 
-  upcoming(after: number, maxBytes: number): Upcoming {
-    return upcomingMessages(this.#view, this.#folder(), after, maxBytes);
+  upcoming(after: number, maxBytes: number, largestBytes: number): UpcomingWithKeys {
+    return upcomingMessages(this.#view, this.#folder(), after, maxBytes, largestBytes);
   }
 
   protected ownAttributes(): Attributes {

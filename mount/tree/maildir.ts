@@ -6,7 +6,8 @@ import { flagCombinations } from '../../src/index/viewQueries.ts';
 import type { RecordWithGuid } from '../../src/index/queries.ts';
 import { keywordLetter, keywordLines, maildirUnique, splitFlags } from '../../src/mailbox/maildirText.ts';
 import { FsError } from '../fsError.ts';
-import type { Attributes, Entry, FileItem, FolderPlace, ListedEntry, Upcoming } from '../tree.ts';
+import type { UpcomingWithKeys } from '../content/upcoming.ts';
+import type { Attributes, Entry, FileItem, FolderPlace, ListedEntry } from '../tree.ts';
 import { folderAttributes } from './attributes.ts';
 import { inodeOf } from './hash.ts';
 import type { MailView } from './mailView.ts';
@@ -146,9 +147,10 @@ class MessagesFolder extends TreeFolder {
     return this.#folder();
   }
 
-  upcoming(after: number, maxBytes: number): Upcoming | undefined {
+  upcoming(after: number, maxBytes: number, largestBytes: number): UpcomingWithKeys | undefined {
     const folder = this.#folder();
-    return folder === undefined ? undefined : upcomingMessages(this.#view, folder, after, maxBytes);
+    if (folder === undefined) return undefined;
+    return upcomingMessages(this.#view, folder, after, maxBytes, largestBytes);
   }
 
   protected ownAttributes(): Attributes {

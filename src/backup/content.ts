@@ -5,7 +5,7 @@
  * the next point may be far (a MESSAGE line is up to 1,024 messages) or not exist (compact makes none): there a
  * window of the chunk is inflated from the last point, in bounded memory.
  */
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { BackupError } from '../errors.ts';
 import { stateOf } from '../index/chunks.ts';
 import type { IndexFile } from '../index/indexFile.ts';
@@ -118,7 +118,7 @@ function part(fd: number, block: Block, from: number, to: number, load: typeof l
 
 /** As a GUID is written: in lower-case hexadecimal. */
 export function sha1Of(bytes: Buffer): string {
-  return createHash('sha1').update(bytes).digest('hex');
+  return hash('sha1', bytes, 'hex');
 }
 
 /** Reads a message the way everybody does, through the index's flush points, and holds it against its GUID. */

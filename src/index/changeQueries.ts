@@ -13,10 +13,9 @@ export function expungedSince(
   limit: number,
 ): ChangedRecord[] {
   return index.all<ChangedRecord>(
-    'SELECT uid, since FROM record WHERE mailbox_id = ? AND since >= ? AND expunged IS NOT NULL LIMIT ?',
+    `SELECT uid, since FROM record WHERE mailbox_id = ? AND since >= ? AND expunged IS NOT NULL LIMIT ${limit}`,
     mailboxId,
     since,
-    limit,
   );
 }
 
@@ -30,9 +29,8 @@ export function changedSince(
   return index.all<ChangedRecord>(
     `SELECT uid, since FROM record WHERE mailbox_id = ? AND since >= ? AND expunged IS NULL AND EXISTS (
        SELECT 1 FROM record_history AS before WHERE before.mailbox_id = record.mailbox_id AND before.uid = record.uid)
-     LIMIT ?`,
+     LIMIT ${limit}`,
     mailboxId,
     since,
-    limit,
   );
 }

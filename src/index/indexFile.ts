@@ -121,6 +121,10 @@ export class IndexFile {
     return this.#statement(sql).get(...values) as T | undefined;
   }
 
+  /**
+   * Of how many rows a page is, the statement says itself (`LIMIT 200`): a bound LIMIT has SQLite prepare it anew each time, which takes as long as
+   * twenty rows.
+   */
   all<T = Row>(sql: string, ...values: SqlValues): T[] {
     return this.#statement(sql).all(...values) as T[];
   }

@@ -39,10 +39,9 @@ export function chunkAround(index: IndexFile, id: number, offset: number): Chunk
 /** Flush points of a chunk from one on. */
 export function pointsFrom(index: IndexFile, chunkId: number, offset: number, limit: number): FlushPoint[] {
   return index.all<FlushPoint>(
-    'SELECT offset, file_offset AS fileOffset FROM point WHERE chunk_id = ? AND offset >= ? ORDER BY offset LIMIT ?',
+    `SELECT offset, file_offset AS fileOffset FROM point WHERE chunk_id = ? AND offset >= ? ORDER BY offset LIMIT ${limit}`,
     chunkId,
     offset,
-    limit,
   );
 }
 

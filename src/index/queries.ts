@@ -76,10 +76,9 @@ export function livingRecords(
   limit: number,
 ): MessageRecord[] {
   return index.all<MessageRecord>(
-    `SELECT ${recordColumns} FROM record WHERE mailbox_id = ? AND uid > ? AND expunged IS NULL ORDER BY uid LIMIT ?`,
+    `SELECT ${recordColumns} FROM record WHERE mailbox_id = ? AND uid > ? AND expunged IS NULL ORDER BY uid LIMIT ${limit}`,
     mailboxId,
     afterUid,
-    limit,
   );
 }
 
@@ -98,10 +97,9 @@ export function listRecords(
 ): ListedRecord[] {
   const rows = index.allValues<[number, number, number, number, number]>(
     `SELECT uid, size, internaldate, last_updated, message_id FROM record
-     WHERE mailbox_id = ? AND uid > ? AND expunged IS NULL ORDER BY uid LIMIT ?`,
+     WHERE mailbox_id = ? AND uid > ? AND expunged IS NULL ORDER BY uid LIMIT ${limit}`,
     mailboxId,
     afterUid,
-    limit,
   );
   return rows.map(([uid, size, internaldate, last_updated, message_id]) => ({
     uid,
@@ -124,10 +122,9 @@ export function listFlagged(
 ): FlaggedRecord[] {
   return index.all<FlaggedRecord>(
     `SELECT uid, size, internaldate, flags FROM record
-     WHERE mailbox_id = ? AND uid > ? AND expunged IS NULL ORDER BY uid LIMIT ?`,
+     WHERE mailbox_id = ? AND uid > ? AND expunged IS NULL ORDER BY uid LIMIT ${limit}`,
     mailboxId,
     afterUid,
-    limit,
   );
 }
 
@@ -145,7 +142,7 @@ export function recordsAt(
        UNION ALL
        SELECT ${recordColumns.replaceAll('record.', 'record_history.')} FROM record_history
        WHERE mailbox_id = ? AND uid > ? AND since <= ? AND until > ?)
-     WHERE expunged IS NULL ORDER BY uid LIMIT ?`,
+     WHERE expunged IS NULL ORDER BY uid LIMIT ${limit}`,
     mailboxId,
     afterUid,
     time,
@@ -153,7 +150,6 @@ export function recordsAt(
     afterUid,
     time,
     time,
-    limit,
   );
 }
 

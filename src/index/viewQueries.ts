@@ -90,7 +90,7 @@ export function momentsAtOrBefore(index: IndexFile, times: Iterable<number>): nu
 /** The last so many moments, the latest first. */
 export function lastMoments(index: IndexFile, limit: number): number[] {
   return index
-    .all<{ time: number }>('SELECT time FROM moment ORDER BY time DESC LIMIT ?', limit)
+    .all<{ time: number }>(`SELECT time FROM moment ORDER BY time DESC LIMIT ${limit}`)
     .map(({ time }) => time);
 }
 

@@ -122,7 +122,7 @@ describe('a backup with a damaged message', function () {
         }
         const content = (place.child(number) as FileItem).content();
         const bytes = Buffer.alloc(content.sizeBytes);
-        readRange(content, new BlockCache(), 0, bytes);
+        readRange(content, { cache: new BlockCache() }, 0, bytes);
         return bytes;
       };
       expect(bytesAt('INBOX/1.eml').equals(first)).to.equal(true);

@@ -8,11 +8,12 @@
 import { fstatSync, readSync, writevSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
-import { loadBlock, sha1Of } from '../../../src/backup/content.ts';
-import type { Block } from '../../../src/backup/content.ts';
+import { sha1Of } from '../../../src/backup/content.ts';
 import { SharedRead } from '../../../src/catalog/lockedFile.ts';
+import { readBlock } from '../../../src/log/blocks.ts';
 import { LONGEST_SHARED_BYTES, SharedBlocksWriter } from '../../content/sharedBlocks.ts';
-import type { Upcoming, UpcomingBlock, UpcomingFile } from '../../tree.ts';
+import { blockAt, fileAt, fileCount, fileNumber } from '../../content/upcoming.ts';
+import type { Upcoming, UpcomingBlock, UpcomingFile } from '../../content/upcoming.ts';
 import { isInPageCache } from './libc.ts';
 import type { Stretch } from './readAhead.ts';
 import { STORE_HEADER_BYTES, writeStore } from './structs.ts';
@@ -28,47 +29,65 @@ const blocks = new SharedBlocksWriter(memory);
 const header = Buffer.alloc(STORE_HEADER_BYTES);
 
 /** Throws what cannot be read, or not be told: an inode that the kernel does not know any more is ENOENT. */
-function storeAll({ placeNumber, firstBlock, upcoming }: Stretch): void {
-  const { dataFile, inode, files } = upcoming;
+function storeAll({ placeNumber, firstBlock, leftOut, work, upcoming }: Stretch): void {
   // Not kept open: what a compaction has replaced would go on taking its room on the disk.
-  const file = SharedRead.open(dataFile);
+  const file = SharedRead.open(upcoming.dataFile);
   try {
-    if (fstatSync(file.fd, { bigint: true }).ino !== inode) return;
+    if (fstatSync(file.fd, { bigint: true }).ino !== upcoming.inode) return;
     const blockOf = blockLoader(file.fd, firstBlock, upcoming);
-    for (const each of files) store(placeNumber, each, contentOf(each, blockOf));
+    for (let at = 0; at < fileCount(upcoming); at += 1) {
+      const number = fileNumber(upcoming, at);
+      if (number === leftOut || number <= blocks.passed(work)) continue;
+      const upcomingFile = fileAt(upcoming, at);
+      store(placeNumber, upcomingFile, contentOf(upcomingFile, blockOf));
+    }
   } finally {
     file.close();
   }
 }
 
-type BlockOf = (wanted: number) => Buffer;
+type BlockOf = (place: number) => Buffer;
 
 /** Files that follow one another mostly are in the same block. */
 function blockLoader(dataFd: number, firstBlock: number, upcoming: Upcoming): BlockOf {
-  let have: { readonly number: number; readonly bytes: Buffer } | undefined;
-  return (number) => {
-    if (have?.number === number) return have.bytes;
-    const { block } = upcoming.blocks[number] as UpcomingBlock;
+  let have: { readonly place: number; readonly bytes: Buffer } | undefined;
+  return (place) => {
+    if (have?.place === place) return have.bytes;
+    const block = blockAt(upcoming, place);
     fetch(dataFd, block);
-    const bytes = blocks.put(firstBlock + number, (room) => loadBlock(dataFd, block, room));
-    have = { number, bytes };
+    const bytes = blocks.put(firstBlock + place, (room) => load(dataFd, block, room));
+    have = { place, bytes };
     return bytes;
   };
+}
+
+function load(dataFd: number, { fileOffset, fileEnd, sizeBytes }: UpcomingBlock, room: Buffer): Buffer {
+  return readBlock(dataFd, { offset: 0, fileOffset }, { offset: sizeBytes, fileOffset: fileEnd }, room);
 }
 
 const scratch = Buffer.allocUnsafeSlow(LONGEST_SHARED_BYTES);
 
 /** The thread that answers may wait for a block that is being inflated: so it must not be the disk that is waited for. */
-function fetch(dataFd: number, { from, fileEnd }: Block): void {
-  const bytes = Math.min(scratch.length, fileEnd - from.fileOffset);
-  if (!isInPageCache(dataFd, fileEnd - 1)) readSync(dataFd, scratch, 0, bytes, from.fileOffset);
+function fetch(dataFd: number, { fileOffset, fileEnd }: UpcomingBlock): void {
+  const bytes = Math.min(scratch.length, fileEnd - fileOffset);
+  if (!isInPageCache(dataFd, fileEnd - 1)) readSync(dataFd, scratch, 0, bytes, fileOffset);
 }
 
-/** What comes from more than one block is copied: the first one's room is given to another before long. */
-function contentOf({ parts }: UpcomingFile, blockOf: BlockOf): Buffer {
-  const [only, ...others] = parts;
-  if (only !== undefined && others.length === 0) return blockOf(only.block).subarray(only.from, only.to);
-  return Buffer.concat(parts.map(({ block, from, to }) => Buffer.from(blockOf(block).subarray(from, to))));
+/** For what comes from more than one block: the first one's room is given to another before long. */
+let gathered = Buffer.alloc(0);
+
+function contentOf({ block: first, offsetInBlock, sizeBytes }: UpcomingFile, blockOf: BlockOf): Buffer {
+  const bytes = blockOf(first);
+  if (offsetInBlock + sizeBytes <= bytes.length)
+    return bytes.subarray(offsetInBlock, offsetInBlock + sizeBytes);
+  if (gathered.length < sizeBytes) gathered = Buffer.allocUnsafeSlow(sizeBytes);
+  let at = bytes.copy(gathered, 0, offsetInBlock);
+  for (let place = first + 1; at < sizeBytes; place += 1) {
+    const copied = blockOf(place).copy(gathered, at, 0, sizeBytes - at);
+    if (copied === 0) throw new Error('a file goes on in a block without bytes');
+    at += copied;
+  }
+  return gathered.subarray(0, sizeBytes);
 }
 
 /**

@@ -86,3 +86,10 @@ export function entryEnd(page: Buffer, at: number, withAttributes: boolean): num
 export function entryNext(page: Buffer, at: number, withAttributes: boolean): number {
   return readUint64(page, at + (withAttributes ? ENTRY_BYTES : 0) + 8);
 }
+
+/** The name of the entry that begins at `at`: a view of the page. */
+export function entryName(page: Buffer, at: number, withAttributes: boolean): Buffer {
+  const dirent = at + (withAttributes ? ENTRY_BYTES : 0);
+  const nameAt = dirent + direntBytes(0);
+  return page.subarray(nameAt, nameAt + page.readUInt32LE(dirent + 16));
+}

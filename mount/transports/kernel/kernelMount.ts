@@ -70,9 +70,8 @@ export async function startKernelMount(options: TransportOptions): Promise<Runni
   return { ended: endOf(server, mountpoint, close), unmount: () => unmount(mountpoint) };
 }
 
-/** One processor is busy with who reads and the thread that answers. */
 function defaultThreads(): number {
-  return Math.min(MOST_THREADS, Math.max(1, availableParallelism() - 1));
+  return Math.min(MOST_THREADS, availableParallelism());
 }
 
 function openDevice(): number {

@@ -146,7 +146,9 @@ function read(call: Call): number {
   const sizeBytes = Math.min(request.readUInt32LE(BODY + 16), MAX_READ_BYTES);
   const node = nodeOf(call);
   const gotBytes = filesystem.read(node, offset, reply.subarray(PAYLOAD, PAYLOAD + sizeBytes));
-  if (offset === 0) readAhead?.note(request.readUInt32LE(20), node);
+  const isEnd = gotBytes < sizeBytes;
+  if (offset === 0) readAhead?.note(request.readUInt32LE(20), node, isEnd);
+  else if (isEnd) readAhead?.noteEnd(request.readUInt32LE(20), node);
   return gotBytes;
 }
 

@@ -1,24 +1,31 @@
 /**
- * Makes the first list of a mount as quick as the later ones. The first few thousand entries that are made cost many times what they do
- * when V8 has compiled what makes them, and the first backup that is opened loads SQLite.
+ * Makes the first list of a mount, and the first messages read from it, as quick as the later ones. The first few thousand
+ * entries that are made cost many times what they do when V8 has compiled what makes them, and the first backup that is opened
+ * loads SQLite.
  */
 import type { DirectoryEntry, Filesystem } from '../../filesystem.ts';
 import type { Node } from '../../tree.ts';
-import { entryEnd, entryNext } from './directory.ts';
+import { entryEnd, entryName, entryNext } from './directory.ts';
 import { IN_HEADER_BYTES, MAX_READ_BYTES, OPCODE, OUT_HEADER_BYTES } from './protocol.ts';
 import { Session } from './session.ts';
 
 /** As libc asks for lists. */
 const PAGE_BYTES = 32 * 1024;
+/** The first bytes of a file, as the kernel asks for them; most messages are no longer. */
+const READ_BYTES = 32 * 1024;
 /** struct fuse_read_in, which is that of READDIRPLUS, too. */
 const READ_IN_BYTES = 40;
+/** struct fuse_entry_out begins with the nodeid. */
+const NODEID_BYTES = 8;
+/** Messages read for each page of a list. */
+const READ_A_PAGE = 4;
 /** At each level: where the first few have no mail, there is perhaps none at all. */
 const MOST_TRIED = 4;
 const MOST_LEVELS = 3;
 
 /**
- * Lists some folder with mail, over and over, for about so long; a look at the disk may take its own time. What fails is left to
- * be told to whoever asks for it.
+ * Lists some folder with mail, over and over, and looks up and reads a few messages of each page, for about so long; a look at the disk may take its own
+ * time. What fails is left to be told to whoever asks for it.
  */
 export function warmUp(filesystem: Filesystem, forMs: number): void {
   const endMs = performance.now() + forMs;
@@ -28,35 +35,71 @@ export function warmUp(filesystem: Filesystem, forMs: number): void {
     filesystem.begin();
     const folder = folderWithMail(filesystem, filesystem.root, MOST_LEVELS);
     if (folder === undefined) return;
-    const request = listRequest(session.registry.remember(folder));
-    const reply = Buffer.alloc(OUT_HEADER_BYTES + MAX_READ_BYTES);
+    const client = new Client(session, session.registry.remember(folder));
     for (let cookie = 0; performance.now() < endMs;) {
-      request.writeBigUInt64LE(BigInt(cookie), IN_HEADER_BYTES + 8);
-      cookie = lastCookie(reply, session.answer(request, request.length, reply));
-      session.afterReply();
+      const page = client.list(cookie);
+      cookie = page.cookie;
+      for (const name of page.names) client.readMessage(name);
     }
   } catch {
     // It would have failed just so without us.
   }
 }
 
-/** READDIRPLUS. */
-function listRequest(placeNumber: number): Buffer {
-  const request = Buffer.alloc(IN_HEADER_BYTES + READ_IN_BYTES);
-  request.writeUInt32LE(request.length, 0);
-  request.writeUInt32LE(OPCODE.READDIRPLUS, 4);
-  request.writeUInt32LE(placeNumber, 20);
-  request.writeUInt32LE(PAGE_BYTES, IN_HEADER_BYTES + 16);
-  return request;
-}
+/** Asks as the kernel does, about one folder. */
+class Client {
+  readonly #session: Session;
+  readonly #folder: Buffer;
+  readonly #request = Buffer.alloc(IN_HEADER_BYTES + READ_IN_BYTES + 256);
+  readonly #reply = Buffer.alloc(OUT_HEADER_BYTES + MAX_READ_BYTES);
 
-/** 0 at the end of the list. */
-function lastCookie(reply: Buffer, replyBytes: number): number {
-  let cookie = 0;
-  for (let at = OUT_HEADER_BYTES; at < replyBytes; at = entryEnd(reply, at, true)) {
-    cookie = entryNext(reply, at, true);
+  constructor(session: Session, placeNumber: number) {
+    this.#session = session;
+    this.#folder = Buffer.alloc(NODEID_BYTES);
+    this.#folder.writeUInt32LE(placeNumber, 4);
   }
-  return cookie;
+
+  /** A page of the list, with the names of its first few messages; the cookie is 0 at the list's end. */
+  list(cookie: number): { readonly cookie: number; readonly names: readonly Buffer[] } {
+    const end = this.#askAt(OPCODE.READDIRPLUS, this.#folder, cookie, PAGE_BYTES);
+    if (end === undefined) throw new Error('there is no list');
+    const names: Buffer[] = [];
+    let last = 0;
+    for (let at = OUT_HEADER_BYTES; at < end; at = entryEnd(this.#reply, at, true)) {
+      last = entryNext(this.#reply, at, true);
+      // A nodeid's lower half is a message's number.
+      const isMessage = this.#reply.readUInt32LE(at) !== 0;
+      if (isMessage && names.length < READ_A_PAGE) names.push(Buffer.from(entryName(this.#reply, at, true)));
+    }
+    return { cookie: last, names };
+  }
+
+  /** One that is damaged is nothing to stop for. */
+  readMessage(name: Buffer): void {
+    name.copy(this.#request, IN_HEADER_BYTES);
+    this.#request[IN_HEADER_BYTES + name.length] = 0;
+    if (this.#ask(OPCODE.LOOKUP, this.#folder, name.length + 1) === undefined) return;
+    const nodeid = Buffer.from(this.#reply.subarray(OUT_HEADER_BYTES, OUT_HEADER_BYTES + NODEID_BYTES));
+    this.#askAt(OPCODE.READ, nodeid, 0, READ_BYTES);
+  }
+
+  /** struct fuse_read_in: where, and how much. */
+  #askAt(opcode: number, nodeid: Buffer, offset: number, sizeBytes: number): number | undefined {
+    this.#request.writeBigUInt64LE(BigInt(offset), IN_HEADER_BYTES + 8);
+    this.#request.writeUInt32LE(sizeBytes, IN_HEADER_BYTES + 16);
+    return this.#ask(opcode, nodeid, READ_IN_BYTES);
+  }
+
+  /** The answer's bytes; undefined where it is an error. */
+  #ask(opcode: number, nodeid: Buffer, bodyBytes: number): number | undefined {
+    const requestBytes = IN_HEADER_BYTES + bodyBytes;
+    this.#request.writeUInt32LE(requestBytes, 0);
+    this.#request.writeUInt32LE(opcode, 4);
+    nodeid.copy(this.#request, 16);
+    const replyBytes = this.#session.answer(this.#request, requestBytes, this.#reply);
+    this.#session.afterReply();
+    return this.#reply.readInt32LE(4) === 0 ? replyBytes : undefined;
+  }
 }
 
 /** The first folder found in which something is a number: a message. */

@@ -16,7 +16,7 @@ import type { Lane } from './readAhead.ts';
 import { Session } from './session.ts';
 import { warmUp } from './warmUp.ts';
 
-const WARM_UP_MS = 40;
+const WARM_UP_MS = 200;
 
 export interface WorkerOptions {
   readonly fd: number;
@@ -68,13 +68,16 @@ async function run({
   const tree = await loadTree(source);
   const log = (line: string): void => post({ type: 'log', line });
   const readAhead = new ReadAhead(ahead.map(laneOf));
-  const cache = new BlockCache(cacheBytes, (key, room) => readAhead.block(key, room));
+  const cache = new BlockCache(cacheBytes);
   const aside = new Aside({
     requestsFd: fd,
     doneFd: readsDoneFd,
     post: (read) => post({ type: 'read', read }),
   });
-  const filesystem = new Filesystem(tree, cache, aside.beforeLoad);
+  const filesystem = new Filesystem(tree, cache, {
+    elsewhere: readAhead.copyBlock,
+    beforeLoad: aside.beforeLoad,
+  });
   post({ type: 'open' });
   // Meanwhile mount(8) does its work.
   warmUp(filesystem, WARM_UP_MS);

@@ -67,7 +67,7 @@ describe('a message whose name is gone', () => {
     if (file.kind !== 'file') throw new Error('it is a link');
     const content = file.content();
     const bytes = Buffer.alloc(content.sizeBytes);
-    readRange(content, new BlockCache(), 0, bytes);
+    readRange(content, { cache: new BlockCache() }, 0, bytes);
     return bytes;
   }
 

@@ -90,7 +90,7 @@ describe('the tree of a store', () => {
   function bytesAt(path: string): Buffer {
     const content = fileAt(path).content();
     const bytes = Buffer.alloc(content.sizeBytes);
-    expect(readRange(content, new BlockCache(), 0, bytes)).to.equal(bytes.length);
+    expect(readRange(content, { cache: new BlockCache() }, 0, bytes)).to.equal(bytes.length);
     return bytes;
   }
 

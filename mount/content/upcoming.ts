@@ -1,0 +1,99 @@
+/**
+ * Files that are likely to be read soon, and where their bytes lie. As numbers one behind the other: many thousands a second are
+ * posted to another thread, and as objects they would cost more there than the messages' hashes.
+ */
+
+/** Of a block: from where to where it lies in the data file, and its bytes when it is inflated. */
+const BLOCK_NUMBERS = 3;
+/** Of a file: the child's number, its bytes, its first block, and where in that it begins. It goes on in the blocks that follow. */
+const FILE_NUMBERS = 4;
+const SHA1_CHARACTERS = 40;
+
+/** Plain values only, as posting takes them. */
+export interface Upcoming {
+  /** The data file, and its inode's number: under its name there may be another when it is opened. */
+  readonly dataFile: string;
+  readonly inode: bigint;
+  readonly blocks: Float64Array;
+  /** In the order of the list. */
+  readonly files: Float64Array;
+  readonly sha1s: string;
+}
+
+export interface UpcomingWithKeys extends Upcoming {
+  /** Of each block, as Location.blockKey. */
+  readonly blockKeys: readonly string[];
+}
+
+export interface UpcomingBlock {
+  readonly fileOffset: number;
+  readonly fileEnd: number;
+  readonly sizeBytes: number;
+}
+
+export interface UpcomingFile {
+  /** Of the child. */
+  readonly number: number;
+  readonly sizeBytes: number;
+  readonly block: number;
+  readonly offsetInBlock: number;
+  /** In lower-case hexadecimal. */
+  readonly sha1: string;
+}
+
+export function fileCount({ files }: Upcoming): number {
+  return files.length / FILE_NUMBERS;
+}
+
+export function fileNumber({ files }: Upcoming, at: number): number {
+  return files[at * FILE_NUMBERS] ?? 0;
+}
+
+export function fileAt({ files, sha1s }: Upcoming, at: number): UpcomingFile {
+  const first = at * FILE_NUMBERS;
+  return {
+    number: files[first] ?? 0,
+    sizeBytes: files[first + 1] ?? 0,
+    block: files[first + 2] ?? 0,
+    offsetInBlock: files[first + 3] ?? 0,
+    sha1: sha1s.slice(at * SHA1_CHARACTERS, (at + 1) * SHA1_CHARACTERS),
+  };
+}
+
+export function blockAt({ blocks }: Upcoming, at: number): UpcomingBlock {
+  const first = at * BLOCK_NUMBERS;
+  return {
+    fileOffset: blocks[first] ?? 0,
+    fileEnd: blocks[first + 1] ?? 0,
+    sizeBytes: blocks[first + 2] ?? 0,
+  };
+}
+
+export class UpcomingBuilder {
+  readonly #blockKeys: string[] = [];
+  readonly #blocks: number[] = [];
+  readonly #files: number[] = [];
+  #sha1s = '';
+
+  get fileCount(): number {
+    return this.#files.length / FILE_NUMBERS;
+  }
+
+  /** Returns which it is. */
+  addBlock(key: string, { fileOffset, fileEnd, sizeBytes }: UpcomingBlock): number {
+    this.#blocks.push(fileOffset, fileEnd, sizeBytes);
+    return this.#blockKeys.push(key) - 1;
+  }
+
+  addFile({ number, sizeBytes, block, offsetInBlock, sha1 }: UpcomingFile): void {
+    this.#files.push(number, sizeBytes, block, offsetInBlock);
+    this.#sha1s += sha1;
+  }
+
+  /** `dataFile`, `inode`: see Upcoming. */
+  finish(dataFile: string, inode: bigint): UpcomingWithKeys {
+    const blocks = Float64Array.from(this.#blocks);
+    const files = Float64Array.from(this.#files);
+    return { dataFile, inode, blocks, files, sha1s: this.#sha1s, blockKeys: this.#blockKeys };
+  }
+}
