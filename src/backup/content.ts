@@ -1,7 +1,7 @@
 /**
  * Reading a message's bytes: from the flush point before them, one read and one inflation a block.
  *
- * Blocks are what the log is cut into by flush points, 64 to 128 KiB where we wrote it. In chunks of the originals
+ * Blocks are what the log is cut into by flush points, 32 to 128 KiB where we wrote it. In chunks of the originals
  * the next point may be far (a MESSAGE line is up to 1,024 messages) or not exist (compact makes none): there a
  * window of the chunk is inflated from the last point, in bounded memory.
  */

@@ -6,17 +6,20 @@
  */
 export const CHUNK_HEADER = Buffer.from('# cyrus backup: chunk start\r\n', 'latin1');
 
-/** A flush point is made at the next mark once this much input has gone by since the last one. */
-export const FLUSH_INTERVAL_BYTES = 65_536;
-
-/** A flush point is made without a mark, inside one very long message, after this much input. */
-export const LONGEST_BLOCK_BYTES = 2 * FLUSH_INTERVAL_BYTES;
-
 /**
  * Points are never nearer to each other than this. It is deflate's window, which the reader relies on: what
  * stands behind a rejected candidate cannot refer back over the accepted point before it.
  */
 export const LEAST_BLOCK_BYTES = 32_768;
+
+/**
+ * A flush point is made at the next mark once this much input has gone by since the last one: who reads a message inflates what is in front of it in its
+ * block, too. With twice as much, the file is 0.5 per cent smaller, and a message of 20 KB takes half as long again to inflate.
+ */
+export const FLUSH_INTERVAL_BYTES = LEAST_BLOCK_BYTES;
+
+/** A flush point is made without a mark, inside one very long message, after this much input. */
+export const LONGEST_BLOCK_BYTES = 131_072;
 
 /** A place in a raw deflate stream where no earlier window is needed: both offsets are in bytes. */
 export interface FlushPoint {
