@@ -1,11 +1,15 @@
-/** The mount's options, as after -o on a command line or in fstab: a list parted by commas. */
+/**
+ * The mount's options, as after -o on a command line or in fstab: a list parted by commas. Nothing of the mount itself is loaded for them: they
+ * are looked at by a process that only starts another.
+ */
 import { BackupError } from '../src/errors.ts';
 import { parseMoment } from '../src/mailbox/moment.ts';
-import { DEFAULT_CACHE_BYTES } from './content/blockCache.ts';
-import { TRANSPORT_NAMES } from './transports/choose.ts';
-import type { TransportName } from './transports/choose.ts';
-import { VIEW_NAMES } from './tree/userTree.ts';
-import type { ViewName } from './tree/userTree.ts';
+
+export const TRANSPORT_NAMES = ['kernel', 'fuse-native'] as const;
+export type TransportName = (typeof TRANSPORT_NAMES)[number];
+
+export const VIEW_NAMES = ['plain', 'maildir', 'mh', 'mbox'] as const;
+export type ViewName = (typeof VIEW_NAMES)[number];
 
 export interface MountOptions {
   /** Undefined: the fastest that works. */
@@ -15,7 +19,8 @@ export interface MountOptions {
   /** Who owns all files and folders; undefined: who mounts. */
   readonly uid: number | undefined;
   readonly gid: number | undefined;
-  readonly cacheBytes: number;
+  /** Of inflated blocks; undefined: few are enough. */
+  readonly cacheBytes: number | undefined;
   /** That may read ahead; undefined: by the processors. */
   readonly threads: number | undefined;
   /** How a user's mail is shown where nothing else is asked for. */
@@ -67,7 +72,7 @@ export function parseMountOptions(lists: readonly string[]): MountOptions {
     nonempty: false,
     uid: undefined,
     gid: undefined,
-    cacheBytes: DEFAULT_CACHE_BYTES,
+    cacheBytes: undefined,
     threads: undefined,
     logFile: undefined,
     view: 'plain',

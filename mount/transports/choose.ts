@@ -2,13 +2,12 @@
 import { accessSync, constants } from 'node:fs';
 import { endianness } from 'node:os';
 import { BackupError, messageOf } from '../../src/errors.ts';
+import { TRANSPORT_NAMES } from '../options.ts';
+import type { TransportName } from '../options.ts';
 import { loadFuseNative } from './fuse-native/binding.ts';
 import { startFuseNativeMount } from './fuse-native/fuseNativeMount.ts';
 import { startKernelMount } from './kernel/kernelMount.ts';
 import type { StartTransport } from './transport.ts';
-
-export const TRANSPORT_NAMES = ['kernel', 'fuse-native'] as const;
-export type TransportName = (typeof TRANSPORT_NAMES)[number];
 
 interface Transport {
   readonly start: StartTransport;

@@ -10,7 +10,7 @@ export interface TransportOptions {
   readonly tree: TreeSource;
   /** What the mount table and df show as the source. */
   readonly source: string;
-  readonly cacheBytes: number;
+  readonly cacheBytes: number | undefined;
   readonly allowOther: boolean;
   /** That may read ahead, for a transport that does; undefined: by the processors. */
   readonly threads: number | undefined;

@@ -1,5 +1,7 @@
 /** A user's folder: the mail in the default view, and under hidden names the other views, the past and what is not mail. */
 import type { Catalog } from '../../src/catalog/catalog.ts';
+import { VIEW_NAMES } from '../options.ts';
+import type { ViewName } from '../options.ts';
 import type { Attributes, FolderPlace } from '../tree.ts';
 import { AtFolder } from './atFolder.ts';
 import { ChunksFolder } from './chunksFolder.ts';
@@ -20,9 +22,6 @@ import { nameOfUserid } from './useridName.ts';
 import { TextFile } from './textFile.ts';
 import type { FixedName, FolderShape } from './treeFolder.ts';
 import type { UserBackup } from './userBackup.ts';
-
-export const VIEW_NAMES = ['plain', 'maildir', 'mh', 'mbox'] as const;
-export type ViewName = (typeof VIEW_NAMES)[number];
 
 /** What the tree shows, and how; see docs/mount.md. */
 export interface TreeSettings {

@@ -1,12 +1,12 @@
 /**
  * `cyrus-backups mount -C imapd.conf MOUNTPOINT [-o OPTIONS] [--foreground]`: shows all backed-up mail as a
  * read-only file system. Without --foreground it returns when the mount is in place, and leaves a process
- * behind that serves it.
+ * behind that serves it: only that loads what a mount is made of.
  */
 import { parseArgs } from 'node:util';
 import { BackupError, exitCodeOf, messageOf } from '../errors.ts';
 import { isBackgroundProcess, mountInBackground, reportToStarter } from '../../mount/daemon.ts';
-import { SignalWatch, startMount } from '../../mount/mount.ts';
+import type { SignalWatch } from '../../mount/mount.ts';
 import { parseMountOptions } from '../../mount/options.ts';
 import type { MountOptions } from '../../mount/options.ts';
 import type { TreeSource } from '../../mount/tree.ts';
@@ -39,6 +39,7 @@ export async function runMount(
     if (!parsed.inForeground && !isBackgroundProcess()) {
       return await mountInBackground(parsed.options.logFile, log);
     }
+    const { SignalWatch, startMount } = await import('../../mount/mount.ts');
     signals = new SignalWatch(log);
     const running = await startMount(parsed.mountpoint, tree, parsed.options, log);
     await reportToStarter({ type: 'ready' });

@@ -8,7 +8,7 @@ import { CyrusMaster } from '../support/cyrus.ts';
 import type { SyncServer } from '../support/cyrus.ts';
 import { makeFolder, run } from '../support/machine.ts';
 import { buildMailboxes } from '../support/mailboxes.ts';
-import { TRANSPORT_NAMES } from '../../mount/transports/choose.ts';
+import { TRANSPORT_NAMES } from '../../mount/options.ts';
 import { MountDaemon } from '../support/mountDaemon.ts';
 import { cyrusRequirements, needs } from '../support/needs.ts';
 import { SyncConnection } from '../support/syncConnection.ts';

@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { TRANSPORT_NAMES } from '../../mount/transports/choose.ts';
+import { TRANSPORT_NAMES } from '../../mount/options.ts';
 import { apply, idOf, message, upload } from '../server/made.ts';
 import { BackupServer, runOurs } from '../support/backupdDaemon.ts';
 import { run, waitUntil } from '../support/machine.ts';

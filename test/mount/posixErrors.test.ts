@@ -6,7 +6,7 @@
 import { expect } from 'chai';
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { TRANSPORT_NAMES } from '../../mount/transports/choose.ts';
+import { TRANSPORT_NAMES } from '../../mount/options.ts';
 import { makeFolder, run } from '../support/machine.ts';
 import { annesStore } from '../support/mailStore.ts';
 import type { MailStore } from '../support/mailStore.ts';
