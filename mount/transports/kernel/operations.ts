@@ -17,6 +17,7 @@ import { writePage } from './directory.ts';
 import type { ListRequest } from './directory.ts';
 import type { ListAhead } from './listAhead.ts';
 import type { ReadAhead } from './readAhead.ts';
+import type { ReadyRead } from './readyRead.ts';
 import type { Registry } from './registry.ts';
 import {
   ATTR_OUT_BYTES,
@@ -43,6 +44,7 @@ export interface Call {
   readonly reply: Buffer;
   readonly listAhead: ListAhead;
   readonly readAhead: ReadAhead | undefined;
+  readonly readyRead: ReadyRead;
 }
 
 /** Returns the payload's bytes in the reply, or NO_REPLY. Throws what errnoOfError knows. */
@@ -114,6 +116,7 @@ function lookup(call: Call): number {
   else {
     const placeNumber = registry.remember(entry.node);
     writeEntry(reply, PAYLOAD, placeNumber, entry.node, entry.attributes, call.generation);
+    call.readyRead.note(placeNumber, entry.node, entry.attributes);
   }
   return ENTRY_BYTES;
 }
@@ -141,14 +144,17 @@ function readlink(call: Call): number {
 }
 
 function read(call: Call): number {
-  const { request, reply, filesystem, readAhead } = call;
+  const { request, reply, filesystem, readAhead, readyRead } = call;
+  const placeNumber = request.readUInt32LE(20);
   const offset = readUint64(request, BODY + 8);
   const sizeBytes = Math.min(request.readUInt32LE(BODY + 16), MAX_READ_BYTES);
   const node = nodeOf(call);
-  const gotBytes = filesystem.read(node, offset, reply.subarray(PAYLOAD, PAYLOAD + sizeBytes));
+  const target = reply.subarray(PAYLOAD, PAYLOAD + sizeBytes);
+  const readyBytes = offset === 0 ? readyRead.take(placeNumber, node, target) : undefined;
+  const gotBytes = readyBytes ?? filesystem.read(node, offset, target);
   const isEnd = gotBytes < sizeBytes;
-  if (offset === 0) readAhead?.note(request.readUInt32LE(20), node, isEnd);
-  else if (isEnd) readAhead?.noteEnd(request.readUInt32LE(20), node);
+  if (offset === 0) readAhead?.note(placeNumber, node, isEnd);
+  else if (isEnd) readAhead?.noteEnd(placeNumber, node);
   return gotBytes;
 }
 

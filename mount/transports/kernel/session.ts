@@ -13,6 +13,7 @@ import { OPCODE, OUT_HEADER_BYTES } from './protocol.ts';
 import type { Aside } from './aside.ts';
 import { ListAhead } from './listAhead.ts';
 import type { ReadAhead } from './readAhead.ts';
+import { ReadyRead } from './readyRead.ts';
 import { Registry } from './registry.ts';
 import { writeOutHeader } from './structs.ts';
 
@@ -23,6 +24,7 @@ export class Session {
   readonly registry: Registry;
   readonly #listAhead: ListAhead;
   readonly #readAhead: ReadAhead | undefined;
+  readonly #readyRead: ReadyRead;
   readonly #aside: Aside | undefined;
   readonly #generation: number;
   readonly #faults: FaultLog;
@@ -39,6 +41,7 @@ export class Session {
     this.registry = new Registry(filesystem.root.place);
     this.#listAhead = new ListAhead(filesystem, this.registry, generation);
     this.#readAhead = readAhead;
+    this.#readyRead = new ReadyRead(filesystem);
     this.#aside = aside;
     this.#generation = generation;
     this.#faults = faultLog(log);
@@ -56,6 +59,7 @@ export class Session {
       generation: this.#generation,
       listAhead: this.#listAhead,
       readAhead: this.#readAhead,
+      readyRead: this.#readyRead,
       request,
       requestBytes,
       reply,
@@ -77,6 +81,7 @@ export class Session {
 
   /** What is better done when the kernel has its answer: it is at work on that meanwhile. */
   afterReply(): void {
+    this.#readyRead.afterReply();
     this.#listAhead.afterReply();
     this.#readAhead?.afterReply();
   }

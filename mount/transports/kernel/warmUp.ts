@@ -7,7 +7,7 @@ import type { DirectoryEntry, Filesystem } from '../../filesystem.ts';
 import type { Node } from '../../tree.ts';
 import { entryEnd, entryName, entryNext } from './directory.ts';
 import { IN_HEADER_BYTES, MAX_READ_BYTES, OPCODE, OUT_HEADER_BYTES } from './protocol.ts';
-import { Session } from './session.ts';
+import type { Session } from './session.ts';
 
 /** As libc asks for lists. */
 const PAGE_BYTES = 32 * 1024;
@@ -17,20 +17,19 @@ const READ_BYTES = 32 * 1024;
 const READ_IN_BYTES = 40;
 /** struct fuse_entry_out begins with the nodeid. */
 const NODEID_BYTES = 8;
-/** Messages read for each page of a list. */
-const READ_A_PAGE = 4;
+/** Of the messages of a list every so manieth is read: each is found, and inflated, by itself. */
+const READ_EVERY = 40;
 /** At each level: where the first few have no mail, there is perhaps none at all. */
 const MOST_TRIED = 4;
 const MOST_LEVELS = 3;
 
 /**
  * Lists some folder with mail, over and over, and looks up and reads a few messages of each page, for about so long; a look at the disk may take its own
- * time. What fails is left to be told to whoever asks for it.
+ * time. What fails is left to be told to whoever asks for it. The session is not the kernel's, but one like it: what this one remembers, the kernel does not know.
  */
-export function warmUp(filesystem: Filesystem, forMs: number): void {
+export function warmUp(session: Session, forMs: number): void {
   const endMs = performance.now() + forMs;
-  // Of its own: the kernel has not asked, so nothing is to be remembered for it.
-  const session = new Session(filesystem, 0, () => undefined);
+  const { filesystem } = session;
   try {
     filesystem.begin();
     const folder = folderWithMail(filesystem, filesystem.root, MOST_LEVELS);
@@ -59,17 +58,19 @@ class Client {
     this.#folder.writeUInt32LE(placeNumber, 4);
   }
 
-  /** A page of the list, with the names of its first few messages; the cookie is 0 at the list's end. */
+  /** A page of the list, with the names of some of its messages; the cookie is 0 at the list's end. */
   list(cookie: number): { readonly cookie: number; readonly names: readonly Buffer[] } {
     const end = this.#askAt(OPCODE.READDIRPLUS, this.#folder, cookie, PAGE_BYTES);
     if (end === undefined) throw new Error('there is no list');
     const names: Buffer[] = [];
+    let messages = 0;
     let last = 0;
     for (let at = OUT_HEADER_BYTES; at < end; at = entryEnd(this.#reply, at, true)) {
       last = entryNext(this.#reply, at, true);
       // A nodeid's lower half is a message's number.
       const isMessage = this.#reply.readUInt32LE(at) !== 0;
-      if (isMessage && names.length < READ_A_PAGE) names.push(Buffer.from(entryName(this.#reply, at, true)));
+      if (isMessage && messages % READ_EVERY === 0) names.push(Buffer.from(entryName(this.#reply, at, true)));
+      if (isMessage) messages += 1;
     }
     return { cookie: last, names };
   }

@@ -16,12 +16,12 @@ import type { Lane } from './readAhead.ts';
 import { Session } from './session.ts';
 import { warmUp } from './warmUp.ts';
 
-const WARM_UP_MS = 200;
+const WARM_UP_MS = 250;
 
 export interface WorkerOptions {
   readonly fd: number;
   readonly tree: TreeSource;
-  readonly cacheBytes: number;
+  readonly cacheBytes: number | undefined;
   readonly generation: number;
   /** Of each thread that reads ahead. */
   readonly ahead: readonly LaneEnds[];
@@ -79,8 +79,9 @@ async function run({
     beforeLoad: aside.beforeLoad,
   });
   post({ type: 'open' });
-  // Meanwhile mount(8) does its work.
-  warmUp(filesystem, WARM_UP_MS);
+  // Meanwhile mount(8) does its work. The kernel has not asked: so nothing is to be remembered for it, nor read ahead or later.
+  const rehearsal = new Aside({ requestsFd: fd, doneFd: readsDoneFd, post: () => undefined });
+  warmUp(new Session(filesystem, generation, () => undefined, new ReadAhead([]), rehearsal), WARM_UP_MS);
   try {
     serve(fd, new Session(filesystem, generation, log, readAhead, aside), aside, {
       init: () => post({ type: 'mounted' }),

@@ -2,7 +2,6 @@ import { expect } from 'chai';
 import { BlockCache } from '../../../mount/content/blockCache.ts';
 
 const BLOCK_BYTES = 65_536;
-/** So many blocks are asked for in turn that none is among the last ones when it is asked for again. */
 const MANY = 20;
 
 function fail(): Buffer {
@@ -26,31 +25,23 @@ function askInTurn(cache: BlockCache, count: number, loaded: number[] = []): voi
 }
 
 describe('the block cache', () => {
-  it('has the last few blocks, and uses their memory over and over', () => {
-    const cache = new BlockCache();
+  it('has the last blocks, within its bytes, and uses their memory over and over', () => {
+    const cache = new BlockCache(10 * (BLOCK_BYTES + 1000));
     const rooms = new Set<ArrayBufferLike>();
     for (let number = 0; number < 100; number += 1) {
       rooms.add(cache.get(String(number), full(number)).buffer);
-      for (let before = Math.max(0, number - 7); before <= number; before += 1) {
+      for (let before = Math.max(0, number - 9); before <= number; before += 1) {
         expect(cache.get(String(before), fail).every((byte) => byte === before)).to.equal(true);
       }
+      expect(cache.sizeBytes).to.be.at.most(10 * (BLOCK_BYTES + 1000));
     }
-    expect(rooms.size).to.equal(8);
-    expect(cache.sizeBytes, 'of what was asked for within a moment nothing is kept').to.equal(0);
+    expect(rooms.size).to.be.at.most(12);
   });
 
-  it('keeps what is asked for again when it has left them, within its bytes', () => {
-    const cache = new BlockCache(MANY * 2 * BLOCK_BYTES);
-    const loaded: number[] = [];
-    for (let times = 0; times < 4; times += 1) askInTurn(cache, MANY, loaded);
-    const each = Array.from({ length: MANY }, (_, number) => number);
-    expect(loaded, 'the last eight were still there').to.deep.equal([...each, ...each.slice(0, -8)]);
-    const small = new BlockCache(5 * BLOCK_BYTES);
-    for (let times = 0; times < 4; times += 1) {
-      askInTurn(small, MANY);
-      expect(small.sizeBytes).to.be.at.most(5 * BLOCK_BYTES);
-    }
-    expect(small.sizeBytes).to.be.above(BLOCK_BYTES);
+  it('serves what is larger than it', () => {
+    const cache = new BlockCache(10_000);
+    for (let times = 0; times < 3; times += 1) askInTurn(cache, MANY);
+    expect(cache.sizeBytes).to.be.at.most(10_000);
   });
 
   it('serves everything with no room at all', () => {
@@ -60,16 +51,13 @@ describe('the block cache', () => {
     expect(cache.sizeBytes).to.equal(0);
   });
 
-  it('gives no memory away that Node shares between small buffers, nor keeps what a very long block took', () => {
-    const cache = new BlockCache();
-    const shared = Buffer.allocUnsafe(1000);
-    for (const bytes of [shared, Buffer.alloc(3_000_000)]) {
-      for (let at = 0; at < 2 * MANY; at += 1) {
-        cache.get(`${bytes.length} ${at}`, (room) => {
-          expect(room?.buffer).to.not.equal(bytes.buffer);
-          return bytes;
-        });
-      }
+  it('gives no memory away that Node shares between small buffers', () => {
+    const cache = new BlockCache(5000);
+    for (let at = 0; at < 100; at += 1) {
+      cache.get(String(at), (room) => {
+        expect(room).to.equal(undefined);
+        return Buffer.allocUnsafe(1000);
+      });
     }
   });
 
@@ -89,20 +77,12 @@ describe('the block cache', () => {
       const start = cache.getStart(`block ${at}`, 10 + at, loadStart, load);
       expect(start.subarray(0, 10 + at).every((byte) => byte === 1)).to.equal(true);
     }
-    expect([starts.length, wholes, cache.sizeBytes]).to.deep.equal([100, 0, 0]);
+    expect([starts.length, wholes]).to.deep.equal([100, 0]);
     expect(cache.getStart('block 99', 50, fail, fail), 'no more than is there').to.have.length(109);
     expect(cache.getStart('block 99', 110, loadStart, load)).to.have.length(60_000);
     expect(cache.get('block 99', fail)).to.have.length(60_000);
     expect(cache.get('block 98', load), 'a start is no block').to.have.length(60_000);
     expect([starts.length, wholes]).to.deep.equal([100, 2]);
-  });
-
-  it('loads a block whole, and keeps it, whose start was asked for a while ago', () => {
-    const cache = new BlockCache();
-    cache.getStart('wanted again', 10, () => Buffer.alloc(10), fail);
-    askInTurn(cache, MANY);
-    expect(cache.getStart('wanted again', 10, fail, full(7))).to.have.length(BLOCK_BYTES);
-    expect(cache.sizeBytes).to.be.above(0);
   });
 
   it('does not remember a failure', () => {

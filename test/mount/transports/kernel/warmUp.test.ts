@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { BlockCache } from '../../../../mount/content/blockCache.ts';
 import { Filesystem } from '../../../../mount/filesystem.ts';
+import { Session } from '../../../../mount/transports/kernel/session.ts';
 import { warmUp } from '../../../../mount/transports/kernel/warmUp.ts';
 import type { FolderPlace, Tree } from '../../../../mount/tree.ts';
 import { openTree } from '../../../support/mount-tree.ts';
@@ -44,11 +45,14 @@ function watched(tree: Tree, fault?: Error): { tree: Tree; lists: string[]; mess
   return { tree: { ...tree, root: wrap(tree.root), statistics: () => tree.statistics() }, lists, messages };
 }
 
+const sessionOf = (tree: Tree): Session =>
+  new Session(new Filesystem(tree, new BlockCache()), 1, () => undefined);
+
 describe('warming up', () => {
   it('lists a folder with messages again and again and reads some, for no longer than it should', () => {
     const { tree, lists, messages } = watched(openTree(OPTIONS));
     const startMs = performance.now();
-    warmUp(new Filesystem(tree, new BlockCache()), FOR_MS);
+    warmUp(sessionOf(tree), FOR_MS);
     expect(performance.now() - startMs).to.be.at.least(FOR_MS);
     const folders = lists.filter((key) => key !== tree.root.key);
     expect(new Set(folders).size).to.equal(1);
@@ -59,8 +63,8 @@ describe('warming up', () => {
 
   it('says nothing of what fails, and is done at once where there is no mail', () => {
     const { tree, lists } = watched(openTree(OPTIONS), new Error('the disk is gone'));
-    warmUp(new Filesystem(tree, new BlockCache()), 60_000);
+    warmUp(sessionOf(tree), 60_000);
     expect(lists).to.deep.equal([tree.root.key]);
-    warmUp(new Filesystem(openTree({ ...OPTIONS, folders: 0 }), new BlockCache()), 60_000);
+    warmUp(sessionOf(openTree({ ...OPTIONS, folders: 0 })), 60_000);
   });
 });
