@@ -2,6 +2,7 @@
  * A view of a user's mail: what lives or what was deleted, now or at a moment. All that shows mail as files, in whatever
  * lay-out, asks a view for folders and records, and knows nothing of time.
  */
+import { LRUCache } from 'lru-cache';
 import type { BackupReader } from '../../src/backup/reader.ts';
 import { BackupError } from '../../src/errors.ts';
 import { horizon } from '../../src/index/horizon.ts';
@@ -53,6 +54,9 @@ const PAGE_RECORDS = 1000;
 const RECORDS_AHEAD = 64;
 /** Of those expunged there may be some between one and the next. */
 const NEAR_UIDS = 16;
+
+/** Of the folders that are being listed; of many thousands that were, all would be too much. */
+const lastPages = new LRUCache<StructureFolder, readonly ListedRecord[]>({ max: 8 });
 
 interface RecordsAhead {
   readonly records: ReadonlyMap<number, PlacedRecord>;
@@ -119,8 +123,17 @@ export class MailView {
     return shown === 'living' && this.options.time() === null;
   }
 
-  /** A page of what a folder lists, by UID. */
-  page(folder: StructureFolder, afterUid: number, limit: number): ListedRecord[] {
+  /** A page of what a folder lists, by UID: up to so many, none at its end. Who had no room for all of one gets the rest of it. */
+  page(folder: StructureFolder, afterUid: number, limit: number): readonly ListedRecord[] {
+    const before = lastPages.get(folder) ?? [];
+    const at = before.findLastIndex(({ uid }) => uid === afterUid);
+    if (at >= 0 && at < before.length - 1) return before.slice(at + 1);
+    const page = this.#newPage(folder, afterUid, limit);
+    lastPages.set(folder, page);
+    return page;
+  }
+
+  #newPage(folder: StructureFolder, afterUid: number, limit: number): ListedRecord[] {
     const { mailbox, shown } = folder;
     if (mailbox === null) return [];
     const { index } = this.reader();

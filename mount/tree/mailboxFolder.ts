@@ -16,8 +16,8 @@ import type { Child, FixedName, FolderShape } from './treeFolder.ts';
 
 /** Cookies: folders by their first mailbox's id, then messages by UID. */
 const MESSAGE_COOKIES = 2 ** 32;
-/** About as many as go into the 32 KiB that readdir(3) asks for at a time. */
-const PAGE_ROWS = 200;
+/** Half of what goes into what readdir(3) asks for at a time. */
+const PAGE_ROWS = 400;
 
 export interface Layout {
   readonly naming: Naming;
@@ -105,7 +105,6 @@ export class MailboxFolder extends TreeFolder {
     listMessages(
       after,
       (uid) => this.#view.page(folder, uid, PAGE_ROWS),
-      PAGE_ROWS,
       (row, cookie) => ({
         node: { place: this, number: row.uid },
         attributes: messageAttributes(this.#view, inode, row),
@@ -145,22 +144,21 @@ export class MailboxFolder extends TreeFolder {
   }
 }
 
-/** Lists messages in pages of so many rows, by UID. */
+/** Lists messages in pages, by UID, until there is an empty one. */
 export function listMessages<Row extends ListedRecord>(
   after: number,
   page: (afterUid: number) => readonly Row[],
-  pageRows: number,
   entryOf: (row: Row, cookie: number) => ListedEntry,
   visit: (entry: ListedEntry) => boolean,
 ): void {
   let uid = after < MESSAGE_COOKIES ? 0 : after - MESSAGE_COOKIES;
   for (;;) {
     const rows = page(uid);
+    if (rows.length === 0) return;
     for (const row of rows) {
       if (!visit(entryOf(row, MESSAGE_COOKIES + row.uid))) return;
       uid = row.uid;
     }
-    if (rows.length < pageRows) return;
   }
 }
 

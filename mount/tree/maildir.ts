@@ -173,7 +173,6 @@ class MessagesFolder extends TreeFolder {
     listMessages(
       after,
       (uid) => this.#view.fullPage(folder, uid, PAGE_ROWS),
-      PAGE_ROWS,
       (row, cookie) => ({
         ...this.#entry(row),
         name: Buffer.from(this.#nameOf(folder, row), 'latin1'),

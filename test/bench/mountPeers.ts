@@ -68,6 +68,8 @@ async function serve(
 export function ours(conf: string, user: string): Peer {
   const start = async (): Promise<Served> => {
     const mount = await MountDaemon.start(conf);
+    // mount(8) is through a little earlier; the command returns now.
+    await waitUntil(() => mount.log.includes(': mounted, transport'), { what: () => mount.log });
     return { folder: join(mount.path, user, MAIL), pid: mount.pid, stop: () => mount.stop() };
   };
   return { name: 'ours', start };

@@ -11,9 +11,10 @@ import type { Node } from '../../tree.ts';
 import { entryEnd, entryNext, writePage } from './directory.ts';
 import type { ListRequest, Page } from './directory.ts';
 import type { Registry } from './registry.ts';
+import { FOLDER_IO_BYTES } from './structs.ts';
 
-/** libc asks for 32 KiB at a time, and the kernel for what of that is not filled yet. */
-const MOST_BYTES = 64 * 1024;
+/** libc asks for no more at a time, and the kernel for what of that is not filled yet. */
+const MOST_BYTES = FOLDER_IO_BYTES;
 /** Fewer are not worth another look into the tree. */
 const WORTH_BYTES = 16 * 1024;
 /** Who lists more folders than this at a time is not helped. */

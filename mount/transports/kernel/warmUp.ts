@@ -8,9 +8,8 @@ import type { Node } from '../../tree.ts';
 import { entryEnd, entryName, entryNext } from './directory.ts';
 import { IN_HEADER_BYTES, MAX_READ_BYTES, OPCODE, OUT_HEADER_BYTES } from './protocol.ts';
 import type { Session } from './session.ts';
+import { FOLDER_IO_BYTES } from './structs.ts';
 
-/** As libc asks for lists. */
-const PAGE_BYTES = 32 * 1024;
 /** The first bytes of a file, as the kernel asks for them; most messages are no longer. */
 const READ_BYTES = 32 * 1024;
 /** struct fuse_read_in, which is that of READDIRPLUS, too. */
@@ -60,7 +59,7 @@ class Client {
 
   /** A page of the list, with the names of some of its messages; the cookie is 0 at the list's end. */
   list(cookie: number): { readonly cookie: number; readonly names: readonly Buffer[] } {
-    const end = this.#askAt(OPCODE.READDIRPLUS, this.#folder, cookie, PAGE_BYTES);
+    const end = this.#askAt(OPCODE.READDIRPLUS, this.#folder, cookie, FOLDER_IO_BYTES);
     if (end === undefined) throw new Error('there is no list');
     const names: Buffer[] = [];
     let messages = 0;
