@@ -43,8 +43,19 @@ const ROOM_STEP_BYTES = 32 * 1024;
  * their own. Throws 'damaged' when it is not exactly that.
  */
 export function readBlock(fd: number, start: FlushPoint, end: FlushPoint, room?: Buffer): Buffer {
-  const [inputSize, size] = sizesOf(start, end);
-  return inflateBlock(fd, start, scratchOf(inputSize), roomFor(size + 1, room), size);
+  return inflateBlock(readCompressedBlock(fd, start, end), start, end, room);
+}
+
+/** The first half of readBlock, that which may wait for the disk: the bytes as they are in the file, the caller's until the next call. */
+export function readCompressedBlock(fd: number, start: FlushPoint, end: FlushPoint): Buffer {
+  const [inputSize] = sizesOf(start, end);
+  return readCompressed(fd, start, scratchOf(inputSize));
+}
+
+/** The other half. */
+export function inflateBlock(compressed: Buffer, start: FlushPoint, end: FlushPoint, room?: Buffer): Buffer {
+  const [, size] = sizesOf(start, end);
+  return inflateTo(size, start, compressed, roomFor(size + 1, room));
 }
 
 /**
@@ -62,14 +73,8 @@ export function readBlockStart(
   if (size >= wholeSize) return readBlock(fd, start, end, room);
   const output = roomFor(size, room);
   const inflater = freshInflater();
-  const status = inflater.step(
-    readCompressed(fd, start, scratchOf(inputSize)),
-    0,
-    inputSize,
-    output,
-    0,
-    size,
-  );
+  const compressed = readCompressed(fd, start, scratchOf(inputSize));
+  const status = inflater.step(compressed, 0, inputSize, output, 0, size);
   if (status !== 'full') throw damaged(start, `does not inflate to ${size} bytes`);
   return output.subarray(0, size);
 }
@@ -82,8 +87,8 @@ function roomFor(size: number, room: Buffer | undefined): Buffer {
 /** As readBlock, with the compressed bytes. */
 export function readRawBlock(fd: number, start: FlushPoint, end: FlushPoint): RawBlock {
   const [inputSize, size] = sizesOf(start, end);
-  const compressed = Buffer.allocUnsafe(inputSize);
-  return { compressed, bytes: inflateBlock(fd, start, compressed, Buffer.allocUnsafe(size + 1), size) };
+  const compressed = readCompressed(fd, start, Buffer.allocUnsafe(inputSize));
+  return { compressed, bytes: inflateTo(size, start, compressed, Buffer.allocUnsafe(size + 1)) };
 }
 
 function sizesOf(start: FlushPoint, end: FlushPoint): [inputSize: number, size: number] {
@@ -100,22 +105,9 @@ function readCompressed(fd: number, start: FlushPoint, into: Buffer): Buffer {
 }
 
 /** The output has at least one byte more than promised, so that a longer block is noticed. */
-function inflateBlock(
-  fd: number,
-  start: FlushPoint,
-  compressed: Buffer,
-  output: Buffer,
-  size: number,
-): Buffer {
+function inflateTo(size: number, start: FlushPoint, compressed: Buffer, output: Buffer): Buffer {
   const inflater = freshInflater();
-  const status = inflater.step(
-    readCompressed(fd, start, compressed),
-    0,
-    compressed.length,
-    output,
-    0,
-    size + 1,
-  );
+  const status = inflater.step(compressed, 0, compressed.length, output, 0, size + 1);
   const isWhole = status !== 'damaged' && inflater.produced === size;
   if (!isWhole) throw damaged(start, 'does not inflate to its length');
   return output.subarray(0, size);

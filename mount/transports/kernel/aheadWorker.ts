@@ -5,16 +5,15 @@
  * Putting a page there waits for whoever has asked for just that page and has no answer yet. So it must not be done by the thread that
  * answers, which in turn waits here for nothing but the inflating of a block.
  */
-import { fstatSync, readSync, writevSync } from 'node:fs';
+import { fstatSync, writevSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { sha1Of } from '../../../src/backup/content.ts';
 import { SharedRead } from '../../../src/catalog/lockedFile.ts';
-import { readBlock } from '../../../src/log/blocks.ts';
-import { LONGEST_SHARED_BYTES, SharedBlocksWriter } from '../../content/sharedBlocks.ts';
+import { inflateBlock, readCompressedBlock } from '../../../src/log/blocks.ts';
+import { SharedBlocksWriter } from '../../content/sharedBlocks.ts';
 import { blockAt, fileAt, fileCount, fileNumber } from '../../content/upcoming.ts';
-import type { Upcoming, UpcomingBlock, UpcomingFile } from '../../content/upcoming.ts';
-import { isInPageCache } from './libc.ts';
+import type { Upcoming, UpcomingFile } from '../../content/upcoming.ts';
 import type { Stretch } from './readAhead.ts';
 import { STORE_HEADER_BYTES, writeStore } from './structs.ts';
 
@@ -48,29 +47,24 @@ function storeAll({ placeNumber, firstBlock, leftOut, work, upcoming }: Stretch)
 
 type BlockOf = (place: number) => Buffer;
 
-/** Files that follow one another mostly are in the same block. */
+/**
+ * Files that follow one another mostly are in the same block. The thread that answers may wait for a block that is being inflated: so the disk is
+ * waited for before.
+ */
 function blockLoader(dataFd: number, firstBlock: number, upcoming: Upcoming): BlockOf {
   let have: { readonly place: number; readonly bytes: Buffer } | undefined;
   return (place) => {
     if (have?.place === place) return have.bytes;
-    const block = blockAt(upcoming, place);
-    fetch(dataFd, block);
-    const bytes = blocks.put(firstBlock + place, (room) => load(dataFd, block, room));
+    const { fileOffset, fileEnd, sizeBytes } = blockAt(upcoming, place);
+    const [start, end] = [
+      { offset: 0, fileOffset },
+      { offset: sizeBytes, fileOffset: fileEnd },
+    ];
+    const compressed = readCompressedBlock(dataFd, start, end);
+    const bytes = blocks.put(firstBlock + place, (room) => inflateBlock(compressed, start, end, room));
     have = { place, bytes };
     return bytes;
   };
-}
-
-function load(dataFd: number, { fileOffset, fileEnd, sizeBytes }: UpcomingBlock, room: Buffer): Buffer {
-  return readBlock(dataFd, { offset: 0, fileOffset }, { offset: sizeBytes, fileOffset: fileEnd }, room);
-}
-
-const scratch = Buffer.allocUnsafeSlow(LONGEST_SHARED_BYTES);
-
-/** The thread that answers may wait for a block that is being inflated: so it must not be the disk that is waited for. */
-function fetch(dataFd: number, { fileOffset, fileEnd }: UpcomingBlock): void {
-  const bytes = Math.min(scratch.length, fileEnd - fileOffset);
-  if (!isInPageCache(dataFd, fileEnd - 1)) readSync(dataFd, scratch, 0, bytes, fileOffset);
 }
 
 /** For what comes from more than one block: the first one's room is given to another before long. */
