@@ -22,7 +22,7 @@ import type { WorkerMessage, WorkerOptions } from './worker.ts';
 
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 
-/** More than one reads ahead only where several read at a time. */
+/** Who reads in order, alone, keeps two of them busy. */
 const MOST_THREADS = 4;
 
 /**
