@@ -2,75 +2,28 @@
  * Compaction: writes a backup anew without what no moment of its retention needs any more.
  *
  * The new file is written beside the old one, from a snapshot, while a backupd goes on appending. Then it is read back whole: its lines are
- * folded into its index, every message is hashed, and the result is held against the old index. Only then is the old
- * file locked, what was appended meanwhile is copied behind the rest, and the new files take the names. The old index goes first: a kill
- * between the steps leaves a data file, old or new, without an index, which the next open builds.
+ * folded into its index, every message is hashed, and the result is held against the old index. Only then
+ * what was appended meanwhile is copied behind the rest, and the new files take the names (compactReplace.ts).
  */
-import { fstatSync, ftruncateSync, linkSync, renameSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { fstatSync, ftruncateSync, rmSync } from 'node:fs';
 import { LockedFile, SharedRead } from '../catalog/lockedFile.ts';
-import type { AcquireOptions } from '../catalog/lockedFile.ts';
-import { syncDirectory } from '../catalog/twoskipBuild.ts';
-import { BackupError, asBackupError } from '../errors.ts';
+import { asBackupError } from '../errors.ts';
 import { horizon as horizonOf } from '../index/horizon.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { removeIndexFiles } from '../index/removeIndexFiles.ts';
 import { makeRetainedNames, prepareRetained } from '../index/retained.ts';
-import { syncData } from '../log/io.ts';
-import { compareRetained, mailboxTable } from './compactCheck.ts';
+import { compareRetained } from './compactCheck.ts';
+import { notTheSame, step } from './compactJob.ts';
+import type { Compaction, Job, Snapshot } from './compactJob.ts';
 import { planCompaction } from './compactPlan.ts';
-import type { CompactionPlan } from './compactPlan.ts';
+import { replace } from './compactReplace.ts';
 import { rewrite } from './compactRewrite.ts';
 import { CompactWriter } from './compactWriter.ts';
-import type { ChunkSizes } from './compactWriter.ts';
-import { compareTables } from './compareIndexes.ts';
-import { copyBytes } from './copyBytes.ts';
-import { faultPoint } from './faultPoint.ts';
-import { beginIndex, finishIndex, giveBack } from './freshIndex.ts';
+import { beginIndex, giveBack } from './freshIndex.ts';
 import { openIndexForWriting, settledIndex } from './openIndex.ts';
 import { indexPath } from './options.ts';
-import type { Notice } from './options.ts';
 import { keepOwner } from './keepOwner.ts';
-import { previousTime } from './previousName.ts';
 import { walk } from './walk.ts';
-
-/** In order; the tests kill it behind each. */
-export const COMPACT_STEPS = [
-  'begun',
-  'written',
-  'folded',
-  'caught-up',
-  'kept',
-  'removed',
-  'placed',
-  'placed-index',
-] as const;
-
-/** What is smaller is on disk as soon as a sync is. */
-const SYNCED_FIRST_BYTES = 1 << 20;
-
-const step = (name: (typeof COMPACT_STEPS)[number]): void => faultPoint(`compact:${name}`);
-
-export interface Compaction {
-  readonly path: string;
-  /** Nothing is needed that went before this, in unix seconds; negative: all is kept. */
-  readonly horizon: number;
-  readonly sizes: ChunkSizes;
-  /** How many chunks must plainly need it. */
-  readonly workThreshold: number;
-  readonly isForced: boolean;
-  /** The old files stay, under names that end in the time. */
-  readonly keepsPrevious: boolean;
-  readonly compressionLevel: number;
-  readonly lock: AcquireOptions;
-  /** For the end, when the new file takes the name: by then there is work to lose. */
-  readonly swapLock: AcquireOptions;
-  /** Repairs on the way. */
-  readonly notice: Notice;
-  /** Which chunks are kept, split and combined, in the originals' words. */
-  readonly detail: Notice;
-  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
-}
 
 /**
  * Without enough to do it is 'skipped'. Throws 'locked', 'damaged' (nothing was changed: what is damaged is for
@@ -104,24 +57,6 @@ async function compactSnapshot(snapshot: Snapshot, work: Compaction): Promise<'d
     }
     target.release();
   }
-}
-
-/** The backup as it was when the work began. */
-interface Snapshot {
-  readonly data: SharedRead;
-  readonly index: IndexFile;
-  readonly inode: bigint;
-}
-
-/** What there is to do, once it is known. */
-interface Job {
-  readonly work: Compaction;
-  readonly snapshot: Snapshot;
-  /** The new file, under its lock. */
-  readonly target: LockedFile;
-  /** As in Compaction, but never before that of an earlier one. */
-  readonly horizon: number;
-  readonly plan: CompactionPlan;
 }
 
 async function compactInto(
@@ -197,81 +132,4 @@ function foldAnew({ work, snapshot, target, horizon }: Job, bytes: number): Inde
     fresh.close();
     throw error;
   }
-}
-
-function notTheSame(path: string, faults: readonly string[]): BackupError {
-  const shown = faults.slice(0, 3).join('; ');
-  return new BackupError('damaged', `compacted it would not be the same, so it is left as it was: ${shown}`, {
-    subject: path,
-  });
-}
-
-/** Under the old file's lock: what came meanwhile is copied behind the rest, and the new files take the names. */
-async function replace(job: Job, fresh: IndexFile, bytes: number): Promise<void> {
-  const { work, snapshot, target, horizon, plan } = job;
-  const { path, notice } = work;
-  // Whoever waits for the lock waits for the tail only to come to the disk.
-  if (bytes > SYNCED_FIRST_BYTES) await syncData(target.fd);
-  const file = await LockedFile.acquire(path, work.swapLock);
-  try {
-    if (fstatSync(file.fd, { bigint: true }).ino !== snapshot.inode) {
-      throw new BackupError('locked', `${path} was replaced meanwhile`, { subject: path });
-    }
-    const hasGrown = fstatSync(file.fd).size > plan.fileEnd;
-    const index = hasGrown || work.keepsPrevious ? await openIndexForWriting(file, notice) : null;
-    try {
-      if (hasGrown && index !== null) {
-        await copyTail(file.fd, target.fd, plan.fileEnd, bytes, fresh);
-        const faults = compareTables([mailboxTable], index, fresh, { values: { horizon } });
-        if (faults.length > 0) throw notTheSame(path, faults);
-      }
-      await allOf(syncData(target.fd), finishIndex(fresh, indexPath(target.path)));
-      step('caught-up');
-      if (work.keepsPrevious && index !== null) keepPrevious(path, index);
-      step('kept');
-    } finally {
-      index?.close();
-    }
-    keepOwner(indexPath(target.path), target.fd);
-    place(path);
-  } finally {
-    file.release();
-  }
-}
-
-/** Resolves when all have ended, so that none is at work on what is closed then. */
-async function allOf(...works: readonly Promise<void>[]): Promise<void> {
-  for (const ended of await Promise.allSettled(works)) if (ended.status === 'rejected') throw ended.reason;
-}
-
-/** Whole members: the index of who holds the lock is in step, so the last one is ended. */
-async function copyTail(
-  from: number,
-  to: number,
-  start: number,
-  bytes: number,
-  fresh: IndexFile,
-): Promise<void> {
-  const { size } = fstatSync(from);
-  await copyBytes(from, to, start, size, { at: bytes });
-  const { damages } = walk(fresh, to, bytes, bytes + size - start, { isEnded: true });
-  const [damage] = damages;
-  if (damage !== undefined) throw new BackupError('damaged', damage.reason);
-}
-
-function keepPrevious(path: string, index: IndexFile): void {
-  const time = previousTime(path);
-  linkSync(path, `${path}.${time}`);
-  index.copyTo(`${indexPath(path)}.${time}`);
-}
-
-function place(path: string): void {
-  // SQLite would take the old index's write-ahead log for the new one's.
-  removeIndexFiles(indexPath(path));
-  step('removed');
-  renameSync(`${path}.new`, path);
-  step('placed');
-  renameSync(indexPath(`${path}.new`), indexPath(path));
-  syncDirectory(dirname(path));
-  step('placed-index');
 }

@@ -248,6 +248,11 @@ export function lastChunk(index: IndexFile): Chunk | undefined {
   return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk ORDER BY offset DESC LIMIT 1`);
 }
 
+/** The last one that nothing is appended to any more. */
+export function lastEndedChunk(index: IndexFile): Chunk | undefined {
+  return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk WHERE closed <> 0 ORDER BY offset DESC LIMIT 1`);
+}
+
 /** Of all chunks, after decompression. */
 export function uncompressedBytes(index: IndexFile): number {
   return index.get<{ bytes: number }>('SELECT total(length) AS bytes FROM chunk')?.bytes ?? 0;

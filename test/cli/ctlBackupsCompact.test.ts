@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { appendFileSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { COMPACT_STEPS } from '../../src/backup/compact.ts';
+import { COMPACT_STEPS } from '../../src/backup/compactJob.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
 import { runCtlBackups } from '../../src/cli/ctlBackups.ts';
 import { livingMailboxes } from '../../src/index/queries.ts';

@@ -7,72 +7,46 @@
  * What the writer waited for is told in five phases, so that the mount's share can be seen: alone, beside as many processes that only
  * burn CPU, beside compact, beside the readers, beside both.
  */
+import { readdirSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BackupServer, runOurs } from '../support/backupdDaemon.ts';
 import { CHECK_ARCHIVE, CHECK_FILES } from '../support/checkedMessages.ts';
 import { Daemon, run } from '../support/machine.ts';
-import type { Outcome } from '../support/machine.ts';
-import { MadeMaster } from '../support/madeMaster.ts';
 import { MountDaemon } from '../support/mountDaemon.ts';
-import { SyncConnection } from '../support/syncConnection.ts';
-import { WriterWaits } from '../support/writerWaits.ts';
-import { message, upload } from '../server/made.ts';
+import { BusyMaster } from './busyMaster.ts';
 
 const seconds = Number(process.argv[2] ?? 600);
 const readers = Number(process.argv[3] ?? 8);
 const controlMs = Math.min(20_000, seconds * 50);
-const BASE_MESSAGES = 2000;
-/** So far behind the last message is the one that is expunged. */
-const EXPUNGED_BEHIND = 20;
-const STALL_MS = 100;
+
+/** As build/systemd/backupd.service starts it. */
+const BACKUPD_PRIORITY = -10;
 
 const backup = await BackupServer.start('backup_retention: 1s\n');
-const master = new MadeMaster('user.anne');
-const connection = await SyncConnection.login(backup.address);
+prefer(backup.pid);
+const master = await BusyMaster.start(backup);
 let mount: MountDaemon | undefined;
 const state = { ends: false };
 const faults: string[] = [];
 const counts: Record<string, number> = {};
 const note = (what: string, by = 1): number => (counts[what] = (counts[what] ?? 0) + by);
 
-async function send(command: string | Buffer): Promise<void> {
-  const { reply } = await connection.exchange(command);
-  if (!reply.startsWith('OK')) faults.push(`backupd: ${reply}`);
-}
-
-/** Starting a program stops this process until the program runs, which on a busy machine takes a while that nobody made the writer wait. */
-const starting = { ms: 0 };
-function started(work: () => Promise<Outcome>): Promise<Outcome> {
-  const startMs = performance.now();
-  const outcome = work();
-  starting.ms += performance.now() - startMs;
-  return outcome;
-}
-
-/** New messages, flags and expunges, one by one. */
-async function write(phase: string, durationMs: number): Promise<void> {
-  const waits = new WriterWaits(backup.pid ?? 0, () => starting.ms);
-  const untilMs = Date.now() + durationMs;
-  for (let round = 0; Date.now() < untilMs; round += 1) {
-    const last = master.lastUid;
-    if (round % 3 === 0) {
-      const body = message(`number ${last} ${'y'.repeat((round * 7) % 5000)}`);
-      await waits.during('MESSAGE', () => send(upload(body)));
-      await waits.during('append', () => send(master.append(body)));
-    } else {
-      const uid = last - EXPUNGED_BEHIND;
-      const isOver = round % 3 === 2 && uid > BASE_MESSAGES && master.isLiving(uid);
-      await waits.during('record', () => send(isOver ? master.expunge(uid) : flagged(round)));
-    }
-    await waits.during('RESTART', () => send('RESTART\r\n'));
-    note('rounds of the writer');
+/** On Linux each thread has a priority of its own. */
+function prefer(pid: number): void {
+  try {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) setPriority(Number(thread), BACKUPD_PRIORITY);
+  } catch {
+    process.stderr.write('not root: backupd has no priority\n');
   }
-  process.stdout.write(`${phase.padEnd(16)} ${waits.summary(STALL_MS)}\n`);
 }
 
-function flagged(round: number): string {
-  return master.flag((round % BASE_MESSAGES) + 1, round % 2 === 0 ? ['\\Seen'] : ['\\Flagged', '$Work']);
+async function write(phase: string, durationMs: number): Promise<void> {
+  const outcome = await master.write(durationMs);
+  note('rounds of the writer', outcome.rounds);
+  faults.push(...outcome.faults);
+  process.stdout.write(`${phase.padEnd(16)} ${outcome.summary}\n`);
 }
 
 async function burn(): Promise<void> {
@@ -84,7 +58,7 @@ async function burn(): Promise<void> {
 async function compact(): Promise<void> {
   while (!state.ends) {
     const args = ['-C', backup.conf, '-w', '-F', 'compact', 'anne'];
-    const { code, stdout, stderr } = await started(() => runOurs('ctl_backups', args));
+    const { code, stdout, stderr } = await runOurs('ctl_backups', args);
     if (code !== 0) faults.push(`compact: ${stdout}${stderr}`);
     note('compactions');
   }
@@ -99,7 +73,7 @@ async function read(at: number, path: string): Promise<void> {
   ];
   while (!state.ends) {
     const [name, command, args] = programs[at % programs.length]!;
-    const { stdout, stderr } = await started(() => run(command, args, { timeoutMs: 300_000 }));
+    const { stdout, stderr } = await run(command, args, { timeoutMs: 300_000 });
     const isChecked = name === 'sha1' || name === 'tar';
     for (const line of `${stdout}${isChecked ? '' : stderr}`.split('\n')) {
       // What was expunged between listing and reading is gone, for these programs as on any disk.
@@ -123,12 +97,6 @@ async function beside(work: () => Promise<void>[], phase: string, durationMs: nu
 }
 
 try {
-  const bodies = Array.from({ length: BASE_MESSAGES }, (_, at) =>
-    message(`number ${at} ${'x'.repeat(at % 3000)}`),
-  );
-  await send(upload(...bodies));
-  await send(master.append(...bodies));
-  await send('RESTART\r\n');
   await write('alone', controlMs);
   const burning = (): Promise<void>[] => Array.from({ length: readers }, burn);
   await beside(burning, 'burners', controlMs);
@@ -148,7 +116,7 @@ try {
   process.exitCode = faults.length === 0 ? 0 : 1;
 } finally {
   state.ends = true;
-  connection.close();
+  await master.stop();
   await mount?.stop();
   await backup.stop();
 }

@@ -45,19 +45,15 @@ function asleepIn(pid: number, threads: readonly string[]): string {
 
 export class WriterWaits {
   readonly #pid: number;
-  readonly #ownMs: () => number;
   readonly waits: Wait[] = [];
 
-  /** `ownMs`: what this thread has spent asleep on its own account. */
-  constructor(pid: number, ownMs: () => number) {
+  constructor(pid: number) {
     this.#pid = pid;
-    this.#ownMs = ownMs;
   }
 
   async during(what: string, work: () => Promise<void>): Promise<void> {
     const threads = readdirSync(`/proc/${this.#pid}/task`);
-    const spentMs = (): number =>
-      cpuMs(this.#pid, threads) + cpuMs(process.pid, [String(process.pid)]) + this.#ownMs();
+    const spentMs = (): number => cpuMs(this.#pid, threads) + cpuMs(process.pid, [String(process.pid)]);
     const [beforeMs, startMs] = [spentMs(), performance.now()];
     let asleep = '';
     const timer = setTimeout(() => (asleep = asleepIn(this.#pid, threads)), LONG_MS);

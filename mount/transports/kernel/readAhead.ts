@@ -3,8 +3,8 @@
  * kernel's cache: then the reader never asks for them.
  *
  * Of what is in its cache the kernel tells nothing. So of each stretch one file, half way, is left out: when that is asked for, it is time
- * for another stretch. The kernel does the same with the pages of a file. The first stretches are short; who reads on has two of them
- * ahead, so that two threads have work while a third of the machine's is to read.
+ * for another stretch. The kernel does the same with the pages of a file. The first stretches are short; who reads on has two or more of them
+ * ahead, so that as many threads have work.
  */
 import type { SharedBlocksReader } from '../../content/sharedBlocks.ts';
 import { fileAt, fileCount, fileNumber } from '../../content/upcoming.ts';
@@ -21,8 +21,8 @@ const NEAR_NUMBERS = 32;
 const MOST_STREAMS = 16;
 /** Blocks of which it is still known that another thread was given them. */
 const KNOWN_BLOCKS = 512;
-/** Stretches that are not read yet, of who has read the first one. */
-const STRETCHES_AHEAD = 2;
+/** Stretches that are not read yet, of who has read the first one: at least so many, and one for each thread. */
+const LEAST_STRETCHES = 2;
 /**
  * Who looks into headers only should not have longer files inflated, up to the second bound: those are for who has read one of them to its end. Longer
  * ones the kernel reads ahead by itself.
@@ -80,6 +80,7 @@ interface Stream {
 
 export class ReadAhead {
   readonly #lanes: readonly Lane[];
+  readonly #stretchesAhead: number;
   readonly #known = new Map<string, { readonly lane: Lane; readonly number: number }>();
   #streams: Stream[] = [];
   #wanted: { readonly stream: Stream; readonly folder: FolderPlace } | undefined;
@@ -88,6 +89,7 @@ export class ReadAhead {
   /** The first lanes are used first. */
   constructor(lanes: readonly Lane[]) {
     this.#lanes = lanes;
+    this.#stretchesAhead = Math.max(LEAST_STRETCHES, lanes.length);
   }
 
   /** Copies from the block, where another thread has inflated it, or is about to have: see SharedBlocksReader.copy. */
@@ -123,7 +125,7 @@ export class ReadAhead {
     this.#wanted = undefined;
     try {
       while (stream.ahead.length < stream.wanted && !stream.isOver) this.#goOn(stream, folder);
-      stream.wanted = STRETCHES_AHEAD;
+      stream.wanted = this.#stretchesAhead;
     } catch {
       stream.isOver = true;
     }
@@ -152,7 +154,7 @@ export class ReadAhead {
   #tellPassed(stream: Stream): void {
     const { last, ahead } = stream;
     const isPassed = ({ mark }: Given): boolean => last >= mark;
-    stream.passed = [...stream.passed, ...ahead.filter(isPassed)].slice(-STRETCHES_AHEAD);
+    stream.passed = [...stream.passed, ...ahead.filter(isPassed)].slice(-this.#stretchesAhead);
     stream.ahead = ahead.filter((given) => !isPassed(given));
     for (const { lane, work } of [...stream.passed, ...stream.ahead]) lane.blocks.tellPassed(work, last);
   }

@@ -40,7 +40,6 @@ export type WorkerMessage =
   | { readonly type: 'failed'; readonly message: string };
 
 function post(message: WorkerMessage): void {
-  // eslint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port, not a window
   parentPort?.postMessage(message);
 }
 
@@ -49,7 +48,6 @@ function laneOf({ port, memory }: LaneEnds, lane: number): Lane {
   return {
     blocks: new SharedBlocksReader(memory),
     post(stretch) {
-      // eslint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port, not a window
       port.postMessage(stretch);
       if (!isStarted) post({ type: 'ahead', lane });
       isStarted = true;

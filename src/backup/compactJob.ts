@@ -1,0 +1,68 @@
+/** What the parts of a compaction know of one another: what is to be done, with what, and the steps that it goes through. */
+import type { AcquireOptions, LockedFile, SharedRead } from '../catalog/lockedFile.ts';
+import { BackupError } from '../errors.ts';
+import type { IndexFile } from '../index/indexFile.ts';
+import type { CompactionPlan } from './compactPlan.ts';
+import type { ChunkSizes } from './compactWriter.ts';
+import { faultPoint } from './faultPoint.ts';
+import type { Notice } from './options.ts';
+
+/** In order; the tests kill it behind each. */
+export const COMPACT_STEPS = [
+  'begun',
+  'written',
+  'folded',
+  'caught-up',
+  'kept',
+  'removed',
+  'placed',
+  'placed-index',
+] as const;
+
+export const step = (name: (typeof COMPACT_STEPS)[number]): void => faultPoint(`compact:${name}`);
+
+export interface Compaction {
+  readonly path: string;
+  /** Nothing is needed that went before this, in unix seconds; negative: all is kept. */
+  readonly horizon: number;
+  readonly sizes: ChunkSizes;
+  /** How many chunks must plainly need it. */
+  readonly workThreshold: number;
+  readonly isForced: boolean;
+  /** The old files stay, under names that end in the time. */
+  readonly keepsPrevious: boolean;
+  readonly compressionLevel: number;
+  readonly lock: AcquireOptions;
+  /** For the end, when the new file takes the name: by then there is work to lose. */
+  readonly swapLock: AcquireOptions;
+  /** Repairs on the way. */
+  readonly notice: Notice;
+  /** Which chunks are kept, split and combined, in the originals' words. */
+  readonly detail: Notice;
+  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
+}
+
+/** The backup as it was when the work began. */
+export interface Snapshot {
+  readonly data: SharedRead;
+  readonly index: IndexFile;
+  readonly inode: bigint;
+}
+
+/** What there is to do, once it is known. */
+export interface Job {
+  readonly work: Compaction;
+  readonly snapshot: Snapshot;
+  /** The new file, under its lock. */
+  readonly target: LockedFile;
+  /** As in Compaction, but never before that of an earlier one. */
+  readonly horizon: number;
+  readonly plan: CompactionPlan;
+}
+
+export function notTheSame(path: string, faults: readonly string[]): BackupError {
+  const shown = faults.slice(0, 3).join('; ');
+  return new BackupError('damaged', `compacted it would not be the same, so it is left as it was: ${shown}`, {
+    subject: path,
+  });
+}

@@ -1,0 +1,143 @@
+/**
+ * The end of a compaction: the new file takes the old one's name, with all that was appended to the old one meanwhile.
+ *
+ * Under the old file's lock a writer waits. So what came while the new file was written is copied before, and what came
+ * while that was copied, until there is next to nothing left for the lock. On a busy machine the folding of a hundred lines takes a
+ * quarter of a second.
+ *
+ * Of the old files the index goes first: a kill between the steps leaves a data file, old or new, without an index, which the next open builds.
+ */
+import { fstatSync, linkSync, renameSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { LockedFile } from '../catalog/lockedFile.ts';
+import { syncDirectory } from '../catalog/twoskipBuild.ts';
+import { BackupError } from '../errors.ts';
+import { IndexFile } from '../index/indexFile.ts';
+import { lastEndedChunk } from '../index/queries.ts';
+import { removeIndexFiles } from '../index/removeIndexFiles.ts';
+import { syncData } from '../log/io.ts';
+import { mailboxTable } from './compactCheck.ts';
+import { notTheSame, step } from './compactJob.ts';
+import type { Job } from './compactJob.ts';
+import { compareTables } from './compareIndexes.ts';
+import { copyBytes } from './copyBytes.ts';
+import { finishIndex, syncIndex } from './freshIndex.ts';
+import { keepOwner } from './keepOwner.ts';
+import { openIndexForWriting } from './openIndex.ts';
+import { indexPath } from './options.ts';
+import { previousTime } from './previousName.ts';
+import { walk } from './walk.ts';
+
+/** What is smaller is on disk as soon as a sync is. */
+const SYNCED_FIRST_BYTES = 1 << 20;
+/** Two or three short commands. */
+const LITTLE_BYTES = 1024;
+/** A writer may be quicker than the copying. */
+const MOST_ROUNDS = 8;
+
+/** How far the new file is. */
+interface Follower {
+  readonly job: Job;
+  readonly fresh: IndexFile;
+  /** Up to here it has what the old one has. */
+  oldEnd: number;
+  end: number;
+}
+
+/** `bytes`: the new file's size, of which all is in its index. */
+export async function replace(job: Job, fresh: IndexFile, bytes: number): Promise<void> {
+  const { work, snapshot, target, plan } = job;
+  const { path } = work;
+  const follower: Follower = { job, fresh, oldEnd: plan.fileEnd, end: bytes };
+  await follow(follower);
+  // Whoever waits for the lock waits for the tail only to come to the disk.
+  if (follower.end > SYNCED_FIRST_BYTES) await allOf(syncData(target.fd), syncIndex(fresh));
+  const file = await LockedFile.acquire(path, work.swapLock);
+  try {
+    if (fstatSync(file.fd, { bigint: true }).ino !== snapshot.inode) {
+      throw new BackupError('locked', `${path} was replaced meanwhile`, { subject: path });
+    }
+    await replaceLocked(follower, file);
+  } finally {
+    file.release();
+  }
+}
+
+/** Copies what has been appended, while more may be: whole chunks, since of an open one it is not known whether it will stand. */
+async function follow(follower: Follower): Promise<void> {
+  const { path } = follower.job.work;
+  for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    if (statSync(path, { bigint: true }).ino !== follower.job.snapshot.inode) return;
+    const ended = endOf(path);
+    if (ended - follower.oldEnd < LITTLE_BYTES) return;
+    await copyTail(follower, ended);
+  }
+}
+
+/** Where the last chunk that was ended ends, as the index says. Zero where it says nothing: then whoever has the lock mends it. */
+function endOf(path: string): number {
+  const index = IndexFile.open(indexPath(path), 'read');
+  try {
+    return (index && lastEndedChunk(index)?.file_end) ?? 0;
+  } finally {
+    index?.close();
+  }
+}
+
+async function replaceLocked(follower: Follower, file: LockedFile): Promise<void> {
+  const { job, fresh } = follower;
+  const { work, target, horizon, plan } = job;
+  const { path, notice } = work;
+  const hasGrown = fstatSync(file.fd).size > plan.fileEnd;
+  const index = hasGrown || work.keepsPrevious ? await openIndexForWriting(file, notice) : null;
+  try {
+    if (hasGrown && index !== null) {
+      await copyTail(follower, fstatSync(file.fd).size);
+      const faults = compareTables([mailboxTable], index, fresh, { values: { horizon } });
+      if (faults.length > 0) throw notTheSame(path, faults);
+    }
+    await allOf(syncData(target.fd), finishIndex(fresh, indexPath(target.path)));
+    step('caught-up');
+    if (work.keepsPrevious && index !== null) keepPrevious(path, index);
+    step('kept');
+  } finally {
+    index?.close();
+  }
+  keepOwner(indexPath(target.path), target.fd);
+  place(path);
+}
+
+/** Resolves when all have ended, so that none is at work on what is closed then. */
+async function allOf(...works: readonly Promise<void>[]): Promise<void> {
+  for (const ended of await Promise.allSettled(works)) if (ended.status === 'rejected') throw ended.reason;
+}
+
+/** Whole members, up to the old file's offset, and into the new index. */
+async function copyTail(follower: Follower, oldEnd: number): Promise<void> {
+  const { job, fresh, end } = follower;
+  const count = oldEnd - follower.oldEnd;
+  if (count === 0) return;
+  await copyBytes(job.snapshot.data.fd, job.target.fd, follower.oldEnd, oldEnd, { at: end });
+  const { damages } = walk(fresh, job.target.fd, end, end + count, { isEnded: true });
+  const [damage] = damages;
+  if (damage !== undefined) throw new BackupError('damaged', damage.reason);
+  follower.oldEnd = oldEnd;
+  follower.end = end + count;
+}
+
+function keepPrevious(path: string, index: IndexFile): void {
+  const time = previousTime(path);
+  linkSync(path, `${path}.${time}`);
+  index.copyTo(`${indexPath(path)}.${time}`);
+}
+
+function place(path: string): void {
+  // SQLite would take the old index's write-ahead log for the new one's.
+  removeIndexFiles(indexPath(path));
+  step('removed');
+  renameSync(`${path}.new`, path);
+  step('placed');
+  renameSync(indexPath(`${path}.new`), indexPath(path));
+  syncDirectory(dirname(path));
+  step('placed-index');
+}

@@ -1,0 +1,123 @@
+/**
+ * A made-up master in a process of its own: it sends new mail, flags and expunges of user anne as fast as backupd takes them, and tells what each
+ * command waited for. In reality it is another machine. So it neither starts programs (a fork stops all threads of a process for a while), nor
+ * waits for a CPU behind those that read: its priority is the highest there is, where the soak is run by root.
+ */
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { setPriority } from 'node:os';
+import type { BackupServer } from '../support/backupdDaemon.ts';
+import type { SyncServer } from '../support/cyrus.ts';
+import { MadeMaster } from '../support/madeMaster.ts';
+import { SyncConnection } from '../support/syncConnection.ts';
+import { WriterWaits } from '../support/writerWaits.ts';
+import { message, upload } from '../server/made.ts';
+
+const BASE_MESSAGES = 2000;
+/** So far behind the last message is the one that is expunged. */
+const EXPUNGED_BEHIND = 20;
+const STALL_MS = 100;
+const HIGHEST_PRIORITY = -20;
+
+interface MasterOptions {
+  readonly address: SyncServer;
+  readonly backupdPid: number;
+}
+
+export interface WriterOutcome {
+  /** See WriterWaits.summary. */
+  readonly summary: string;
+  readonly rounds: number;
+  /** What backupd refused. */
+  readonly faults: readonly string[];
+}
+
+export class BusyMaster {
+  readonly #process: ChildProcess;
+
+  private constructor(process: ChildProcess) {
+    this.#process = process;
+  }
+
+  /** Resolves when the first 2,000 messages are there. */
+  static async start(backup: BackupServer): Promise<BusyMaster> {
+    const options: MasterOptions = { address: backup.address, backupdPid: backup.pid };
+    const master = new BusyMaster(fork(new URL(import.meta.url), [JSON.stringify(options)]));
+    await master.#answer();
+    return master;
+  }
+
+  async write(durationMs: number): Promise<WriterOutcome> {
+    this.#process.send(durationMs);
+    return (await this.#answer()) as WriterOutcome;
+  }
+
+  async stop(): Promise<void> {
+    const ended = once(this.#process, 'exit');
+    if (this.#process.kill()) await ended;
+  }
+
+  async #answer(): Promise<unknown> {
+    const ended = once(this.#process, 'exit').then(() => {
+      throw new Error('the master has ended');
+    });
+    const [told] = (await Promise.race([once(this.#process, 'message'), ended])) as [unknown];
+    return told;
+  }
+}
+
+async function serve({ address, backupdPid }: MasterOptions): Promise<void> {
+  const master = new MadeMaster('user.anne');
+  const connection = await SyncConnection.login(address);
+  const faults: string[] = [];
+
+  async function send(command: string | Buffer): Promise<void> {
+    const { reply } = await connection.exchange(command);
+    if (!reply.startsWith('OK')) faults.push(`backupd: ${reply}`);
+  }
+
+  function flagged(round: number): string {
+    return master.flag((round % BASE_MESSAGES) + 1, round % 2 === 0 ? ['\\Seen'] : ['\\Flagged', '$Work']);
+  }
+
+  async function write(durationMs: number): Promise<WriterOutcome> {
+    const waits = new WriterWaits(backupdPid);
+    const untilMs = Date.now() + durationMs;
+    let rounds = 0;
+    for (; Date.now() < untilMs; rounds += 1) {
+      const last = master.lastUid;
+      if (rounds % 3 === 0) {
+        const body = message(`number ${last} ${'y'.repeat((rounds * 7) % 5000)}`);
+        await waits.during('MESSAGE', () => send(upload(body)));
+        await waits.during('append', () => send(master.append(body)));
+      } else {
+        const uid = last - EXPUNGED_BEHIND;
+        const isOver = rounds % 3 === 2 && uid > BASE_MESSAGES && master.isLiving(uid);
+        await waits.during('record', () => send(isOver ? master.expunge(uid) : flagged(rounds)));
+      }
+      await waits.during('RESTART', () => send('RESTART\r\n'));
+    }
+    return { summary: waits.summary(STALL_MS), rounds, faults: faults.splice(0) };
+  }
+
+  const bodies = Array.from({ length: BASE_MESSAGES }, (_, at) =>
+    message(`number ${at} ${'x'.repeat(at % 3000)}`),
+  );
+  await send(upload(...bodies));
+  await send(master.append(...bodies));
+  await send('RESTART\r\n');
+  process.on('message', (durationMs: number) => {
+    void write(durationMs).then((outcome) => process.send?.(outcome));
+  });
+  process.send?.('ready');
+}
+
+if (process.send !== undefined) {
+  try {
+    setPriority(0, HIGHEST_PRIORITY);
+  } catch {
+    process.stderr.write('not root: the writer waits for a CPU itself\n');
+  }
+  await serve(JSON.parse(process.argv[2] ?? '') as MasterOptions);
+}
