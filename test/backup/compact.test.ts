@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
@@ -28,7 +27,7 @@ import { chunks, mailboxesAt, messageById } from '../../src/index/queries.ts';
 import type { ItemKind } from '../../src/index/types.ts';
 import { RestoreSource } from '../../src/restore/source.ts';
 import { KeyValues } from '../../src/protocol/dlist.ts';
-import { waitUntil } from '../support/machine.ts';
+import { run, waitUntil } from '../support/machine.ts';
 import { randomFrom } from '../support/random.ts';
 import { START, writeHistory } from './syntheticHistory.ts';
 
@@ -229,8 +228,11 @@ describe('compact', () => {
     const long = randomBytes(2000).toString('hex');
     await subscribe(backup, long);
     await backup.endChunk();
-    const copied = (): string => execFileSync('sh', ['-c', `gzip -dcq ${path}.new 2>&1`]).toString('latin1');
-    await waitUntil(() => copied().includes(long), { what: () => 'not copied' });
+    const copied = async (): Promise<boolean> => {
+      const { stdout } = await run('sh', ['-c', `gzip -dcq ${path}.new | grep -ac ${long}`]);
+      return stdout === '1\n' || setTimeout(200, false);
+    };
+    await waitUntil(copied, { timeoutMs: 50_000, what: () => 'not copied' });
     await backup.close();
     expect(await compacted).to.equal('done');
     expect(await faults()).to.equal(0);
