@@ -22,7 +22,7 @@ import type { WorkerMessage, WorkerOptions } from './worker.ts';
 
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 
-/** Who reads in order, alone, keeps two of them busy. */
+/** Who reads in order, alone, keeps all of them busy. */
 const MOST_THREADS = 4;
 
 /**
