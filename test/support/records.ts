@@ -5,7 +5,7 @@
 import { inboxOf } from '../../src/mailbox/names.ts';
 import type { BackupServer } from './backupdDaemon.ts';
 import type { CyrusMaster } from './cyrus.ts';
-import { heldMailboxes, heldRecords } from './heldRecords.ts';
+import { allHeldRecords } from './heldRecords.ts';
 import type { FetchedMessage } from './imapClient.ts';
 
 export type Records = Record<string, { guid: string; internalDate: number; modseq: string; flags: string[] }>;
@@ -32,8 +32,9 @@ export function mailboxNameOf(line: string): string {
 /** By internal name; deleted mailboxes are left out. */
 export async function backedUp(server: BackupServer, user: string): Promise<Map<string, Records>> {
   const path = await server.dataFile(user);
-  const names = path === undefined ? [] : heldMailboxes(path).filter((name) => !name.startsWith('DELETED.'));
-  return new Map(names.toSorted().map((name) => [name, recordsOf(heldRecords(path ?? '', name))]));
+  const all = path === undefined ? [] : [...allHeldRecords(path)];
+  const kept = all.filter(([name]) => !name.startsWith('DELETED.')).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return new Map(kept.map(([name, list]) => [name, recordsOf(list)]));
 }
 
 export async function onMaster(master: CyrusMaster, user: string): Promise<Map<string, Records>> {
