@@ -16,6 +16,8 @@ import { ioError } from './io.ts';
 
 const deflateRaw = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.deflateRaw);
 
+/** Compressing this much takes a fraction of a millisecond: less than a trip to the thread pool where the CPUs are busy. */
+const INLINE_BYTES = 16_384;
 const WINDOW_BYTES = 32_768;
 const FIRST_BUFFER_BYTES = 16_384;
 /** Blocks compressed at once: the thread pool has four threads, and syncing needs one too. */
@@ -145,13 +147,15 @@ export class Deflater {
   }
 
   #deflate(piece: Buffer, window: Buffer): Promise<Buffer> {
-    const compressed = deflateRaw(piece, {
+    const options = {
       level: this.#level,
       finishFlush: zlib.constants.Z_SYNC_FLUSH,
       // Room for the worst case, so that one trip to the thread pool is enough.
       chunkSize: piece.length + (piece.length >> 8) + 64,
       ...(window.length > 0 ? { dictionary: window } : {}),
-    });
+    };
+    if (piece.length <= INLINE_BYTES) return Promise.resolve(zlib.deflateRawSync(piece, options));
+    const compressed = deflateRaw(piece, options);
     // Awaited in order by #settle, or dropped by restart: never an unhandled rejection.
     compressed.catch(() => undefined);
     return compressed;

@@ -26,6 +26,9 @@ const fdatasync = promisify(fs.fdatasync);
 /** writev(2) takes at most IOV_MAX buffers, 1024 on Linux; more at once gain nothing. */
 const BUFFERS_A_CALL = 256;
 
+/** Copying so little into the page cache takes less than a trip to the thread pool. */
+const INLINE_BYTES = 65_536;
+
 const HASH_BYTES = 1 << 20;
 
 function rest(buffers: readonly Buffer[], written: number): Buffer[] {
@@ -38,13 +41,19 @@ function rest(buffers: readonly Buffer[], written: number): Buffer[] {
   return left;
 }
 
+function sizeOf(buffers: readonly Buffer[]): number {
+  return buffers.reduce((sum, { length }) => sum + length, 0);
+}
+
 /** Writes all of the buffers at a position. Rejects with 'no-space' or 'io'; part may be written then. */
 export async function writeAll(fd: number, buffers: readonly Buffer[], position: number): Promise<void> {
   let left = buffers.filter((buffer) => buffer.length > 0);
   let at = position;
   try {
     while (left.length > 0) {
-      const { bytesWritten } = await writev(fd, left.slice(0, BUFFERS_A_CALL), at);
+      const some = left.slice(0, BUFFERS_A_CALL);
+      const isSmall = sizeOf(some) <= INLINE_BYTES;
+      const bytesWritten = isSmall ? fs.writevSync(fd, some, at) : (await writev(fd, some, at)).bytesWritten;
       at += bytesWritten;
       left = rest(left, bytesWritten);
     }
