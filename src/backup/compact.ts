@@ -23,6 +23,7 @@ import { beginIndex, giveBack } from './freshIndex.ts';
 import { openIndexForWriting, settledIndex } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import { keepOwner } from './keepOwner.ts';
+import { beginUrgent } from './urgent.ts';
 import { walk } from './walk.ts';
 
 /**
@@ -83,9 +84,15 @@ async function compactInto(
   return 'done';
 }
 
+let hasOpenedAny = false;
+
 /** A torn end is mended and the index brought up to date; then a backupd may have it again. */
 async function takeSnapshot({ path, lock, notice }: Compaction): Promise<Snapshot> {
+  // The first index that a process opens takes many times what the next ones take. A writer is not to wait for that.
+  if (!hasOpenedAny) IndexFile.peek(indexPath(path))?.close();
+  hasOpenedAny = true;
   const file = await LockedFile.acquire(path, lock);
+  const endUrgent = beginUrgent();
   try {
     const settled = settledIndex(path, file.fd);
     if (settled === null) (await openIndexForWriting(file, notice)).close();
@@ -96,6 +103,7 @@ async function takeSnapshot({ path, lock, notice }: Compaction): Promise<Snapsho
     return { data: SharedRead.open(path), index, inode: fstatSync(file.fd, { bigint: true }).ino };
   } finally {
     file.release();
+    endUrgent();
   }
 }
 

@@ -2,8 +2,8 @@
  * The end of a compaction: the new file takes the old one's name, with all that was appended to the old one meanwhile.
  *
  * Under the old file's lock a writer waits. So what came while the new file was written is copied before, and what came
- * while that was copied, until there is next to nothing left for the lock. On a busy machine the folding of a hundred lines takes a
- * quarter of a second.
+ * while that was copied, until there is next to nothing left for the lock; and if by the time of the lock there is more, the same again. On a busy
+ * machine the folding of a hundred lines takes a quarter of a second.
  *
  * Of the old files the index goes first: a kill between the steps leaves a data file, old or new, without an index, which the next open builds.
  */
@@ -26,14 +26,19 @@ import { keepOwner } from './keepOwner.ts';
 import { openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import { previousTime } from './previousName.ts';
+import { beginUrgent } from './urgent.ts';
 import { walk } from './walk.ts';
 
 /** What is smaller is on disk as soon as a sync is. */
 const SYNCED_FIRST_BYTES = 1 << 20;
 /** Two or three short commands. */
 const LITTLE_BYTES = 1024;
+/** So much is copied under the lock within some milliseconds. What has grown by more, while the lock was waited for, is followed without it again. */
+const SOON_COPIED_BYTES = 8192;
 /** A writer may be quicker than the copying. */
 const MOST_ROUNDS = 8;
+/** A master leaves a gap of a millisecond or two. Who looks seldom has much to copy when he gets the lock. */
+const LONGEST_PAUSE_MS = 4;
 
 /** How far the new file is. */
 interface Follower {
@@ -46,20 +51,32 @@ interface Follower {
 
 /** `bytes`: the new file's size, of which all is in its index. */
 export async function replace(job: Job, fresh: IndexFile, bytes: number): Promise<void> {
-  const { work, snapshot, target, plan } = job;
-  const { path } = work;
-  const follower: Follower = { job, fresh, oldEnd: plan.fileEnd, end: bytes };
+  const follower: Follower = { job, fresh, oldEnd: job.plan.fileEnd, end: bytes };
+  for (let round = 1; !(await replaceSoon(follower, round === MOST_ROUNDS)); round += 1);
+}
+
+/** false: too much was appended in between for the lock to be kept while that is copied; not in the last round. */
+async function replaceSoon(follower: Follower, isLast: boolean): Promise<boolean> {
+  const { job, fresh } = follower;
+  const { work, snapshot, target } = job;
+  const { path, swapLock } = work;
   await follow(follower);
   // Whoever waits for the lock waits for the tail only to come to the disk.
   if (follower.end > SYNCED_FIRST_BYTES) await allOf(syncData(target.fd), syncIndex(fresh));
-  const file = await LockedFile.acquire(path, work.swapLock);
+  const wait = { longestPauseMs: LONGEST_PAUSE_MS, ...swapLock.wait };
+  const file = await LockedFile.acquire(path, swapLock.wait ? { ...swapLock, wait } : swapLock);
+  const endUrgent = beginUrgent();
   try {
-    if (fstatSync(file.fd, { bigint: true }).ino !== snapshot.inode) {
+    const { ino, size } = fstatSync(file.fd, { bigint: true });
+    if (ino !== snapshot.inode) {
       throw new BackupError('locked', `${path} was replaced meanwhile`, { subject: path });
     }
+    if (!isLast && Number(size) - follower.oldEnd > SOON_COPIED_BYTES) return false;
     await replaceLocked(follower, file);
+    return true;
   } finally {
     file.release();
+    endUrgent();
   }
 }
 

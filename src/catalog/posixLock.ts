@@ -39,7 +39,8 @@ const OFFSET_PID = 24;
 
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 100;
-const PAUSE_GROWTH = 1.25;
+/** Whoever gets a lock has waited longer than it was held by a tenth at most. */
+const PAUSE_GROWTH = 1.1;
 
 type Fcntl = (fd: number, cmd: number, type: 'void *', lock: Buffer) => number;
 
@@ -96,6 +97,8 @@ export function lockHolder(fd: number): number | null {
 export interface LockWait {
   /** Without it, waits for ever. */
   timeoutMs?: number;
+  /** Between two looks, at most: 100 if not given. Whoever must get it soon after it was given up looks more often. */
+  longestPauseMs?: number;
   signal?: AbortSignal;
 }
 
@@ -103,14 +106,14 @@ export interface LockWait {
  * Grows from 1 ms to 100 ms, so that a short hold costs little and a long one costs no CPU. It grows slowly, because a lock that is given up in a
  * pause is had at its end: by this, a wait is a quarter longer than the hold at most.
  */
-export function nextPauseMs(pauseMs: number): number {
-  return Math.min(pauseMs * PAUSE_GROWTH, LONGEST_PAUSE_MS);
+export function nextPauseMs(pauseMs: number, longestMs = LONGEST_PAUSE_MS): number {
+  return Math.min(pauseMs * PAUSE_GROWTH, longestMs);
 }
 
 /** Calls `attempt` until it returns something else than null; null where the time is up. */
 export async function pollUntil<T>(attempt: () => T | null, wait: LockWait): Promise<T | null> {
   const endMs = wait.timeoutMs === undefined ? Infinity : performance.now() + wait.timeoutMs;
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = nextPauseMs(pauseMs)) {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = nextPauseMs(pauseMs, wait.longestPauseMs)) {
     wait.signal?.throwIfAborted();
     const result = attempt();
     if (result !== null) return result;
