@@ -45,6 +45,12 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
     });
 
     const folder = (name: string): Promise<string> => sh(`mkdir ${name} && printf ${out}/${name}`, out);
+    /** Of all of the mount. */
+    const copy = async (name: string): Promise<string> => {
+      const copied = await folder(name);
+      await sh(`cp -a . ${copied}`);
+      return copied;
+    };
 
     it('tar -g writes all at first, then nothing, then what is new or was flagged', async () => {
       const tape = await folder('tar');
@@ -80,13 +86,11 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
       await sh(`rsync -aHX ./ ${synced}`);
       expect(await sh(`rsync -aHXic ./ ${synced}`)).to.equal('');
       expect(await sh(SUMS, synced)).to.equal(sums);
-      const copied = await folder('cp');
-      await sh(`cp -a . ${copied}`);
-      expect(await sh(`rsync -aHXi ./ ${copied}`)).to.equal('');
+      expect(await sh(`rsync -aHXi ./ ${await copy('cp')}`)).to.equal('');
     });
 
     it('diff -r finds no difference between the mount and a copy, or between now and .at/now', async () => {
-      expect(await sh(`diff -r . ${out}/cp`)).to.equal('');
+      expect(await sh(`diff -r . ${await copy('diff')}`)).to.equal('');
       expect(await sh('diff -r anne/INBOX anne/.at/now/INBOX')).to.equal('');
     });
 
@@ -121,7 +125,7 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
       expect((await sh('getfattr -d -R anne | grep -c user.cyrus.guid')).trim()).to.equal(
         (await sh('find anne -name "*.eml" | wc -l')).trim(),
       );
-      expect(await sh(`rsync -rcni ./ ${out}/cp`)).to.not.contain('>f');
+      expect(await sh(`rsync -rcni ./ ${await copy('checksums')}`)).to.not.contain('>f');
     });
 
     it('vim opens a message, and may not write it', async () => {
