@@ -1,12 +1,12 @@
 /**
  * A made-up master in a process of its own: it sends new mail, flags and expunges of user anne as fast as backupd takes them, and tells what each
  * command waited for. In reality it is another machine. So it neither starts programs (a fork stops all threads of a process for a while), nor
- * waits for a CPU behind those that read: its priority is the highest there is, where the soak is run by root.
+ * waits for a CPU behind those that read: its priority is the highest there is, where the soak is run by root, and that of all its threads. And
+ * it comes by a unix socket: what goes over the loopback interface may wait for ksoftirqd, which has no priority.
  */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { setPriority } from 'node:os';
 import type { BackupServer } from '../support/backupdDaemon.ts';
 import type { SyncServer } from '../support/cyrus.ts';
 import { MadeMaster } from '../support/madeMaster.ts';
@@ -22,6 +22,7 @@ const HIGHEST_PRIORITY = -20;
 
 interface MasterOptions {
   readonly address: SyncServer;
+  readonly socket: string;
   readonly backupdPid: number;
 }
 
@@ -42,8 +43,14 @@ export class BusyMaster {
 
   /** Resolves when the first 2,000 messages are there. */
   static async start(backup: BackupServer): Promise<BusyMaster> {
-    const options: MasterOptions = { address: backup.address, backupdPid: backup.pid };
-    const master = new BusyMaster(fork(new URL(import.meta.url), [JSON.stringify(options)]));
+    const { address, socket, pid: backupdPid } = backup;
+    const options: MasterOptions = { address, socket, backupdPid };
+    // nice(1) goes on without it where it is not root, and says so.
+    const child = fork(new URL(import.meta.url), [JSON.stringify(options)], {
+      execPath: 'nice',
+      execArgv: ['-n', String(HIGHEST_PRIORITY), process.execPath],
+    });
+    const master = new BusyMaster(child);
     await master.#answer();
     return master;
   }
@@ -67,9 +74,9 @@ export class BusyMaster {
   }
 }
 
-async function serve({ address, backupdPid }: MasterOptions): Promise<void> {
+async function serve({ address, socket, backupdPid }: MasterOptions): Promise<void> {
   const master = new MadeMaster('user.anne');
-  const connection = await SyncConnection.login(address);
+  const connection = await SyncConnection.login(address, socket);
   const faults: string[] = [];
 
   async function send(command: string | Buffer): Promise<void> {
@@ -114,10 +121,5 @@ async function serve({ address, backupdPid }: MasterOptions): Promise<void> {
 }
 
 if (process.send !== undefined) {
-  try {
-    setPriority(0, HIGHEST_PRIORITY);
-  } catch {
-    process.stderr.write('not root: the writer waits for a CPU itself\n');
-  }
   await serve(JSON.parse(process.argv[2] ?? '') as MasterOptions);
 }

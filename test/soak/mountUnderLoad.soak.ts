@@ -11,7 +11,7 @@ import { readdirSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BackupServer } from '../support/backupdDaemon.ts';
+import { BackupServer, runOurs } from '../support/backupdDaemon.ts';
 import { CHECK_ARCHIVE, CHECK_FILES } from '../support/checkedMessages.ts';
 import { Daemon, run } from '../support/machine.ts';
 import { MountDaemon } from '../support/mountDaemon.ts';
@@ -21,9 +21,8 @@ const seconds = Number(process.argv[2] ?? 600);
 const readers = Number(process.argv[3] ?? 8);
 const controlMs = Math.min(20_000, seconds * 50);
 
-/** Of backupd, as build/systemd/backupd.service starts it, and of compact, as docs/operations.md says. */
+/** Of backupd, as build/systemd/backupd.service starts it. */
 const PRIORITY = -10;
-const CTL_BACKUPS = new URL('../../bin/ctl_backups', import.meta.url).pathname;
 
 const backup = await BackupServer.start('backup_retention: 1s\n');
 prefer(backup.pid);
@@ -58,8 +57,8 @@ async function burn(): Promise<void> {
 
 async function compact(): Promise<void> {
   while (!state.ends) {
-    const args = [CTL_BACKUPS, '-C', backup.conf, '-w', '-F', 'compact', 'anne'];
-    const { code, stdout, stderr } = await run('nice', ['-n', String(PRIORITY), ...args]);
+    const args = ['-C', backup.conf, '-w', '-F', 'compact', 'anne'];
+    const { code, stdout, stderr } = await runOurs('ctl_backups', args, 300_000);
     if (code !== 0) faults.push(`compact: ${stdout}${stderr}`);
     note('compactions');
   }

@@ -41,7 +41,8 @@ export class BackupServer {
 
   /** Starts a process over the same data; on a port of its own again. */
   async startAgain(): Promise<void> {
-    const args = ['-C', this.conf, '--listen', `127.0.0.1:0${this.#isTls ? '/tls' : ''}`];
+    const tcp = `127.0.0.1:0${this.#isTls ? '/tls' : ''}`;
+    const args = ['-C', this.conf, '--listen', tcp, '--listen', this.socket];
     this.#daemon = new Daemon(join(BIN, 'backupd'), args);
     const ready = await this.#daemon.waitForOutput(/backupd: listening on 127\.0\.0\.1:(\d+)/);
     this.#port = Number(ready[1]);
@@ -61,6 +62,11 @@ export class BackupServer {
 
   get address(): SyncServer {
     return { host: '127.0.0.1', port: this.#port, ...SYNC_USER };
+  }
+
+  /** A unix socket on which it listens as well. */
+  get socket(): string {
+    return join(this.folder, 'socket');
   }
 
   get pid(): number {

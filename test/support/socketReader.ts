@@ -30,8 +30,11 @@ export class SocketReader {
     });
   }
 
-  static async connect(port: number): Promise<SocketReader> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  /** To a port of this machine, or a unix socket. */
+  static async connect(to: number | string): Promise<SocketReader> {
+    const socket = connect(
+      typeof to === 'string' ? { path: to } : { port: to, host: '127.0.0.1', noDelay: true },
+    );
     await once(socket, 'connect');
     return new SocketReader(socket);
   }

@@ -11,16 +11,20 @@ export class SyncConnection {
   }
 
   /** Resolves after the greeting, whose last line is `* OK`. */
-  static async open(port: number): Promise<SyncConnection> {
-    const reader = await SocketReader.connect(port);
+  static async open(to: number | string): Promise<SyncConnection> {
+    const reader = await SocketReader.connect(to);
     for (;;) {
       const line = await reader.line();
       if (line.startsWith('* OK')) return new SyncConnection(reader);
     }
   }
 
-  static async login(server: Omit<SyncServer, 'host'>): Promise<SyncConnection> {
-    const connection = await SyncConnection.open(server.port);
+  /** `to`: where else than at its port. */
+  static async login(
+    server: Omit<SyncServer, 'host'>,
+    to: number | string = server.port,
+  ): Promise<SyncConnection> {
+    const connection = await SyncConnection.open(to);
     const token = Buffer.from(`\0${server.user}\0${server.password}`).toString('base64');
     const { reply } = await connection.exchange(`AUTHENTICATE PLAIN ${token}\r\n`);
     if (!reply.startsWith('OK')) throw new Error(`not authenticated: ${reply}`);
