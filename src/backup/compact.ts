@@ -23,7 +23,7 @@ import { beginIndex, giveBack } from './freshIndex.ts';
 import { openIndexForWriting, settledIndex } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import { keepOwner } from './keepOwner.ts';
-import { beginUrgent } from './urgent.ts';
+import { whileLocked } from './urgent.ts';
 import { walk } from './walk.ts';
 
 /**
@@ -91,9 +91,7 @@ async function takeSnapshot({ path, lock, notice }: Compaction): Promise<Snapsho
   // The first index that a process opens takes many times what the next ones take. A writer is not to wait for that.
   if (!hasOpenedAny) IndexFile.peek(indexPath(path))?.close();
   hasOpenedAny = true;
-  const file = await LockedFile.acquire(path, lock);
-  const endUrgent = beginUrgent();
-  try {
+  return whileLocked(path, lock, async (file) => {
     const settled = settledIndex(path, file.fd);
     if (settled === null) (await openIndexForWriting(file, notice)).close();
     const index = settled ?? IndexFile.open(indexPath(path), 'read');
@@ -101,10 +99,7 @@ async function takeSnapshot({ path, lock, notice }: Compaction): Promise<Snapsho
     makeRetainedNames(index);
     index.holdSnapshot();
     return { data: SharedRead.open(path), index, inode: fstatSync(file.fd, { bigint: true }).ino };
-  } finally {
-    file.release();
-    endUrgent();
-  }
+  });
 }
 
 /** Answers the new file's size. */

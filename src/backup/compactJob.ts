@@ -1,5 +1,6 @@
 /** What the parts of a compaction know of one another: what is to be done, with what, and the steps that it goes through. */
 import type { AcquireOptions, LockedFile, SharedRead } from '../catalog/lockedFile.ts';
+import type { LockWait } from '../catalog/posixLock.ts';
 import { BackupError } from '../errors.ts';
 import type { IndexFile } from '../index/indexFile.ts';
 import type { CompactionPlan } from './compactPlan.ts';
@@ -34,7 +35,7 @@ export interface Compaction {
   readonly compressionLevel: number;
   readonly lock: AcquireOptions;
   /** For the end, when the new file takes the name: by then there is work to lose. */
-  readonly swapLock: AcquireOptions;
+  readonly swapWait: LockWait;
   /** Repairs on the way. */
   readonly notice: Notice;
   /** Which chunks are kept, split and combined, in the originals' words. */

@@ -9,7 +9,7 @@
  */
 import { fstatSync, linkSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { LockedFile } from '../catalog/lockedFile.ts';
+import type { LockedFile } from '../catalog/lockedFile.ts';
 import { syncDirectory } from '../catalog/twoskipBuild.ts';
 import { BackupError } from '../errors.ts';
 import { IndexFile } from '../index/indexFile.ts';
@@ -26,7 +26,7 @@ import { keepOwner } from './keepOwner.ts';
 import { openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import { previousTime } from './previousName.ts';
-import { beginUrgent } from './urgent.ts';
+import { whileLocked } from './urgent.ts';
 import { walk } from './walk.ts';
 
 /** What is smaller is on disk as soon as a sync is. */
@@ -37,7 +37,7 @@ const LITTLE_BYTES = 1024;
 const SOON_COPIED_BYTES = 8192;
 /** A writer may be quicker than the copying. */
 const MOST_ROUNDS = 8;
-/** A master leaves a gap of a millisecond or two. Who looks seldom has much to copy when he gets the lock. */
+/** A master leaves a gap of a millisecond or two. Who looks seldom has much to copy when the lock is had. */
 const LONGEST_PAUSE_MS = 4;
 
 /** How far the new file is. */
@@ -59,14 +59,11 @@ export async function replace(job: Job, fresh: IndexFile, bytes: number): Promis
 async function replaceSoon(follower: Follower, isLast: boolean): Promise<boolean> {
   const { job, fresh } = follower;
   const { work, snapshot, target } = job;
-  const { path, swapLock } = work;
+  const { path, swapWait } = work;
   await follow(follower);
   // Whoever waits for the lock waits for the tail only to come to the disk.
   if (follower.end > SYNCED_FIRST_BYTES) await allOf(syncData(target.fd), syncIndex(fresh));
-  const wait = { longestPauseMs: LONGEST_PAUSE_MS, ...swapLock.wait };
-  const file = await LockedFile.acquire(path, swapLock.wait ? { ...swapLock, wait } : swapLock);
-  const endUrgent = beginUrgent();
-  try {
+  return whileLocked(path, { wait: { longestPauseMs: LONGEST_PAUSE_MS, ...swapWait } }, async (file) => {
     const { ino, size } = fstatSync(file.fd, { bigint: true });
     if (ino !== snapshot.inode) {
       throw new BackupError('locked', `${path} was replaced meanwhile`, { subject: path });
@@ -74,10 +71,7 @@ async function replaceSoon(follower: Follower, isLast: boolean): Promise<boolean
     if (!isLast && Number(size) - follower.oldEnd > SOON_COPIED_BYTES) return false;
     await replaceLocked(follower, file);
     return true;
-  } finally {
-    file.release();
-    endUrgent();
-  }
+  });
 }
 
 /** Copies what has been appended, while more may be: whole chunks, since of an open one it is not known whether it will stand. */

@@ -5,13 +5,15 @@
  */
 import { readdirSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
+import { LockedFile } from '../catalog/lockedFile.ts';
+import type { AcquireOptions } from '../catalog/lockedFile.ts';
 
-/** nice(1) of backupd. */
-const URGENT = -10;
+/** The nice(1) of backupd. */
+export const BACKUPD_PRIORITY = -10;
 
-/** On Linux each thread has a priority of its own (sched(7)). */
-function setThreads(priority: number): void {
-  for (const thread of readdirSync('/proc/self/task')) {
+/** On Linux each thread of a process has a priority of its own (sched(7)). What may not be, is not. */
+export function setThreads(pid: number | 'self', priority: number): void {
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
     try {
       setPriority(Number(thread), priority);
     } catch {
@@ -20,15 +22,20 @@ function setThreads(priority: number): void {
   }
 }
 
-/** From here until the answered function is called, which may be done again. */
-export function beginUrgent(): () => void {
+/** Runs the work under the data file's lock. Throws what LockedFile.acquire and the work throw. */
+export async function whileLocked<T>(
+  path: string,
+  lock: AcquireOptions,
+  work: (file: LockedFile) => Promise<T>,
+): Promise<T> {
+  const file = await LockedFile.acquire(path, lock);
   const usual = getPriority();
-  if (usual <= URGENT) return () => undefined;
+  const isUrgent = usual > BACKUPD_PRIORITY;
   try {
-    setPriority(URGENT);
-  } catch {
-    return () => undefined;
+    if (isUrgent) setThreads('self', BACKUPD_PRIORITY);
+    return await work(file);
+  } finally {
+    file.release();
+    if (isUrgent) setThreads('self', usual);
   }
-  setThreads(URGENT);
-  return () => setThreads(usual);
 }

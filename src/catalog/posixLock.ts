@@ -39,8 +39,7 @@ const OFFSET_PID = 24;
 
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 100;
-/** Whoever gets a lock has waited longer than it was held by a tenth at most. */
-const PAUSE_GROWTH = 1.1;
+const PAUSE_GROWTH = 1.14;
 
 type Fcntl = (fd: number, cmd: number, type: 'void *', lock: Buffer) => number;
 
@@ -104,7 +103,7 @@ export interface LockWait {
 
 /**
  * Grows from 1 ms to 100 ms, so that a short hold costs little and a long one costs no CPU. It grows slowly, because a lock that is given up in a
- * pause is had at its end: by this, a wait is a quarter longer than the hold at most.
+ * pause is had at its end: by this, a wait is a seventh longer than the hold at most.
  */
 export function nextPauseMs(pauseMs: number, longestMs = LONGEST_PAUSE_MS): number {
   return Math.min(pauseMs * PAUSE_GROWTH, longestMs);

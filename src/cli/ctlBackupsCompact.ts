@@ -28,7 +28,7 @@ export function compactOne(target: FoundTarget, options: CtlOptions, io: CtlIo):
       keepsPrevious: config.backup_keep_previous,
       compressionLevel: COMPRESSION_LEVEL,
       lock: waitsForLocks ? { wait: {} } : {},
-      swapLock: waitsForLocks ? { wait: {} } : { wait: { timeoutMs: SWAP_PATIENCE_MS } },
+      swapWait: waitsForLocks ? {} : { timeoutMs: SWAP_PATIENCE_MS },
       notice: (message) => io.stderr.write(`${target.label}: ${message}\n`),
       detail: verbosity > 0 ? print : () => undefined,
       ...(onProgress && { onProgress }),

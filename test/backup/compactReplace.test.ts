@@ -19,7 +19,7 @@ describe('compact beside a writer', () => {
   it('keeps what is appended while it works, and lets its lock go meanwhile', async function () {
     this.timeout(60_000);
     await store.write(1000, 8);
-    const compacted = store.compact({ isForced: true, swapLock: { wait: {} } });
+    const compacted = store.compact({ isForced: true, swapWait: {} });
     const ended = compacted.then(() => true);
     let appended = 0;
     while (!(await Promise.race([ended, setTimeout(5, false)]))) {
@@ -44,7 +44,7 @@ describe('compact beside a writer', () => {
     await store.write(3000, 8);
     const opened: Promise<Backup>[] = [];
     const detail = (): unknown => opened.length === 0 && opened.push(store.open());
-    const compacted = store.compact({ isForced: true, swapLock: { wait: {} }, detail });
+    const compacted = store.compact({ isForced: true, swapWait: {}, detail });
     await waitUntil(() => opened.length > 0, { what: () => 'no compaction' });
     const backup = await opened[0]!;
     const long = randomBytes(2000).toString('hex');

@@ -39,7 +39,7 @@ export class CompactedBackup {
       keepsPrevious: false,
       compressionLevel: 6,
       lock: {},
-      swapLock: {},
+      swapWait: { timeoutMs: 0 },
       notice: () => undefined,
       detail: () => undefined,
       ...options,

@@ -1,7 +1,10 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
-import { beginUrgent } from '../../src/backup/urgent.ts';
+import { whileLocked } from '../../src/backup/urgent.ts';
+import { messageOf } from '../../src/errors.ts';
+import { makeFolder } from '../support/machine.ts';
 
 /** proc(5): of each thread, the nice value is the 19th field of its stat; the second, its name, may have spaces in it. */
 function prioritiesOfThreads(): number[] {
@@ -24,14 +27,21 @@ function mayRaise(): boolean {
 }
 
 describe('backup/urgent', () => {
-  it('gives all threads the priority of backupd, for a while; or none where the process may not', () => {
+  it('gives all threads the priority of backupd under the lock; or none where the process may not', async () => {
     const usual = getPriority();
     const expected = mayRaise() ? Math.min(-10, usual) : usual;
-    const end = beginUrgent();
-    expect(new Set(prioritiesOfThreads())).to.deep.equal(new Set([expected]));
-    end();
-    expect(new Set(prioritiesOfThreads())).to.deep.equal(new Set([usual]));
-    end();
-    expect(getPriority()).to.equal(usual);
+    const folder = makeFolder('urgent');
+    try {
+      const path = join(folder, 'anne_aaaaaa');
+      const found = await whileLocked(path, { create: true }, async () => prioritiesOfThreads());
+      expect(new Set(found)).to.deep.equal(new Set([expected]));
+      expect(new Set(prioritiesOfThreads())).to.deep.equal(new Set([usual]));
+      const failed = whileLocked(path, {}, () => Promise.reject(new Error('it went wrong')));
+      expect(await failed.catch(messageOf)).to.equal('it went wrong');
+      expect(getPriority()).to.equal(usual);
+      await whileLocked(path, {}, async ({ fd }) => expect(fd).to.be.above(0));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

@@ -7,10 +7,9 @@
  * What the writer waited for is told in five phases, so that the mount's share can be seen: alone, beside as many processes that only
  * burn CPU, beside compact, beside the readers, beside both.
  */
-import { readdirSync } from 'node:fs';
-import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BACKUPD_PRIORITY, setThreads } from '../../src/backup/urgent.ts';
 import { BackupServer, runOurs } from '../support/backupdDaemon.ts';
 import { CHECK_ARCHIVE, CHECK_FILES } from '../support/checkedMessages.ts';
 import { Daemon, run } from '../support/machine.ts';
@@ -21,26 +20,15 @@ const seconds = Number(process.argv[2] ?? 600);
 const readers = Number(process.argv[3] ?? 8);
 const controlMs = Math.min(20_000, seconds * 50);
 
-/** Of backupd, as build/systemd/backupd.service starts it. */
-const PRIORITY = -10;
-
-const backup = await BackupServer.start('backup_retention: 1s\n');
-prefer(backup.pid);
+const backup = await BackupServer.start('backup_retention: 1s\n', false, true);
+// As build/systemd/backupd.service starts it.
+setThreads(backup.pid, BACKUPD_PRIORITY);
 const master = await BusyMaster.start(backup);
 let mount: MountDaemon | undefined;
 const state = { ends: false };
 const faults: string[] = [];
 const counts: Record<string, number> = {};
 const note = (what: string, by = 1): number => (counts[what] = (counts[what] ?? 0) + by);
-
-/** On Linux each thread has a priority of its own. */
-function prefer(pid: number): void {
-  try {
-    for (const thread of readdirSync(`/proc/${pid}/task`)) setPriority(Number(thread), PRIORITY);
-  } catch {
-    process.stderr.write('not root: backupd has no priority\n');
-  }
-}
 
 async function write(phase: string, durationMs: number): Promise<void> {
   const outcome = await master.write(durationMs);

@@ -21,17 +21,19 @@ export class BackupServer {
   readonly conf: string;
   #daemon: Daemon | undefined;
   readonly #isTls: boolean;
+  readonly #hasSocket: boolean;
   #port = 0;
 
-  private constructor(folder: string, isTls: boolean) {
+  private constructor(folder: string, isTls: boolean, hasSocket: boolean) {
     this.folder = folder;
     this.#isTls = isTls;
+    this.#hasSocket = hasSocket;
     this.conf = join(folder, 'imapd.conf');
   }
 
   /** With `isTls`, TLS is spoken from the first byte; a `backupd_KEY` of extraConf wins over the KEY that is set here. */
-  static async start(extraConf = '', isTls = false): Promise<BackupServer> {
-    const server = new BackupServer(makeFolder('backupd'), isTls);
+  static async start(extraConf = '', isTls = false, hasSocket = false): Promise<BackupServer> {
+    const server = new BackupServer(makeFolder('backupd'), isTls, hasSocket);
     for (const name of ['conf', 'data', 'tmp']) mkdirSync(join(server.folder, name), { mode: 0o700 });
     server.configure(extraConf);
     await setPassword(join(server.folder, 'passwd'), SYNC_USER.user, SYNC_USER.password);
@@ -41,8 +43,8 @@ export class BackupServer {
 
   /** Starts a process over the same data; on a port of its own again. */
   async startAgain(): Promise<void> {
-    const tcp = `127.0.0.1:0${this.#isTls ? '/tls' : ''}`;
-    const args = ['-C', this.conf, '--listen', tcp, '--listen', this.socket];
+    const args = ['-C', this.conf, '--listen', `127.0.0.1:0${this.#isTls ? '/tls' : ''}`];
+    if (this.#hasSocket) args.push('--listen', this.socket);
     this.#daemon = new Daemon(join(BIN, 'backupd'), args);
     const ready = await this.#daemon.waitForOutput(/backupd: listening on 127\.0\.0\.1:(\d+)/);
     this.#port = Number(ready[1]);
@@ -64,7 +66,7 @@ export class BackupServer {
     return { host: '127.0.0.1', port: this.#port, ...SYNC_USER };
   }
 
-  /** A unix socket on which it listens as well. */
+  /** The unix socket on which it listens as well, where it was started so. */
   get socket(): string {
     return join(this.folder, 'socket');
   }
