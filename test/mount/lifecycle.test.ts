@@ -3,8 +3,17 @@ import { expect } from 'chai';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { MadeUpMount, SMALL, makeFolder, run, until } from '../support/mount-made-up.ts';
 import { needs } from '../support/needs.ts';
+
+/** Linux counts in hundredths of a second (proc(5): utime and stime are fields 14 and 15, the second may have spaces in it). */
+function cpuSecondsOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
 
 function replaceByFile(path: string): void {
   rmSync(path, { recursive: true });
@@ -76,6 +85,16 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
       await mount.end();
       expect(mount.child.signalCode).to.equal('SIGKILL');
       reader.stdin.end();
+    });
+
+    it('takes no processor time while nobody asks', async () => {
+      const mount = await start().ready();
+      const { status } = await mount.run('sh', ['-c', 'cat folder0/1*.eml | sha1sum']);
+      expect(status).to.equal(0);
+      const pid = mount.child.pid ?? 0;
+      const before = cpuSecondsOf(pid);
+      await setTimeout(1000);
+      expect(cpuSecondsOf(pid) - before).to.be.below(0.3);
     });
 
     it('takes away what a killed process left, and mounts anew in its place', async () => {

@@ -4,6 +4,7 @@
  */
 import { readSync, writeSync } from 'node:fs';
 import type { Aside } from './aside.ts';
+import { BusyPoll } from './busyPoll.ts';
 import { readableOf, setNonBlocking } from './libc.ts';
 import { MAX_READ_BYTES, OPCODE, OUT_HEADER_BYTES, REQUEST_BYTES } from './protocol.ts';
 import type { RegistryNews } from './registry.ts';
@@ -25,7 +26,7 @@ export interface ServeEvents {
 export function serve(fd: number, session: Session, aside: Aside, events: ServeEvents): void {
   const request = Buffer.alloc(REQUEST_BYTES);
   const reply = Buffer.alloc(OUT_HEADER_BYTES + MAX_READ_BYTES);
-  const requests = new Requests(fd, aside);
+  const requests = new Requests(fd, aside, () => session.isBusy);
   for (;;) {
     const requestBytes = requests.next(request);
     if (requestBytes === undefined) return;
@@ -42,12 +43,14 @@ export function serve(fd: number, session: Session, aside: Aside, events: ServeE
 class Requests {
   readonly #fd: number;
   readonly #aside: Aside;
+  readonly #busyPoll: BusyPoll;
   #isMounted = false;
   #isNonBlocking = false;
 
-  constructor(fd: number, aside: Aside) {
+  constructor(fd: number, aside: Aside, isBusy: () => boolean) {
     this.#fd = fd;
     this.#aside = aside;
+    this.#busyPoll = new BusyPoll(fd, isBusy);
   }
 
   /** The next one's bytes; undefined when there is nothing more to come. */
@@ -71,7 +74,8 @@ class Requests {
     }
     this.#aside.begin();
     try {
-      return readSync(this.#fd, request);
+      if (!mustWait) return readSync(this.#fd, request);
+      return this.#busyPoll.before(() => readSync(this.#fd, request));
     } catch (error) {
       const code = codeOf(error);
       if (code === 'ENODEV' || code === 'ECONNABORTED') return 'gone';

@@ -98,6 +98,11 @@ export class ReadAhead {
     return known?.lane.blocks.copy(known.number, offset, target) ?? 0;
   };
 
+  /** Some thread has not done yet what it was given. */
+  get isBusy(): boolean {
+    return this.#lanes.some(({ blocks }) => blocks.pending > 0);
+  }
+
   /** The beginning of a file was read; `isAll`: so was its end. */
   note(placeNumber: number, { place, number }: Node, isAll: boolean): void {
     if (place.kind !== 'folder' || place.upcoming === undefined) return;

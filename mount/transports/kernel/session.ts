@@ -86,6 +86,11 @@ export class Session {
     this.#readAhead?.afterReply();
   }
 
+  /** Other threads are at work for it. */
+  get isBusy(): boolean {
+    return this.#readAhead?.isBusy ?? false;
+  }
+
   #fail(request: Buffer, reply: Buffer, errno: number): number {
     writeOutHeader(reply, 0, errno, request);
     return OUT_HEADER_BYTES;
