@@ -14,10 +14,12 @@ import { FOLDER_IO_BYTES } from './structs.ts';
 const READ_BYTES = 32 * 1024;
 /** struct fuse_read_in, which is that of READDIRPLUS, too. */
 const READ_IN_BYTES = 40;
+/** struct fuse_getattr_in. */
+const GETATTR_IN_BYTES = 16;
 /** struct fuse_entry_out begins with the nodeid. */
 const NODEID_BYTES = 8;
 /** Of the messages of a list every so manieth is read: each is found, and inflated, by itself. */
-const READ_EVERY = 40;
+const READ_EVERY = 12;
 /** At each level: where the first few have no mail, there is perhaps none at all. */
 const MOST_TRIED = 4;
 const MOST_LEVELS = 3;
@@ -37,6 +39,7 @@ export function warmUp(session: Session, forMs: number): void {
     for (let cookie = 0; performance.now() < endMs;) {
       const page = client.list(cookie);
       cookie = page.cookie;
+      client.look();
       for (const name of page.names) client.readMessage(name);
     }
   } catch {
@@ -74,13 +77,23 @@ class Client {
     return { cookie: last, names };
   }
 
+  /** What a reader does on the way there: so that folders, too, are known to what is compiled. */
+  look(): void {
+    this.#ask(OPCODE.GETATTR, this.#folder, GETATTR_IN_BYTES);
+    this.#lookup(Buffer.from('.'));
+  }
+
   /** One that is damaged is nothing to stop for. */
   readMessage(name: Buffer): void {
-    name.copy(this.#request, IN_HEADER_BYTES);
-    this.#request[IN_HEADER_BYTES + name.length] = 0;
-    if (this.#ask(OPCODE.LOOKUP, this.#folder, name.length + 1) === undefined) return;
+    if (this.#lookup(name) === undefined) return;
     const nodeid = Buffer.from(this.#reply.subarray(OUT_HEADER_BYTES, OUT_HEADER_BYTES + NODEID_BYTES));
     this.#askAt(OPCODE.READ, nodeid, 0, READ_BYTES);
+  }
+
+  #lookup(name: Buffer): number | undefined {
+    name.copy(this.#request, IN_HEADER_BYTES);
+    this.#request[IN_HEADER_BYTES + name.length] = 0;
+    return this.#ask(OPCODE.LOOKUP, this.#folder, name.length + 1);
   }
 
   /** struct fuse_read_in: where, and how much. */

@@ -1,6 +1,7 @@
 /*
  * memfs FOLDER MOUNTPOINT: the bench's yardstick. A read-only libfuse3 file system, low level, that serves a copy of a
- * folder from memory, uncompressed: nothing that asks a disk, inflates or looks into an index can be quicker.
+ * folder from memory, uncompressed: nothing that asks a disk, inflates or looks into an index can be quicker, unless
+ * it does so before it is asked.
  *
  * It does what makes libfuse quick: READDIRPLUS always, no OPEN and no OPENDIR (the kernel then keeps pages and lists),
  * names and attributes valid for an hour, a thread and a descriptor for each request that waits, answers written
