@@ -56,8 +56,8 @@ function* mailboxLines(
     [RESEND_KEY, String(resend)],
     ['RECORD', records.map(recordItem)],
   ]);
-  const chunkIds = records.map(({ chunk_id: id }) => id ?? 0);
-  const chunkId = records.length === 0 ? null : Math.max(...chunkIds);
+  const lastChunkId = records.reduce((last, { chunk_id: id }) => Math.max(last, id ?? 0), 0);
+  const chunkId = records.length === 0 ? null : lastChunkId;
   yield { line: { time, name: 'MAILBOX', value }, chunkId };
   if (mailbox.deleted !== null && isLast) {
     yield { line: { time, name: 'UNMAILBOX', value: mailbox.name }, chunkId: null };

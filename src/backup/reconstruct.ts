@@ -70,8 +70,7 @@ export function planReconstruct(
       findings.push(...(others.length > 0 ? choose(userid, others, path) : gone(userid, path, previous)));
   }
   for (const [userid, its] of candidates) findings.push(...choose(userid, its, null));
-  findings.push(...orphanedPrevious(previous, entries));
-  return findings.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  return [...findings, ...orphanedPrevious(previous, entries)].toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 function push<V>(map: Map<string, V[]>, key: string, value: V): void {

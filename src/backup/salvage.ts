@@ -89,7 +89,8 @@ export class Salvage {
       const run = new RunReader(this.#fd, from, this.#fileEnd, this.#known?.points ?? []);
       try {
         yield* this.#readRun(run, from);
-        this.points.push(...run.points);
+        // One by one: a call takes some 120,000 arguments, and a chunk of some gigabytes has more points.
+        for (const point of run.points) this.points.push(point);
         this.crc32 = run.crc32;
         this.hasItsChecksum = run.isEnded && from.offset === 0 && this.#isTrailerOf(run);
         start = run.isEnded ? null : this.#nextStart(from, run);

@@ -150,9 +150,9 @@ async function restoreAll(
   }
   // All users of an archive write to one stream.
   const jobs = /^(?:tar|zip):/.test(args.destination) ? 1 : args.jobs;
-  users.push(...(await runInParallel(found, jobs, one)));
+  const restored = await runInParallel(found, jobs, one);
   progress.end();
-  return users;
+  return [...users, ...restored];
 }
 
 /** An admin's name, or as the original's -M wants it, an internal one. */

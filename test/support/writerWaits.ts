@@ -67,7 +67,8 @@ export class WriterWaits {
   summary(boundMs: number): string {
     const slow = this.waits.filter(({ elapsedMs }) => elapsedMs > boundMs);
     const idle = slow.filter(({ idleMs }) => idleMs > boundMs);
-    const most = (of: (wait: Wait) => number): string => Math.max(0, ...this.waits.map(of)).toFixed(0);
+    const most = (of: (wait: Wait) => number): string =>
+      this.waits.reduce((most, wait) => Math.max(most, of(wait)), 0).toFixed(0);
     const worst = this.waits
       .filter(({ idleMs }) => idleMs > boundMs / 2)
       .toSorted((a, b) => b.idleMs - a.idleMs)
