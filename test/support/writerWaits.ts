@@ -68,7 +68,7 @@ export class WriterWaits {
     const slow = this.waits.filter(({ elapsedMs }) => elapsedMs > boundMs);
     const idle = slow.filter(({ idleMs }) => idleMs > boundMs);
     const most = (of: (wait: Wait) => number): string =>
-      this.waits.reduce((most, wait) => Math.max(most, of(wait)), 0).toFixed(0);
+      this.waits.reduce((longest, wait) => Math.max(longest, of(wait)), 0).toFixed(0);
     const worst = this.waits
       .filter(({ idleMs }) => idleMs > boundMs / 2)
       .toSorted((a, b) => b.idleMs - a.idleMs)

@@ -29,7 +29,6 @@ const preadv2 = lazily<[number, Buffer, number, number, number]>(
 const ppoll = lazily<[Buffer, number, Buffer | null, null]>(
   'int ppoll(void *fds, unsigned long count, void *timeout, void *mask)',
 );
-const poll = lazily<[Buffer, number, number]>('int poll(void *fds, unsigned long count, int timeout)');
 const fadvise = lazily<[number, number, number, number]>(
   'int posix_fadvise(int fd, int64_t offset, int64_t bytes, int advice)',
 );
@@ -86,12 +85,13 @@ export function readableOf(fds: readonly number[], timeoutUs?: number): boolean[
 }
 
 const polledOne = Buffer.alloc(POLLFD_BYTES);
+const noTime = timespecOf(0);
 
 /** Whether the descriptor can be read at this moment; an error or its end counts as such. About a microsecond. */
 export function isReadable(fd: number): boolean {
   polledOne.writeInt32LE(fd, 0);
   polledOne.writeInt16LE(POLLIN, 4);
-  return poll(polledOne, 1, 0) !== 0;
+  return ppoll(polledOne, 1, noTime, null) !== 0;
 }
 
 function timespecOf(us: number): Buffer {

@@ -21,12 +21,12 @@ describe('waiting awake for a request', () => {
 
   /** `asked`: how often it would have waited awake, had nobody been busy. */
   function makePoll({ isBusy = false, processors = 2 } = {}) {
-    const made = { asked: 0, isBusy, times: [] as number[], poll };
+    const made = { asked: 0, times: [] as number[], poll };
     const busyPoll = new BusyPoll(
       pipe.readFd,
       () => {
         made.asked += 1;
-        return made.isBusy;
+        return isBusy;
       },
       processors,
     );
