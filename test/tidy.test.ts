@@ -15,18 +15,20 @@ type Layer = keyof typeof mayImport;
 /** A layer's own files it may always import. docs/architecture.md draws this. */
 const mayImport = {
   errors: [],
-  log: ['errors'],
+  fs: ['errors'],
+  log: ['errors', 'fs'],
   mailbox: ['errors'],
   protocol: ['errors', 'mailbox'],
-  config: ['errors', 'mailbox'],
-  catalog: ['errors', 'mailbox'],
-  index: ['errors', 'mailbox', 'protocol', 'log'], // of log only the shape of a flush point
-  backup: ['errors', 'mailbox', 'protocol', 'log', 'index', 'catalog'], // of catalog the locks
-  restore: ['errors', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup'],
-  server: ['errors', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup', 'config'],
-  mount: ['errors', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup'],
+  config: ['errors', 'fs', 'mailbox'],
+  catalog: ['errors', 'fs', 'mailbox'],
+  index: ['errors', 'fs', 'mailbox', 'protocol', 'log'], // of log only the shape of a flush point
+  backup: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog'], // of catalog the locks
+  restore: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup'],
+  server: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup', 'config'],
+  mount: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup'],
   cli: [
     'errors',
+    'fs',
     'mailbox',
     'protocol',
     'log',
@@ -44,7 +46,7 @@ const mayImport = {
 const confined: [RegExp, RegExp][] = [
   [/^better-sqlite3$/, /^src\/(index|catalog)\//],
   [/^fuse-native$/, /^mount\/transports\//],
-  [/^koffi$/, /^(src\/catalog\/posixLock\.ts$|src\/cli\/supervisor\.ts$|mount\/transports\/)/],
+  [/^koffi$/, /^(src\/fs\/posixLock\.ts$|src\/cli\/supervisor\.ts$|mount\/transports\/)/],
   [/^(node:)?(net|tls)$/, /^src\/(server|restore)\//],
 ];
 

@@ -7,7 +7,7 @@
  */
 import { fstatSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { LockedFile } from '../catalog/lockedFile.ts';
+import { LockedFile } from '../fs/lockedFile.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { insertChunk, insertPoints, updateChunk } from '../index/chunks.ts';
 import { foldSteps } from '../index/fold.ts';

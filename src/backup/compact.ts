@@ -6,7 +6,7 @@
  * what was appended meanwhile is copied behind the rest, and the new files take the names (compactReplace.ts).
  */
 import { fstatSync, ftruncateSync, rmSync } from 'node:fs';
-import { LockedFile, SharedRead } from '../catalog/lockedFile.ts';
+import { LockedFile, SharedRead } from '../fs/lockedFile.ts';
 import { asBackupError } from '../errors.ts';
 import { horizon as horizonOf } from '../index/horizon.ts';
 import { IndexFile } from '../index/indexFile.ts';
@@ -22,7 +22,7 @@ import { CompactWriter } from './compactWriter.ts';
 import { beginIndex, giveBack } from './freshIndex.ts';
 import { openIndexForWriting, settledIndex } from './openIndex.ts';
 import { indexPath } from './options.ts';
-import { keepOwner } from './keepOwner.ts';
+import { keepOwner } from '../fs/keepOwner.ts';
 import { whileLocked } from './urgent.ts';
 import { walk } from './walk.ts';
 

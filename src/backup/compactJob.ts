@@ -1,6 +1,6 @@
 /** What the parts of a compaction know of one another: what is to be done, with what, and the steps that it goes through. */
-import type { AcquireOptions, LockedFile, SharedRead } from '../catalog/lockedFile.ts';
-import type { LockWait } from '../catalog/posixLock.ts';
+import type { AcquireOptions, LockedFile, SharedRead } from '../fs/lockedFile.ts';
+import type { LockWait } from '../fs/posixLock.ts';
 import { BackupError } from '../errors.ts';
 import type { IndexFile } from '../index/indexFile.ts';
 import type { CompactionPlan } from './compactPlan.ts';

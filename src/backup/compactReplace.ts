@@ -9,20 +9,20 @@
  */
 import { fstatSync, linkSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { LockedFile } from '../catalog/lockedFile.ts';
-import { syncDirectory } from '../catalog/twoskipBuild.ts';
+import type { LockedFile } from '../fs/lockedFile.ts';
+import { syncFolder } from '../fs/folders.ts';
 import { BackupError } from '../errors.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { lastEndedChunk } from '../index/queries.ts';
 import { removeIndexFiles } from '../index/removeIndexFiles.ts';
-import { syncData } from '../log/io.ts';
+import { syncData } from '../fs/io.ts';
 import { mailboxTable } from './compactCheck.ts';
 import { notTheSame, step } from './compactJob.ts';
 import type { Job } from './compactJob.ts';
 import { compareTables } from './compareIndexes.ts';
-import { copyBytes } from './copyBytes.ts';
+import { copyBytes } from '../fs/copyBytes.ts';
 import { finishIndex, syncIndex } from './freshIndex.ts';
-import { keepOwner } from './keepOwner.ts';
+import { keepOwner } from '../fs/keepOwner.ts';
 import { openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import { previousTime } from './previousName.ts';
@@ -149,6 +149,6 @@ function place(path: string): void {
   renameSync(`${path}.new`, path);
   step('placed');
   renameSync(indexPath(`${path}.new`), indexPath(path));
-  syncDirectory(dirname(path));
+  syncFolder(dirname(path));
   step('placed-index');
 }

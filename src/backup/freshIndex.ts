@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { IndexFile } from '../index/indexFile.ts';
-import { syncData } from '../log/io.ts';
+import { syncData } from '../fs/io.ts';
 
 /** Data files up to this have an index that fits in memory many times over. */
 const SMALL_BYTES = 1 << 20;

@@ -22,17 +22,17 @@ import { setImmediate } from 'node:timers/promises';
 import { sideFiles } from '../catalog/backupFiles.ts';
 import type { BackupFile } from '../catalog/backupFiles.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import { LockedFile, SharedRead } from '../catalog/lockedFile.ts';
-import type { AcquireOptions } from '../catalog/lockedFile.ts';
-import { syncDirectory } from '../catalog/twoskipBuild.ts';
+import { LockedFile, SharedRead } from '../fs/lockedFile.ts';
+import type { AcquireOptions } from '../fs/lockedFile.ts';
+import { syncFolder } from '../fs/folders.ts';
 import { BackupError, asBackupError } from '../errors.ts';
 import { stateOf } from '../index/chunks.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { removeIndexFiles } from '../index/removeIndexFiles.ts';
 import { lastChunk } from '../index/queries.ts';
-import { copyBytes, isPrefix } from './copyBytes.ts';
+import { copyBytes, isPrefix } from '../fs/copyBytes.ts';
 import { faultPoint } from './faultPoint.ts';
-import { keepOwner } from './keepOwner.ts';
+import { keepOwner } from '../fs/keepOwner.ts';
 import { belongs, openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
@@ -165,7 +165,7 @@ function place(file: LockedFile, to: string, { catalog, userid, folder }: Move):
   renameSync(`${to}.new`, to);
   step('placed');
   renameSync(indexPath(`${to}.new`), indexPath(to));
-  syncDirectory(folder);
+  syncFolder(folder);
   step('placed-index');
   catalog.transaction(() => {
     if (catalog.find(userid) !== from) {
@@ -187,7 +187,7 @@ const isKept = (role: BackupFile['role']): boolean =>
 export function removeFiles(path: string): void {
   for (const { path: side } of sideFiles(path)) rmSync(side, { force: true });
   rmSync(path, { force: true });
-  syncDirectory(dirname(path));
+  syncFolder(dirname(path));
 }
 
 /** Removes what moves that were broken off have left, where it is no more than a copy. */

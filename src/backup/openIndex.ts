@@ -8,7 +8,7 @@
  */
 import { fstatSync, readSync, renameSync } from 'node:fs';
 import { BackupError } from '../errors.ts';
-import type { LockedFile } from '../catalog/lockedFile.ts';
+import type { LockedFile } from '../fs/lockedFile.ts';
 import { stateOf, updateChunk } from '../index/chunks.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { removeIndexFiles } from '../index/removeIndexFiles.ts';
@@ -19,7 +19,7 @@ import { closeMember, cutTail, saveTail } from '../log/recover.ts';
 import { ChunkReader } from '../log/reader.ts';
 import { faultPoint } from './faultPoint.ts';
 import { beginIndex, finishIndex, giveBack } from './freshIndex.ts';
-import { keepOwner } from './keepOwner.ts';
+import { keepOwner } from '../fs/keepOwner.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
 import { walk } from './walk.ts';

@@ -1,6 +1,7 @@
 /** Whose a data file is, by what is in it: for a backup that backups.db does not name. */
-import { openSync, closeSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import { BackupError, asBackupError } from '../errors.ts';
+import { openRegular } from '../fs/open.ts';
 import { allMailboxes, lastChunk } from '../index/queries.ts';
 import { backupUseridOf } from '../mailbox/names.ts';
 import { MEMBER_HEADER } from '../log/format.ts';
@@ -18,12 +19,7 @@ export interface Content {
 
 /** Whether a file begins as a data file does, or is empty as a new one is. */
 export function looksLikeDataFile(path: string): boolean {
-  let fd: number;
-  try {
-    fd = openSync(path, 'r');
-  } catch (error) {
-    throw asBackupError(error, path);
-  }
+  const fd = openRegular(path, 'read');
   try {
     const head = Buffer.alloc(MEMBER_HEADER.length);
     const count = readSync(fd, head, 0, head.length, 0);

@@ -6,7 +6,7 @@
  * stays as it was. Where the index is not ours or not of this file (the originals'), the log is folded into memory.
  */
 import { fstatSync, statSync } from 'node:fs';
-import { SharedRead } from '../catalog/lockedFile.ts';
+import { SharedRead } from '../fs/lockedFile.ts';
 import { asBackupError } from '../errors.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import type { StoredMessage } from '../index/types.ts';

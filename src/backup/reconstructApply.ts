@@ -5,8 +5,8 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
-import { LockedFile } from '../catalog/lockedFile.ts';
-import { syncDirectory } from '../catalog/twoskipBuild.ts';
+import { LockedFile } from '../fs/lockedFile.ts';
+import { syncFolder } from '../fs/folders.ts';
 import { BackupError } from '../errors.ts';
 import { faultPoint } from './faultPoint.ts';
 import type { Finding } from './reconstruct.ts';
@@ -38,7 +38,7 @@ export async function applyReconstruct(
 function putBack({ path, previous }: Extract<Finding, { kind: 'restorable' }>): void {
   if (existsSync(path)) throw new BackupError('locked', `${path} has come back meanwhile`, { subject: path });
   renameSync(previous, path);
-  syncDirectory(dirname(path));
+  syncFolder(dirname(path));
   step('restored');
 }
 

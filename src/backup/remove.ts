@@ -5,8 +5,8 @@
 import { basename } from 'node:path';
 import { backupFileOf, filesBelow } from '../catalog/backupFiles.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import { LockedFile } from '../catalog/lockedFile.ts';
-import type { AcquireOptions } from '../catalog/lockedFile.ts';
+import { LockedFile } from '../fs/lockedFile.ts';
+import type { AcquireOptions } from '../fs/lockedFile.ts';
 import { BackupError } from '../errors.ts';
 import { faultPoint } from './faultPoint.ts';
 import { removeFiles } from './move.ts';

@@ -23,8 +23,8 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { sideFiles } from '../catalog/backupFiles.ts';
-import { LockedFile } from '../catalog/lockedFile.ts';
-import { syncDirectory } from '../catalog/twoskipBuild.ts';
+import { LockedFile } from '../fs/lockedFile.ts';
+import { syncFolder } from '../fs/folders.ts';
 import { asBackupError } from '../errors.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { removeIndexFiles } from '../index/removeIndexFiles.ts';
@@ -34,14 +34,14 @@ import { ChunkWriter } from '../log/writer.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
 import { Backup } from './backup.ts';
 import { readMessage } from './content.ts';
-import { copyBytes } from './copyBytes.ts';
+import { copyBytes } from '../fs/copyBytes.ts';
 import { faultPoint } from './faultPoint.ts';
 import { KnownChunk } from './knownChunk.ts';
 import type { Damage } from './memberWalk.ts';
 import { lostLines } from './lostLines.ts';
 import { planMessages } from './messageSource.ts';
 import type { MessageSource } from './messageSource.ts';
-import { keepOwner } from './keepOwner.ts';
+import { keepOwner } from '../fs/keepOwner.ts';
 import { openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { BackupOptions, Notice } from './options.ts';
@@ -173,7 +173,7 @@ async function place(file: LockedFile, beside: string): Promise<string> {
     step('placed');
     removeIndexFiles(indexPath(file.path));
     renameSync(indexPath(beside), indexPath(file.path));
-    syncDirectory(dirname(file.path));
+    syncFolder(dirname(file.path));
     step('indexed');
     return kept;
   } finally {

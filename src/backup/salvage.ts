@@ -19,7 +19,7 @@ import {
   isTrailerOf,
 } from '../log/format.ts';
 import type { FlushPoint } from '../log/format.ts';
-import { readSyncInto } from '../log/io.ts';
+import { readSyncInto } from '../fs/io.ts';
 import { RunReader } from '../log/runReader.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
 import { readLogLine } from '../protocol/logDriver.ts';

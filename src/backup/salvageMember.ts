@@ -9,7 +9,7 @@ import type { FoldLine } from '../index/types.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { MEMBER_HEADER } from '../log/format.ts';
 import { isMemberHeader } from '../log/member.ts';
-import { readSyncInto } from '../log/io.ts';
+import { readSyncInto } from '../fs/io.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
 import { hasItsBytes } from './content.ts';
 import { fromLog } from './envelope.ts';

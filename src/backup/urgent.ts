@@ -5,8 +5,8 @@
  */
 import { readdirSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
-import { LockedFile } from '../catalog/lockedFile.ts';
-import type { AcquireOptions } from '../catalog/lockedFile.ts';
+import { LockedFile } from '../fs/lockedFile.ts';
+import type { AcquireOptions } from '../fs/lockedFile.ts';
 
 /** The nice(1) of backupd. */
 export const BACKUPD_PRIORITY = -10;

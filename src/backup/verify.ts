@@ -10,12 +10,12 @@
  * Where a lower level finds a checksum wrong it goes on as full, which names the messages. The index is kept as it is.
  */
 import { fstatSync } from 'node:fs';
-import type { LockedFile } from '../catalog/lockedFile.ts';
+import type { LockedFile } from '../fs/lockedFile.ts';
 import { chainHash, stateOf } from '../index/chunks.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { allMessages, chunkAt, chunkById, chunks } from '../index/queries.ts';
 import type { Chunk } from '../index/types.ts';
-import { sha1OfRange } from '../log/io.ts';
+import { sha1OfRange } from '../fs/io.ts';
 import { compareIndexes } from './compareIndexes.ts';
 import { damagedMessages, missingMessages } from './damagedMessages.ts';
 import type { DamagedMessage } from './damagedMessages.ts';

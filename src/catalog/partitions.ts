@@ -4,11 +4,12 @@
  * Selection follows cyrus-imapd imap/partlist.c, so that a mixed site fills its disks as before. One deviation: a
  * partition that cannot be looked at is left out, where the original falls back to random choice among all.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, statSync, statfsSync } from 'node:fs';
+import { closeSync, fsyncSync, statSync, statfsSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { BackupError, asBackupError } from '../errors.ts';
-import { syncDirectory } from './twoskipBuild.ts';
+import { makeFolders, syncFolder } from '../fs/folders.ts';
+import { createExclusively } from '../fs/open.ts';
 
 export type PartitionSelectMode =
   | 'random'
@@ -39,7 +40,7 @@ export interface Usage {
 /** Looks at a partition's file system, making the directory where it is missing; null where that fails. */
 export function usageOf(directory: string): Usage | null {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeFolders(directory);
     const { bsize, bavail, blocks } = statfsSync(directory);
     if (blocks <= 0) return null;
     const fileSystemId = statSync(directory).dev;
@@ -192,11 +193,11 @@ function randomSuffix(): string {
 export function createDataFile(partition: string, letter: string, name: string): string {
   const directory = join(partition, letter);
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeFolders(directory);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const path = join(directory, `${name}_${randomSuffix()}`);
       if (!makeExclusively(path)) continue;
-      syncDirectory(directory);
+      syncFolder(directory);
       return path;
     }
   } catch (error) {
@@ -208,7 +209,7 @@ export function createDataFile(partition: string, letter: string, name: string):
 function makeExclusively(path: string): boolean {
   let fd: number;
   try {
-    fd = openSync(path, 'wx', 0o600);
+    fd = createExclusively(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;

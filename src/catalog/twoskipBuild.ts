@@ -36,6 +36,7 @@ import {
   roundUp8,
 } from './twoskipFormat.ts';
 import type { TwoskipFile } from './twoskipFile.ts';
+import { syncFolder } from '../fs/folders.ts';
 
 export type KeyValue = [Buffer, Buffer];
 
@@ -167,7 +168,7 @@ export function rebuild(file: TwoskipFile, generation: number, records: () => It
       closeSync(fd);
     }
     renameSync(newPath, file.path);
-    syncDirectory(dirname(file.path));
+    syncFolder(dirname(file.path));
   } catch (error) {
     rmSync(newPath, { force: true });
     throw asBackupError(error, `cannot rewrite ${file.path}`);
@@ -180,13 +181,4 @@ function keepOwner(fd: number, path: string): void {
   const old = statSync(path);
   fchmodSync(fd, old.mode & 0o7777);
   if (process.getuid?.() === 0) fchownSync(fd, old.uid, old.gid);
-}
-
-export function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { BackupError, asBackupError } from '../errors.ts';
-import { lockHolder, lockSync, unlock, type LockOwner, type LockType } from './posixLock.ts';
+import { lockHolder, lockSync, unlock, type LockOwner, type LockType } from '../fs/posixLock.ts';
 import { HEADER_SIZE, damaged } from './twoskipFormat.ts';
 
 const BLOCK_SIZE = 16384;

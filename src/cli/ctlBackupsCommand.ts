@@ -4,7 +4,7 @@
  * where that holds nothing but JSON, to standard error.
  */
 import type { Readable } from 'node:stream';
-import { LockedFile } from '../catalog/lockedFile.ts';
+import { LockedFile } from '../fs/lockedFile.ts';
 import type { VerifyLevel } from '../backup/options.ts';
 import type { Config } from '../config/imapdConf.ts';
 import { BackupError, messageOf } from '../errors.ts';

@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { Catalog } from '../catalog/catalog.ts';
-import { LockedFile } from '../catalog/lockedFile.ts';
+import { LockedFile } from '../fs/lockedFile.ts';
 import { openIndexForWriting } from '../backup/openIndex.ts';
 import { indexPath } from '../backup/options.ts';
 import { BackupError, asBackupError, messageOf } from '../errors.ts';

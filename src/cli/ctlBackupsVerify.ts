@@ -5,7 +5,7 @@ import { removeUnfinished, repairBackup } from '../backup/repair.ts';
 import { verifyBackup } from '../backup/verify.ts';
 import type { Verification } from '../backup/verify.ts';
 import type { DamagedMessage } from '../backup/damagedMessages.ts';
-import { LockedFile } from '../catalog/lockedFile.ts';
+import { LockedFile } from '../fs/lockedFile.ts';
 import type { FoundTarget } from './commonSelect.ts';
 import { textOf } from './commonText.ts';
 import { failed, underLock } from './ctlBackupsCommand.ts';

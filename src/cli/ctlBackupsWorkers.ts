@@ -1,6 +1,6 @@
 /**
  * Processes that work on backups at the same time. Processes and not threads, because the locks on data files are a process's:
- * a thread that closes a file would drop another's lock on it (src/catalog/posixLock.ts). Small backups spend much of their time
+ * a thread that closes a file would drop another's lock on it (src/fs/posixLock.ts). Small backups spend much of their time
  * waiting for the disk: each process has several of them in work, and their syncs go in one.
  *
  * What each backup has to say is kept until those before it have said theirs. Only so many wait: memory does not grow with the

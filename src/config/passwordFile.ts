@@ -16,6 +16,7 @@ import { BackupError, asBackupError } from '../errors.ts';
 import { decoyCredential, deriveCredential, formatCredential, newCredential } from './scramCredential.ts';
 import { SCRAM_MECHANISMS, parseCredential } from './scramCredential.ts';
 import type { ScramCredential, ScramMechanism } from './scramCredential.ts';
+import { syncFolder } from '../fs/folders.ts';
 
 /** Group write, and anything for others. */
 const FORBIDDEN_MODE = 0o027n;
@@ -128,7 +129,7 @@ function rewrite(path: string, change: (table: PasswordTable) => void): void {
     }
     fsyncSync(fd);
     renameSync(newPath, path);
-    syncDirectory(dirname(path));
+    syncFolder(dirname(path));
   } catch (error) {
     rmSync(newPath, { force: true });
     throw asBackupError(error, `cannot rewrite ${path}`);
@@ -146,15 +147,6 @@ function openNew(newPath: string): number {
     }
     const text = `${newPath} exists: another passwd is at work, or was killed (then remove the file)`;
     throw new BackupError('locked', text, { subject: newPath });
-  }
-}
-
-export function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }
 

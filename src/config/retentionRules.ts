@@ -9,19 +9,10 @@
  * Bytes of a userid that are not printable, blanks, `#` and `%` stand as %XX. Changes are made under the lock of backups.db, and the file is
  * replaced as a whole.
  */
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BackupError, asBackupError, messageOf } from '../errors.ts';
-import { syncDirectory } from './passwordFile.ts';
+import { replaceFile } from '../fs/replaceFile.ts';
 import { parseDuration } from './values.ts';
 
 export class RetentionRules {
@@ -107,21 +98,7 @@ export class RetentionRules {
       ...[...this.#retention].map(([name, { text }]) => `retention ${encode(name)} ${text}`),
       ...[...this.#holds].map(([name, reason]) => `hold ${encode(name)} ${reason}`.trimEnd()),
     ];
-    const beside = `${this.path}.new`;
-    try {
-      rmSync(beside, { force: true });
-      const fd = openSync(beside, 'wx', 0o600);
-      try {
-        writeSync(fd, `${lines.join('\n')}\n`);
-        fsyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
-      renameSync(beside, this.path);
-      syncDirectory(dirname(this.path));
-    } catch (error) {
-      throw asBackupError(error, this.path);
-    }
+    replaceFile(this.path, Buffer.from(`${lines.join('\n')}\n`));
   }
 }
 

@@ -7,7 +7,7 @@
 import type { FlushPoint } from './format.ts';
 import { ForwardReader, damaged } from './forwardReader.ts';
 import { Inflater } from './inflater.ts';
-import { readSyncInto } from './io.ts';
+import { readSyncInto } from '../fs/io.ts';
 
 /** Shared: a synchronous call leaves nothing in it, and a new one costs more than a block. */
 let shared: Inflater | null = null;

@@ -12,7 +12,7 @@ import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import type { BackupError } from '../errors.ts';
 import { FLUSH_INTERVAL_BYTES, LEAST_BLOCK_BYTES, LONGEST_BLOCK_BYTES } from './format.ts';
-import { ioError } from './io.ts';
+import { ioError } from '../fs/io.ts';
 
 const deflateRaw = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.deflateRaw);
 

@@ -5,7 +5,7 @@
 import { BackupError } from '../errors.ts';
 import type { FlushPoint } from './format.ts';
 import { Inflater } from './inflater.ts';
-import { readSyncInto } from './io.ts';
+import { readSyncInto } from '../fs/io.ts';
 
 const PIECE_BYTES = 65_536;
 

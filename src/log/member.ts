@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto';
 import zlib from 'node:zlib';
 import { FLUSH_MARKER, MEMBER_HEADER, MEMBER_TRAILER_BYTES, isTrailerOf, type FlushPoint } from './format.ts';
 import { Inflater } from './inflater.ts';
-import { readSyncInto } from './io.ts';
+import { readSyncInto } from '../fs/io.ts';
 import { PointFinder } from './points.ts';
 
 export type MemberState = 'reading' | 'complete' | 'torn' | 'damaged';

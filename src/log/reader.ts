@@ -8,7 +8,7 @@
 import { BackupError } from '../errors.ts';
 import { CHUNK_HEADER, MEMBER_HEADER, type FlushPoint } from './format.ts';
 import { Inflater } from './inflater.ts';
-import { readSyncInto } from './io.ts';
+import { readSyncInto } from '../fs/io.ts';
 import { isMemberHeader, MemberInflater, type Boundary, type MemberState } from './member.ts';
 
 const OUTPUT_BYTES = 65_536;

@@ -11,10 +11,11 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import zlib from 'node:zlib';
 import { BackupError } from '../errors.ts';
+import { syncFolder } from '../fs/folders.ts';
 import { Deflater } from './deflater.ts';
 import { memberEnding, MEMBER_HEADER } from './format.ts';
 import { Inflater } from './inflater.ts';
-import { ioError, readAll, syncData, truncate, writeAll } from './io.ts';
+import { ioError, readAll, syncData, truncate, writeAll } from '../fs/io.ts';
 import { isMemberHeader, type Boundary } from './member.ts';
 import { ChunkReader } from './reader.ts';
 
@@ -42,18 +43,9 @@ export async function saveTail(fd: number, from: number, to: number, name: strin
     } finally {
       await aside.close();
     }
-    await syncDirectory(path.dirname(name));
+    syncFolder(path.dirname(name));
   } catch (error) {
     throw ioError(error, name);
-  }
-}
-
-async function syncDirectory(name: string): Promise<void> {
-  const directory = await open(name, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 

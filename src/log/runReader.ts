@@ -10,7 +10,7 @@ import { BackupError } from '../errors.ts';
 import type { FlushPoint } from './format.ts';
 import { FLUSH_MARKER } from './format.ts';
 import { Inflater } from './inflater.ts';
-import { readSyncInto } from './io.ts';
+import { readSyncInto } from '../fs/io.ts';
 import { PointFinder } from './points.ts';
 
 const INPUT_BYTES = 65_536;

@@ -10,7 +10,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { BackupError } from '../errors.ts';
-import { ioError, readAll, readSyncInto, writeAll } from './io.ts';
+import { ioError, readAll, readSyncInto, writeAll } from '../fs/io.ts';
 
 export interface Extent {
   position: number;

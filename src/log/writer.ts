@@ -12,7 +12,7 @@ import { BackupError } from '../errors.ts';
 import { crc32Combine } from './crc32.ts';
 import { Deflater, STREAM_START, type DeflaterPosition } from './deflater.ts';
 import { CHUNK_HEADER, LEAST_BLOCK_BYTES, MEMBER_HEADER, memberEnding, type FlushPoint } from './format.ts';
-import { ioError, syncData, truncate, writeAll } from './io.ts';
+import { ioError, syncData, truncate, writeAll } from '../fs/io.ts';
 import type { Spliceable } from './segment.ts';
 
 export interface ChunkProgress {

@@ -12,7 +12,7 @@ import { BackupReader } from '../../src/backup/reader.ts';
 import { repairBackup } from '../../src/backup/repair.ts';
 import { verifyBackup } from '../../src/backup/verify.ts';
 import type { Verification } from '../../src/backup/verify.ts';
-import { LockedFile } from '../../src/catalog/lockedFile.ts';
+import { LockedFile } from '../../src/fs/lockedFile.ts';
 import type { IndexFile } from '../../src/index/indexFile.ts';
 import { allMessages, chunks, messageByGuid } from '../../src/index/queries.ts';
 import type { Chunk } from '../../src/index/types.ts';

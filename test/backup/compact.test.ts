@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync, readdirSync, statSync, writeSync } f
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { BackupReader } from '../../src/backup/reader.ts';
-import { LockedFile } from '../../src/catalog/lockedFile.ts';
+import { LockedFile } from '../../src/fs/lockedFile.ts';
 import { horizon as horizonOf } from '../../src/index/horizon.ts';
 import { itemsAt, recordsPage } from '../../src/index/momentQueries.ts';
 import { chunks, mailboxesAt, messageById } from '../../src/index/queries.ts';

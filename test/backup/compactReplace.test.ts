@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { Backup } from '../../src/backup/backup.ts';
-import { LockedFile } from '../../src/catalog/lockedFile.ts';
+import { LockedFile } from '../../src/fs/lockedFile.ts';
 import { itemsAt } from '../../src/index/momentQueries.ts';
 import { run, waitUntil } from '../support/machine.ts';
 import { CompactedBackup, subscribe } from './compactedBackup.ts';

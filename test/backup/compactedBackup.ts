@@ -8,7 +8,7 @@ import type { Compaction } from '../../src/backup/compactJob.ts';
 import { openIndexForWriting } from '../../src/backup/openIndex.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
 import { verifyBackup } from '../../src/backup/verify.ts';
-import { LockedFile } from '../../src/catalog/lockedFile.ts';
+import { LockedFile } from '../../src/fs/lockedFile.ts';
 import { KeyValues } from '../../src/protocol/dlist.ts';
 import { writeHistory } from './syntheticHistory.ts';
 

@@ -13,7 +13,7 @@ import { Backup } from '../../src/backup/backup.ts';
 import { MOVE_STEPS, moveBackup } from '../../src/backup/move.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
-import { LockedFile } from '../../src/catalog/lockedFile.ts';
+import { LockedFile } from '../../src/fs/lockedFile.ts';
 import { readOnlyCatalog, writableCatalog } from '../../src/cli/catalogOptions.ts';
 import { loadConfig } from '../../src/config/imapdConf.ts';
 import { messageByGuid } from '../../src/index/queries.ts';

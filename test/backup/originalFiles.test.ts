@@ -8,7 +8,7 @@ import { gunzipSync } from 'node:zlib';
 import { openIndexForWriting } from '../../src/backup/openIndex.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
 import { verifyBackup } from '../../src/backup/verify.ts';
-import { LockedFile } from '../../src/catalog/lockedFile.ts';
+import { LockedFile } from '../../src/fs/lockedFile.ts';
 import type { IndexFile } from '../../src/index/indexFile.ts';
 import { livingMailboxes, livingRecords, messageById } from '../../src/index/queries.ts';
 

@@ -4,7 +4,7 @@ import type { Backup } from '../../src/backup/backup.ts';
 import { loadBlock } from '../../src/backup/content.ts';
 import { rebuildIndex } from '../../src/backup/openIndex.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
-import { LockedFile } from '../../src/catalog/lockedFile.ts';
+import { LockedFile } from '../../src/fs/lockedFile.ts';
 import { livingMailboxes, messageByGuid } from '../../src/index/queries.ts';
 import { BackupError } from '../../src/errors.ts';
 import { BackupSite, START, appendMailbox, bytesOf, guidOf, readWhole } from '../support/backups.ts';

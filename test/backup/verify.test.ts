@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { closeSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { verifyBackup } from '../../src/backup/verify.ts';
 import type { Verification } from '../../src/backup/verify.ts';
-import { LockedFile } from '../../src/catalog/lockedFile.ts';
+import { LockedFile } from '../../src/fs/lockedFile.ts';
 import { IndexFile } from '../../src/index/indexFile.ts';
 import { chunkById } from '../../src/index/queries.ts';
 import { SampleSite, MESSAGES, guidOf } from './sampleBackup.ts';

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { runCtlBackups } from '../../src/cli/ctlBackups.ts';
-import { LockedFile } from '../../src/catalog/lockedFile.ts';
+import { LockedFile } from '../../src/fs/lockedFile.ts';
 import { Capture, SampleSite, START_TIME } from '../backup/sampleBackup.ts';
 
 describe('ctl_backups', () => {

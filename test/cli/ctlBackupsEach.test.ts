@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { runCtlBackups } from '../../src/cli/ctlBackups.ts';
-import { LockedFile } from '../../src/catalog/lockedFile.ts';
+import { LockedFile } from '../../src/fs/lockedFile.ts';
 import { Capture, SampleSite } from '../backup/sampleBackup.ts';
 
 /** Large enough that other processes take part. */

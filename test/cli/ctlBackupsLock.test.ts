@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runCtlBackups } from '../../src/cli/ctlBackups.ts';
-import { LockedFile } from '../../src/catalog/lockedFile.ts';
+import { LockedFile } from '../../src/fs/lockedFile.ts';
 import { Capture, SampleSite } from '../backup/sampleBackup.ts';
 
 describe('ctl_backups lock', () => {

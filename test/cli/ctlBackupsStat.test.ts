@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { rmSync, statSync } from 'node:fs';
 import { runCtlBackups } from '../../src/cli/ctlBackups.ts';
-import { LockedFile } from '../../src/catalog/lockedFile.ts';
+import { LockedFile } from '../../src/fs/lockedFile.ts';
 import { Capture, MESSAGES, SampleSite } from '../backup/sampleBackup.ts';
 
 describe('ctl_backups stat', () => {

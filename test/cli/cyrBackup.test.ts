@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { rmSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { runCyrBackup } from '../../src/cli/cyrBackup.ts';
-import { LockedFile } from '../../src/catalog/lockedFile.ts';
+import { LockedFile } from '../../src/fs/lockedFile.ts';
 import { Capture, MESSAGES, SampleSite, guidOf } from '../backup/sampleBackup.ts';
 
 describe('cyr_backup', () => {

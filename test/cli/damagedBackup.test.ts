@@ -16,7 +16,7 @@ import { runCtlBackups } from '../../src/cli/ctlBackups.ts';
 import { runCyrBackup } from '../../src/cli/cyrBackup.ts';
 import { loadConfig } from '../../src/config/imapdConf.ts';
 import { IndexFile } from '../../src/index/indexFile.ts';
-import { LockedFile } from '../../src/catalog/lockedFile.ts';
+import { LockedFile } from '../../src/fs/lockedFile.ts';
 import { BackupError } from '../../src/errors.ts';
 import { needs } from '../support/needs.ts';
 import { Capture, MESSAGES, SampleSite, guidOf } from '../backup/sampleBackup.ts';

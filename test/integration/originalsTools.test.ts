@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { runCtlBackups } from '../../src/cli/ctlBackups.ts';
 import { runCyrBackup } from '../../src/cli/cyrBackup.ts';
-import { LockedFile } from '../../src/catalog/lockedFile.ts';
+import { LockedFile } from '../../src/fs/lockedFile.ts';
 import { Capture } from '../backup/sampleBackup.ts';
 import { CyrusMaster, giveToCyrus } from '../support/cyrus.ts';
 import type { Outcome } from '../support/machine.ts';

@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { registeredFileCount } from '../../src/catalog/lockedFile.ts';
+import { registeredFileCount } from '../../src/fs/lockedFile.ts';
 import { waitUntil } from '../support/machine.ts';
 import type { SyncConnection } from '../support/syncConnection.ts';
 import { apply, message, upload } from './made.ts';
 import { TestServer } from './testServer.ts';
 
 const LOCKED = 'NO IMAP_MAILBOX_LOCKED Mailbox locked';
-const POSIX_LOCK = new URL('../../src/catalog/posixLock.js', import.meta.url).href;
+const POSIX_LOCK = new URL('../../src/fs/posixLock.js', import.meta.url).href;
 
 /** Runs work while another process holds the file locked. */
 async function whileLockedElsewhere(path: string, work: () => Promise<void>): Promise<void> {

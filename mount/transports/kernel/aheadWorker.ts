@@ -9,7 +9,7 @@ import { fstatSync, writevSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { sha1Of } from '../../../src/backup/content.ts';
-import { SharedRead } from '../../../src/catalog/lockedFile.ts';
+import { SharedRead } from '../../../src/fs/lockedFile.ts';
 import { inflateBlock, readCompressedBlock } from '../../../src/log/blocks.ts';
 import { SharedBlocksWriter } from '../../content/sharedBlocks.ts';
 import { blockAt, fileAt, fileCount, fileNumber } from '../../content/upcoming.ts';

@@ -6,7 +6,7 @@ import { rebuildIndex } from '../../../src/backup/openIndex.ts';
 import { sharedUserid } from '../../../src/mailbox/names.ts';
 import { Catalog } from '../../../src/catalog/catalog.ts';
 import type { CatalogOptions } from '../../../src/catalog/catalog.ts';
-import { LockedFile } from '../../../src/catalog/lockedFile.ts';
+import { LockedFile } from '../../../src/fs/lockedFile.ts';
 import { BackupError } from '../../../src/errors.ts';
 import { openTree } from '../../../mount/backupTree.ts';
 import { BlockCache } from '../../../mount/content/blockCache.ts';

@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { fstatSync, openSync, closeSync, readSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackupError } from '../../src/errors.ts';
-import { LockedFile, SharedRead, registeredFileCount } from '../../src/catalog/lockedFile.ts';
-import { lockHolder, lockSync, lockWait, tryLock, unlock } from '../../src/catalog/posixLock.ts';
-import { makeScratch, removeScratch } from './scratch.ts';
+import { LockedFile, SharedRead, registeredFileCount } from '../../src/fs/lockedFile.ts';
+import { lockHolder, lockSync, lockWait, tryLock, unlock } from '../../src/fs/posixLock.ts';
+import { makeScratch, removeScratch } from '../catalog/scratch.ts';
 
-const MODULE = new URL('../../src/catalog/posixLock.js', import.meta.url).href;
+const MODULE = new URL('../../src/fs/posixLock.js', import.meta.url).href;
 
 /** A process that holds a write lock on the file until it is killed. */
 async function lockElsewhere(path: string): Promise<ChildProcess> {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { nextPauseMs } from '../../src/catalog/posixLock.ts';
+import { nextPauseMs } from '../../src/fs/posixLock.ts';
 
 describe('waiting for a lock', () => {
   it('ends soon after the lock is given up: a writer once stood 140 ms for a compaction that held it for 70', () => {
