@@ -20,6 +20,7 @@ MODULES = node_modules/.package-lock.json
 
 build: $(MODULES) ## compile into dist/ (the default)
 	@node_modules/.bin/tsc -p tsconfig.json
+	@node_modules/.bin/tsc -p tsconfig.types.json
 	@node build/launchers.mjs
 
 $(MODULES): package-lock.json package.json

@@ -26,6 +26,8 @@ const mayImport = {
   restore: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup'],
   server: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup', 'config'],
   mount: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup'],
+  // src/index.ts, the public API.
+  api: ['errors', 'index', 'catalog', 'config', 'restore', 'cli'],
   cli: [
     'errors',
     'fs',
@@ -96,6 +98,7 @@ function importsOf(path: string): Import[] {
 const imports = sources.flatMap(importsOf);
 
 function layerOf(path: string): Layer | undefined {
+  if (path === 'src/index.ts') return 'api';
   const name = path.startsWith('mount/') ? 'mount' : path.split('/')[1]?.replace(/\.ts$/, '');
   return name !== undefined && name in mayImport ? (name as Layer) : undefined;
 }

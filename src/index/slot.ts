@@ -43,7 +43,7 @@ let hasFailed = false;
 
 export class Slot {
   readonly db: InstanceType<typeof SqliteDatabase>;
-  readonly statements = new Map<string, SqliteStatement>();
+  readonly statements: Map<string, SqliteStatement> = new Map();
   readonly #fd: number;
   readonly #firstPage = Buffer.alloc(PAGE_BYTES);
   #changes = 1;
