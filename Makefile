@@ -16,7 +16,7 @@ MOCHAFLAGS ?=
 MODULES = node_modules/.package-lock.json
 
 .DEFAULT_GOAL := build
-.PHONY: build test check format coverage bench demo install clean help packages
+.PHONY: build test check format docs coverage bench demo install clean help packages
 
 build: $(MODULES) ## compile into dist/ (the default)
 	@node_modules/.bin/tsc -p tsconfig.json
@@ -43,6 +43,9 @@ check: $(MODULES) ## lint, format, types and dead code
 
 format: $(MODULES) ## rewrite every file in the house's format
 	@node_modules/.bin/prettier --write --log-level warn .
+
+docs: build ## write docs/reference/configuration.md from the code's own table
+	@node build/configurationReference.mjs
 
 coverage: packages build ## all tests, with what they covered (coverage/index.html)
 	@node_modules/.bin/c8 --all --src dist --include 'dist/src/**' --include 'dist/mount/**' \
