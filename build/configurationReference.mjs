@@ -37,19 +37,19 @@ function entry(spec) {
     '',
     ...wrap(meaning + replaced),
     '',
-    `* Value: ${typeOf(spec)}${rangeOf(spec)}`,
+    ...wrap(`* Value: ${typeOf(spec)}${rangeOf(spec)}`, '  '),
     `* Default: ${value}`,
     ...(isOurs ? ['* Cyrus does not know this key and ignores it.'] : []),
     '',
   ];
 }
 
-/** Lines of at most 100 columns. */
-function wrap(text) {
+/** Lines of at most 100 columns, all but the first indented. */
+function wrap(text, indent = '') {
   const lines = [''];
   for (const word of text.trim().split(/\s+/)) {
     const line = lines.at(-1);
-    if (line !== '' && line.length + 1 + word.length > 100) lines.push(word);
+    if (line !== '' && line.length + 1 + word.length > 100) lines.push(indent + word);
     else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
   }
   return lines;

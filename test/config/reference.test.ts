@@ -18,7 +18,7 @@ describe('docs/reference/configuration.md', () => {
   it('has an entry for each key, and its lines are at most 100 columns wide', () => {
     const page = readFileSync(`${ROOT}docs/reference/configuration.md`, 'utf8');
     const entries = [...page.matchAll(/^### (\S+)$/gm)].map(([, name]) => name);
-    expect(entries.toSorted()).to.deep.equal(KEYS.map(({ name }) => name).toSorted());
+    expect(entries).to.have.members(KEYS.map(({ name }) => name));
     const wide = page.split('\n').filter((line) => line.length > 100 && line.includes(' '));
     expect(wide).to.deep.equal([]);
   });
