@@ -5,18 +5,7 @@
  * on disk does backups.db name the new place, and only then the old files go. So a kill at any step leaves one whole backup that
  * backups.db names, and perhaps a copy of it, which the next move of it removes.
  */
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  futimesSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { closeSync, existsSync, fstatSync, fsyncSync, futimesSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { sideFiles } from '../catalog/backupFiles.ts';
@@ -24,15 +13,17 @@ import type { BackupFile } from '../catalog/backupFiles.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { LockedFile, SharedRead } from '../fs/lockedFile.ts';
 import type { AcquireOptions } from '../fs/lockedFile.ts';
-import { syncFolder } from '../fs/folders.ts';
-import { BackupError, asBackupError } from '../errors.ts';
+import { copyFile } from '../fs/copyFile.ts';
+import { makeFolders, syncFolder } from '../fs/folders.ts';
+import { createAnew, openRegular } from '../fs/open.ts';
+import { BackupError, asBackupError, messageOf } from '../errors.ts';
 import { stateOf } from '../index/chunks.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { removeIndexFiles } from '../index/removeIndexFiles.ts';
 import { lastChunk } from '../index/queries.ts';
 import { copyBytes, isPrefix } from '../fs/copyBytes.ts';
 import { faultPoint } from './faultPoint.ts';
-import { keepOwner } from '../fs/keepOwner.ts';
+import { giveOwner, keepOwner } from '../fs/keepOwner.ts';
 import { belongs, openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
@@ -79,12 +70,13 @@ async function relocate(move: Move, from: string, to: string): Promise<void> {
   }
   const beside = `${to}.new`;
   try {
-    mkdirSync(move.folder, { recursive: true, mode: 0o700 });
+    makeFolders(move.folder);
     const copied = await copyFinal(from, beside, move);
     step('begun');
     const file = await LockedFile.acquire(from, move.lock);
     try {
       await copyRest(file, beside, copied, move);
+      await copySides(from, move.folder);
       place(file, to, move);
     } finally {
       file.release();
@@ -107,7 +99,7 @@ async function copyFinal(from: string, beside: string, move: Move): Promise<Copi
   try {
     const { ino: inode } = fstatSync(source.fd, { bigint: true });
     const bytes = finalBytes(from, source.fd);
-    const target = openSync(beside, 'w', 0o600);
+    const target = createAnew(beside);
     try {
       const { onProgress } = move;
       await copyBytes(source.fd, target, 0, bytes, onProgress === undefined ? {} : { onProgress });
@@ -137,10 +129,11 @@ async function copyRest(file: LockedFile, beside: string, copied: Copied, { noti
   try {
     const { ino, size } = fstatSync(file.fd, { bigint: true });
     const from = ino === copied.inode ? Math.min(copied.bytes, Number(size)) : 0;
-    const target = openSync(beside, 'r+');
+    const target = openRegular(beside, 'read-write');
     try {
       await copyBytes(file.fd, target, from, Number(size));
-      const { atime, mtime } = fstatSync(file.fd);
+      const { uid, gid, atime, mtime } = fstatSync(file.fd);
+      giveOwner(target, { uid, gid });
       futimesSync(target, atime, mtime);
       fsyncSync(target);
     } finally {
@@ -148,7 +141,6 @@ async function copyRest(file: LockedFile, beside: string, copied: Copied, { noti
     }
     step('copied');
     index.copyTo(indexPath(beside));
-    keepOwner(beside, file.fd);
     keepOwner(indexPath(beside), file.fd);
     step('indexed');
   } finally {
@@ -156,11 +148,17 @@ async function copyRest(file: LockedFile, beside: string, copied: Copied, { noti
   }
 }
 
-/** The copy gets its name, backups.db names it, the old files go. */
-function place(file: LockedFile, to: string, { catalog, userid, folder }: Move): void {
-  const from = file.path;
+async function copySides(from: string, folder: string): Promise<void> {
   const sides = sideFiles(from).filter(({ role }) => isKept(role));
-  for (const { path } of sides) copyFileSync(path, join(folder, basename(path)));
+  for (const { path } of sides) await copyFile(path, join(folder, basename(path)));
+}
+
+/**
+ * The copy gets its name, backups.db names it, the old files go. Where it is not known whether backups.db names it, both
+ * stay: the next move, or reconstruct, removes the one that is not named.
+ */
+function place(file: LockedFile, to: string, { catalog, userid, folder, notice }: Move): void {
+  const from = file.path;
   removeIndexFiles(indexPath(to));
   renameSync(`${to}.new`, to);
   step('placed');
@@ -176,7 +174,12 @@ function place(file: LockedFile, to: string, { catalog, userid, folder }: Move):
     catalog.set(userid, to);
   });
   step('entered');
-  removeFiles(from);
+  try {
+    removeFiles(from);
+  } catch (error) {
+    // The backup is moved. The next move of it removes what is no more than a copy.
+    notice(`${from} could not be removed: ${messageOf(error)}`);
+  }
   step('removed');
 }
 

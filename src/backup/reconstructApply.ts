@@ -9,6 +9,8 @@ import { LockedFile } from '../fs/lockedFile.ts';
 import { syncFolder } from '../fs/folders.ts';
 import { BackupError } from '../errors.ts';
 import { faultPoint } from './faultPoint.ts';
+import { removeFiles } from './move.ts';
+import { isOrphan } from './reconstruct.ts';
 import type { Finding } from './reconstruct.ts';
 
 /** In order; the tests kill it behind each. */
@@ -16,7 +18,10 @@ export const RECONSTRUCT_STEPS = ['restored', 'entered', 'removed'] as const;
 
 const step = (name: (typeof RECONSTRUCT_STEPS)[number]): void => faultPoint(`reconstruct:${name}`);
 
-/** With `isForced` entries without a file are dropped, files of before put back, and leftovers removed. */
+/**
+ * Empty files that no entry names are removed. With `isForced` entries without a file are dropped, files of before put
+ * back, and leftovers removed.
+ */
 export async function applyReconstruct(
   catalog: Catalog,
   findings: readonly Finding[],
@@ -31,6 +36,7 @@ export async function applyReconstruct(
     }
   });
   step('entered');
+  for (const finding of findings) if (finding.kind === 'orphan') await removeOrphan(catalog, finding.path);
   if (isForced)
     for (const finding of findings) if (finding.kind === 'leftover') await removeLeftover(finding);
 }
@@ -40,6 +46,19 @@ function putBack({ path, previous }: Extract<Finding, { kind: 'restorable' }>): 
   renameSync(previous, path);
   syncFolder(dirname(path));
   step('restored');
+}
+
+/** Under its lock, and that of backups.db: a backupd may be about to enter it. */
+async function removeOrphan(catalog: Catalog, path: string): Promise<void> {
+  const file = await LockedFile.acquire(path);
+  try {
+    catalog.transaction(() => {
+      for (const entry of catalog.list()) if (entry.path === path) return;
+      if (isOrphan(path)) removeFiles(path);
+    });
+  } finally {
+    file.release();
+  }
 }
 
 /** Only under the data file's lock: what looks broken off may be at work. */

@@ -5,7 +5,7 @@
  * A data file is PARTITION/HASH/USERID_XXXXXX; everything else of the same backup has its name and a suffix.
  */
 import { readdirSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, isAbsolute, join, normalize, resolve } from 'node:path';
 import { asBackupError } from '../errors.ts';
 import { isValidUserid } from '../mailbox/names.ts';
 
@@ -57,6 +57,22 @@ function useridIn(name: string): string | null {
   if (userid === undefined) return null;
   const bytes = Buffer.from(userid, 'utf8').toString('latin1');
   return isValidUserid(bytes) ? bytes : null;
+}
+
+/** As the originals name them: one letter of the userid, or one that a hash of it gives. */
+const HASH_FOLDER = /^[A-Za-z]$/;
+
+/** Why a path is not that of a data file below one of the partitions, in words that follow the path; null where it is. */
+export function placeFault(path: string, partitions: Iterable<string>): string | null {
+  const plain = normalize(path);
+  if (!isAbsolute(path) || path.includes('\0') || path.split('/').includes('..'))
+    return 'is no plain absolute path';
+  const folder = dirname(plain);
+  if (useridIn(basename(plain)) === null || !HASH_FOLDER.test(basename(folder))) {
+    return 'is not named as a data file is (PARTITION/LETTER/USERID_XXXXXX)';
+  }
+  for (const partition of partitions) if (resolve(partition) === dirname(folder)) return null;
+  return 'is not below a configured partition (backuppartition-NAME)';
 }
 
 /** All files of the backup but the data file itself. */

@@ -7,8 +7,9 @@
  */
 import { BackupError } from '../errors.ts';
 import { loadConfig } from '../config/imapdConf.ts';
+import { asOwnerOf } from '../fs/actAsOwner.ts';
 import { BACKUP_FAILED, guarded, runInProcess } from './commonRun.ts';
-import { selectTargets } from './commonSelect.ts';
+import { selectTargets, storeOf } from './commonSelect.ts';
 import type { Target } from './commonSelect.ts';
 import { interpret, USAGE } from './ctlBackupsArguments.ts';
 import type { Arguments } from './ctlBackupsArguments.ts';
@@ -22,7 +23,9 @@ export function main(args: string[]): Promise<number> {
 export function runCtlBackups(argv: readonly string[], io: CtlIo): Promise<number> {
   return guarded('ctl_backups', USAGE, io, () => {
     const parsed = interpret(argv);
-    return run(parsed, { ...parsed.options, config: loadConfig(parsed.config) }, io);
+    // Root may be the only one who can read the configuration.
+    const options = { ...parsed.options, config: loadConfig(parsed.config) };
+    return asOwnerOf(storeOf(options.config, parsed.mode, parsed.names), () => run(parsed, options, io));
   });
 }
 

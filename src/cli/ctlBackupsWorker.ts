@@ -1,5 +1,6 @@
 /** One of the processes of ctlBackupsWorkers.ts: does a command to each backup that it is sent, and ends with who started it. */
 import { messageOf } from '../errors.ts';
+import { becomeOwnerOf } from '../fs/actAsOwner.ts';
 import type { BackupCommand, CtlIo, CtlOptions } from './ctlBackupsCommand.ts';
 import { loadCommand } from './ctlBackupsLoad.ts';
 import type { FromWorker, Said, ToWorker } from './ctlBackupsWorkers.ts';
@@ -57,7 +58,8 @@ let work: { command: Promise<BackupCommand>; options: CtlOptions; tellsProgress:
 
 process.on('message', (message: ToWorker) => {
   if (message.kind === 'setUp') {
-    const { command, options, tellsProgress } = message;
+    const { command, options, store, tellsProgress } = message;
+    becomeOwnerOf(store);
     work = { command: loadCommand[command](), options, tellsProgress };
     return;
   }

@@ -6,9 +6,10 @@
  * synchronous=NORMAL does not wait for the disk at a commit: the log has, and what a power cut takes from the index
  * is folded again from there at the next open.
  */
-import { closeSync, existsSync, fsync, fsyncSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, fsync, fsyncSync, openSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { asBackupError } from '../errors.ts';
+import { isSafeFile } from '../fs/open.ts';
 import { removeIndexFiles } from './removeIndexFiles.ts';
 import { isOurs, markLog, settledBytes } from './settledBytes.ts';
 import { Slot } from './slot.ts';
@@ -45,7 +46,8 @@ export class IndexFile {
 
   /** Opens an index of ours, or answers null where there is none, it is the originals', or of another version. */
   static open(path: string, mode: 'read' | 'write'): IndexFile | null {
-    if (path !== ':memory:' && !existsSync(path)) return null;
+    // SQLite follows links.
+    if (path !== ':memory:' && !isSafeFile(path)) return null;
     let db: SqliteDatabase | undefined;
     try {
       db = new SqliteDatabase(path, { readonly: mode === 'read', timeout: BUSY_TIMEOUT_MS });
