@@ -65,10 +65,11 @@ export function createAnew(path: string): number {
   return createExclusively(path);
 }
 
-/** Reports whether the name is that of a regular file which openRegular would open. For programs that open by name. */
-export function isSafeFile(path: string): boolean {
+/** Reports whether the name is that of a regular file which openRegular would open. For libraries that open by name. */
+export function isSafeFile(path: string, access: 'read' | 'read-write'): boolean {
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return stats !== undefined && stats.isFile() && !(isRoot() && hasForeignLink(stats, path));
+  if (stats === undefined || !stats.isFile()) return false;
+  return access === 'read' || !isRoot() || !hasForeignLink(stats, path);
 }
 
 function openSafely(path: string, flags: number, isWritten: boolean): number {

@@ -188,7 +188,7 @@ export function identityOf(data: Stats): string {
 
 function opened(path: string, backupsDb: string): InstanceType<typeof SqliteDatabase> {
   // SQLite follows links.
-  if (!isSafeFile(path)) {
+  if (!isSafeFile(path, 'read-write')) {
     removeIndexFiles(path);
     const fd = createExclusively(path);
     try {

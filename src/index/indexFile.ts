@@ -47,7 +47,7 @@ export class IndexFile {
   /** Opens an index of ours, or answers null where there is none, it is the originals', or of another version. */
   static open(path: string, mode: 'read' | 'write'): IndexFile | null {
     // SQLite follows links.
-    if (path !== ':memory:' && !isSafeFile(path)) return null;
+    if (path !== ':memory:' && !isSafeFile(path, mode === 'read' ? 'read' : 'read-write')) return null;
     let db: SqliteDatabase | undefined;
     try {
       db = new SqliteDatabase(path, { readonly: mode === 'read', timeout: BUSY_TIMEOUT_MS });
