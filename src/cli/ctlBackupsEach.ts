@@ -7,8 +7,7 @@
 import { statSync } from 'node:fs';
 import { isFound, selectTargets, storeOf } from './commonSelect.ts';
 import type { Arguments, WorkCommand } from './ctlBackupsArguments.ts';
-import type { CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
-import { loadCommand } from './ctlBackupsLoad.ts';
+import type { BackupCommand, CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
 import { Progress } from './ctlBackupsProgress.ts';
 import { WorkerPool } from './ctlBackupsWorkers.ts';
 
@@ -19,12 +18,12 @@ const SMALL_BACKUPS = 32;
 /** Whether all went well. */
 export async function eachBackup(
   command: WorkCommand,
+  work: BackupCommand,
   parsed: Arguments,
   options: CtlOptions,
   io: CtlIo,
 ): Promise<boolean> {
   const targets = selectTargets(options.config, parsed.mode, parsed.names);
-  const work = await loadCommand[command]();
   const progress = io.stderr.isTTY === true && !options.isJson ? new Progress(command, io) : null;
   const store = storeOf(options.config, parsed.mode, parsed.names);
   const pool =

@@ -59,8 +59,11 @@ let work: { command: Promise<BackupCommand>; options: CtlOptions; tellsProgress:
 process.on('message', (message: ToWorker) => {
   if (message.kind === 'setUp') {
     const { command, options, store, tellsProgress } = message;
-    becomeOwnerOf(store);
-    work = { command: loadCommand[command](), options, tellsProgress };
+    const loaded = loadCommand[command]().then((one) => {
+      becomeOwnerOf(store);
+      return one;
+    });
+    work = { command: loaded, options, tellsProgress };
     return;
   }
   if (work === null) throw new Error('a backup came before the command');

@@ -30,6 +30,11 @@ function ownerOf(paths: readonly string[]): Owner | null {
   return null;
 }
 
+/** Reports whether work in this store would run with other rights than those of the process now. */
+export function actsAsOther(paths: readonly string[]): boolean {
+  return process.geteuid?.() === 0 && ownerOf(paths) !== null;
+}
+
 function become({ uid, gid }: Owner): void {
   try {
     (process as unknown as WithInitgroups).initgroups(uid, gid);
