@@ -2,7 +2,7 @@
  * Does what reconstruct has planned. All changes of backups.db are one transaction; what is done to files is a rename or an unlink
  * each, so that a kill at any step leaves what a second run finishes.
  */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import { LockedFile } from '../fs/lockedFile.ts';
@@ -20,13 +20,14 @@ const step = (name: (typeof RECONSTRUCT_STEPS)[number]): void => faultPoint(`rec
 
 /**
  * Empty files that no entry names are removed. With `isForced` entries without a file are dropped, files of before put
- * back, and leftovers removed.
+ * back, and leftovers removed. Returns why what could not be done of it was not.
  */
 export async function applyReconstruct(
   catalog: Catalog,
   findings: readonly Finding[],
   isForced: boolean,
-): Promise<void> {
+): Promise<ReadonlyMap<Finding, string>> {
+  const failures = new Map<Finding, string>();
   if (isForced) for (const finding of findings) if (finding.kind === 'restorable') putBack(finding);
   catalog.transaction(() => {
     for (const finding of findings) {
@@ -36,9 +37,16 @@ export async function applyReconstruct(
     }
   });
   step('entered');
-  for (const finding of findings) if (finding.kind === 'orphan') await removeOrphan(catalog, finding.path);
-  if (isForced)
-    for (const finding of findings) if (finding.kind === 'leftover') await removeLeftover(finding);
+  for (const finding of findings) {
+    try {
+      if (finding.kind === 'orphan') await removeOrphan(catalog, finding.path);
+      else if (isForced && finding.kind === 'leftover') await removeLeftover(finding);
+    } catch (error) {
+      if (!(error instanceof BackupError)) throw error;
+      failures.set(finding, error.message);
+    }
+  }
+  return failures;
 }
 
 function putBack({ path, previous }: Extract<Finding, { kind: 'restorable' }>): void {
@@ -63,7 +71,8 @@ async function removeOrphan(catalog: Catalog, path: string): Promise<void> {
 
 /** Only under the data file's lock: what looks broken off may be at work. */
 async function removeLeftover({ path, dataPath }: Extract<Finding, { kind: 'leftover' }>): Promise<void> {
-  const file = existsSync(dataPath) ? await LockedFile.acquire(dataPath) : null;
+  const isThere = lstatSync(dataPath, { throwIfNoEntry: false })?.isFile() === true;
+  const file = isThere ? await LockedFile.acquire(dataPath) : null;
   try {
     rmSync(path, { force: true });
     step('removed');

@@ -6,7 +6,7 @@
  * only within one call.
  */
 import { rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { BackupError } from '../errors.ts';
 import { syncFolder } from '../fs/folders.ts';
 import { isValidUserid, sharedUserid } from '../mailbox/names.ts';
@@ -81,12 +81,17 @@ export class Catalog {
   readonly #database: Twoskip;
   readonly #options: CatalogOptions;
   readonly #selector: PartitionSelector;
+  /** As configured, where the originals write them so, and as paths are made here. */
+  readonly #partitions: readonly string[];
 
   private constructor(database: Twoskip, options: CatalogOptions) {
     this.#database = database;
     this.#options = options;
     this.inboxes = new Inboxes(options.databasePath);
     this.#selector = new PartitionSelector(options);
+    this.#partitions = [
+      ...new Set([...options.partitions.values()].flatMap((path) => [path, resolve(path)])),
+    ];
   }
 
   /** Creates backups.db where it is missing, unless read-only (then BackupError 'not-found'). */
@@ -116,7 +121,7 @@ export class Catalog {
   faultOf(userid: string, path: string): string | null {
     if (!isUserid(userid))
       return `${this.#options.databasePath}: ${JSON.stringify(userid)} is no userid${CURE}`;
-    const fault = placeFault(path, this.#options.partitions.values());
+    const fault = placeFault(path, this.#partitions);
     return fault === null ? null : `${this.#options.databasePath}: ${path} ${fault}${CURE}`;
   }
 
@@ -152,7 +157,7 @@ export class Catalog {
   beginAgain(userid: string, path: string): void {
     const others = (): Iterable<CatalogEntry> => this.list();
     const hadInbox = this.inboxes.hasInboxOf(userid);
-    beginAgain({ userid, path, partitions: this.#options.partitions.values(), others, hadInbox });
+    beginAgain({ userid, path, partitions: this.#partitions, others, hadInbox });
   }
 
   /** Enters or changes a path (move, reconstruct, a renamed user). Throws 'usage' where it is outside the partitions. */

@@ -24,17 +24,22 @@ export async function reconstructCatalog(isDryRun: boolean, options: CtlOptions,
   const { entries, faults } = readEntries(config, isDryRun, io);
   const findings = planReconstruct(allFiles(config), entries, config.deletedprefix, faults);
   const isForced = options.isForced && !isDryRun;
+  let failures: ReadonlyMap<Finding, string> = new Map();
   if (!isDryRun) {
     const catalog = Catalog.open(writableCatalog(config));
     try {
-      await applyReconstruct(catalog, findings, isForced);
+      failures = await applyReconstruct(catalog, findings, isForced);
     } finally {
       catalog.close();
     }
   }
   let isWell = true;
   for (const finding of findings) {
-    const { status, isWrong } = inWords(finding, isForced, isDryRun);
+    const failure = failures.get(finding);
+    const { status, isWrong } =
+      failure === undefined
+        ? inWords(finding, isForced, isDryRun)
+        : { status: `failed (${failure})`, isWrong: true };
     isWell &&= !isWrong;
     const userid = 'userid' in finding ? textOf(finding.userid) : undefined;
     if (finding.kind === 'kept' && options.verbosity === 0 && !options.isJson) continue;

@@ -6,10 +6,11 @@
  * synchronous=NORMAL does not wait for the disk at a commit: the log has, and what a power cut takes from the index
  * is folded again from there at the next open.
  */
-import { closeSync, fsync, fsyncSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, fsync, fsyncSync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { asBackupError } from '../errors.ts';
-import { isSafeFile } from '../fs/open.ts';
+import { writeAllSync } from '../fs/io.ts';
+import { isSafeFile, openRegular } from '../fs/open.ts';
 import { removeIndexFiles } from './removeIndexFiles.ts';
 import { isOurs, markLog, settledBytes } from './settledBytes.ts';
 import { Slot } from './slot.ts';
@@ -242,7 +243,7 @@ export class IndexFile {
       removeIndexFiles(path);
       const fd = openSync(path, 'wx', 0o600);
       try {
-        writeFileSync(fd, bytes);
+        writeAllSync(fd, bytes, 0);
         await synced(fd);
       } finally {
         closeSync(fd);
@@ -284,7 +285,7 @@ export class IndexFile {
 
 /** Only of a database that this process has closed: closing a descriptor of it would drop SQLite's locks. */
 function syncFile(path: string): void {
-  const fd = openSync(path, 'r+');
+  const fd = openRegular(path, 'read-write');
   try {
     fsyncSync(fd);
   } finally {

@@ -168,7 +168,7 @@ describe('root’s commands on a store whose owner has planted links', () => {
     for (const command of ['verify', 'compact', 'reindex', 'list', 'stat']) {
       const { code, out } = runCtl([...config, '-F', command, '-A'], null);
       expect(out).to.match(
-        /^aaa: .*victim_ABCDEF is not named as .*: stop backupd and run ctl_backups reconstruct$/m,
+        /^aaa: .*victim_ABCDEF is no data file of a configured partition .*: stop backupd and run ctl_backups reconstruct$/m,
       );
       expect(out).to.match(/zoe@example\.com/);
       expect(code).to.equal(75);

@@ -90,7 +90,7 @@ describe('after a strict power cut', () => {
       for (const suffix of ['', '.torn', '.1700000000'])
         expect(existsSync(to + suffix), suffix).to.equal(true);
     } finally {
-      await site.remove();
+      site.remove();
     }
   });
 });
