@@ -115,6 +115,7 @@ async function replaceLocked(follower: Follower, file: LockedFile): Promise<void
     index?.close();
   }
   keepOwner(indexPath(target.path), target.fd);
+  target.requireCurrent();
   place(path);
 }
 

@@ -131,6 +131,12 @@ export class LockedFile {
     return named !== null && keyOf(named) === this.#entry.key;
   }
 
+  /** Throws 'locked' where the name leads to another file: before a rename, which goes by the name. */
+  requireCurrent(): void {
+    if (this.isCurrent()) return;
+    throw new BackupError('locked', `${this.path} was replaced by another process`, { subject: this.path });
+  }
+
   /** Gives up the lock; the descriptor must not be used afterwards. May be called again. */
   release(): void {
     if (!this.#held) return;
