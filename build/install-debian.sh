@@ -4,6 +4,7 @@
 # Cyrus' packages would start a system-wide server: policy-rc.d forbids that while they are set up
 # (invoke-rc.d(8)), and an existing policy-rc.d is left as it is.
 # A package that conflicts with one of the others (two IMAP servers) is not installed, but unpacked into a folder.
+# No package that is there is ever removed: what apt-get would do is simulated first, and refused where it removes any.
 set -eu
 list=$(dirname "$0")/debian-packages.txt
 
@@ -66,11 +67,21 @@ ${choice:-$line}"
 done
 
 [ -n "$wanted" ] || exit 0
-policy=/usr/sbin/policy-rc.d
-if [ ! -e $policy ]; then
-  trap 'rm -f $policy' EXIT
-  printf '#!/bin/sh\nexit 101\n' > $policy
-  chmod 755 $policy
+# shellcheck disable=SC2086 # one word a package
+plan=$(apt-get -s install -y --no-install-recommends $wanted)
+removed=$(printf '%s\n' "$plan" | awk '$1 == "Remv" || $1 == "Purg" { print $2 }' | sort -u)
+if [ -n "$removed" ]; then
+  echo "Nothing was installed: apt-get would remove packages that are there:" >&2
+  printf '%s\n' "$removed" | sed 's/^/  /' >&2
+  echo "In $list, mark the one that conflicts with them as 'unpacked'; or install by hand:" >&2
+  printf '%s\n' "$wanted" | sed '/^$/d; s/^/  /' >&2
+  exit 1
+fi
+policy=${POLICY_RC_D:-/usr/sbin/policy-rc.d}
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' > "$policy"
+  chmod 755 "$policy"
 fi
 # shellcheck disable=SC2086 # one word a package
-apt-get install -y -qq --no-install-recommends $wanted
+apt-get install -y -qq --no-remove --no-install-recommends $wanted

@@ -17,6 +17,8 @@ export class UserBackup {
   readonly #catalog: Catalog;
   readonly #handles: Handles;
   #path: string;
+  /** Why the path must not be followed; null where it may. */
+  #fault: string | null;
   #askedAtMs = Date.now();
 
   /** `path` is what backups.db says at this moment. */
@@ -25,6 +27,7 @@ export class UserBackup {
     this.owner = owner;
     this.#path = path;
     this.#catalog = catalog;
+    this.#fault = catalog.faultOf(userid, path);
     this.#handles = handles;
   }
 
@@ -48,6 +51,7 @@ export class UserBackup {
    */
   reader(): BackupReader {
     let path = this.path();
+    if (this.#fault !== null) throw new BackupError('damaged', this.#fault, { subject: this.userid });
     for (let tries = 1; ; tries += 1) {
       try {
         return this.#handles.reader(path);
@@ -71,6 +75,7 @@ export class UserBackup {
       throw new BackupError('not-found', `${this.userid} has no backup`, { subject: this.userid });
     }
     this.#askedAtMs = Date.now();
+    this.#fault = null;
     this.#path = path;
     return path;
   }

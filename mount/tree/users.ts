@@ -7,6 +7,10 @@
 import { statSync } from 'node:fs';
 import type { Catalog, CatalogEntry } from '../../src/catalog/catalog.ts';
 import { BackupError } from '../../src/errors.ts';
+import { isValidUserid, sharedUserid } from '../../src/mailbox/names.ts';
+
+/** A key of a backups.db that somebody has tampered with may be no userid. */
+const isShowable = (userid: string): boolean => userid === sharedUserid || isValidUserid(userid);
 
 export class Users {
   readonly #catalog: Catalog;
@@ -68,7 +72,7 @@ export class Users {
     const paths = this.#userids.map((): string | undefined => undefined);
     this.#count = 0;
     for (const { userid, path } of this.#catalog.list()) {
-      if (!this.#isShown(userid)) continue;
+      if (!isShowable(userid) || !this.#isShown(userid)) continue;
       let place = this.#places.get(userid);
       if (place === undefined) {
         place = this.#userids.push(userid) - 1;

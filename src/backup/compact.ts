@@ -22,7 +22,7 @@ import { CompactWriter } from './compactWriter.ts';
 import { beginIndex, giveBack } from './freshIndex.ts';
 import { openIndexForWriting, settledIndex } from './openIndex.ts';
 import { indexPath } from './options.ts';
-import { keepOwner } from '../fs/keepOwner.ts';
+import { giveOwner } from '../fs/keepOwner.ts';
 import { whileLocked } from './urgent.ts';
 import { walk } from './walk.ts';
 
@@ -105,7 +105,7 @@ async function takeSnapshot({ path, lock, notice }: Compaction): Promise<Snapsho
 /** Answers the new file's size. */
 async function writeAnew({ work, snapshot, target, horizon, plan }: Job): Promise<number> {
   const { data, index } = snapshot;
-  keepOwner(target.path, data.fd);
+  giveOwner(target.fd, fstatSync(data.fd));
   const out = new CompactWriter(target.fd, work.compressionLevel);
   const { sizes, detail, onProgress } = work;
   const half = onProgress && ((done: number): void => onProgress(done, 2 * plan.fileEnd));

@@ -7,7 +7,7 @@
  *
  * Of the old files the index goes first: a kill between the steps leaves a data file, old or new, without an index, which the next open builds.
  */
-import { fstatSync, linkSync, renameSync, statSync } from 'node:fs';
+import { fstatSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { LockedFile } from '../fs/lockedFile.ts';
 import { syncFolder } from '../fs/folders.ts';
@@ -25,7 +25,7 @@ import { finishIndex, syncIndex } from './freshIndex.ts';
 import { keepOwner } from '../fs/keepOwner.ts';
 import { openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
-import { previousTime } from './previousName.ts';
+import { keepPrevious } from './previousName.ts';
 import { whileLocked } from './urgent.ts';
 import { walk } from './walk.ts';
 
@@ -109,12 +109,13 @@ async function replaceLocked(follower: Follower, file: LockedFile): Promise<void
     }
     await allOf(syncData(target.fd), finishIndex(fresh, indexPath(target.path)));
     step('caught-up');
-    if (work.keepsPrevious && index !== null) keepPrevious(path, index);
+    if (work.keepsPrevious && index !== null) keepBoth(path, index);
     step('kept');
   } finally {
     index?.close();
   }
   keepOwner(indexPath(target.path), target.fd);
+  target.requireCurrent();
   place(path);
 }
 
@@ -136,10 +137,9 @@ async function copyTail(follower: Follower, oldEnd: number): Promise<void> {
   follower.end = end + count;
 }
 
-function keepPrevious(path: string, index: IndexFile): void {
-  const time = previousTime(path);
-  linkSync(path, `${path}.${time}`);
-  index.copyTo(`${indexPath(path)}.${time}`);
+function keepBoth(path: string, index: IndexFile): void {
+  const time = keepPrevious(path).slice(path.length);
+  index.copyTo(indexPath(path) + time);
 }
 
 function place(path: string): void {

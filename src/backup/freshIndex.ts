@@ -2,7 +2,8 @@
  * An index that is being made anew. That of a small backup is made in memory, which is kept for the next one with all its statements, and
  * written in one go when it is whole; a large one is made in its file. Either way it is nobody's before finishIndex() has resolved.
  */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
+import { openRegular } from '../fs/open.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { syncData } from '../fs/io.ts';
 
@@ -30,7 +31,7 @@ export function beginIndex(path: string, dataBytes: number): IndexFile {
 export async function syncIndex(index: IndexFile): Promise<void> {
   if (index.isScratch) return;
   // Closing a descriptor drops the locks that SQLite has on the file: between transactions, on what nobody else uses, it has none.
-  const fd = openSync(index.path, 'r+');
+  const fd = openRegular(index.path, 'read-write');
   try {
     await syncData(fd);
   } finally {

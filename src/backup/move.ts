@@ -5,18 +5,7 @@
  * on disk does backups.db name the new place, and only then the old files go. So a kill at any step leaves one whole backup that
  * backups.db names, and perhaps a copy of it, which the next move of it removes.
  */
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  futimesSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { existsSync, fstatSync, fsyncSync, ftruncateSync, futimesSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { sideFiles } from '../catalog/backupFiles.ts';
@@ -24,15 +13,16 @@ import type { BackupFile } from '../catalog/backupFiles.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { LockedFile, SharedRead } from '../fs/lockedFile.ts';
 import type { AcquireOptions } from '../fs/lockedFile.ts';
-import { syncFolder } from '../fs/folders.ts';
-import { BackupError, asBackupError } from '../errors.ts';
+import { copyFile } from '../fs/copyFile.ts';
+import { makeFolders, syncFolder } from '../fs/folders.ts';
+import { BackupError, asBackupError, messageOf } from '../errors.ts';
 import { stateOf } from '../index/chunks.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { removeIndexFiles } from '../index/removeIndexFiles.ts';
 import { lastChunk } from '../index/queries.ts';
 import { copyBytes, isPrefix } from '../fs/copyBytes.ts';
 import { faultPoint } from './faultPoint.ts';
-import { keepOwner } from '../fs/keepOwner.ts';
+import { giveOwner, keepOwner } from '../fs/keepOwner.ts';
 import { belongs, openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
@@ -79,20 +69,41 @@ async function relocate(move: Move, from: string, to: string): Promise<void> {
   }
   const beside = `${to}.new`;
   try {
-    mkdirSync(move.folder, { recursive: true, mode: 0o700 });
-    const copied = await copyFinal(from, beside, move);
-    step('begun');
-    const file = await LockedFile.acquire(from, move.lock);
+    makeFolders(move.folder);
+    // Its lock keeps out a second move of the same backup.
+    const target = await LockedFile.acquire(beside, { ...move.lock, create: true });
     try {
-      await copyRest(file, beside, copied, move);
-      place(file, to, move);
+      ftruncateSync(target.fd, 0);
+      const copied = await copyFinal(from, target, move);
+      step('begun');
+      await relocateLocked(from, target, copied, to, move);
     } finally {
-      file.release();
+      // Where it was placed, the name is gone.
+      if (target.isCurrent()) {
+        rmSync(beside, { force: true });
+        removeIndexFiles(indexPath(beside));
+      }
+      target.release();
     }
   } catch (error) {
-    rmSync(beside, { force: true });
-    removeIndexFiles(indexPath(beside));
     throw asBackupError(error, to);
+  }
+}
+
+async function relocateLocked(
+  from: string,
+  target: LockedFile,
+  copied: Copied,
+  to: string,
+  move: Move,
+): Promise<void> {
+  const file = await LockedFile.acquire(from, move.lock);
+  try {
+    await copyRest(file, target, copied, move);
+    await copySides(from, move.folder);
+    place(file, target, to, move);
+  } finally {
+    file.release();
   }
 }
 
@@ -102,18 +113,12 @@ interface Copied {
 }
 
 /** Copies the chunks that were ended: they change no more, unless a compaction puts another file under the name. */
-async function copyFinal(from: string, beside: string, move: Move): Promise<Copied> {
+async function copyFinal(from: string, target: LockedFile, { onProgress }: Move): Promise<Copied> {
   const source = SharedRead.open(from);
   try {
     const { ino: inode } = fstatSync(source.fd, { bigint: true });
     const bytes = finalBytes(from, source.fd);
-    const target = openSync(beside, 'w', 0o600);
-    try {
-      const { onProgress } = move;
-      await copyBytes(source.fd, target, 0, bytes, onProgress === undefined ? {} : { onProgress });
-    } finally {
-      closeSync(target);
-    }
+    await copyBytes(source.fd, target.fd, 0, bytes, onProgress === undefined ? {} : { onProgress });
     return { inode, bytes };
   } finally {
     source.close();
@@ -132,37 +137,45 @@ function finalBytes(path: string, fd: number): number {
 }
 
 /** Under the lock: what was written since, and the index. */
-async function copyRest(file: LockedFile, beside: string, copied: Copied, { notice }: Move): Promise<void> {
+async function copyRest(
+  file: LockedFile,
+  target: LockedFile,
+  copied: Copied,
+  { notice }: Move,
+): Promise<void> {
   const index = await openIndexForWriting(file, notice);
   try {
     const { ino, size } = fstatSync(file.fd, { bigint: true });
     const from = ino === copied.inode ? Math.min(copied.bytes, Number(size)) : 0;
-    const target = openSync(beside, 'r+');
-    try {
-      await copyBytes(file.fd, target, from, Number(size));
-      const { atime, mtime } = fstatSync(file.fd);
-      futimesSync(target, atime, mtime);
-      fsyncSync(target);
-    } finally {
-      closeSync(target);
-    }
+    await copyBytes(file.fd, target.fd, from, Number(size));
+    const { uid, gid, atime, mtime } = fstatSync(file.fd);
+    giveOwner(target.fd, { uid, gid });
+    futimesSync(target.fd, atime, mtime);
+    fsyncSync(target.fd);
     step('copied');
-    index.copyTo(indexPath(beside));
-    keepOwner(beside, file.fd);
-    keepOwner(indexPath(beside), file.fd);
+    index.copyTo(indexPath(target.path));
+    keepOwner(indexPath(target.path), file.fd);
     step('indexed');
   } finally {
     index.close();
   }
 }
 
-/** The copy gets its name, backups.db names it, the old files go. */
-function place(file: LockedFile, to: string, { catalog, userid, folder }: Move): void {
-  const from = file.path;
+async function copySides(from: string, folder: string): Promise<void> {
   const sides = sideFiles(from).filter(({ role }) => isKept(role));
-  for (const { path } of sides) copyFileSync(path, join(folder, basename(path)));
+  for (const { path } of sides) await copyFile(path, join(folder, basename(path)));
+}
+
+/**
+ * The copy gets its name, backups.db names it, the old files go. Where it is not known whether backups.db names it, both
+ * stay: the next move, or reconstruct, removes the one that is not named.
+ */
+function place(file: LockedFile, target: LockedFile, to: string, move: Move): void {
+  const { catalog, userid, folder, notice } = move;
+  const from = file.path;
+  target.requireCurrent();
   removeIndexFiles(indexPath(to));
-  renameSync(`${to}.new`, to);
+  renameSync(target.path, to);
   step('placed');
   renameSync(indexPath(`${to}.new`), indexPath(to));
   syncFolder(folder);
@@ -176,7 +189,12 @@ function place(file: LockedFile, to: string, { catalog, userid, folder }: Move):
     catalog.set(userid, to);
   });
   step('entered');
-  removeFiles(from);
+  try {
+    removeFiles(from);
+  } catch (error) {
+    // The backup is moved. The next move of it removes what is no more than a copy.
+    notice(`${from} could not be removed: ${messageOf(error)}`);
+  }
   step('removed');
 }
 

@@ -1,12 +1,16 @@
 /**
  * Reconstruct: backups.db from what is on the partitions. What it does follows from this plan, which only looks.
  *
- * An entry of backups.db whose file is there stands as it is. Whose any other data file is, its content says, and where that says
- * nothing its name. Of several files of one user, one is taken and the others are told of; nothing is taken or left without a word.
+ * An entry of backups.db whose file is there, below a partition, stands as it is. Whose any other data file is, its content says, and
+ * where that says nothing its name. An empty one that no entry names is of a creation that failed, and goes. Of several files of one user, one is taken and the others are told of; nothing is taken or left without a word.
  */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
+import { sideFiles } from '../catalog/backupFiles.ts';
 import type { BackupFile } from '../catalog/backupFiles.ts';
 import { BackupError, messageOf } from '../errors.ts';
+import { IndexFile } from '../index/indexFile.ts';
+import { lastChunk } from '../index/queries.ts';
+import { indexPath } from './options.ts';
 import { contentOf, looksLikeDataFile } from './owner.ts';
 import type { Content } from './owner.ts';
 
@@ -22,8 +26,10 @@ export type Finding =
       /** What to know of the choice; null where it is plain. */
       readonly remark: string | null;
     }
-  /** An entry whose file is not there. */
-  | { readonly kind: 'missing'; readonly userid: string; readonly path: string }
+  /** An entry whose file is not there, or that is wrong. */
+  | { readonly kind: 'missing'; readonly userid: string; readonly path: string; readonly reason: string }
+  /** An empty data file that no entry names. */
+  | { readonly kind: 'orphan'; readonly path: string }
   /** The data file is gone, one of before is there: it can be put back. */
   | { readonly kind: 'restorable'; readonly userid: string; readonly path: string; readonly previous: string }
   /** Of a compact, reindex or move that was broken off: it can go. */
@@ -40,11 +46,15 @@ interface Candidate extends Content {
   readonly remark: string | null;
 }
 
-/** `found`: all files below the partitions, a string for what is no backup's. `entries`: backups.db as it is. */
+/**
+ * `found`: all files below the partitions, a string for what is no backup's. `entries`: backups.db as it is. `faults`:
+ * by userid, why an entry must not be followed.
+ */
 export function planReconstruct(
   found: Iterable<BackupFile | string>,
   entries: ReadonlyMap<string, string>,
   deletedPrefix: string,
+  faults: ReadonlyMap<string, string> = new Map(),
 ): Finding[] {
   const findings: Finding[] = [];
   const named = new Map([...entries].map(([userid, path]) => [path, userid]));
@@ -54,6 +64,10 @@ export function planReconstruct(
     if (typeof file === 'string') findings.push(left(file, 'no file of a backup', false));
     else if (file.role === 'data') {
       if (named.has(file.path)) continue;
+      if (isOrphan(file.path)) {
+        findings.push({ kind: 'orphan', path: file.path });
+        continue;
+      }
       const candidate = look(file, deletedPrefix);
       if ('kind' in candidate) findings.push(candidate);
       else push(candidates, candidate.owner, candidate);
@@ -63,14 +77,33 @@ export function planReconstruct(
   for (const [userid, path] of entries) {
     const others = candidates.get(userid) ?? [];
     candidates.delete(userid);
-    if (existsSync(path)) {
+    const fault = faults.get(userid);
+    if (fault === undefined && isFile(path)) {
       findings.push({ kind: 'kept', userid, path });
       for (const other of others) findings.push(left(other.path, `${shown(userid)} has ${path}`, true));
-    } else
-      findings.push(...(others.length > 0 ? choose(userid, others, path) : gone(userid, path, previous)));
+    } else if (others.length > 0) findings.push(...choose(userid, others, path));
+    else if (fault === undefined) findings.push(...gone(userid, path, previous));
+    else findings.push({ kind: 'missing', userid, path, reason: fault });
   }
   for (const [userid, its] of candidates) findings.push(...choose(userid, its, null));
   return [...findings, ...orphanedPrevious(previous, entries)].toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+const isFile = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
+
+/** Whether a data file has never held anything: there is no more than an index, which says so, too. */
+export function isOrphan(path: string): boolean {
+  if (lstatSync(path, { throwIfNoEntry: false })?.size !== 0) return false;
+  return sideFiles(path).every(({ role }) => role === 'index') && hasNoChunks(indexPath(path));
+}
+
+function hasNoChunks(path: string): boolean {
+  const index = IndexFile.peek(path);
+  try {
+    return index === null || lastChunk(index) === undefined;
+  } finally {
+    index?.close();
+  }
 }
 
 function push<V>(map: Map<string, V[]>, key: string, value: V): void {
@@ -90,7 +123,7 @@ const left = (path: string, reason: string, isWrong: boolean): Finding => ({
 function look(file: BackupFile, deletedPrefix: string): Candidate | Finding {
   try {
     if (!looksLikeDataFile(file.path)) return left(file.path, 'no data file: it does not begin as one', true);
-    const content = contentOf(file.path, statSync(file.path).size, deletedPrefix);
+    const content = contentOf(file.path, lstatSync(file.path).size, deletedPrefix);
     const owner = content.userid ?? file.userid;
     const remarks = [
       ...(owner === file.userid
@@ -131,7 +164,7 @@ function choose(userid: string, candidates: readonly Candidate[], instead: strin
 function gone(userid: string, path: string, previous: Map<string, BackupFile[]>): Finding[] {
   const newest = newestOf(previous.get(path) ?? []);
   previous.delete(path);
-  if (newest === undefined) return [{ kind: 'missing', userid, path }];
+  if (newest === undefined) return [{ kind: 'missing', userid, path, reason: `${path} is not there` }];
   return [{ kind: 'restorable', userid, path, previous: newest.path }];
 }
 

@@ -7,7 +7,7 @@ import { backupFileOf, filesBelow } from '../catalog/backupFiles.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { LockedFile } from '../fs/lockedFile.ts';
 import type { AcquireOptions } from '../fs/lockedFile.ts';
-import { BackupError } from '../errors.ts';
+import { BackupError, messageOf } from '../errors.ts';
 import { faultPoint } from './faultPoint.ts';
 import { removeFiles } from './move.ts';
 
@@ -40,7 +40,15 @@ export async function removeBackup(
   try {
     if (userid !== null && catalog.find(userid) === path) catalog.remove(userid);
     step('forgotten');
-    removeFiles(path);
+    try {
+      removeFiles(path);
+    } catch (error) {
+      throw new BackupError(
+        'io',
+        `backups.db has forgotten it, but not all of its files are removed (${messageOf(error)}): delete it again`,
+        { cause: error, subject: path },
+      );
+    }
     step('removed');
   } finally {
     file?.release();

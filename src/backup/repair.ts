@@ -10,21 +10,11 @@
  * The old data file is kept beside as NAME.UNIXTIME. Until the new one takes the name, nothing has changed; from then on, an index
  * that is not the new file's is built anew by whoever opens it.
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { sideFiles } from '../catalog/backupFiles.ts';
 import { LockedFile } from '../fs/lockedFile.ts';
 import { syncFolder } from '../fs/folders.ts';
+import { createExclusively } from '../fs/open.ts';
 import { asBackupError } from '../errors.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { removeIndexFiles } from '../index/removeIndexFiles.ts';
@@ -41,11 +31,11 @@ import type { Damage } from './memberWalk.ts';
 import { lostLines } from './lostLines.ts';
 import { planMessages } from './messageSource.ts';
 import type { MessageSource } from './messageSource.ts';
-import { keepOwner } from '../fs/keepOwner.ts';
+import { giveOwner, keepOwner } from '../fs/keepOwner.ts';
 import { openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { BackupOptions, Notice } from './options.ts';
-import { previousTime } from './previousName.ts';
+import { keepPrevious } from './previousName.ts';
 import { Salvage } from './salvage.ts';
 import { walk } from './walk.ts';
 import { writeLine } from './writeLine.ts';
@@ -102,10 +92,9 @@ interface Source {
 }
 
 async function writeWhole(source: Source, beside: string): Promise<void> {
-  const { O_RDWR, O_CREAT, O_EXCL } = constants;
-  const target = openSync(beside, O_RDWR | O_CREAT | O_EXCL, 0o600);
+  const target = createExclusively(beside);
   try {
-    keepOwner(beside, source.fd);
+    giveOwner(target, fstatSync(source.fd));
     for (const chunk of Array.from(chunks(source.folded))) {
       const damages = source.damages.filter(({ fileOffset }) => fileOffset === chunk.offset);
       if (damages.length > 0) await rewrite(source, chunk, damages, target);
@@ -167,7 +156,8 @@ async function writeLost(index: IndexFile, beside: string, options: BackupOption
 async function place(file: LockedFile, beside: string): Promise<string> {
   const fresh = await LockedFile.acquire(beside);
   try {
-    const kept = keep(file.path);
+    keepOwner(indexPath(beside), file.fd);
+    const kept = keepPrevious(file.path);
     step('kept');
     renameSync(beside, file.path);
     step('placed');
@@ -179,14 +169,4 @@ async function place(file: LockedFile, beside: string): Promise<string> {
   } finally {
     fresh.release();
   }
-}
-
-/** Gives the data file a second name, unless a repair that was killed has. */
-function keep(path: string): string {
-  const { ino } = statSync(path);
-  const before = sideFiles(path).find((side) => side.role === 'previous' && statSync(side.path).ino === ino);
-  if (before !== undefined) return before.path;
-  const name = `${path}.${previousTime(path)}`;
-  linkSync(path, name);
-  return name;
 }

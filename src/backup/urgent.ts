@@ -5,6 +5,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
+import { withOwnRights } from '../fs/actAsOwner.ts';
 import { LockedFile } from '../fs/lockedFile.ts';
 import type { AcquireOptions } from '../fs/lockedFile.ts';
 
@@ -32,7 +33,7 @@ export async function whileLocked<T>(
   const usual = getPriority();
   const isUrgent = usual > BACKUPD_PRIORITY;
   try {
-    if (isUrgent) setThreads('self', BACKUPD_PRIORITY);
+    if (isUrgent) withOwnRights(() => setThreads('self', BACKUPD_PRIORITY));
     return await work(file);
   } finally {
     file.release();

@@ -26,6 +26,7 @@ export interface BackupFile {
   readonly userid: string;
 }
 
+const ASCII = /^[\0-\x7f]*$/;
 const DATA_NAME = /^(.+)_[A-Za-z0-9]{6}$/s;
 const SQLITE = /-(?:wal|shm|journal)$/;
 /** In this order: `.index.new` is unfinished, and no index. */
@@ -55,8 +56,21 @@ export function backupFileOf(path: string): BackupFile | null {
 function useridIn(name: string): string | null {
   const userid = DATA_NAME.exec(name)?.[1];
   if (userid === undefined) return null;
-  const bytes = Buffer.from(userid, 'utf8').toString('latin1');
+  const bytes = ASCII.test(userid) ? userid : Buffer.from(userid, 'utf8').toString('latin1');
   return isValidUserid(bytes) ? bytes : null;
+}
+
+/** As the originals name folders and files below a partition: a letter of the userid or of its hash, then a plain name. */
+const BELOW = /^\/+[A-Za-z]\/+([^/\0]+)$/;
+
+/** Why a path is not that of a data file below one of the partitions, in words that follow the path; null where it is. */
+export function placeFault(path: string, partitions: Iterable<string>): string | null {
+  for (const partition of partitions) {
+    const plain = partition.replace(/\/+$/, '');
+    const name = path.startsWith(plain) ? BELOW.exec(path.slice(plain.length))?.[1] : undefined;
+    if (name !== undefined && useridIn(name) !== null) return null;
+  }
+  return 'is no data file of a configured partition (backuppartition-NAME, then LETTER/USERID_XXXXXX)';
 }
 
 /** All files of the backup but the data file itself. */

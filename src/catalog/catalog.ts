@@ -2,12 +2,17 @@
  * The catalogue of all backups, backups.db: userid to the absolute path of the user's data file.
  *
  * It promises that a path it returns for a new user exists, that two processes creating the same user agree on one
- * path, and that no userid can lead out of its partition. The lock on backups.db is held only within one call.
+ * path, and that neither a userid nor an entry leads out of the configured partitions. The lock on backups.db is held
+ * only within one call.
  */
 import { rmSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { BackupError } from '../errors.ts';
+import { syncFolder } from '../fs/folders.ts';
 import { isValidUserid, sharedUserid } from '../mailbox/names.ts';
+import { placeFault } from './backupFiles.ts';
 import { Inboxes } from './inboxes.ts';
+import { beginAgain } from './missingFile.ts';
 import { PartitionSelector, createDataFile, hashLetter, type PartitionOptions } from './partitions.ts';
 import { Twoskip } from './twoskip.ts';
 
@@ -17,8 +22,10 @@ export interface CatalogOptions extends PartitionOptions {
   fullDirHash: boolean;
   /** Never creates, changes or repairs anything. */
   readOnly?: boolean;
-  /** Told of each userid that is changed, in the same transaction. */
-  onRename?: (from: string, to: string) => void;
+  /** Before a userid is changed, in the same transaction: what is said of one is said of the other, too. */
+  beforeRename?: (from: string, to: string) => void;
+  /** When a userid is changed: nothing is said of it any more. */
+  afterRename?: (from: string) => void;
 }
 
 export interface CatalogEntry {
@@ -26,6 +33,12 @@ export interface CatalogEntry {
   userid: string;
   /** Absolute path of the data file. */
   path: string;
+}
+
+/** An entry as it is in backups.db, right or wrong. */
+export interface ListedEntry extends CatalogEntry {
+  /** Why nothing is to be done with the file; null where all is well. */
+  fault: string | null;
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -53,8 +66,10 @@ function fileNameOf(userid: string): string {
   }
 }
 
+const isUserid = (key: string): boolean => key === sharedUserid || isValidUserid(key);
+
 function keyFor(userid: string): Buffer {
-  if (userid !== sharedUserid && !isValidUserid(userid)) {
+  if (!isUserid(userid)) {
     throw new BackupError('no-user', `not a userid: ${JSON.stringify(userid)}`, { subject: userid });
   }
   return Buffer.from(userid, 'latin1');
@@ -66,24 +81,48 @@ export class Catalog {
   readonly #database: Twoskip;
   readonly #options: CatalogOptions;
   readonly #selector: PartitionSelector;
+  /** As configured, where the originals write them so, and as paths are made here. */
+  readonly #partitions: readonly string[];
 
   private constructor(database: Twoskip, options: CatalogOptions) {
     this.#database = database;
     this.#options = options;
     this.inboxes = new Inboxes(options.databasePath);
     this.#selector = new PartitionSelector(options);
+    this.#partitions = [
+      ...new Set([...options.partitions.values()].flatMap((path) => [path, resolve(path)])),
+    ];
   }
 
   /** Creates backups.db where it is missing, unless read-only (then BackupError 'not-found'). */
   static open(options: CatalogOptions): Catalog {
     const readOnly = options.readOnly ?? false;
-    return new Catalog(Twoskip.open(options.databasePath, { create: !readOnly, readOnly }), options);
+    const { databasePath } = options;
+    return withCure(
+      databasePath,
+      () => new Catalog(Twoskip.open(databasePath, { create: !readOnly, readOnly }), options),
+    );
   }
 
-  /** The path of the user's data file, or null where the user has no backup. */
+  /**
+   * The path of the user's data file, or null where the user has no backup. Throws 'damaged' where the entry leads out
+   * of the partitions.
+   */
   find(userid: string): string | null {
-    const found = this.#database.get(keyFor(userid));
-    return found === null ? null : decodePath(found, userid);
+    const found = this.#cured(() => this.#database.get(keyFor(userid)));
+    if (found === null) return null;
+    const path = decodePath(found, userid);
+    const fault = this.faultOf(userid, path);
+    if (fault !== null) throw new BackupError('damaged', fault, { subject: userid });
+    return path;
+  }
+
+  /** Why an entry must not be followed; null where all is well. Reads nothing. */
+  faultOf(userid: string, path: string): string | null {
+    if (!isUserid(userid))
+      return `${this.#options.databasePath}: ${JSON.stringify(userid)} is no userid${CURE}`;
+    const fault = placeFault(path, this.#partitions);
+    return fault === null ? null : `${this.#options.databasePath}: ${path} ${fault}${CURE}`;
   }
 
   /**
@@ -95,26 +134,38 @@ export class Catalog {
     const name = fileNameOf(userid);
     let created: string | null = null;
     try {
-      return this.#database.transaction(() => {
-        const known = this.#database.get(key);
-        if (known !== null) return decodePath(known, userid);
-        const letter = hashLetter(userid, this.#options.fullDirHash);
-        created = createDataFile(this.#selector.select(), letter, name);
-        this.#database.put(key, created);
-        return created;
-      });
+      return this.#cured(() =>
+        this.#database.transaction(() => {
+          const known = this.find(userid);
+          if (known !== null) return known;
+          const letter = hashLetter(userid, this.#options.fullDirHash);
+          created = createDataFile(this.#selector.select(), letter, name);
+          this.#database.put(key, created);
+          return created;
+        }),
+      );
     } catch (error) {
-      if (created !== null) rmSync(created, { force: true });
+      if (created !== null) this.#removeUnnamed(userid, created);
       throw error;
     }
   }
 
-  /** Enters or changes a path (move, reconstruct, a renamed user). */
+  /**
+   * Makes an empty file in place of the user's missing one, if it was empty and its partition is there; else throws
+   * 'io', naming what to do.
+   */
+  beginAgain(userid: string, path: string): void {
+    const others = (): Iterable<CatalogEntry> => this.list();
+    const hadInbox = this.inboxes.hasInboxOf(userid);
+    beginAgain({ userid, path, partitions: this.#partitions, others, hadInbox });
+  }
+
+  /** Enters or changes a path (move, reconstruct, a renamed user). Throws 'usage' where it is outside the partitions. */
   set(userid: string, path: string): void {
-    if (!path.startsWith('/')) {
-      throw new BackupError('usage', `not an absolute path: ${path}`, { subject: userid });
-    }
-    this.#database.put(keyFor(userid), path);
+    const key = keyFor(userid);
+    const fault = this.faultOf(userid, path);
+    if (fault !== null) throw new BackupError('usage', fault, { subject: userid });
+    this.#cured(() => this.#database.put(key, path));
   }
 
   /**
@@ -123,33 +174,45 @@ export class Catalog {
    */
   rename(from: string, to: string): void {
     const [oldKey, newKey] = [keyFor(from), keyFor(to)];
-    this.#database.transaction(() => {
-      const path = this.#database.get(oldKey);
-      if (path === null) throw new BackupError('not-found', `${from} has no backup`, { subject: from });
-      if (this.#database.get(newKey) !== null) {
-        throw new BackupError('bad-parameters', `${to} has a backup already`, { subject: to });
-      }
-      this.#database.put(newKey, path);
-      this.#database.delete(oldKey);
-      this.#options.onRename?.(from, to);
-    });
+    this.#cured(() =>
+      this.#database.transaction(() => {
+        const path = this.#database.get(oldKey);
+        if (path === null) throw new BackupError('not-found', `${from} has no backup`, { subject: from });
+        if (this.#database.get(newKey) !== null) {
+          throw new BackupError('bad-parameters', `${to} has a backup already`, { subject: to });
+        }
+        this.#options.beforeRename?.(from, to);
+        this.#database.put(newKey, path);
+        this.#database.delete(oldKey);
+      }),
+    );
+    try {
+      this.#options.afterRename?.(from);
+    } catch (error) {
+      // It is renamed. A rule or a hold of the former userid keeps nothing that is there, and is listed.
+      if (!(error instanceof BackupError)) throw error;
+    }
   }
 
   /** Whether the user was entered. The data file stays. */
   remove(userid: string): boolean {
-    return this.#database.delete(keyFor(userid));
+    return this.#cured(() => this.#database.delete(Buffer.from(userid, 'latin1')));
   }
 
   /** All changes made by `work` are one transaction. `work` is synchronous. */
   transaction<T>(work: () => T): T {
-    return this.#database.transaction(work);
+    return this.#cured(() => this.#database.transaction(work));
   }
 
-  /** In the order of the userids' bytes, streaming. */
-  *list(prefix = ''): Generator<CatalogEntry> {
-    for (const [key, value] of this.#database.entries(Buffer.from(prefix, 'latin1'))) {
-      const userid = key.toString('latin1');
-      yield { userid, path: decodePath(value, userid) };
+  /** In the order of the userids' bytes, streaming; wrong entries, too. */
+  *list(prefix = ''): Generator<ListedEntry> {
+    const entries = this.#database.entries(Buffer.from(prefix, 'latin1'));
+    for (;;) {
+      const next = this.#cured(() => entries.next());
+      if (next.done === true) return;
+      const userid = next.value[0].toString('latin1');
+      const path = next.value[1].toString('utf8');
+      yield { userid, path, fault: this.faultOf(userid, path) };
     }
   }
 
@@ -161,5 +224,33 @@ export class Catalog {
   close(): void {
     this.inboxes.close();
     this.#database.close();
+  }
+
+  /** Removes a data file of a creation that failed, unless backups.db has it all the same, or nobody can tell. */
+  #removeUnnamed(userid: string, path: string): void {
+    try {
+      if (this.find(userid) === path) return;
+      rmSync(path, { force: true });
+      syncFolder(dirname(path));
+    } catch {
+      // What is left is an empty file, which reconstruct removes where no entry names it.
+    }
+  }
+
+  #cured<T>(work: () => T): T {
+    return withCure(this.#options.databasePath, work);
+  }
+}
+
+const CURE = ': stop backupd and run ctl_backups reconstruct';
+
+/** Says what to do where backups.db itself is damaged. */
+function withCure<T>(databasePath: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const isOfDatabase = error instanceof BackupError && error.subject === databasePath;
+    if (!isOfDatabase || error.kind !== 'damaged' || error.message.endsWith(CURE)) throw error;
+    throw new BackupError('damaged', error.message + CURE, { cause: error, subject: databasePath });
   }
 }

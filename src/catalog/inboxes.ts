@@ -8,6 +8,8 @@
  * lost, a user renamed that way gets a second backup, and the first stays as it is.
  */
 import { dirname, join } from 'node:path';
+import { BackupError } from '../errors.ts';
+import { setAside } from '../fs/setAside.ts';
 import { Twoskip } from './twoskip.ts';
 
 /** No uniqueid begins so. */
@@ -23,11 +25,24 @@ export class Inboxes {
   }
 
   userOf(uniqueid: string): string | null {
-    return this.#open().get(Buffer.from(uniqueid, 'latin1'))?.toString('latin1') ?? null;
+    return this.#using(
+      (database) => database.get(Buffer.from(uniqueid, 'latin1'))?.toString('latin1') ?? null,
+    );
   }
 
   put(uniqueid: string, userid: string): void {
-    this.#open().put(Buffer.from(uniqueid, 'latin1'), Buffer.from(userid, 'latin1'));
+    this.#using((database) => database.put(Buffer.from(uniqueid, 'latin1'), Buffer.from(userid, 'latin1')));
+  }
+
+  /** Whether an INBOX of the user is known: then their backup has held something. */
+  hasInboxOf(userid: string): boolean {
+    const wanted = Buffer.from(userid, 'latin1');
+    return this.#using((database) => {
+      for (const [key, value] of database.entries()) {
+        if (value.equals(wanted) && !key.toString('latin1').startsWith(RENAMED)) return true;
+      }
+      return false;
+    });
   }
 
   /** What the user is called by now, where the userid was changed; one step of it. */
@@ -41,6 +56,19 @@ export class Inboxes {
 
   close(): void {
     this.#database?.close();
+    this.#database = null;
+  }
+
+  /** A file that cannot be read is set aside, and begun anew: what it knew is known again with time. */
+  #using<T>(work: (database: Twoskip) => T): T {
+    try {
+      return work(this.#open());
+    } catch (error) {
+      if (!(error instanceof BackupError) || error.kind !== 'damaged') throw error;
+      this.close();
+      setAside(this.#path);
+      return work(this.#open());
+    }
   }
 
   #open(): Twoskip {

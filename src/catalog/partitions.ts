@@ -4,11 +4,12 @@
  * Selection follows cyrus-imapd imap/partlist.c, so that a mixed site fills its disks as before. One deviation: a
  * partition that cannot be looked at is left out, where the original falls back to random choice among all.
  */
-import { closeSync, fsyncSync, statSync, statfsSync } from 'node:fs';
+import { closeSync, fsyncSync, rmSync, statSync, statfsSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { BackupError, asBackupError } from '../errors.ts';
 import { makeFolders, syncFolder } from '../fs/folders.ts';
+import { giveOwner } from '../fs/keepOwner.ts';
 import { createExclusively } from '../fs/open.ts';
 
 export type PartitionSelectMode =
@@ -196,9 +197,7 @@ export function createDataFile(partition: string, letter: string, name: string):
     makeFolders(directory);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const path = join(directory, `${name}_${randomSuffix()}`);
-      if (!makeExclusively(path)) continue;
-      syncFolder(directory);
-      return path;
+      if (makeExclusively(path)) return path;
     }
   } catch (error) {
     throw asBackupError(error, `cannot create a data file in ${directory}`);
@@ -215,7 +214,12 @@ function makeExclusively(path: string): boolean {
     throw error;
   }
   try {
+    giveOwner(fd, statSync(dirname(path)));
     fsyncSync(fd);
+    syncFolder(dirname(path));
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
   } finally {
     closeSync(fd);
   }

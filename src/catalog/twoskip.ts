@@ -5,10 +5,19 @@
  * Every call locks, looks at the header afresh, works, and unlocks, all in one synchronous run; a transaction
  * holds the lock for the run of its function. A change is on disk when the call returns: dirty header, sync;
  * records and commit, sync; clean header, sync. A file that another writer left dirty is repaired by whoever comes
- * next (twoskipRecovery.ts), and one that is mostly dead bytes is rewritten in order (twoskipBuild.ts).
+ * next (twoskipRecovery.ts), and one that is mostly dead bytes is rewritten in order (twoskipBuild.ts). A transaction that
+ * throws has left nothing: where its last sync fails, it is rolled back.
  */
-import { BackupError } from '../errors.ts';
-import { FLAG_DIRTY, TYPE_COMMIT, decodeHeader, nextOffset, type Header } from './twoskipFormat.ts';
+import { BackupError, messageOf } from '../errors.ts';
+import {
+  FLAG_DIRTY,
+  MAX_KEY_BYTES,
+  MAX_VALUE_BYTES,
+  TYPE_COMMIT,
+  decodeHeader,
+  nextOffset,
+  type Header,
+} from './twoskipFormat.ts';
 import { TwoskipFile, type OpenOptions } from './twoskipFile.ts';
 import {
   appendRecord,
@@ -16,6 +25,7 @@ import {
   keyOf,
   locate,
   readLive,
+  requireOrder,
   storeAt,
   valueOf,
   writeHeader,
@@ -28,6 +38,8 @@ import { emptyDatabase, rebuild, type KeyValue } from './twoskipBuild.ts';
 /** The original's MINREWRITE, its own digits: smaller files are never rewritten. */
 const MIN_REWRITE_SIZE = 16834;
 const BATCH_RECORDS = 256;
+const BATCH_BYTES = 4 << 20;
+const NOTHING = Buffer.alloc(0);
 
 const NO_HEADER: Header = { generation: 1, recordCount: 0, repackSize: 0, currentSize: 0, flags: 0 };
 
@@ -65,6 +77,7 @@ export class Twoskip {
   put(key: Buffer | string, value: Buffer | string): void {
     const keyed = keyBytes(key);
     const bytes = typeof value === 'string' ? Buffer.from(value) : value;
+    if (bytes.length > MAX_VALUE_BYTES) throw new BackupError('usage', 'the twoskip value is too long');
     this.transaction(() => {
       const at = locate(this.#tree, keyed);
       if (at.exact && valueOf(this.#tree, at.record).equals(bytes)) return;
@@ -95,7 +108,7 @@ export class Twoskip {
         this.#commit();
         return result;
       } catch (error) {
-        rollBack(this.#tree);
+        this.#rollBack(error);
         throw error;
       } finally {
         this.#inTransaction = false;
@@ -111,9 +124,9 @@ export class Twoskip {
     const wanted = Buffer.from(prefix);
     let after: Buffer | null = null;
     for (;;) {
-      const batch = this.#withLock('read', () => this.#batch(wanted, after));
+      const { batch, isLast } = this.#withLock('read', () => this.#batch(wanted, after));
       yield* batch;
-      if (batch.length < BATCH_RECORDS) return;
+      if (isLast) return;
       after = (batch.at(-1) as [Buffer, Buffer])[0];
     }
   }
@@ -137,19 +150,24 @@ export class Twoskip {
     this.#tree.file.close();
   }
 
-  #batch(prefix: Buffer, after: Buffer | null): KeyValue[] {
+  #batch(prefix: Buffer, after: Buffer | null): { batch: KeyValue[]; isLast: boolean } {
     const tree = this.#tree;
     const at = locate(tree, after ?? prefix);
     const atStart = after === null && at.exact;
     let record = atStart ? at.record : readLive(tree, at.forward[0] ?? 0);
     const batch: KeyValue[] = [];
-    while (record !== null && batch.length < BATCH_RECORDS) {
+    let batchBytes = 0;
+    let previousKey: Buffer = after ?? NOTHING;
+    while (record !== null && batch.length < BATCH_RECORDS && batchBytes < BATCH_BYTES) {
       const key = keyOf(tree, record);
-      if (!key.subarray(0, prefix.length).equals(prefix)) break;
+      requireOrder(tree, previousKey, key, record.offset);
+      if (!key.subarray(0, prefix.length).equals(prefix)) return { batch, isLast: true };
+      previousKey = key;
       batch.push([Buffer.from(key), valueOf(tree, record)]);
+      batchBytes += record.length;
       record = readLive(tree, nextOffset(record, 0, tree.end));
     }
-    return batch;
+    return { batch, isLast: record === null };
   }
 
   #commit(): void {
@@ -157,11 +175,27 @@ export class Twoskip {
     if ((tree.header.flags & FLAG_DIRTY) === 0) return;
     appendRecord(tree, { type: TYPE_COMMIT, level: 0, next: [tree.header.currentSize] });
     tree.file.sync();
-    tree.header = { ...tree.header, currentSize: tree.end, flags: 0 };
-    writeHeader(tree);
-    tree.file.sync();
+    const before = tree.header;
+    tree.header = { ...before, currentSize: tree.end, flags: 0 };
+    try {
+      writeHeader(tree);
+      tree.file.sync();
+    } catch (error) {
+      tree.header = before;
+      throw error;
+    }
     const { currentSize, repackSize } = tree.header;
     if (currentSize > MIN_REWRITE_SIZE && currentSize > 2 * repackSize) this.#tryRepack();
+  }
+
+  /** Where that fails, too, the file is left as one whose writer died: whoever comes next brings it to its last commit. */
+  #rollBack(reason: unknown): void {
+    try {
+      rollBack(this.#tree);
+    } catch (error) {
+      const text = `${messageOf(reason)}; the change may hold or not, for it could not be undone: ${messageOf(error)}`;
+      throw new BackupError('io', text, { cause: error, subject: this.#tree.file.path });
+    }
   }
 
   /** The change is committed, so a rewrite that fails (a full disk) is not its failure: the next commit tries again. */
@@ -181,8 +215,12 @@ export class Twoskip {
     const tree = this.#tree;
     const first = locate(tree, Buffer.alloc(0)).forward[0] ?? 0;
     let record = readLive(tree, first);
+    let previousKey: Buffer = NOTHING;
     for (; record !== null; record = readLive(tree, nextOffset(record, 0, tree.end))) {
-      yield [keyOf(tree, record), valueOf(tree, record)];
+      const key = keyOf(tree, record);
+      requireOrder(tree, previousKey, key, record.offset);
+      previousKey = key;
+      yield [key, valueOf(tree, record)];
     }
   }
 
@@ -230,6 +268,7 @@ export class Twoskip {
   #repair(): void {
     const { file } = this.#tree;
     if (file.size === 0) {
+      file.syncName();
       file.write(emptyDatabase(), 0);
       file.sync();
       file.unlock();
@@ -243,5 +282,6 @@ export class Twoskip {
 function keyBytes(key: Buffer | string): Buffer {
   const bytes = typeof key === 'string' ? Buffer.from(key) : key;
   if (bytes.length === 0) throw new BackupError('usage', 'a twoskip key cannot be empty');
+  if (bytes.length > MAX_KEY_BYTES) throw new BackupError('usage', 'the twoskip key is too long');
   return bytes;
 }

@@ -7,19 +7,6 @@
  */
 import { crc32 } from 'node:zlib';
 import {
-  closeSync,
-  fchmodSync,
-  fchownSync,
-  fsyncSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
-import { asBackupError } from '../errors.ts';
-import {
   BLANK,
   DUMMY_OFFSET,
   HEADER_SIZE,
@@ -27,6 +14,7 @@ import {
   TYPE_COMMIT,
   TYPE_DUMMY,
   TYPE_RECORD,
+  damaged,
   encodeHead,
   encodeHeader,
   encodeTail,
@@ -36,7 +24,8 @@ import {
   roundUp8,
 } from './twoskipFormat.ts';
 import type { TwoskipFile } from './twoskipFile.ts';
-import { syncFolder } from '../fs/folders.ts';
+import { writeAllSync } from '../fs/io.ts';
+import { replaceWith } from '../fs/replaceFile.ts';
 
 export type KeyValue = [Buffer, Buffer];
 
@@ -70,7 +59,7 @@ interface Plan {
   end: number;
 }
 
-function plan(records: Iterable<KeyValue>): Plan {
+function plan(records: Iterable<KeyValue>, limit: (end: number) => void): Plan {
   const offsets: number[] = [];
   const levels: number[] = [];
   let end = DUMMY_END;
@@ -81,6 +70,7 @@ function plan(records: Iterable<KeyValue>): Plan {
     offsets.push(offset);
     levels.push(level);
     end = offset + headLength + roundUp8(key.length + value.length);
+    limit(end);
   }
   const following = Array<number>(MAX_LEVEL).fill(0);
   const pointers: number[][] = [];
@@ -120,17 +110,12 @@ function* body(records: Iterable<KeyValue>, { offsets, levels, pointers, end }: 
   yield encodeHead({ ...commit, tailCrc: EMPTY_TAIL_CRC });
 }
 
-function writeAll(fd: number, bytes: Buffer, offset: number): void {
-  let done = 0;
-  while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
-}
-
 function writePieces(fd: number, pieces: Iterable<Buffer>, start: number): number {
   let offset = start;
   let waiting: Buffer[] = [];
   let waitingSize = 0;
   const flush = (): void => {
-    writeAll(fd, Buffer.concat(waiting), offset);
+    writeAllSync(fd, Buffer.concat(waiting), offset);
     offset += waitingSize;
     waiting = [];
     waitingSize = 0;
@@ -144,41 +129,28 @@ function writePieces(fd: number, pieces: Iterable<Buffer>, start: number): numbe
   return offset;
 }
 
-function writeDatabase(fd: number, generation: number, records: () => Iterable<KeyValue>): void {
-  const planned = plan(records());
-  const currentSize = writePieces(fd, body(records(), planned), HEADER_SIZE);
+function writeDatabase(fd: number, generation: number, planned: Plan, records: Iterable<KeyValue>): void {
+  const currentSize = writePieces(fd, body(records, planned), HEADER_SIZE);
   const recordCount = planned.offsets.length;
-  writeAll(fd, encodeHeader({ generation, recordCount, repackSize: planned.end, currentSize, flags: 0 }), 0);
-  fsyncSync(fd);
+  const header = { generation, recordCount, repackSize: planned.end, currentSize, flags: 0 };
+  writeAllSync(fd, encodeHeader(header), 0);
 }
+
+/** A rewrite only differs in the levels that chance gives to records. A larger one comes from records that overlap. */
+const MAX_GROWTH = 4;
 
 /**
  * Replaces the file, which the caller has locked for writing, by one that holds `records`. They are iterated twice
  * and must come in key order. Afterwards the file object is at the new file, which is not locked.
  */
 export function rebuild(file: TwoskipFile, generation: number, records: () => Iterable<KeyValue>): void {
-  const newPath = `${file.path}.NEW`;
-  try {
-    rmSync(newPath, { force: true });
-    const fd = openSync(newPath, 'wx', 0o600);
-    try {
-      writeDatabase(fd, generation, records);
-      keepOwner(fd, file.path);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(newPath, file.path);
-    syncFolder(dirname(file.path));
-  } catch (error) {
-    rmSync(newPath, { force: true });
-    throw asBackupError(error, `cannot rewrite ${file.path}`);
-  }
+  const limit = MAX_GROWTH * (file.size + WRITE_SIZE);
+  const planned = plan(records(), (end) => {
+    if (end > limit) throw damaged(file.path, 'records overlap');
+  });
+  // Until its folder is synced, the name may lead to the old file again after a power cut.
+  file.isNameInDoubt = true;
+  replaceWith(file.path, `${file.path}.NEW`, (fd) => writeDatabase(fd, generation, planned, records()));
+  file.isNameInDoubt = false;
   file.reopen();
-}
-
-/** A rewrite by root must not lock the user cyrus out of its own catalogue. */
-function keepOwner(fd: number, path: string): void {
-  const old = statSync(path);
-  fchmodSync(fd, old.mode & 0o7777);
-  if (process.getuid?.() === 0) fchownSync(fd, old.uid, old.gid);
 }

@@ -5,7 +5,7 @@
  */
 import { messageOf } from '../errors.ts';
 import { DUMMY_OFFSET, TYPE_DELETE, nextOffset, type SkipRecord } from './twoskipFormat.ts';
-import { keyOf, readRecord, valueOf, type Tree } from './twoskipTree.ts';
+import { keyOf, readLive, readRecord, valueOf, type Tree } from './twoskipTree.ts';
 
 export function checkTree(tree: Tree): string[] {
   try {
@@ -36,12 +36,11 @@ function walk(tree: Tree): string[] {
   let count = 0;
   let offset = expected[0] ?? 0;
   while (offset !== 0) {
-    const record = readRecord(tree, offset);
-    if (record.type === TYPE_DELETE) {
-      offset = record.next[0] ?? 0;
-      expected[0] = offset;
-      continue;
-    }
+    const first = readRecord(tree, offset);
+    if (first.type === TYPE_DELETE) expected[0] = first.next[0] ?? 0;
+    const record = readLive(tree, offset);
+    if (record === null) break;
+    offset = record.offset;
     const key = keyOf(tree, record);
     if (Buffer.compare(previousKey, key) >= 0) {
       return [...problems, `keys are out of order at offset ${offset}`];

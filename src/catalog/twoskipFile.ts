@@ -5,19 +5,13 @@
  * The original maps the file; Node cannot, so blocks are kept and thrown away whenever the header shows that
  * another process has written. Blocks are never changed in place: what was read stays valid.
  */
-import {
-  closeSync,
-  fdatasyncSync,
-  fstatSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, lstatSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BackupError, asBackupError } from '../errors.ts';
+import { makeFolders, syncFolder } from '../fs/folders.ts';
+import { writeAllSync } from '../fs/io.ts';
+import { giveOwner } from '../fs/keepOwner.ts';
+import { createExclusively, openRegular } from '../fs/open.ts';
 import { lockHolder, lockSync, unlock, type LockOwner, type LockType } from '../fs/posixLock.ts';
 import { HEADER_SIZE, damaged } from './twoskipFormat.ts';
 
@@ -35,6 +29,8 @@ export class TwoskipFile {
   readonly path: string;
   readonly readOnly: boolean;
   size = 0;
+  /** The next sync brings the file's name to the disk, too. */
+  isNameInDoubt = false;
   /** Who only reads may be one of several threads. */
   readonly #lockOwner: LockOwner;
   #fd: number;
@@ -51,7 +47,7 @@ export class TwoskipFile {
   static open(path: string, options: OpenOptions = {}): TwoskipFile {
     const readOnly = options.readOnly ?? false;
     try {
-      if (options.create === true) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      if (options.create === true) makeFolders(dirname(path));
       return new TwoskipFile(path, openFile(path, readOnly, options.create ?? false), readOnly);
     } catch (error) {
       throw asBackupError(error, `cannot open ${path}`);
@@ -114,12 +110,17 @@ export class TwoskipFile {
     const firstBlock = Math.floor(offset / BLOCK_SIZE);
     const lastBlock = Math.floor((offset + bytes.length) / BLOCK_SIZE);
     for (let block = firstBlock; block <= lastBlock; block++) this.#blocks.delete(block);
-    let done = 0;
-    while (done < bytes.length) done += this.#writeSome(bytes, done, offset);
+    try {
+      writeAllSync(this.#fd, bytes, offset);
+    } catch (error) {
+      throw asBackupError(error, `cannot write ${this.path}`);
+    }
     this.size = Math.max(this.size, offset + bytes.length);
   }
 
+  /** Brings the file's content to the disk. */
   sync(): void {
+    if (this.isNameInDoubt) this.syncName();
     try {
       fdatasyncSync(this.#fd);
     } catch (error) {
@@ -127,18 +128,24 @@ export class TwoskipFile {
     }
   }
 
-  truncate(size: number): void {
-    ftruncateSync(this.#fd, size);
-    this.size = size;
-    this.#blocks.clear();
+  /** Brings the file's name to the disk. */
+  syncName(): void {
+    try {
+      syncFolder(dirname(this.path));
+    } catch (error) {
+      throw asBackupError(error, `cannot sync the folder of ${this.path}`);
+    }
+    this.isNameInDoubt = false;
   }
 
-  #writeSome(bytes: Buffer, done: number, offset: number): number {
+  truncate(size: number): void {
     try {
-      return writeSync(this.#fd, bytes, done, bytes.length - done, offset + done);
+      ftruncateSync(this.#fd, size);
     } catch (error) {
       throw asBackupError(error, `cannot write ${this.path}`);
     }
+    this.size = size;
+    this.#blocks.clear();
   }
 
   #block(index: number): Buffer {
@@ -162,7 +169,7 @@ export class TwoskipFile {
 
   #isCurrent(): boolean {
     const ours = fstatSync(this.#fd, { bigint: true });
-    const named = statSync(this.path, { bigint: true, throwIfNoEntry: false });
+    const named = lstatSync(this.path, { bigint: true, throwIfNoEntry: false });
     if (named === undefined) {
       this.unlock();
       throw new BackupError('not-found', `${this.path} is gone`, { subject: this.path });
@@ -187,16 +194,18 @@ export class TwoskipFile {
 }
 
 function openFile(path: string, readOnly: boolean, create: boolean): number {
-  if (readOnly) return openSync(path, 'r');
+  if (readOnly) return openRegular(path, 'read');
   try {
-    return openSync(path, 'r+');
+    return openRegular(path, 'read-write');
   } catch (error) {
-    if (!create || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (!create || !(error instanceof BackupError && error.kind === 'not-found')) throw error;
   }
   try {
-    return openSync(path, 'wx+', 0o600);
+    const fd = createExclusively(path);
+    giveOwner(fd, lstatSync(dirname(path)));
+    return fd;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return openSync(path, 'r+');
+    return openRegular(path, 'read-write');
   }
 }

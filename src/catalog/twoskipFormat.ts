@@ -14,6 +14,9 @@ export const MAX_LEVEL = 31;
 export const HEADER_SIZE = 64;
 export const DUMMY_OFFSET = HEADER_SIZE;
 export const MAX_HEAD_SIZE = (MAX_LEVEL + 5) * 8;
+/** A userid or a path is far shorter. What is longer comes from a file that was made to use up memory. */
+export const MAX_KEY_BYTES = 1 << 20;
+export const MAX_VALUE_BYTES = 1 << 20;
 export const FLAG_DIRTY = 1;
 export const BLANK = Buffer.from(' BLANK\x07\xa0', 'latin1');
 
@@ -82,13 +85,17 @@ export function decodeHeader(bytes: Buffer, path: string): Header {
   if (crc32(bytes.subarray(0, HEADER_CRC_OFFSET)) !== bytes.readUInt32BE(HEADER_CRC_OFFSET)) {
     throw damaged(path, 'wrong checksum of the twoskip header');
   }
-  return {
+  const header = {
     generation: readU64(bytes, 24),
     recordCount: readU64(bytes, 32),
     repackSize: readU64(bytes, 40),
     currentSize: readU64(bytes, 48),
     flags: bytes.readUInt32BE(56),
   };
+  for (const [name, value] of Object.entries(header)) {
+    if (!Number.isSafeInteger(value)) throw damaged(path, `${name} of the twoskip header is too large`);
+  }
+  return header;
 }
 
 export function encodeHeader(header: Header): Buffer {
@@ -123,6 +130,9 @@ export function decodeRecord(bytes: Buffer, offset: number, fileSize: number, pa
   if (valueLength === LONG_VALUE) {
     valueLength = readU64(bytes, position);
     position += 8;
+  }
+  if (keyLength > MAX_KEY_BYTES || valueLength > MAX_VALUE_BYTES) {
+    throw damaged(path, `${at} has a key or a value of impossible length`);
   }
   const length = headLength + roundUp8(keyLength + valueLength);
   if (offset + length > fileSize) throw damaged(path, `${at} is past the end`);

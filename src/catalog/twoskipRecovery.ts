@@ -24,6 +24,7 @@ import {
   markDirty,
   readLive,
   readRecord,
+  requireOrder,
   rewriteHead,
   valueOf,
   writeHeader,
@@ -46,7 +47,12 @@ export function recover(tree: Tree): void {
 /** Undoes a transaction of our own that has failed. */
 export function rollBack(tree: Tree): void {
   tree.end = tree.header.currentSize;
-  if (!isClean(tree)) mendPointers(tree);
+  if (isClean(tree)) return;
+  // The header on disk may be the one of the commit that failed.
+  tree.header.flags |= FLAG_DIRTY;
+  writeHeader(tree);
+  tree.file.sync();
+  mendPointers(tree);
 }
 
 interface Trail {
@@ -55,6 +61,7 @@ interface Trail {
 }
 
 function mendPointers(tree: Tree): void {
+  if (tree.header.currentSize > tree.file.size) throw damaged(tree.file.path, 'shorter than its header says');
   markDirty(tree);
   let record = readRecord(tree, DUMMY_OFFSET);
   const trails: Trail[] = record.next.map((next) => ({ offset: DUMMY_OFFSET, next }));
@@ -62,16 +69,13 @@ function mendPointers(tree: Tree): void {
   let previousKey: Buffer = Buffer.alloc(0);
   let recordCount = 0;
   let offset = nextOffset(record, 0, tree.end);
-  while (offset !== 0) {
-    record = readRecord(tree, offset);
-    if (record.type === TYPE_DELETE) {
-      offset = record.next[0] ?? 0;
-      continue;
-    }
+  for (;;) {
+    const live = readLive(tree, offset);
+    if (live === null) break;
+    record = live;
+    offset = record.offset;
     const key = keyOf(tree, record);
-    if (Buffer.compare(previousKey, key) >= 0) {
-      throw damaged(tree.file.path, `out of order at offset ${offset}`);
-    }
+    requireOrder(tree, previousKey, key, offset);
     for (let slot = 2; slot <= record.level; slot++) {
       lead(tree, trails[slot] as Trail, slot, offset);
       trails[slot] = { offset, next: record.next[slot] ?? 0 };
@@ -152,8 +156,12 @@ function changeOf(tree: Tree, record: SkipRecord): Change | null {
   return { deletedBefore: follower === null ? null : Buffer.from(keyOf(tree, follower)) };
 }
 
+/** Ten million users' worth. Beyond it somebody has made the file to keep a machine busy. */
+const MAX_RESCUE_BYTES = 1 << 30;
+
 function rescueCommits(tree: Tree, reason: string): void {
   const { file } = tree;
+  if (file.size > MAX_RESCUE_BYTES) throw damaged(file.path, `${reason}; too large to be rescued`);
   const rescue = new Rescue();
   let pending: Change[] = [];
   let broken = false;
@@ -179,7 +187,7 @@ function rescueCommits(tree: Tree, reason: string): void {
     }
   }
   if (rescue.entries.length === 0) {
-    throw new BackupError('damaged', `${reason}; and no committed record could be rescued`, {
+    throw new BackupError('damaged', `${reason}; no committed record could be rescued`, {
       subject: file.path,
     });
   }

@@ -55,10 +55,23 @@ export function readRecord(tree: Tree, offset: number): SkipRecord {
 /** Steps over a deletion marker to the record behind it; null at the end of the list. */
 export function readLive(tree: Tree, offset: number): SkipRecord | null {
   if (offset === 0) return null;
-  const record = readRecord(tree, offset);
-  if (record.type !== TYPE_DELETE) return record;
-  const behind = record.next[0] ?? 0;
-  return behind === 0 ? null : readRecord(tree, behind);
+  let record = readRecord(tree, offset);
+  if (record.type === TYPE_DELETE) {
+    const behind = record.next[0] ?? 0;
+    if (behind === 0) return null;
+    record = readRecord(tree, behind);
+  }
+  if (record.type !== TYPE_RECORD) throw damaged(tree.file.path, `no record at offset ${record.offset}`);
+  return record;
+}
+
+/**
+ * Throws 'damaged' where a key does not follow the one before it. A list whose links lead in a circle is found by this,
+ * so every scan of the list has it.
+ */
+export function requireOrder(tree: Tree, previousKey: Buffer, key: Buffer, offset: number): void {
+  if (Buffer.compare(previousKey, key) < 0) return;
+  throw damaged(tree.file.path, `keys are out of order at offset ${offset}`);
 }
 
 export function keyOf(tree: Tree, record: SkipRecord): Buffer {
@@ -81,6 +94,7 @@ export function locate(tree: Tree, key: Buffer): Location {
   const forward: number[] = [];
   let found: SkipRecord | null = null;
   let seenOffset = 0;
+  let seenKey: Buffer = NOTHING;
   for (let level = record.level - 1; level >= 0; level--) {
     for (;;) {
       const offset = nextOffset(record, level, tree.end);
@@ -90,9 +104,12 @@ export function locate(tree: Tree, key: Buffer): Location {
       const next = readLive(tree, offset);
       seenOffset = offset;
       if (next === null) break;
-      const order = Buffer.compare(keyOf(tree, next), key);
+      const nextKey = keyOf(tree, next);
+      const order = Buffer.compare(nextKey, key);
       if (order === 0) found = next;
       if (order >= 0) break;
+      requireOrder(tree, seenKey, nextKey, offset);
+      seenKey = nextKey;
       record = next;
     }
   }
@@ -168,5 +185,5 @@ export function deleteAt(tree: Tree, at: Location): void {
   const next = [behind === null ? 0 : behind.offset];
   at.forward[0] = appendRecord(tree, { type: TYPE_DELETE, level: 0, next });
   stitch(tree, at, at.record.level);
-  tree.header.recordCount--;
+  tree.header.recordCount = Math.max(0, tree.header.recordCount - 1);
 }

@@ -4,11 +4,11 @@
  * A reload takes all of the new configuration or nothing of it: where that is broken, the error names file, line and key, and
  * what was in force stays. Listening sockets stay in any case, and so does what the open catalogue was made with.
  */
-import { mkdirSync } from 'node:fs';
 import { Catalog } from '../catalog/catalog.ts';
 import { loadConfig, requireServerConfig } from '../config/imapdConf.ts';
 import type { Config } from '../config/imapdConf.ts';
 import { BackupError, messageOf } from '../errors.ts';
+import { makeFolders } from '../fs/folders.ts';
 import type { ListenAddress } from '../server/bind.ts';
 import { DiskSpace } from '../server/diskSpace.ts';
 import { HostLimits } from '../server/hostLimits.ts';
@@ -61,7 +61,7 @@ export class BackupdServer {
       hosts: new HostLimits(hostLimitOptions(config)),
       disk: new DiskSpace(diskSpaceOptions(config)),
     };
-    mkdirSync(config.backup_staging_path, { recursive: true, mode: 0o700 });
+    makeFolders(config.backup_staging_path);
     this.#catalog = Catalog.open(writableCatalog(config));
     const options = serverOptions(config, this.#catalog, this.log, this.#shared);
     requireUsable(config, options, addresses);
@@ -79,7 +79,7 @@ export class BackupdServer {
   reload(): void {
     try {
       const { next, fixed } = this.#nextConfig();
-      mkdirSync(next.backup_staging_path, { recursive: true, mode: 0o700 });
+      makeFolders(next.backup_staging_path);
       const options = serverOptions(next, this.#catalog, this.log, this.#shared);
       requireUsable(next, options, this.#addresses);
       this.#shared.hosts.reconfigure(hostLimitOptions(next));

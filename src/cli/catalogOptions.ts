@@ -9,8 +9,13 @@ export const DEFAULT_CONFIG = '/etc/imapd.conf';
 
 /** For whoever makes new backups: partitions must be there. Throws 'config'. */
 export function writableCatalog(config: Config): CatalogOptions {
-  const onRename = (from: string, to: string): void => retentionRules(config).rename(from, to);
-  return { ...readOnlyCatalog(config), partitions: requirePartitions(config), readOnly: false, onRename };
+  return {
+    ...readOnlyCatalog(config),
+    partitions: requirePartitions(config),
+    readOnly: false,
+    beforeRename: (from, to) => retentionRules(config).copy(from, to),
+    afterRename: (from) => retentionRules(config).forget(from),
+  };
 }
 
 /** For whoever only looks. Throws 'config'. */

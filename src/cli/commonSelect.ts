@@ -2,7 +2,9 @@
  * Which backups a command line means: the modes -A -D -P -f -m -u, resolved against backups.db one by one, so that a
  * site's hundred thousand backups are worked through without a list of them.
  */
+import { dirname } from 'node:path';
 import { Catalog } from '../catalog/catalog.ts';
+import { requireBackupDatabase } from '../config/imapdConf.ts';
 import type { Config } from '../config/imapdConf.ts';
 import { BackupError } from '../errors.ts';
 import { backupUseridOf, fromAdmin, isValidUserid } from '../mailbox/names.ts';
@@ -36,6 +38,8 @@ export interface Target {
   readonly path: string | null;
   /** As the command line or backups.db has it, for messages. */
   readonly label: string;
+  /** Why `path` is null although backups.db has an entry. */
+  readonly fault?: string;
 }
 
 /** A target that is there, as far as backups.db knows. */
@@ -43,13 +47,17 @@ export interface FoundTarget extends Target {
   readonly path: string;
 }
 
+export function notFound({ label, fault }: Target): string {
+  return `${label}: ${fault ?? 'not found in backups.db'}\n`;
+}
+
 /** Says of one that is not. */
 export function isFound(target: Target, io: CliIo): target is FoundTarget {
-  if (target.path === null) io.stderr.write(`${target.label}: not found in backups.db\n`);
+  if (target.path === null) io.stderr.write(notFound(target));
   return target.path !== null;
 }
 
-interface ListedTarget extends FoundTarget {
+interface ListedTarget extends Target {
   readonly userid: string;
 }
 
@@ -82,6 +90,12 @@ export function* selectTargets(config: Config, mode: Mode, names: readonly strin
   }
 }
 
+/** What says whose the store is: the folder of backups.db, then the file; or the files that the command line names. */
+export function storeOf(config: Config, mode: Mode, names: readonly string[]): string[] {
+  const files = mode === 'file' ? names : [requireBackupDatabase(config)];
+  return files.flatMap((file) => [dirname(file), file]);
+}
+
 /** null: there is no backups.db, so nothing has been backed up yet. */
 function openCatalog(config: Config): Catalog | null {
   try {
@@ -100,13 +114,25 @@ function* named(catalog: Catalog, config: Config, mode: Mode, name: string): Gen
     }
   } else {
     const userid = mode === 'mailbox' ? ownerOfAdminName(name, config) : bytesOf(name);
-    const path = isValidUserid(userid) ? catalog.find(userid) : null;
-    yield { userid, path, label: name };
+    yield isValidUserid(userid) ? found(catalog, userid, name) : { userid, path: null, label: name };
   }
 }
 
 function* listed(catalog: Catalog, prefix: string): Generator<ListedTarget> {
-  for (const { userid, path } of catalog.list(prefix)) yield { userid, path, label: textOf(userid) };
+  for (const { userid, path, fault } of catalog.list(prefix)) {
+    const label = textOf(userid);
+    yield fault === null ? { userid, path, label } : { userid, path: null, label, fault };
+  }
+}
+
+function found(catalog: Catalog, userid: string, label: string): Target {
+  try {
+    return { userid, path: catalog.find(userid), label };
+  } catch (error) {
+    // Damage of an entry, not of the whole file.
+    if (!(error instanceof BackupError) || error.subject !== userid) throw error;
+    return { userid, path: null, label, fault: error.message };
+  }
 }
 
 /** The userid's domain, else the default one, as for %SHARED. */

@@ -7,8 +7,9 @@
  */
 import { BackupError } from '../errors.ts';
 import { loadConfig } from '../config/imapdConf.ts';
+import { actsAsOther, asOwnerOf } from '../fs/actAsOwner.ts';
 import { BACKUP_FAILED, guarded, runInProcess } from './commonRun.ts';
-import { selectTargets } from './commonSelect.ts';
+import { selectTargets, storeOf } from './commonSelect.ts';
 import type { Target } from './commonSelect.ts';
 import { interpret, USAGE } from './ctlBackupsArguments.ts';
 import type { Arguments } from './ctlBackupsArguments.ts';
@@ -20,13 +21,25 @@ export function main(args: string[]): Promise<number> {
 
 /** Resolves to the exit code: 0, 64 usage, 75 where a backup was locked, skipped or failed, 78 configuration. */
 export function runCtlBackups(argv: readonly string[], io: CtlIo): Promise<number> {
-  return guarded('ctl_backups', USAGE, io, () => {
+  return guarded('ctl_backups', USAGE, io, async () => {
     const parsed = interpret(argv);
-    return run(parsed, { ...parsed.options, config: loadConfig(parsed.config) }, io);
+    // Root may be the only one who can read the configuration, and the program.
+    const options = { ...parsed.options, config: loadConfig(parsed.config) };
+    const store = storeOf(options.config, parsed.mode, parsed.names);
+    const work = await prepare(parsed, options, io, store);
+    return asOwnerOf(store, async () => work());
   });
 }
 
-async function run(parsed: Arguments, options: CtlOptions, io: CtlIo): Promise<number> {
+type Work = () => Promise<number> | number;
+
+/** Loads the command's modules, and returns what there is to do. */
+async function prepare(
+  parsed: Arguments,
+  options: CtlOptions,
+  io: CtlIo,
+  store: readonly string[],
+): Promise<Work> {
   const { command, mode, names } = parsed;
   const one = (): Target => {
     const [target] = [...selectTargets(options.config, mode, names.slice(0, 1))];
@@ -34,30 +47,44 @@ async function run(parsed: Arguments, options: CtlOptions, io: CtlIo): Promise<n
     return target;
   };
   switch (command) {
-    case 'lock':
-      return (await import('./ctlBackupsLock.ts')).lockBackup(one(), parsed.lock, options, io);
-    case 'move':
-      return (await import('./ctlBackupsMove.ts')).moveBackup(one(), names[1] ?? '', options, io);
-    case 'delete':
-      return (await import('./ctlBackupsDelete.ts')).deleteBackup(one(), options, io);
-    case 'rename':
-      return (await import('./ctlBackupsRename.ts')).renameBackup(one(), names[1] ?? '', options, io);
-    case 'reconstruct':
-      return (await import('./ctlBackupsReconstruct.ts')).reconstructCatalog(parsed.isDryRun, options, io);
+    case 'lock': {
+      const { lockBackup } = await import('./ctlBackupsLock.ts');
+      return () => lockBackup(one(), parsed.lock, options, io);
+    }
+    case 'move': {
+      const { moveBackup } = await import('./ctlBackupsMove.ts');
+      return () => moveBackup(one(), names[1] ?? '', options, io);
+    }
+    case 'delete': {
+      const { deleteBackup } = await import('./ctlBackupsDelete.ts');
+      return () => deleteBackup(one(), options, io);
+    }
+    case 'rename': {
+      const { renameBackup } = await import('./ctlBackupsRename.ts');
+      return () => renameBackup(one(), names[1] ?? '', options, io);
+    }
+    case 'reconstruct': {
+      const { reconstructCatalog } = await import('./ctlBackupsReconstruct.ts');
+      return () => reconstructCatalog(parsed.isDryRun, options, io);
+    }
     case 'retention':
-      return (await import('./ctlBackupsRetention.ts')).changeRetention(names, options, io);
     case 'hold':
-      return (await import('./ctlBackupsRetention.ts')).holdBackup(names, options, io);
-    case 'release':
-      return (await import('./ctlBackupsRetention.ts')).releaseBackup(names, options, io);
+    case 'release': {
+      const { changeRetention, holdBackup, releaseBackup } = await import('./ctlBackupsRetention.ts');
+      const change = { retention: changeRetention, hold: holdBackup, release: releaseBackup }[command];
+      return () => change(names, options, io);
+    }
     case 'list':
     case 'stat': {
-      const { lookAtEach } = await import('./ctlBackupsLook.ts');
-      return (await lookAtEach(command, parsed, options, io)) ? 0 : BACKUP_FAILED;
+      const { loadLook, lookAtEach } = await import('./ctlBackupsLook.ts');
+      const look = await loadLook(command, actsAsOther(store));
+      return async () => ((await lookAtEach(look, parsed, options, io)) ? 0 : BACKUP_FAILED);
     }
     default: {
       const { eachBackup } = await import('./ctlBackupsEach.ts');
-      return (await eachBackup(command, parsed, options, io)) ? 0 : BACKUP_FAILED;
+      const { loadCommand } = await import('./ctlBackupsLoad.ts');
+      const work = await loadCommand[command]();
+      return async () => ((await eachBackup(command, work, parsed, options, io)) ? 0 : BACKUP_FAILED);
     }
   }
 }

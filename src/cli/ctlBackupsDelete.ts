@@ -7,6 +7,7 @@ import { lastWritten } from '../backup/figures.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { writableCatalog } from './catalogOptions.ts';
 import { BACKUP_FAILED, usageError } from './commonRun.ts';
+import { notFound } from './commonSelect.ts';
 import type { FoundTarget, Target } from './commonSelect.ts';
 import { humanSize, localTime, textOf } from './commonText.ts';
 import { failed, reporting } from './ctlBackupsCommand.ts';
@@ -19,7 +20,7 @@ export async function deleteBackup(target: Target, options: CtlOptions, io: CtlI
   try {
     const found = doomed(catalog, target, options);
     if (found.length === 0) {
-      io.stderr.write(`${target.label}: not found in backups.db\n`);
+      io.stderr.write(notFound(target));
       return BACKUP_FAILED;
     }
     let isWell = true;
@@ -51,7 +52,7 @@ function doomed(catalog: Catalog, target: Target, { config }: CtlOptions): Found
     const owner = [...catalog.list()].find((entry) => entry.path === path)?.userid ?? null;
     return [{ ...target, userid: owner, path }];
   }
-  if (userid === null) return [];
+  if (userid === null || target.fault !== undefined) return [];
   if (path !== null) return [{ ...target, path }];
   const strays = strayFiles(catalog, userid, config.backuppartitions.values());
   return strays.map((stray) => ({ userid: null, path: stray, label: stray }));

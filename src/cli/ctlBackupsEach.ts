@@ -5,10 +5,9 @@
  * A few small backups are done here, faster than another process would start; from then on others share the work.
  */
 import { statSync } from 'node:fs';
-import { isFound, selectTargets } from './commonSelect.ts';
+import { isFound, selectTargets, storeOf } from './commonSelect.ts';
 import type { Arguments, WorkCommand } from './ctlBackupsArguments.ts';
-import type { CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
-import { loadCommand } from './ctlBackupsLoad.ts';
+import type { BackupCommand, CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
 import { Progress } from './ctlBackupsProgress.ts';
 import { WorkerPool } from './ctlBackupsWorkers.ts';
 
@@ -19,14 +18,16 @@ const SMALL_BACKUPS = 32;
 /** Whether all went well. */
 export async function eachBackup(
   command: WorkCommand,
+  work: BackupCommand,
   parsed: Arguments,
   options: CtlOptions,
   io: CtlIo,
 ): Promise<boolean> {
   const targets = selectTargets(options.config, parsed.mode, parsed.names);
-  const work = await loadCommand[command]();
   const progress = io.stderr.isTTY === true && !options.isJson ? new Progress(command, io) : null;
-  const pool = parsed.jobs > 1 && !parsed.stopsOnError ? new WorkerPool(command, parsed.jobs, options) : null;
+  const store = storeOf(options.config, parsed.mode, parsed.names);
+  const pool =
+    parsed.jobs > 1 && !parsed.stopsOnError ? new WorkerPool(command, parsed.jobs, options, store) : null;
   let isWell = true;
   const take = (outcome: Outcome): void => {
     if (outcome !== 'ok') isWell = false;

@@ -9,12 +9,14 @@ import { existsSync } from 'node:fs';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { Catalog } from '../catalog/catalog.ts';
+import { ownIds } from '../fs/actAsOwner.ts';
 import { LockedFile } from '../fs/lockedFile.ts';
 import { openIndexForWriting } from '../backup/openIndex.ts';
 import { indexPath } from '../backup/options.ts';
 import { BackupError, asBackupError, messageOf } from '../errors.ts';
 import { writableCatalog } from './catalogOptions.ts';
 import { BACKUP_FAILED, SOFTWARE_FAILED } from './commonRun.ts';
+import { notFound } from './commonSelect.ts';
 import type { Target } from './commonSelect.ts';
 import { textOf } from './commonText.ts';
 import type { CtlIo, CtlOptions } from './ctlBackupsCommand.ts';
@@ -35,8 +37,8 @@ export async function lockBackup(
   options: CtlOptions,
   io: CtlIo,
 ): Promise<number> {
-  if (target.path === null && !isNew) {
-    io.stderr.write(`${target.label}: not found in backups.db\n`);
+  if (target.path === null && (!isNew || target.fault !== undefined)) {
+    io.stderr.write(notFound(target));
     return BACKUP_FAILED;
   }
   const name = target.userid === null ? target.label : textOf(target.userid);
@@ -94,10 +96,11 @@ function create({ userid, path, label }: Target, { config }: CtlOptions): string
   }
 }
 
-/** The environment is the originals'. */
+/** Runs as the account that called ctl_backups. The environment is the originals'. */
 async function execute(command: string, args: readonly string[], path: string): Promise<number> {
   const names = { ctl_backups_lock_data_fname: path, ctl_backups_lock_index_fname: indexPath(path) };
-  const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...names } });
+  const env = { ...process.env, ...names };
+  const child = spawn(command, args, { stdio: 'inherit', env, ...ownIds() });
   try {
     const [code] = (await once(child, 'close')) as [number | null];
     return code ?? SOFTWARE_FAILED;

@@ -11,12 +11,11 @@ import { gathered } from './gatheredOutput.ts';
 
 /** Whether all went well. */
 export async function lookAtEach(
-  command: LookCommand,
+  { one, heading }: Look,
   { mode, names, stopsOnError }: Arguments,
   options: CtlOptions,
   io: CtlIo,
 ): Promise<boolean> {
-  const { one, heading } = await loadCommand(command);
   const output = gathered(io);
   const figures = FiguresFile.open(readOnlyCatalog(options.config).databasePath);
   const own = { ...output, figures };
@@ -36,7 +35,14 @@ export async function lookAtEach(
   }
 }
 
-async function loadCommand(command: LookCommand): Promise<{ one: BackupCommand; heading: string }> {
+export interface Look {
+  readonly one: BackupCommand;
+  readonly heading: string;
+}
+
+/** `isAllLoaded`: what only some backups need, too. */
+export async function loadLook(command: LookCommand, isAllLoaded: boolean): Promise<Look> {
+  if (isAllLoaded) await import('../backup/reader.ts');
   if (command === 'list') {
     const { listOne, listHeading } = await import('./ctlBackupsList.ts');
     return { one: listOne, heading: listHeading };

@@ -7,6 +7,7 @@ import { hashLetter } from '../catalog/partitions.ts';
 import { BackupError } from '../errors.ts';
 import { writableCatalog } from './catalogOptions.ts';
 import { BACKUP_FAILED } from './commonRun.ts';
+import { notFound } from './commonSelect.ts';
 import type { Target } from './commonSelect.ts';
 import { reporting } from './ctlBackupsCommand.ts';
 import type { CtlIo, CtlOptions } from './ctlBackupsCommand.ts';
@@ -31,7 +32,7 @@ export async function moveBackup(
     const { path } = target;
     const userid = target.userid ?? [...catalog.list()].find((entry) => entry.path === path)?.userid;
     if (path === null || userid === undefined) {
-      io.stderr.write(`${target.label}: not found in backups.db\n`);
+      io.stderr.write(notFound(target));
       return BACKUP_FAILED;
     }
     // By the file's name, which a renamed user's backup keeps: so a second move looks for copies where the first went.

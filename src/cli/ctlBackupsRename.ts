@@ -6,6 +6,7 @@ import { Catalog } from '../catalog/catalog.ts';
 import { isValidUserid } from '../mailbox/names.ts';
 import { writableCatalog } from './catalogOptions.ts';
 import { BACKUP_FAILED, usageError } from './commonRun.ts';
+import { notFound } from './commonSelect.ts';
 import type { Target } from './commonSelect.ts';
 import { bytesOf } from './commonText.ts';
 import { underLock } from './ctlBackupsCommand.ts';
@@ -18,11 +19,11 @@ export async function renameBackup(
   options: CtlOptions,
   io: CtlIo,
 ): Promise<number> {
-  const { userid, path, label } = target;
+  const { userid, path } = target;
   const renamed = bytesOf(name);
   if (!isValidUserid(renamed)) throw usageError(`not a userid: ${JSON.stringify(name)}`);
   if (path === null || userid === null) {
-    io.stderr.write(`${label}: not found in backups.db\n`);
+    io.stderr.write(notFound(target));
     return BACKUP_FAILED;
   }
   const catalog = Catalog.open(writableCatalog(options.config));

@@ -1,5 +1,6 @@
 /** One of the processes of ctlBackupsWorkers.ts: does a command to each backup that it is sent, and ends with who started it. */
 import { messageOf } from '../errors.ts';
+import { becomeOwnerOf } from '../fs/actAsOwner.ts';
 import type { BackupCommand, CtlIo, CtlOptions } from './ctlBackupsCommand.ts';
 import { loadCommand } from './ctlBackupsLoad.ts';
 import type { FromWorker, Said, ToWorker } from './ctlBackupsWorkers.ts';
@@ -57,8 +58,12 @@ let work: { command: Promise<BackupCommand>; options: CtlOptions; tellsProgress:
 
 process.on('message', (message: ToWorker) => {
   if (message.kind === 'setUp') {
-    const { command, options, tellsProgress } = message;
-    work = { command: loadCommand[command](), options, tellsProgress };
+    const { command, options, store, tellsProgress } = message;
+    const loaded = loadCommand[command]().then((one) => {
+      becomeOwnerOf(store);
+      return one;
+    });
+    work = { command: loaded, options, tellsProgress };
     return;
   }
   if (work === null) throw new Error('a backup came before the command');

@@ -9,6 +9,7 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { BackupError } from '../errors.ts';
+import { ownIds } from '../fs/actAsOwner.ts';
 import type { FoundTarget } from './commonSelect.ts';
 import type { WorkCommand } from './ctlBackupsArguments.ts';
 import type { CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
@@ -25,6 +26,8 @@ export type ToWorker =
       readonly kind: 'setUp';
       readonly command: WorkCommand;
       readonly options: CtlOptions;
+      /** The worker acts as the owner of these files and folders (src/fs/actAsOwner.ts). */
+      readonly store: readonly string[];
       readonly tellsProgress: boolean;
     }
   | { readonly kind: 'work'; readonly id: number; readonly target: FoundTarget };
@@ -70,6 +73,7 @@ export class WorkerPool {
   readonly #command: WorkCommand;
   readonly #jobs: number;
   readonly #options: CtlOptions;
+  readonly #store: readonly string[];
   readonly #workers: Worker[] = [];
   /** In order; the first is the one that may speak. */
   readonly #tasks: Task[] = [];
@@ -80,10 +84,11 @@ export class WorkerPool {
   #wake: () => void = () => undefined;
   #failure: Error | null = null;
 
-  constructor(command: WorkCommand, jobs: number, options: CtlOptions) {
+  constructor(command: WorkCommand, jobs: number, options: CtlOptions, store: readonly string[]) {
     this.#command = command;
     this.#jobs = jobs;
     this.#options = options;
+    this.#store = store;
   }
 
   /** Resolves when the work has begun. */
@@ -132,7 +137,8 @@ export class WorkerPool {
   }
 
   #start(tellsProgress: boolean): Worker {
-    const process = fork(new URL('./ctlBackupsWorker.js', import.meta.url), { serialization: 'advanced' });
+    const program = new URL('./ctlBackupsWorker.js', import.meta.url);
+    const process = fork(program, { serialization: 'advanced', ...ownIds() });
     const worker: Worker = { process, tasks: new Map() };
     this.#workers.push(worker);
     process.on('message', (message: FromWorker) => this.#hear(worker, message));
@@ -140,7 +146,8 @@ export class WorkerPool {
       this.#fail(new BackupError('io', `a process at work ended by itself (${signal ?? code})`));
     });
     process.on('error', (error) => this.#fail(error));
-    tell(worker, { kind: 'setUp', command: this.#command, options: this.#options, tellsProgress });
+    const [command, options, store] = [this.#command, this.#options, this.#store];
+    tell(worker, { kind: 'setUp', command, options, store, tellsProgress });
     return worker;
   }
 

@@ -87,7 +87,7 @@ export function runCyrBackup(argv: readonly string[], io: CliIo): Promise<number
     const [target] = [...selectTargets(config, parsed.mode, [parsed.backup])];
     try {
       const path = target?.path ?? null;
-      if (path === null) throw new BackupError('not-found', 'not found in backups.db');
+      if (path === null) throw new BackupError('not-found', target?.fault ?? 'not found in backups.db');
       const reader = new BackupReader(path);
       const output = gathered(io);
       try {

@@ -144,9 +144,9 @@ async function restoreAll(
   };
   const users: UserOutcome[] = [];
   const found: FoundTarget[] = [];
-  for (const { userid, path, label } of selectTargets(config, args.mode, args.backups)) {
+  for (const { userid, path, label, fault } of selectTargets(config, args.mode, args.backups)) {
     if (path !== null) found.push({ userid, path, label });
-    else users.push({ userid: label, mailboxes: [], items: [], failures: ['no such backup'] });
+    else users.push({ userid: label, mailboxes: [], items: [], failures: [fault ?? 'no such backup'] });
   }
   // All users of an archive write to one stream.
   const jobs = /^(?:tar|zip):/.test(args.destination) ? 1 : args.jobs;

@@ -119,14 +119,24 @@ async function stale(
   const isStale = new Map<string, boolean>();
   try {
     for (const userid of new Set(owners.values())) {
-      const path = catalog?.find(userid) ?? null;
-      const last = path === null ? null : lastWritten(path).lastTime;
+      const last = catalog === null ? null : lastUpdate(catalog, userid);
       isStale.set(userid, last === null || last < limit);
     }
   } finally {
     catalog?.close();
   }
   return [...owners].filter(([, userid]) => isStale.get(userid) === true).map(([name]) => name);
+}
+
+/** null: there is no backup that can be read; then the server says what is wrong with it. */
+function lastUpdate(catalog: Catalog, userid: string): number | null {
+  try {
+    const path = catalog.find(userid);
+    return path === null ? null : lastWritten(path).lastTime;
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    return null;
+  }
 }
 
 /** null: nothing was ever backed up. */

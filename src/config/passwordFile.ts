@@ -9,14 +9,16 @@
  * place, and read again when it has changed.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { closeSync, fchmodSync, fchownSync, fsyncSync, openSync, readFileSync, renameSync } from 'node:fs';
-import { rmSync, statSync, writeFileSync, type BigIntStats } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, readFileSync, statSync, type BigIntStats } from 'node:fs';
 import { dirname } from 'node:path';
 import { BackupError, asBackupError } from '../errors.ts';
 import { decoyCredential, deriveCredential, formatCredential, newCredential } from './scramCredential.ts';
 import { SCRAM_MECHANISMS, parseCredential } from './scramCredential.ts';
 import type { ScramCredential, ScramMechanism } from './scramCredential.ts';
-import { syncFolder } from '../fs/folders.ts';
+import { giveOwner } from '../fs/keepOwner.ts';
+import { createExclusively, openRegular } from '../fs/open.ts';
+import { lockSync } from '../fs/posixLock.ts';
+import { replaceFile } from '../fs/replaceFile.ts';
 
 /** Group write, and anything for others. */
 const FORBIDDEN_MODE = 0o027n;
@@ -114,39 +116,58 @@ export class PasswordFile {
   }
 }
 
-/** Replaces the file by one with these contents. The new file's name serves as the lock against a second writer. */
-function rewrite(path: string, change: (table: PasswordTable) => void): void {
-  const newPath = `${path}.new`;
-  const fd = openNew(newPath);
-  try {
-    const stats = statFile(path);
-    const table = stats === null ? (new Map() as PasswordTable) : readTable(path, stats);
-    change(table);
-    writeFileSync(fd, formatTable(table));
-    if (stats !== null) {
-      fchmodSync(fd, Number(stats.mode & 0o777n));
-      if (process.getuid?.() === 0) fchownSync(fd, Number(stats.uid), Number(stats.gid));
+/** Another passwd has it for milliseconds. */
+const LOCK_TIMEOUT_MS = 10_000;
+
+/** Neither follows nor replaces what else has the name. */
+function openOrCreate(path: string): number {
+  for (;;) {
+    try {
+      return openRegular(path, 'read-write');
+    } catch (error) {
+      if (!(error instanceof BackupError) || error.kind !== 'not-found') throw error;
     }
-    fsyncSync(fd);
-    renameSync(newPath, path);
-    syncFolder(dirname(path));
-  } catch (error) {
-    rmSync(newPath, { force: true });
-    throw asBackupError(error, `cannot rewrite ${path}`);
-  } finally {
-    closeSync(fd);
+    try {
+      const fd = createExclusively(path);
+      giveOwner(fd, lstatSync(dirname(path)));
+      return fd;
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'EEXIST')
+        throw asBackupError(error, `cannot create ${path}`);
+    }
   }
 }
 
-function openNew(newPath: string): number {
-  try {
-    return openSync(newPath, 'wx', 0o600);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
-      throw asBackupError(error, `cannot create ${newPath}`);
+/**
+ * The file, opened and locked against another passwd. The lock goes with the descriptor, so that of a process that was
+ * killed does not stay. Throws 'not-found' where there is none and it is not to be created.
+ */
+function lockFile(path: string, isCreated: boolean): number {
+  for (;;) {
+    const fd = isCreated ? openOrCreate(path) : openRegular(path, 'read-write');
+    try {
+      if (!lockSync(fd, 'write', LOCK_TIMEOUT_MS, 'descriptor')) {
+        throw new BackupError('locked', `${path} is locked by another passwd: try again`, { subject: path });
+      }
+      // While the lock was waited for, another file may have taken the name.
+      if (lstatSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino) return fd;
+      closeSync(fd);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
     }
-    const text = `${newPath} exists: another passwd is at work, or was killed (then remove the file)`;
-    throw new BackupError('locked', text, { subject: newPath });
+  }
+}
+
+/** Puts a changed file in place of the one that is there. */
+function rewrite(path: string, isCreated: boolean, change: (table: PasswordTable) => void): void {
+  const fd = lockFile(path, isCreated);
+  try {
+    const table = readTable(path, fstatSync(fd, { bigint: true }));
+    change(table);
+    replaceFile(path, Buffer.from(formatTable(table)));
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -162,12 +183,12 @@ export async function setPassword(path: string, user: string, password: string):
   for (const mechanism of SCRAM_MECHANISMS) {
     credentials.set(mechanism, await newCredential(mechanism, password));
   }
-  rewrite(path, (table) => table.set(user, credentials));
+  rewrite(path, true, (table) => table.set(user, credentials));
 }
 
 /** Throws BackupError 'not-found' where the user is not in the file. */
 export function removePassword(path: string, user: string): void {
-  rewrite(path, (table) => {
+  rewrite(path, false, (table) => {
     if (table.delete(user)) return;
     throw new BackupError('not-found', `${user} is not in ${path}`, { subject: user });
   });

@@ -70,15 +70,19 @@ export class RetentionRules {
     this.#write();
   }
 
-  /** What is said of one userid is said of another from now on. */
-  rename(from: string, to: string): void {
+  /** What is said of one userid is said of another, too. */
+  copy(from: string, to: string): void {
     const [rule, hold] = [this.#retention.get(from), this.#holds.get(from)];
     if (rule === undefined && hold === undefined) return;
     if (rule !== undefined) this.#retention.set(to, rule);
     if (hold !== undefined) this.#holds.set(to, hold);
-    this.#retention.delete(from);
-    this.#holds.delete(from);
     this.#write();
+  }
+
+  /** Nothing is said of the userid any more. */
+  forget(userid: string): void {
+    const wasKnown = [this.#retention.delete(userid), this.#holds.delete(userid)].includes(true);
+    if (wasKnown) this.#write();
   }
 
   #take(line: string): void {

@@ -1,7 +1,8 @@
 /** Copying and comparing data files by descriptor, in pieces, with turns for others in between. */
-import { fstatSync, readSync, writeSync } from 'node:fs';
+import { fstatSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { BackupError } from '../errors.ts';
+import { writeAllSync } from './io.ts';
 
 const PIECE_BYTES = 1 << 20;
 
@@ -19,9 +20,7 @@ export async function copyBytes(
     const count = readSync(from, piece, 0, Math.min(piece.length, end - at), at);
     if (count === 0)
       throw new BackupError('io', `the file became shorter than ${end} bytes while it was copied`);
-    for (let written = 0; written < count;) {
-      written += writeSync(to, piece, written, count - written, shift + at + written);
-    }
+    writeAllSync(to, piece.subarray(0, count), shift + at);
     at += count;
     options.onProgress?.(at, end);
     await setImmediate();

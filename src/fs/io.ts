@@ -106,6 +106,13 @@ export function sha1OfRange(fd: number, from: number, to: number): string {
   return hash.digest('hex');
 }
 
+/** Writes all of the bytes at a position, however many calls that takes. Throws what the system throws. */
+export function writeAllSync(fd: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length;) {
+    done += fs.writeSync(fd, bytes, done, bytes.length - done, position + done);
+  }
+}
+
 export async function truncate(fd: number, length: number): Promise<void> {
   try {
     await ftruncate(fd, length);

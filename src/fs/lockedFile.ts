@@ -8,8 +8,9 @@
  * Because closing any descriptor of a file drops the process's locks on it (see posixLock.ts), descriptors of
  * one inode are closed all together, when its last user has gone.
  */
-import { closeSync, fstatSync, openSync, statSync, constants, type BigIntStats } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, type BigIntStats } from 'node:fs';
 import { BackupError, asBackupError } from '../errors.ts';
+import { openOrCreate, openRegular } from './open.ts';
 import { lockHolder, pollUntil, tryLock, unlock, type LockWait } from './posixLock.ts';
 
 interface Entry {
@@ -27,7 +28,7 @@ const registry = new Map<string, Entry>();
 const keyOf = (stats: BigIntStats): string => `${stats.dev}:${stats.ino}`;
 
 function statOrNull(path: string): BigIntStats | null {
-  return statSync(path, { bigint: true, throwIfNoEntry: false }) ?? null;
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false }) ?? null;
 }
 
 /**
@@ -38,8 +39,7 @@ function enter(path: string, access: 'readFd' | 'writeFd', create: boolean): Ent
   const before = statOrNull(path);
   const known = before === null ? undefined : registry.get(keyOf(before));
   if (known !== undefined && known[access] !== null) return used(known);
-  const flags = access === 'readFd' ? constants.O_RDONLY : constants.O_RDWR;
-  const fd = openSync(path, flags | (create ? constants.O_CREAT : 0), 0o600);
+  const fd = create ? openOrCreate(path) : openRegular(path, access === 'readFd' ? 'read' : 'read-write');
   const key = keyOf(fstatSync(fd, { bigint: true }));
   let entry = registry.get(key);
   if (entry === undefined) {
@@ -72,7 +72,7 @@ function opened(path: string, access: 'readFd' | 'writeFd', create: boolean): En
 }
 
 export interface AcquireOptions {
-  /** Creates the file, mode 0600, where there is none. */
+  /** Creates the file, mode 0600, where there is none, and in place of a link. For names of unfinished work. */
   create?: boolean;
   /** Without it, a held lock is BackupError('locked') at once. */
   wait?: LockWait;
@@ -129,6 +129,12 @@ export class LockedFile {
   isCurrent(): boolean {
     const named = statOrNull(this.path);
     return named !== null && keyOf(named) === this.#entry.key;
+  }
+
+  /** Throws 'locked' where the name leads to another file: before a rename, which goes by the name. */
+  requireCurrent(): void {
+    if (this.isCurrent()) return;
+    throw new BackupError('locked', `${this.path} was replaced by another process`, { subject: this.path });
   }
 
   /** Gives up the lock; the descriptor must not be used afterwards. May be called again. */

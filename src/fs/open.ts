@@ -1,53 +1,54 @@
 /**
  * Opening and creating files that belong to the store. The folders of a store may be writable by another account
  * than the one that runs a command (root runs `compact` on the files of user cyrus), so a name is never trusted:
- * no symbolic link is followed, and a FIFO, a socket or a device is refused without being waited for.
+ * no symbolic link is followed, and a FIFO, a socket or a device is refused without being waited for. Root does not
+ * write to a file that also has a name elsewhere: the account that owns the folder may have linked it in.
  */
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
-import { asBackupError, BackupError } from '../errors.ts';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, rmSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { asBackupError, BackupError, messageOf } from '../errors.ts';
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
+const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
 
 /** Flags that make open(2) refuse a symbolic link and return at once for a FIFO. */
 const SAFE_FLAGS = O_NOFOLLOW | O_NONBLOCK;
+
+/** Another process may create and remove the same file meanwhile; more often than this it does so on purpose. */
+const MOST_ATTEMPTS = 10;
 
 /**
  * Opens an existing regular file and returns its descriptor. Throws BackupError 'damaged' for anything that is not
  * a regular file, else 'not-found', 'permission' or 'io'. Folders above the file may be links.
  */
 export function openRegular(path: string, access: 'read' | 'read-write'): number {
-  let fd: number;
-  try {
-    fd = openSync(path, (access === 'read' ? O_RDONLY : O_RDWR) | SAFE_FLAGS);
-  } catch (error) {
-    throw openError(error, path);
-  }
-  try {
-    refuseIrregular(fd, path);
-    return fd;
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
+  return openSafely(path, access === 'read' ? O_RDONLY : O_RDWR, access === 'read-write');
 }
 
-/** Throws 'damaged' where the descriptor is not of a regular file. */
-function refuseIrregular(fd: number, path: string): void {
-  if (!fstatSync(fd).isFile()) {
-    throw new BackupError('damaged', `${path} is not a regular file`, { subject: path });
-  }
+/** Opens a regular file for appending, and creates it, mode 0600, where there is none. Throws as openRegular does. */
+export function openForAppending(path: string): number {
+  return openSafely(path, O_WRONLY | O_APPEND | O_CREAT, true);
 }
 
-/** What open(2) refused. ELOOP is a link, ENXIO a FIFO without a reader or a socket: not what we put there. */
-function openError(error: unknown, path: string): BackupError {
-  const code = (error as { code?: unknown } | null)?.code;
-  if (code === 'ELOOP') {
-    return new BackupError('damaged', `${path} is a symbolic link, which is not followed`, { subject: path });
+/**
+ * Opens a regular file for reading and writing, and creates it, mode 0600, where there is none. Anything else that
+ * has the name is removed first. For names that only unfinished work has.
+ */
+export function openOrCreate(path: string): number {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return createExclusively(path);
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    }
+    try {
+      return openRegular(path, 'read-write');
+    } catch (error) {
+      const kind = error instanceof BackupError ? error.kind : null;
+      if (attempt === MOST_ATTEMPTS || (kind !== 'damaged' && kind !== 'not-found')) throw error;
+      rmSync(path, { force: true });
+    }
   }
-  if (code === 'ENXIO') {
-    return new BackupError('damaged', `${path} is not a regular file`, { subject: path });
-  }
-  return asBackupError(error, path);
 }
 
 /**
@@ -56,4 +57,78 @@ function openError(error: unknown, path: string): BackupError {
  */
 export function createExclusively(path: string, mode = 0o600): number {
   return openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+}
+
+/** Creates a file in place of whatever has the name. For names that only unfinished work has. */
+export function createAnew(path: string): number {
+  rmSync(path, { force: true });
+  return createExclusively(path);
+}
+
+/** Reports whether the name is that of a regular file which openRegular would open. For libraries that open by name. */
+export function isSafeFile(path: string, access: 'read' | 'read-write'): boolean {
+  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  if (stats === undefined || !stats.isFile()) return false;
+  return access === 'read' || !isRoot() || !hasForeignLink(stats, path);
+}
+
+function openSafely(path: string, flags: number, isWritten: boolean): number {
+  let fd: number;
+  try {
+    fd = openSync(path, flags | SAFE_FLAGS, 0o600);
+  } catch (error) {
+    throw openError(error, path);
+  }
+  try {
+    refuseOthers(fd, path, isWritten);
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function refuseOthers(fd: number, path: string, isWritten: boolean): void {
+  const stats = fstatSync(fd, { bigint: true });
+  if (!stats.isFile()) {
+    throw new BackupError('damaged', `${path} is not a regular file`, { subject: path });
+  }
+  if (isWritten && isRoot() && hasForeignLink(stats, path)) {
+    const text = `${path} has another name elsewhere (a hard link): root does not write to it`;
+    throw new BackupError('damaged', text, { subject: path });
+  }
+}
+
+const isRoot = (): boolean => process.geteuid?.() === 0;
+
+/**
+ * Reports whether the file has a name that is not explained. A data file has NAME.TIME beside it while compact or a
+ * repair keeps it, and still has where they were killed.
+ */
+function hasForeignLink({ nlink, ino, dev }: BigIntStats, path: string): boolean {
+  if (nlink === 1n) return false;
+  const folder = dirname(path);
+  const kept = readdirSync(folder).filter((name) => {
+    const isKept = name.startsWith(`${basename(path)}.`) && /\.\d+$/.test(name);
+    const stats = isKept ? lstatSync(join(folder, name), { bigint: true, throwIfNoEntry: false }) : undefined;
+    return stats?.ino === ino && stats.dev === dev;
+  });
+  return nlink > BigInt(1 + kept.length);
+}
+
+const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code;
+
+/** What open(2) refused. ELOOP is a link, ENXIO a FIFO without a reader or a socket: not what we put there. */
+function openError(error: unknown, path: string): BackupError {
+  const code = codeOf(error);
+  if (code === 'ELOOP') {
+    return new BackupError('damaged', `${path} is a symbolic link, which is not followed`, { subject: path });
+  }
+  if (code === 'ENXIO') {
+    return new BackupError('damaged', `${path} is not a regular file`, { subject: path });
+  }
+  const { kind } = asBackupError(error, path);
+  // Node's text ends in the call and the path.
+  const reason = messageOf(error).replace(/, open '.*'$/s, '');
+  return new BackupError(kind, `cannot open ${path}: ${reason}`, { cause: error, subject: path });
 }

@@ -2,49 +2,46 @@
  * Replacing a small file as a whole: after a kill, a full disk or a power cut the name leads to the old content or
  * to the new, never to a part, and nothing that was left behind stands in the way of the next attempt.
  */
-import { closeSync, fchmodSync, fsyncSync, lstatSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fchmodSync, fsyncSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { asBackupError } from '../errors.ts';
+import { asBackupError, BackupError, messageOf } from '../errors.ts';
 import { syncFolder } from './folders.ts';
+import { writeAllSync } from './io.ts';
 import { giveOwner } from './keepOwner.ts';
-import { createExclusively } from './open.ts';
-
-/** Writes all of the bytes at a position, however many calls that takes. Throws what the system throws. */
-function writeAllSync(fd: number, bytes: Uint8Array, position: number): void {
-  for (let done = 0; done < bytes.length;) {
-    done += writeSync(fd, bytes, done, bytes.length - done, position + done);
-  }
-}
-
-interface ReplaceOptions {
-  /** Where the new content is written first; the path and `.new` unless said otherwise. */
-  readonly temporary?: string;
-}
+import { createAnew } from './open.ts';
 
 /**
  * Puts these bytes in place of whatever the path names (a link itself, not its target), keeping the mode and, as
  * root, the owner of the file that was there; a new file has mode 0600 and the owner of its folder. Synced, file
  * and folder. The caller excludes a second writer by a lock of its own. Throws a BackupError that names the path.
  */
-export function replaceFile(path: string, bytes: Uint8Array, options: ReplaceOptions = {}): void {
-  const temporary = options.temporary ?? `${path}.new`;
+export function replaceFile(path: string, bytes: Uint8Array): void {
+  replaceWith(path, `${path}.new`, (fd) => writeAllSync(fd, bytes, 0));
+}
+
+/** As replaceFile, with the content written by the caller, first to a file of the temporary name. */
+export function replaceWith(path: string, temporary: string, write: (fd: number) => void): void {
   try {
-    rmSync(temporary, { force: true });
-    const fd = createExclusively(temporary);
+    const fd = createAnew(temporary);
     try {
-      writeAllSync(fd, bytes, 0);
+      write(fd);
       const old = lstatSync(path, { throwIfNoEntry: false });
       const isFile = old?.isFile() === true;
-      if (old !== undefined && isFile) fchmodSync(fd, old.mode & 0o777);
-      giveOwner(fd, old !== undefined && isFile ? old : lstatSync(dirname(path)));
+      giveOwner(fd, isFile ? old : lstatSync(dirname(path)));
+      if (isFile) fchmodSync(fd, old.mode & 0o777);
       fsyncSync(fd);
     } finally {
       closeSync(fd);
     }
     renameSync(temporary, path);
-    syncFolder(dirname(path));
   } catch (error) {
     rmSync(temporary, { force: true });
     throw asBackupError(error, `cannot write ${path}`);
+  }
+  try {
+    syncFolder(dirname(path));
+  } catch (error) {
+    const text = `${path} was replaced, but may be the old one again after a power cut: ${messageOf(error)}`;
+    throw new BackupError('io', text, { cause: error, subject: path });
   }
 }

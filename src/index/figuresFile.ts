@@ -5,9 +5,11 @@
  * It is a cache. A row counts only for the data file's present inode, size and time. Where the file is lost, damaged or not
  * accessible, indexes are read instead; nothing is ever wrong for it.
  */
-import { chmodSync, chownSync, statSync } from 'node:fs';
+import { closeSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { giveOwner } from '../fs/keepOwner.ts';
+import { createExclusively, isSafeFile } from '../fs/open.ts';
 import { removeIndexFiles } from './removeIndexFiles.ts';
 import { SCHEMA_VERSION } from './schema.ts';
 import { SqliteDatabase } from './sqlite.ts';
@@ -185,14 +187,18 @@ export function identityOf(data: Stats): string {
 }
 
 function opened(path: string, backupsDb: string): InstanceType<typeof SqliteDatabase> {
-  const isNew = statSync(path, { throwIfNoEntry: false }) === undefined;
+  // SQLite follows links.
+  if (!isSafeFile(path, 'read-write')) {
+    removeIndexFiles(path);
+    const fd = createExclusively(path);
+    try {
+      giveOwner(fd, statSync(backupsDb));
+    } finally {
+      closeSync(fd);
+    }
+  }
   const db = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS });
   try {
-    if (isNew) {
-      chmodSync(path, 0o600);
-      const { uid, gid } = statSync(backupsDb);
-      chownSync(path, uid, gid);
-    }
     db.pragma('synchronous = NORMAL');
     if (db.pragma('user_version', { simple: true }) !== SCHEMA_VERSION) {
       db.exec(`DROP TABLE IF EXISTS figures;

@@ -6,9 +6,11 @@
  * synchronous=NORMAL does not wait for the disk at a commit: the log has, and what a power cut takes from the index
  * is folded again from there at the next open.
  */
-import { closeSync, existsSync, fsync, fsyncSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, fsync, fsyncSync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { asBackupError } from '../errors.ts';
+import { writeAllSync } from '../fs/io.ts';
+import { isSafeFile, openRegular } from '../fs/open.ts';
 import { removeIndexFiles } from './removeIndexFiles.ts';
 import { isOurs, markLog, settledBytes } from './settledBytes.ts';
 import { Slot } from './slot.ts';
@@ -45,7 +47,8 @@ export class IndexFile {
 
   /** Opens an index of ours, or answers null where there is none, it is the originals', or of another version. */
   static open(path: string, mode: 'read' | 'write'): IndexFile | null {
-    if (path !== ':memory:' && !existsSync(path)) return null;
+    // SQLite follows links.
+    if (path !== ':memory:' && !isSafeFile(path, mode === 'read' ? 'read' : 'read-write')) return null;
     let db: SqliteDatabase | undefined;
     try {
       db = new SqliteDatabase(path, { readonly: mode === 'read', timeout: BUSY_TIMEOUT_MS });
@@ -240,7 +243,7 @@ export class IndexFile {
       removeIndexFiles(path);
       const fd = openSync(path, 'wx', 0o600);
       try {
-        writeFileSync(fd, bytes);
+        writeAllSync(fd, bytes, 0);
         await synced(fd);
       } finally {
         closeSync(fd);
@@ -282,7 +285,7 @@ export class IndexFile {
 
 /** Only of a database that this process has closed: closing a descriptor of it would drop SQLite's locks. */
 function syncFile(path: string): void {
-  const fd = openSync(path, 'r+');
+  const fd = openRegular(path, 'read-write');
   try {
     fsyncSync(fd);
   } finally {

@@ -1,5 +1,5 @@
 /** An index is up to four files: they go together. */
-import { existsSync, unlinkSync } from 'node:fs';
+import { lstatSync, unlinkSync } from 'node:fs';
 
 /** Removes an index and SQLite's files beside it. */
 export function removeIndexFiles(path: string): void {
@@ -8,10 +8,15 @@ export function removeIndexFiles(path: string): void {
 
 /** As rmSync with force, which looks three times at what is mostly not there. */
 function removeFile(path: string): void {
-  if (!existsSync(path)) return;
+  if (!isThere(path)) return;
   try {
     unlinkSync(path);
   } catch (error) {
-    if (existsSync(path)) throw error;
+    if (isThere(path)) throw error;
   }
+}
+
+/** A link that leads nowhere is there, too. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

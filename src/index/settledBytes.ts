@@ -2,7 +2,9 @@
  * An index file that is read as a whole rather than opened: it has to be small, and nobody may be writing it. And what is looked at, or
  * set, in the header of such bytes.
  */
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
+import { BackupError } from '../errors.ts';
+import { openRegular } from '../fs/open.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts';
 
 /** Up to this an index is read at once rather than opened. */
@@ -35,9 +37,10 @@ export function settledBytes(path: string): Buffer | null {
 /** SQLite's locks are the process's: who has it open otherwise must not come here. */
 function openedOrNull(path: string): number | null {
   try {
-    return openSync(path, 'r');
+    return openRegular(path, 'read');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    const kind = error instanceof BackupError ? error.kind : null;
+    if (kind === 'not-found' || kind === 'damaged') return null;
     throw error;
   }
 }

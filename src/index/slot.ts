@@ -8,9 +8,10 @@
  * where the schema's cookie has (sqlite.org/fileformat.html, 1.3.4 and 1.3.9): what any other process that writes to a database makes it
  * do. Both are set here.
  */
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { writeAllSync } from '../fs/io.ts';
 import { markLog } from './settledBytes.ts';
 import { SqliteDatabase } from './sqlite.ts';
 import type { SqliteStatement } from './sqlite.ts';
@@ -115,7 +116,7 @@ export class Slot {
     bytes.writeUInt32BE(this.#changes, VALID_FOR_AT);
     bytes.writeUInt32BE(this.#cookie, SCHEMA_COOKIE_AT);
     // What a larger one has left behind it is beyond the size in the header.
-    writeSync(this.#fd, bytes, 0, bytes.length, 0);
+    writeAllSync(this.#fd, bytes, 0);
   }
 }
 

@@ -7,11 +7,13 @@
  * at the same place, so that the next open repeats the repair.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { closeSync, fstatSync } from 'node:fs';
 import path from 'node:path';
 import zlib from 'node:zlib';
 import { BackupError } from '../errors.ts';
 import { syncFolder } from '../fs/folders.ts';
+import { giveOwner } from '../fs/keepOwner.ts';
+import { openForAppending } from '../fs/open.ts';
 import { Deflater } from './deflater.ts';
 import { memberEnding, MEMBER_HEADER } from './format.ts';
 import { Inflater } from './inflater.ts';
@@ -34,14 +36,18 @@ export interface ClosedMember extends Boundary {
  */
 export async function saveTail(fd: number, from: number, to: number, name: string): Promise<void> {
   try {
-    const aside = await open(name, 'a', 0o600);
+    const aside = openForAppending(name);
     try {
+      giveOwner(aside, fstatSync(fd));
+      let end = fstatSync(aside).size;
       for (let at = from; at < to; at += COPY_BYTES) {
-        await aside.writeFile(await readAll(fd, at, Math.min(COPY_BYTES, to - at)));
+        const piece = await readAll(fd, at, Math.min(COPY_BYTES, to - at));
+        await writeAll(aside, [piece], end);
+        end += piece.length;
       }
-      await aside.sync();
+      await syncData(aside);
     } finally {
-      await aside.close();
+      closeSync(aside);
     }
     syncFolder(path.dirname(name));
   } catch (error) {

@@ -10,6 +10,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { BackupError } from '../errors.ts';
+import { createExclusively } from '../fs/open.ts';
 import { ioError, readAll, readSyncInto, writeAll } from '../fs/io.ts';
 
 export interface Extent {
@@ -79,8 +80,7 @@ export class SpillFile {
     if (this.#fd !== null) return this.#fd;
     const name = path.join(this.#directory, `backupd-staging.${randomBytes(8).toString('hex')}`);
     try {
-      const { O_RDWR, O_CREAT, O_EXCL } = fs.constants;
-      this.#fd = fs.openSync(name, O_RDWR | O_CREAT | O_EXCL, 0o600);
+      this.#fd = createExclusively(name);
       fs.unlinkSync(name);
       return this.#fd;
     } catch (error) {

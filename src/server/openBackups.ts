@@ -3,7 +3,7 @@
  * end of the connection. Holding means: locked against every other writer. A session that goes through many users
  * without a RESTART (sync_client -A) gives up those it has not touched for long.
  */
-import { dirname, isAbsolute } from 'node:path';
+import { dirname } from 'node:path';
 import { Backup } from '../backup/backup.ts';
 import type { BackupOptions, Notice } from '../backup/options.ts';
 import type { Catalog } from '../catalog/catalog.ts';
@@ -79,8 +79,8 @@ export class OpenBackups {
   }
 
   /**
-   * Notes whose INBOX a uniqueid is. Where it was that of another user, and this one has no backup yet, the user was
-   * renamed: the other's backup becomes this one's.
+   * Where the uniqueid was that of another user's INBOX, and this one has no backup yet, the user was renamed: the
+   * other's backup becomes this one's.
    */
   async followInbox(userid: string, uniqueid: string): Promise<void> {
     const { inboxes } = this.#catalog;
@@ -91,7 +91,15 @@ export class OpenBackups {
       const mailbox = backup === null ? undefined : mailboxByUniqueid(backup.index, uniqueid);
       if (mailbox?.deleted === null && mailbox.name === inboxOf(known)) await this.renameUser(known, userid);
     }
-    inboxes.put(uniqueid, userid);
+  }
+
+  /**
+   * Notes whose INBOX a uniqueid is. Called between the creation of a backup and the first line in it: a backup whose
+   * INBOX is noted has held something (Catalog.beginAgain).
+   */
+  noteInbox(userid: string, uniqueid: string): void {
+    const { inboxes } = this.#catalog;
+    if (inboxes.userOf(uniqueid) !== userid) inboxes.put(uniqueid, userid);
   }
 
   /** The user's backup goes to another userid, which has none yet. */
@@ -99,8 +107,9 @@ export class OpenBackups {
     const held = this.#open.get(from);
     this.#open.delete(from);
     await held?.close();
-    this.#catalog.rename(from, to);
+    // First, since a rename that is done must not be refused. Without a backup of the later name it means nothing.
     this.#catalog.inboxes.putLaterName(from, to);
+    this.#catalog.rename(from, to);
     this.#notice(`${from} is ${to} from now on, with all of the backup`);
   }
 
@@ -131,9 +140,6 @@ export class OpenBackups {
   }
 
   async #openBackup(userid: string, path: string): Promise<Backup> {
-    if (!isAbsolute(path)) {
-      throw new BackupError('damaged', `backups.db: ${userid} has no absolute path`, { subject: userid });
-    }
     for (const [oldest, held] of this.#open) {
       if (this.#open.size < this.#options.openBackups) break;
       this.#open.delete(oldest);
@@ -150,8 +156,14 @@ export class OpenBackups {
       return await Backup.open(userid, path, this.#options, this.#notice);
     } catch (error) {
       const present = this.#catalog.find(userid);
-      const isMoved = error instanceof BackupError && error.kind === 'not-found' && present !== null;
-      if (!isMoved || present === path) throw error;
+      const isGone = error instanceof BackupError && error.kind === 'not-found' && present !== null;
+      if (!isGone) throw error;
+      if (present === path) {
+        this.#catalog.beginAgain(userid, path);
+        this.#notice(
+          `${userid}: the data file was gone, and had held nothing: an empty one was made, ${path}`,
+        );
+      }
       return Backup.open(userid, present, this.#options, this.#notice);
     }
   }

@@ -9,6 +9,7 @@
 import { createWriteStream, statSync } from 'node:fs';
 import type { WriteStream } from 'node:fs';
 import { join } from 'node:path';
+import { openForAppending } from '../fs/open.ts';
 
 /** What may wait for the disk, of one session. */
 const BUFFER_BYTES = 4 << 20;
@@ -73,7 +74,7 @@ export class Telemetry {
 
   private constructor(path: string, user: string, onFailure: (error: Error) => void) {
     // Mail is in it: for nobody else to read, where Cyrus makes it 0644.
-    this.#file = createWriteStream(path, { flags: 'a', mode: 0o600, highWaterMark: BUFFER_BYTES });
+    this.#file = createWriteStream(path, { fd: openForAppending(path), highWaterMark: BUFFER_BYTES });
     this.#file.on('error', (error) => {
       this.#isBroken = true;
       onFailure(error);

@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   existsSync,
@@ -9,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Backup } from '../../src/backup/backup.ts';
 import { MOVE_STEPS, moveBackup } from '../../src/backup/move.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
@@ -20,6 +23,8 @@ import { messageByGuid } from '../../src/index/queries.ts';
 import { runCtl } from '../support/killedTool.ts';
 import { MESSAGES, SampleSite, guidOf } from './sampleBackup.ts';
 import { mailboxLine } from '../support/backups.ts';
+
+const CTL_BACKUPS = fileURLToPath(new URL('../../bin/ctl_backups', import.meta.url));
 
 describe('move', () => {
   let site: SampleSite;
@@ -142,6 +147,25 @@ describe('move', () => {
     expect(notices[0]).to.match(/is left: it is no copy of/);
     expect(readFileSync(from, 'utf8')).to.equal('something else');
   });
+
+  it('is done once where two ask for it at a time, and loses nothing', async () => {
+    const bytes = readFileSync(from);
+    for (let round = 0; round < 5; round += 1) {
+      const config = ['-C', site.config];
+      const target = round % 2 === 0 ? 'two' : 'one';
+      const ended = await Promise.all(
+        [1, 2, 3].map(async () => {
+          const child = spawn(CTL_BACKUPS, [...config, '-w', 'move', 'anne', target], { stdio: 'ignore' });
+          return ((await once(child, 'exit')) as [number | null])[0];
+        }),
+      );
+      expect(ended).to.include(0);
+      const path = placeOf('anne') as string;
+      expect(path).to.include(round % 2 === 0 ? '/two/a/' : '/data/a/');
+      expect(readFileSync(path).equals(bytes)).to.equal(true);
+      expect(files()).to.deep.equal([path, `${path}.index`]);
+    }
+  }).timeout(60_000);
 
   it('overwrites no file of another user', async () => {
     mkdirSync(folder, { recursive: true });

@@ -4,6 +4,7 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   utimesSync,
@@ -16,6 +17,7 @@ import type { Finding } from '../../src/backup/reconstruct.ts';
 import { applyReconstruct, RECONSTRUCT_STEPS } from '../../src/backup/reconstructApply.ts';
 import { filesBelow } from '../../src/catalog/backupFiles.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
+import { Twoskip } from '../../src/catalog/twoskip.ts';
 import { writableCatalog } from '../../src/cli/catalogOptions.ts';
 import { loadConfig } from '../../src/config/imapdConf.ts';
 import { runCtl } from '../support/killedTool.ts';
@@ -31,6 +33,12 @@ describe('reconstruct', () => {
   });
 
   afterEach(() => site.remove());
+
+  function tamper(name: string, work: (database: Twoskip) => void): void {
+    const database = Twoskip.open(join(site.folder, name));
+    work(database);
+    database.close();
+  }
 
   const forget = (): void => rmSync(join(site.folder, 'conf/backups.db'));
 
@@ -93,10 +101,42 @@ describe('reconstruct', () => {
   });
 
   it('goes by the name where there is no content, and says so', () => {
-    const empty = join(dirname(anne), 'newuser_ABCDEF');
-    writeFileSync(empty, '');
-    expect(of(empty)).to.include({ kind: 'entered', userid: 'newuser' });
-    expect(of(empty)).to.have.property('remark', 'known by its name only: it has no mailboxes');
+    const path = join(dirname(anne), 'newuser_ABCDEF');
+    const sub = '1700000000 APPLY SUB %(USERID newuser MBOXNAME user.newuser)';
+    writeFileSync(path, gzipSync(`# cyrus backup: chunk start\r\n${sub}\r\n`));
+    expect(of(path)).to.include({ kind: 'entered', userid: 'newuser' });
+    expect(of(path)).to.have.property('remark', 'known by its name only: it has no mailboxes');
+  });
+
+  it('removes the empty file of a creation that failed, and no empty one that has lost its content', async () => {
+    const orphan = join(dirname(anne), 'newuser_ABCDEF');
+    const lost = join(dirname(anne), 'another_ABCDEF');
+    for (const path of [orphan, lost]) writeFileSync(path, '');
+    copyFileSync(`${anne}.index`, `${lost}.index`);
+    expect(of(orphan)).to.deep.equal({ kind: 'orphan', path: orphan });
+    expect(of(lost)).to.have.property('kind', 'entered');
+    await apply(false);
+    expect([orphan, lost].map((path) => existsSync(path))).to.deep.equal([false, true]);
+    expect(entries().has('newuser')).to.equal(false);
+  });
+
+  it('drops entries that lead out of the partitions only by force, and never touches the files', () => {
+    const victim = join(site.folder, 'victim_ABCDEF');
+    writeFileSync(victim, 'of somebody else');
+    tamper('conf/backups.db', (database) => {
+      database.put('mallory', victim);
+      database.put('../x', anne);
+    });
+    const args = ['-C', site.config, 'reconstruct'];
+    const found = runCtl(args, null);
+    expect(found.out).to.match(
+      /^reconstruct mallory: failed \(.*victim_ABCDEF is no data file of a configured partition/m,
+    );
+    expect(found.out).to.match(/^reconstruct \.\.\/x: failed \(.*is no userid/m);
+    expect(found.code).to.equal(75);
+    expect(runCtl(['-F', ...args], null).code).to.equal(0);
+    expect([...entries().keys()]).to.deep.equal(['anne', 'zoe@example.com']);
+    expect(readFileSync(victim, 'utf8')).to.equal('of somebody else');
   });
 
   it('takes the last written of several, and tells of the others', () => {
@@ -121,7 +161,8 @@ describe('reconstruct', () => {
   it('drops an entry without a file only by force', async () => {
     rmSync(anne);
     rmSync(`${anne}.index`);
-    expect(of(anne)).to.deep.equal({ kind: 'missing', userid: 'anne', path: anne });
+    const reason = `${anne} is not there`;
+    expect(of(anne)).to.deep.equal({ kind: 'missing', userid: 'anne', path: anne, reason });
     await apply(false);
     expect(entries().has('anne')).to.equal(true);
     await apply(true);

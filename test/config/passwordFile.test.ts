@@ -1,5 +1,8 @@
 import { expect } from 'chai';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BackupError } from '../../src/errors.ts';
@@ -9,6 +12,8 @@ import { PasswordFile, removePassword, setPassword } from '../../src/config/pass
 const RFC_SALT = 'W22ZaJ0SNY7soEsUEjb6gQ==';
 const RFC_STORED_KEY = 'WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=';
 const RFC_SERVER_KEY = 'wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=';
+
+const PASSWORD_FILE = new URL('../../src/config/passwordFile.js', import.meta.url).href;
 
 describe('the password file', () => {
   let scratch: string;
@@ -107,18 +112,54 @@ describe('the password file', () => {
     }
   });
 
-  it('takes no name that would break its lines, no empty password, and no second writer', async () => {
+  it('takes no name that would break its lines, and no empty password', async () => {
     for (const user of ['a:b', 'a\nb', '', '#a']) {
       expect(await setPassword(path, user, 'x').catch((error: unknown) => error)).to.be.instanceOf(
         BackupError,
       );
     }
     expect(await setPassword(path, 'a', '').catch((error: unknown) => error)).to.be.instanceOf(BackupError);
-    writeFileSync(`${path}.new`, '');
-    expect(await setPassword(path, 'a', 'b').catch((error: unknown) => error)).to.have.property(
-      'kind',
-      'locked',
-    );
     expect(existsSync(path)).to.equal(false);
+  });
+
+  it('is changed after a passwd was killed: what it left behind once refused every later one', async () => {
+    await setPassword(path, 'anne', 'one');
+    writeFileSync(`${path}.new`, 'half of a fi');
+    await setPassword(path, 'bethany', 'two');
+    const file = new PasswordFile(path);
+    expect(await file.verify('anne', 'one')).to.equal(true);
+    expect(await file.verify('bethany', 'two')).to.equal(true);
+    expect(existsSync(`${path}.new`)).to.equal(false);
+  });
+
+  it('loses no change where several processes make theirs at a time', async () => {
+    const users = Array.from({ length: 6 }, (_, at) => `user${at}`);
+    const program = `
+      import { setPassword } from '${PASSWORD_FILE}';
+      await setPassword(process.argv[1], process.argv[2], 'secret');`;
+    const codes = await Promise.all(
+      users.map(async (user) => {
+        const child = spawn(process.execPath, ['--input-type=module', '-e', program, path, user]);
+        const [code] = (await once(child, 'exit')) as [number];
+        return code;
+      }),
+    );
+    expect(codes).to.deep.equal(users.map(() => 0));
+    const file = new PasswordFile(path);
+    for (const user of users) expect(await file.verify(user, 'secret'), user).to.equal(true);
+  });
+
+  it('is never written through a link', async () => {
+    const victim = join(scratch, 'victim');
+    writeFileSync(victim, 'of somebody else', { mode: 0o600 });
+    symlinkSync(victim, `${path}.new`);
+    await setPassword(path, 'anne', 'one');
+    rmSync(path);
+    symlinkSync(victim, path);
+    expect(await setPassword(path, 'anne', 'one').catch((error: unknown) => error)).to.have.property(
+      'message',
+      `${path} is a symbolic link, which is not followed`,
+    );
+    expect(readFileSync(victim, 'utf8')).to.equal('of somebody else');
   });
 });

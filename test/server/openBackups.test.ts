@@ -1,8 +1,12 @@
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Twoskip } from '../../src/catalog/twoskip.ts';
 import { registeredFileCount } from '../../src/fs/lockedFile.ts';
 import { waitUntil } from '../support/machine.ts';
+import { WatchedDisk } from '../support/watchedDisk.ts';
 import type { SyncConnection } from '../support/syncConnection.ts';
 import { apply, message, upload } from './made.ts';
 import { TestServer } from './testServer.ts';
@@ -124,6 +128,51 @@ describe('the backups that a session holds', () => {
     expect(await reply('GET USER user1\r\n', other)).to.equal('OK Success');
     expect(await reply('GET USER user0\r\n', other)).to.equal(LOCKED);
     expect(await reply('GET USER user39\r\n', other)).to.equal(LOCKED);
+  });
+
+  it('are made at last for a user whose first sync failed, at whatever sync: such a user could once never be backed up', async () => {
+    for (let number = 1; number < 12; number += 1) {
+      const name = `user.anne${number}`;
+      const disk = WatchedDisk.watch();
+      disk.failsSync = (at) => at === number;
+      const said = await reply(apply({ name }));
+      disk.end();
+      expect(said, `sync ${number}`).to.be.oneOf(['NO IMAP_IOERROR System I/O error', 'OK Success']);
+      await reply('RESTART\r\n');
+      expect(await reply(apply({ name })), `after sync ${number}`).to.equal('OK Success');
+    }
+  });
+
+  it('are begun again where an empty file is gone, which is logged', async () => {
+    const path = server.catalog.create('anne');
+    rmSync(path);
+    expect(await reply(apply({ name: 'user.anne' }))).to.equal('OK Success');
+    expect(server.dataPath('anne')).to.equal(path);
+    expect(server.log.join('\n')).to.contain('anne: the data file was gone, and had held nothing');
+  });
+
+  it('are not begun again where a file with mail is gone: the session hears of it, and serves other users', async () => {
+    await reply(apply({ name: 'user.anne' }));
+    const path = server.dataPath('anne');
+    await reply('RESTART\r\n');
+    for (const suffix of ['', '.index', '.index-wal', '.index-shm']) rmSync(path + suffix, { force: true });
+    expect(await reply(apply({ name: 'user.anne' }))).to.equal('NO IMAP_IOERROR System I/O error');
+    expect(existsSync(path)).to.equal(false);
+    expect(server.log.join('\n')).to.match(
+      /the data file of anne is gone.*mail of the user has been backed up/,
+    );
+    expect(await reply(apply({ name: 'user.bethany' }))).to.equal('OK Success');
+  });
+
+  it('are opened nowhere but below the partitions, whatever backups.db says', async () => {
+    const victim = join(server.folder, 'victim_ABCDEF');
+    writeFileSync(victim, 'of somebody else');
+    const database = Twoskip.open(join(server.folder, 'backups.db'));
+    database.put('anne', victim);
+    database.close();
+    expect(await reply(apply({ name: 'user.anne' }))).to.equal('NO IMAP_IOERROR Backup is damaged');
+    expect(readFileSync(victim, 'utf8')).to.equal('of somebody else');
+    expect(await reply(apply({ name: 'user.bethany' }))).to.equal('OK Success');
   });
 
   it('a userid that cannot be one is refused, with no trace in the catalogue', async () => {

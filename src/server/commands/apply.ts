@@ -42,9 +42,11 @@ export async function applyReserve(context: CommandContext, value: Dlist): Promi
 export async function applyMailbox(context: CommandContext, value: Dlist): Promise<void> {
   const kv = toKeyValues(value, 'MAILBOX');
   const name = getString(kv, 'MBOXNAME');
-  if (isInbox(name))
-    await context.backups.followInbox(context.backups.ownerOf(name), getString(kv, 'UNIQUEID'));
-  const backup = await context.backups.findOrCreate(context.backups.ownerOf(name));
+  const { backups } = context;
+  const owner = backups.ownerOf(name);
+  if (isInbox(name)) await backups.followInbox(owner, getString(kv, 'UNIQUEID'));
+  const backup = await backups.findOrCreate(owner);
+  if (isInbox(name)) backups.noteInbox(owner, getString(kv, 'UNIQUEID'));
   const wanted = await lackingMessages(backup, optionalList(kv, 'RECORD') ?? []);
   const others = [...context.backups.held()].filter((held) => held !== backup);
   const { sources, found } = context.staged.sources(wanted, others);

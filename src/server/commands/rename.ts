@@ -44,7 +44,7 @@ export async function applyRename(context: CommandContext, value: Dlist): Promis
   }
   if (isInbox(rename.from) && isInbox(rename.to) && target === null) {
     await backups.renameUser(source.userid, newOwner);
-    await backups.followInbox(newOwner, mailbox.uniqueid);
+    backups.noteInbox(newOwner, mailbox.uniqueid);
     await appendRename(context, await backups.findOrCreate(newOwner), rename);
     return;
   }

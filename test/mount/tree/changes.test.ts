@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backup } from '../../../src/backup/backup.ts';
 import { Catalog } from '../../../src/catalog/catalog.ts';
@@ -201,14 +201,15 @@ describe('changes of the store', function () {
 
   it('tell of the one user of many who goes', async () => {
     const many = Array.from({ length: 300 }, (_, at) => `user${at}`);
+    const pathOf = (userid: string): string => join(site.folder, 'partition/u', `${userid}_ABCDEF`);
     catalog.transaction(() => {
-      for (const userid of many) catalog.set(userid, join(site.folder, userid));
+      for (const userid of many) catalog.set(userid, pathOf(userid));
     });
     await sleep(100);
     told = [];
     await remember(
       ...many.map((userid, at) => {
-        const shown = { userid, dataFile: join(site.folder, userid), path: '', name: userid, identity: '' };
+        const shown = { userid, dataFile: pathOf(userid), path: '', name: userid, identity: '' };
         return { number: at + 10, parent: 0, shown };
       }),
     );
@@ -219,7 +220,8 @@ describe('changes of the store', function () {
 
   it('are told from where the user’s files were moved to, again when the tree has noticed', async () => {
     await remember(known(ARCHIVE, 'Archive'));
-    const path = join(site.folder, 'moved');
+    const path = join(site.folder, 'partition/m/moved_ABCDEF');
+    mkdirSync(dirname(path), { recursive: true });
     await site.close(anne);
     for (const suffix of ['', '.index']) renameSync(anne.path + suffix, path + suffix);
     catalog.set('anne', path);

@@ -22,7 +22,7 @@ describe('the users at the top of the mount', () => {
       partitions: new Map([['default', partition]]),
       ...choice,
     });
-    for (const userid of ['bob', 'carl', 'dora', 'hidden']) catalog.set(userid, `/${userid}`);
+    for (const userid of ['bob', 'carl', 'dora', 'hidden']) catalog.set(userid, pathOf(userid));
     users = new Users(catalog, databasePath, (userid) => userid !== 'hidden');
   });
 
@@ -31,31 +31,33 @@ describe('the users at the top of the mount', () => {
     await site.remove();
   });
 
+  const pathOf = (name: string): string => join(site.folder, 'partition/a', `${name}_ABCDEF`);
+
   const from = (first: number): string[] => [...users.from(first)].map(({ userid }) => userid);
 
   it('have steady places: who reads their list meets nobody twice and misses nobody, while they come and go', () => {
     users.refresh();
     const [bob, carl] = [...users.from(0)];
     expect([bob?.userid, carl?.userid]).to.deep.equal(['bob', 'carl']);
-    catalog.set('anne', '/anne');
+    catalog.set('anne', pathOf('anne'));
     catalog.remove('bob');
     users.refresh();
     expect(from((carl?.place ?? 0) + 1)).to.deep.equal(['dora', 'anne']);
     expect(from(0)).to.deep.equal(['carl', 'dora', 'anne']);
-    catalog.set('bob', '/bob2');
+    catalog.set('bob', pathOf('bob2'));
     users.refresh();
-    expect([...users.from(0)][0]).to.deep.equal({ userid: 'bob', path: '/bob2', place: bob?.place });
+    expect([...users.from(0)][0]).to.deep.equal({ userid: 'bob', path: pathOf('bob2'), place: bob?.place });
     expect(users.count()).to.equal(4);
   });
 
   it('are found as they are at the moment, whenever they were listed last', () => {
-    expect(users.find('carl')).to.equal('/carl');
+    expect(users.find('carl')).to.equal(pathOf('carl'));
     users.refresh();
-    catalog.set('carl', '/moved');
+    catalog.set('carl', pathOf('moved'));
     catalog.remove('bob');
-    catalog.set('anne', '/anne');
+    catalog.set('anne', pathOf('anne'));
     const found = ['anne', 'bob', 'carl', 'hidden', '../x'].map((userid) => users.find(userid));
-    expect(found).to.deep.equal(['/anne', null, '/moved', null, null]);
+    expect(found).to.deep.equal([pathOf('anne'), null, pathOf('moved'), null, null]);
     users.refresh();
     const again = ['anne', 'bob', 'carl', 'hidden', '../x'].map((userid) => users.find(userid));
     expect(again).to.deep.equal(found);

@@ -1,0 +1,73 @@
+/**
+ * A user's data file that is missing. It may never have held anything: a creation was broken off, or an administrator
+ * removed an empty file. Or it holds the only copy of somebody's mail, on a partition that is not mounted. An empty
+ * file in its place is begun only where all signs say the former (docs/operations.md, *When a data file is gone*).
+ */
+import { closeSync, fsyncSync, lstatSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { asBackupError, BackupError } from '../errors.ts';
+import { syncFolder } from '../fs/folders.ts';
+import { giveOwner } from '../fs/keepOwner.ts';
+import { createExclusively } from '../fs/open.ts';
+import { placeFault, sideFiles } from './backupFiles.ts';
+import type { CatalogEntry } from './catalog.ts';
+
+/** So many other backups of the partition are looked for. */
+const SAMPLE = 64;
+
+interface Missing {
+  readonly userid: string;
+  readonly path: string;
+  readonly partitions: Iterable<string>;
+  /** All entries of backups.db. */
+  readonly others: () => Iterable<CatalogEntry>;
+  /** An INBOX of the user has been backed up. */
+  readonly hadInbox: boolean;
+}
+
+/** Makes the empty file, at the same path. Throws 'io', saying why not and what to do. */
+export function beginAgain(missing: Missing): void {
+  const { userid, path } = missing;
+  const reason = placeFault(path, missing.partitions) ?? whyNot(missing);
+  if (reason !== null) {
+    const cure =
+      'mount its partition, or put the file back; if it is lost for good, ctl_backups -F reconstruct';
+    const text = `the data file of ${userid} is gone, and no empty one is begun, because ${reason}: ${path}: ${cure}`;
+    throw new BackupError('io', text, { subject: userid });
+  }
+  try {
+    const fd = createExclusively(path);
+    try {
+      giveOwner(fd, lstatSync(dirname(path)));
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    syncFolder(dirname(path));
+  } catch (error) {
+    // Another process has made it meanwhile.
+    if ((error as { code?: unknown }).code !== 'EEXIST') throw asBackupError(error, `cannot create ${path}`);
+  }
+}
+
+function whyNot({ userid, path, others, hadInbox }: Missing): string | null {
+  const folder = dirname(path);
+  if (!isThere(folder)) return 'its folder is not there, as on a partition that is not mounted';
+  if (hadInbox) return 'mail of the user has been backed up';
+  if (sideFiles(path).length > 0) return 'other files of the backup are there';
+  const partition = dirname(folder);
+  let count = 0;
+  let found = 0;
+  for (const other of others()) {
+    if (other.userid === userid || dirname(dirname(other.path)) !== partition) continue;
+    count += 1;
+    if (isThere(other.path)) found += 1;
+    if (count === SAMPLE) break;
+  }
+  if (count > 0 && found * 2 <= count) return 'most other backups of its partition are not there either';
+  return null;
+}
+
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}

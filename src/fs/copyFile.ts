@@ -1,0 +1,30 @@
+/** Copying a whole file to another folder of the store. */
+import { closeSync, fchmodSync, fstatSync, fsyncSync, futimesSync } from 'node:fs';
+import { copyBytes } from './copyBytes.ts';
+import { giveOwner } from './keepOwner.ts';
+import { SharedRead } from './lockedFile.ts';
+import { createAnew } from './open.ts';
+
+/**
+ * Copies a regular file in place of whatever has the other name, with its mode, its times and, as root, its owner.
+ * The copy's content is on disk when this resolves; its name is once the caller has synced the folder. A lock that
+ * this process holds on the file stays. Throws what the system throws.
+ */
+export async function copyFile(from: string, to: string): Promise<void> {
+  const source = SharedRead.open(from);
+  try {
+    const stats = fstatSync(source.fd);
+    const target = createAnew(to);
+    try {
+      await copyBytes(source.fd, target, 0, stats.size);
+      giveOwner(target, stats);
+      fchmodSync(target, stats.mode & 0o777);
+      futimesSync(target, stats.atime, stats.mtime);
+      fsyncSync(target);
+    } finally {
+      closeSync(target);
+    }
+  } finally {
+    source.close();
+  }
+}
