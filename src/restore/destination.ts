@@ -1,4 +1,5 @@
 /** What a restore goes to: a Cyrus server, another IMAP server, or files. One for each user and connection. */
+import type { What } from './cyrus/job.ts';
 import type { ItemOutcome, MailboxOutcome } from './outcome.ts';
 import type { SelectedMailbox } from './selectedMailbox.ts';
 import type { RestoreSource } from './source.ts';
@@ -10,6 +11,8 @@ export interface Move {
 }
 
 export interface Destination {
+  /** What it has a form for; the rest is told as left out. */
+  readonly carries: ReadonlySet<What>;
   /** Learns what is there of these. Called once, before all else. */
   prepare(source: RestoreSource, moves: readonly Move[]): Promise<void>;
   /** Throws where nothing of the mailbox could be done; single messages fail in the outcome. */

@@ -6,7 +6,10 @@ import { BackupError, messageOf } from '../errors.ts';
 import { livingSize } from '../index/momentQueries.ts';
 import { isInbox } from '../mailbox/names.ts';
 import type { Destination, Move } from './destination.ts';
-import { newOutcome } from './outcome.ts';
+import type { Mailbox } from '../index/types.ts';
+import type { What } from './cyrus/job.ts';
+import { notCarried } from './notCarried.ts';
+import { newOutcome, newUser } from './outcome.ts';
 import type { MailboxOutcome, UserOutcome } from './outcome.ts';
 import { select } from './selection.ts';
 import type { SelectionOptions } from './selection.ts';
@@ -26,6 +29,8 @@ export interface UserRestore {
   readonly time: number | null;
   readonly selection: SelectionOptions;
   readonly naming: NamingOptions;
+  /** What is wanted: to tell what of it the destination cannot take. */
+  readonly what: ReadonlySet<What>;
   /** Opened when there is something to do. */
   open(userid: string): Promise<Destination>;
   /** Before the first mailbox: how many messages there are to look at, at the most. */
@@ -34,12 +39,13 @@ export interface UserRestore {
 }
 
 export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
-  const user: UserOutcome = { userid: job.userid ?? job.path, mailboxes: [], items: [], failures: [] };
+  const user = newUser(job.userid ?? job.path);
   let source: RestoreSource | undefined;
   let destination: Destination | undefined;
   try {
     source = new RestoreSource(job.userid, job.path, job.time);
-    const { mailboxes, missing } = select(source, job.selection);
+    const { mailboxes, missing, leftOut } = select(source, job.selection);
+    if (leftOut.length > 0) user.notes.push(leftOutNote(leftOut));
     for (const object of missing) user.failures.push(`${object}: not in this backup`);
     const moves = mailboxes
       .map((selected) => ({ selected, target: targetName(selected.mailbox.name, job.naming) }))
@@ -69,6 +75,8 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
     }
     const isWholeUser = job.selection.objects.length === 0 && job.selection.between === null;
     user.items.push(...(await current.restoreItems(isWholeUser)));
+    const lost = notCarried(from, moves, job.what, current.carries, isWholeUser);
+    if (lost !== undefined) user.notes.push(lost);
   } catch (error) {
     // A wrong password is the same for all users: going on would lock the account.
     if (!(error instanceof BackupError) || error.kind === 'auth') throw error;
@@ -78,6 +86,16 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
     source?.close();
   }
   return user;
+}
+
+/** The names of a few are enough to know what they are. */
+const NAMES_TOLD = 5;
+
+function leftOutNote(mailboxes: readonly Mailbox[]): string {
+  const names = mailboxes.slice(0, NAMES_TOLD).map(({ name }) => name);
+  if (mailboxes.length > NAMES_TOLD) names.push('...');
+  const what = mailboxes.length === 1 ? '1 mailbox' : `${mailboxes.length} mailboxes`;
+  return `${what} without mail left out (--all-types restores them): ${names.join(', ')}`;
 }
 
 /** `closed`: the connection broke, and another try may help. Where it is the last one, that is a failure like others. */

@@ -13,7 +13,8 @@ import { addToMailbox } from './addToMailbox.ts';
 import { compareExactly, isComplete, restoreExactly } from './exactMailbox.ts';
 import { restoreFlags } from './flagsOnly.ts';
 import { restoreItems } from './items.ts';
-import type { CyrusJob, CyrusOptions } from './job.ts';
+import { WHAT } from './job.ts';
+import type { CyrusJob, CyrusOptions, What } from './job.ts';
 import { mailboxesByName, mailboxesByUniqueid } from './serverState.ts';
 import type { ServerMailbox } from './serverState.ts';
 
@@ -21,6 +22,7 @@ import type { ServerMailbox } from './serverState.ts';
 const OWNERS_RIGHTS = 'lrswipkxtecdan';
 
 export class CyrusDestination implements Destination {
+  readonly carries: ReadonlySet<What> = new Set(WHAT);
   readonly #client: SyncClient;
   readonly #options: CyrusOptions;
   #source: RestoreSource | undefined;
