@@ -15,8 +15,11 @@ export interface Destination {
   readonly carries: ReadonlySet<What>;
   /** Learns what is there of these. Called once, before all else. */
   prepare(source: RestoreSource, moves: readonly Move[]): Promise<void>;
-  /** Throws where nothing of the mailbox could be done; single messages fail in the outcome. */
-  restoreMailbox(move: Move, outcome: MailboxOutcome): Promise<void>;
+  /**
+   * Throws where nothing of the mailbox could be done; single messages fail in the outcome. `isLastTry`: the connection broke
+   * at this mailbox before, and the next time it is given up.
+   */
+  restoreMailbox(move: Move, outcome: MailboxOutcome, isLastTry: boolean): Promise<void>;
   /** Everything that is no mailbox. `isWholeUser`: no single mailboxes were named. */
   restoreItems(isWholeUser: boolean): Promise<ItemOutcome[]>;
   close(): Promise<void>;

@@ -2,19 +2,19 @@
 import type { MailboxOutcome } from './outcome.ts';
 
 export class FlagLosses {
-  readonly #losses = new Map<string, { flag: string; why: string; uids: number[] }>();
+  readonly #losses = new Map<string, { flag: string; why: string; uids: Set<number> }>();
 
   add(flag: string, uid: number, why: string): void {
     const key = `${flag} ${why}`;
     const loss = this.#losses.get(key);
-    if (loss === undefined) this.#losses.set(key, { flag, why, uids: [uid] });
-    else loss.uids.push(uid);
+    if (loss === undefined) this.#losses.set(key, { flag, why, uids: new Set([uid]) });
+    else loss.uids.add(uid);
   }
 
   /** Adds a failure for each flag, and forgets them. */
   report(outcome: MailboxOutcome): void {
     for (const { flag, why, uids } of this.#losses.values()) {
-      outcome.failures.push(`flag ${flag} left off (UID ${uidSet(uids)}): ${why}`);
+      outcome.failures.push(`flag ${flag} left off (UID ${uidSet([...uids])}): ${why}`);
     }
     this.#losses.clear();
   }

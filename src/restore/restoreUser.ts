@@ -106,7 +106,7 @@ async function restoreOne(
 ): Promise<MailboxOutcome | 'closed'> {
   const outcome = newOutcome(move.selected.mailbox.name, move.target);
   try {
-    await destination.restoreMailbox(move, outcome);
+    await destination.restoreMailbox(move, outcome, isLast);
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
     if (error.kind === 'closed' && !isLast) return 'closed';

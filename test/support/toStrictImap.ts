@@ -24,7 +24,8 @@ export async function backupOf(mailboxes: Mailboxes): Promise<BackupSite> {
       const { text, flags = '' } = typeof message === 'string' ? { text: message } : message;
       return { uid: at + 1, flags, message: Buffer.from(text, 'latin1') };
     });
-    await appendMailbox(site, backup, START + index, { uniqueid: `u${index}`, name, records });
+    const extra = 'ACL "anne\tlrswipkxtecdan\t"';
+    await appendMailbox(site, backup, START + index, { uniqueid: `u${index}`, name, records, extra });
   }
   await site.close(backup);
   return site;

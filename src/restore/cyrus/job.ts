@@ -32,6 +32,8 @@ export interface CyrusOptions {
 export interface CyrusJob extends CyrusOptions {
   readonly client: SyncClient;
   readonly source: RestoreSource;
+  /** The server broke the connection at this mailbox before. */
+  readonly isCautious: boolean;
   /** Names of the server's mailboxes that may hold some of these messages. */
   foldersWith(records: readonly SourceRecord[], target: string): Set<string>;
   /** The name of the server's mailbox with that uniqueid. */

@@ -13,6 +13,7 @@ import type { SyncClient, Upload } from '../syncClient.ts';
 const MESSAGES_A_COMMAND = 1024;
 /** A command holds so much at the most in memory; larger messages go piece by piece, each in a command of its own. */
 const HELD_BYTES = 8 * 1024 * 1024;
+const NO_BYTES = 'its bytes are not in this backup';
 const STREAMED_FROM_BYTES = 2 * 1024 * 1024;
 
 export interface UploadResult {
@@ -61,8 +62,23 @@ export async function uploadMissing(
   return { failed, sentBytes };
 }
 
+/** For a plan: living records whose bytes neither the backup nor the server has, with the reason. */
+export async function withoutBytes(
+  client: SyncClient,
+  partition: string,
+  records: readonly SourceRecord[],
+  folders: Iterable<string>,
+): Promise<Map<string, string>> {
+  const lost = records.filter(({ chunk_id: chunkId, expunged }) => chunkId === null && expunged === null);
+  if (lost.length === 0) return new Map();
+  const guids = [...new Set(lost.map(({ guid }) => guid))];
+  const missing = await reserve(client, partition, guids, folders);
+  await client.restart();
+  return new Map(missing.map((guid) => [guid, NO_BYTES]));
+}
+
 function prepare(source: RestoreSource, { guid, size, chunk_id: chunkId }: SourceRecord): Upload {
-  if (chunkId === null) throw new Error('its bytes are not in this backup');
+  if (chunkId === null) throw new Error(NO_BYTES);
   if (size >= STREAMED_FROM_BYTES) {
     // Once announced it has to be sent to its end, so it is read through before.
     source.check(guid);
