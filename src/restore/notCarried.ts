@@ -18,7 +18,12 @@ export function notCarried(
     if (count > 0) parts.push(`${count} ${count === 1 ? one : many}`);
   };
   const states = moves.map(({ selected }) => selected.state);
-  if (isLost('acl')) add(states.filter((state) => (optionalString(state, 'ACL') ?? '') !== '').length, 'ACL');
+  const isShared = (acl: string): boolean =>
+    acl.split('\t').some((word, at) => at % 2 === 0 && word !== '' && word !== source.userid);
+  if (isLost('acl')) {
+    const shared = states.filter((state) => isShared(optionalString(state, 'ACL') ?? ''));
+    add(shared.length, 'ACL that gives rights to others', 'ACLs that give rights to others');
+  }
   if (isLost('annotations')) {
     add(
       states.filter((state) => (optionalList(state, 'ANNOTATIONS') ?? []).length > 0).length,

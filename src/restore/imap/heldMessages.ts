@@ -31,21 +31,20 @@ export class HeldMessages {
   readonly #exact: ReadonlyMap<string, HeldMessage[]>;
   /** By canonical hash: those that no message of the backup equals byte for byte. */
   readonly #altered: ReadonlyMap<string, ReadMessage[]>;
-  /** Messages that the server lists but does not give out. */
-  readonly unreadable: number;
+  /** Messages that the server lists but does not give out, by size and date. */
+  readonly #unreadable = new Map<string, number>();
 
   constructor(
     exact: ReadonlyMap<string, HeldMessage[]> = new Map(),
     altered: ReadonlyMap<string, ReadMessage[]> = new Map(),
-    unreadable = 0,
+    unreadable: readonly HeldMessage[] = [],
   ) {
     this.#exact = exact;
     this.#altered = altered;
-    this.unreadable = unreadable;
-  }
-
-  get hasAltered(): boolean {
-    return this.#altered.size > 0;
+    for (const { size, date } of unreadable) {
+      const key = `${size} ${date}`;
+      this.#unreadable.set(key, (this.#unreadable.get(key) ?? 0) + 1);
+    }
   }
 
   takeExact(guid: string): HeldMessage | undefined {
@@ -56,6 +55,14 @@ export class HeldMessages {
   takeAltered(bytes: Buffer, guid: string): { held: HeldMessage; isAltered: boolean } | undefined {
     const found = this.#altered.get(canonicalHash(bytes))?.shift();
     return found === undefined ? undefined : { held: found, isAltered: found.guid !== guid };
+  }
+
+  /** Whether the server has a message of this size and date that cannot be compared. Each answers for one record. */
+  takeUnreadable({ size, internaldate }: SourceRecord): boolean {
+    const key = `${size} ${internaldate}`;
+    const count = this.#unreadable.get(key) ?? 0;
+    if (count > 0) this.#unreadable.set(key, count - 1);
+    return count > 0;
   }
 }
 
@@ -84,7 +91,11 @@ export async function readHeld(
     return guid === undefined ? [] : [{ ...held, guid }];
   });
   const altered = grouped(read, ({ uid }) => bodies.get(uid)?.canonical);
-  return new HeldMessages(exact, altered, reader.unreadable);
+  return new HeldMessages(
+    exact,
+    altered,
+    rest.filter(({ uid }) => reader.isUnreadable(uid)),
+  );
 }
 
 interface Hashes {
@@ -103,8 +114,8 @@ class BodyReader {
     this.#reselect = reselect;
   }
 
-  get unreadable(): number {
-    return this.#unreadable.size;
+  isUnreadable(uid: number): boolean {
+    return this.#unreadable.has(uid);
   }
 
   async hashes(messages: readonly HeldMessage[]): Promise<Map<number, Hashes>> {
@@ -124,7 +135,8 @@ class BodyReader {
     try {
       await eachMessage(this.#connection, uids.join(','), { uid: true, source: true }, (message) => {
         const { source: bytes, uid } = message;
-        if (bytes !== undefined) hashes.set(uid, { guid: sha1Of(bytes), canonical: canonicalHash(bytes) });
+        if (bytes === undefined) this.#unreadable.add(uid);
+        else hashes.set(uid, { guid: sha1Of(bytes), canonical: canonicalHash(bytes) });
       });
       return true;
     } catch (error) {

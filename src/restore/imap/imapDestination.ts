@@ -33,6 +33,8 @@ export interface ImapOptions extends ImapLogin {
 }
 
 const PROGRESS_EVERY = 50;
+const NOT_COMPARED =
+  'the server lists a message of this size and date but does not give it out to be compared: not added (--existing copy adds it)';
 
 export class ImapDestination implements Destination {
   readonly carries: ReadonlySet<What> = new Set(['mail', 'flags', 'subs']);
@@ -128,6 +130,7 @@ export class ImapDestination implements Destination {
         if (like?.isAltered === true) altered += 1;
         const there = same ?? like?.held;
         if (there !== undefined) await this.#keep(folder, record, there, outcome);
+        else if (held.takeUnreadable(record)) throw new BackupError('io', NOT_COMPARED);
         else if (bytes !== undefined) await this.#append(folder, record, bytes, outcome);
       } catch (error) {
         if (!(error instanceof BackupError) || isConnection(error)) throw error;
@@ -139,11 +142,6 @@ export class ImapDestination implements Destination {
     if (unsent.length > 0) outcome.failures.push(`UID ${uidSet(unsent)}: not sent after that`);
     if (altered > 0) {
       outcome.notes.push(`${altered} there already as the server stores them (other line ends or NULs)`);
-    }
-    if (held.unreadable > 0) {
-      outcome.notes.push(
-        `${held.unreadable} messages on the server cannot be read, so none was taken for one of ours`,
-      );
     }
   }
 
