@@ -3,11 +3,13 @@ import type { What } from './cyrus/job.ts';
 import type { ItemOutcome, MailboxOutcome } from './outcome.ts';
 import type { SelectedMailbox } from './selectedMailbox.ts';
 import type { RestoreSource } from './source.ts';
+import type { UploadMemory } from './uploadMemory.ts';
 
 /** A mailbox and where it goes, as an internal name. */
 export interface Move {
   readonly selected: SelectedMailbox;
   readonly target: string;
+  readonly uploads: UploadMemory;
 }
 
 export interface Destination {

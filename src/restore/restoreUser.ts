@@ -1,6 +1,7 @@
 /**
  * Restores one user: what is selected, mailbox by mailbox, INBOX first, then everything else. A mailbox that fails is named
- * and the rest goes on; where the connection broke, over a new one, after another try at the same mailbox.
+ * and the rest goes on; where the connection broke, over a new one, after another try at the same mailbox. A message that
+ * breaks it each time is given up alone.
  */
 import { BackupError, messageOf } from '../errors.ts';
 import { livingSize } from '../index/momentQueries.ts';
@@ -16,6 +17,7 @@ import type { SelectionOptions } from './selection.ts';
 import { RestoreSource } from './source.ts';
 import { targetName } from './targetName.ts';
 import type { NamingOptions } from './targetName.ts';
+import { UploadMemory } from './uploadMemory.ts';
 
 /** A mailbox that breaks the connection again so often (it may kill the server's process) is given up. */
 const RETRIES = 2;
@@ -48,7 +50,11 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
     if (leftOut.length > 0) user.notes.push(leftOutNote(leftOut));
     for (const object of missing) user.failures.push(`${object}: not in this backup`);
     const moves = mailboxes
-      .map((selected) => ({ selected, target: targetName(selected.mailbox.name, job.naming) }))
+      .map((selected) => ({
+        selected,
+        target: targetName(selected.mailbox.name, job.naming),
+        uploads: new UploadMemory(),
+      }))
       .toSorted(inOrder);
     const { index } = source.reader;
     job.onStart(
@@ -66,7 +72,8 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
     let current = await connect();
     for (const move of moves) {
       let outcome = await restoreOne(current, move);
-      for (let attempt = 1; outcome === 'closed'; attempt += 1) {
+      for (let attempt = 0; outcome === 'closed';) {
+        attempt = move.uploads.broke() ? 0 : attempt + 1;
         current = await connect();
         outcome = await restoreOne(current, move, attempt >= RETRIES);
       }

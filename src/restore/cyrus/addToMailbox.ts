@@ -130,7 +130,7 @@ async function addBatch(
   const folders = job.foldersWith(batch, outcome.target);
   const { failed } = job.isPlan
     ? { failed: await withoutBytes(job.client, partition, wanted, folders) }
-    : await uploadMissing(job.client, job.source, partition, wanted, folders);
+    : await uploadMissing(job, partition, wanted, folders);
   const sent: RecordFields[] = [];
   for (const record of batch) {
     const why = failed.get(record.guid);

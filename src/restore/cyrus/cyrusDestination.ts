@@ -9,6 +9,7 @@ import type { Destination, Move } from '../destination.ts';
 import type { ItemOutcome, MailboxOutcome } from '../outcome.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
 import type { SyncClient } from '../syncClient.ts';
+import { UploadMemory } from '../uploadMemory.ts';
 import { addToMailbox } from './addToMailbox.ts';
 import { compareExactly, isComplete, restoreExactly } from './exactMailbox.ts';
 import { restoreFlags } from './flagsOnly.ts';
@@ -54,7 +55,7 @@ export class CyrusDestination implements Destination {
 
   async restoreMailbox(move: Move, outcome: MailboxOutcome, isLastTry: boolean): Promise<void> {
     const { selected, target } = move;
-    const job = this.#job(isLastTry);
+    const job = this.#job(move.uploads, isLastTry);
     const known = this.#byName.get(target);
     const server = known?.isIntermediate === true ? undefined : known;
     if (this.#options.isFlagsOnly) {
@@ -83,7 +84,7 @@ export class CyrusDestination implements Destination {
   }
 
   restoreItems(isWholeUser: boolean): Promise<ItemOutcome[]> {
-    return restoreItems(this.#job(), isWholeUser);
+    return restoreItems(this.#job(new UploadMemory()), isWholeUser);
   }
 
   close(): Promise<void> {
@@ -154,12 +155,13 @@ export class CyrusDestination implements Destination {
     this.#made.add(target);
   }
 
-  #job(isCautious = false): CyrusJob {
+  #job(uploads: UploadMemory, isCautious = false): CyrusJob {
     const source = this.#source;
     if (source === undefined) throw new BackupError('bad-parameters', 'not prepared');
     return {
       ...this.#options,
       isCautious,
+      uploads,
       client: this.#client,
       source,
       foldersWith: (records, target) => this.#foldersWith(source, records, target),

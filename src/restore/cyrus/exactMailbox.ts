@@ -130,7 +130,7 @@ async function uploadBatch(
   const folders = job.foldersWith(batch, outcome.target);
   const { failed } = job.isPlan
     ? { failed: await withoutBytes(job.client, partition, batch, folders) }
-    : await uploadMissing(job.client, job.source, partition, batch, folders);
+    : await uploadMissing(job, partition, batch, folders);
   const sent: RecordFields[] = [];
   for (const record of batch) {
     const why = failed.get(record.guid);

@@ -7,6 +7,7 @@ import { messageOf } from '../../errors.ts';
 import { toStrings } from '../../protocol/dlist.ts';
 import { printString } from '../../protocol/print.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
+import type { CyrusJob } from './job.ts';
 import type { SyncClient, Upload } from '../syncClient.ts';
 
 /** sync_client's own figure. */
@@ -27,8 +28,7 @@ export interface UploadResult {
  * `folders`: internal names of mailboxes on the server where copies may be.
  */
 export async function uploadMissing(
-  client: SyncClient,
-  source: RestoreSource,
+  { client, source, uploads }: Pick<CyrusJob, 'client' | 'source' | 'uploads'>,
   partition: string,
   records: readonly SourceRecord[],
   folders: Iterable<string>,
@@ -40,13 +40,20 @@ export async function uploadMissing(
   let held: Upload[] = [];
   let heldBytes = 0;
   const send = async (): Promise<void> => {
+    uploads.sending(held.map(({ guid }) => guid));
     if (held.length > 0) await client.upload(partition, held);
+    uploads.sending([]);
     held = [];
     heldBytes = 0;
   };
   for (const guid of missing) {
     const record = byGuid.get(guid);
     if (record === undefined) continue;
+    if (uploads.isGivenUp(guid)) {
+      failed.set(guid, 'given up: the server breaks the connection at this message');
+      continue;
+    }
+    if (uploads.isSuspect(guid)) await send();
     try {
       const upload = prepare(source, record);
       held.push(upload);
@@ -56,7 +63,7 @@ export async function uploadMissing(
       if (record.expunged === null) failed.set(guid, messageOf(error));
       continue;
     }
-    if (held.length >= MESSAGES_A_COMMAND || heldBytes >= HELD_BYTES) await send();
+    if (uploads.isSuspect(guid) || held.length >= MESSAGES_A_COMMAND || heldBytes >= HELD_BYTES) await send();
   }
   await send();
   return { failed, sentBytes };
