@@ -113,7 +113,11 @@ export class Wire {
       ...(trust.ca === undefined ? {} : { ca: trust.ca }),
     };
     const secure = connectTls(options);
-    await opened(secure, 'secureConnect', connectTimeoutMs, this.peer);
+    try {
+      await opened(secure, 'secureConnect', connectTimeoutMs, this.peer);
+    } catch (error) {
+      throw this.#givenUp ?? error;
+    }
     this.#socket = secure;
     this.#isEncrypted = true;
     this.source = this.#listen(secure);
