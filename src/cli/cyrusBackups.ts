@@ -13,7 +13,7 @@ const USAGE = `usage: cyrus-backups COMMAND [options]
                 set (or with -d delete) a password that masters log in with; asked for on a terminal, else
                 read from standard input
   xbackup [-C imapd.conf] [-n] [--pattern PATTERN] [--channel NAME] [--stale HOURS] [--json] [--user NAME]
-          [--password-file FILE] [--tls-ca FILE] [--tls-no-verify] [--no-tls] SERVER
+          [--timeout SECONDS] [--password-file FILE] [--tls-ca FILE] [--tls-no-verify] [--no-tls] SERVER
                 have a Cyrus server replicate its users here now
   --version, -h, --help
 

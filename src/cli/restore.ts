@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '../config/imapdConf.ts';
 import type { Config } from '../config/imapdConf.ts';
-import { countFailures } from '../restore/outcome.ts';
+import { countFailures, newUser } from '../restore/outcome.ts';
 import type { UserOutcome } from '../restore/outcome.ts';
 import { restoreUser } from '../restore/restoreUser.ts';
 import { intoLevels } from '../restore/targetName.ts';
@@ -30,6 +30,7 @@ What is restored:
   -a               all mailboxes
   -D               deleted mailboxes too, under their names with the deleted prefix
   --deleted        deleted mailboxes too, under the names that they had
+  --all-types      with --to: calendars, address books and others without mail, too
   -F FILE          read mailboxes and messages from FILE, one a line
   -r               mailboxes below those named, too
   -x               only expunged messages
@@ -55,6 +56,7 @@ Where and how:
   -U               make mailboxes exactly as they were: UIDs, flags, checksums
   --into FOLDER    restore into a folder apart, such as Restored/{date}
   --existing WAY   with what is there: skip (default), copy, replace
+  --timeout SECONDS  how long the server may be silent when it owes an answer (default 300)
   --jobs N         so many users at a time (default 4)
   -n               show what would be done, and do nothing
   -v               show each mailbox's figures at the end
@@ -135,8 +137,10 @@ async function restoreAll(
         filter: args.filter,
         between: args.between,
         deletedPrefix: config.deletedprefix,
+        mailOnly: !args.isCyrus && !args.allTypes,
       },
       naming,
+      what: args.what,
       open: (owner) => opener.open(owner, (outcome) => progress.update(name, outcome)),
       onStart: (messages) => progress.expect(messages),
       onMailbox: (outcome) => progress.finish(name, outcome),
@@ -146,7 +150,7 @@ async function restoreAll(
   const found: FoundTarget[] = [];
   for (const { userid, path, label, fault } of selectTargets(config, args.mode, args.backups)) {
     if (path !== null) found.push({ userid, path, label });
-    else users.push({ userid: label, mailboxes: [], items: [], failures: [fault ?? 'no such backup'] });
+    else users.push({ ...newUser(label), failures: [fault ?? 'no such backup'] });
   }
   // All users of an archive write to one stream.
   const jobs = /^(?:tar|zip):/.test(args.destination) ? 1 : args.jobs;

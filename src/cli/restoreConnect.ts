@@ -49,7 +49,7 @@ export function openerFor(args: RestoreArguments, config: Config, io: RestoreIo)
 /** What of a command line is about the login. */
 export type LoginArguments = Pick<
   RestoreArguments,
-  'user' | 'passwordFile' | 'tlsCa' | 'verifyTls' | 'useTls' | 'compress'
+  'user' | 'passwordFile' | 'tlsCa' | 'verifyTls' | 'useTls' | 'compress' | 'timeoutSeconds'
 >;
 
 /** How to connect to a Cyrus server as its administrator. */
@@ -64,8 +64,8 @@ export async function clientOptions(
     tls: trustOf(args, config, address.host),
     allowsClear: !args.useTls || isLoopback(address.host),
     compress: args.compress,
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    silenceTimeoutMs: config.sync_timeout * 1000,
+    connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, args.timeoutSeconds * 1000),
+    silenceTimeoutMs: args.timeoutSeconds * 1000,
   };
 }
 
@@ -117,8 +117,8 @@ async function imapOpener(args: RestoreArguments, config: Config, io: RestoreIo)
         actFor: direct === undefined ? name : undefined,
         tls: trustOf(args, config, address.host),
         allowsClear: !args.useTls || isLoopback(address.host),
-        connectTimeoutMs: CONNECT_TIMEOUT_MS,
-        silenceTimeoutMs: config.sync_timeout * 1000,
+        connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, args.timeoutSeconds * 1000),
+        silenceTimeoutMs: args.timeoutSeconds * 1000,
         isPlan: args.isPlan,
         existing: args.existing,
         what: args.what,

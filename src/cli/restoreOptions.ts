@@ -46,12 +46,18 @@ export interface RestoreArguments {
   readonly filter: MessageFilter;
   readonly isJson: boolean;
   readonly jobs: number;
+  /** Mailboxes that hold no mail go to destinations other than Cyrus, too. */
+  readonly allTypes: boolean;
+  readonly timeoutSeconds: number;
   readonly user: string | undefined;
   readonly passwordFile: string | undefined;
   readonly tlsCa: string | undefined;
   readonly verifyTls: boolean;
   readonly useTls: boolean;
 }
+
+/** A server may work on a command for minutes; one that hangs does so for ever. */
+const DEFAULT_TIMEOUT_S = 300;
 
 const text = { type: 'string' } as const;
 const yes = { type: 'boolean' } as const;
@@ -95,6 +101,8 @@ const options = {
   domain: text,
   json: yes,
   jobs: text,
+  'all-types': yes,
+  timeout: text,
   user: text,
   'password-file': text,
   'tls-ca': text,
@@ -164,6 +172,8 @@ export function interpretRestore(argv: readonly string[], nowS: number): Restore
     filter: filterOf(values, nowS),
     isJson: values.json ?? false,
     jobs: wholeNumber(values.jobs ?? '4', '--jobs', 1),
+    allTypes: values['all-types'] ?? false,
+    timeoutSeconds: wholeNumber(values.timeout ?? String(DEFAULT_TIMEOUT_S), '--timeout', 1),
     user: values.user,
     passwordFile: values['password-file'],
     tlsCa: values['tls-ca'],
@@ -223,6 +233,8 @@ function checkCombinations(values: Values, mode: RestoreArguments['mode'], objec
       `--to excludes ${cyrusOnly.length === 1 ? '-' : '--'}${cyrusOnly}: only a Cyrus server can do that`,
     );
   }
+  if (values.to === undefined && values['all-types'] === true)
+    throw usageError('--all-types belongs to --to: a Cyrus server gets every mailbox');
   if (values.and !== undefined && values.between === undefined)
     throw usageError('--and belongs to --between');
   if (values.at !== undefined && values.between !== undefined) throw usageError('--at excludes --between');

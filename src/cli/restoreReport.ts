@@ -106,8 +106,10 @@ export function writeReport(
   for (const user of users) {
     if (options.withTable) writeTable(io, user);
     for (const failure of user.failures) io.stderr.write(`restore: ${textOf(user.userid)}: ${failure}\n`);
+    for (const note of user.notes) io.stderr.write(`restore: ${textOf(user.userid)}: ${textOf(note)}\n`);
     for (const item of user.items) {
-      if (item.action === 'failed') io.stderr.write(`restore: ${textOf(user.userid)}: ${itemText(item)}\n`);
+      if (item.action === 'failed' || item.action === 'left out')
+        io.stderr.write(`restore: ${textOf(user.userid)}: ${itemText(item)}\n`);
     }
   }
   io.stdout.write(`${summary(users, options.isPlan)}\n`);
@@ -137,6 +139,7 @@ function summary(users: readonly UserOutcome[], isPlan: boolean): string {
   const sum = (count: (outcome: MailboxOutcome) => number): number =>
     mailboxes.reduce((total, outcome) => total + count(outcome), 0);
   const items = users.flatMap((user) => user.items);
+  const leftOut = items.filter(({ action }) => action === 'left out').length;
   const failures = users.reduce((total, user) => total + countFailures(user), 0);
   const parts = [
     `${users.length} ${users.length === 1 ? 'user' : 'users'}`,
@@ -146,6 +149,7 @@ function summary(users: readonly UserOutcome[], isPlan: boolean): string {
     `${sum(({ skipped }) => skipped)} skipped`,
     `${sum(({ changed }) => changed)} changed`,
     `${items.filter(({ action }) => action === 'set').length} settings`,
+    ...(leftOut > 0 ? [`${leftOut} left out`] : []),
     `${failures} failed`,
   ];
   return `${isPlan ? 'would restore' : 'restored'}: ${parts.join(', ')}`;
@@ -168,5 +172,6 @@ function jsonOf(user: UserOutcome, isPlan: boolean): object {
     })),
     items: user.items.map((item) => ({ ...item, name: textOf(item.name) })),
     failures: user.failures,
+    notes: user.notes.map(textOf),
   };
 }

@@ -39,6 +39,7 @@ function parse(argv: readonly string[]) {
         'tls-ca': { type: 'string' },
         'tls-no-verify': { type: 'boolean' },
         'no-tls': { type: 'boolean' },
+        timeout: { type: 'string' },
       },
     });
   } catch (error) {
@@ -62,6 +63,7 @@ export function runXbackup(argv: readonly string[], io: PasswdIo): Promise<numbe
       verifyTls: values['tls-no-verify'] !== true,
       useTls: values['no-tls'] !== true,
       compress: false,
+      timeoutSeconds: values.timeout === undefined ? config.sync_timeout : seconds(values.timeout),
     };
     const client = await XbackupClient.connect(address, await clientOptions(login, config, address, io));
     const results: XbackupResult[] = [];
@@ -103,6 +105,12 @@ async function askFor(
 function hours(text: string): number {
   const number = /^[0-9]{1,6}(?:\.[0-9]+)?$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isNaN(number)) throw usageError('--stale: a number of hours is expected');
+  return number;
+}
+
+function seconds(text: string): number {
+  const number = /^[0-9]{1,6}$/.test(text) ? Number(text) : 0;
+  if (number < 1) throw usageError('--timeout: a number of seconds is expected');
   return number;
 }
 

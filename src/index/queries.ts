@@ -43,18 +43,21 @@ export function allMailboxes(index: IndexFile): IterableIterator<LiveMailbox> {
   return index.each<LiveMailbox>(`SELECT ${liveColumns} FROM mailbox ORDER BY id`);
 }
 
+const mailboxesAtSql = `SELECT * FROM (
+    SELECT ${mailboxColumns} FROM mailbox WHERE since <= ?
+    UNION ALL
+    SELECT ${mailboxColumns} FROM mailbox_history WHERE since <= ? AND until > ?)`;
+
 /** Mailboxes as they were at a moment, gone ones not. */
 export function mailboxesAt(index: IndexFile, time: number): Mailbox[] {
-  return index.all<Mailbox>(
-    `SELECT * FROM (
-       SELECT ${mailboxColumns} FROM mailbox WHERE since <= ?
-       UNION ALL
-       SELECT ${mailboxColumns} FROM mailbox_history WHERE since <= ? AND until > ?)
-     WHERE deleted IS NULL ORDER BY name`,
-    time,
-    time,
-    time,
-  );
+  const sql = `${mailboxesAtSql} WHERE deleted IS NULL ORDER BY name`;
+  return index.all<Mailbox>(sql, time, time, time);
+}
+
+/** Mailboxes that had gone by a moment and that the backup still knows, as they were last. */
+export function goneMailboxesAt(index: IndexFile, time: number): Mailbox[] {
+  const sql = `${mailboxesAtSql} WHERE deleted IS NOT NULL ORDER BY name`;
+  return index.all<Mailbox>(sql, time, time, time);
 }
 
 // --- records

@@ -36,6 +36,11 @@ export function newOutcome(source: string, target: string): MailboxOutcome {
   };
 }
 
+/** A message that could not be restored, as a failure of its mailbox. */
+export function messageFailure(record: { readonly uid: number; readonly guid: string }, why: string): string {
+  return `UID ${record.uid} (${record.guid}): ${why}`;
+}
+
 export type ItemAction = 'set' | 'kept' | 'same' | 'failed' | 'left out';
 
 /** A script, a subscription, a quota, a seen state. */
@@ -52,6 +57,12 @@ export interface UserOutcome {
   readonly items: ItemOutcome[];
   /** What concerns no mailbox: a backup that cannot be opened, a name that is not in it. */
   readonly failures: string[];
+  /** What was left out by design: mailboxes without mail, settings that the destination has no form for. */
+  readonly notes: string[];
+}
+
+export function newUser(userid: string): UserOutcome {
+  return { userid, mailboxes: [], items: [], failures: [], notes: [] };
 }
 
 export function countFailures(user: UserOutcome): number {

@@ -1,18 +1,23 @@
 /**
  * Restores one user: what is selected, mailbox by mailbox, INBOX first, then everything else. A mailbox that fails is named
- * and the rest goes on; where the connection broke, over a new one, after another try at the same mailbox.
+ * and the rest goes on; where the connection broke, over a new one, after another try at the same mailbox. A message that
+ * breaks it each time is given up alone.
  */
 import { BackupError, messageOf } from '../errors.ts';
 import { livingSize } from '../index/momentQueries.ts';
 import { isInbox } from '../mailbox/names.ts';
 import type { Destination, Move } from './destination.ts';
-import { newOutcome } from './outcome.ts';
+import type { Mailbox } from '../index/types.ts';
+import type { What } from './cyrus/job.ts';
+import { notCarried } from './notCarried.ts';
+import { newOutcome, newUser } from './outcome.ts';
 import type { MailboxOutcome, UserOutcome } from './outcome.ts';
 import { select } from './selection.ts';
 import type { SelectionOptions } from './selection.ts';
 import { RestoreSource } from './source.ts';
 import { targetName } from './targetName.ts';
 import type { NamingOptions } from './targetName.ts';
+import { UploadMemory } from './uploadMemory.ts';
 
 /** A mailbox that breaks the connection again so often (it may kill the server's process) is given up. */
 const RETRIES = 2;
@@ -26,6 +31,8 @@ export interface UserRestore {
   readonly time: number | null;
   readonly selection: SelectionOptions;
   readonly naming: NamingOptions;
+  /** What is wanted: to tell what of it the destination cannot take. */
+  readonly what: ReadonlySet<What>;
   /** Opened when there is something to do. */
   open(userid: string): Promise<Destination>;
   /** Before the first mailbox: how many messages there are to look at, at the most. */
@@ -34,15 +41,20 @@ export interface UserRestore {
 }
 
 export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
-  const user: UserOutcome = { userid: job.userid ?? job.path, mailboxes: [], items: [], failures: [] };
+  const user = newUser(job.userid ?? job.path);
   let source: RestoreSource | undefined;
   let destination: Destination | undefined;
   try {
     source = new RestoreSource(job.userid, job.path, job.time);
-    const { mailboxes, missing } = select(source, job.selection);
+    const { mailboxes, missing, leftOut } = select(source, job.selection);
+    if (leftOut.length > 0) user.notes.push(leftOutNote(leftOut));
     for (const object of missing) user.failures.push(`${object}: not in this backup`);
     const moves = mailboxes
-      .map((selected) => ({ selected, target: targetName(selected.mailbox.name, job.naming) }))
+      .map((selected) => ({
+        selected,
+        target: targetName(selected.mailbox.name, job.naming),
+        uploads: new UploadMemory(),
+      }))
       .toSorted(inOrder);
     const { index } = source.reader;
     job.onStart(
@@ -60,7 +72,8 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
     let current = await connect();
     for (const move of moves) {
       let outcome = await restoreOne(current, move);
-      for (let attempt = 1; outcome === 'closed'; attempt += 1) {
+      for (let attempt = 0; outcome === 'closed';) {
+        attempt = move.uploads.broke() ? 0 : attempt + 1;
         current = await connect();
         outcome = await restoreOne(current, move, attempt >= RETRIES);
       }
@@ -69,6 +82,8 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
     }
     const isWholeUser = job.selection.objects.length === 0 && job.selection.between === null;
     user.items.push(...(await current.restoreItems(isWholeUser)));
+    const lost = notCarried(from, moves, job.what, current.carries, isWholeUser);
+    if (lost !== undefined) user.notes.push(lost);
   } catch (error) {
     // A wrong password is the same for all users: going on would lock the account.
     if (!(error instanceof BackupError) || error.kind === 'auth') throw error;
@@ -80,6 +95,16 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
   return user;
 }
 
+/** The names of a few are enough to know what they are. */
+const NAMES_TOLD = 5;
+
+function leftOutNote(mailboxes: readonly Mailbox[]): string {
+  const names = mailboxes.slice(0, NAMES_TOLD).map(({ name }) => name);
+  if (mailboxes.length > NAMES_TOLD) names.push('...');
+  const what = mailboxes.length === 1 ? '1 mailbox' : `${mailboxes.length} mailboxes`;
+  return `${what} without mail left out (--all-types restores them): ${names.join(', ')}`;
+}
+
 /** `closed`: the connection broke, and another try may help. Where it is the last one, that is a failure like others. */
 async function restoreOne(
   destination: Destination,
@@ -88,7 +113,7 @@ async function restoreOne(
 ): Promise<MailboxOutcome | 'closed'> {
   const outcome = newOutcome(move.selected.mailbox.name, move.target);
   try {
-    await destination.restoreMailbox(move, outcome);
+    await destination.restoreMailbox(move, outcome, isLast);
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
     if (error.kind === 'closed' && !isLast) return 'closed';

@@ -5,6 +5,8 @@
  * Of deleted mailboxes (DELETED.…, or gone for good but still in the backup) only those are meant that are asked for: by
  * name, by uniqueid, or with `withDeleted`. A lost server must not come back with everything that people threw away.
  */
+import { holdsMail } from '../mailbox/mailboxType.ts';
+import { optionalString } from '../protocol/dlist.ts';
 import { inboxOf, parseName, internalName, sharedUserid } from '../mailbox/names.ts';
 import { parseState } from '../index/state.ts';
 import { mailboxById, messageByGuid, recordsOfMessage } from '../index/queries.ts';
@@ -29,15 +31,45 @@ export interface SelectionOptions {
   /** Unix seconds: what was deleted after `from` and up to `to`. */
   readonly between: { readonly from: number; readonly to: number } | null;
   readonly deletedPrefix: string;
+  /** Only mailboxes that hold mail, but for those named: for destinations that take nothing else. */
+  readonly mailOnly: boolean;
 }
 
 export interface Selection {
   readonly mailboxes: SelectedMailbox[];
+  /** Mailboxes that `mailOnly` leaves out. */
+  readonly leftOut: Mailbox[];
   /** Objects that are not in the backup. */
   readonly missing: string[];
 }
 
 export function select(source: RestoreSource, options: SelectionOptions): Selection {
+  const selection = selectAll(source, options);
+  if (!options.mailOnly) return { ...selection, leftOut: [] };
+  const isMeant = (each: SelectedMailbox): boolean => isMail(each, options) || isAskedFor(each, options);
+  return {
+    mailboxes: selection.mailboxes.filter(isMeant),
+    leftOut: selection.mailboxes.filter((each) => !isMeant(each)).map(({ mailbox }) => mailbox),
+    missing: selection.missing,
+  };
+}
+
+function isMail({ mailbox, state }: SelectedMailbox, { deletedPrefix }: SelectionOptions): boolean {
+  return holdsMail(parseName(mailbox.name, deletedPrefix).boxes, optionalString(state, 'MBOXTYPE'));
+}
+
+/** By uniqueid, by GUID, or by a name that says what it is. */
+function isAskedFor({ mailbox, isWhole }: SelectedMailbox, { objects }: SelectionOptions): boolean {
+  return objects.some(
+    (object) => object === mailbox.uniqueid || object.includes('#') || (!isWhole && isGuid(object)),
+  );
+}
+
+function isGuid(object: string): boolean {
+  return /^[0-9a-f]{40}$/i.test(object);
+}
+
+function selectAll(source: RestoreSource, options: SelectionOptions): Omit<Selection, 'leftOut'> {
   if (options.between !== null) {
     const { from, to } = options.between;
     const found = selectDeletedBetween(source, from, to, options.deletedPrefix);
@@ -46,26 +78,31 @@ export function select(source: RestoreSource, options: SelectionOptions): Select
     return { mailboxes: named.map((each) => filtered(source, each, options)), missing: [] };
   }
   if (options.objects.length === 0) {
-    const mailboxes = source
-      .mailboxes()
-      .filter((mailbox) => options.withDeleted || isAlive(mailbox, options));
+    const mailboxes = source.mailboxes().filter((mailbox) => isAlive(mailbox, options));
+    if (options.withDeleted) mailboxes.push(...deletedMailboxes(source, options));
     return { mailboxes: mailboxes.map((mailbox) => whole(source, mailbox, options)), missing: [] };
   }
   return selectObjects(source, options);
+}
+
+/** Those under a name with the deleted prefix, and those that went for good but are still in the backup. */
+function deletedMailboxes(source: RestoreSource, options: SelectionOptions): Mailbox[] {
+  const delayed = source.mailboxes().filter((mailbox) => !isAlive(mailbox, options));
+  return [...delayed, ...source.goneMailboxes()];
 }
 
 function isAlive({ name }: Mailbox, { deletedPrefix }: SelectionOptions): boolean {
   return parseName(name, deletedPrefix).deletedAt === undefined;
 }
 
-function selectObjects(source: RestoreSource, options: SelectionOptions): Selection {
+function selectObjects(source: RestoreSource, options: SelectionOptions): Omit<Selection, 'leftOut'> {
   const chosen = new Map<number, SelectedMailbox>();
   const guids = new Map<number, Set<string>>();
   const missing: string[] = [];
   const alive = source.mailboxes();
   const gone = source.knownMailboxes().filter(({ id }) => !alive.some((mailbox) => mailbox.id === id));
   for (const object of options.objects) {
-    if (/^[0-9a-f]{40}$/i.test(object)) {
+    if (isGuid(object)) {
       if (!addMessage(source, object.toLowerCase(), options, guids)) missing.push(object);
       continue;
     }
@@ -174,8 +211,9 @@ function wants(record: SourceRecord, expunged: Expunged): boolean {
 
 function whole(source: RestoreSource, mailbox: Mailbox, options: SelectionOptions): SelectedMailbox {
   // A mailbox that went at some time is as it was until then: its records did not change with it.
-  const all = (): Iterable<SourceRecord> =>
-    source.records(mailbox, mailbox.deleted === null ? source.time : null);
+  const { deleted } = mailbox;
+  const isLater = deleted !== null && (source.time === null || source.time < deleted);
+  const all = (): Iterable<SourceRecord> => source.records(mailbox, isLater ? null : source.time);
   return filtered(
     source,
     { mailbox, state: parseState(mailbox.state), isWhole: true, records: all, allRecords: all },

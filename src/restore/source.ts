@@ -9,7 +9,7 @@ import { BackupReader } from '../backup/reader.ts';
 import { BackupError } from '../errors.ts';
 import { horizon } from '../index/horizon.ts';
 import { itemsAt, recordsPage } from '../index/momentQueries.ts';
-import { allMailboxes, mailboxesAt, messageByGuid } from '../index/queries.ts';
+import { allMailboxes, goneMailboxesAt, mailboxesAt, messageByGuid } from '../index/queries.ts';
 import type { RecordWithGuid } from '../index/queries.ts';
 import type { Item, ItemKind, Mailbox } from '../index/types.ts';
 import { backupUseridOf } from '../mailbox/names.ts';
@@ -55,6 +55,11 @@ export class RestoreSource {
   /** Mailboxes that lived at the moment, DELETED ones too, by name. */
   mailboxes(): Mailbox[] {
     return mailboxesAt(this.reader.index, this.time ?? Number.MAX_SAFE_INTEGER);
+  }
+
+  /** Mailboxes that had gone for good (UNMAILBOX) by the moment, as they were last, by name. */
+  goneMailboxes(): Mailbox[] {
+    return goneMailboxesAt(this.reader.index, this.time ?? Number.MAX_SAFE_INTEGER);
   }
 
   /** Every mailbox that the backup still knows, as it is now or was last. */
@@ -105,6 +110,11 @@ export class RestoreSource {
     this.#release();
     this.reader.close();
   }
+}
+
+/** Throws 'not-found' where the backup knows the message and does not have it: for plans, which read none. */
+export function requireBytes({ chunk_id: chunkId }: SourceRecord): void {
+  if (chunkId === null) throw new BackupError('not-found', 'its bytes are not in this backup');
 }
 
 function damaged(guid: string): BackupError {

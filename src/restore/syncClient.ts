@@ -109,6 +109,7 @@ export class SyncClient {
   /** The server drops what it has staged of uploads. */
   async restart(): Promise<void> {
     const tag = this.#session.tag();
+    this.#session.wire.expect('RESTART');
     await this.#session.send(tag, this.#verb('RESTART'));
     await this.#finish(tag, 'RESTART', []);
   }
@@ -117,6 +118,7 @@ export class SyncClient {
   async upload(partition: string, messages: readonly Upload[]): Promise<void> {
     const { wire } = this.#session;
     const tag = this.#session.tag();
+    wire.expect('APPLY MESSAGE');
     await wire.write(`${tag === '' ? '' : `${tag} `}${this.#verb('APPLY')} MESSAGE (`);
     for (const [index, message] of messages.entries()) {
       const header = printFileHeader(new FileLiteral(partition, message.guid, message.sizeBytes));
@@ -130,13 +132,9 @@ export class SyncClient {
 
   /** Says goodbye, and does not wait long for the answer. */
   async close(): Promise<void> {
-    const { wire, dialect } = this.#session;
-    try {
-      await this.#session.send(this.#session.tag(), dialect === 'imap' ? 'LOGOUT' : 'EXIT');
-    } catch {
-      // It was gone already.
-    }
-    wire.close();
+    const session = this.#session;
+    const last = session.dialect === 'imap' ? 'LOGOUT' : 'EXIT';
+    await session.wire.sayGoodbye(() => session.send(session.tag(), last));
   }
 
   #verb(verb: Verb | 'RESTART'): string {
@@ -145,9 +143,11 @@ export class SyncClient {
 
   async #run(verb: Verb, text: string): Promise<AnswerItem[]> {
     const tag = this.#session.tag();
+    const what = `${verb} ${text.slice(0, text.indexOf(' '))}`;
+    this.#session.wire.expect(what);
     await this.#session.send(tag, `${this.#verb(verb)} ${text}`);
     const items: AnswerItem[] = [];
-    await this.#finish(tag, `${verb} ${text.slice(0, text.indexOf(' '))}`, items);
+    await this.#finish(tag, what, items);
     return items;
   }
 

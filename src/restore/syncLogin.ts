@@ -87,12 +87,13 @@ export class Session {
 
 export async function openSession(wire: Wire, options: LoginOptions): Promise<Session> {
   const session = new Session(wire);
-  if (options.isImplicitTls) await wire.startTls(options.tls ?? { ca: undefined, verify: true });
-  await readGreeting(session);
-  if (!wire.isEncrypted && options.tls !== null && session.has('STARTTLS'))
-    await startTls(session, options.tls);
-  await authenticate(session, options);
-  if (options.compress) await startCompression(session);
+  const { tls } = options;
+  if (options.isImplicitTls) await wire.startTls(tls ?? { ca: undefined, verify: true });
+  await wire.step('no greeting', () => readGreeting(session));
+  if (!wire.isEncrypted && tls !== null && session.has('STARTTLS'))
+    await wire.step('no answer to STARTTLS', () => startTls(session, tls));
+  await wire.step('no answer to the login', () => authenticate(session, options), wire.loginLimitMs);
+  if (options.compress) await wire.step('no answer to COMPRESS', () => startCompression(session));
   return session;
 }
 

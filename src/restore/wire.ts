@@ -27,6 +27,10 @@ export interface WireOptions {
   readonly silenceTimeoutMs: number;
 }
 
+/** The subject of an error of a server that was silent for too long. */
+export const TIMED_OUT = 'timeout';
+const GOODBYE_MS = 5000;
+
 /** Fast rather than small: a restore waits for the server, and mail shrinks little. */
 const DEFLATE_LEVEL = 3;
 const GATHER_BYTES = 64 * 1024;
@@ -41,6 +45,10 @@ export class Wire {
   #gathered: Buffer[] = [];
   #gatheredBytes = 0;
   #isEncrypted = false;
+  /** What the error will say when nothing comes. */
+  #missing = 'no greeting';
+  /** Why we gave the server up. */
+  #givenUp: BackupError | undefined;
 
   private constructor(options: WireOptions, socket: Socket) {
     this.#options = options;
@@ -59,6 +67,31 @@ export class Wire {
 
   get isEncrypted(): boolean {
     return this.#isEncrypted;
+  }
+
+  /** The server owes an answer to this from now on. */
+  expect(what: string): void {
+    this.#missing = `no answer to ${what}`;
+  }
+
+  /** A step before any command: bounded as a whole, since a server that trickles bytes is never silent. */
+  async step<T>(
+    missing: string,
+    run: () => Promise<T>,
+    limitMs = this.#options.connectTimeoutMs,
+  ): Promise<T> {
+    this.#missing = missing;
+    const timer = setTimeout(() => this.#giveUp(limitMs), limitMs);
+    try {
+      return await run();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** How long a login may take: some servers delay the answer to a wrong password, but not for ever. */
+  get loginLimitMs(): number {
+    return this.#options.connectTimeoutMs + this.#options.silenceTimeoutMs;
   }
 
   /** TLS from here on. Throws 'auth' where the server's certificate is not to be trusted. */
@@ -80,7 +113,11 @@ export class Wire {
       ...(trust.ca === undefined ? {} : { ca: trust.ca }),
     };
     const secure = connectTls(options);
-    await opened(secure, 'secureConnect', connectTimeoutMs, this.peer);
+    try {
+      await opened(secure, 'secureConnect', connectTimeoutMs, this.peer);
+    } catch (error) {
+      throw this.#givenUp ?? error;
+    }
     this.#socket = secure;
     this.#isEncrypted = true;
     this.source = this.#listen(secure);
@@ -117,6 +154,16 @@ export class Wire {
     await new Promise<void>((resolve) => deflater.flush(zlib.constants.Z_SYNC_FLUSH, resolve));
   }
 
+  /** Sends the last command without waiting for its answer, or long for its sending, and closes. */
+  async sayGoodbye(send: () => Promise<void>): Promise<void> {
+    try {
+      await this.step('the server takes nothing', send, GOODBYE_MS);
+    } catch {
+      // It was gone already.
+    }
+    this.close();
+  }
+
   close(): void {
     this.#socket.destroy();
     this.#inflater?.close();
@@ -128,7 +175,7 @@ export class Wire {
     const bytes = Buffer.concat(this.#gathered);
     this.#gathered = [];
     this.#gatheredBytes = 0;
-    if (this.#socket.destroyed) throw new BackupError('closed', `${this.peer}: the connection was closed`);
+    if (this.#socket.destroyed) throw this.#closed();
     const stream = this.#deflater ?? this.#socket;
     if (!stream.write(bytes)) await this.#drained(stream);
     if (this.#socket.writableNeedDrain) await this.#drained(this.#socket);
@@ -142,7 +189,7 @@ export class Wire {
       };
       const onClose = (): void => {
         stream.off('drain', onDrain);
-        reject(new BackupError('closed', `${this.peer}: the connection was closed`));
+        reject(this.#closed());
       };
       stream.once('drain', onDrain);
       this.#socket.once('close', onClose);
@@ -158,12 +205,19 @@ export class Wire {
     socket.on('data', (chunk: Buffer) => source.push(chunk));
     socket.on('error', (error) => source.end(closed(messageOf(error))));
     socket.on('close', () => source.end(closed('the connection was closed')));
-    socket.setTimeout(this.#options.silenceTimeoutMs, () => {
-      const seconds = Math.round(this.#options.silenceTimeoutMs / 1000);
-      source.end(closed(`the server was silent for ${seconds} s`));
-      socket.destroy();
-    });
+    socket.setTimeout(this.#options.silenceTimeoutMs, () => this.#giveUp(this.#options.silenceTimeoutMs));
     return source;
+  }
+
+  #closed(): BackupError {
+    return this.#givenUp ?? new BackupError('closed', `${this.peer}: the connection was closed`);
+  }
+
+  #giveUp(afterMs: number): void {
+    const text = `${this.peer}: ${this.#missing} in ${afterMs / 1000} s (--timeout)`;
+    this.#givenUp ??= new BackupError('closed', text, { subject: TIMED_OUT });
+    this.source.end(this.#givenUp);
+    this.#socket.destroy();
   }
 }
 

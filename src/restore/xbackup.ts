@@ -10,7 +10,7 @@ import type { ServerAddress } from './address.ts';
 import { openSession } from './syncLogin.ts';
 import type { Session } from './syncLogin.ts';
 import type { ClientOptions } from './syncClient.ts';
-import { Wire } from './wire.ts';
+import { TIMED_OUT, Wire } from './wire.ts';
 
 export interface XbackupResult {
   readonly kind: 'user' | 'mailbox';
@@ -45,6 +45,7 @@ export class XbackupClient {
   /** Each result is given as it comes: a server of many users takes its time. Throws where the server refuses all of it. */
   async backUp(pattern: string, channel: string, onResult: (result: XbackupResult) => void): Promise<void> {
     const { peer } = this.#session.wire;
+    this.#session.wire.expect(`XBACKUP ${pattern}`);
     const command = `XBACKUP ${printString(pattern, 'log')} ${printString(channel, 'log')}`;
     try {
       const answer = await this.#session.command(command, (untagged) => {
@@ -61,7 +62,8 @@ export class XbackupClient {
       const text = answer.kind === 'status' ? answer.text : answer.kind;
       throw new BackupError('io', `${peer}: XBACKUP ${pattern}: ${text}`);
     } catch (error) {
-      if (!(error instanceof BackupError && error.kind === 'closed')) throw error;
+      if (!(error instanceof BackupError && error.kind === 'closed') || error.subject === TIMED_OUT)
+        throw error;
       // imapd 3.6 dies of a channel without a host (seen with Debian's 3.6.1).
       const hint = `is ${channel}_sync_host set in its imapd.conf?`;
       throw new BackupError(
@@ -75,6 +77,7 @@ export class XbackupClient {
   /** Users and mailboxes without an owner that the pattern names: name to the userid whose backup it is in. */
   async owners(pattern: string): Promise<Map<string, string>> {
     const owners = new Map<string, string>();
+    this.#session.wire.expect(`LIST ${pattern}`);
     const answer = await this.#session.command(`LIST "" ${printString(pattern, 'log')}`, (untagged) => {
       if (untagged.kind !== 'text') return;
       const match = /^LIST \(([^)]*)\) "(.)" (?:"((?:[^"\\]|\\.)*)"|(\S+))$/i.exec(untagged.text);
@@ -91,9 +94,8 @@ export class XbackupClient {
   }
 
   async close(): Promise<void> {
-    const { wire } = this.#session;
-    await this.#session.send(this.#session.tag(), 'LOGOUT').catch(() => undefined);
-    wire.close();
+    const session = this.#session;
+    await session.wire.sayGoodbye(() => session.send(session.tag(), 'LOGOUT'));
   }
 }
 

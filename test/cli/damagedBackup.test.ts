@@ -141,7 +141,7 @@ describe('a backup with a damaged message', function () {
       { encoding: 'utf8' },
     );
     expect(status, stderr).to.equal(75);
-    expect(stdout + stderr).to.match(/anne: user\.anne: UID 2: .*inflate/);
+    expect(stdout + stderr).to.match(/anne: user\.anne: UID 2 \(\w{40}\): .*inflate/);
     const files = readdirSync(to, { recursive: true, withFileTypes: true }).filter(
       ({ name, parentPath }) => /^\d/.test(name) && /\/(?:cur|new)$/.test(parentPath),
     );

@@ -28,6 +28,7 @@ const user = (): UserOutcome => ({
     { kind: 'sieve', name: 'main.script', action: 'failed', reason: 'NO' },
   ],
   failures: ['Nowhere: not in this backup'],
+  notes: ['1 mailbox without mail left out (--all-types restores them): user.anne.#calendars'],
 });
 
 describe("restore's progress", () => {
@@ -67,7 +68,9 @@ describe("restore's report", () => {
       'would restore: 1 user, 1 mailboxes, 1 created, 2 messages added (3.0 MB), 1 skipped, 1 changed, 0 settings, 3 failed\n',
     );
     expect(written.stderr).to.equal(
-      'restore: anne: Nowhere: not in this backup\nrestore: anne: sieve main.script: failed (NO)\n',
+      'restore: anne: Nowhere: not in this backup\n' +
+        'restore: anne: 1 mailbox without mail left out (--all-types restores them): user.anne.#calendars\n' +
+        'restore: anne: sieve main.script: failed (NO)\n',
     );
   });
 
@@ -78,6 +81,7 @@ describe("restore's report", () => {
       userid: 'anne',
       plan: false,
       failures: ['Nowhere: not in this backup'],
+      notes: ['1 mailbox without mail left out (--all-types restores them): user.anne.#calendars'],
     });
     expect((JSON.parse(written.stdout) as { mailboxes: object[] }).mailboxes[0]).to.deep.include({
       created: true,

@@ -135,7 +135,7 @@ describe('restore of a lost server', function () {
     await removeUser(fresh, 'bethany');
     const run = await restorer.run('-a', '-U', server, '-f', copy);
     expect(run.code).to.equal(75);
-    expect(run.stderr).to.match(/bethany.*UID \d+: /);
+    expect(run.stderr).to.match(/bethany.*UID \d+ \(\w{40}\): /);
     expect(run.stdout).to.match(/restored: 1 user, 3 mailboxes, 3 created, .* [1-9]\d* failed/);
   });
 

@@ -1,6 +1,7 @@
 /** One user's restore where the destination fails: what is named, what goes on, and over which connection. */
 import { expect } from 'chai';
 import { BackupError } from '../../src/errors.ts';
+import { WHAT } from '../../src/restore/cyrus/job.ts';
 import type { Destination } from '../../src/restore/destination.ts';
 import type { UserOutcome } from '../../src/restore/outcome.ts';
 import { restoreUser } from '../../src/restore/restoreUser.ts';
@@ -28,6 +29,7 @@ describe('restoring a user', () => {
     done = [];
     const attempts = new Map<string, number>();
     const destination: Destination = {
+      carries: new Set(WHAT),
       prepare: () => Promise.resolve(),
       restoreMailbox({ target }) {
         const attempt = (attempts.get(target) ?? 0) + 1;
@@ -52,7 +54,9 @@ describe('restoring a user', () => {
         filter: { uids: null, from: null, subject: null, since: null, before: null },
         between: null,
         deletedPrefix: 'DELETED',
+        mailOnly: false,
       },
+      what: new Set(WHAT),
       naming: { mailbox: undefined, into: [], keepsDeleted: false, deletedPrefix: 'DELETED' },
       open(userid) {
         expect(userid, 'from the names of the mailboxes').to.equal('anne');

@@ -15,6 +15,7 @@ const OPTIONS: SelectionOptions = {
   filter: { uids: null, from: null, subject: null, since: null, before: null },
   between: null,
   deletedPrefix: 'DELETED',
+  mailOnly: false,
 };
 
 describe('selecting from a backup', () => {

@@ -7,17 +7,19 @@
 import type { Dlist } from '../../protocol/dlist.ts';
 import { optionalList, optionalString } from '../../protocol/dlist.ts';
 import { KeyValues } from '../../protocol/dlist.ts';
+import { messageFailure } from '../outcome.ts';
 import type { MailboxOutcome } from '../outcome.ts';
 import type { SelectedMailbox } from '../selectedMailbox.ts';
 import type { SourceRecord } from '../source.ts';
 import { changeMailbox, settingsChanges } from './changeMailbox.ts';
 import type { CyrusJob } from './job.ts';
+import { KeywordLimit } from './keywordLimit.ts';
 import { mailboxText } from './mailboxText.ts';
 import { freshFields } from './recordText.ts';
 import type { RecordFields } from './recordText.ts';
 import { fullMailbox } from './serverState.ts';
 import type { ServerMailbox, ServerRecord } from './serverState.ts';
-import { uploadMissing } from './uploader.ts';
+import { uploadMissing, withoutBytes } from './uploader.ts';
 
 const RECORDS_A_BATCH = 1024;
 
@@ -34,6 +36,8 @@ export async function addToMailbox(
   if (full === undefined) await createMailbox(job, selected, outcome, partition);
   const held =
     job.existing === 'copy' ? new Map<string, ServerRecord[]>() : livingByGuid(full?.records ?? []);
+  const missing = (): Iterable<SourceRecord> => recordsNotHeld(selected, held);
+  const limit = new KeywordLimit(full?.records ?? [], takesFlags(job) ? missing() : [], job.isCautious);
   const pairs: [SourceRecord, ServerRecord][] = [];
   let batch: SourceRecord[] = [];
   const send = async (): Promise<void> => {
@@ -47,14 +51,31 @@ export async function addToMailbox(
       if (job.existing === 'replace') pairs.push([record, there]);
       continue;
     }
-    batch.push(record);
+    batch.push(takesFlags(job) ? limit.limited(record) : record);
     if (batch.length >= RECORDS_A_BATCH) await send();
   }
   if (batch.length > 0) await send();
+  limit.report(outcome);
   if (job.existing === 'replace' && full !== undefined) {
     // Matched before anything was added, so what has just come is not among them.
     const settings = settingsChanges(job, selected, full.mailbox);
     await changeMailbox(job, outcome, full.mailbox.name, pairs, { isFlagsOnly: false, settings });
+  }
+}
+
+function takesFlags({ what }: CyrusJob): boolean {
+  return what.has('mail') && what.has('flags');
+}
+
+function* recordsNotHeld(
+  selected: SelectedMailbox,
+  held: ReadonlyMap<string, readonly ServerRecord[]>,
+): Generator<SourceRecord> {
+  const counts = new Map<string, number>();
+  for (const record of selected.records()) {
+    const count = counts.get(record.guid) ?? 0;
+    counts.set(record.guid, count + 1);
+    if (count >= (held.get(record.guid)?.length ?? 0)) yield record;
   }
 }
 
@@ -108,13 +129,13 @@ async function addBatch(
   const wanted = batch.map((record) => ({ ...record, expunged: null }));
   const folders = job.foldersWith(batch, outcome.target);
   const { failed } = job.isPlan
-    ? { failed: new Map<string, string>() }
-    : await uploadMissing(job.client, job.source, partition, wanted, folders);
+    ? { failed: await withoutBytes(job.client, partition, wanted, folders) }
+    : await uploadMissing(job, partition, wanted, folders);
   const sent: RecordFields[] = [];
   for (const record of batch) {
     const why = failed.get(record.guid);
     if (why === undefined) sent.push(job.what.has('flags') ? freshFields(record) : withoutFlags(record));
-    else outcome.failures.push(`UID ${record.uid}: ${why}`);
+    else outcome.failures.push(messageFailure(record, why));
   }
   if (!job.isPlan && sent.length > 0) {
     const state = new KeyValues([

@@ -11,6 +11,7 @@ import type { MailboxOutcome } from '../outcome.ts';
 import type { SelectedMailbox } from '../selectedMailbox.ts';
 import type { SourceRecord } from '../source.ts';
 import type { CyrusJob } from './job.ts';
+import { KeywordLimit } from './keywordLimit.ts';
 import { mailboxText } from './mailboxText.ts';
 import { MailboxCrc, UNCHECKED, freshFields } from './recordText.ts';
 import { fullMailbox } from './serverState.ts';
@@ -62,7 +63,8 @@ export async function changeMailbox(
   if (job.isPlan || (wanted.size === 0 && changes.settings.size === 0)) return;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await applyChanges(job, name, wanted, changes);
+      const limit = await applyChanges(job, name, wanted, changes);
+      if (outcome !== undefined) limit.report(outcome);
       return;
     } catch (error) {
       const isChanged = error instanceof BackupError && error.subject === 'IMAP_SYNC_CHANGED';
@@ -86,10 +88,12 @@ async function applyChanges(
   name: string,
   wanted: ReadonlyMap<number, SourceRecord>,
   changes: Changes,
-): Promise<void> {
+): Promise<KeywordLimit> {
   const full = await fullMailbox(job.client, name);
   if (full === undefined) throw new BackupError('not-found', `${name} is gone from the server`);
   const { mailbox } = full;
+  const limit = new KeywordLimit(full.records, wanted.values(), job.isCautious);
+  const ours = new Map([...wanted].map(([uid, record]) => [uid, limit.limited(record)]));
   const crc = new MailboxCrc();
   for (const record of full.records) crc.toggle(record);
   let since = { modseq: mailbox.highestModseq, basic: mailbox.crc, annot: String(mailbox.crcAnnot) };
@@ -97,7 +101,7 @@ async function applyChanges(
   for (let at = 0; at === 0 || at < records.length; at += RECORDS_A_BATCH) {
     const modseq = since.modseq + 1n;
     const changed = records.slice(at, at + RECORDS_A_BATCH).map((record) => {
-      const next = { ...record, ...changedFields(wanted.get(record.uid), changes), modseq: String(modseq) };
+      const next = { ...record, ...changedFields(ours.get(record.uid), changes), modseq: String(modseq) };
       crc.toggle(record);
       crc.toggle(next);
       return next;
@@ -116,6 +120,7 @@ async function applyChanges(
     );
     since = { modseq, basic: crc.basic, annot: UNCHECKED };
   }
+  return limit;
 }
 
 function changedFields(

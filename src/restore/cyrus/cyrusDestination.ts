@@ -9,11 +9,14 @@ import type { Destination, Move } from '../destination.ts';
 import type { ItemOutcome, MailboxOutcome } from '../outcome.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
 import type { SyncClient } from '../syncClient.ts';
+import { UploadMemory } from '../uploadMemory.ts';
 import { addToMailbox } from './addToMailbox.ts';
 import { compareExactly, isComplete, restoreExactly } from './exactMailbox.ts';
 import { restoreFlags } from './flagsOnly.ts';
 import { restoreItems } from './items.ts';
-import type { CyrusJob, CyrusOptions } from './job.ts';
+import { WHAT } from './job.ts';
+import type { CyrusJob, CyrusOptions, What } from './job.ts';
+import { KeywordLimit, hasKeywords } from './keywordLimit.ts';
 import { mailboxesByName, mailboxesByUniqueid } from './serverState.ts';
 import type { ServerMailbox } from './serverState.ts';
 
@@ -21,6 +24,7 @@ import type { ServerMailbox } from './serverState.ts';
 const OWNERS_RIGHTS = 'lrswipkxtecdan';
 
 export class CyrusDestination implements Destination {
+  readonly carries: ReadonlySet<What> = new Set(WHAT);
   readonly #client: SyncClient;
   readonly #options: CyrusOptions;
   #source: RestoreSource | undefined;
@@ -49,9 +53,9 @@ export class CyrusDestination implements Destination {
     }
   }
 
-  async restoreMailbox(move: Move, outcome: MailboxOutcome): Promise<void> {
+  async restoreMailbox(move: Move, outcome: MailboxOutcome, isLastTry: boolean): Promise<void> {
     const { selected, target } = move;
-    const job = this.#job();
+    const job = this.#job(move.uploads, isLastTry);
     const known = this.#byName.get(target);
     const server = known?.isIntermediate === true ? undefined : known;
     if (this.#options.isFlagsOnly) {
@@ -69,19 +73,18 @@ export class CyrusDestination implements Destination {
     }
     const isExact =
       job.isExact && hasMail && selected.isWhole && !this.#made.has(target) && isComplete(selected);
-    const isOver = await this.#tryExactly(job, move, outcome, server, isExact);
-    if (!isOver)
-      await addToMailbox(
-        job,
-        selected,
-        outcome,
-        this.#made.has(target) ? await this.#reread(target) : server,
-      );
+    const limit = new KeywordLimit([], isExact ? selected.allRecords() : []);
+    const all = (): Iterable<SourceRecord> =>
+      mapped(selected.allRecords(), (record) => limit.limited(record));
+    const exact = isExact ? { ...move, selected: { ...selected, allRecords: all } } : move;
+    const isOver = await this.#tryExactly(job, exact, outcome, server, isExact);
+    if (isOver) limit.report(outcome);
+    else await this.#add(job, move, outcome, server);
     this.#made.add(target);
   }
 
   restoreItems(isWholeUser: boolean): Promise<ItemOutcome[]> {
-    return restoreItems(this.#job(), isWholeUser);
+    return restoreItems(this.#job(new UploadMemory()), isWholeUser);
   }
 
   close(): Promise<void> {
@@ -116,6 +119,31 @@ export class CyrusDestination implements Destination {
     return true;
   }
 
+  /**
+   * A mailbox that has had its 128 keywords, for messages that are gone, says so to nobody: the server refuses ours, or dies of
+   * them. So a mailbox that is refused is tried once more without new keywords.
+   */
+  async #add(
+    job: CyrusJob,
+    { selected, target }: Move,
+    outcome: MailboxOutcome,
+    server: ServerMailbox | undefined,
+  ): Promise<void> {
+    const there = this.#made.has(target) ? await this.#reread(target) : server;
+    const known = outcome.failures.length;
+    try {
+      await addToMailbox(job, selected, outcome, there);
+    } catch (error) {
+      const isRefusal = error instanceof BackupError && error.kind === 'io' && !job.isCautious;
+      if (!isRefusal || !hasKeywords(selected.records())) throw error;
+      const isMade = outcome.isNew;
+      Object.assign(outcome, { added: 0, skipped: 0, changed: 0, bytes: 0 });
+      outcome.failures.length = known;
+      await addToMailbox({ ...job, isCautious: true }, selected, outcome, await this.#reread(target));
+      outcome.isNew ||= isMade;
+    }
+  }
+
   async #reread(target: string): Promise<ServerMailbox | undefined> {
     return (await mailboxesByName(this.#client, [target])).get(target);
   }
@@ -127,11 +155,13 @@ export class CyrusDestination implements Destination {
     this.#made.add(target);
   }
 
-  #job(): CyrusJob {
+  #job(uploads: UploadMemory, isCautious = false): CyrusJob {
     const source = this.#source;
     if (source === undefined) throw new BackupError('bad-parameters', 'not prepared');
     return {
       ...this.#options,
+      isCautious,
+      uploads,
       client: this.#client,
       source,
       foldersWith: (records, target) => this.#foldersWith(source, records, target),
@@ -158,6 +188,10 @@ export class CyrusDestination implements Destination {
     }
     return folders;
   }
+}
+
+function* mapped<T>(items: Iterable<T>, each: (item: T) => T): Generator<T> {
+  for (const item of items) yield each(item);
 }
 
 function isIntermediate({ selected }: Move): boolean {

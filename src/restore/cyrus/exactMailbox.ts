@@ -11,6 +11,7 @@ import { randomUUID } from 'node:crypto';
 import { BackupError } from '../../errors.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
 import { getNumber, optionalString } from '../../protocol/dlist.ts';
+import { messageFailure } from '../outcome.ts';
 import type { MailboxOutcome } from '../outcome.ts';
 import type { SelectedMailbox } from '../selectedMailbox.ts';
 import type { SourceRecord } from '../source.ts';
@@ -19,7 +20,7 @@ import { mailboxText } from './mailboxText.ts';
 import { MailboxCrc, UNCHECKED, exactFields } from './recordText.ts';
 import type { RecordFields } from './recordText.ts';
 import type { ServerMailbox } from './serverState.ts';
-import { uploadMissing } from './uploader.ts';
+import { uploadMissing, withoutBytes } from './uploader.ts';
 
 /** A commit on the server each. */
 const RECORDS_A_BATCH = 1024;
@@ -128,13 +129,13 @@ async function uploadBatch(
   const partition = job.partition ?? optionalString(selected.state, 'PARTITION') ?? 'default';
   const folders = job.foldersWith(batch, outcome.target);
   const { failed } = job.isPlan
-    ? { failed: new Map<string, string>() }
-    : await uploadMissing(job.client, job.source, partition, batch, folders);
+    ? { failed: await withoutBytes(job.client, partition, batch, folders) }
+    : await uploadMissing(job, partition, batch, folders);
   const sent: RecordFields[] = [];
   for (const record of batch) {
     const why = failed.get(record.guid);
     if (why !== undefined) {
-      outcome.failures.push(`UID ${record.uid}: ${why}`);
+      outcome.failures.push(messageFailure(record, why));
       continue;
     }
     sent.push(exactFields(record));

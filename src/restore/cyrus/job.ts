@@ -2,6 +2,7 @@
 import type { MailboxOutcome } from '../outcome.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
 import type { SyncClient } from '../syncClient.ts';
+import type { UploadMemory } from '../uploadMemory.ts';
 
 /** What `--what` names. */
 export const WHAT = ['mail', 'flags', 'seen', 'sieve', 'subs', 'quota', 'annotations', 'acl'] as const;
@@ -32,6 +33,9 @@ export interface CyrusOptions {
 export interface CyrusJob extends CyrusOptions {
   readonly client: SyncClient;
   readonly source: RestoreSource;
+  /** The server broke the connection at this mailbox before. */
+  readonly isCautious: boolean;
+  readonly uploads: UploadMemory;
   /** Names of the server's mailboxes that may hold some of these messages. */
   foldersWith(records: readonly SourceRecord[], target: string): Set<string>;
   /** The name of the server's mailbox with that uniqueid. */

@@ -7,12 +7,14 @@ import { messageOf } from '../../errors.ts';
 import { toStrings } from '../../protocol/dlist.ts';
 import { printString } from '../../protocol/print.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
+import type { CyrusJob } from './job.ts';
 import type { SyncClient, Upload } from '../syncClient.ts';
 
 /** sync_client's own figure. */
 const MESSAGES_A_COMMAND = 1024;
 /** A command holds so much at the most in memory; larger messages go piece by piece, each in a command of its own. */
 const HELD_BYTES = 8 * 1024 * 1024;
+const NO_BYTES = 'its bytes are not in this backup';
 const STREAMED_FROM_BYTES = 2 * 1024 * 1024;
 
 export interface UploadResult {
@@ -26,8 +28,7 @@ export interface UploadResult {
  * `folders`: internal names of mailboxes on the server where copies may be.
  */
 export async function uploadMissing(
-  client: SyncClient,
-  source: RestoreSource,
+  { client, source, uploads }: Pick<CyrusJob, 'client' | 'source' | 'uploads'>,
   partition: string,
   records: readonly SourceRecord[],
   folders: Iterable<string>,
@@ -39,13 +40,20 @@ export async function uploadMissing(
   let held: Upload[] = [];
   let heldBytes = 0;
   const send = async (): Promise<void> => {
+    uploads.sending(held.map(({ guid }) => guid));
     if (held.length > 0) await client.upload(partition, held);
+    uploads.sending([]);
     held = [];
     heldBytes = 0;
   };
   for (const guid of missing) {
     const record = byGuid.get(guid);
     if (record === undefined) continue;
+    if (uploads.isGivenUp(guid)) {
+      failed.set(guid, 'given up: the server breaks the connection at this message');
+      continue;
+    }
+    if (uploads.isSuspect(guid)) await send();
     try {
       const upload = prepare(source, record);
       held.push(upload);
@@ -55,14 +63,29 @@ export async function uploadMissing(
       if (record.expunged === null) failed.set(guid, messageOf(error));
       continue;
     }
-    if (held.length >= MESSAGES_A_COMMAND || heldBytes >= HELD_BYTES) await send();
+    if (uploads.isSuspect(guid) || held.length >= MESSAGES_A_COMMAND || heldBytes >= HELD_BYTES) await send();
   }
   await send();
   return { failed, sentBytes };
 }
 
+/** For a plan: living records whose bytes neither the backup nor the server has, with the reason. */
+export async function withoutBytes(
+  client: SyncClient,
+  partition: string,
+  records: readonly SourceRecord[],
+  folders: Iterable<string>,
+): Promise<Map<string, string>> {
+  const lost = records.filter(({ chunk_id: chunkId, expunged }) => chunkId === null && expunged === null);
+  if (lost.length === 0) return new Map();
+  const guids = [...new Set(lost.map(({ guid }) => guid))];
+  const missing = await reserve(client, partition, guids, folders);
+  await client.restart();
+  return new Map(missing.map((guid) => [guid, NO_BYTES]));
+}
+
 function prepare(source: RestoreSource, { guid, size, chunk_id: chunkId }: SourceRecord): Upload {
-  if (chunkId === null) throw new Error('its bytes are not in this backup');
+  if (chunkId === null) throw new Error(NO_BYTES);
   if (size >= STREAMED_FROM_BYTES) {
     // Once announced it has to be sent to its end, so it is read through before.
     source.check(guid);

@@ -6,7 +6,9 @@ import type { What } from '../cyrus/job.ts';
 import { freshFields } from '../cyrus/recordText.ts';
 import type { Destination, Move } from '../destination.ts';
 import { folderLevels } from '../folderLevels.ts';
+import { messageFailure } from '../outcome.ts';
 import type { ItemOutcome, MailboxOutcome } from '../outcome.ts';
+import { requireBytes } from '../source.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
 import type { FileFormat, FolderWriter } from './format.ts';
 import { safeSegment } from './paths.ts';
@@ -23,6 +25,7 @@ export interface FilesOptions {
 const PROGRESS_EVERY = 100;
 
 export class FilesDestination implements Destination {
+  readonly carries: ReadonlySet<What> = new Set(['mail', 'flags', 'sieve', 'subs']);
   readonly #format: FileFormat;
   readonly #options: FilesOptions;
   readonly #userid: string;
@@ -93,7 +96,8 @@ export class FilesDestination implements Destination {
 
   async #add(folder: FolderWriter, record: SourceRecord, outcome: MailboxOutcome): Promise<void> {
     try {
-      if (!this.#options.isPlan) {
+      if (this.#options.isPlan) requireBytes(record);
+      else {
         const flags = this.#options.what.has('flags') ? freshFields(record).flags : '';
         const bytes = this.#source?.message(record.guid) ?? Buffer.alloc(0);
         await folder.add({ record, flags: flags === '' ? [] : flags.split(' '), bytes });
@@ -105,7 +109,7 @@ export class FilesDestination implements Destination {
       const isItsOwn =
         error instanceof BackupError && (error.kind === 'damaged' || error.kind === 'not-found');
       if (!isItsOwn) throw error;
-      outcome.failures.push(`UID ${record.uid}: ${messageOf(error)}`);
+      outcome.failures.push(messageFailure(record, messageOf(error)));
     }
   }
 

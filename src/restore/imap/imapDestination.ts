@@ -2,38 +2,29 @@
  * Restoring one user to any IMAP server, as that user: folders are made and subscribed to, messages come by APPEND with their flags
  * and INTERNALDATE. ImapFlow speaks the protocol, and uses LITERAL+ and UIDPLUS where they are offered.
  *
- * Nothing comes twice: a folder's messages are known by Message-ID, those without one by INTERNALDATE and size, and as many
- * of each as are there are skipped. So a restore that was broken off is run again, and needs no file of its own to
- * know how far it was. (A GUID would be surer; servers other than Cyrus have none to ask for.)
+ * Nothing comes twice: what a folder holds already is told by its bytes (heldMessages.ts). So a restore that was broken off is
+ * run again, and needs no file of its own to know how far it was.
  */
-import { ImapFlow } from 'imapflow';
-import type { ListResponse } from 'imapflow';
 import { BackupError, messageOf } from '../../errors.ts';
+import { ownerOf } from '../../mailbox/names.ts';
 import { getString, toKeyValues } from '../../protocol/dlist.ts';
 import { parseDlist } from '../../protocol/parseText.ts';
 import type { Existing, What } from '../cyrus/job.ts';
 import { freshFields } from '../cyrus/recordText.ts';
 import type { Destination, Move } from '../destination.ts';
-import { folderLevels } from '../folderLevels.ts';
-import { headerField } from '../headerField.ts';
+import { uidSet } from '../flagLosses.ts';
+import { messageFailure } from '../outcome.ts';
 import type { ItemOutcome, MailboxOutcome } from '../outcome.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
-import type { TlsTrust } from '../wire.ts';
+import { ImapConnection } from './connection.ts';
+import type { ImapLogin } from './connection.ts';
+import { FolderNames } from './folderNames.ts';
+import { HeldMessages } from './heldMessages.ts';
+import type { HeldMessage } from './heldMessages.ts';
+import { ImapFolder, isConnection, isFatal } from './imapFolder.ts';
+import { FolderFinder } from './openFolder.ts';
 
-export interface ImapOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly isImplicitTls: boolean;
-  readonly user: string;
-  readonly password: string;
-  /** Whom to act for, where the user is an administrator (SASL's authorization identity). */
-  readonly actFor: string | undefined;
-  /** null: no TLS even where it is offered. */
-  readonly tls: TlsTrust | null;
-  /** Whether a password may go over the wire as it is where there is no TLS. */
-  readonly allowsClear: boolean;
-  readonly connectTimeoutMs: number;
-  readonly silenceTimeoutMs: number;
+export interface ImapOptions extends ImapLogin {
   readonly isPlan: boolean;
   readonly existing: Existing;
   readonly what: ReadonlySet<What>;
@@ -42,154 +33,138 @@ export interface ImapOptions {
 }
 
 const PROGRESS_EVERY = 50;
-/** Refusals that the next message would meet as well. */
-const HOPELESS = new Set(['OVERQUOTA', 'NOPERM', 'TRYCREATE', 'NONEXISTENT']);
+const NOT_COMPARED =
+  'the server lists a message of this size and date but does not give it out to be compared: not added (--existing copy adds it)';
 
 export class ImapDestination implements Destination {
-  readonly #client: ImapFlow;
+  readonly carries: ReadonlySet<What> = new Set(['mail', 'flags', 'subs']);
+  readonly #connection: ImapConnection;
   readonly #options: ImapOptions;
   #source: RestoreSource | undefined;
-  #folders: ListResponse[] = [];
+  #finder: FolderFinder | undefined;
 
-  private constructor(client: ImapFlow, options: ImapOptions) {
-    this.#client = client;
+  private constructor(connection: ImapConnection, options: ImapOptions) {
+    this.#connection = connection;
     this.#options = options;
   }
 
   /** Throws 'auth' where the server takes neither name and password nor shows a certificate to be trusted. */
   static async connect(options: ImapOptions): Promise<ImapDestination> {
-    const { host, port, user, password, actFor, tls } = options;
-    const client = new ImapFlow({
-      host,
-      port,
-      secure: options.isImplicitTls,
-      ...(options.isImplicitTls ? {} : startTlsOption(options)),
-      auth: { user, pass: password, ...(actFor === undefined ? {} : { authzid: actFor }) },
-      tls: {
-        rejectUnauthorized: tls?.verify ?? true,
-        ...(tls?.ca === undefined ? {} : { ca: tls.ca }),
-      },
-      logger: false,
-      disableAutoIdle: true,
-      disableCompression: true,
-      connectionTimeout: options.connectTimeoutMs,
-      greetingTimeout: options.connectTimeoutMs,
-      socketTimeout: options.silenceTimeoutMs,
-    });
-    client.on('error', () => undefined); // it is thrown to whoever waits, too
-    try {
-      await client.connect();
-    } catch (error) {
-      client.close();
-      throw refused(error, `${host}:${port}`);
-    }
-    return new ImapDestination(client, options);
+    return new ImapDestination(await ImapConnection.open(options), options);
   }
 
-  async prepare(source: RestoreSource): Promise<void> {
+  async prepare(source: RestoreSource, moves: readonly Move[]): Promise<void> {
     this.#source = source;
-    this.#folders = await this.#asked(() => this.#client.list());
+    const { isPlan, deletedPrefix } = this.#options;
+    const listed = await this.#connection.ask('LIST', (client) => client.list());
+    const { namespace } = this.#connection.client;
+    const delimiter = namespace?.delimiter ?? listed.find((each) => each.delimiter)?.delimiter ?? null;
+    const living = source.mailboxes().map(({ name }) => name);
+    const targets = moves.map(({ target }) => target);
+    const names = new FolderNames(
+      [...living, ...targets],
+      { prefix: namespace?.prefix ?? '', delimiter },
+      deletedPrefix,
+    );
+    this.#finder = new FolderFinder(this.#connection, names, listed, isPlan);
   }
 
   async restoreMailbox({ selected, target }: Move, outcome: MailboxOutcome): Promise<void> {
-    const { isPlan, existing, what, onProgress, deletedPrefix } = this.#options;
-    const path = this.#pathOf(folderLevels(target, deletedPrefix));
-    const isThere = this.#folders.some((folder) => folder.path.toLowerCase() === path.toLowerCase());
-    outcome.isNew = !isThere && path.toUpperCase() !== 'INBOX';
-    if (outcome.isNew && !isPlan) await this.#asked(() => this.#client.mailboxCreate(path));
+    const { isPlan, existing, what } = this.#options;
+    const finder = this.#finder;
+    const source = this.#source;
+    if (finder === undefined || source === undefined) throw new BackupError('bad-parameters', 'not prepared');
+    const { path, isNew, note } = await finder.open(target);
+    outcome.isNew = isNew;
+    if (note !== undefined) outcome.notes.push(note);
+    if (!what.has('mail')) return;
+    // A plan has nothing to select where the folder is yet to be made.
+    const folder = isNew && isPlan ? undefined : await ImapFolder.open(this.#connection, path, isPlan);
+    const records = (): Iterable<SourceRecord> => selected.records();
     const held =
-      existing === 'copy' || outcome.isNew ? new Map<string, HeldMessage[]>() : await this.#held(path);
-    for (const record of what.has('mail') ? selected.records() : []) {
-      const there = this.#takeHeld(held, record);
-      if (there === undefined) await this.#append(path, record, outcome);
-      else {
-        outcome.skipped += 1;
-        if (existing === 'replace') await this.#setFlags(record, there, outcome);
-      }
-      if ((outcome.added + outcome.skipped) % PROGRESS_EVERY === 0) onProgress(outcome);
+      existing === 'copy' || isNew || folder === undefined
+        ? new HeldMessages()
+        : await folder.held(source, records);
+    try {
+      await this.#restoreMessages(source, folder, held, records(), outcome);
+    } finally {
+      folder?.report(outcome);
     }
   }
 
   /** Subscriptions; IMAP has no way to take the rest. */
   async restoreItems(isWholeUser: boolean): Promise<ItemOutcome[]> {
-    const { what, isPlan, deletedPrefix } = this.#options;
     const outcomes: ItemOutcome[] = [];
-    if (!isWholeUser || !what.has('subs')) return outcomes;
-    for (const { value } of this.#source?.items('sub') ?? []) {
+    const source = this.#source;
+    if (!isWholeUser || !this.#options.what.has('subs') || source === undefined) return outcomes;
+    for (const { value } of source.items('sub')) {
       const name = getString(toKeyValues(parseDlist(value), 'SUB'), 'MBOXNAME');
-      const path = this.#pathOf(folderLevels(name, deletedPrefix));
-      const isSame = this.#folders.some((folder) => folder.path === path && folder.subscribed);
-      if (!isSame && !isPlan) await this.#asked(() => this.#client.mailboxSubscribe(path));
-      outcomes.push({ kind: 'subscription', name: path, action: isSame ? 'same' : 'set' });
+      outcomes.push(await this.#subscribe(name, source.userid));
     }
     return outcomes;
   }
 
-  async close(): Promise<void> {
-    await this.#client.logout().catch(() => undefined);
-    this.#client.close();
+  close(): Promise<void> {
+    return this.#connection.close();
   }
 
-  /** Levels with the server's own separator, below its own prefix. A separator within a level becomes `_`. */
-  #pathOf(levels: readonly string[]): string {
-    const namespace = this.#client.namespace;
-    const delimiter = namespace?.delimiter ?? this.#folders[0]?.delimiter ?? '/';
-    if (levels.length === 1 && levels[0] === 'INBOX') return 'INBOX';
-    const prefix = namespace?.prefix ?? '';
-    return prefix + levels.map((level) => level.replaceAll(delimiter, '_')).join(delimiter);
-  }
-
-  async #held(path: string): Promise<Map<string, HeldMessage[]>> {
-    const held = new Map<string, HeldMessage[]>();
-    await this.#asked(async () => {
-      const mailbox = await this.#client.mailboxOpen(path, {
-        readOnly: this.#options.existing !== 'replace',
-      });
-      if (mailbox.exists === 0) return;
-      const query = { uid: true, size: true, internalDate: true, flags: true, envelope: true };
-      for await (const message of this.#client.fetch('1:*', query)) {
-        const date = new Date(message.internalDate ?? 0).getTime() / 1000;
-        const key = keyOf(message.envelope?.messageId ?? '', Math.floor(date), message.size ?? 0);
-        const entry = { uid: message.uid, flags: [...(message.flags ?? [])] };
-        const others = held.get(key);
-        if (others === undefined) held.set(key, [entry]);
-        else others.push(entry);
+  async #restoreMessages(
+    source: RestoreSource,
+    folder: ImapFolder | undefined,
+    held: HeldMessages,
+    records: Iterable<SourceRecord>,
+    outcome: MailboxOutcome,
+  ): Promise<void> {
+    let altered = 0;
+    let fatal: BackupError | undefined;
+    const unsent: number[] = [];
+    for (const record of records) {
+      try {
+        const same = held.takeExact(record.guid);
+        if (same === undefined && fatal !== undefined) {
+          unsent.push(record.uid);
+          continue;
+        }
+        const bytes = same === undefined ? source.message(record.guid) : undefined;
+        const like = bytes === undefined ? undefined : held.takeAltered(bytes, record.guid);
+        if (like?.isAltered === true) altered += 1;
+        const there = same ?? like?.held;
+        if (there !== undefined) await this.#keep(folder, record, there, outcome);
+        else if (held.takeUnreadable(record)) throw new BackupError('io', NOT_COMPARED);
+        else if (bytes !== undefined) await this.#append(folder, record, bytes, outcome);
+      } catch (error) {
+        if (!(error instanceof BackupError) || isConnection(error)) throw error;
+        outcome.failures.push(messageFailure(record, messageOf(error)));
+        if (isFatal(error)) fatal ??= error;
       }
-    });
-    return held;
-  }
-
-  #takeHeld(held: ReadonlyMap<string, HeldMessage[]>, record: SourceRecord): HeldMessage | undefined {
-    if (held.size === 0) return undefined;
-    let head: Buffer = Buffer.alloc(0);
-    try {
-      for (const piece of this.#source?.pieces(record.guid) ?? []) {
-        head = piece;
-        break;
-      }
-    } catch (error) {
-      // What is damaged fails when it is to be sent.
-      if (!(error instanceof BackupError)) throw error;
+      if ((outcome.added + outcome.skipped) % PROGRESS_EVERY === 0) this.#options.onProgress(outcome);
     }
-    const messageId = headerField(head, 'message-id').split('\n')[0] ?? '';
-    return held.get(keyOf(messageId, record.internaldate, record.size))?.shift();
+    if (unsent.length > 0) outcome.failures.push(`UID ${uidSet(unsent)}: not sent after that`);
+    if (altered > 0) {
+      outcome.notes.push(`${altered} there already as the server stores them (other line ends or NULs)`);
+    }
   }
 
-  async #append(path: string, record: SourceRecord, outcome: MailboxOutcome): Promise<void> {
-    try {
-      const bytes = this.#source?.message(record.guid) ?? Buffer.alloc(0);
-      if (!this.#options.isPlan) {
-        const date = new Date(record.internaldate * 1000);
-        await this.#asked(() => this.#client.append(path, bytes, this.#flagsOf(record), date));
-      }
-      outcome.added += 1;
-      outcome.bytes += record.size;
-    } catch (error) {
-      const isHopeless =
-        error instanceof BackupError && (error.kind === 'closed' || HOPELESS.has(error.subject ?? ''));
-      if (!(error instanceof BackupError) || isHopeless) throw error;
-      outcome.failures.push(`UID ${record.uid}: ${messageOf(error)}`);
-    }
+  async #keep(
+    folder: ImapFolder | undefined,
+    record: SourceRecord,
+    there: HeldMessage,
+    outcome: MailboxOutcome,
+  ): Promise<void> {
+    outcome.skipped += 1;
+    if (this.#options.existing !== 'replace' || !this.#options.what.has('flags')) return;
+    if ((await folder?.setFlags(record, there, this.#flagsOf(record))) === true) outcome.changed += 1;
+  }
+
+  async #append(
+    folder: ImapFolder | undefined,
+    record: SourceRecord,
+    bytes: Buffer,
+    outcome: MailboxOutcome,
+  ): Promise<void> {
+    if (!this.#options.isPlan) await folder?.append(record, bytes, this.#flagsOf(record));
+    outcome.added += 1;
+    outcome.bytes += record.size;
   }
 
   #flagsOf(record: SourceRecord): string[] {
@@ -197,70 +172,15 @@ export class ImapDestination implements Destination {
     return flags === '' ? [] : flags.split(' ');
   }
 
-  async #setFlags(record: SourceRecord, there: HeldMessage, outcome: MailboxOutcome): Promise<void> {
-    const normal = (flags: readonly string[]): string =>
-      flags
-        .map((flag) => flag.toLowerCase())
-        .filter((flag) => flag !== '\\recent')
-        .toSorted()
-        .join(' ');
-    const flags = this.#flagsOf(record);
-    if (normal(flags) === normal(there.flags)) return;
-    outcome.changed += 1;
-    if (this.#options.isPlan) return;
-    await this.#asked(() => this.#client.messageFlagsSet(String(there.uid), flags, { uid: true }));
+  async #subscribe(name: string, userid: string): Promise<ItemOutcome> {
+    const kind = 'subscription';
+    if (ownerOf(name, this.#options.deletedPrefix) !== userid)
+      return { kind, name, action: 'left out', reason: 'a folder of somebody else' };
+    const path = this.#finder?.pathOf(name) ?? name;
+    if (this.#finder?.isSubscribed(path) === true) return { kind, name: path, action: 'same' };
+    if (this.#options.isPlan) return { kind, name: path, action: 'set' };
+    const isSet = await this.#connection.ask(`SUBSCRIBE ${path}`, (client) => client.mailboxSubscribe(path));
+    if (isSet) return { kind, name: path, action: 'set' };
+    return { kind, name: path, action: 'failed', reason: 'the server refuses it' };
   }
-
-  async #asked<T>(ask: () => Promise<T>): Promise<T> {
-    try {
-      return await ask();
-    } catch (error) {
-      throw refused(error, `${this.#options.host}:${this.#options.port}`);
-    }
-  }
-}
-
-/** Required, refused, or used where it is offered (left out). */
-function startTlsOption({ tls, allowsClear }: ImapOptions): { doSTARTTLS?: boolean } {
-  if (tls === null) return { doSTARTTLS: false };
-  return allowsClear ? {} : { doSTARTTLS: true };
-}
-
-interface HeldMessage {
-  readonly uid: number;
-  readonly flags: readonly string[];
-}
-
-function keyOf(messageId: string, internaldate: number, sizeBytes: number): string {
-  const id = /<[^>]+>/.exec(messageId)?.[0] ?? messageId.trim();
-  return id === '' ? `${internaldate} ${sizeBytes}` : id;
-}
-
-/** ImapFlow's errors in our words; its own say "Command failed" and keep the server's apart. */
-function refused(error: unknown, peer: string): BackupError {
-  if (error instanceof BackupError) return error;
-  const detail = error as {
-    authenticationFailed?: unknown;
-    responseText?: unknown;
-    serverResponseCode?: unknown;
-    code?: unknown;
-  };
-  const said = typeof detail.responseText === 'string' ? detail.responseText : messageOf(error);
-  const code = typeof detail.serverResponseCode === 'string' ? detail.serverResponseCode : '';
-  if (detail.authenticationFailed === true)
-    return new BackupError('auth', `${peer}: login: ${said}`, { cause: error });
-  const system = typeof detail.code === 'string' ? detail.code : '';
-  if (/CERT|SIGNATURE|ISSUER|ALTNAME/.test(system)) {
-    return new BackupError('auth', `${peer}: the server's certificate: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
-  if (code === 'OVERQUOTA') {
-    return new BackupError('no-space', `${peer}: the user's quota is full: ${said}`, {
-      cause: error,
-      subject: code,
-    });
-  }
-  const isGone = /^(?:E[A-Z]+|NoConnection|ConnectionClosed|.*Timeout)$/.test(system);
-  return new BackupError(isGone ? 'closed' : 'io', `${peer}: ${said}`, { cause: error, subject: code });
 }

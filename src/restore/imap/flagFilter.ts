@@ -1,0 +1,67 @@
+/**
+ * Which flags a folder takes: what the server says beforehand (PERMANENTFLAGS), and what it has refused since. The message
+ * goes in any case; flags that are left off are told.
+ */
+import { FlagLosses } from '../flagLosses.ts';
+import type { MailboxOutcome } from '../outcome.ts';
+
+const SYSTEM = new Set(['\\seen', '\\answered', '\\flagged', '\\deleted', '\\draft']);
+/** What may stand in a command as a keyword (RFC 9051, flag-keyword: an atom). */
+const KEYWORD = /^[^\x00-\x20\x7f-\uffff(){%*"\\\]]+$/;
+
+export class FlagFilter {
+  /** By lower-case name, as the server writes it; undefined where the server does not say. */
+  #permanent: ReadonlyMap<string, string> | undefined;
+  readonly #refused = new Map<string, string>();
+  readonly #losses = new FlagLosses();
+
+  /** As SELECT has told. */
+  learn(permanentFlags: ReadonlySet<string> | undefined): void {
+    this.#permanent =
+      permanentFlags === undefined
+        ? undefined
+        : new Map([...permanentFlags].map((flag) => [flag.toLowerCase(), flag]));
+  }
+
+  /** The flags to send. The others are noted as lost. */
+  taken(flags: readonly string[], uid: number): string[] {
+    return flags.flatMap((flag) => {
+      if (flag.toLowerCase() === '\\recent') return [];
+      const why = this.#whyNot(flag);
+      if (why === undefined) return [this.#permanent?.get(flag.toLowerCase()) ?? flag];
+      this.#losses.add(flag, uid, why);
+      return [];
+    });
+  }
+
+  /** The server has refused this one: it is not tried again. */
+  refuse(flag: string, uid: number, why: string): void {
+    this.#refused.set(flag.toLowerCase(), why);
+    this.#losses.add(flag, uid, why);
+  }
+
+  /** Lost of this message only. */
+  lose(flag: string, uid: number, why: string): void {
+    this.#losses.add(flag, uid, why);
+  }
+
+  report(outcome: MailboxOutcome): void {
+    this.#losses.report(outcome);
+  }
+
+  #whyNot(flag: string): string | undefined {
+    const folded = flag.toLowerCase();
+    const refused = this.#refused.get(folded);
+    if (refused !== undefined) return refused;
+    const permanent = this.#permanent;
+    if (permanent?.has(folded) === true) return undefined;
+    if (flag.startsWith('\\') && !SYSTEM.has(folded)) return 'the server has no such system flag';
+    if (!flag.startsWith('\\') && !KEYWORD.test(flag)) return 'IMAP cannot carry this keyword';
+    if (permanent === undefined || permanent.has('\\*')) return undefined;
+    return 'the server does not keep it (PERMANENTFLAGS)';
+  }
+}
+
+export function isKeyword(flag: string): boolean {
+  return !flag.startsWith('\\');
+}
