@@ -61,6 +61,7 @@ function useridIn(name: string): string | null {
 }
 
 /** As the originals name folders and files below a partition: a letter of the userid or of its hash, then a plain name. */
+const HASH_LETTER = /^[A-Za-z]$/;
 const BELOW = /^\/+[A-Za-z]\/+([^/\0]+)$/;
 
 /** Why a path is not that of a data file below one of the partitions, in words that follow the path; null where it is. */
@@ -71,6 +72,12 @@ export function placeFault(path: string, partitions: Iterable<string>): string |
     if (name !== undefined && useridIn(name) !== null) return null;
   }
   return 'is no data file of a configured partition (backuppartition-NAME, then LETTER/USERID_XXXXXX)';
+}
+
+/** Reports whether a path is one that a data file of some partition could have. */
+export function couldBePlace(path: string): boolean {
+  const isPlain = path.startsWith('/') && !path.includes('\0') && !path.split('/').includes('..');
+  return isPlain && HASH_LETTER.test(basename(dirname(path))) && useridIn(basename(path)) !== null;
 }
 
 /** All files of the backup but the data file itself. */
