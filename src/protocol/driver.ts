@@ -22,6 +22,8 @@ export interface WireHandlers {
   onFile(file: FileLiteral, source: ByteSource): Promise<void>;
   /** The peer sent `{n}` without a plus and may wait for "+ go ahead" (pristine clients of 3.6 and later do not). */
   onSynchronizingLiteral(): void;
+  /** Long work lets others have their turn here; where it is not given, all of them in each turn of the event loop. */
+  turn?(): Promise<void>;
 }
 
 /** A file's bytes as a source of their own, so that no consumer can read beyond them. */
@@ -107,8 +109,12 @@ class Reading {
   #fulfil(need: Need): Promise<Buffer | undefined> {
     if (need.need === 'line') return this.#line();
     if (need.need === 'file') return this.#file(need.file);
-    if (need.need === 'turn') return setImmediate();
+    if (need.need === 'turn') return this.#turn();
     return this.#literal(need.count, need.synchronizing);
+  }
+
+  async #turn(): Promise<undefined> {
+    await (this.#handlers.turn?.() ?? setImmediate());
   }
 
   async #line(): Promise<Buffer> {

@@ -21,8 +21,8 @@ export type Need =
   /** Nothing but that others may have their turn: a line of 100,000 records takes half a second. */
   | { readonly need: 'turn' };
 
-/** Some milliseconds of reading. */
-const VALUES_A_TURN = 16_384;
+/** About a millisecond of reading. */
+const VALUES_A_TURN = 4096;
 
 /** An open list: of values, or of keys and values in turn, whose `key` is set between a key and its value. */
 interface Frame {

@@ -55,17 +55,21 @@ export class OpenBackups {
 
   /**
    * The backup that holds a living mailbox of that internal name, and the mailbox; null where there is none. A mailbox of a
-   * user who was renamed is in the backup that followed the user, until it has a name of its own there.
+   * user who was renamed is in the backup that followed the user, until it has a name of its own there. `absent`: for a caller
+   * with many names, users who have proved to have no backup and no later name; they are looked up once.
    */
-  async holding(mboxname: string): Promise<Holding | null> {
+  async holding(mboxname: string, absent?: Set<string>): Promise<Holding | null> {
     const seen = new Set<string>();
     let userid: string | null = this.ownerOf(mboxname);
+    if (absent?.has(userid) === true) return null;
     while (userid !== null && !seen.has(userid)) {
       seen.add(userid);
       const backup: Backup | null = await this.find(userid);
       const mailbox = backup === null ? undefined : mailboxByName(backup.index, mboxname);
       if (backup !== null && mailbox !== undefined) return { backup, mailbox };
-      userid = this.#catalog.inboxes.laterName(userid);
+      const laterName: string | null = this.#catalog.inboxes.laterName(userid);
+      if (backup === null && laterName === null) absent?.add(userid);
+      userid = laterName;
     }
     return null;
   }
@@ -114,8 +118,8 @@ export class OpenBackups {
   }
 
   /** Before a master is told to upload. Throws 'no-space'. Of a user without a backup it shows when the mail comes. */
-  requireRoomForMail(backups: readonly (Backup | null)[]): void {
-    for (const backup of backups) if (backup !== null) this.#disk.requireRoomForMail(dirname(backup.path));
+  requireRoomForMail(paths: readonly string[]): void {
+    for (const path of paths) this.#disk.requireRoomForMail(dirname(path));
   }
 
   /** Those held now. */

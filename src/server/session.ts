@@ -11,6 +11,7 @@ import type { WireCommand } from '../protocol/grammar.ts';
 import { takesDlist } from '../protocol/grammar.ts';
 import { preAuthLimits } from '../protocol/limits.ts';
 import { missingArgument, refusal, responses } from '../protocol/responses.ts';
+import { AskedFor } from './askedFor.ts';
 import type { Channel } from './channel.ts';
 import type { CommandContext } from './commands/context.ts';
 import { commands } from './commands/table.ts';
@@ -20,12 +21,15 @@ import { OpenBackups } from './openBackups.ts';
 import type { ServerOptions } from './options.ts';
 import { Patience } from './patience.ts';
 import { StagedMessages } from './staged.ts';
+import { Turns } from './turns.ts';
 import type { Upload } from './staged.ts';
 import { Telemetry } from './telemetry.ts';
 import { brokenTls } from './tls.ts';
 
 /** How long a peer may take to read an answer when the server is to stop. */
 const STOP_WRITE_TIMEOUT_MS = 2000;
+/** Keys beside a script, for which the limit of a literal holds. */
+const KEPT_BESIDE_BYTES = 64 * 1024;
 /** A client needs three or four commands to log in. */
 const MOST_COMMANDS_BEFORE_LOGIN = 50;
 
@@ -40,6 +44,7 @@ export class Session {
   #upload: Upload | null = null;
   #isStopping = false;
   readonly #patience: Patience;
+  readonly #turns = new Turns();
   readonly #endHold: () => void;
   /** The release that idleness has begun: the next command waits for it. */
   #releasing: Promise<void> = Promise.resolve();
@@ -72,6 +77,9 @@ export class Session {
       staged: this.#staged,
       resending: new Set(),
       now: () => Math.floor(Date.now() / 1000),
+      asked: new AskedFor(),
+      keptBytes: options.limits.literalBytes + KEPT_BESIDE_BYTES,
+      turn: this.#turns.turn,
       send: (text) => channel.write(text),
       warn,
     };
@@ -140,6 +148,7 @@ export class Session {
     } finally {
       this.#upload?.abort();
       this.#upload = null;
+      this.#turns.end();
       if (command !== null) this.#logCommand(command, started);
     }
   }
@@ -149,6 +158,7 @@ export class Session {
     const { source } = this.#channel;
     try {
       await this.#patience.waiting(() => source.waitForInput(), idleTimeoutMs);
+      await this.#turns.begin();
       return await this.#patience.waiting(() =>
         readWireCommand(source, this.#greeting.user === null ? preAuthLimits : limits, {
           onFile: async (file, source) => {
@@ -159,6 +169,7 @@ export class Session {
             this.#counts.messages += 1;
             this.#counts.bytes += file.size;
           },
+          turn: this.#turns.turn,
           onSynchronizingLiteral: () => {
             void this.#answer(responses.goAhead).catch(() => this.#channel.destroy());
           },
@@ -206,6 +217,7 @@ export class Session {
       const upload = this.#upload;
       this.#upload = null;
       if (upload !== null) await this.#staged.take(upload);
+      if (Array.isArray(value) && value.includes(null)) this.#context.asked.sentNil();
       return;
     }
     const run = commands.get(words);
@@ -234,6 +246,7 @@ export class Session {
   async #release(): Promise<void> {
     const unclaimed = this.#staged.clear();
     this.#context.resending.clear();
+    this.#context.asked.clear();
     if (unclaimed > 0) this.#context.warn(`${unclaimed} uploaded messages were claimed by no mailbox`);
     await this.#backups.release();
   }
