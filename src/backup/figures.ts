@@ -138,7 +138,15 @@ function stillHolds({ since, firstExpunged }: Needed, now: number): boolean {
 }
 
 function figuresOf(compressedBytes: number, chunk: Omit<Figures, 'needed'>, needed: Needed): SizeFigures {
-  return { ...chunk, compressedBytes, neededBytes: needed.bytes };
+  const { uncompressedBytes: uncompressed, missingCount: missing, lastStart, lastEnd } = chunk;
+  return {
+    compressedBytes,
+    uncompressedBytes: uncompressed,
+    neededBytes: needed.bytes,
+    missingCount: missing,
+    lastStart,
+    lastEnd,
+  };
 }
 
 function chunkFigures(index: IndexFile, last: Chunk): Omit<Figures, 'needed'> {
