@@ -106,6 +106,15 @@ export const LIMIT_KEYS = [
       'Ours. How much of its uploads a session keeps in memory, compressed; the rest is in backup_staging_path.',
   },
   {
+    name: 'backup_memory',
+    type: 'bytes',
+    unit: 'B',
+    default: '320M',
+    least: 1 << 20,
+    meaning:
+      'Ours. What all sessions together hold of commands and uploads; beyond it uploads go to a file and commands wait.',
+  },
+  {
     name: 'backup_max_command',
     type: 'bytes',
     unit: 'B',
@@ -118,10 +127,10 @@ export const LIMIT_KEYS = [
     name: 'backup_max_literal',
     type: 'bytes',
     unit: 'B',
-    default: '64M',
+    default: '8M',
     least: 1024,
     most: MOST_TEXT_BYTES,
-    meaning: 'Ours. The largest literal, such as a script or an annotation.',
+    meaning: 'Ours. The longest string, such as a script, an annotation or a list of seen messages.',
   },
   {
     name: 'backup_max_values',

@@ -31,6 +31,7 @@ const STRING_BYTES = 24;
 const LIST_BYTES = 56;
 const KEY_VALUES_BYTES = 88;
 const SLOT_BYTES = 8;
+const FILE_BYTES = 128;
 /** From this length on V8 makes a part of a string a view of the whole, which is then kept as long as the part. */
 const VIEW_CHARS = 13;
 
@@ -218,6 +219,7 @@ export class DlistScanner {
     this.#items += 1;
     this.#held += SLOT_BYTES;
     if (typeof value === 'string') this.#held += STRING_BYTES + value.length;
+    else if (value instanceof FileLiteral) this.#held += FILE_BYTES;
     if (this.#items > this.#limits.items) throw this.error(`over ${this.#limits.items} values`, 'limit');
   }
 

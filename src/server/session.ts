@@ -17,6 +17,7 @@ import type { CommandContext } from './commands/context.ts';
 import { commands } from './commands/table.ts';
 import { Greeting } from './greeting.ts';
 import type { Outcome } from './greeting.ts';
+import type { Share } from './memory.ts';
 import { OpenBackups } from './openBackups.ts';
 import type { ServerOptions } from './options.ts';
 import { Patience } from './patience.ts';
@@ -45,6 +46,7 @@ export class Session {
   #isStopping = false;
   readonly #patience: Patience;
   readonly #turns = new Turns();
+  readonly #memory: Share;
   readonly #endHold: () => void;
   /** The release that idleness has begun: the next command waits for it. */
   #releasing: Promise<void> = Promise.resolve();
@@ -70,6 +72,14 @@ export class Session {
       directory: options.backups.stagingDirectory,
       memoryBytes: options.stagingMemoryBytes,
       level: options.backups.compressionLevel,
+      shared: {
+        take: (bytes) => options.memory.takeForStaging(bytes),
+        give: (bytes) => options.memory.give(bytes),
+      },
+    });
+    this.#memory = options.memory.share(() => {
+      options.log.warn(`${this.#who()}: others need the memory of a command that does not come in, closing`);
+      channel.destroy();
     });
     this.#endHold = options.disk.hold(() => this.#staged.stagedBytes);
     this.#context = {
@@ -149,6 +159,7 @@ export class Session {
       this.#upload?.abort();
       this.#upload = null;
       this.#turns.end();
+      this.#memory.release();
       if (command !== null) this.#logCommand(command, started);
     }
   }
@@ -170,12 +181,14 @@ export class Session {
             this.#counts.bytes += file.size;
           },
           turn: this.#turns.turn,
+          hold: (bytes) => this.#memory.hold(bytes + this.#staged.entriesBytes),
           onSynchronizingLiteral: () => {
             void this.#answer(responses.goAhead).catch(() => this.#channel.destroy());
           },
         }),
       );
     } finally {
+      this.#memory.isWhole();
       await this.#releasing;
     }
   }
@@ -280,6 +293,7 @@ export class Session {
     await this.#safely(this.#release());
     this.#endHold();
     this.#staged.close();
+    this.#memory.close();
     await this.#channel.close();
     const { commands: count, refused, messages, bytes } = this.#counts;
     this.#options.log.info(

@@ -30,6 +30,8 @@ const MOST_MESSAGES = 1_000_000;
 const LOOKED_A_STEP = 8;
 const CLAIMED_A_STEP = 1024;
 
+const ENTRY_BYTES = 400;
+
 /** One MESSAGE command while it comes in. */
 export class Upload {
   readonly #writer: SegmentWriter;
@@ -84,6 +86,11 @@ export class StagedMessages {
   /** Compressed bytes that wait to be claimed. */
   get stagedBytes(): number {
     return this.#staging.stagedBytes;
+  }
+
+  /** What is known of each message that waits takes memory, too. */
+  get entriesBytes(): number {
+    return this.#files.size * ENTRY_BYTES;
   }
 
   begin(): Upload {
