@@ -70,6 +70,7 @@ export function serverOptions(
     telemetryDirectory: `${requireConfigDirectory(config)}/log`,
     loginTimeoutMs: config.backup_login_timeout * 1000,
     idleTimeoutMs: Math.max(config.sync_timeout, LEAST_IDLE_S) * 1000,
+    writeTimeoutMs: config.backup_write_timeout * 1000,
     commandTimeoutMs: config.backup_command_timeout * 1000,
     releaseTimeoutMs: config.backup_release_timeout * 1000,
     failedLoginPauseMs: config.failedloginpause * 1000,

@@ -19,6 +19,10 @@ export interface OpenBackupsOptions extends BackupOptions {
   readonly openBackups: number;
 }
 
+/** Of all sessions together: beyond it, each holds one. */
+const MOST_OPEN_IN_ALL = 256;
+let openInAll = 0;
+
 /** A living mailbox, and where it is. */
 export interface Holding {
   readonly backup: Backup;
@@ -109,7 +113,7 @@ export class OpenBackups {
   /** The user's backup goes to another userid, which has none yet. */
   async renameUser(from: string, to: string): Promise<void> {
     const held = this.#open.get(from);
-    this.#open.delete(from);
+    if (this.#open.delete(from)) openInAll -= 1;
     await held?.close();
     // First, since a rename that is done must not be refused. Without a backup of the later name it means nothing.
     this.#catalog.inboxes.putLaterName(from, to);
@@ -131,6 +135,7 @@ export class OpenBackups {
   async release(): Promise<void> {
     for (const [userid, backup] of this.#open) {
       this.#open.delete(userid);
+      openInAll -= 1;
       await backup.close();
     }
   }
@@ -145,12 +150,14 @@ export class OpenBackups {
 
   async #openBackup(userid: string, path: string): Promise<Backup> {
     for (const [oldest, held] of this.#open) {
-      if (this.#open.size < this.#options.openBackups) break;
+      if (this.#open.size < this.#options.openBackups && openInAll < MOST_OPEN_IN_ALL) break;
       this.#open.delete(oldest);
+      openInAll -= 1;
       await held.close();
     }
     const backup = await this.#openWhereItIs(userid, path);
     this.#open.set(userid, backup);
+    openInAll += 1;
     return backup;
   }
 

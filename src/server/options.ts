@@ -42,6 +42,8 @@ export interface ServerOptions {
   readonly loginTimeoutMs: number;
   /** How long one that has may say nothing between commands (sync_timeout). */
   readonly idleTimeoutMs: number;
+  /** How long a peer may take nothing of an answer: meanwhile its locks are held. */
+  readonly writeTimeoutMs: number;
   /** How long a command may take to come in, and each message in it. */
   readonly commandTimeoutMs: number;
   /** After how long of waiting for the peer its locks are given up. */

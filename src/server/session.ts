@@ -2,6 +2,8 @@
  * One connection's conversation: greeting and login (greeting.ts), compression, then commands until EXIT.
  *
  * Whatever a peer sends costs at most the command at hand, or where the protocol's framing is lost this connection.
+ * Over 300 lines because all that a session holds is given up in one place, however it ends.
+ *
  * Everything a session holds (locks, staged messages, memory) is given up when it ends, however it ends.
  */
 import { BackupError, messageOf } from '../errors.ts';
@@ -118,6 +120,16 @@ export class Session {
   /** Who has logged in, if anybody has. */
   get user(): string | null {
     return this.#greeting.user;
+  }
+
+  /** Of a unix socket undefined. */
+  get address(): string | undefined {
+    return this.#channel.address;
+  }
+
+  /** Ends at once, for nobody has logged in: another needs its place. */
+  evict(): void {
+    this.#channel.destroy();
   }
 
   /** Finishes the command in hand, then says goodbye. What has not come in whole was never promised to anybody. */

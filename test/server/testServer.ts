@@ -130,6 +130,7 @@ function optionsFor(folder: string, catalog: Catalog, log: string[], changes: Ch
     telemetryDirectory: join(folder, 'log'),
     commandTimeoutMs: 20_000,
     loginTimeoutMs: 20_000,
+    writeTimeoutMs: 5000,
     idleTimeoutMs: 20_000,
     releaseTimeoutMs: 10_000,
     failedLoginPauseMs: 0,
