@@ -118,7 +118,7 @@ export const LIMIT_KEYS = [
     name: 'backup_memory',
     type: 'bytes',
     unit: 'B',
-    default: '320M',
+    default: '192M',
     least: 1 << 20,
     meaning:
       'Ours. What all sessions together hold of commands and uploads; beyond it uploads go to a file and commands wait.',

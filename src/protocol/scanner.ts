@@ -35,6 +35,9 @@ const FILE_BYTES = 128;
 /** From this length on V8 makes a part of a string a view of the whole, which is then kept as long as the part. */
 const VIEW_CHARS = 13;
 
+/** A longer list spares less than half of this by being trimmed. */
+const TRIMMED_VALUES = 64;
+
 /** An open list: of values, or of keys and values in turn, whose `key` is set between a key and its value. */
 interface Frame {
   readonly items: Dlist[] | undefined;
@@ -237,9 +240,18 @@ export class DlistScanner {
     if (this.#frames.length === 1) throw this.error('a parenthesis too many');
     if (frame.key !== undefined) throw this.error('a key without a value');
     this.#at += 1;
+    this.#frames.pop();
     // A growing array has room to spare, which a mailbox's many records would keep.
     if (frame.values !== undefined) frame.values.flat = frame.values.flat.slice();
-    this.#frames.pop();
+    else if (frame.items !== undefined && frame.items.length <= TRIMMED_VALUES)
+      this.#replaceLast(frame.items.slice());
+  }
+
+  /** The value that was added last is this one. */
+  #replaceLast(value: Dlist): void {
+    const frame = this.#frames[this.#frames.length - 1]!;
+    const values = frame.items ?? frame.values!.flat;
+    values[values.length - 1] = value;
   }
 
   #skipSpaces(): void {

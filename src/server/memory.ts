@@ -2,14 +2,15 @@
  * What all sessions together hold in memory of commands that come in and of uploads that wait for their mailbox (backup_memory):
  * many sessions may send large commands at the same time, and each of them stays within its own limits.
  *
- * A command that finds no room waits for others to end, and is refused with "try again later" when that takes too long. Meanwhile a
- * session that holds much and whose peer sends nothing more is ended: a silent peer must not keep everybody's memory.
+ * A command that finds no room waits for others to end, in the order in which they began. Where all of them wait for each other the
+ * one that began last is refused with "try again later", and so is one that waits for too long. Meanwhile a session that holds much
+ * and whose peer sends nothing more is ended: a silent peer must not keep everybody's memory.
  */
 import { BackupError } from '../errors.ts';
 
 export interface MemoryOptions {
   readonly totalBytes: number;
-  /** How long a command waits for room. */
+  /** How long a command waits for room, all in all. */
   readonly waitMs: number;
   /** A holder that has come no further for so long is ended when others wait. */
   readonly silentMs: number;
@@ -21,15 +22,16 @@ export const UNCOUNTED_BYTES = 64 * 1024;
 const STAGING_PART = 1 / 4;
 
 interface Waiter {
-  readonly grow: () => boolean;
-  readonly wake: () => void;
+  readonly share: Share;
+  readonly bytes: number;
+  readonly done: (error?: BackupError) => void;
 }
 
 export class Memory {
   #options: MemoryOptions;
   #usedBytes = 0;
   readonly #shares = new Set<Share>();
-  readonly #waiters = new Set<Waiter>();
+  #waiters: Waiter[] = [];
 
   constructor(options: MemoryOptions) {
     this.#options = options;
@@ -37,15 +39,15 @@ export class Memory {
 
   reconfigure(options: MemoryOptions): void {
     this.#options = options;
-    this.#wakeAll();
+    this.#grant();
   }
 
   get usedBytes(): number {
     return this.#usedBytes;
   }
 
-  get options(): MemoryOptions {
-    return this.#options;
+  get totalBytes(): number {
+    return this.#options.totalBytes;
   }
 
   /** A session's share. `end` is called where others need what it holds and its peer is silent. */
@@ -72,34 +74,50 @@ export class Memory {
 
   give(bytes: number): void {
     this.#usedBytes -= bytes;
-    if (bytes > 0) this.#wakeAll();
+    if (bytes > 0) this.#grant();
   }
 
-  /** Waits until `grow` succeeds. Throws 'locked' where that takes too long. */
-  async waitFor(grow: () => boolean): Promise<void> {
-    this.#endSilent();
-    const deadline = performance.now() + this.#options.waitMs;
-    while (!grow()) {
-      const leftMs = deadline - performance.now();
-      if (leftMs <= 0) throw new BackupError('locked', 'backup_memory is used up by other sessions');
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(() => waiter.wake(), Math.min(leftMs, this.#options.silentMs));
-        const waiter: Waiter = {
-          grow,
-          wake: () => {
-            clearTimeout(timer);
-            this.#waiters.delete(waiter);
-            resolve();
-          },
-        };
-        this.#waiters.add(waiter);
-      });
+  /** Waits until the share has grown. Throws 'locked' where that takes too long, or can never be. */
+  wait(share: Share, bytes: number): Promise<void> {
+    const { waitMs, silentMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      const look = setInterval(() => this.#endSilent(), silentMs);
+      const late = setTimeout(
+        () => waiter.done(usedUp()),
+        Math.max(0, share.waitingSince + waitMs - performance.now()),
+      );
+      const waiter: Waiter = {
+        share,
+        bytes,
+        done: (error) => {
+          clearInterval(look);
+          clearTimeout(late);
+          this.#waiters = this.#waiters.filter((other) => other !== waiter);
+          if (error === undefined) resolve();
+          else reject(error);
+        },
+      };
+      this.#waiters.push(waiter);
+      this.#waiters.sort((a, b) => a.share.waitingSince - b.share.waitingSince);
       this.#endSilent();
+      this.#breakCircle();
+    });
+  }
+
+  #grant(): void {
+    for (const { share, bytes, done } of this.#waiters) {
+      // Room for a later one that needs less would be taken from this one for ever.
+      if (!share.grow(bytes)) return;
+      done();
     }
   }
 
-  #wakeAll(): void {
-    for (const waiter of Array.from(this.#waiters)) waiter.wake();
+  /** Where all that hold something wait for more, the one that began last gives way. */
+  #breakCircle(): void {
+    const waiting = new Set(this.#waiters.map(({ share }) => share));
+    for (const share of this.#shares) if (share.heldBytes > 0 && !waiting.has(share)) return;
+    const last = this.#waiters.findLast(({ share }) => share.heldBytes > 0);
+    last?.done(usedUp());
   }
 
   /** Ends the session that holds the most of those whose peers are silent. */
@@ -113,12 +131,17 @@ export class Memory {
   }
 }
 
+function usedUp(): BackupError {
+  return new BackupError('locked', 'backup_memory is used up by other sessions');
+}
+
 /** What one session holds. */
 export class Share {
   readonly #memory: Memory;
   readonly #end: () => void;
   #heldBytes = 0;
   #movedAt = 0;
+  #waitingSince: number | null = null;
   /** Whether more is expected of the peer. */
   #isComingIn = false;
 
@@ -131,6 +154,11 @@ export class Share {
     return this.#heldBytes;
   }
 
+  /** When the command at hand waited first. */
+  get waitingSince(): number {
+    return this.#waitingSince ?? performance.now();
+  }
+
   isSilent(silentMs: number): boolean {
     return this.#isComingIn && performance.now() - this.#movedAt >= silentMs;
   }
@@ -139,19 +167,21 @@ export class Share {
     this.#end();
   }
 
+  /** Whether it is so large now. */
+  grow(bytes: number): boolean {
+    const moreBytes = bytes - UNCOUNTED_BYTES - this.#heldBytes;
+    if (moreBytes <= 0) return true;
+    if (!this.#memory.take(moreBytes)) return false;
+    this.#heldBytes += moreBytes;
+    return true;
+  }
+
   /** The command at hand takes so much by now, and more may come. Throws 'limit' where it can never have that, 'locked' where not now. */
   readonly hold = (bytes: number): Promise<void> | undefined => {
     this.#isComingIn = true;
     this.#movedAt = performance.now();
-    const grow = (): boolean => {
-      const moreBytes = bytes - UNCOUNTED_BYTES - this.#heldBytes;
-      if (moreBytes <= 0) return true;
-      if (!this.#memory.take(moreBytes)) return false;
-      this.#heldBytes += moreBytes;
-      return true;
-    };
-    if (grow()) return undefined;
-    const { totalBytes } = this.#memory.options;
+    if (this.grow(bytes)) return undefined;
+    const { totalBytes } = this.#memory;
     if (bytes > totalBytes) {
       throw new BackupError(
         'limit',
@@ -160,7 +190,8 @@ export class Share {
     }
     // It waits, and its peer with it: that is no silence.
     this.#isComingIn = false;
-    return this.#memory.waitFor(grow).then(() => {
+    this.#waitingSince ??= this.#movedAt;
+    return this.#memory.wait(this, bytes).then(() => {
       this.#isComingIn = true;
       this.#movedAt = performance.now();
     });
@@ -174,6 +205,7 @@ export class Share {
   /** The command is done with. */
   release(): void {
     this.#isComingIn = false;
+    this.#waitingSince = null;
     const bytes = this.#heldBytes;
     this.#heldBytes = 0;
     this.#memory.give(bytes);

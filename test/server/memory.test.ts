@@ -68,6 +68,20 @@ describe('the memory that sessions share', () => {
     expect(await waiting).to.equal('held');
   });
 
+  it('all that wait for each other: the one that began last gives way at once, and the first goes on', async () => {
+    const memory = made(10 * MIB, 10_000);
+    const shares = ['one', 'two', 'three'].map((name) => share(memory, name));
+    for (const each of shares) await each.hold(3 * MIB);
+    const kinds = shares.map(async (each) => {
+      const kind = await kindOf(each.hold(5 * MIB));
+      await sleep(1);
+      each.release();
+      return kind;
+    });
+    expect(await Promise.all(kinds)).to.deep.equal(['held', 'held', 'locked']);
+    expect(memory.usedBytes).to.equal(0);
+  });
+
   it('has a quarter for uploads', () => {
     const memory = made();
     expect(memory.takeForStaging(2 * MIB)).to.equal(true);
