@@ -20,7 +20,7 @@ import { toLog } from './envelope.ts';
 import { planMessages } from './messageSource.ts';
 import type { MessageSource } from './messageSource.ts';
 import { openIndexForWriting } from './openIndex.ts';
-import type { BackupOptions, Notice } from './options.ts';
+import type { BackupOptions, Notice, Turn } from './options.ts';
 import { writeLine } from './writeLine.ts';
 
 export class Backup {
@@ -71,7 +71,15 @@ export class Backup {
     return this.#file.fd;
   }
 
-  async append(command: FoldLine, sources: readonly MessageSource[] = []): Promise<void> {
+  /**
+   * A line that brings no message and changes nothing is not written: a master that repeats itself in every round must not
+   * fill the disk.
+   */
+  async append(
+    command: FoldLine,
+    sources: readonly MessageSource[] = [],
+    turn: Turn = setImmediate,
+  ): Promise<void> {
     // The originals' reindex ends at a line that is older than its chunk's first: a clock that was set back stands still.
     const line = { ...command, time: Math.max(command.time, lastMoment(this.index) ?? 0) };
     if (this.#broken)
@@ -83,7 +91,13 @@ export class Backup {
       this.index.begin();
       if (isNewChunk) this.#chunkId = insertChunk(this.index, fstatSync(this.fd).size, line.time);
       const messages = planMessages(sources, writer.length, line.time);
-      for (const folded of [...messages.lines, line]) await foldInTurns(this.index, folded, this.#chunkId);
+      for (const folded of messages.lines) await foldInTurns(this.index, folded, this.#chunkId, turn);
+      const isChanged = await foldInTurns(this.index, line, this.#chunkId, turn);
+      if (!isChanged && messages.lines.length === 0) {
+        this.index.rollback();
+        if (isNewChunk) await this.#rollback(writer, isNewChunk);
+        return;
+      }
       await messages.write(writer);
       await writer.mark();
       const logged = toLog(line);
@@ -152,8 +166,12 @@ export class Backup {
   }
 }
 
-/** Lets other connections have their turn between the steps. */
-async function foldInTurns(index: IndexFile, line: FoldLine, chunkId: number): Promise<void> {
+/** Lets other connections have their turn between the steps. Returns whether the line changed anything. */
+async function foldInTurns(index: IndexFile, line: FoldLine, chunkId: number, turn: Turn): Promise<boolean> {
   const steps = foldSteps(index, line, chunkId);
-  while (steps.next().done !== true) await setImmediate();
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    await turn();
+  }
 }

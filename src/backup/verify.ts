@@ -22,6 +22,7 @@ import type { DamagedMessage } from './damagedMessages.ts';
 import { falsePoints } from './falsePoints.ts';
 import { giveBack, takeScratch } from './freshIndex.ts';
 import { hasItsBytes } from './content.ts';
+import { missingText } from './figures.ts';
 import { belongs, openIndexForWriting, settledIndex } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { Notice, VerifyLevel } from './options.ts';
@@ -129,9 +130,7 @@ function verifyAll(
   };
   const missing = Array.from(missingMessages(folded))
     .filter(({ guid }) => !lost.guids.has(guid))
-    .map(({ guid, mailbox, uid }) => {
-      return `message ${guid} is not in the backup: ${Buffer.from(mailbox, 'latin1').toString()} uid ${uid}`;
-    });
+    .map(missingText);
   const faults = [
     ...replaced,
     ...compareIndexes(index, folded, lost),

@@ -20,6 +20,7 @@ interface Figures {
   readonly compressed: number;
   readonly uncompressed: number;
   readonly compactable: number;
+  readonly missing: number;
   /** Percent. */
   readonly compression: number;
   readonly utilisation: number;
@@ -57,6 +58,7 @@ function figuresOf(sizes: SizeFigures): Figures {
     compressed: sizes.compressedBytes,
     uncompressed: sizes.uncompressedBytes,
     compactable: sizes.neededBytes,
+    missing: sizes.missingCount,
     compression: percent(sizes.compressedBytes, sizes.uncompressedBytes),
     utilisation: percent(sizes.neededBytes, sizes.uncompressedBytes),
     start: sizes.lastStart === null ? '[unknown]' : localTime(sizes.lastStart),
@@ -104,5 +106,6 @@ function asObject(target: FoundTarget, figures: Figures): object {
     utilisation_ratio: new Real(figures.utilisation),
     last_start_time: figures.start,
     last_end_time: figures.end,
+    missing_messages: figures.missing === 0 ? undefined : figures.missing,
   };
 }

@@ -81,5 +81,18 @@ export function insertPoints(index: IndexFile, chunkId: number, points: readonly
 
 /** The message's bytes proved wrong or unreadable: it counts as missing, and a master is asked for it again. */
 export function forgetBytes(index: IndexFile, guid: string): void {
-  index.run('UPDATE message SET chunk_id = NULL, offset = NULL WHERE guid = ?', guid);
+  index.run('UPDATE message SET chunk_id = NULL, offset = NULL, undelivered = NULL WHERE guid = ?', guid);
+  const places = index.all<{ mailbox_id: number; uid: number }>(
+    `SELECT mailbox_id, min(uid) AS uid FROM record
+     WHERE message_id = (SELECT id FROM message WHERE guid = ?) AND expunged IS NULL GROUP BY mailbox_id`,
+    guid,
+  );
+  for (const { mailbox_id: id, uid } of places) {
+    index.run(
+      'UPDATE mailbox SET missing_from = min(coalesce(missing_from, ?), ?) WHERE id = ?',
+      uid,
+      uid,
+      id,
+    );
+  }
 }

@@ -16,26 +16,36 @@ import { printDlist } from '../protocol/print.ts';
 /** What tells annotations of one mailbox apart, in the order in which masters list them. */
 type AnnotationName = readonly [entry: string, userid: string];
 
-export function foldAnnotation(context: FoldContext, line: FoldLine): void {
+/** Returns whether it changed anything. */
+export function foldAnnotation(context: FoldContext, line: FoldLine): boolean {
   const kv = toKeyValues(line.value, line.name);
   const mboxname = getString(kv, 'MBOXNAME');
   const name: AnnotationName = [getString(kv, 'ENTRY'), getString(kv, 'USERID')];
   // An empty value is an annotation removed.
   const value = line.name === 'UNANNOTATION' ? '' : getString(kv, 'VALUE');
   if (mboxname === '') {
-    putItem(context, 'annotation', name.join('\0'), value === '' ? null : printDlist(line.value, 'log'));
-    return;
+    return putItem(
+      context,
+      'annotation',
+      name.join('\0'),
+      value === '' ? null : printDlist(line.value, 'log'),
+    );
   }
   const mailbox = mailboxByName(context.index, mboxname);
   if (mailbox === undefined) throw nonexistent(mboxname);
-  putState(context, mailbox, annotated(mailbox.state, name, value, optionalString(kv, 'MODSEQ') ?? '0'));
+  return putState(
+    context,
+    mailbox,
+    annotated(mailbox.state, name, value, optionalString(kv, 'MODSEQ') ?? '0'),
+  );
 }
 
-function putState(context: FoldContext, mailbox: LiveMailbox, state: string): void {
+function putState(context: FoldContext, mailbox: LiveMailbox, state: string): boolean {
   const { index, now } = context;
-  if (state === mailbox.state) return;
+  if (state === mailbox.state) return false;
   keepMailbox(context, mailbox);
   index.run('UPDATE mailbox SET state = ?, since = ?, changed = ? WHERE id = ?', state, now, now, mailbox.id);
+  return true;
 }
 
 /** The state with an annotation set, or with an empty value taken out. */

@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { asBackupError } from '../errors.ts';
 import { writeAllSync } from '../fs/io.ts';
 import { isSafeFile, openRegular } from '../fs/open.ts';
+import { CACHE_KIB, cacheOfWriter, writerClosed } from './pageCache.ts';
 import { removeIndexFiles } from './removeIndexFiles.ts';
 import { isOurs, markLog, settledBytes } from './settledBytes.ts';
 import { Slot } from './slot.ts';
@@ -25,8 +26,6 @@ export type Row = Record<string, SqlValue>;
 
 /** How long a reader or writer waits for SQLite's own short locks (checkpoints, recovery of a WAL). */
 const BUSY_TIMEOUT_MS = 10_000;
-/** 2 MiB of page cache a handle: enough for a fold's working set, little enough for hundreds of open handles. */
-const CACHE_KIB = 2048;
 
 const synced = promisify(fsync);
 
@@ -37,6 +36,7 @@ export class IndexFile {
   /** It is a copy in it. */
   readonly #slot: Slot | null;
   #isOpen = true;
+  #isWriter = false;
 
   private constructor(path: string, db: SqliteDatabase, slot: Slot | null = null) {
     this.path = path;
@@ -107,12 +107,14 @@ export class IndexFile {
   }
 
   static #configured(path: string, db: SqliteDatabase, mode: 'read' | 'write'): IndexFile {
-    db.pragma(`cache_size = -${CACHE_KIB}`);
+    db.pragma(`cache_size = -${mode === 'read' ? CACHE_KIB : cacheOfWriter()}`);
+    const index = new IndexFile(path, db);
+    index.#isWriter = mode === 'write';
     if (mode === 'write') {
       db.pragma('synchronous = NORMAL');
       db.pragma('temp_store = MEMORY');
     }
-    return new IndexFile(path, db);
+    return index;
   }
 
   /** Runs a statement that changes something; answers the last inserted row's id. */
@@ -267,6 +269,7 @@ export class IndexFile {
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    if (this.#isWriter) writerClosed();
     if (this.#slot === null) this.#db.close();
     else this.#slot.release();
   }

@@ -41,7 +41,7 @@ export function readLogLine(
     const need = step.value;
     if (need.need === 'line') step = grammar.next(source.line(limits.lineBytes) ?? undefined);
     else if (need.need === 'bytes') step = grammar.next(source.bytes(need.count));
-    else if (need.need === 'turn') step = grammar.next();
+    else if (need.need === 'turn' || need.need === 'more') step = grammar.next();
     else {
       need.file.position = source.position;
       onFile(need.file, source);

@@ -19,6 +19,10 @@ export interface OpenBackupsOptions extends BackupOptions {
   readonly openBackups: number;
 }
 
+/** Of all sessions together: beyond it, each holds one. */
+const MOST_OPEN_IN_ALL = 256;
+let openInAll = 0;
+
 /** A living mailbox, and where it is. */
 export interface Holding {
   readonly backup: Backup;
@@ -55,17 +59,21 @@ export class OpenBackups {
 
   /**
    * The backup that holds a living mailbox of that internal name, and the mailbox; null where there is none. A mailbox of a
-   * user who was renamed is in the backup that followed the user, until it has a name of its own there.
+   * user who was renamed is in the backup that followed the user, until it has a name of its own there. `absent`: for a caller
+   * with many names, users who have proved to have no backup and no later name; they are looked up once.
    */
-  async holding(mboxname: string): Promise<Holding | null> {
+  async holding(mboxname: string, absent?: Set<string>): Promise<Holding | null> {
     const seen = new Set<string>();
     let userid: string | null = this.ownerOf(mboxname);
+    if (absent?.has(userid) === true) return null;
     while (userid !== null && !seen.has(userid)) {
       seen.add(userid);
       const backup: Backup | null = await this.find(userid);
       const mailbox = backup === null ? undefined : mailboxByName(backup.index, mboxname);
       if (backup !== null && mailbox !== undefined) return { backup, mailbox };
-      userid = this.#catalog.inboxes.laterName(userid);
+      const laterName: string | null = this.#catalog.inboxes.laterName(userid);
+      if (backup === null && laterName === null) absent?.add(userid);
+      userid = laterName;
     }
     return null;
   }
@@ -105,7 +113,7 @@ export class OpenBackups {
   /** The user's backup goes to another userid, which has none yet. */
   async renameUser(from: string, to: string): Promise<void> {
     const held = this.#open.get(from);
-    this.#open.delete(from);
+    if (this.#open.delete(from)) openInAll -= 1;
     await held?.close();
     // First, since a rename that is done must not be refused. Without a backup of the later name it means nothing.
     this.#catalog.inboxes.putLaterName(from, to);
@@ -114,8 +122,8 @@ export class OpenBackups {
   }
 
   /** Before a master is told to upload. Throws 'no-space'. Of a user without a backup it shows when the mail comes. */
-  requireRoomForMail(backups: readonly (Backup | null)[]): void {
-    for (const backup of backups) if (backup !== null) this.#disk.requireRoomForMail(dirname(backup.path));
+  requireRoomForMail(paths: readonly string[]): void {
+    for (const path of paths) this.#disk.requireRoomForMail(dirname(path));
   }
 
   /** Those held now. */
@@ -127,6 +135,7 @@ export class OpenBackups {
   async release(): Promise<void> {
     for (const [userid, backup] of this.#open) {
       this.#open.delete(userid);
+      openInAll -= 1;
       await backup.close();
     }
   }
@@ -141,12 +150,14 @@ export class OpenBackups {
 
   async #openBackup(userid: string, path: string): Promise<Backup> {
     for (const [oldest, held] of this.#open) {
-      if (this.#open.size < this.#options.openBackups) break;
+      if (this.#open.size < this.#options.openBackups && openInAll < MOST_OPEN_IN_ALL) break;
       this.#open.delete(oldest);
+      openInAll -= 1;
       await held.close();
     }
     const backup = await this.#openWhereItIs(userid, path);
     this.#open.set(userid, backup);
+    openInAll += 1;
     return backup;
   }
 
