@@ -2,10 +2,9 @@
  * One member of the walk (walk.ts): reads its lines, folds them, and judges how it ends.
  */
 import { createHash } from 'node:crypto';
-import { readSync } from 'node:fs';
 import type { Chunk } from '../index/types.ts';
 import type { IndexFile } from '../index/indexFile.ts';
-import { fold } from '../index/fold.ts';
+import { fold, foldWholeSteps } from '../index/fold.ts';
 import {
   deleteChunk,
   forgetBytes,
@@ -17,15 +16,16 @@ import {
 } from '../index/chunks.ts';
 import { chunkAt, lastChunk } from '../index/queries.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
-import { readLogLine } from '../protocol/logDriver.ts';
+import { logLineSteps } from '../protocol/logDriver.ts';
 import type { LogLine } from '../protocol/grammar.ts';
 import { logLimits } from '../protocol/limits.ts';
-import { MEMBER_TRAILER_BYTES } from '../log/format.ts';
 import type { Boundary } from '../log/member.ts';
 import { ChunkReader, findMember } from '../log/reader.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { fromLog } from './envelope.ts';
+import { memberStart } from './salvage.ts';
 import type { CheckedFile } from './salvage.ts';
+import { hasAcknowledgedBehind, hasMissingSector, isZero } from './tornEnd.ts';
 
 export interface Damage {
   /** Where the member starts in the data file. */
@@ -82,9 +82,16 @@ interface ReadLine {
   readonly end: number;
 }
 
+/** Lines up to a flush boundary: what one or more commits wrote. */
+interface Stretch {
+  readonly lines: readonly ReadLine[];
+  readonly boundary: Boundary;
+}
+
 /**
  * Lines are folded when a flush boundary proves that they were committed, or the member's end does: a kill in the
- * middle of a large commit leaves whole MESSAGE lines that no MAILBOX follows, gigabytes perhaps, which go as a whole.
+ * middle of a large commit leaves whole MESSAGE lines that no MAILBOX follows, gigabytes perhaps, which go as a whole. Those before the
+ * last boundary wait for what follows: after a power cut they may have been read out of sectors that were never written.
  */
 export class MemberWalk {
   readonly #walk: Walk;
@@ -95,10 +102,12 @@ export class MemberWalk {
   #lineEnd = 0;
   #tsStart = 0;
   #tsEnd = 0;
-  /** Behind the last whole line that ends at a flush boundary. */
+  /** Behind the last line that was folded and ends at a flush boundary. */
   #boundary: Boundary | null = null;
   /** Files of the line at hand whose bytes have been read. */
   #files: CheckedFile[] = [];
+  /** Up to the last boundary, and not folded yet. */
+  #last: Stretch | null = null;
   /** Lines behind the last boundary. */
   #unproven: ReadLine[] = [];
 
@@ -116,12 +125,12 @@ export class MemberWalk {
     this.#boundary = { length: resume.length, fileEnd: resume.file_end, crc32: resume.crc32 };
   }
 
-  run(): MemberOutcome {
+  *run(): Generator<void, MemberOutcome> {
     const { fd, fileSize, isEnded, known, result } = this.#walk;
     const committed = this.#lineEnd;
-    const failure = this.#foldLines(committed);
+    const failure = yield* this.#foldLines(committed);
     result.chunks += 1;
-    if (failure === null) return { next: this.#finishWhole(), isDamaged: false };
+    if (failure === null) return { next: yield* this.#finishWhole(), isDamaged: false };
     const before = known === null ? undefined : chunkAt(known, this.#fileOffset);
     const isKnownEnded = before !== undefined && stateOf(before) !== 'open' && before.file_end <= fileSize;
     const next = isKnownEnded
@@ -134,22 +143,25 @@ export class MemberWalk {
         `the chunk at ${this.#fileOffset} ends before what was committed of it`,
       );
     }
-    const isCut = this.#reader.state === 'torn' || committed > 0 || endsInZeros(fd, fileSize);
-    if (next === fileSize && isCut && !isEnded && !isKnownEnded) this.#finishTorn();
-    else if (committed > 0) this.#finishDamaged(failure, next);
-    else return { next, isDamaged: true };
+    if (next === fileSize && !isEnded && !isKnownEnded) {
+      if (yield* this.#finishTorn(before?.file_end ?? 0)) return { next, isDamaged: false };
+      // An index that knows only a part of the chunk is of no use for what is behind the damage: the caller makes another.
+      if (committed > 0) throw new BackupError('damaged', failure.message);
+    }
+    if (committed === 0) return { next, isDamaged: true };
+    yield* this.#finishDamaged(failure, next);
     return { next, isDamaged: false };
   }
 
   /** Folds line by line; answers what stopped it, or null at a clean end. */
-  #foldLines(known: number): BackupError | null {
+  *#foldLines(known: number): Generator<void, BackupError | null> {
     try {
-      this.#reader.stream(known, () => undefined);
+      yield* this.#reader.streamSteps(known);
       for (;;) {
         this.#files = [];
-        const line = readLogLine(this.#reader, logLimits, (file) => this.#checkFile(file));
+        const line = yield* logLineSteps(this.#reader, logLimits, (file) => this.#checkFile(file));
         if (line === null) return null;
-        this.#takeLine(line);
+        yield* this.#takeLine(line);
       }
     } catch (error) {
       if (error instanceof BackupError) return error;
@@ -157,32 +169,47 @@ export class MemberWalk {
     }
   }
 
-  #checkFile(file: FileLiteral): void {
+  *#checkFile(file: FileLiteral): Generator<void, void> {
     const hash = createHash('sha1');
-    this.#reader.stream(file.size, (piece) => hash.update(piece));
+    yield* this.#reader.streamSteps(file.size, (piece) => hash.update(piece));
     this.#files.push({ file, whole: hash.digest('hex') === file.guid });
     this.#walk.onProgress?.(this.#reader.readUpTo, this.#walk.fileSize);
   }
 
-  #takeLine(line: LogLine): void {
+  *#takeLine(line: LogLine): Generator<void, void> {
     if (line.verb !== 'APPLY') throw new BackupError('syntax', `unknown verb ${line.verb} in the log`);
     const end = this.#reader.position;
     this.#unproven.push({ line, files: this.#files, end });
     const boundary = this.#reader.boundaryAt(end);
     if (boundary === null) return;
-    this.#boundary = boundary;
-    this.#foldUnproven();
-  }
-
-  #foldUnproven(): void {
-    for (const read of this.#unproven) this.#foldLine(read);
+    yield* this.#foldLast();
+    this.#last = { lines: this.#unproven, boundary };
     this.#unproven = [];
   }
 
-  #foldLine({ line, files, end }: ReadLine): void {
-    const { index } = this.#walk;
+  /** Those up to the last boundary. */
+  *#foldLast(): Generator<void, void> {
+    const last = this.#last;
+    if (last === null) return;
+    this.#last = null;
+    yield* this.#fold(last.lines);
+    this.#boundary = last.boundary;
+  }
+
+  *#fold(lines: readonly ReadLine[]): Generator<void, void> {
+    for (const read of lines) yield* this.#foldLine(read);
+  }
+
+  /** All that was read, whether a boundary follows or not. */
+  *#foldAll(): Generator<void, void> {
+    yield* this.#foldLast();
+    yield* this.#fold(this.#unproven);
+    this.#unproven = [];
+  }
+
+  *#foldLine({ line, files, end }: ReadLine): Generator<void, void> {
     try {
-      index.transaction(() => fold(index, fromLog(line), this.#chunkId));
+      yield* foldWholeSteps(this.#walk.index, fromLog(line), this.#chunkId);
     } catch (error) {
       // A line that was accepted once and makes no sense to us: it costs itself, not what follows.
       if (!(error instanceof BackupError)) throw error;
@@ -219,16 +246,43 @@ export class MemberWalk {
     this.#walk.result.damages.push(guid === undefined ? damage : { ...damage, guid });
   }
 
-  #finishWhole(): number {
-    this.#foldUnproven();
+  *#finishWhole(): Generator<void, number> {
+    yield* this.#foldAll();
     const { position, fileEnd, memberSha1, crc32, points } = this.#reader;
     insertPoints(this.#walk.index, this.#chunkId, points);
     this.#update(position, fileEnd, crc32, memberSha1, 'whole');
     return fileEnd;
   }
 
-  /** The member is ended by the caller, who may write: see openIndex.ts. */
-  #finishTorn(): void {
+  /**
+   * The member is ended by the caller, who may write: see openIndex.ts. Answers false, with nothing done, where the end is not torn but
+   * damaged. `acknowledgedEnd`: up to where another index knows of data.
+   */
+  *#finishTorn(acknowledgedEnd: number): Generator<void, boolean> {
+    if (this.#last !== null && this.#isWritten(this.#last, acknowledgedEnd)) yield* this.#foldLast();
+    const { fd, fileSize } = this.#walk;
+    const { offset, fileOffset } =
+      this.#boundary === null
+        ? memberStart(this.#fileOffset)
+        : { offset: this.#boundary.length, fileOffset: this.#boundary.fileEnd };
+    const good = { offset, fileOffset, time: this.#tsEnd };
+    if (yield* hasAcknowledgedBehind({ fd, fileSize, good, acknowledgedEnd })) return false;
+    this.#recordTorn();
+    return true;
+  }
+
+  /** Whether no sector of it is missing, or what follows shows that it was on disk. */
+  #isWritten({ lines, boundary }: Stretch, acknowledgedEnd: number): boolean {
+    const { fd, fileSize } = this.#walk;
+    if (boundary.fileEnd <= acknowledgedEnd || !isZero(fd, boundary.fileEnd, fileSize)) return true;
+    // A message's bytes are proof by themselves.
+    const isProven = lines.every(
+      ({ line, files }) => line.name === 'MESSAGE' && files.every(({ whole }) => whole),
+    );
+    return isProven || !hasMissingSector(fd, this.#boundary?.fileEnd ?? this.#fileOffset, boundary.fileEnd);
+  }
+
+  #recordTorn(): void {
     const { index, result } = this.#walk;
     const chunkId = this.#chunkId;
     const fileOffset = this.#fileOffset;
@@ -247,8 +301,8 @@ export class MemberWalk {
   }
 
   /** Of a member that the index knew in part. */
-  #finishDamaged(failure: BackupError, next: number): void {
-    this.#foldUnproven();
+  *#finishDamaged(failure: BackupError, next: number): Generator<void, void> {
+    yield* this.#foldAll();
     this.#damage(failure.message);
     this.#foldWholeFiles();
     insertPoints(this.#walk.index, this.#chunkId, this.#reader.points);
@@ -266,11 +320,4 @@ export class MemberWalk {
     setChunkStart(index, this.#chunkId, this.#tsStart === 0 ? this.#tsEnd : this.#tsStart);
     updateChunk(index, this.#chunkId, { tsEnd: this.#tsEnd, length, fileEnd, crc32, memberSha1, state });
   }
-}
-
-/** Blocks that a power cut kept from being written; an ended member's trailer is never all zeros. */
-function endsInZeros(fd: number, fileSize: number): boolean {
-  const end = Buffer.alloc(MEMBER_TRAILER_BYTES + 1);
-  const have = readSync(fd, end, 0, end.length, Math.max(0, fileSize - end.length));
-  return have === end.length && end.every((byte) => byte === 0);
 }

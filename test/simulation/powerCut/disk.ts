@@ -81,6 +81,14 @@ export class CrashedDisk {
     return file;
   }
 
+  /** A file with all that was written to it. */
+  full(path: string): Buffer {
+    const ino = this.#names.get(path);
+    if (ino === undefined) return Buffer.alloc(0);
+    const { synced, pending } = this.#file(ino);
+    return pending.reduce(apply, synced);
+  }
+
   /** What a restart finds. The names of files that were only just made may be there or not, like all others. */
   crash(random: () => number): Files {
     const states = [this.#syncedNames, ...this.#pendingNames];

@@ -17,6 +17,8 @@ import type { Scenario } from './scenarios.ts';
 export interface Report {
   /** Crash states that were opened, by scenario. */
   readonly states: Record<string, number>;
+  /** Those in which a written sector follows a missing one, and no index tells of the open chunk. */
+  readonly outOfOrder: { states: number; calledDamaged: number };
   /** How many of them went wrong, by fault. */
   readonly faults: Partial<Record<Fault, number>>;
   /** The first few, in words, each with what it takes to have it again. */
@@ -31,7 +33,7 @@ const RECOVERIES = 4;
 
 const count = Number(process.argv[2] ?? 200);
 const firstSeed = Number(process.argv[3] ?? 1);
-const report: Report = { states: {}, faults: {}, examples: [] };
+const report: Report = { states: {}, outOfOrder: { states: 0, calledDamaged: 0 }, faults: {}, examples: [] };
 const folder = mkdtempSync(join(tmpdir(), 'power-cut-'));
 const place = join(folder, 'anne');
 
@@ -40,8 +42,9 @@ interface Moment {
   /** Appends whose data was on disk, and whether one was being written. */
   readonly appends: number;
   readonly isAppending: boolean;
-  /** So many of the scenario's indexes had been made. */
+  /** So many of the scenario's indexes had been made, and so many when the last chunk was begun. */
   readonly indexes: number;
+  readonly indexesBefore: number;
 }
 
 /** Plays the operations up to one of them. */
@@ -50,6 +53,7 @@ function playUpTo(scenario: Scenario, end: number): Moment {
   const isLater = scenario.name !== 'append';
   let appends = isLater ? scenario.states.length - 1 : 0;
   let indexes = isLater ? scenario.indexes.length : 0;
+  let indexesBefore = indexes;
   let inFlight: number | null = null;
   for (const operation of scenario.operations.slice(0, end)) {
     disk.run(operation);
@@ -57,31 +61,50 @@ function playUpTo(scenario: Scenario, end: number): Moment {
       const [what, number] = operation.name.split(':');
       if (what === 'index') indexes = Number(number) + 1;
       else inFlight = what === 'append' ? Number(number) : null;
+      if (what === 'end') indexesBefore = indexes;
     } else if (operation.kind === 'sync' && inFlight !== null) {
       appends = inFlight;
       inFlight = null;
     }
   }
-  return { disk, appends, isAppending: inFlight !== null, indexes };
+  return { disk, appends, isAppending: inFlight !== null, indexes, indexesBefore };
 }
 
-function crashOf(scenario: Scenario, moment: Moment, random: () => number): Crashed {
+/** Whether a sector that was written stands behind one that was not. */
+function isOutOfOrder(now: Buffer, full: Buffer): boolean {
+  let missing = 0;
+  while (missing < now.length && now[missing] === full[missing]) missing += 1;
+  const last = now.findLastIndex((byte, at) => byte !== 0 && byte === full[at]);
+  return last >= missing;
+}
+
+function crashOf(
+  scenario: Scenario,
+  moment: Moment,
+  random: () => number,
+): Crashed & { readonly knowsChunk: boolean } {
   const files = moment.disk.crash(random);
   const known = scenario.indexes.slice(0, moment.indexes);
   const chance = random();
   const back = chance < 0.3 ? 0 : Math.floor(random() * Math.min(known.length, 8));
-  const index = chance > 0.8 ? null : (known.at(-1 - back) ?? null);
-  return { path: scenario.path, files, index };
+  const at = chance > 0.6 ? -1 : Math.max(-1, known.length - 1 - back);
+  return { path: scenario.path, files, index: known[at] ?? null, knowsChunk: at > moment.indexesBefore };
 }
 
-async function judge(name: string, crashed: Crashed, states: readonly string[], how: string): Promise<void> {
+async function judge(
+  name: string,
+  crashed: Crashed,
+  states: readonly string[],
+  how: string,
+): Promise<Fault | null> {
   report.states[name] = (report.states[name] ?? 0) + 1;
   const isDamaged = name === 'repair' && isUnrepaired(crashed);
   const finding = await check(crashed, place, states, { isDamaged });
-  if (finding === null) return;
+  if (finding === null) return null;
   report.faults[finding.fault] = (report.faults[finding.fault] ?? 0) + 1;
   if (report.examples.length < EXAMPLES)
     report.examples.push(`${name}, ${how}: ${finding.fault}: ${finding.details}`);
+  return finding.fault;
 }
 
 /** The file as it was before the repair: it stays damaged. */
@@ -164,7 +187,12 @@ async function crashScenario(scenario: Scenario, seed: number): Promise<void> {
     const states = scenario.states.slice(appends, appends + (isAppending ? 2 : 1));
     const how = `seed ${seed}, state ${at}, operation ${end}, index ${crashed.index === null ? 'absent' : 'there'}`;
     putCrashed(crashed, place);
-    await judge(scenario.name, crashed, states, how);
+    const fault = await judge(scenario.name, crashed, states, how);
+    const full = moment.disk.full(scenario.path);
+    if (!crashed.knowsChunk && isOutOfOrder(crashed.files.get(scenario.path) ?? full, full)) {
+      report.outOfOrder.states += 1;
+      if (fault === 'called damaged') report.outOfOrder.calledDamaged += 1;
+    }
     if (at % RECOVERIES === 0 && scenario.name === 'append')
       await crashRecoveries(crashed, states, how, random);
   }
