@@ -3,7 +3,6 @@
  */
 import { createHash } from 'node:crypto';
 import type { Chunk } from '../index/types.ts';
-import type { IndexFile } from '../index/indexFile.ts';
 import { fold, foldWholeSteps } from '../index/fold.ts';
 import {
   deleteChunk,
@@ -20,59 +19,13 @@ import { logLineSteps } from '../protocol/logDriver.ts';
 import type { LogLine } from '../protocol/grammar.ts';
 import { logLimits } from '../protocol/limits.ts';
 import type { Boundary } from '../log/member.ts';
-import { ChunkReader, findMember } from '../log/reader.ts';
+import { ChunkReader, findMemberSteps } from '../log/reader.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { fromLog } from './envelope.ts';
 import { memberStart } from './salvage.ts';
 import type { CheckedFile } from './salvage.ts';
+import type { MemberOutcome, Walk } from './walkResult.ts';
 import { hasAcknowledgedBehind, hasMissingSector, isZero } from './tornEnd.ts';
-
-export interface Damage {
-  /** Where the member starts in the data file. */
-  readonly fileOffset: number;
-  /** Uncompressed offset up to which it was read. */
-  readonly position: number;
-  readonly reason: string;
-  /** The message that is not what its GUID promises, where it is one. */
-  readonly guid?: string;
-  /** A line that can be read and makes no sense ends at `position`. */
-  readonly isSenseless?: true;
-}
-
-/** The last member, where it was begun and not finished: cut off by a kill, a power cut or a full disk. */
-export interface TornTail {
-  /** null: not one whole line of it is left. */
-  readonly chunkId: number | null;
-  readonly fileOffset: number;
-  /** Where it can be ended: at the last line's end that is a flush boundary. What is behind was never acknowledged. */
-  readonly boundary: Boundary;
-}
-
-export interface WalkResult {
-  chunks: number;
-  messages: number;
-  readonly damages: Damage[];
-  tornTail: TornTail | null;
-}
-
-/** What a walk is over, and what it has found so far. */
-export interface Walk {
-  readonly index: IndexFile;
-  readonly fd: number;
-  readonly fileSize: number;
-  readonly isEnded: boolean;
-  /** An index that may have known the file when it was whole. */
-  readonly known: IndexFile | null;
-  readonly result: WalkResult;
-  readonly onProgress: ((fileEnd: number, fileSize: number) => void) | undefined;
-}
-
-export interface MemberOutcome {
-  /** Where the next member begins, or the file ends. */
-  readonly next: number;
-  /** Then nothing that was folded of it is to count: salvageMember.ts reads it anew. */
-  readonly isDamaged: boolean;
-}
 
 /** A line that was read, and its files: whether their bytes were right. */
 interface ReadLine {
@@ -82,16 +35,16 @@ interface ReadLine {
   readonly end: number;
 }
 
-/** Lines up to a flush boundary: what one or more commits wrote. */
-interface Stretch {
+/** MESSAGE lines and the line that claims them, up to a flush boundary: what one commit wrote. */
+interface Commit {
   readonly lines: readonly ReadLine[];
   readonly boundary: Boundary;
 }
 
 /**
- * Lines are folded when a flush boundary proves that they were committed, or the member's end does: a kill in the
- * middle of a large commit leaves whole MESSAGE lines that no MAILBOX follows, gigabytes perhaps, which go as a whole. Those before the
- * last boundary wait for what follows: after a power cut they may have been read out of sectors that were never written.
+ * Lines are folded when a flush boundary behind a line that is no MESSAGE proves that they were committed, or the member's end does: a kill
+ * in the middle of a large commit leaves whole MESSAGE lines that no MAILBOX follows, gigabytes perhaps, which go as a whole. The last
+ * commit waits for what follows: after a power cut it may have been read out of sectors that were never written.
  */
 export class MemberWalk {
   readonly #walk: Walk;
@@ -102,13 +55,13 @@ export class MemberWalk {
   #lineEnd = 0;
   #tsStart = 0;
   #tsEnd = 0;
-  /** Behind the last line that was folded and ends at a flush boundary. */
+  /** Behind the last commit that was folded. */
   #boundary: Boundary | null = null;
   /** Files of the line at hand whose bytes have been read. */
   #files: CheckedFile[] = [];
-  /** Up to the last boundary, and not folded yet. */
-  #last: Stretch | null = null;
-  /** Lines behind the last boundary. */
+  /** The last one that was read, and is not folded yet. */
+  #last: Commit | null = null;
+  /** Lines behind it. */
   #unproven: ReadLine[] = [];
 
   constructor(walk: Walk, reader: ChunkReader, fileOffset: number, resume: Chunk | undefined) {
@@ -128,21 +81,15 @@ export class MemberWalk {
   *run(): Generator<void, MemberOutcome> {
     const { fd, fileSize, isEnded, known, result } = this.#walk;
     const committed = this.#lineEnd;
-    const failure = yield* this.#foldLines(committed);
+    yield* this.#passCommitted(committed);
+    const failure = yield* this.#foldLines();
     result.chunks += 1;
     if (failure === null) return { next: yield* this.#finishWhole(), isDamaged: false };
     const before = known === null ? undefined : chunkAt(known, this.#fileOffset);
     const isKnownEnded = before !== undefined && stateOf(before) !== 'open' && before.file_end <= fileSize;
     const next = isKnownEnded
       ? before.file_end
-      : (findMember(fd, this.#fileOffset + 1, fileSize) ?? fileSize);
-    // Behind what was committed anything can stand after a power cut; what was committed must be there.
-    if (this.#reader.position < committed) {
-      throw new BackupError(
-        'damaged',
-        `the chunk at ${this.#fileOffset} ends before what was committed of it`,
-      );
-    }
+      : ((yield* findMemberSteps(fd, this.#fileOffset + 1, fileSize)) ?? fileSize);
     if (next === fileSize && !isEnded && !isKnownEnded) {
       if (yield* this.#finishTorn(before?.file_end ?? 0)) return { next, isDamaged: false };
       // An index that knows only a part of the chunk is of no use for what is behind the damage: the caller makes another.
@@ -153,10 +100,24 @@ export class MemberWalk {
     return { next, isDamaged: false };
   }
 
-  /** Folds line by line; answers what stopped it, or null at a clean end. */
-  *#foldLines(known: number): Generator<void, BackupError | null> {
+  /**
+   * Passes over what the index knows. Behind that anything can stand after a power cut; where it is itself not what was committed, this
+   * throws 'damaged', and the caller makes another index.
+   */
+  *#passCommitted(length: number): Generator<void, void> {
+    if (length === 0) return;
     try {
-      yield* this.#reader.streamSteps(known);
+      yield* this.#reader.streamSteps(length);
+    } catch (error) {
+      if (!(error instanceof BackupError)) throw error;
+    }
+    if (this.#reader.boundaryAt(length)?.crc32 === this.#boundary?.crc32) return;
+    throw new BackupError('damaged', `the chunk at ${this.#fileOffset} is not what was committed of it`);
+  }
+
+  /** Folds line by line; answers what stopped it, or null at a clean end. */
+  *#foldLines(): Generator<void, BackupError | null> {
+    try {
       for (;;) {
         this.#files = [];
         const line = yield* logLineSteps(this.#reader, logLimits, (file) => this.#checkFile(file));
@@ -181,13 +142,12 @@ export class MemberWalk {
     const end = this.#reader.position;
     this.#unproven.push({ line, files: this.#files, end });
     const boundary = this.#reader.boundaryAt(end);
-    if (boundary === null) return;
+    if (boundary === null || line.name === 'MESSAGE') return;
     yield* this.#foldLast();
     this.#last = { lines: this.#unproven, boundary };
     this.#unproven = [];
   }
 
-  /** Those up to the last boundary. */
   *#foldLast(): Generator<void, void> {
     const last = this.#last;
     if (last === null) return;
@@ -259,7 +219,7 @@ export class MemberWalk {
    * damaged. `acknowledgedEnd`: up to where another index knows of data.
    */
   *#finishTorn(acknowledgedEnd: number): Generator<void, boolean> {
-    if (this.#last !== null && this.#isWritten(this.#last, acknowledgedEnd)) yield* this.#foldLast();
+    if (this.#last !== null && (yield* this.#isWritten(this.#last, acknowledgedEnd))) yield* this.#foldLast();
     const { fd, fileSize } = this.#walk;
     const { offset, fileOffset } =
       this.#boundary === null
@@ -272,14 +232,10 @@ export class MemberWalk {
   }
 
   /** Whether no sector of it is missing, or what follows shows that it was on disk. */
-  #isWritten({ lines, boundary }: Stretch, acknowledgedEnd: number): boolean {
+  *#isWritten({ boundary: { fileEnd } }: Commit, acknowledgedEnd: number): Generator<void, boolean> {
     const { fd, fileSize } = this.#walk;
-    if (boundary.fileEnd <= acknowledgedEnd || !isZero(fd, boundary.fileEnd, fileSize)) return true;
-    // A message's bytes are proof by themselves.
-    const isProven = lines.every(
-      ({ line, files }) => line.name === 'MESSAGE' && files.every(({ whole }) => whole),
-    );
-    return isProven || !hasMissingSector(fd, this.#boundary?.fileEnd ?? this.#fileOffset, boundary.fileEnd);
+    if (fileEnd <= acknowledgedEnd || !(yield* isZero(fd, fileEnd, fileSize))) return true;
+    return !(yield* hasMissingSector(fd, this.#boundary?.fileEnd ?? this.#fileOffset, fileEnd));
   }
 
   #recordTorn(): void {

@@ -14,7 +14,7 @@ import { FileLiteral } from '../protocol/dlist.ts';
 import { hasItsBytes } from './content.ts';
 import { fromLog } from './envelope.ts';
 import { KnownChunk } from './knownChunk.ts';
-import type { Damage, Walk } from './memberWalk.ts';
+import type { Damage, Walk } from './walkResult.ts';
 import { Salvage, memberStart } from './salvage.ts';
 import type { SalvagedLine } from './salvage.ts';
 

@@ -14,6 +14,7 @@ import type { SalvageStart } from './salvage.ts';
 /** The smallest unit that a disk writes as a whole. */
 const SECTOR_BYTES = 512;
 const SCAN_BYTES = 65_536;
+const ZEROS = Buffer.alloc(SCAN_BYTES);
 /** An empty last block, the CRC-32, the length. */
 const ENDING_BYTES = 2 + MEMBER_TRAILER_BYTES;
 /** How a member of ours ends, before CRC-32 and length: a flush, and an empty last block. */
@@ -39,16 +40,19 @@ export interface DoubtfulEnd {
 export function* hasAcknowledgedBehind(end: DoubtfulEnd): Generator<void, boolean> {
   const { fd, fileSize, good, acknowledgedEnd } = end;
   if (acknowledgedEnd > good.fileOffset && endsWithMarker(fd, acknowledgedEnd, fileSize)) return true;
-  const hasGap = hasMissingSector(fd, good.fileOffset, fileSize);
+  const hasGap = yield* hasMissingSector(fd, good.fileOffset, fileSize);
   // All lines are good, and the ending may be torn by itself.
   if (fileSize - good.fileOffset <= ENDING_BYTES) return !hasGap && isEnded(fd, fileSize);
-  if (isEnded(fd, fileSize) || (good.offset === 0 && isEndedUnflushed(fd, good.fileOffset, fileSize)))
+  if (
+    isEnded(fd, fileSize) ||
+    (good.offset === 0 && (yield* isEndedUnflushed(fd, good.fileOffset, fileSize)))
+  )
     return true;
   for (const read of new Salvage(fd, good, fileSize, null).lines()) {
     yield;
     // A commit is MESSAGE lines and one other line, which is its last.
     if (read === null || read.line.name === 'MESSAGE' || read.fileEnd === null) continue;
-    if (!isZero(fd, read.fileEnd, fileSize)) return true;
+    if (!(yield* isZero(fd, read.fileEnd, fileSize))) return true;
     // The last commit itself is damaged before its last line. If no sector is missing, that was not the power cut.
     return !hasGap;
   }
@@ -56,7 +60,7 @@ export function* hasAcknowledgedBehind(end: DoubtfulEnd): Generator<void, boolea
 }
 
 /** Whether a stretch of the file has a sector, or the part of one, that was never written: it reads as zeros. */
-export function hasMissingSector(fd: number, from: number, to: number): boolean {
+export function* hasMissingSector(fd: number, from: number, to: number): Generator<void, boolean> {
   for (let at = from; at < to;) {
     const scan = Math.min(to, at - (at % SECTOR_BYTES) + SCAN_BYTES);
     const bytes = Buffer.alloc(scan - at);
@@ -67,22 +71,24 @@ export function hasMissingSector(fd: number, from: number, to: number): boolean 
       start = end;
     }
     at = scan;
+    yield;
   }
   return false;
 }
 
 /** Whether a stretch of the file has no byte but zeros. */
-export function isZero(fd: number, from: number, to: number): boolean {
+export function* isZero(fd: number, from: number, to: number): Generator<void, boolean> {
   const bytes = Buffer.alloc(SCAN_BYTES);
   for (let at = from; at < to; at += SCAN_BYTES) {
     const have = readSyncInto(fd, bytes, 0, Math.min(SCAN_BYTES, to - at), at);
     if (!isAllZero(bytes.subarray(0, have))) return false;
+    yield;
   }
   return true;
 }
 
 function isAllZero(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte === 0);
+  return bytes.equals(ZEROS.subarray(0, bytes.length));
 }
 
 function endsWithMarker(fd: number, end: number, fileSize: number): boolean {
@@ -109,21 +115,22 @@ function isEnded(fd: number, fileSize: number): boolean {
  * Whether a member without any flush looks ended, as the original's compact writes them: its last bytes are a length that so many
  * compressed bytes may have. Of bytes that a power cut has left, one end in some thousands does.
  */
-function isEndedUnflushed(fd: number, start: number, fileSize: number): boolean {
+function* isEndedUnflushed(fd: number, start: number, fileSize: number): Generator<void, boolean> {
   const compressed = fileSize - start - MEMBER_TRAILER_BYTES;
   if (compressed <= 0) return false;
   const bytes = Buffer.alloc(LENGTH_BYTES);
   readSyncInto(fd, bytes, 0, bytes.length, fileSize - bytes.length);
   const length = bytes.readUInt32LE();
   if (length < compressed * LEAST_RATIO || length > compressed * MOST_RATIO) return false;
-  return !hasMarker(fd, start, fileSize);
+  return !(yield* hasMarker(fd, start, fileSize));
 }
 
-function hasMarker(fd: number, from: number, to: number): boolean {
+function* hasMarker(fd: number, from: number, to: number): Generator<void, boolean> {
   const bytes = Buffer.alloc(SCAN_BYTES + FLUSH_MARKER.length - 1);
   for (let at = from; at < to; at += SCAN_BYTES) {
     const have = readSyncInto(fd, bytes, 0, Math.min(bytes.length, to - at), at);
     if (bytes.subarray(0, have).includes(FLUSH_MARKER)) return true;
+    yield;
   }
   return false;
 }

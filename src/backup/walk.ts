@@ -13,7 +13,7 @@ import type { Chunk } from '../index/types.ts';
 import { ChunkReader } from '../log/reader.ts';
 import { finish } from '../log/steps.ts';
 import { MemberWalk } from './memberWalk.ts';
-import type { MemberOutcome, Walk, WalkResult } from './memberWalk.ts';
+import type { MemberOutcome, Walk, WalkResult } from './walkResult.ts';
 import { salvageMember } from './salvageMember.ts';
 
 export interface WalkOptions {

@@ -184,6 +184,11 @@ function beginsChunk(inflater: Inflater, probe: Buffer, atFileEnd: boolean): boo
  * must come out too. (Mail cannot plant one in a stored block: a gzip header has a NUL, which Cyrus refuses.)
  */
 export function findMember(fd: number, from: number, fileEnd: number): number | null {
+  return finish(findMemberSteps(fd, from, fileEnd));
+}
+
+/** The same in steps, of one buffer each. */
+export function* findMemberSteps(fd: number, from: number, fileEnd: number): Generator<void, number | null> {
   const magic = MEMBER_HEADER.subarray(0, 4);
   const window = Buffer.allocUnsafe(SCAN_BYTES + PROBE_BYTES);
   const inflater = new Inflater();
@@ -199,6 +204,7 @@ export function findMember(fd: number, from: number, fileEnd: number): number | 
         const probe = scanned.subarray(at, at + PROBE_BYTES);
         if (beginsChunk(inflater, probe, base + size === fileEnd)) return base + at;
       }
+      yield;
     }
     return null;
   } finally {

@@ -69,12 +69,12 @@ export async function recover(place: string): Promise<void> {
   await (await openBackup(place, [])).close();
 }
 
-/** Opens, verifies, opens again, appends, compacts. `states`: one of these it must hold. */
+/** Opens, verifies, opens again; where `isUsed`, appends and compacts. `states`: one of these it must hold. */
 export async function check(
   crashed: Crashed,
   place: string,
   states: readonly string[],
-  options: { readonly isDamaged?: boolean } = {},
+  options: { readonly isDamaged?: boolean; readonly isUsed?: boolean } = {},
 ): Promise<Finding | null> {
   const notices: string[] = [];
   const say = (fault: Fault, details: unknown): Finding => ({
@@ -94,7 +94,7 @@ export async function check(
     const again: string[] = [];
     await (await openBackup(place, again)).close();
     if (again.length > 0 || !readFileSync(place).equals(before)) return say('unsteady', again.join());
-    const unusable = options.isDamaged === true ? null : await used(place);
+    const unusable = options.isUsed === true ? await used(place) : null;
     return unusable === null ? null : say('unusable', unusable);
   } catch (error) {
     return say('threw', (error as Error).stack);

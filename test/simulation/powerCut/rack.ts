@@ -6,6 +6,8 @@ import { mkdtempSync, rmSync, statSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomFrom } from '../../support/random.ts';
+import { EXAMPLES } from './report.ts';
+import type { Report } from './report.ts';
 import { check, putCrashed, recover } from './checks.ts';
 import type { Crashed, Fault } from './checks.ts';
 import { CrashedDisk } from './disk.ts';
@@ -14,20 +16,10 @@ import type { Operation } from './recorder.ts';
 import { appendScenario, compactScenario, repairScenario } from './scenarios.ts';
 import type { Scenario } from './scenarios.ts';
 
-export interface Report {
-  /** Crash states that were opened, by scenario. */
-  readonly states: Record<string, number>;
-  /** Those in which a written sector follows a missing one, and no index tells of the open chunk. */
-  readonly outOfOrder: { states: number; calledDamaged: number };
-  /** How many of them went wrong, by fault. */
-  readonly faults: Partial<Record<Fault, number>>;
-  /** The first few, in words, each with what it takes to have it again. */
-  readonly examples: string[];
-}
-
-const EXAMPLES = 12;
 const APPENDS_A_HISTORY = 25;
-const STATES_A_HISTORY = 60;
+const STATES_A_HISTORY = { append: 40, compact: 12, repair: 8 };
+/** One in so many states is appended to and compacted. */
+const USES = 3;
 /** One in so many recoveries is itself crashed. */
 const RECOVERIES = 4;
 
@@ -99,7 +91,8 @@ async function judge(
 ): Promise<Fault | null> {
   report.states[name] = (report.states[name] ?? 0) + 1;
   const isDamaged = name === 'repair' && isUnrepaired(crashed);
-  const finding = await check(crashed, place, states, { isDamaged });
+  const isUsed = !isDamaged && total() % USES === 0;
+  const finding = await check(crashed, place, states, { isDamaged, isUsed });
   if (finding === null) return null;
   report.faults[finding.fault] = (report.faults[finding.fault] ?? 0) + 1;
   if (report.examples.length < EXAMPLES)
@@ -178,7 +171,7 @@ function crashPoint(operations: readonly Operation[], random: () => number): num
 
 async function crashScenario(scenario: Scenario, seed: number): Promise<void> {
   const random = randomFrom(seed * 7919 + 1);
-  for (let at = 0; at < STATES_A_HISTORY; at += 1) {
+  for (let at = 0; at < STATES_A_HISTORY[scenario.name] && total() < count; at += 1) {
     const end = crashPoint(scenario.operations, random);
     const moment = playUpTo(scenario, end);
     const crashed = crashOf(scenario, moment, random);
@@ -202,9 +195,9 @@ const total = (): number => Object.values(report.states).reduce((sum, each) => s
 
 try {
   for (let seed = firstSeed; total() < count; seed += 1) {
+    await crashScenario(await compactScenario(seed, 6), seed);
+    await crashScenario(await repairScenario(seed, 6), seed);
     await crashScenario(await appendScenario(seed, APPENDS_A_HISTORY), seed);
-    if (total() < count) await crashScenario(await compactScenario(seed, 6), seed);
-    if (total() < count) await crashScenario(await repairScenario(seed, 6), seed);
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
