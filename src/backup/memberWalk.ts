@@ -8,7 +8,7 @@ import {
   deleteChunk,
   forgetBytes,
   insertChunk,
-  insertPoints,
+  insertPointsSteps,
   setChunkStart,
   stateOf,
   updateChunk,
@@ -209,7 +209,7 @@ export class MemberWalk {
   *#finishWhole(): Generator<void, number> {
     yield* this.#foldAll();
     const { position, fileEnd, memberSha1, crc32, points } = this.#reader;
-    insertPoints(this.#walk.index, this.#chunkId, points);
+    yield* insertPointsSteps(this.#walk.index, this.#chunkId, points);
     this.#update(position, fileEnd, crc32, memberSha1, 'whole');
     return fileEnd;
   }
@@ -227,7 +227,7 @@ export class MemberWalk {
         : { offset: this.#boundary.length, fileOffset: this.#boundary.fileEnd };
     const good = { offset, fileOffset, time: this.#tsEnd };
     if (yield* hasAcknowledgedBehind({ fd, fileSize, good, acknowledgedEnd })) return false;
-    this.#recordTorn();
+    yield* this.#recordTorn();
     return true;
   }
 
@@ -238,7 +238,7 @@ export class MemberWalk {
     return !(yield* hasMissingSector(fd, this.#boundary?.fileEnd ?? this.#fileOffset, fileEnd));
   }
 
-  #recordTorn(): void {
+  *#recordTorn(): Generator<void, void> {
     const { index, result } = this.#walk;
     const chunkId = this.#chunkId;
     const fileOffset = this.#fileOffset;
@@ -251,7 +251,7 @@ export class MemberWalk {
     }
     // Those behind the boundary are in bytes that are cut off.
     const points = this.#reader.points.filter(({ offset }) => offset <= boundary.length);
-    insertPoints(index, chunkId, points);
+    yield* insertPointsSteps(index, chunkId, points);
     this.#update(boundary.length, boundary.fileEnd, boundary.crc32, '', 'open');
     result.tornTail = { chunkId, fileOffset, boundary };
   }
@@ -261,7 +261,7 @@ export class MemberWalk {
     yield* this.#foldAll();
     this.#damage(failure.message);
     this.#foldWholeFiles();
-    insertPoints(this.#walk.index, this.#chunkId, this.#reader.points);
+    yield* insertPointsSteps(this.#walk.index, this.#chunkId, this.#reader.points);
     this.#update(this.#lineEnd, next, 0, '', 'damaged');
   }
 

@@ -70,6 +70,7 @@ const FILE_START = /^ ?%\{[^\r\n{}]+ [0-9a-fA-F]{40} [0-9]+\}\r\n/;
 
 export class Salvage {
   readonly breaks: Break[] = [];
+  /** Those that were found behind what an index knows. */
   readonly points: FlushPoint[] = [];
   /** Of the last run's bytes. */
   crc32 = 0;
@@ -78,6 +79,9 @@ export class Salvage {
   readonly #fd: number;
   readonly #fileEnd: number;
   readonly #known: KnownChunk | null;
+  /** An index may know a part of the chunk only: up to here in the file, and in uncompressed bytes. */
+  readonly #knownEnd: number;
+  readonly #knownLength: number;
   /** Uncompressed end of what was last found good. */
   #good = 0;
   #time = 0;
@@ -93,7 +97,10 @@ export class Salvage {
     this.#fd = fd;
     this.#fileEnd = fileEnd;
     this.#known = known;
-    this.#latest = known?.chunk.ts_end ?? Math.floor(Date.now() / 1000) + CLOCK_TOLERANCE_S;
+    this.#knownEnd = known?.chunk.file_end ?? 0;
+    this.#knownLength = known?.chunk.length ?? 0;
+    const isKnown = known !== null && this.#knownEnd >= fileEnd;
+    this.#latest = isKnown ? known.chunk.ts_end : Math.floor(Date.now() / 1000) + CLOCK_TOLERANCE_S;
   }
 
   /** In steps of about a millisecond: null stands for a turn that others may have. */
@@ -105,7 +112,7 @@ export class Salvage {
       try {
         yield* this.#readRun(run, from);
         // One by one: a call takes some 120,000 arguments, and a chunk of some gigabytes has more points.
-        for (const point of run.points) this.points.push(point);
+        for (const point of run.points) if (point.fileOffset >= this.#knownEnd) this.points.push(point);
         this.crc32 = run.crc32;
         this.hasItsChecksum = run.isEnded && from.offset === 0 && this.#isTrailerOf(run);
         start = run.isEnded ? null : yield* this.#nextStart(from, run);
@@ -128,7 +135,8 @@ export class Salvage {
       if (start.offset === 0) run.stream(CHUNK_HEADER.length);
       else if (FILE_START.test(run.peek(PROBE_BYTES).toString('latin1'))) {
         prefix = Buffer.from(`${this.#time} APPLY MESSAGE (`);
-      } else if (this.#known !== null) prefix = yield* inTurns(this.#nextLine(run, this.#known));
+      } else if (this.#known !== null && start.offset < this.#knownLength)
+        prefix = yield* inTurns(this.#nextLine(run, this.#known));
     } catch (error) {
       this.#break(error, run);
       return;
@@ -144,7 +152,7 @@ export class Salvage {
         const files = this.#files.filter(({ whole }) => whole);
         this.#files = [];
         if (files.length > 0) yield this.#partOf(files);
-        if (!isInStep || this.#known === null) return;
+        if (!isInStep || this.#known === null || run.position >= this.#knownLength) return;
         try {
           prefix = yield* inTurns(this.#nextLine(run, this.#known));
           continue;
@@ -208,11 +216,13 @@ export class Salvage {
 
   /** The next flush point behind what was good at which a run can begin. */
   *#nextStart(from: FlushPoint, run: RunReader): Generator<null, FlushPoint | null> {
-    const points = this.#known === null ? this.#markers(from, run) : this.#known.points;
-    for (const point of points) {
+    const isBehind = (point: FlushPoint): boolean =>
+      point.fileOffset > from.fileOffset && point.offset >= this.#good;
+    const known = this.#known?.points.find(isBehind);
+    if (known !== undefined) return known;
+    for (const point of this.#markers(from, run)) {
       yield null;
-      if (point.fileOffset <= from.fileOffset || point.offset < this.#good) continue;
-      if (this.#known !== null || this.#beginsItem(point)) return point;
+      if (point.fileOffset >= this.#knownEnd && isBehind(point) && this.#beginsItem(point)) return point;
     }
     return null;
   }
@@ -233,7 +243,7 @@ export class Salvage {
     yield* run.passed;
     const offset = run.position + 1;
     const window = Buffer.allocUnsafe(SCAN_BYTES + FLUSH_MARKER.length);
-    const behind = run.passed.at(-1)?.fileOffset ?? from.fileOffset;
+    const behind = Math.max(run.passed.at(-1)?.fileOffset ?? from.fileOffset, this.#knownEnd);
     for (let base = behind; base < this.#fileEnd; base += SCAN_BYTES) {
       const size = Math.min(window.length, this.#fileEnd - base);
       const bytes = window.subarray(0, readSyncInto(this.#fd, window, 0, size, base));

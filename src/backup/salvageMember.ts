@@ -2,7 +2,7 @@
  * A damaged member in the walk (walk.ts): what salvage.ts reads of it is folded, and what an index that knew it can still find of
  * its messages. What is damaged is left without bytes, and named.
  */
-import { forgetBytes, insertChunk, insertPoints, setChunkStart, updateChunk } from '../index/chunks.ts';
+import { forgetBytes, insertChunk, insertPointsSteps, setChunkStart, updateChunk } from '../index/chunks.ts';
 import { fold, foldWholeSteps } from '../index/fold.ts';
 import { lastChunk, messageByGuid, messagesOfChunk } from '../index/queries.ts';
 import type { FoldLine } from '../index/types.ts';
@@ -44,13 +44,13 @@ export function* salvageMember(walk: Walk, fileOffset: number, fileEnd: number):
   for (const line of missedMessages(walk, known, tsEnd)) {
     yield;
     if (line !== null) fold(index, line, chunkId);
-    length = known?.chunk.length ?? length;
   }
   for (const broken of salvage.breaks) damage(broken);
   if (salvage.breaks.length === 0) {
     damage({ position: length, reason: reasonOf(walk, fileOffset, salvage, known) });
   }
-  insertPoints(index, chunkId, known?.points ?? salvage.points);
+  yield* insertPointsSteps(index, chunkId, known?.points ?? []);
+  yield* insertPointsSteps(index, chunkId, salvage.points);
   setChunkStart(index, chunkId, tsStart === 0 ? tsEnd : tsStart);
   length = Math.max(length, known?.chunk.length ?? 0);
   updateChunk(index, chunkId, { tsEnd, length, fileEnd, crc32: 0, memberSha1: '', state: 'damaged' });

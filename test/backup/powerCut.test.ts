@@ -42,10 +42,11 @@ describe('a backup after a power cut', () => {
     return readFileSync(site.path()).length;
   }
 
-  /** Opens these bytes without an index. */
-  async function openCopy(bytes: Buffer): Promise<{ path: string; opened: Backup }> {
+  /** Opens these bytes, without an index or with one. */
+  async function openCopy(bytes: Buffer, index?: Buffer): Promise<{ path: string; opened: Backup }> {
     const path = join(site.makeFolder(`copy${(copies += 1)}`), 'anne');
     writeFileSync(path, bytes);
+    if (index !== undefined) writeFileSync(`${path}.index`, index);
     return { path, opened: await site.open(path) };
   }
 
@@ -82,17 +83,26 @@ describe('a backup after a power cut', () => {
     }
   });
 
-  it('is damaged, and not cut, where acknowledged lines stand behind what rotted, without any index', async () => {
-    const ends: number[] = [];
-    for (const at of [0, 1, 2, 3]) ends.push(await appendLarge(at));
+  it('is damaged, and not cut, where acknowledged lines stand behind what rotted, which no index knows', async () => {
+    const ends = [await appendLarge(0)];
+    backup.index.copyTo(join(site.folder, 'older'));
+    const older = readFileSync(join(site.folder, 'older'));
+    for (const at of [1, 2, 3]) ends.push(await appendLarge(at));
     const whole = readFileSync(site.path());
     const rotten = Buffer.from(whole);
     rotten[(ends[0] as number) + 3000] = (rotten[(ends[0] as number) + 3000] ?? 0) ^ 0x55;
     const zeroed = Buffer.from(whole);
     const sector = Math.ceil(((ends[0] as number) + 2000) / SECTOR) * SECTOR;
     zeroed.fill(0, sector, sector + SECTOR);
-    for (const bytes of [rotten, zeroed]) {
-      const { path, opened } = await openCopy(bytes);
+    // All bytes of a block, so that it does not inflate by chance.
+    const broken = Buffer.from(whole);
+    broken.fill(0xff, (ends[0] as number) + 1000, (ends[0] as number) + 3000);
+    const cases = [rotten, zeroed, broken].flatMap((bytes) => [
+      { bytes, index: undefined },
+      { bytes, index: older },
+    ]);
+    for (const { bytes, index } of cases) {
+      const { path, opened } = await openCopy(bytes, index);
       expect(names(opened)).to.include.members(['user.anne.m0', 'user.anne.m2', 'user.anne.m3']);
       for (const at of [0, 2, 3])
         expect(hasMessage(opened.index, guidOf(bytesOf(at, 40_000)))).to.equal(true);
@@ -141,5 +151,37 @@ describe('a backup after a power cut', () => {
       await site.close(opened);
       expect(gunzipSync(readFileSync(path)).equals(gunzipSync(whole)), `${missing} bytes`).to.equal(true);
     }
+  });
+
+  it('lets other sessions have their turns while a large chunk is folded anew', async function () {
+    this.timeout(120_000);
+    const records = Array.from({ length: 20_000 }, (_, at) => ({
+      uid: at + 1,
+      message: `m${at}`,
+      flags: '\\Expunged',
+    }));
+    await backup.append(mailboxLine(START, { uniqueid: 'u', name: 'user.anne', records }));
+    const message = bytesOf(1, 8 << 20);
+    await appendMailbox(site, backup, START + 1, {
+      uniqueid: 'v',
+      name: 'user.anne.v',
+      records: [{ uid: 1, message }],
+    });
+    const turnsMs: number[] = [];
+    let isOpening = true;
+    let before = process.cpuUsage();
+    const turn = (): void => {
+      // Of this process, not of a machine that may be busy.
+      const { user, system } = process.cpuUsage(before);
+      turnsMs.push((user + system) / 1000);
+      before = process.cpuUsage();
+      if (isOpening) setImmediate(turn);
+    };
+    const bytes = readFileSync(site.path());
+    setImmediate(turn);
+    await openCopy(bytes);
+    isOpening = false;
+    expect(turnsMs.length).to.be.above(20);
+    expect(Math.max(...turnsMs)).to.be.below(100);
   });
 });

@@ -45,7 +45,7 @@ const SUFFIXES = [
   '.repair.index',
 ];
 
-export function removeBackup(path: string): void {
+function removeBackup(path: string): void {
   for (const suffix of SUFFIXES) rmSync(path + suffix, { force: true });
 }
 

@@ -124,7 +124,7 @@ function torn({ synced, pending }: File, random: () => number): Buffer {
   const rule = pick(SECTOR_RULES);
   const special = changed[Math.floor(random() * changed.length)];
   for (const [index, at] of changed.entries()) {
-    if (!isWritten(rule, index, changed.length, at === special, random)) continue;
+    if (!isWritten[rule](index, changed.length, at === special, random())) continue;
     const version = random() < 0.8 ? (versions.at(-1) as Buffer) : pick(versions);
     result.fill(0, at, Math.min(length, at + SECTOR));
     sectorOf(version, at).copy(result, at);
@@ -132,32 +132,19 @@ function torn({ synced, pending }: File, random: () => number): Buffer {
   return result;
 }
 
-function isWritten(
-  rule: SectorRule,
-  index: number,
-  count: number,
-  isSpecial: boolean,
-  random: () => number,
-): boolean {
-  switch (rule) {
-    case 'none':
-      return false;
-    case 'all':
-      return true;
-    case 'random':
-      return random() < 0.5;
-    case 'one':
-      return isSpecial;
-    case 'but one':
-      return !isSpecial;
-    case 'last':
-      return index === count - 1;
-    case 'first':
-      return index === 0;
-    case 'odd':
-      return index % 2 === 1;
-  }
-}
+const isWritten: Record<
+  SectorRule,
+  (index: number, count: number, isSpecial: boolean, chance: number) => boolean
+> = {
+  none: () => false,
+  all: () => true,
+  random: (_index, _count, _isSpecial, chance) => chance < 0.5,
+  one: (_index, _count, isSpecial) => isSpecial,
+  'but one': (_index, _count, isSpecial) => !isSpecial,
+  last: (index, count) => index === count - 1,
+  first: (index) => index === 0,
+  odd: (index) => index % 2 === 1,
+};
 
 function sectorOf(bytes: Buffer, at: number): Buffer {
   return bytes.subarray(Math.min(at, bytes.length), Math.min(at + SECTOR, bytes.length));

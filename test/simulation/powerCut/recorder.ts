@@ -157,7 +157,13 @@ const replacements = {
     noteWrite(fd, position, buffers);
     return done;
   },
-  writev(fd: number, buffers: NodeJS.ArrayBufferView[], position: number, callback: Callback): void {
+  writev(
+    this: void,
+    fd: number,
+    buffers: NodeJS.ArrayBufferView[],
+    position: number,
+    callback: Callback,
+  ): void {
     noteWrite(fd, position, buffers);
     real.writev(fd, buffers, position, callback);
   },
