@@ -141,6 +141,26 @@ describe('a backup after a power cut', () => {
     expect(await faultCount(path)).to.be.above(0);
   });
 
+  it('takes no message for a missing sector, however long its runs of one byte are', async () => {
+    const text = bytesOf(5, 15_000);
+    const messages = ['\0', 'a', '\xff'].flatMap((byte) => [
+      Buffer.alloc(500_000, byte),
+      Buffer.concat([text, Buffer.alloc(116_000, byte), text, Buffer.alloc(300_000, byte)]),
+    ]);
+    for (const [at, message] of messages.entries()) {
+      const records = [{ uid: 1, message }];
+      await appendMailbox(site, backup, START + at, {
+        uniqueid: `u${at}`,
+        name: `user.anne.m${at}`,
+        records,
+      });
+      const { path, opened } = await openCopy(readFileSync(site.path()));
+      expect(names(opened)).to.have.length(at + 1);
+      expect(existsSync(`${path}.torn`)).to.equal(false);
+      await site.close(opened);
+    }
+  });
+
   it('loses nothing where an ending is half on disk', async () => {
     await appendLarge(0);
     await site.close(backup);
