@@ -2,77 +2,30 @@
  * One member of the walk (walk.ts): reads its lines, folds them, and judges how it ends.
  */
 import { createHash } from 'node:crypto';
-import { readSync } from 'node:fs';
 import type { Chunk } from '../index/types.ts';
-import type { IndexFile } from '../index/indexFile.ts';
-import { fold } from '../index/fold.ts';
+import { fold, foldWholeSteps } from '../index/fold.ts';
 import {
   deleteChunk,
   forgetBytes,
   insertChunk,
-  insertPoints,
+  insertPointsSteps,
   setChunkStart,
   stateOf,
   updateChunk,
 } from '../index/chunks.ts';
 import { chunkAt, lastChunk } from '../index/queries.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
-import { readLogLine } from '../protocol/logDriver.ts';
+import { logLineSteps } from '../protocol/logDriver.ts';
 import type { LogLine } from '../protocol/grammar.ts';
 import { logLimits } from '../protocol/limits.ts';
-import { MEMBER_TRAILER_BYTES } from '../log/format.ts';
 import type { Boundary } from '../log/member.ts';
-import { ChunkReader, findMember } from '../log/reader.ts';
+import { ChunkReader, findMemberSteps } from '../log/reader.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { fromLog } from './envelope.ts';
+import { memberStart } from './salvage.ts';
 import type { CheckedFile } from './salvage.ts';
-
-export interface Damage {
-  /** Where the member starts in the data file. */
-  readonly fileOffset: number;
-  /** Uncompressed offset up to which it was read. */
-  readonly position: number;
-  readonly reason: string;
-  /** The message that is not what its GUID promises, where it is one. */
-  readonly guid?: string;
-  /** A line that can be read and makes no sense ends at `position`. */
-  readonly isSenseless?: true;
-}
-
-/** The last member, where it was begun and not finished: cut off by a kill, a power cut or a full disk. */
-export interface TornTail {
-  /** null: not one whole line of it is left. */
-  readonly chunkId: number | null;
-  readonly fileOffset: number;
-  /** Where it can be ended: at the last line's end that is a flush boundary. What is behind was never acknowledged. */
-  readonly boundary: Boundary;
-}
-
-export interface WalkResult {
-  chunks: number;
-  messages: number;
-  readonly damages: Damage[];
-  tornTail: TornTail | null;
-}
-
-/** What a walk is over, and what it has found so far. */
-export interface Walk {
-  readonly index: IndexFile;
-  readonly fd: number;
-  readonly fileSize: number;
-  readonly isEnded: boolean;
-  /** An index that may have known the file when it was whole. */
-  readonly known: IndexFile | null;
-  readonly result: WalkResult;
-  readonly onProgress: ((fileEnd: number, fileSize: number) => void) | undefined;
-}
-
-export interface MemberOutcome {
-  /** Where the next member begins, or the file ends. */
-  readonly next: number;
-  /** Then nothing that was folded of it is to count: salvageMember.ts reads it anew. */
-  readonly isDamaged: boolean;
-}
+import type { MemberOutcome, Walk } from './walkResult.ts';
+import { hasAcknowledgedBehind, hasMissingSector, isZero } from './tornEnd.ts';
 
 /** A line that was read, and its files: whether their bytes were right. */
 interface ReadLine {
@@ -82,9 +35,16 @@ interface ReadLine {
   readonly end: number;
 }
 
+/** MESSAGE lines and the line that claims them, up to a flush boundary: what one commit wrote. */
+interface Commit {
+  readonly lines: readonly ReadLine[];
+  readonly boundary: Boundary;
+}
+
 /**
- * Lines are folded when a flush boundary proves that they were committed, or the member's end does: a kill in the
- * middle of a large commit leaves whole MESSAGE lines that no MAILBOX follows, gigabytes perhaps, which go as a whole.
+ * Lines are folded when a flush boundary behind a line that is no MESSAGE proves that they were committed, or the member's end does: a kill
+ * in the middle of a large commit leaves whole MESSAGE lines that no MAILBOX follows, gigabytes perhaps, which go as a whole. The last
+ * commit waits for what follows: after a power cut it may have been read out of sectors that were never written.
  */
 export class MemberWalk {
   readonly #walk: Walk;
@@ -95,11 +55,13 @@ export class MemberWalk {
   #lineEnd = 0;
   #tsStart = 0;
   #tsEnd = 0;
-  /** Behind the last whole line that ends at a flush boundary. */
+  /** Behind the last commit that was folded. */
   #boundary: Boundary | null = null;
   /** Files of the line at hand whose bytes have been read. */
   #files: CheckedFile[] = [];
-  /** Lines behind the last boundary. */
+  /** The last one that was read, and is not folded yet. */
+  #last: Commit | null = null;
+  /** Lines behind it. */
   #unproven: ReadLine[] = [];
 
   constructor(walk: Walk, reader: ChunkReader, fileOffset: number, resume: Chunk | undefined) {
@@ -116,40 +78,51 @@ export class MemberWalk {
     this.#boundary = { length: resume.length, fileEnd: resume.file_end, crc32: resume.crc32 };
   }
 
-  run(): MemberOutcome {
+  *run(): Generator<void, MemberOutcome> {
     const { fd, fileSize, isEnded, known, result } = this.#walk;
     const committed = this.#lineEnd;
-    const failure = this.#foldLines(committed);
+    yield* this.#passCommitted(committed);
+    const failure = yield* this.#foldLines();
     result.chunks += 1;
-    if (failure === null) return { next: this.#finishWhole(), isDamaged: false };
+    if (failure === null) return { next: yield* this.#finishWhole(), isDamaged: false };
     const before = known === null ? undefined : chunkAt(known, this.#fileOffset);
     const isKnownEnded = before !== undefined && stateOf(before) !== 'open' && before.file_end <= fileSize;
     const next = isKnownEnded
       ? before.file_end
-      : (findMember(fd, this.#fileOffset + 1, fileSize) ?? fileSize);
-    // Behind what was committed anything can stand after a power cut; what was committed must be there.
-    if (this.#reader.position < committed) {
-      throw new BackupError(
-        'damaged',
-        `the chunk at ${this.#fileOffset} ends before what was committed of it`,
-      );
+      : ((yield* findMemberSteps(fd, this.#fileOffset + 1, fileSize)) ?? fileSize);
+    if (next === fileSize && !isEnded && !isKnownEnded) {
+      if (yield* this.#finishTorn(before?.file_end ?? 0)) return { next, isDamaged: false };
+      // An index that knows only a part of the chunk is of no use for what is behind the damage: the caller makes another.
+      if (committed > 0) throw new BackupError('damaged', failure.message);
     }
-    const isCut = this.#reader.state === 'torn' || committed > 0 || endsInZeros(fd, fileSize);
-    if (next === fileSize && isCut && !isEnded && !isKnownEnded) this.#finishTorn();
-    else if (committed > 0) this.#finishDamaged(failure, next);
-    else return { next, isDamaged: true };
+    if (committed === 0) return { next, isDamaged: true };
+    yield* this.#finishDamaged(failure, next);
     return { next, isDamaged: false };
   }
 
-  /** Folds line by line; answers what stopped it, or null at a clean end. */
-  #foldLines(known: number): BackupError | null {
+  /**
+   * Passes over what the index knows. Behind that anything can stand after a power cut; where it is itself not what was committed, this
+   * throws 'damaged', and the caller makes another index.
+   */
+  *#passCommitted(length: number): Generator<void, void> {
+    if (length === 0) return;
     try {
-      this.#reader.stream(known, () => undefined);
+      yield* this.#reader.streamSteps(length);
+    } catch (error) {
+      if (!(error instanceof BackupError)) throw error;
+    }
+    if (this.#reader.boundaryAt(length)?.crc32 === this.#boundary?.crc32) return;
+    throw new BackupError('damaged', `the chunk at ${this.#fileOffset} is not what was committed of it`);
+  }
+
+  /** Folds line by line; answers what stopped it, or null at a clean end. */
+  *#foldLines(): Generator<void, BackupError | null> {
+    try {
       for (;;) {
         this.#files = [];
-        const line = readLogLine(this.#reader, logLimits, (file) => this.#checkFile(file));
+        const line = yield* logLineSteps(this.#reader, logLimits, (file) => this.#checkFile(file));
         if (line === null) return null;
-        this.#takeLine(line);
+        yield* this.#takeLine(line);
       }
     } catch (error) {
       if (error instanceof BackupError) return error;
@@ -157,32 +130,46 @@ export class MemberWalk {
     }
   }
 
-  #checkFile(file: FileLiteral): void {
+  *#checkFile(file: FileLiteral): Generator<void, void> {
     const hash = createHash('sha1');
-    this.#reader.stream(file.size, (piece) => hash.update(piece));
+    yield* this.#reader.streamSteps(file.size, (piece) => hash.update(piece));
     this.#files.push({ file, whole: hash.digest('hex') === file.guid });
     this.#walk.onProgress?.(this.#reader.readUpTo, this.#walk.fileSize);
   }
 
-  #takeLine(line: LogLine): void {
+  *#takeLine(line: LogLine): Generator<void, void> {
     if (line.verb !== 'APPLY') throw new BackupError('syntax', `unknown verb ${line.verb} in the log`);
     const end = this.#reader.position;
     this.#unproven.push({ line, files: this.#files, end });
     const boundary = this.#reader.boundaryAt(end);
-    if (boundary === null) return;
-    this.#boundary = boundary;
-    this.#foldUnproven();
-  }
-
-  #foldUnproven(): void {
-    for (const read of this.#unproven) this.#foldLine(read);
+    if (boundary === null || line.name === 'MESSAGE') return;
+    yield* this.#foldLast();
+    this.#last = { lines: this.#unproven, boundary };
     this.#unproven = [];
   }
 
-  #foldLine({ line, files, end }: ReadLine): void {
-    const { index } = this.#walk;
+  *#foldLast(): Generator<void, void> {
+    const last = this.#last;
+    if (last === null) return;
+    this.#last = null;
+    yield* this.#fold(last.lines);
+    this.#boundary = last.boundary;
+  }
+
+  *#fold(lines: readonly ReadLine[]): Generator<void, void> {
+    for (const read of lines) yield* this.#foldLine(read);
+  }
+
+  /** All that was read, whether a boundary follows or not. */
+  *#foldAll(): Generator<void, void> {
+    yield* this.#foldLast();
+    yield* this.#fold(this.#unproven);
+    this.#unproven = [];
+  }
+
+  *#foldLine({ line, files, end }: ReadLine): Generator<void, void> {
     try {
-      index.transaction(() => fold(index, fromLog(line), this.#chunkId));
+      yield* foldWholeSteps(this.#walk.index, fromLog(line), this.#chunkId);
     } catch (error) {
       // A line that was accepted once and makes no sense to us: it costs itself, not what follows.
       if (!(error instanceof BackupError)) throw error;
@@ -219,16 +206,39 @@ export class MemberWalk {
     this.#walk.result.damages.push(guid === undefined ? damage : { ...damage, guid });
   }
 
-  #finishWhole(): number {
-    this.#foldUnproven();
+  *#finishWhole(): Generator<void, number> {
+    yield* this.#foldAll();
     const { position, fileEnd, memberSha1, crc32, points } = this.#reader;
-    insertPoints(this.#walk.index, this.#chunkId, points);
+    yield* insertPointsSteps(this.#walk.index, this.#chunkId, points);
     this.#update(position, fileEnd, crc32, memberSha1, 'whole');
     return fileEnd;
   }
 
-  /** The member is ended by the caller, who may write: see openIndex.ts. */
-  #finishTorn(): void {
+  /**
+   * The member is ended by the caller, who may write: see openIndex.ts. Answers false, with nothing done, where the end is not torn but
+   * damaged. `acknowledgedEnd`: up to where another index knows of data.
+   */
+  *#finishTorn(acknowledgedEnd: number): Generator<void, boolean> {
+    if (this.#last !== null && (yield* this.#isWritten(this.#last, acknowledgedEnd))) yield* this.#foldLast();
+    const { fd, fileSize } = this.#walk;
+    const { offset, fileOffset } =
+      this.#boundary === null
+        ? memberStart(this.#fileOffset)
+        : { offset: this.#boundary.length, fileOffset: this.#boundary.fileEnd };
+    const good = { offset, fileOffset, time: this.#tsEnd };
+    if (yield* hasAcknowledgedBehind({ fd, fileSize, good, acknowledgedEnd })) return false;
+    yield* this.#recordTorn();
+    return true;
+  }
+
+  /** Whether no sector of it is missing, or what follows shows that it was on disk. */
+  *#isWritten({ boundary: { fileEnd } }: Commit, acknowledgedEnd: number): Generator<void, boolean> {
+    const { fd, fileSize } = this.#walk;
+    if (fileEnd <= acknowledgedEnd || !(yield* isZero(fd, fileEnd, fileSize))) return true;
+    return !(yield* hasMissingSector(fd, this.#boundary?.fileEnd ?? this.#fileOffset, fileEnd));
+  }
+
+  *#recordTorn(): Generator<void, void> {
     const { index, result } = this.#walk;
     const chunkId = this.#chunkId;
     const fileOffset = this.#fileOffset;
@@ -241,17 +251,17 @@ export class MemberWalk {
     }
     // Those behind the boundary are in bytes that are cut off.
     const points = this.#reader.points.filter(({ offset }) => offset <= boundary.length);
-    insertPoints(index, chunkId, points);
+    yield* insertPointsSteps(index, chunkId, points);
     this.#update(boundary.length, boundary.fileEnd, boundary.crc32, '', 'open');
     result.tornTail = { chunkId, fileOffset, boundary };
   }
 
   /** Of a member that the index knew in part. */
-  #finishDamaged(failure: BackupError, next: number): void {
-    this.#foldUnproven();
+  *#finishDamaged(failure: BackupError, next: number): Generator<void, void> {
+    yield* this.#foldAll();
     this.#damage(failure.message);
     this.#foldWholeFiles();
-    insertPoints(this.#walk.index, this.#chunkId, this.#reader.points);
+    yield* insertPointsSteps(this.#walk.index, this.#chunkId, this.#reader.points);
     this.#update(this.#lineEnd, next, 0, '', 'damaged');
   }
 
@@ -266,11 +276,4 @@ export class MemberWalk {
     setChunkStart(index, this.#chunkId, this.#tsStart === 0 ? this.#tsEnd : this.#tsStart);
     updateChunk(index, this.#chunkId, { tsEnd: this.#tsEnd, length, fileEnd, crc32, memberSha1, state });
   }
-}
-
-/** Blocks that a power cut kept from being written; an ended member's trailer is never all zeros. */
-function endsInZeros(fd: number, fileSize: number): boolean {
-  const end = Buffer.alloc(MEMBER_TRAILER_BYTES + 1);
-  const have = readSync(fd, end, 0, end.length, Math.max(0, fileSize - end.length));
-  return have === end.length && end.every((byte) => byte === 0);
 }

@@ -5,6 +5,8 @@
  * backupd that wrote meanwhile) is folded; a torn end is cut off, kept aside in NAME.torn, and the member closed, so that
  * the file is plain gzip again; an index that is missing, the originals', of another version or of another file is
  * built anew beside and renamed into place.
+ *
+ * A chunk may hold gigabytes, and backupd has other sessions meanwhile: whatever grows with the file is done in turns.
  */
 import { fstatSync, readSync, renameSync } from 'node:fs';
 import { BackupError } from '../errors.ts';
@@ -17,13 +19,14 @@ import type { Chunk } from '../index/types.ts';
 import { MEMBER_TRAILER_BYTES, isTrailerOf } from '../log/format.ts';
 import { closeMember, cutTail, saveTail } from '../log/recover.ts';
 import { ChunkReader } from '../log/reader.ts';
+import { finish, finishInTurns } from '../log/steps.ts';
 import { faultPoint } from './faultPoint.ts';
 import { beginIndex, finishIndex, giveBack } from './freshIndex.ts';
 import { keepOwner } from '../fs/keepOwner.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
-import { walk } from './walk.ts';
-import type { TornTail, WalkResult } from './memberWalk.ts';
+import { walkSteps } from './walk.ts';
+import type { TornTail, WalkResult } from './walkResult.ts';
 import type { WalkOptions } from './walk.ts';
 
 /** In order; the tests kill a reindex behind each. */
@@ -35,7 +38,7 @@ export async function openIndexForWriting(file: LockedFile, notice: Notice): Pro
   const index = IndexFile.open(indexPath(file.path), 'write');
   if (index === null) return replaceIndex(file, notice, 'there is no index of ours');
   try {
-    if (belongs(index, file.fd)) {
+    if (await finishInTurns(belongsSteps(index, file.fd))) {
       await catchUp(index, file, notice);
       return index;
     }
@@ -56,20 +59,28 @@ async function replaceIndex(file: LockedFile, notice: Notice, reason: string): P
 
 /** Whether the file ends, as far as the index knows it, as the index says. */
 export function belongs(index: IndexFile, fd: number): boolean {
+  return finish(belongsSteps(index, fd));
+}
+
+/** In steps: where the last chunk's trailer is damaged, all of the chunk is read. */
+function* belongsSteps(index: IndexFile, fd: number): Generator<void, boolean> {
   const last = lastChunk(index);
   if (last === undefined) return true;
   if (fstatSync(fd).size < last.file_end) return false;
   if (stateOf(last) !== 'whole') return true;
   const trailer = Buffer.alloc(MEMBER_TRAILER_BYTES);
   readSync(fd, trailer, 0, trailer.length, last.file_end - trailer.length);
-  return isTrailerOf(trailer, last.crc32, last.length) || holdsItsData(last, fd);
+  return isTrailerOf(trailer, last.crc32, last.length) || (yield* holdsItsData(last, fd));
 }
 
 /** Whether it is the trailer that was damaged: what stands before it is what the index has the CRC-32 of. */
-function holdsItsData({ offset, file_end: fileEnd, length, crc32 }: Chunk, fd: number): boolean {
+function* holdsItsData(
+  { offset, file_end: fileEnd, length, crc32 }: Chunk,
+  fd: number,
+): Generator<void, boolean> {
   const reader = new ChunkReader(fd, offset, fileEnd);
   try {
-    reader.stream(length, () => undefined);
+    yield* reader.streamSteps(length);
     return reader.crc32 === crc32;
   } catch (error) {
     if (error instanceof BackupError && error.kind === 'damaged') return false;
@@ -102,7 +113,7 @@ async function catchUp(index: IndexFile, file: LockedFile, notice: Notice): Prom
   const last = lastChunk(index);
   if (last !== undefined && stateOf(last) === 'open') await finishOpenChunk(index, file, last, notice);
   else if (size > (last?.file_end ?? 0)) {
-    const result = walk(index, file.fd, last?.file_end ?? 0, size);
+    const result = await finishInTurns(walkSteps(index, file.fd, last?.file_end ?? 0, size));
     await finishWalk(index, file, result, notice);
   }
 }
@@ -121,7 +132,7 @@ async function finishOpenChunk(
     await repairTail(index, file, tail, notice);
     return;
   }
-  const result = walk(index, file.fd, last.offset, size, { resume: last });
+  const result = await finishInTurns(walkSteps(index, file.fd, last.offset, size, { resume: last }));
   await finishWalk(index, file, result, notice);
 }
 
@@ -207,7 +218,7 @@ async function replaceBy(
     const { size } = fstatSync(file.fd);
     fresh = beginIndex(beside, size);
     const all = { ...options, isEnded, ...(known === null ? {} : { known }) };
-    result = walk(fresh, file.fd, 0, size, all);
+    result = await finishInTurns(walkSteps(fresh, file.fd, 0, size, all));
     await finishWalk(fresh, file, { ...result, chunks: 0 }, notice);
     await finishIndex(fresh, beside);
     giveBack(fresh, size);

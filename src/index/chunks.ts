@@ -79,6 +79,21 @@ export function insertPoints(index: IndexFile, chunkId: number, points: readonly
   }
 }
 
+/** A chunk of some gigabytes has tens of thousands. */
+const POINTS_A_STEP = 500;
+
+/** The same in steps of a few milliseconds. */
+export function* insertPointsSteps(
+  index: IndexFile,
+  chunkId: number,
+  points: readonly FlushPoint[],
+): Generator<void, void> {
+  for (let at = 0; at < points.length; at += POINTS_A_STEP) {
+    insertPoints(index, chunkId, points.slice(at, at + POINTS_A_STEP));
+    yield;
+  }
+}
+
 /** The message's bytes proved wrong or unreadable: it counts as missing, and a master is asked for it again. */
 export function forgetBytes(index: IndexFile, guid: string): void {
   index.run('UPDATE message SET chunk_id = NULL, offset = NULL, undelivered = NULL WHERE guid = ?', guid);

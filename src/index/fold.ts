@@ -80,6 +80,28 @@ export function* foldSteps(
   return true;
 }
 
+/**
+ * All or nothing, in the same steps, inside a transaction of the caller's that goes on: a line that makes no sense throws a BackupError
+ * and leaves nothing behind.
+ */
+export function* foldWholeSteps(
+  index: IndexFile,
+  line: FoldLine,
+  chunkId: number,
+): Generator<void, void, void> {
+  index.run('SAVEPOINT whole_line');
+  try {
+    yield* foldSteps(index, line, chunkId);
+  } catch (error) {
+    // Any other error is the database's, and ends the transaction.
+    if (!(error instanceof BackupError)) throw error;
+    index.run('ROLLBACK TO whole_line');
+    index.run('RELEASE whole_line');
+    throw error;
+  }
+  index.run('RELEASE whole_line');
+}
+
 function advanceTime(index: IndexFile, time: number): number {
   const last = index.get<{ last: number | null }>('SELECT max(time) AS last FROM moment')?.last ?? 0;
   if (time <= last) return last;

@@ -7,6 +7,7 @@
  */
 import zlib from 'node:zlib';
 import { BackupError } from '../errors.ts';
+import { finish } from './steps.ts';
 import type { FlushPoint } from './format.ts';
 import { FLUSH_MARKER } from './format.ts';
 import { Inflater } from './inflater.ts';
@@ -68,8 +69,13 @@ export class RunReader {
 
   /** Up to and including the next line feed; null at the clean end. Throws 'damaged' and 'limit'. */
   line(limitBytes: number): Buffer | null {
+    return finish(this.lineSteps(limitBytes));
+  }
+
+  /** The same in steps, of one buffer each. */
+  *lineSteps(limitBytes: number): Generator<void, Buffer | null> {
     const pieces: Buffer[] = [];
-    for (let length = 0; ;) {
+    for (let length = 0; ; yield) {
       if (!this.#fill()) {
         if (length === 0 && this.#state === 'ended') return null;
         throw this.#unexpectedEnd();
@@ -84,19 +90,25 @@ export class RunReader {
     }
   }
 
-  bytes(count: number): Buffer {
-    const pieces: Buffer[] = [];
-    this.stream(count, (piece) => pieces.push(piece));
-    return Buffer.concat(pieces);
+  stream(count: number): void {
+    finish(this.streamSteps(count));
   }
 
-  stream(count: number, sink: (piece: Buffer) => void = () => undefined): void {
-    for (let left = count; left > 0;) {
+  /** In steps, of one buffer each. */
+  *streamSteps(count: number, sink: (piece: Buffer) => void = () => undefined): Generator<void, void> {
+    for (let left = count; left > 0; yield) {
       if (!this.#fill()) throw this.#unexpectedEnd();
       const piece = this.#take(Math.min(left, this.#pending.length));
       left -= piece.length;
       sink(piece);
     }
+  }
+
+  /** The place in the file of the flush marker that the bytes up to here end with; null where there is none. */
+  markerHere(): number | null {
+    const here = this.position;
+    if (this.#pending.length === 0) this.#fill();
+    return this.passed.findLast(({ offset }) => offset === here)?.fileOffset ?? null;
   }
 
   /** The next bytes, as many as there are up to `count`, which stay the next ones. */

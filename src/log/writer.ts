@@ -133,6 +133,8 @@ export class ChunkWriter {
     this.#written = this.#fileEnd;
     this.#deflater.restart(committed?.position ?? STREAM_START);
     await truncate(this.#fd, this.#fileEnd);
+    // After a power cut no sector of what was taken back may stand among those of what is written there next.
+    if (this.#isSynced) await syncData(this.#fd);
     if (committed !== null) this.#sha1 = committed.sha1.copy();
     this.#state = committed === null ? 'closed' : 'open';
   }
