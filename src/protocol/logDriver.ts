@@ -73,7 +73,8 @@ export function* logLineSteps(
     else if (need.need === 'turn') {
       yield;
       step = grammar.next();
-    } else {
+    } else if (need.need === 'more') step = grammar.next();
+    else {
       need.file.position = source.position;
       yield* onFile(need.file);
       step = grammar.next();
