@@ -7,7 +7,7 @@ import { runRack } from '../simulation/powerCut/runRack.ts';
 const states = Number(process.argv[2] ?? 20_000);
 const firstSeed = Number(process.argv[3] ?? 1);
 /** A process's states, so that something is printed now and then. */
-const BATCH = 1000;
+const BATCH = 250;
 
 for (const rack of ['rack', 'twoskipRack'] as const) {
   const sums: Record<string, number> = {};
@@ -23,6 +23,6 @@ for (const rack of ['rack', 'twoskipRack'] as const) {
     seed += BATCH;
     for (const example of report.examples) process.stdout.write(`${example}\n`);
     if (Object.keys(faults).length > 0) process.exitCode = 1;
+    process.stdout.write(`${rack}, ${done} states: ${JSON.stringify(sums)}\n`);
   }
-  process.stdout.write(`${rack}: ${JSON.stringify(sums)}\n`);
 }
