@@ -46,7 +46,9 @@ export function makePiece(window: Buffer, start: PieceStart, quoting: Quoting): 
   const quotes = start.line === 'inside' ? 0 : runOfQuotes(window, end);
   const isAtStart = start.line !== 'inside' && quotes < end;
   // Where the whole piece is `>`, it is not known yet whether its line is quoted.
-  const line = isAtStart ? window.toString('latin1', quotes, quotes + SEEN_AHEAD_BYTES).split('\n', 1)[0]! : '';
+  const line = isAtStart
+    ? window.toString('latin1', quotes, quotes + SEEN_AHEAD_BYTES).split('\n', 1)[0]!
+    : '';
   const isFirstQuoted = isAtStart && isQuoted(line, start.isHead);
   const marked = isFirstQuoted ? quotedLine(quoted, quoting) : quoted;
   const next = { offset: start.offset + end, isHead, line: nextLine(window, end, start, quotes) };

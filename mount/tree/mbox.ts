@@ -94,4 +94,3 @@ class MboxFile implements FileItem {
     return this.#view.folder(this.#path);
   }
 }
-

@@ -171,7 +171,9 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
       const numbers = await linesOf(mount, "find anne -name '*.eml' -printf '%i %n\\n' | sort -u");
       expect(numbers).to.have.length(2);
       expect(numbers.every((each) => each.endsWith(' 2'))).to.equal(true);
-      expect(await linesOf(mount, "ls -i anne/*/*.eml | awk '{print $1}' | sort -u | wc -l")).to.deep.equal(['2']);
+      expect(await linesOf(mount, "ls -i anne/*/*.eml | awk '{print $1}' | sort -u | wc -l")).to.deep.equal([
+        '2',
+      ]);
       const [unpacked, synced] = [folder(), folder()];
       await linesOf(mount, `tar -cf - anne | tar -C ${unpacked} -xf - && rsync -aH anne ${synced}/`);
       for (const copy of [unpacked, synced]) {

@@ -44,14 +44,20 @@ export function takeBack(text: string, hasSeparator = true): TakenBack {
 function withLineEnds(lines: readonly string[], ends: string): string {
   if (ends === 'crlf') return lines.join('\r\n');
   if (ends === 'lf') return lines.join('\n');
-  const each = ends.split(',').flatMap((count, turn) => Array<string>(Number(count)).fill(turn % 2 === 0 ? '\r\n' : '\n'));
+  const each = ends
+    .split(',')
+    .flatMap((count, turn) => Array<string>(Number(count)).fill(turn % 2 === 0 ? '\r\n' : '\n'));
   return lines.map((line, at) => line + (each[at] ?? '')).join('');
 }
 
 const head = (subject: string, ...more: string[]): string =>
-  ['From: Carl <carl@example.com>', 'To: anne@example.com', `Subject: ${subject}`, ...more, '', ''].join('\r\n');
+  ['From: Carl <carl@example.com>', 'To: anne@example.com', `Subject: ${subject}`, ...more, '', ''].join(
+    '\r\n',
+  );
 
-const depths = Array.from({ length: 6 }, (_, depth) => `${'>'.repeat(depth)}From depth ${depth}\r\n`).join('');
+const depths = Array.from({ length: 6 }, (_, depth) => `${'>'.repeat(depth)}From depth ${depth}\r\n`).join(
+  '',
+);
 
 /** By what is odd about each. Each has a subject of that name, but for those without a header. */
 export const oddMessages: ReadonlyMap<string, Buffer> = new Map(
@@ -66,13 +72,12 @@ export const oddMessages: ReadonlyMap<string, Buffer> = new Map(
       'X-Keywords: Theirs',
       'Content-Length: 3',
       '>Status: quoted before',
-      'status : spaced',
       'X-UID: 7',
       'X-IMAPbase: 1 2',
       `X-Cyrus-GUID: ${'0'.repeat(40)}`,
       'X-Cyrus-Mbox: lines=lf',
-      'Lines: 1',
     )}Status: in the body\r\nFrom there\r\nContent-Length: 0\r\n`,
+    'field with a space': `${head('field with a space', 'status : RO')}x\r\n`,
     'no end of the last line': `${head('no end of the last line')}From the last`,
     'empty lines at the end': `${head('empty lines at the end')}x\r\n\r\n\r\n\r\n`,
     'header only': head('header only').replace(/\r\n$/, ''),
@@ -92,5 +97,35 @@ export const oddMessages: ReadonlyMap<string, Buffer> = new Map(
     'long, of many lines': head('long, of many lines') + 'From x\r\n\r\n'.repeat(60_000),
   }).map(([name, text]) => [name, Buffer.from(text, 'latin1')]),
 );
+
+/**
+ * Those that not every program carries through: NUL ends strings in C; a line that is no field ends the header to some, which then add
+ * the empty line; others correct the space.
+ */
+const WILD = new Set(['NUL', 'no header and no empty line', 'field with a space']);
+export const tameMessages = new Map([...oddMessages].filter(([name]) => !WILD.has(name)));
+
+const NOTES = /^(?:From |Status:|X-Status:|X-Keywords:|X-Cyrus-GUID:|Lines:|Content-Length:|Delivered-To:)/i;
+const MOST_LINE_ENDS = 5;
+
+/**
+ * A message as a program has taken it out of an mbox, taken back: without what that program has noted in its header, and with as many empty
+ * lines at its end as make it the message of its GUID. `hasFromQuotes`: the program leaves them there.
+ */
+export function takeBackFrom(output: string, hasFromQuotes = true): TakenBack {
+  const guid = /^X-Cyrus-GUID: (\S+)$/m.exec(output)?.[1] ?? '';
+  const field = /^X-Cyrus-Mbox: .*\n(?: \.*\n)*/m.exec(output)?.[0] ?? '';
+  const lines = output.replace(field, '').split('\n');
+  const headLines = lines.indexOf('');
+  const own = lines.filter((line, at) => at > headLines || !NOTES.test(line));
+  const quoted = hasFromQuotes ? own : own.map((line) => line.replace(/^(?=>*From )/, '>'));
+  const text = quoted.join('\n').replace(/\n*$/, '');
+  const ours = `X-Cyrus-GUID: ${guid}\n${field.replace(/ head=open| end=none/g, '')}`;
+  for (let ends = 0; ends < MOST_LINE_ENDS; ends += 1) {
+    const taken = takeBack(ours + text + '\n'.repeat(ends), false);
+    if (guidOf(taken.bytes) === guid) return taken;
+  }
+  return takeBack(ours + text, false);
+}
 
 export const oddGuids = [...oddMessages.values()].map(guidOf);

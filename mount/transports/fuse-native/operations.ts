@@ -65,12 +65,7 @@ export class OpenNodes {
   }
 }
 
-export function operationsOf(
-  filesystem: Filesystem,
-  paths: Paths,
-  opened: OpenNodes,
-  log: Log,
-): Operations {
+export function operationsOf(filesystem: Filesystem, paths: Paths, opened: OpenNodes, log: Log): Operations {
   const guarded = guardOf(filesystem, log);
   return {
     ...(filesystem.tracksOpenFolders ? folderOperations(filesystem, paths, guarded) : {}),

@@ -4,11 +4,26 @@ import { LineEnds } from '../../../mount/content/mboxPieces.ts';
 
 describe('the head of a message in an mbox', () => {
   const record = { internaldate: 1_700_000_000, flags: '\\Seen', guid: 'ab'.repeat(20) };
-  const facts = { textBytes: 900, lineEnds: new LineEnds(), isEnded: true, isHeadEnded: true, isTight: false };
+  const facts = {
+    textBytes: 900,
+    lineEnds: new LineEnds(),
+    isEnded: true,
+    isHeadEnded: true,
+    isTight: false,
+  };
 
   it('takes all the room that the text leaves, whatever the flags and the date', () => {
     const bytesOf = mboxBytes();
-    const dates = [0, 1_700_000_000, -1, -40_000_000_000, 253_402_300_799, 253_402_300_800, 2 ** 62, -(2 ** 62)];
+    const dates = [
+      0,
+      1_700_000_000,
+      -1,
+      -40_000_000_000,
+      253_402_300_799,
+      253_402_300_800,
+      2 ** 62,
+      -(2 ** 62),
+    ];
     const flags = ['', '\\Seen', '\\Seen \\Answered', '\\Flagged $Work', '\\Draft \\Deleted $Forwarded'];
     for (const internaldate of [...dates, ...dates]) {
       for (const each of flags) {
