@@ -31,7 +31,7 @@ interface Described {
 }
 
 /** The From line and the fields from the record. */
-export function mboxHead({ internaldate, flags, guid }: Described): Buffer {
+function mboxHead({ internaldate, flags, guid }: Described): Buffer {
   const lines = [mboxFromLine(internaldate), ...mboxFields(flags.split(' ').filter(Boolean), guid)];
   return Buffer.from(`${lines.join('\n')}\n`, 'latin1');
 }

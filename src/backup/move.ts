@@ -11,7 +11,6 @@ import {
   existsSync,
   fstatSync,
   fsyncSync,
-  futimesSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -33,6 +32,7 @@ import { lastChunk } from '../index/queries.ts';
 import { copyBytes, isPrefix } from '../fs/copyBytes.ts';
 import { faultPoint } from './faultPoint.ts';
 import { keepOwner } from '../fs/keepOwner.ts';
+import { setTimes, timesOf } from '../fs/times.ts';
 import { belongs, openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
@@ -140,8 +140,7 @@ async function copyRest(file: LockedFile, beside: string, copied: Copied, { noti
     const target = openSync(beside, 'r+');
     try {
       await copyBytes(file.fd, target, from, Number(size));
-      const { atime, mtime } = fstatSync(file.fd);
-      futimesSync(target, atime, mtime);
+      setTimes(target, timesOf(file.fd));
       fsyncSync(target);
     } finally {
       closeSync(target);

@@ -1,29 +1,13 @@
 /** What the options of the tree change, on a real mount. */
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { linkInode } from '../../mount/tree/hardlinks.ts';
 import { START, guidOf } from '../support/backups.ts';
 import { makeFolder, run, waitUntil } from '../support/machine.ts';
 import { MailStore, annesStore, mailNumber } from '../support/mailStore.ts';
 import { MountDaemon } from '../support/mountDaemon.ts';
 import { needs } from '../support/needs.ts';
-
-/** UIDs for two messages of anne's, each in several folders, at which 32 bits of their inode numbers are the same. */
-function meetingIn32Bits(guid: string, otherGuid: string): [uid: number, otherUid: number] {
-  const folded = (of: string, uid: number): number => {
-    const inode = linkInode('anne', of, START + uid);
-    return Number((inode ^ (inode >> 32n)) & 0xffffffffn);
-  };
-  const uids = Array.from({ length: 200_000 }, (_, at) => at + 1);
-  const seen = new Map(uids.map((uid) => [folded(guid, uid), uid]));
-  for (const uid of uids) {
-    const other = seen.get(folded(otherGuid, uid));
-    if (other !== undefined && other !== uid) return [other, uid];
-  }
-  throw new Error('no two UIDs found');
-}
 
 const PROGRAMS = new URL('../../bin/', import.meta.url).pathname;
 
@@ -155,38 +139,6 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
       expect(again.stdout).to.equal('');
       const at = await mounted(store, 'hardlinks', `at=@${START + 800}`);
       expect(await linesOf(at, "stat -c '%i %h' anne/INBOX/2.eml")).to.deep.equal(await stat('INBOX/2.eml'));
-    });
-
-    it('hardlinks never takes two messages for one, where 32 bits of their inode numbers are the same', async () => {
-      const [first, second] = meetingIn32Bits(guidOf(mailNumber(1)), guidOf(mailNumber(2)));
-      const store = new MailStore();
-      stores.push(store);
-      for (const name of ['user.anne', 'user.anne.Copies']) {
-        await store.put('anne', 0, name, [
-          [first, 1],
-          [second, 2],
-        ]);
-      }
-      const mount = await mounted(store, 'hardlinks');
-      const numbers = await linesOf(mount, "find anne -name '*.eml' -printf '%i %n\\n' | sort -u");
-      expect(numbers).to.have.length(2);
-      expect(numbers.every((each) => each.endsWith(' 2'))).to.equal(true);
-      expect(await linesOf(mount, "ls -i anne/*/*.eml | awk '{print $1}' | sort -u | wc -l")).to.deep.equal([
-        '2',
-      ]);
-      const [unpacked, synced] = [folder(), folder()];
-      await linesOf(mount, `tar -cf - anne | tar -C ${unpacked} -xf - && rsync -aH anne ${synced}/`);
-      for (const copy of [unpacked, synced]) {
-        for (const [uid, number] of [
-          [first, 1],
-          [second, 2],
-        ] as const) {
-          for (const place of ['INBOX', 'Copies']) {
-            const bytes = readFileSync(join(copy, 'anne', place, `${uid}.eml`));
-            expect(guidOf(bytes), `${place} ${number}`).to.equal(guidOf(mailNumber(number)));
-          }
-        }
-      }
     });
 
     it('owner=map and a map file let users at their own mail and hide all else', async () => {
