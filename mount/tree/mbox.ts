@@ -8,11 +8,10 @@ import type { MailView } from './mailView.ts';
 import { mailFolderAttributes, mailboxXattr, mailboxXattrNames } from './mailboxFolder.ts';
 import { mboxContent } from './mboxContent.ts';
 import { mboxLayout } from './mboxLayout.ts';
+import { mboxFileName, mboxFolderName } from './naming.ts';
 import type { StructureFolder } from './structure.ts';
 import { TreeFolder, entryOf, findChild, listChildren } from './treeFolder.ts';
 import type { Child, FolderShape } from './treeFolder.ts';
-
-const SUFFIX = '.mbox';
 
 export class MboxFolder extends TreeFolder {
   readonly #view: MailView;
@@ -41,14 +40,13 @@ export class MboxFolder extends TreeFolder {
     const { children } = this.#view.folder(this.#path);
     for (const [segment, child] of [...children].toSorted(([, a], [, b]) => a.firstId - b.firstId)) {
       const cookie = child.firstId * 2;
-      const file = `${segment}${SUFFIX}`;
+      const file = mboxFileName(segment);
       if (child.mailbox !== null) {
         const make = () => entryOf(new MboxFile(`${this.key}/${file}`, this, this.#view, child.path));
         yield { name: file, cookie, make };
       }
       if (child.children.size === 0) continue;
-      // A folder must not have the name of a file.
-      const folder = segment.endsWith(SUFFIX) ? segment.replace(/\.mbox$/, '%2Embox') : segment;
+      const folder = mboxFolderName(segment);
       const shape = { key: `${this.key}/${folder}`, parent: this };
       const make = () => entryOf(new MboxFolder(shape, this.#view, child.path));
       yield { name: folder, cookie: cookie + 1, make };

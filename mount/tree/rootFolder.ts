@@ -126,7 +126,10 @@ export class RootFolder extends TreeFolder implements UserPlaces {
   }
 
   protected find(name: string): Entry | undefined {
-    const userid = useridOfName(name);
+    const userid = useridOfName(name, () => {
+      this.#users.refresh();
+      return this.#userids();
+    });
     const path = userid === undefined ? null : this.#users.find(userid);
     return userid === undefined || path === null ? undefined : this.#entry(userid, path);
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { linkInode } from '../../mount/tree/hardlinks.ts';
 import { START, guidOf } from '../support/backups.ts';
 import { makeFolder, run } from '../support/machine.ts';
+import { hostileLevels, putMailboxes } from '../support/hostileNames.ts';
 import { MailStore, mailNumber } from '../support/mailStore.ts';
 import { MountDaemon } from '../support/mountDaemon.ts';
 import { needs } from '../support/needs.ts';
@@ -23,6 +24,25 @@ function meetingIn32Bits(guid: string, otherGuid: string): [uid: number, otherUi
   }
   throw new Error('no two UIDs found');
 }
+
+/** Files of mail in each view, where all that is listed has a name and an inode number of its own. */
+const SCAN = `
+import json, os, sys
+counts = {}
+for view in ('.', '.mh', '.maildir', '.mbox'):
+    seen, counts[view] = {}, 0
+    for folder, _, _ in os.walk(os.path.join(sys.argv[1], view)):
+        listed = list(os.scandir(folder.encode()))
+        assert len(listed) == len({entry.name for entry in listed}), folder
+        for entry in listed:
+            assert len(entry.name) <= 255, entry.path
+            found = os.lstat(entry.path)
+            assert found.st_ino == entry.inode(), entry.path
+            assert seen.setdefault(found.st_ino, entry.path) == entry.path, (entry.path, seen[found.st_ino])
+            named = entry.name.endswith((b'.eml', b'.mbox')) or entry.name.isdigit() or b'cyrus-backups' in entry.name
+            counts[view] += entry.is_file() and named
+print(json.dumps(counts))
+`;
 
 for (const transport of ['kernel', 'fuse-native'] as const) {
   describe(`inode numbers over ${transport}`, function () {
@@ -80,6 +100,19 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
           }
         }
       }
+    });
+
+    it('and names are one each in every view, whatever the mailboxes are called', async () => {
+      await mount?.stop();
+      await store?.remove();
+      store = new MailStore();
+      const names = hostileLevels.map((level) => `user.anne.${level}`);
+      await putMailboxes(store, 'anne', names);
+      mount = await MountDaemon.start(store.conf, [`transport=${transport}`]);
+      const { stdout, stderr } = await run('python3', ['-c', SCAN, join(mount.path, 'anne')]);
+      expect(stderr).to.equal('');
+      const all = names.length;
+      expect(JSON.parse(stdout)).to.deep.equal({ '.': all, '.mh': all, '.maildir': all, '.mbox': all });
     });
   });
 }
