@@ -3,7 +3,7 @@ import { statSync, statfsSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import { BackupError } from '../../src/errors.ts';
 import type { Attributes, Entry, FolderPlace, ListedEntry, ShownFolder, TreeStatistics } from '../tree.ts';
-import { folderAttributes } from './attributes.ts';
+import { fileTimeMs, folderAttributes } from './attributes.ts';
 import { inodeOf } from './hash.ts';
 import type { Owner } from './owner.ts';
 import { mountMetrics, mountStatus } from './status.ts';
@@ -168,7 +168,7 @@ export class RootFolder extends TreeFolder implements UserPlaces {
     const { at } = this.#context.settings;
     // A data file that is not there is EIO where it is read, and no reason to hide that there is a user.
     const fileMs = (): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-    const mtimeMs = at === undefined ? fileMs() : at * 1000;
+    const mtimeMs = at === undefined ? fileMs() : fileTimeMs(at);
     const owner = this.#context.owners.of(userid);
     const validMs = this.#isTold ? FOLDER_VALID_MS : UNNOTICED_VALID_MS;
     return folderAttributes({ inode: inodeOf('user', userid), mtimeMs, owner, validMs });

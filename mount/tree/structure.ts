@@ -1,4 +1,5 @@
 /** A user's mailboxes as folders in folders: a mailbox may have folders in it, and a folder need be no mailbox. */
+import { fileTimeMs } from './attributes.ts';
 import { inodeOf } from './hash.ts';
 import type { RecordsShown } from '../../src/index/momentQueries.ts';
 import type { ViewMailbox } from '../../src/index/viewQueries.ts';
@@ -80,7 +81,7 @@ function emptyFolder(path: string): StructureFolder {
     changed: 0,
     hash: 0,
     get changedMs() {
-      return this.changed * 1000 + this.hash / 1000;
+      return fileTimeMs(this.changed) + this.hash / 1000;
     },
   };
 }
