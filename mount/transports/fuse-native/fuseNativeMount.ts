@@ -15,6 +15,7 @@ import type { RunningMount, TransportOptions } from '../transport.ts';
 import { AttributeAnswers } from './attributeAnswers.ts';
 import { loadFuseNative, loadNativeBinding, releaseEventLoop } from './binding.ts';
 import type { Fuse } from './binding.ts';
+import { refusalOf } from './fusermount.ts';
 import { OpenNodes, attributeHandlersOf, operationsOf, xattrOperationsOf } from './operations.ts';
 import { Paths } from './paths.ts';
 
@@ -41,9 +42,11 @@ export async function startFuseNativeMount(options: TransportOptions): Promise<R
   fuse._op_getxattr = getxattr;
   fuse._op_listxattr = listxattr;
   fuse._fuseOptions = () => `-o${mountOptions(options).join(',')}`;
-  await mounted(fuse, mountpoint).catch((error: unknown) => {
+  await mounted(fuse).catch(async (error: unknown) => {
     filesystem.close();
-    throw error;
+    const refusal = await refusalOf(mountpoint, mountOptions(options));
+    const why = refusal === '' ? messageOf(error) : refusal;
+    throw new BackupError('io', `cannot mount on ${mountpoint}: ${why}`, { subject: mountpoint });
   });
   const ended = endOf(mountpoint).finally(() => {
     releaseEventLoop(fuse);
@@ -65,13 +68,9 @@ function mountOptions({ allowOther, nonempty, source }: TransportOptions): strin
   return list;
 }
 
-function mounted(fuse: Fuse, mountpoint: string): Promise<void> {
+function mounted(fuse: Fuse): Promise<void> {
   return new Promise((resolve, reject) => {
-    fuse.mount((error) => {
-      if (error === null) return resolve();
-      const message = `cannot mount on ${mountpoint}: ${messageOf(error)}`;
-      reject(new BackupError('io', message, { subject: mountpoint }));
-    });
+    fuse.mount((error) => (error === null ? resolve() : reject(error)));
   });
 }
 
