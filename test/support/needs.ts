@@ -18,6 +18,7 @@ const requirements = {
   'the package mboxgrep': () => existsSync('/usr/bin/mboxgrep'),
   'the package nmh': () => existsSync('/usr/bin/mh/inc'),
   'the package procmail': () => existsSync('/usr/bin/formail'),
+  'the package plocate': () => existsSync('/usr/sbin/updatedb.plocate'),
   'the package git': () => existsSync('/usr/bin/git'),
   'the package cpio': () => existsSync('/usr/bin/cpio') || existsSync('/bin/cpio'),
   'the package vim-tiny': () => existsSync('/usr/bin/vim.tiny'),
