@@ -97,7 +97,7 @@ describe('names in the views', function () {
     const level = fc.oneof(
       fc.constantFrom(...hostileLevels),
       fc.string({
-        unit: fc.constantFrom(...'%~^/&-+a0129EBFx \x01\x7f\xc3\xbc\xff'),
+        unit: fc.constantFrom(...Array.from('%~^/&-+a0129EBFx \x01\x7f\xc3\xbc\xff')),
         minLength: 1,
         maxLength: 8,
       }),
