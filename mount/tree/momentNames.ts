@@ -35,7 +35,11 @@ function firstKnown(index: IndexFile): number {
   return Math.max(firstMoment(index) ?? Infinity, horizon(index));
 }
 
-/** As RFC 3339 in UTC. */
+/** From the year 100 to the end of 9999: others are no dates to src/mailbox/moment.ts. */
+const [FIRST_DATE, LAST_DATE] = [-59_011_459_200, 253_402_300_799];
+
+/** As RFC 3339 in UTC, or unix seconds where that cannot say it; always a spelling that leads back. */
 export function momentName(time: number): string {
+  if (time < FIRST_DATE || time > LAST_DATE) return `@${time}`;
   return new Date(time * 1000).toISOString().replace('.000Z', 'Z');
 }

@@ -23,6 +23,7 @@ import { compareTables } from './compareIndexes.ts';
 import { copyBytes } from '../fs/copyBytes.ts';
 import { finishIndex, syncIndex } from './freshIndex.ts';
 import { keepOwner } from '../fs/keepOwner.ts';
+import { setTimes, timesOf } from '../fs/times.ts';
 import { openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import { keepPrevious } from './previousName.ts';
@@ -116,6 +117,8 @@ async function replaceLocked(follower: Follower, file: LockedFile): Promise<void
   }
   keepOwner(indexPath(target.path), target.fd);
   target.requireCurrent();
+  // The user's folder in the mount has this time, and nothing in it has changed.
+  setTimes(target.fd, timesOf(file.fd));
   place(path);
 }
 

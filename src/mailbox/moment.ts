@@ -20,7 +20,7 @@ const AGO = /^(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:\s*ago)?
 /** Unix seconds, or undefined where the text is none of the above. `nowS`: the moment that is now, in unix seconds. */
 export function momentOf(text: string, nowS: number): number | undefined {
   const trimmed = text.trim();
-  const epoch = /^@(\d{1,12})$/.exec(trimmed);
+  const epoch = /^@(\d{1,16})$/.exec(trimmed);
   if (epoch !== null) return Number(epoch[1]);
   return namedMoment(trimmed, nowS) ?? dateMoment(trimmed) ?? momentAgo(trimmed, nowS);
 }
@@ -59,6 +59,8 @@ function dateMoment(text: string): number | undefined {
     number,
     number,
   ];
+  // Date takes the year 24 for 1924.
+  if (year < 100) return undefined;
   // Date takes the 31st of February for the 3rd of March.
   const check = new Date(Date.UTC(year, month - 1, day));
   if (check.getUTCMonth() !== month - 1 || check.getUTCDate() !== day) return undefined;
