@@ -10,7 +10,7 @@ import { dirname, resolve } from 'node:path';
 import { BackupError } from '../errors.ts';
 import { syncFolder } from '../fs/folders.ts';
 import { isValidUserid, sharedUserid } from '../mailbox/names.ts';
-import { couldBePlace, placeFault } from './backupFiles.ts';
+import { couldBePlace, isOwnPlace, placeFault } from './backupFiles.ts';
 import { Inboxes } from './inboxes.ts';
 import { beginAgain } from './missingFile.ts';
 import { PartitionSelector, createDataFile, hashLetter, type PartitionOptions } from './partitions.ts';
@@ -126,6 +126,8 @@ export class Catalog {
   faultOf(userid: string, path: string): string | null {
     if (!isUserid(userid))
       return `${this.#options.databasePath}: ${JSON.stringify(userid)} is no userid${CURE}`;
+    // As it is for all but renamed users. Listing a hundred thousand is to take no longer for this check.
+    if (this.#partitions.some((partition) => isOwnPlace(path, partition, userid))) return null;
     let fault = placeFault(path, this.#partitions);
     if (fault !== null && this.#options.acceptsLaterPartitions === true && couldBePlace(path)) return null;
     if (fault !== null && this.#askPartitions()) fault = placeFault(path, this.#partitions);

@@ -6,11 +6,12 @@
  * synchronous=NORMAL does not wait for the disk at a commit: the log has, and what a power cut takes from the index
  * is folded again from there at the next open.
  */
-import { closeSync, fsync, fsyncSync, openSync } from 'node:fs';
+import { closeSync, fsync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { asBackupError } from '../errors.ts';
 import { writeAllSync } from '../fs/io.ts';
-import { isSafeFile, openRegular } from '../fs/open.ts';
+import { isSafeFile } from '../fs/open.ts';
+import { syncFile } from '../fs/syncFile.ts';
 import { CACHE_KIB, cacheOfWriter, writerClosed } from './pageCache.ts';
 import { removeIndexFiles } from './removeIndexFiles.ts';
 import { isOurs, markLog, settledBytes } from './settledBytes.ts';
@@ -283,16 +284,6 @@ export class IndexFile {
       this.#statements.set(sql, statement);
     }
     return statement;
-  }
-}
-
-/** Only of a database that this process has closed: closing a descriptor of it would drop SQLite's locks. */
-function syncFile(path: string): void {
-  const fd = openRegular(path, 'read-write');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }
 
