@@ -29,6 +29,7 @@ export function openTree(options: unknown): Tree {
     statistics: () => partitionStatistics(catalogOptions.partitions.values()),
     tracksOpenFolders: settings.snapshot,
     close() {
+      context.pins.close();
       handles.close();
       catalog.close();
     },

@@ -26,6 +26,8 @@ export interface ViewOptions {
   readonly part: 'living' | 'deleted';
   /** Unix seconds, or null for now. Asked for each time: a snapshot begins and ends. */
   readonly time: () => number | null;
+  /** The backup to ask, where it is not the one of now. */
+  readonly pinned?: () => BackupReader | undefined;
   /** Tells inode numbers from those of the same mail in other views; empty in the default one. */
   readonly salt: string;
   /**
@@ -85,7 +87,7 @@ export class MailView {
   }
 
   reader(): BackupReader {
-    return this.user.reader();
+    return this.options.pinned?.() ?? this.user.reader();
   }
 
   /** All folders. Throws as UserBackup.reader does. */

@@ -1,7 +1,8 @@
 /** Which moments `.at` lists, of all at which something changed: the later, the denser, and never more than a screen or two. */
 import type { IndexFile } from '../../src/index/indexFile.ts';
-import { horizon } from '../../src/index/horizon.ts';
-import { firstMoment, lastMoments, momentsAtOrBefore } from '../../src/index/viewQueries.ts';
+import { momentText } from '../../src/mailbox/moment.ts';
+import { knownSince } from '../../src/backup/clock.ts';
+import { lastMoments, momentsAtOrBefore } from '../../src/index/viewQueries.ts';
 
 /** The latest ones are all there; then the last of each hour of two days, of each day of two months, of each month. */
 const LAST = 20;
@@ -30,16 +31,9 @@ function lastSecondBefore(date: Date): number {
   return Math.floor(date.getTime() / 1000) - 1;
 }
 
-/** The first moment of which all is known: behind what a compaction has dropped. Infinity: there is nothing at all. */
-function firstKnown(index: IndexFile): number {
-  return Math.max(firstMoment(index) ?? Infinity, horizon(index));
+/** The first time of which everything is known. Infinity: there is nothing at all. */
+export function firstKnown(index: IndexFile): number {
+  return knownSince(index) ?? Infinity;
 }
 
-/** From the year 100 to the end of 9999: others are no dates to src/mailbox/moment.ts. */
-const [FIRST_DATE, LAST_DATE] = [-59_011_459_200, 253_402_300_799];
-
-/** As RFC 3339 in UTC, or unix seconds where that cannot say it; always a spelling that leads back. */
-export function momentName(time: number): string {
-  if (time < FIRST_DATE || time > LAST_DATE) return `@${time}`;
-  return new Date(time * 1000).toISOString().replace('.000Z', 'Z');
-}
+export const momentName = momentText;

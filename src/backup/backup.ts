@@ -16,6 +16,7 @@ import { lastMoment } from '../index/queries.ts';
 import type { FoldLine } from '../index/types.ts';
 import { ChunkWriter } from '../log/writer.ts';
 import type { ChunkProgress } from '../log/writer.ts';
+import { futureNoteOf } from './clock.ts';
 import { toLog } from './envelope.ts';
 import { planMessages } from './messageSource.ts';
 import type { MessageSource } from './messageSource.ts';
@@ -59,6 +60,8 @@ export class Backup {
     const file = await LockedFile.acquire(path, { wait: { timeoutMs: options.lockTimeoutMs } });
     try {
       const index = await openIndexForWriting(file, (message) => notice(`${userid}: ${message}`));
+      const note = futureNoteOf(index);
+      if (note !== null) notice(`${userid}: ${note}`);
       return new Backup(userid, file, index, options, notice);
     } catch (error) {
       file.release();

@@ -16,6 +16,7 @@ import { IndexFile } from '../index/indexFile.ts';
 import { allMessages, chunkAt, chunkById, chunks } from '../index/queries.ts';
 import type { Chunk } from '../index/types.ts';
 import { sha1OfRange } from '../fs/io.ts';
+import { futureNoteOf } from './clock.ts';
 import { compareIndexes } from './compareIndexes.ts';
 import { damagedMessages, missingMessages } from './damagedMessages.ts';
 import type { DamagedMessage } from './damagedMessages.ts';
@@ -53,6 +54,8 @@ export interface Verification {
   readonly index: readonly string[];
   /** Records whose messages are not here, in words: for a master to send. */
   readonly missing: readonly string[];
+  /** What is wrong with timestamps, in words. */
+  readonly clock: readonly string[];
   readonly faultCount: number;
 }
 
@@ -104,7 +107,8 @@ function verifyChecksums(index: IndexFile, fd: number, level: 'quick' | 'checksu
   const looked = level === 'quick' ? all.slice(-1) : all;
   if (!looked.every((chunk) => hasItsSha1(fd, chunk))) return null;
   const found = looked.map(({ id, offset }) => ({ id, offset, checksums: [], messages: [] }));
-  return { chunks: found, index: [], missing: [], faultCount: 0 };
+  const clock = clockFaults(index);
+  return { chunks: found, index: [], missing: [], clock, faultCount: clock.length };
 }
 
 function hasItsSha1(fd: number, chunk: Chunk): boolean {
@@ -147,7 +151,14 @@ function verifyAll(
     return { id, offset, checksums, messages: messages.filter(({ chunkOffset }) => chunkOffset === offset) };
   });
   const inChunks = found.reduce((sum, chunk) => sum + chunk.checksums.length + chunk.messages.length, 0);
-  return { chunks: found, index: faults, missing, faultCount: inChunks + faults.length + missing.length };
+  const clock = clockFaults(folded);
+  const faultCount = inChunks + faults.length + missing.length + clock.length;
+  return { chunks: found, index: faults, missing, clock, faultCount };
+}
+
+function clockFaults(index: IndexFile): string[] {
+  const note = futureNoteOf(index);
+  return note === null ? [] : [note];
 }
 
 function inWords(chunkId: number, { fileOffset, position, reason, guid }: Damage): string {

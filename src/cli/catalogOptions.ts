@@ -14,7 +14,7 @@ export function writableCatalog(config: Config): CatalogOptions {
     partitions: requirePartitions(config),
     readOnly: false,
     partitionsNow: () => partitionsIn(config.file),
-    beforeRename: (from, to) => retentionRules(config).copy(from, to),
+    beforeRename: (from, to) => retentionRules(config).carry(from, to, config.backup_retention),
     afterRename: (from) => retentionRules(config).forget(from),
   };
 }

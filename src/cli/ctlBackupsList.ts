@@ -7,6 +7,7 @@
  * Where the index does not know the end of the data file (the originals', none, or one that is behind), the time is the
  * data file's own.
  */
+import { futureNote, isInFuture } from '../backup/clock.ts';
 import { lastWritten, missingInWords } from '../backup/figures.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { writeJson } from './commonJson.ts';
@@ -23,9 +24,12 @@ export const listHeading = humanLine('last written', 'size', 'userid', 'data fil
 export function listOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Outcome {
   try {
     const { sizeBytes, lastTime, missingCount } = lastWritten(target.path, io.figures ?? null);
-    if (lastTime !== null && options.staleHours !== null) {
+    const isAhead = isInFuture(lastTime);
+    // One that lies ahead says nothing about when there was an update.
+    if (lastTime !== null && !isAhead && options.staleHours !== null) {
       if (Date.now() / 1000 - lastTime < options.staleHours * 3600) return 'ok';
     }
+    if (isAhead) io.stderr.write(`${target.label}: ${futureNote(lastTime)}\n`);
     const timestamp = lastTime === null ? '[unknown]' : localTime(lastTime);
     const userid = target.userid === null ? undefined : textOf(target.userid);
     const missing = missingCount === 0 ? undefined : namesOf(target.path, missingCount);

@@ -3,10 +3,13 @@
  * the originals' tool (cyrus-imapd backup/cyr_backup.c). It never locks, so it may be used while a master replicates.
  */
 import { parseArgs } from 'node:util';
+import { futureNoteOf, requireKnown } from '../backup/clock.ts';
 import { BackupReader } from '../backup/reader.ts';
 import { loadConfig } from '../config/imapdConf.ts';
 import { BackupError, messageOf } from '../errors.ts';
-import { parseMoment } from '../mailbox/moment.ts';
+import type { IndexFile } from '../index/indexFile.ts';
+import { lastMoment } from '../index/queries.ts';
+import { momentText, nowSeconds, parsePast, saysNow } from '../mailbox/moment.ts';
 import { DEFAULT_CONFIG } from './catalogOptions.ts';
 import { BACKUP_FAILED, guarded, runInProcess, usageError } from './commonRun.ts';
 import { flag, modeOf, selectTargets } from './commonSelect.ts';
@@ -71,7 +74,7 @@ interface Arguments {
   readonly backup: string;
   readonly run: LookCommand;
   readonly names: readonly string[];
-  readonly at: number | null;
+  readonly at: number | 'now' | null;
   readonly isVerbose: boolean;
 }
 
@@ -92,10 +95,17 @@ export function runCyrBackup(argv: readonly string[], io: CliIo): Promise<number
       const output = gathered(io);
       try {
         if (parsed.isVerbose) checkLastChunk(reader, output);
-        const { names, at } = parsed;
+        const { names } = parsed;
+        const at = timeOf(parsed.at, reader.index);
+        if (at !== null) {
+          requireKnown(reader.index, at, parsed.backup);
+          output.stderr.write(`${parsed.backup}: as of ${momentText(at)}\n`);
+        }
         const missing = reader.index.snapshot(() => parsed.run({ reader, config, io: output, names, at }));
         for (const each of missing) output.stderr.write(`${parsed.backup}: ${each}\n`);
-        return missing.length === 0 ? 0 : BACKUP_FAILED;
+        const doubt = typeof parsed.at === 'number' ? futureNoteOf(reader.index) : null;
+        if (doubt !== null) output.stderr.write(`${parsed.backup}: ${doubt}\n`);
+        return missing.length === 0 && doubt === null ? 0 : BACKUP_FAILED;
       } finally {
         output.flush();
         reader.close();
@@ -144,9 +154,18 @@ function interpret(argv: readonly string[]): Arguments {
         : names.length > 0;
   if (!isFit) throw usageError(`${name} takes ${argumentsOf[spec.takes]}`);
   if (values.at !== undefined && spec.knowsMoments !== true) throw usageError(`${name} goes without --at`);
-  const at = values.at === undefined ? null : parseMoment(values.at, Date.now() / 1000, '--at');
+  const at = values.at === undefined ? null : atOf(values.at);
   const isVerbose = values.v !== undefined;
   return { config: values.C, mode: modeOf(values, 'user'), backup, run: spec.run, names, at, isVerbose };
+}
+
+function atOf(text: string): number | 'now' {
+  return saysNow(text) ? 'now' : parsePast(text, nowSeconds(), '--at');
+}
+
+/** Now includes lines that a clock which was ahead has dated in the future. */
+function timeOf(at: Arguments['at'], index: IndexFile): number | null {
+  return at === 'now' ? Math.max(nowSeconds(), lastMoment(index) ?? 0) : at;
 }
 
 const argumentsOf: Record<CommandSpec['takes'], string> = {

@@ -10,6 +10,7 @@ import type { FoldLine } from './types.ts';
 import { foldAnnotation } from './foldAnnotation.ts';
 import { foldItem, itemFolds } from './foldItem.ts';
 import { HORIZON_LINE, foldHorizon } from './horizon.ts';
+import { RESEND_LINE, foldResend } from './resend.ts';
 import { foldExpunge, foldMailbox, foldRename, foldUnmailbox, foldUnuser } from './foldMailbox.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
 import { BackupError } from '../errors.ts';
@@ -73,6 +74,9 @@ export function* foldSteps(
       return foldAnnotation(context, line);
     case HORIZON_LINE:
       foldHorizon(context, line);
+      break;
+    case RESEND_LINE:
+      foldResend(context, line);
       break;
     default:
       if (itemFolds.has(line.name)) return foldItem(context, line);

@@ -9,7 +9,7 @@ import { putItem } from './foldItem.ts';
 import { mailboxByName } from './queries.ts';
 import { parseState, printState } from './state.ts';
 import type { FoldLine, LiveMailbox } from './types.ts';
-import { KeyValues, getString, optionalString, toKeyValues } from '../protocol/dlist.ts';
+import { KeyValues, getString, optionalList, optionalString, toKeyValues } from '../protocol/dlist.ts';
 import type { Dlist } from '../protocol/dlist.ts';
 import { printDlist } from '../protocol/print.ts';
 
@@ -65,10 +65,15 @@ function annotated(state: string, name: AnnotationName, value: string, modseq: s
   return printState([...entries, ['ANNOTATIONS', sorted]]);
 }
 
+/** Of a mailbox as a master sends it. Throws 'bad-parameters' where its annotations could not be told apart later. */
+export function requireAnnotations(mailbox: KeyValues): void {
+  for (const item of optionalList(mailbox, 'ANNOTATIONS') ?? []) nameOf(toKeyValues(item, 'ANNOTATIONS'));
+}
+
 /** A mailbox's own annotations, %(ENTRY USERID MODSEQ VALUE), from its state. */
 export function annotationsOf(state: string): KeyValues[] {
   const list = parseState(state).get('ANNOTATIONS');
-  return Array.isArray(list) ? list.map((item) => toKeyValues(item, 'ANNOTATIONS')) : [];
+  return Array.isArray(list) ? list.filter((item) => item instanceof KeyValues) : [];
 }
 
 function nameOf(annotation: KeyValues): AnnotationName {

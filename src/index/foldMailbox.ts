@@ -27,8 +27,8 @@ const RECORDS_A_STEP = 16;
 const MAILBOXES_A_STEP = 64;
 
 /**
- * In a line that a compaction wrote: the mailbox's `resend` (foldCompare.ts). Such a line lists what is still needed of what the
- * master sent, so its CRCs are not to be compared.
+ * In a line that a compaction wrote: the mailbox's `resend` (foldCompare.ts) from there on. Such a line lists what is still needed
+ * of what the master sent, so its CRCs are not to be compared.
  */
 export const RESEND_KEY = 'RESEND';
 

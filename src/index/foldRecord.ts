@@ -105,7 +105,7 @@ function crcsOf({ crc, crc_annot: crcAnnot, crc_padding: crcPadding }: RecordRow
 
 function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: RecordRow | undefined): Read {
   const modseq = modseqOf(kv, 'MODSEQ');
-  const flags = (optionalList(kv, 'FLAGS') ?? []).map(flagName);
+  const flags = (optionalList(kv, 'FLAGS') ?? []).flatMap(flagNames);
   const shown = flags.filter((flag) => !isExpungedFlag(flag));
   const isExpunged = shown.length < flags.length;
   const annotations = optionalList(kv, 'ANNOTATIONS');
@@ -162,10 +162,29 @@ export function isExpungedFlag(name: string): boolean {
   return name.toLowerCase() === '\\expunged';
 }
 
-function flagName(value: Dlist): string {
-  if (value instanceof Flag) return value.name;
-  if (typeof value === 'string') return value;
-  throw new BackupError('bad-parameters', 'FLAGS: a list of flags is expected');
+/** What no flag's name holds: flags are kept in one text, parted by spaces, and written to the log without quotes. */
+const PARTS_FLAGS = /[\x00-\x20"()\x7f]+/;
+
+/** A flag's name. One that a log of an earlier version holds although it cannot be kept is several, the same wherever it is read. */
+export function flagNames(value: Dlist): string[] {
+  const name = value instanceof Flag ? value.name : value;
+  if (typeof name !== 'string') {
+    throw new BackupError('bad-parameters', 'FLAGS: a list of flags is expected');
+  }
+  return isStorableFlag(name) ? [name] : name.split(PARTS_FLAGS).filter((part) => part !== '');
+}
+
+function isStorableFlag(name: string): boolean {
+  return name !== '' && !PARTS_FLAGS.test(name);
+}
+
+/** Of a record that a master sends. Throws 'bad-parameters' where a flag's name would not come back as it came. */
+export function requireStorableFlags(record: KeyValues): void {
+  for (const value of optionalList(record, 'FLAGS') ?? []) {
+    const name = value instanceof Flag ? value.name : value;
+    if (typeof name === 'string' && isStorableFlag(name)) continue;
+    throw new BackupError('bad-parameters', `FLAGS: ${JSON.stringify(name)} is no name of a flag`);
+  }
 }
 
 function currentRecord({ index }: FoldContext, mailboxId: number, uid: number): RecordRow | undefined {

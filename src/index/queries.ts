@@ -157,6 +157,21 @@ export function recordsAt(
   );
 }
 
+/** The first living records up to a UID, with their messages' GUIDs. */
+export function livingGuids(
+  index: IndexFile,
+  mailboxId: number,
+  lastUid: number,
+  limit: number,
+): { readonly uid: number; readonly guid: string }[] {
+  return index.all(
+    `SELECT uid, guid FROM record JOIN message ON message.id = message_id
+     WHERE mailbox_id = ? AND uid <= ? AND expunged IS NULL ORDER BY uid LIMIT ${limit}`,
+    mailboxId,
+    lastUid,
+  );
+}
+
 export function record(index: IndexFile, mailboxId: number, uid: number): MessageRecord | undefined {
   return index.get<MessageRecord>(
     `SELECT ${recordColumns} FROM record WHERE mailbox_id = ? AND uid = ?`,

@@ -48,6 +48,8 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
   let untried = 0;
   try {
     source = new RestoreSource(job.userid, job.path, job.time);
+    const doubt = source.doubtOf(job.time ?? job.selection.between?.from ?? null);
+    if (doubt !== null) user.failures.push(doubt);
     const { mailboxes, missing, leftOut } = select(source, job.selection);
     if (leftOut.length > 0) user.notes.push(leftOutNote(leftOut));
     for (const object of missing) user.failures.push(`${object}: not in this backup`);

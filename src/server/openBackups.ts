@@ -10,8 +10,11 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { mailboxByName, mailboxByUniqueid } from '../index/queries.ts';
 import type { LiveMailbox } from '../index/types.ts';
 import { backupUseridOf, inboxOf } from '../mailbox/names.ts';
+import { getString } from '../protocol/dlist.ts';
+import type { KeyValues } from '../protocol/dlist.ts';
 import { BackupError } from '../errors.ts';
 import type { DiskSpace } from './diskSpace.ts';
+import { isHeldMailboxLater } from './renamedInbox.ts';
 
 export interface OpenBackupsOptions extends BackupOptions {
   readonly deletedPrefix: string;
@@ -36,6 +39,8 @@ export class OpenBackups {
   readonly #disk: DiskSpace;
   /** Least recently used first. */
   readonly #open = new Map<string, Backup>();
+  /** Users that the master has spoken of, since the last release. */
+  readonly #spokenOf = new Set<string>();
 
   constructor(catalog: Catalog, options: OpenBackupsOptions, disk: DiskSpace, notice: Notice) {
     this.#catalog = catalog;
@@ -86,19 +91,9 @@ export class OpenBackups {
     return backup;
   }
 
-  /**
-   * Where the uniqueid was that of another user's INBOX, and this one has no backup yet, the user was renamed: the
-   * other's backup becomes this one's.
-   */
-  async followInbox(userid: string, uniqueid: string): Promise<void> {
-    const { inboxes } = this.#catalog;
-    const known = inboxes.userOf(uniqueid);
-    if (known === userid) return;
-    if (known !== null && (await this.find(userid)) === null) {
-      const backup = await this.find(known);
-      const mailbox = backup === null ? undefined : mailboxByUniqueid(backup.index, uniqueid);
-      if (mailbox?.deleted === null && mailbox.name === inboxOf(known)) await this.renameUser(known, userid);
-    }
+  /** The master speaks of a user as one that it has. */
+  speaksOf(userid: string): void {
+    this.#spokenOf.add(userid);
   }
 
   /**
@@ -108,6 +103,32 @@ export class OpenBackups {
   noteInbox(userid: string, uniqueid: string): void {
     const { inboxes } = this.#catalog;
     if (inboxes.userOf(uniqueid) !== userid) inboxes.put(uniqueid, userid);
+  }
+
+  /**
+   * Where the INBOX was that of another user, this one has no backup yet, and there are signs that the user was renamed
+   * (renamedInbox.ts), the other's backup becomes this one's.
+   */
+  async followInbox(userid: string, inbox: KeyValues): Promise<void> {
+    const known = this.#catalog.inboxes.userOf(getString(inbox, 'UNIQUEID'));
+    if (known === null || known === userid) return;
+    if ((await this.find(userid)) === null) await this.#followFrom(known, userid, inbox);
+  }
+
+  async #followFrom(known: string, userid: string, inbox: KeyValues): Promise<void> {
+    const backup = await this.find(known);
+    const held = backup === null ? undefined : mailboxByUniqueid(backup.index, getString(inbox, 'UNIQUEID'));
+    if (backup === null || held?.deleted !== null || held.name !== inboxOf(known)) return;
+    // Two masters that both have the mailbox would send one backup to and fro.
+    const wasBefore = this.#catalog.inboxes.laterName(userid) === known;
+    if (!wasBefore && !this.#spokenOf.has(known) && isHeldMailboxLater(backup.index, held, inbox)) {
+      await this.renameUser(known, userid);
+      return;
+    }
+    this.#notice(
+      `${userid}: the INBOX has the uniqueid of ${known}'s, and nothing shows that ${known} was renamed: ` +
+        `${userid} gets a backup of their own`,
+    );
   }
 
   /** The user's backup goes to another userid, which has none yet. */
@@ -133,6 +154,7 @@ export class OpenBackups {
 
   /** Ends all chunks and gives up all locks. */
   async release(): Promise<void> {
+    this.#spokenOf.clear();
     for (const [userid, backup] of this.#open) {
       this.#open.delete(userid);
       openInAll -= 1;

@@ -1,5 +1,8 @@
 /** APPLY: what a master tells us to keep. OK means on disk. */
 import type { Backup } from '../../backup/backup.ts';
+import { requireAnnotations } from '../../index/foldAnnotation.ts';
+import { RESEND_KEY } from '../../index/foldMailbox.ts';
+import { requireStorableFlags } from '../../index/foldRecord.ts';
 import { hasMessage, item } from '../../index/queries.ts';
 import { isInbox } from '../../mailbox/names.ts';
 import {
@@ -59,9 +62,13 @@ export async function applyMailbox(context: CommandContext, value: Dlist): Promi
   const name = getString(kv, 'MBOXNAME');
   const uniqueid = getString(kv, 'UNIQUEID');
   const { backups, turn } = context;
+  // A key of ours, in lines of a compaction.
+  if (kv.has(RESEND_KEY)) throw new BackupError('bad-parameters', `${RESEND_KEY}: not a master's to say`);
+  requireAnnotations(kv);
   requireKeepable(withoutRecords(kv), MOST_STATE_BYTES, 'MAILBOX');
   const owner = backups.ownerOf(name);
-  if (isInbox(name)) await backups.followInbox(owner, uniqueid);
+  if (isInbox(name)) await backups.followInbox(owner, kv);
+  backups.speaksOf(owner);
   const backup = await backups.findOrCreate(owner);
   if (isInbox(name)) backups.noteInbox(owner, uniqueid);
   const wanted = await lackingMessages(context, backup, optionalList(kv, 'RECORD') ?? []);
@@ -82,7 +89,7 @@ function withoutRecords({ flat }: KeyValues): Dlist[] {
   return rest;
 }
 
-/** GUIDs that records name and the backup has not. */
+/** GUIDs that records name and the backup has not. Throws 'bad-parameters' where a record cannot be kept as it is. */
 async function lackingMessages(
   { turn }: CommandContext,
   { index }: Backup,
@@ -93,6 +100,7 @@ async function lackingMessages(
     if (count % CHECKED_A_STEP === 0) await turn();
     const record = toKeyValues(item, 'RECORD');
     requireKeepable(record.flat, MOST_STATE_BYTES, 'RECORD');
+    requireStorableFlags(record);
     const guid = getString(record, 'GUID');
     if (!hasMessage(index, guid)) lacking.add(guid);
   }

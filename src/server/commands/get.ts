@@ -19,7 +19,9 @@ import { sendItem } from './sendItem.ts';
  * once a session, what the master could not send before is asked for again.
  */
 export async function getUser(context: CommandContext, value: Dlist): Promise<void> {
-  const backup = await context.backups.find(useridOf(value));
+  const userid = useridOf(value);
+  context.backups.speaksOf(userid);
+  const backup = await context.backups.find(userid);
   if (backup === null) return;
   const { index } = backup;
   const isAskingAgain = context.asked.mayAskAgain(backup.userid);

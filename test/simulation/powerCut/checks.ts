@@ -143,6 +143,7 @@ async function used(place: string): Promise<string | null> {
     sizes: { min: 0, max: 0 },
     workThreshold: 1,
     isForced: true,
+    mayDropMost: true,
     keepsPrevious: false,
   };
   const work = {

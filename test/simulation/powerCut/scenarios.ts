@@ -188,6 +188,7 @@ export async function compactScenario(seed: number, appends: number): Promise<Sc
       sizes: { min: 0, max: 0 },
       workThreshold: 1,
       isForced: true,
+      mayDropMost: true,
       keepsPrevious: false,
       compressionLevel: 6,
       lock: {},
