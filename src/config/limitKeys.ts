@@ -136,7 +136,7 @@ export const LIMIT_KEYS = [
     name: 'backup_max_literal',
     type: 'bytes',
     unit: 'B',
-    default: '8M',
+    default: '4M',
     least: 1024,
     most: MOST_TEXT_BYTES,
     meaning: 'Ours. The longest string, such as a script, an annotation or a list of seen messages.',

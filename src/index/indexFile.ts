@@ -108,13 +108,12 @@ export class IndexFile {
   }
 
   static #configured(path: string, db: SqliteDatabase, mode: 'read' | 'write'): IndexFile {
-    db.pragma(`cache_size = -${mode === 'read' ? CACHE_KIB : cacheOfWriter()}`);
+    const isWriter = mode === 'write';
+    db.pragma(`cache_size = -${isWriter ? cacheOfWriter() : CACHE_KIB}`);
+    if (isWriter) db.pragma('synchronous = NORMAL');
+    if (isWriter) db.pragma('temp_store = MEMORY');
     const index = new IndexFile(path, db);
-    index.#isWriter = mode === 'write';
-    if (mode === 'write') {
-      db.pragma('synchronous = NORMAL');
-      db.pragma('temp_store = MEMORY');
-    }
+    index.#isWriter = isWriter;
     return index;
   }
 

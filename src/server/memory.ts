@@ -191,11 +191,14 @@ export class Share {
     // It waits, and its peer with it: that is no silence.
     this.#isComingIn = false;
     this.#waitingSince ??= this.#movedAt;
-    return this.#memory.wait(this, bytes).then(() => {
-      this.#isComingIn = true;
-      this.#movedAt = performance.now();
-    });
+    return this.#waitFor(bytes);
   };
+
+  async #waitFor(bytes: number): Promise<void> {
+    await this.#memory.wait(this, bytes);
+    this.#isComingIn = true;
+    this.#movedAt = performance.now();
+  }
 
   /** All of the command has come in. */
   isWhole(): void {
