@@ -134,19 +134,19 @@ describe('hazard: long work of others,', function () {
   });
 
   it('a mailbox as large as a command may be, its expunges and its move to another user', async () => {
-    const count = share(250_000);
+    const count = share(200_000);
     const command = mailbox('user.huge', count, records(count));
-    await expectHarmless(`APPLY MAILBOX, ${count} records, ${(command.length / MIB).toFixed(0)} MiB`, () =>
-      said(command),
+    await expectHarmless(
+      `APPLY MAILBOX, ${count} records, ${(command.length / MIB).toFixed(0)} MiB`,
+      async () => expect(await said(command)).to.match(/^NO IMAP_SYNC_CHECKSUM/),
     );
     await expectHarmless('the same again', () => said(command));
     await expectHarmless('GET MAILBOXES of it', () => said('GET MAILBOXES (user.huge)\r\n'));
     const uids = Array.from({ length: share(1_000_000) }, (_, at) => at + 1).join(' ');
     await expectHarmless('RENAME of it to another user', async () => {
       await said('APPLY SUB %(USERID other MBOXNAME x)\r\n');
-      await said(
-        'APPLY RENAME %(OLDMBOXNAME user.huge NEWMBOXNAME user.other.huge PARTITION default UIDVALIDITY 1)\r\n',
-      );
+      const rename = `OLDMBOXNAME user.huge NEWMBOXNAME user.other.huge PARTITION default UIDVALIDITY 1`;
+      expect(await said(`APPLY RENAME %(${rename})\r\n`)).to.match(/^OK/);
     });
     await expectHarmless('EXPUNGE of 1,000,000 UIDs', () =>
       said(`APPLY EXPUNGE %(MBOXNAME user.other.huge UNIQUEID ${idOf('user.huge')} UID (${uids}))\r\n`),
