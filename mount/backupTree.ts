@@ -1,6 +1,8 @@
 /** The tree of all backed-up mail: what the mount shows. Opened in the thread that serves it, and watched in another. */
+import { doubtIndex } from '../src/backup/reader.ts';
 import { Catalog } from '../src/catalog/catalog.ts';
 import type { CatalogOptions } from '../src/catalog/catalog.ts';
+import { isDamagedIndex } from '../src/index/indexErrors.ts';
 import type { Invalidator, Tree, Watcher } from './tree.ts';
 import { StoreChanges } from './tree/changes.ts';
 import { Handles } from './tree/handles.ts';
@@ -26,6 +28,11 @@ export function openTree(options: unknown): Tree {
   return {
     root: new RootFolder(context, catalogOptions.databasePath, owner),
     begin: () => handles.begin(),
+    goesOnWithout(error) {
+      if (!isDamagedIndex(error)) return false;
+      doubtIndex(error);
+      return true;
+    },
     statistics: () => partitionStatistics(catalogOptions.partitions.values()),
     tracksOpenFolders: settings.snapshot,
     close() {

@@ -42,7 +42,7 @@ export class Handles {
     const nowMs = this.#nowMs;
     const known = this.#handles.get(path);
     if (known !== undefined) {
-      if (nowMs - known.lookedAtMs < LOOK_AGAIN_MS) return known.reader;
+      if (nowMs - known.lookedAtMs < LOOK_AGAIN_MS && !known.reader.isDoubted) return known.reader;
       known.lookedAtMs = nowMs;
       // Gone is what was moved: backups.db will be asked again, and until then all of it is still open here.
       if (known.reader.isCurrent() || !existsSync(path)) return known.reader;

@@ -6,6 +6,7 @@ import { readSync } from 'node:fs';
 import type { Chunk } from '../index/types.ts';
 import type { IndexFile } from '../index/indexFile.ts';
 import { fold } from '../index/fold.ts';
+import { IndexError } from '../index/indexErrors.ts';
 import {
   deleteChunk,
   forgetBytes,
@@ -152,7 +153,8 @@ export class MemberWalk {
         this.#takeLine(line);
       }
     } catch (error) {
-      if (error instanceof BackupError) return error;
+      // What the index cannot take now is no reason to take the rest of the log for torn.
+      if (error instanceof BackupError && !(error instanceof IndexError)) return error;
       throw error;
     }
   }
@@ -185,7 +187,7 @@ export class MemberWalk {
       index.transaction(() => fold(index, fromLog(line), this.#chunkId));
     } catch (error) {
       // A line that was accepted once and makes no sense to us: it costs itself, not what follows.
-      if (!(error instanceof BackupError)) throw error;
+      if (!isFaultOfLine(error)) throw error;
       const { result } = this.#walk;
       const where = { fileOffset: this.#fileOffset, position: end };
       result.damages.push({ ...where, reason: messageOf(error), isSenseless: true });
@@ -266,6 +268,11 @@ export class MemberWalk {
     setChunkStart(index, this.#chunkId, this.#tsStart === 0 ? this.#tsEnd : this.#tsStart);
     updateChunk(index, this.#chunkId, { tsEnd: this.#tsEnd, length, fileEnd, crc32, memberSha1, state });
   }
+}
+
+/** A full disk, or an index that turns out to be damaged, says nothing about the line. */
+export function isFaultOfLine(error: unknown): error is BackupError {
+  return error instanceof BackupError && (!(error instanceof IndexError) || error.isConstraint);
 }
 
 /** Blocks that a power cut kept from being written; an ended member's trailer is never all zeros. */

@@ -18,6 +18,7 @@ import { MEMBER_TRAILER_BYTES, isTrailerOf } from '../log/format.ts';
 import { closeMember, cutTail, saveTail } from '../log/recover.ts';
 import { ChunkReader } from '../log/reader.ts';
 import { faultPoint } from './faultPoint.ts';
+import { faultOfIndex } from './indexFault.ts';
 import { beginIndex, finishIndex, giveBack } from './freshIndex.ts';
 import { keepOwner } from '../fs/keepOwner.ts';
 import { indexPath } from './options.ts';
@@ -31,9 +32,24 @@ export const REINDEX_STEPS = ['built', 'removed', 'placed'] as const;
 
 const step = (name: (typeof REINDEX_STEPS)[number]): void => faultPoint(`reindex:${name}`);
 
-export async function openIndexForWriting(file: LockedFile, notice: Notice): Promise<IndexFile> {
-  const index = IndexFile.open(indexPath(file.path), 'write');
-  if (index === null) return replaceIndex(file, notice, 'there is no index of ours');
+/** `damaged` hears of an index that was ours, could not be believed, and has been built anew. */
+export async function openIndexForWriting(
+  file: LockedFile,
+  notice: Notice,
+  damaged: Notice = () => undefined,
+): Promise<IndexFile> {
+  const path = indexPath(file.path);
+  const replaceDamaged = (fault: string): Promise<IndexFile> => {
+    damaged(fault);
+    return replaceIndex(file, notice, fault);
+  };
+  let fault: string | null = null;
+  const index = IndexFile.open(path, 'write', ({ message }) => (fault = message));
+  if (index === null) {
+    return fault === null
+      ? replaceIndex(file, notice, 'there is no index of ours')
+      : replaceDamaged(fault);
+  }
   try {
     if (belongs(index, file.fd)) {
       await catchUp(index, file, notice);
@@ -41,6 +57,8 @@ export async function openIndexForWriting(file: LockedFile, notice: Notice): Pro
     }
   } catch (error) {
     index.close();
+    const why = faultOfIndex(error, path);
+    if (why !== null) return replaceDamaged(why);
     if (!(error instanceof BackupError && error.kind === 'damaged')) throw error;
     return replaceIndex(file, notice, error.message);
   }
@@ -91,7 +109,12 @@ function isInStep(index: IndexFile, fd: number): boolean {
  */
 export function settledIndex(path: string, fd: number): IndexFile | null {
   const index = IndexFile.peek(indexPath(path));
-  if (index === null || (index.isCopy && belongs(index, fd) && isInStep(index, fd))) return index;
+  if (index === null) return null;
+  try {
+    if (index.isCopy && belongs(index, fd) && isInStep(index, fd)) return index;
+  } catch (error) {
+    if (faultOfIndex(error, index.path) === null) throw error;
+  }
   index.close();
   return null;
 }
@@ -163,14 +186,6 @@ export interface Rebuilt {
   readonly result: WalkResult;
 }
 
-/** The old index, where it is of this file: it may have known the file when it was whole. */
-function usableIndex(path: string, fd: number): IndexFile | null {
-  const old = IndexFile.open(path, 'read');
-  if (old === null || belongs(old, fd)) return old;
-  old.close();
-  return null;
-}
-
 /** Builds the index from the log alone, beside the old one, and puts it in its place. */
 export async function rebuildIndex(
   file: LockedFile,
@@ -178,7 +193,7 @@ export async function rebuildIndex(
   options: WalkOptions = {},
 ): Promise<Rebuilt> {
   const path = indexPath(file.path);
-  const result = await replaceBy(file, usableIndex(path, file.fd), notice, options);
+  const result = await replaceBy(file, notice, options, () => IndexFile.open(path, 'read'));
   const index = IndexFile.open(path, 'write');
   if (index === null) throw new Error(`${path} vanished while it was locked`);
   return { index, result };
@@ -186,37 +201,46 @@ export async function rebuildIndex(
 
 /** As rebuildIndex, by a process that has the backup not open otherwise, and that wants nothing of the new index. */
 export async function reindexBackup(file: LockedFile, notice: Notice, options: WalkOptions): Promise<void> {
-  const known = settledIndex(file.path, file.fd) ?? usableIndex(indexPath(file.path), file.fd);
-  await replaceBy(file, known, notice, options);
+  await replaceBy(file, notice, options, () => IndexFile.peek(indexPath(file.path)));
 }
 
-/** `known`: the old index, where it is of this file; it is closed. */
 async function replaceBy(
   file: LockedFile,
-  known: IndexFile | null,
   notice: Notice,
   options: WalkOptions,
+  openOld: () => IndexFile | null,
 ): Promise<WalkResult> {
   const path = indexPath(file.path);
   const beside = `${path}.new`;
-  let fresh: IndexFile | null = null;
-  let result: WalkResult;
+  const { size } = fstatSync(file.fd);
+  // If its last chunk was ended, what looks torn is damage, and stays where it is.
+  const isEnded = ofOld(path, openOld, (old) => belongs(old, file.fd) && isInStep(old, file.fd)) ?? false;
+  const build = (known: IndexFile | null): Rebuilt => {
+    const index = beginIndex(beside, size);
+    try {
+      const all = { ...options, isEnded, ...(known === null ? {} : { known }) };
+      return { index, result: walk(index, file.fd, 0, size, all) };
+    } catch (error) {
+      index.close();
+      throw error;
+    }
+  };
+  let built: Rebuilt | null = null;
   try {
-    // If its last chunk was ended, what looks torn is damage, and stays where it is.
-    const isEnded = known !== null && isInStep(known, file.fd);
-    const { size } = fstatSync(file.fd);
-    fresh = beginIndex(beside, size);
-    const all = { ...options, isEnded, ...(known === null ? {} : { known }) };
-    result = walk(fresh, file.fd, 0, size, all);
-    await finishWalk(fresh, file, { ...result, chunks: 0 }, notice);
-    await finishIndex(fresh, beside);
-    giveBack(fresh, size);
+    built = build(null);
+    if (built.result.damages.length > 0) {
+      // A damaged log is read further with an index that knew it when it was whole, if that can be believed.
+      built.index.close();
+      built = ofOld(path, openOld, (old) => (isSound(old, file.fd) ? build(old) : null)) ?? build(null);
+    }
+    const { index, result } = built;
+    await finishWalk(index, file, { ...result, chunks: 0 }, notice);
+    await finishIndex(index, beside);
+    giveBack(index, size);
   } catch (error) {
-    fresh?.close();
+    built?.index.close();
     removeIndexFiles(beside);
     throw error;
-  } finally {
-    known?.close();
   }
   keepOwner(beside, file.fd);
   step('built');
@@ -225,5 +249,22 @@ async function replaceBy(
   step('removed');
   renameSync(beside, path);
   step('placed');
-  return result;
+  return built.result;
+}
+
+/** Asks the old index; null where there is none of ours, or it turns out that it cannot be read. */
+function ofOld<T>(path: string, open: () => IndexFile | null, ask: (old: IndexFile) => T): T | null {
+  const old = open();
+  try {
+    return old === null ? null : ask(old);
+  } catch (error) {
+    if (faultOfIndex(error, path) === null) throw error;
+    return null;
+  } finally {
+    old?.close();
+  }
+}
+
+function isSound(index: IndexFile, fd: number): boolean {
+  return belongs(index, fd) && index.integrityFaults().length === 0;
 }

@@ -6,7 +6,7 @@ import { forgetBytes, insertChunk, insertPoints, setChunkStart, updateChunk } fr
 import { fold } from '../index/fold.ts';
 import { allMessages, lastChunk, messageByGuid } from '../index/queries.ts';
 import type { FoldLine } from '../index/types.ts';
-import { BackupError, messageOf } from '../errors.ts';
+import { messageOf } from '../errors.ts';
 import { MEMBER_HEADER } from '../log/format.ts';
 import { isMemberHeader } from '../log/member.ts';
 import { readSyncInto } from '../fs/io.ts';
@@ -14,6 +14,7 @@ import { FileLiteral } from '../protocol/dlist.ts';
 import { hasItsBytes } from './content.ts';
 import { fromLog } from './envelope.ts';
 import { KnownChunk } from './knownChunk.ts';
+import { isFaultOfLine } from './memberWalk.ts';
 import type { Damage, Walk } from './memberWalk.ts';
 import { Salvage } from './salvage.ts';
 import type { SalvagedLine } from './salvage.ts';
@@ -74,7 +75,7 @@ function foldSalvaged(walk: Walk, chunkId: number, { line, files, end }: Salvage
   try {
     index.transaction(() => fold(index, withoutWrong(fromLog(line), files), chunkId));
   } catch (error) {
-    if (!(error instanceof BackupError)) throw error;
+    if (!isFaultOfLine(error)) throw error;
     damage({ position: end, reason: messageOf(error), isSenseless: true });
   }
   result.messages += files.length;

@@ -22,6 +22,7 @@ import type { DamagedMessage } from './damagedMessages.ts';
 import { falsePoints } from './falsePoints.ts';
 import { giveBack, takeScratch } from './freshIndex.ts';
 import { hasItsBytes } from './content.ts';
+import { faultOfIndex } from './indexFault.ts';
 import { belongs, openIndexForWriting, settledIndex } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { Notice, VerifyLevel } from './options.ts';
@@ -50,14 +51,16 @@ export interface Verification {
   readonly chunks: readonly ChunkFindings[];
   /** What is wrong with the index, in words. */
   readonly index: readonly string[];
+  /** It cannot be read, or its parts do not fit together: what it says is not to be used for a repair. */
+  readonly isIndexUnsound: boolean;
   /** Records whose messages are not here, in words: for a master to send. */
   readonly missing: readonly string[];
   readonly faultCount: number;
 }
 
 /**
- * `notice` hears what opening has to say: an index that is missing or the originals' is built first, as by any
- * open. Throws 'io'.
+ * `notice` hears what opening has to say: an index that is missing or the originals' is built first, as by any open; one
+ * that cannot be believed is, too, and is reported as a fault. Throws 'io'.
  */
 export async function verifyBackup(
   file: LockedFile,
@@ -66,23 +69,35 @@ export async function verifyBackup(
 ): Promise<Verification> {
   const settled = settledIndex(file.path, file.fd);
   const replaced = settled === null ? replacedIndex(file) : [];
-  // A copy is looked at under one lock, not with one for each query.
-  settled?.holdSnapshot();
-  const index = settled ?? (await openIndexForWriting(file, notice));
+  const index =
+    settled ?? (await openIndexForWriting(file, notice, (fault) => void replaced.push(`${fault}; built anew`)));
   try {
+    // A copy is read under one lock, not with one for each query.
+    settled?.holdSnapshot();
     const { level = 'full', readsAll = false } = options;
     if (level !== 'full' && !readsAll && replaced.length === 0) {
       const found = verifyChecksums(index, file.fd, level);
       if (found !== null) return found;
     }
-    const folded = takeScratch();
-    try {
-      return verifyAll(index, folded, file.fd, replaced, options);
-    } finally {
-      giveBack(folded, fstatSync(file.fd).size);
-    }
+    return withFolded(file.fd, (folded) => verifyAll(index, folded, file.fd, replaced, options));
+  } catch (error) {
+    const fault = faultOfIndex(error, index.path);
+    if (fault === null) throw error;
+    // The log is checked by itself then.
+    const faults = [...replaced, fault];
+    const found = withFolded(file.fd, (folded) => verifyAll(null, folded, file.fd, faults, options));
+    return { ...found, isIndexUnsound: true };
   } finally {
     index.close();
+  }
+}
+
+function withFolded<T>(fd: number, work: (folded: IndexFile) => T): T {
+  const folded = takeScratch();
+  try {
+    return work(folded);
+  } finally {
+    giveBack(folded, fstatSync(fd).size);
   }
 }
 
@@ -92,6 +107,10 @@ function replacedIndex(file: LockedFile): string[] {
   try {
     if (index === null || belongs(index, file.fd)) return [];
     return ['the data file is shorter than the index says, or its last chunk another'];
+  } catch (error) {
+    // Opening it for writing will tell.
+    if (faultOfIndex(error, indexPath(file.path)) === null) throw error;
+    return [];
   } finally {
     index?.close();
   }
@@ -103,7 +122,7 @@ function verifyChecksums(index: IndexFile, fd: number, level: 'quick' | 'checksu
   const looked = level === 'quick' ? all.slice(-1) : all;
   if (!looked.every((chunk) => hasItsSha1(fd, chunk))) return null;
   const found = looked.map(({ id, offset }) => ({ id, offset, checksums: [], messages: [] }));
-  return { chunks: found, index: [], missing: [], faultCount: 0 };
+  return { chunks: found, index: [], isIndexUnsound: false, missing: [], faultCount: 0 };
 }
 
 function hasItsSha1(fd: number, chunk: Chunk): boolean {
@@ -111,15 +130,22 @@ function hasItsSha1(fd: number, chunk: Chunk): boolean {
   return sha1OfRange(fd, chunk.offset, chunk.file_end) === chunk.member_sha1;
 }
 
+/** `known` null: there is no index that can be read, and what was folded stands for it. */
 function verifyAll(
-  index: IndexFile,
+  known: IndexFile | null,
   folded: IndexFile,
   fd: number,
-  replaced: readonly string[],
+  before: readonly string[],
   { onProgress, readsAll = false }: VerifyOptions,
 ): Verification {
+  const index = known ?? folded;
+  const unsound = known?.integrityFaults() ?? [];
   // The file was just brought in step: what looks torn is damage.
-  const walkOptions = { known: index, isEnded: true, ...(onProgress === undefined ? {} : { onProgress }) };
+  const walkOptions = {
+    ...(known === null ? {} : { known }),
+    isEnded: true,
+    ...(onProgress === undefined ? {} : { onProgress }),
+  };
   const { damages } = walk(folded, fd, 0, fstatSync(fd).size, walkOptions);
   const altered = Array.from(alteredChunks(index, folded));
   const messages = Array.from(damagedMessages(index, folded, damages));
@@ -133,7 +159,8 @@ function verifyAll(
       return `message ${guid} is not in the backup: ${Buffer.from(mailbox, 'latin1').toString()} uid ${uid}`;
     });
   const faults = [
-    ...replaced,
+    ...before,
+    ...unsound,
     ...compareIndexes(index, folded, lost),
     ...falsePoints(index, folded, fd, lost.chunks),
     ...(readsAll ? unreadable(index, fd, lost.guids) : []),
@@ -148,7 +175,8 @@ function verifyAll(
     return { id, offset, checksums, messages: messages.filter(({ chunkOffset }) => chunkOffset === offset) };
   });
   const inChunks = found.reduce((sum, chunk) => sum + chunk.checksums.length + chunk.messages.length, 0);
-  return { chunks: found, index: faults, missing, faultCount: inChunks + faults.length + missing.length };
+  const faultCount = inChunks + faults.length + missing.length;
+  return { chunks: found, index: faults, isIndexUnsound: unsound.length > 0, missing, faultCount };
 }
 
 function inWords(chunkId: number, { fileOffset, position, reason, guid }: Damage): string {

@@ -39,6 +39,8 @@ export class Session {
   readonly #greeting: Greeting;
   #upload: Upload | null = null;
   #isStopping = false;
+  /** Untagged lines. */
+  #sentCount = 0;
   readonly #patience: Patience;
   readonly #endHold: () => void;
   /** The release that idleness has begun: the next command waits for it. */
@@ -72,7 +74,10 @@ export class Session {
       staged: this.#staged,
       resending: new Set(),
       now: () => Math.floor(Date.now() / 1000),
-      send: (text) => channel.write(text),
+      send: (text) => {
+        this.#sentCount += 1;
+        return channel.write(text);
+      },
       warn,
     };
   }
@@ -210,7 +215,9 @@ export class Session {
     }
     const run = commands.get(words);
     if (run === undefined) throw new BackupError('unknown-command', `${verb} ${name} is not served`);
-    await run(this.#context, value ?? null);
+    const sent = this.#sentCount;
+    const hasAnswered = (): boolean => this.#sentCount > sent;
+    await this.#backups.withSoundIndexes(() => run(this.#context, value ?? null), hasAnswered);
   }
 
   async #compress(args: readonly string[]): Promise<Outcome> {
