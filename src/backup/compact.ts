@@ -37,8 +37,7 @@ export async function compactBackup(work: Compaction): Promise<'done' | 'skipped
     return await compactOnce(work);
   } catch (error) {
     // What the new file is compared with is the old index: where they differ, that may be at fault.
-    const fault =
-      error instanceof NotTheSame ? error.message : faultOfIndex(error, indexPath(work.path));
+    const fault = error instanceof NotTheSame ? error.message : faultOfIndex(error, indexPath(work.path));
     if (fault === null) throw error;
     work.notice(`${fault}, building it from the log`);
     await whileLocked(work.path, work.lock, async (file) => {

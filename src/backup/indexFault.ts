@@ -10,6 +10,7 @@ export function faultOfIndex(error: unknown, indexPath: string): string | null {
   if (isDamagedIndex(error)) return error.path === indexPath ? error.message : null;
   // On its way up it may have become an error that names the file.
   const thrown = error instanceof BackupError && error.kind === 'io' ? error.cause : error;
-  const isNonsense = thrown instanceof RangeError || thrown instanceof TypeError || thrown instanceof SyntaxError;
+  const isNonsense =
+    thrown instanceof RangeError || thrown instanceof TypeError || thrown instanceof SyntaxError;
   return isNonsense ? `${indexPath}: the index holds what cannot be: ${messageOf(thrown)}` : null;
 }

@@ -46,9 +46,7 @@ export async function openIndexForWriting(
   let fault: string | null = null;
   const index = IndexFile.open(path, 'write', ({ message }) => (fault = message));
   if (index === null) {
-    return fault === null
-      ? replaceIndex(file, notice, 'there is no index of ours')
-      : replaceDamaged(fault);
+    return fault === null ? replaceIndex(file, notice, 'there is no index of ours') : replaceDamaged(fault);
   }
   try {
     if (belongs(index, file.fd)) {

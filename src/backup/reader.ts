@@ -114,7 +114,8 @@ export class BackupReader {
 
   /** Whether both names still lead to what is open here, and it is all that there is. */
   isCurrent(): boolean {
-    if (inodeOf(this.path) !== this.inode || identityOf(indexPath(this.path)) !== this.indexIdentity) return false;
+    if (inodeOf(this.path) !== this.inode || identityOf(indexPath(this.path)) !== this.indexIdentity)
+      return false;
     return this.#foldedBytes === null ? !this.isDoubted : fstatSync(this.fd).size === this.#foldedBytes;
   }
 

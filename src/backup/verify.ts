@@ -70,7 +70,8 @@ export async function verifyBackup(
   const settled = settledIndex(file.path, file.fd);
   const replaced = settled === null ? replacedIndex(file) : [];
   const index =
-    settled ?? (await openIndexForWriting(file, notice, (fault) => void replaced.push(`${fault}; built anew`)));
+    settled ??
+    (await openIndexForWriting(file, notice, (fault) => void replaced.push(`${fault}; built anew`)));
   try {
     // A copy is read under one lock, not with one for each query.
     settled?.holdSnapshot();

@@ -9,7 +9,13 @@
 import { asBackupError } from '../errors.ts';
 import { indexError } from './indexErrors.ts';
 import type { IndexError } from './indexErrors.ts';
-import { BUSY_TIMEOUT_MS, CACHE_KIB, openIndexDatabase, requireOurSchema, unlessDamaged } from './openDatabase.ts';
+import {
+  BUSY_TIMEOUT_MS,
+  CACHE_KIB,
+  openIndexDatabase,
+  requireOurSchema,
+  unlessDamaged,
+} from './openDatabase.ts';
 import { RowIterator } from './rowIterator.ts';
 import { isOurs, markLog, settledBytes } from './settledBytes.ts';
 import { Slot } from './slot.ts';
