@@ -10,6 +10,7 @@ import { fstatSync, readSync, renameSync } from 'node:fs';
 import { BackupError } from '../errors.ts';
 import type { LockedFile } from '../fs/lockedFile.ts';
 import { stateOf, updateChunk } from '../index/chunks.ts';
+import { integrityFaults } from '../index/credible.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { removeIndexFiles } from '../index/removeIndexFiles.ts';
 import { lastChunk } from '../index/queries.ts';
@@ -264,5 +265,5 @@ function ofOld<T>(path: string, open: () => IndexFile | null, ask: (old: IndexFi
 }
 
 function isSound(index: IndexFile, fd: number): boolean {
-  return belongs(index, fd) && index.integrityFaults().length === 0;
+  return belongs(index, fd) && integrityFaults(index).length === 0;
 }

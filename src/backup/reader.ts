@@ -10,6 +10,7 @@ import { fstatSync, lstatSync, statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import { SharedRead } from '../fs/lockedFile.ts';
 import { asBackupError } from '../errors.ts';
+import { integrityFaults } from '../index/credible.ts';
 import type { IndexError } from '../index/indexErrors.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import type { StoredMessage } from '../index/types.ts';
@@ -74,7 +75,7 @@ export class BackupReader {
     const index = IndexFile.open(path, 'read');
     try {
       const isUsable =
-        index !== null && belongs(index, this.fd) && !(isThorough && index.integrityFaults().length > 0);
+        index !== null && belongs(index, this.fd) && !(isThorough && integrityFaults(index).length > 0);
       if (isUsable) return index;
     } catch (error) {
       if (faultOfIndex(error, path) === null) {

@@ -6,10 +6,10 @@
  * data file's own.
  */
 import { lastWritten } from '../backup/figures.ts';
-import { BackupError, messageOf } from '../errors.ts';
 import { writeJson } from './commonJson.ts';
 import type { FoundTarget } from './commonSelect.ts';
 import { humanSize, localTime, textOf } from './commonText.ts';
+import { failedToShow } from './ctlBackupsCommand.ts';
 import type { CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
 
 function humanLine(time: string, size: string, userid: string, path: string): string {
@@ -32,8 +32,6 @@ export function listOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Ou
     } else io.stdout.write(`${timestamp}\t${sizeBytes}\t${userid ?? '[unknown]'}\t${target.path}\n`);
     return 'ok';
   } catch (error) {
-    if (!(error instanceof BackupError)) throw error;
-    io.stderr.write(`${target.label}: ${messageOf(error)}\n`);
-    return 'failed';
+    return failedToShow(error, target, io);
   }
 }

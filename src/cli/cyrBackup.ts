@@ -3,9 +3,11 @@
  * the originals' tool (cyrus-imapd backup/cyr_backup.c). It never locks, so it may be used while a master replicates.
  */
 import { parseArgs } from 'node:util';
-import { BackupReader } from '../backup/reader.ts';
+import { BackupReader, doubtIndex } from '../backup/reader.ts';
 import { loadConfig } from '../config/imapdConf.ts';
+import type { Config } from '../config/imapdConf.ts';
 import { BackupError, messageOf } from '../errors.ts';
+import { isDamagedIndex } from '../index/indexErrors.ts';
 import { parseMoment } from '../mailbox/moment.ts';
 import { DEFAULT_CONFIG } from './catalogOptions.ts';
 import { BACKUP_FAILED, guarded, runInProcess, usageError } from './commonRun.ts';
@@ -88,24 +90,40 @@ export function runCyrBackup(argv: readonly string[], io: CliIo): Promise<number
     try {
       const path = target?.path ?? null;
       if (path === null) throw new BackupError('not-found', target?.fault ?? 'not found in backups.db');
-      const reader = new BackupReader(path);
-      const output = gathered(io);
-      try {
-        if (parsed.isVerbose) checkLastChunk(reader, output);
-        const { names, at } = parsed;
-        const missing = reader.index.snapshot(() => parsed.run({ reader, config, io: output, names, at }));
-        for (const each of missing) output.stderr.write(`${parsed.backup}: ${each}\n`);
-        return missing.length === 0 ? 0 : BACKUP_FAILED;
-      } finally {
-        output.flush();
-        reader.close();
-      }
+      return show(path, parsed, config, io);
     } catch (error) {
       if (!(error instanceof BackupError)) throw error;
       io.stderr.write(`${parsed.backup}: ${messageOf(error)}\n`);
       return BACKUP_FAILED;
     }
   });
+}
+
+/** Where the index turns out to be damaged, and nothing has been printed yet, the log is read instead. */
+function show(path: string, parsed: Arguments, config: Config, io: CliIo): number {
+  const output = gathered(io);
+  try {
+    return showOnce(path, parsed, config, output);
+  } catch (error) {
+    if (!isDamagedIndex(error) || output.hasWritten) throw error;
+    output.drop();
+    doubtIndex(error);
+    return showOnce(path, parsed, config, output);
+  } finally {
+    output.flush();
+  }
+}
+
+function showOnce(path: string, { names, at, ...parsed }: Arguments, config: Config, io: CliIo): number {
+  const reader = new BackupReader(path);
+  try {
+    if (parsed.isVerbose) checkLastChunk(reader, io);
+    const missing = reader.index.snapshot(() => parsed.run({ reader, config, io, names, at }));
+    for (const each of missing) io.stderr.write(`${parsed.backup}: ${each}\n`);
+    return missing.length === 0 ? 0 : BACKUP_FAILED;
+  } finally {
+    reader.close();
+  }
 }
 
 function parse(argv: readonly string[]) {

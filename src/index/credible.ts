@@ -7,11 +7,11 @@
  * - the times at which something went with the times at which anything changed.
  */
 import { recordCrc } from '../protocol/crc.ts';
-import { IndexError } from './indexErrors.ts';
+import { IndexError, isDamagedIndex } from './indexErrors.ts';
 import type { IndexFile } from './indexFile.ts';
 
 /** A record's columns that its CRC is made of, and the GUID of its message. */
-export interface CountedRecord {
+interface CountedRecord {
   readonly uid: number;
   /** Decimal. */
   readonly modseq: string;
@@ -23,7 +23,7 @@ export interface CountedRecord {
 }
 
 /** What a living record adds to its mailbox's CRC. Throws what BigInt does where its modseq is no number. */
-export function crcOfRecord({ uid, modseq, last_updated, internaldate, flags, guid }: CountedRecord): number {
+function crcOfRecord({ uid, modseq, last_updated, internaldate, flags, guid }: CountedRecord): number {
   return recordCrc({
     uid,
     modseq: BigInt(modseq),
@@ -34,6 +34,24 @@ export function crcOfRecord({ uid, modseq, last_updated, internaldate, flags, gu
   });
 }
 
+/** So many faults of one index are named. */
+const MOST_FAULTS = 20;
+
+/**
+ * Reads all of an index, and returns what is structurally wrong, in words: damaged pages, and indexes that do not match
+ * their tables. It does not notice values that merely differ from the log.
+ */
+export function integrityFaults(index: IndexFile): string[] {
+  try {
+    const rows = index.all<{ integrity_check: string }>(`PRAGMA integrity_check(${MOST_FAULTS})`);
+    const found = rows.map(({ integrity_check: fault }) => fault).filter((fault) => fault !== 'ok');
+    return found.map((fault) => `${index.path}: ${fault.replaceAll('\n', ' ')}`);
+  } catch (error) {
+    if (!isDamagedIndex(error)) throw error;
+    return [error.message];
+  }
+}
+
 /** Throws an IndexError 'damaged' that says what does not fit together. */
 export function requireCredible(index: IndexFile): void {
   const [fault] = faults(index);
@@ -41,7 +59,7 @@ export function requireCredible(index: IndexFile): void {
 }
 
 function* faults(index: IndexFile): Generator<string> {
-  yield* index.integrityFaults();
+  yield* integrityFaults(index);
   const gone = index.get<{ uniqueid: string }>(
     'SELECT uniqueid FROM mailbox WHERE deleted IS NOT NULL AND deleted NOT IN (SELECT time FROM moment)',
   );

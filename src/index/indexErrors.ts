@@ -69,7 +69,7 @@ export function indexError(error: unknown, path: string): unknown {
   let kind = kindOf.get(primary) ?? 'io';
   // SQLite reports a full disk as such only where it writes pages, not where it makes the -wal or -shm file.
   if ((primary === 'IOERR' || primary === 'CANTOPEN') && isFull(path)) kind = 'no-space';
-  return new IndexError(kind, path, `${messageOf(error)} (${code})`, {
+  return new IndexError(kind, path, `${messageOf(error)} (SQLITE_${code})`, {
     cause: error,
     isConstraint: primary === 'CONSTRAINT',
   });

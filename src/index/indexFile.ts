@@ -29,9 +29,6 @@ export type SqlValue = string | number | bigint | null;
 export type SqlValues = SqlValue[] | [Readonly<Record<string, SqlValue>>];
 export type Row = Record<string, SqlValue>;
 
-/** So many faults of one index are named. */
-const MOST_FAULTS = 20;
-
 export class IndexFile {
   readonly path: string;
   readonly #db: SqliteDatabase;
@@ -217,16 +214,6 @@ export class IndexFile {
     // A transaction sees what was committed when its first query ran.
     this.get('SELECT count(*) FROM sqlite_schema');
     return () => this.rollback();
-  }
-
-  /**
-   * Reads all of it, and returns what is structurally wrong, in words: pages, and indexes that do not match their tables.
-   * Values that are merely others than the log has it does not notice.
-   */
-  integrityFaults(): string[] {
-    const rows = this.all<{ integrity_check: string }>(`PRAGMA integrity_check(${MOST_FAULTS})`);
-    const faults = rows.map(({ integrity_check: fault }) => fault).filter((fault) => fault !== 'ok');
-    return faults.map((fault) => `${this.path}: ${fault.replaceAll('\n', ' ')}`);
   }
 
   /** Moves on whenever another connection has committed: what a reader's caches hang on. */

@@ -86,8 +86,8 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
     if (lost !== undefined) user.notes.push(lost);
   } catch (error) {
     // A wrong password is the same for all users: going on would lock the account.
-    if (!(error instanceof BackupError) || error.kind === 'auth') throw error;
-    user.failures.push(messageOf(error));
+    if (error instanceof BackupError && error.kind === 'auth') throw error;
+    user.failures.push(reasonOf(error));
   } finally {
     await destination?.close();
     source?.close();
@@ -115,11 +115,15 @@ async function restoreOne(
   try {
     await destination.restoreMailbox(move, outcome, isLast);
   } catch (error) {
-    if (!(error instanceof BackupError)) throw error;
-    if (error.kind === 'closed' && !isLast) return 'closed';
-    outcome.failures.push(messageOf(error));
+    if (error instanceof BackupError && error.kind === 'closed' && !isLast) return 'closed';
+    outcome.failures.push(reasonOf(error));
   }
   return outcome;
+}
+
+/** What is no BackupError is a bug of ours: it costs what was at work, not the other mailboxes and users. */
+function reasonOf(error: unknown): string {
+  return error instanceof BackupError ? error.message : `internal error: ${messageOf(error)}`;
 }
 
 /** INBOXes first: a server has no user without one. */
