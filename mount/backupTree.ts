@@ -19,11 +19,11 @@ export interface BackupTreeOptions extends TreeSettings {
   readonly ownerMap: string | undefined;
 }
 
-export function openTree(options: unknown): Tree {
+export function openTree(options: unknown, log: (line: string) => void = () => undefined): Tree {
   const { catalog: catalogOptions, owner, ownerMap, ...settings } = options as BackupTreeOptions;
   const owners = new Owners(owner, ownerMap);
   const catalog = Catalog.open(catalogOptions);
-  const handles = new Handles();
+  const handles = new Handles(log);
   const context = { settings, catalog, handles, owners, pins: new Pins() };
   return {
     root: new RootFolder(context, catalogOptions.databasePath, owner),

@@ -223,7 +223,7 @@ export interface Watcher {
 }
 
 export interface TreeModule {
-  openTree(options: unknown): Tree;
+  openTree(options: unknown, log?: (line: string) => void): Tree;
   /** For a transport that can tell the kernel; in another thread than the tree's. */
   watchTree?(options: unknown, invalidator: Invalidator, log: (line: string) => void): Watcher;
 }

@@ -22,7 +22,12 @@ export class Handles {
     dispose: ({ reader }) => reader.close(),
   });
 
+  readonly #log: (line: string) => void;
   #nowMs = Date.now();
+
+  constructor(log: (line: string) => void = () => undefined) {
+    this.#log = log;
+  }
 
   /**
    * A request begins. What one look into an index has found, be it a record's place, means nothing in the index that a compaction puts in its
@@ -49,6 +54,7 @@ export class Handles {
       this.#handles.delete(path);
     }
     const reader = new BackupReader(path);
+    if (reader.indexFault !== null) this.#log(`mount: ${reader.indexFault}; the log is read instead`);
     this.#handles.set(path, { reader, lookedAtMs: nowMs });
     return reader;
   }

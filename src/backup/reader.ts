@@ -48,6 +48,8 @@ export class BackupReader {
   readonly #data: SharedRead;
   /** Names the index file: another when another file takes the name. */
   readonly indexIdentity: string | null;
+  /** Why the log is read instead of the index, where that is damaged and was not known to be. */
+  indexFault: string | null = null;
   /** The size that was folded, where the index is in memory. */
   readonly #foldedBytes: number | null;
   #lastBlock: Block | undefined;
@@ -72,19 +74,27 @@ export class BackupReader {
   #usableIndex(isThorough: boolean): IndexFile | null {
     const path = indexPath(this.path);
     if (isDamaged(this.path, this.indexIdentity)) return null;
-    const index = IndexFile.open(path, 'read');
+    const index = IndexFile.open(path, 'read', ({ message }) => this.#doubt(message));
+    if (index === null) return null;
     try {
-      const isUsable =
-        index !== null && belongs(index, this.fd) && !(isThorough && integrityFaults(index).length > 0);
-      if (isUsable) return index;
+      const [fault] = isThorough ? integrityFaults(index) : [];
+      if (fault !== undefined) this.#doubt(fault);
+      else if (belongs(index, this.fd)) return index;
     } catch (error) {
-      if (faultOfIndex(error, path) === null) {
-        index?.close();
+      const fault = faultOfIndex(error, path);
+      if (fault === null) {
+        index.close();
         throw error;
       }
+      this.#doubt(fault);
     }
-    index?.close();
+    index.close();
     return null;
+  }
+
+  #doubt(fault: string): void {
+    this.indexFault = fault;
+    damagedIndexes.set(indexPath(this.path), this.indexIdentity ?? '');
   }
 
   get fd(): number {
