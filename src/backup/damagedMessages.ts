@@ -1,7 +1,7 @@
 /** Which messages a verify finds damaged or missing, and where each of them is: what an administrator wants to know. */
 import type { IndexFile } from '../index/indexFile.ts';
 import { chunkById, messageByGuid } from '../index/queries.ts';
-import type { Damage } from './memberWalk.ts';
+import type { Damage } from './walkResult.ts';
 
 /** Where a message is, or was. */
 interface Place {

@@ -4,7 +4,6 @@
 import { createHash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import type { Chunk } from '../index/types.ts';
-import type { IndexFile } from '../index/indexFile.ts';
 import { fold } from '../index/fold.ts';
 import { IndexError } from '../index/indexErrors.ts';
 import {
@@ -27,53 +26,7 @@ import { ChunkReader, findMember } from '../log/reader.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { fromLog } from './envelope.ts';
 import type { CheckedFile } from './salvage.ts';
-
-export interface Damage {
-  /** Where the member starts in the data file. */
-  readonly fileOffset: number;
-  /** Uncompressed offset up to which it was read. */
-  readonly position: number;
-  readonly reason: string;
-  /** The message that is not what its GUID promises, where it is one. */
-  readonly guid?: string;
-  /** A line that can be read and makes no sense ends at `position`. */
-  readonly isSenseless?: true;
-}
-
-/** The last member, where it was begun and not finished: cut off by a kill, a power cut or a full disk. */
-export interface TornTail {
-  /** null: not one whole line of it is left. */
-  readonly chunkId: number | null;
-  readonly fileOffset: number;
-  /** Where it can be ended: at the last line's end that is a flush boundary. What is behind was never acknowledged. */
-  readonly boundary: Boundary;
-}
-
-export interface WalkResult {
-  chunks: number;
-  messages: number;
-  readonly damages: Damage[];
-  tornTail: TornTail | null;
-}
-
-/** What a walk is over, and what it has found so far. */
-export interface Walk {
-  readonly index: IndexFile;
-  readonly fd: number;
-  readonly fileSize: number;
-  readonly isEnded: boolean;
-  /** An index that may have known the file when it was whole. */
-  readonly known: IndexFile | null;
-  readonly result: WalkResult;
-  readonly onProgress: ((fileEnd: number, fileSize: number) => void) | undefined;
-}
-
-export interface MemberOutcome {
-  /** Where the next member begins, or the file ends. */
-  readonly next: number;
-  /** Then nothing that was folded of it is to count: salvageMember.ts reads it anew. */
-  readonly isDamaged: boolean;
-}
+import type { MemberOutcome, Walk } from './walkResult.ts';
 
 /** A line that was read, and its files: whether their bytes were right. */
 interface ReadLine {
@@ -82,6 +35,17 @@ interface ReadLine {
   /** Uncompressed offset of its end. */
   readonly end: number;
 }
+
+interface BeforeTrial {
+  readonly lineEnd: number;
+  readonly tsStart: number;
+  readonly tsEnd: number;
+  readonly damages: number;
+  readonly messages: number;
+}
+
+/** So much text of lines is held until a flush boundary proves them. */
+const MOST_UNPROVEN_BYTES = 4 << 20;
 
 /**
  * Lines are folded when a flush boundary proves that they were committed, or the member's end does: a kill in the
@@ -100,8 +64,11 @@ export class MemberWalk {
   #boundary: Boundary | null = null;
   /** Files of the line at hand whose bytes have been read. */
   #files: CheckedFile[] = [];
-  /** Lines behind the last boundary. */
+  /** Lines behind the last boundary, as far as they are not folded yet, and how much text they are. */
   #unproven: ReadLine[] = [];
+  #unprovenBytes = 0;
+  /** What there was before lines were folded on trial, in a savepoint of the index. */
+  #beforeTrial: BeforeTrial | null = null;
 
   constructor(walk: Walk, reader: ChunkReader, fileOffset: number, resume: Chunk | undefined) {
     this.#walk = walk;
@@ -169,16 +136,54 @@ export class MemberWalk {
   #takeLine(line: LogLine): void {
     if (line.verb !== 'APPLY') throw new BackupError('syntax', `unknown verb ${line.verb} in the log`);
     const end = this.#reader.position;
+    const before = this.#unproven.at(-1)?.end ?? this.#lineEnd;
     this.#unproven.push({ line, files: this.#files, end });
+    this.#unprovenBytes += this.#files.reduce((left, { file }) => left - file.size, end - before);
     const boundary = this.#reader.boundaryAt(end);
-    if (boundary === null) return;
-    this.#boundary = boundary;
-    this.#foldUnproven();
+    if (boundary !== null) {
+      this.#boundary = boundary;
+      this.#foldUnproven();
+    } else if (this.#unprovenBytes > MOST_UNPROVEN_BYTES) this.#foldOnTrial();
   }
 
   #foldUnproven(): void {
+    this.#foldRead();
+    if (this.#beforeTrial === null) return;
+    this.#walk.index.run('RELEASE unproven');
+    this.#beforeTrial = null;
+  }
+
+  /** Parsed lines take many times the memory of what they change in the index: that can be taken back. */
+  #foldOnTrial(): void {
+    if (this.#beforeTrial === null) {
+      const { damages, messages } = this.#walk.result;
+      const times = { lineEnd: this.#lineEnd, tsStart: this.#tsStart, tsEnd: this.#tsEnd };
+      this.#beforeTrial = { ...times, damages: damages.length, messages };
+      this.#walk.index.run('SAVEPOINT unproven');
+    }
+    this.#foldRead();
+  }
+
+  #foldRead(): void {
     for (const read of this.#unproven) this.#foldLine(read);
     this.#unproven = [];
+    this.#unprovenBytes = 0;
+  }
+
+  /** Nothing of the lines behind the last boundary is to stay. */
+  #forgetUnproven(): void {
+    this.#unproven = [];
+    const before = this.#beforeTrial;
+    if (before === null) return;
+    const { index, result } = this.#walk;
+    index.run('ROLLBACK TO unproven');
+    index.run('RELEASE unproven');
+    this.#beforeTrial = null;
+    this.#lineEnd = before.lineEnd;
+    this.#tsStart = before.tsStart;
+    this.#tsEnd = before.tsEnd;
+    result.damages.length = before.damages;
+    result.messages = before.messages;
   }
 
   #foldLine({ line, files, end }: ReadLine): void {
@@ -235,6 +240,7 @@ export class MemberWalk {
     const chunkId = this.#chunkId;
     const fileOffset = this.#fileOffset;
     const boundary = this.#boundary;
+    this.#forgetUnproven();
     if (boundary === null) {
       deleteChunk(index, chunkId);
       const nothing = { length: 0, fileEnd: fileOffset, crc32: 0 };

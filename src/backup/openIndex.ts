@@ -25,7 +25,7 @@ import { keepOwner } from '../fs/keepOwner.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
 import { walk } from './walk.ts';
-import type { TornTail, WalkResult } from './memberWalk.ts';
+import type { TornTail, WalkResult } from './walkResult.ts';
 import type { WalkOptions } from './walk.ts';
 
 /** In order; the tests kill a reindex behind each. */

@@ -27,7 +27,7 @@ import { readMessage } from './content.ts';
 import { copyBytes } from '../fs/copyBytes.ts';
 import { faultPoint } from './faultPoint.ts';
 import { KnownChunk } from './knownChunk.ts';
-import type { Damage } from './memberWalk.ts';
+import type { Damage } from './walkResult.ts';
 import { lostLines } from './lostLines.ts';
 import { planMessages } from './messageSource.ts';
 import type { MessageSource } from './messageSource.ts';

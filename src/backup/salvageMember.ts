@@ -15,7 +15,7 @@ import { hasItsBytes } from './content.ts';
 import { fromLog } from './envelope.ts';
 import { KnownChunk } from './knownChunk.ts';
 import { isFaultOfLine } from './memberWalk.ts';
-import type { Damage, Walk } from './memberWalk.ts';
+import type { Damage, Walk } from './walkResult.ts';
 import { Salvage } from './salvage.ts';
 import type { SalvagedLine } from './salvage.ts';
 

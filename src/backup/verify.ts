@@ -29,7 +29,7 @@ import { indexPath } from './options.ts';
 import type { Notice, VerifyLevel } from './options.ts';
 import { walk } from './walk.ts';
 import type { WalkOptions } from './walk.ts';
-import type { Damage } from './memberWalk.ts';
+import type { Damage } from './walkResult.ts';
 
 export interface VerifyOptions extends Pick<WalkOptions, 'onProgress'> {
   /** full where it is not said. */

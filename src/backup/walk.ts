@@ -12,7 +12,7 @@ import type { IndexFile } from '../index/indexFile.ts';
 import type { Chunk } from '../index/types.ts';
 import { ChunkReader } from '../log/reader.ts';
 import { MemberWalk } from './memberWalk.ts';
-import type { MemberOutcome, Walk, WalkResult } from './memberWalk.ts';
+import type { MemberOutcome, Walk, WalkResult } from './walkResult.ts';
 import { salvageMember } from './salvageMember.ts';
 
 export interface WalkOptions {
