@@ -211,12 +211,7 @@ export class StoreChanges implements Watcher {
   }
 
   #allDataFiles(): Map<string, string> {
-    return new Map(
-      Array.from(
-        this.#catalog.list(),
-        ({ userid, path }) => [userid, path],
-      ),
-    );
+    return new Map(Array.from(this.#catalog.list(), ({ userid, path }) => [userid, path]));
   }
 
   async #placeAgain(user: WatchedUser, dataFile: string | null): Promise<void> {
