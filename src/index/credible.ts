@@ -10,30 +10,9 @@ import { recordCrc } from '../protocol/crc.ts';
 import { IndexError, isDamagedIndex } from './indexErrors.ts';
 import type { IndexFile } from './indexFile.ts';
 
-/** A record's columns that its CRC is made of, and the GUID of its message. */
-interface CountedRecord {
-  readonly uid: number;
-  /** Decimal. */
-  readonly modseq: string;
-  readonly last_updated: number;
-  readonly internaldate: number;
-  /** Separated by SP. */
-  readonly flags: string;
-  readonly guid: string;
-}
-
-/** What a living record adds to its mailbox's CRC. Throws what BigInt does where its modseq is no number. */
-function crcOfRecord({ uid, modseq, last_updated, internaldate, flags, guid }: CountedRecord): number {
-  return recordCrc({
-    uid,
-    modseq: BigInt(modseq),
-    lastUpdated: last_updated,
-    internaldate,
-    flags: flags === '' ? [] : flags.split(' '),
-    guid,
-  });
-}
-
+const PAGE_RECORDS = 1000;
+/** Different lists of flags that are kept split. */
+const MOST_FLAGS = 1000;
 /** So many faults of one index are named. */
 const MOST_FAULTS = 20;
 
@@ -68,11 +47,41 @@ function* faults(index: IndexFile): Generator<string> {
     `SELECT uid FROM record WHERE expunged IS NOT NULL AND expunged NOT IN (SELECT time FROM moment)`,
   );
   if (expunged !== undefined) yield `UID ${expunged.uid} was expunged when nothing was`;
-  for (const record of index.each<CountedRecord & { expunged: number | null; crc: number }>(RECORDS)) {
-    const crc = record.expunged === null ? crcOfRecord(record) : 0;
-    if (crc !== record.crc) yield `UID ${record.uid}: it does not match its CRC`;
-  }
+  yield* recordFaults(index);
 }
 
-const RECORDS = `SELECT uid, CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, flags, guid, expunged, crc
-  FROM record JOIN message ON message.id = message_id`;
+/** Values in the order of Counted. */
+const RECORDS = `SELECT mailbox_id, uid, CAST(modseq AS TEXT), last_updated, internaldate, flags, guid, expunged, crc
+  FROM record JOIN message ON message.id = message_id
+  WHERE (mailbox_id, uid) > (?, ?) ORDER BY mailbox_id, uid LIMIT ${PAGE_RECORDS}`;
+
+type Counted = readonly [
+  mailboxId: number,
+  uid: number,
+  modseq: string,
+  lastUpdated: number,
+  internaldate: number,
+  flags: string,
+  guid: string,
+  expunged: number | null,
+  crc: number,
+];
+
+function* recordFaults(index: IndexFile): Generator<string> {
+  const names = new Map<string, readonly string[]>();
+  let [lastMailbox, lastUid] = [-1, -1];
+  for (;;) {
+    const page = index.allValues<Counted>(RECORDS, lastMailbox, lastUid);
+    for (const [mailboxId, uid, modseq, lastUpdated, internaldate, text, guid, expunged, crc] of page) {
+      let flags = names.get(text);
+      if (flags === undefined) {
+        flags = text === '' ? [] : text.split(' ');
+        if (names.size < MOST_FLAGS) names.set(text, flags);
+      }
+      const record = { uid, modseq: BigInt(modseq), lastUpdated, internaldate, flags, guid };
+      if ((expunged === null ? recordCrc(record) : 0) !== crc) yield `UID ${uid}: it does not match its CRC`;
+      [lastMailbox, lastUid] = [mailboxId, uid];
+    }
+    if (page.length < PAGE_RECORDS) return;
+  }
+}
