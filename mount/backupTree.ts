@@ -1,6 +1,8 @@
 /** The tree of all backed-up mail: what the mount shows. Opened in the thread that serves it, and watched in another. */
+import { doubtIndex } from '../src/backup/reader.ts';
 import { Catalog } from '../src/catalog/catalog.ts';
 import type { CatalogOptions } from '../src/catalog/catalog.ts';
+import { isDamagedIndex } from '../src/index/indexErrors.ts';
 import type { Invalidator, Tree, Watcher } from './tree.ts';
 import { StoreChanges } from './tree/changes.ts';
 import { Handles } from './tree/handles.ts';
@@ -17,15 +19,20 @@ export interface BackupTreeOptions extends TreeSettings {
   readonly ownerMap: string | undefined;
 }
 
-export function openTree(options: unknown): Tree {
+export function openTree(options: unknown, log: (line: string) => void = () => undefined): Tree {
   const { catalog: catalogOptions, owner, ownerMap, ...settings } = options as BackupTreeOptions;
   const owners = new Owners(owner, ownerMap);
   const catalog = Catalog.open(catalogOptions);
-  const handles = new Handles();
+  const handles = new Handles(log);
   const context = { settings, catalog, handles, owners, pins: new Pins() };
   return {
     root: new RootFolder(context, catalogOptions.databasePath, owner),
     begin: () => handles.begin(),
+    goesOnWithout(error) {
+      if (!isDamagedIndex(error)) return false;
+      doubtIndex(error);
+      return true;
+    },
     statistics: () => partitionStatistics(catalogOptions.partitions.values()),
     tracksOpenFolders: settings.snapshot,
     close() {

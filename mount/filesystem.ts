@@ -154,6 +154,11 @@ export class Filesystem {
     this.#tree.begin?.();
   }
 
+  /** Whether a request that failed with this error may be tried again, as a new one; see Tree. */
+  goesOnWithout(error: unknown): boolean {
+    return this.#tree.goesOnWithout?.(error) ?? false;
+  }
+
   statistics(): TreeStatistics {
     return this.#tree.statistics();
   }

@@ -1,9 +1,9 @@
 /** Opens a tree, or watches it, in the thread that calls. */
 import type { Invalidator, Tree, TreeModule, TreeSource, Watcher } from './tree.ts';
 
-export async function loadTree(source: TreeSource): Promise<Tree> {
+export async function loadTree(source: TreeSource, log: (line: string) => void): Promise<Tree> {
   const module = (await import(source.module)) as TreeModule;
-  return module.openTree(source.options);
+  return module.openTree(source.options, log);
 }
 
 /** Undefined: it is a tree that cannot be watched. */

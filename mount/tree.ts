@@ -172,6 +172,11 @@ export interface Tree {
   statistics(): TreeStatistics;
   /** A request begins: until the next one does, the tree answers from the same files, though others may take their names meanwhile. */
   begin?(): void;
+  /**
+   * Whether an error shows that an index is damaged: then the tree goes on without that index from the next request on,
+   * and the request may be tried again.
+   */
+  goesOnWithout?(error: unknown): boolean;
   /** Whether folders at the top are to be told who opens folders in them. */
   readonly tracksOpenFolders?: boolean;
   close(): void;
@@ -218,7 +223,7 @@ export interface Watcher {
 }
 
 export interface TreeModule {
-  openTree(options: unknown): Tree;
+  openTree(options: unknown, log?: (line: string) => void): Tree;
   /** For a transport that can tell the kernel; in another thread than the tree's. */
   watchTree?(options: unknown, invalidator: Invalidator, log: (line: string) => void): Watcher;
 }

@@ -22,7 +22,12 @@ export class Handles {
     dispose: ({ reader }) => reader.close(),
   });
 
+  readonly #log: (line: string) => void;
   #nowMs = Date.now();
+
+  constructor(log: (line: string) => void = () => undefined) {
+    this.#log = log;
+  }
 
   /**
    * A request begins. What one look into an index has found, be it a record's place, means nothing in the index that a compaction puts in its
@@ -42,13 +47,14 @@ export class Handles {
     const nowMs = this.#nowMs;
     const known = this.#handles.get(path);
     if (known !== undefined) {
-      if (nowMs - known.lookedAtMs < LOOK_AGAIN_MS) return known.reader;
+      if (nowMs - known.lookedAtMs < LOOK_AGAIN_MS && !known.reader.isDoubted) return known.reader;
       known.lookedAtMs = nowMs;
       // Gone is what was moved: backups.db will be asked again, and until then all of it is still open here.
       if (known.reader.isCurrent() || !existsSync(path)) return known.reader;
       this.#handles.delete(path);
     }
     const reader = new BackupReader(path);
+    if (reader.indexFault !== null) this.#log(`mount: ${reader.indexFault}; the log is read instead`);
     this.#handles.set(path, { reader, lookedAtMs: nowMs });
     return reader;
   }

@@ -5,10 +5,11 @@
  * told, whether the kernel knew them or not. A new one shows in its folder's time.
  */
 import { LRUCache } from 'lru-cache';
-import { BackupReader } from '../../src/backup/reader.ts';
+import { BackupReader, doubtIndex } from '../../src/backup/reader.ts';
 import { changedSince, expungedSince } from '../../src/index/changeQueries.ts';
 import { lastMoment, livingMailboxes } from '../../src/index/queries.ts';
 import type { ChangedRecord } from '../../src/index/changeQueries.ts';
+import { isDamagedIndex } from '../../src/index/indexErrors.ts';
 import type { IndexFile } from '../../src/index/indexFile.ts';
 import type { Invalidator, ShownFolder } from '../tree.ts';
 import { plainNaming } from './naming.ts';
@@ -99,7 +100,13 @@ export class UserLooks {
       for (const { number } of others) await this.#invalidator.folder(number, true);
       return false;
     }
-    return this.#compare(user, backup, others);
+    try {
+      return await this.#compare(user, backup, others);
+    } catch (error) {
+      // The next look folds the log instead.
+      if (isDamagedIndex(error)) doubtIndex(error);
+      throw error;
+    }
   }
 
   async #compare(user: WatchedUser, backup: OpenBackup, folders: WatchedFolder[]): Promise<boolean> {
@@ -134,7 +141,7 @@ export class UserLooks {
     const backup = openBackup(user.dataFile);
     if (backup === null) return null;
     this.#open.set(user.dataFile, backup);
-    const files = `${backup.reader.inode} ${backup.reader.indexInode}`;
+    const files = `${backup.reader.inode} ${backup.reader.indexIdentity}`;
     if (files !== user.files) user.unsettledUntilMs = settledMs();
     user.files = files;
     return backup;

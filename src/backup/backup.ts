@@ -11,7 +11,9 @@ import { LockedFile } from '../fs/lockedFile.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { insertChunk, insertPoints, updateChunk } from '../index/chunks.ts';
 import { foldSteps } from '../index/fold.ts';
+import { isDamagedIndex } from '../index/indexErrors.ts';
 import type { IndexFile } from '../index/indexFile.ts';
+import { removeIndexFiles } from '../index/removeIndexFiles.ts';
 import { lastMoment } from '../index/queries.ts';
 import type { FoldLine } from '../index/types.ts';
 import { ChunkWriter } from '../log/writer.ts';
@@ -69,6 +71,11 @@ export class Backup {
     }
   }
 
+  /** An earlier write failed: nothing more may be appended before log and index are in step again, which opening it sees to. */
+  get isBroken(): boolean {
+    return this.#broken;
+  }
+
   /** The locked data file's descriptor: for reading messages back while it is held. */
   get fd(): number {
     return this.#file.fd;
@@ -110,9 +117,8 @@ export class Backup {
       this.#recordProgress(progress, line.time, 'open');
       this.index.commit();
     } catch (error) {
-      this.index.rollback();
-      if (isWritten) this.#broken = true;
-      else await this.#rollback(writer, isNewChunk);
+      if (!this.#rollbackIndex() || isWritten) this.#broken = true;
+      if (!isWritten) await this.#rollback(writer, isNewChunk);
       throw error;
     }
   }
@@ -133,12 +139,39 @@ export class Backup {
 
   /** Ends the chunk and gives up the lock. What fails here is repaired at the next open. */
   async close(): Promise<void> {
+    let isDamaged = false;
     try {
       await this.endChunk();
     } catch (error) {
+      isDamaged = isDamagedIndex(error);
       this.#notice(`${this.userid}: the chunk could not be ended: ${messageOf(error)}`);
     } finally {
-      this.index.close();
+      this.#letGo(isDamaged);
+    }
+  }
+
+  /** As close, with an index that turned out to be damaged: it is removed, and the next open builds it from the log. */
+  async closeWithoutIndex(fault: string): Promise<void> {
+    this.#notice(`${this.userid}: ${fault}; it is removed`);
+    const writer = this.#writer;
+    this.#writer = null;
+    try {
+      if (!this.#broken) await writer?.close();
+    } catch (error) {
+      this.#notice(`${this.userid}: the chunk could not be ended: ${messageOf(error)}`);
+    } finally {
+      this.#broken = true;
+      this.#letGo(true);
+    }
+  }
+
+  #letGo(withoutIndex: boolean): void {
+    this.index.close();
+    try {
+      if (withoutIndex) removeIndexFiles(this.index.path);
+    } catch (error) {
+      this.#notice(`${this.userid}: the index could not be removed: ${messageOf(error)}`);
+    } finally {
       this.#file.release();
     }
   }
@@ -148,6 +181,17 @@ export class Backup {
       level: this.#options.compressionLevel,
     });
     return this.#writer;
+  }
+
+  /** false: the index could not even do that. */
+  #rollbackIndex(): boolean {
+    try {
+      this.index.rollback();
+      return true;
+    } catch (error) {
+      this.#notice(`${this.userid}: ${messageOf(error)}`);
+      return false;
+    }
   }
 
   async #rollback(writer: ChunkWriter, isNewChunk: boolean): Promise<void> {

@@ -8,18 +8,20 @@
 import { fstatSync, ftruncateSync, rmSync } from 'node:fs';
 import { LockedFile, SharedRead } from '../fs/lockedFile.ts';
 import { asBackupError } from '../errors.ts';
+import { requireCredible } from '../index/credible.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { removeIndexFiles } from '../index/removeIndexFiles.ts';
 import { makeRetainedNames, prepareRetained } from '../index/retained.ts';
 import { compareRetained } from './compactCheck.ts';
-import { NO_LATEST_TIME, notTheSame, step } from './compactJob.ts';
+import { NO_LATEST_TIME, NotTheSame, step } from './compactJob.ts';
 import type { Compaction, Job, Snapshot } from './compactJob.ts';
 import { effectiveHorizon, planCompaction, requireModestDrop } from './compactPlan.ts';
 import { replace } from './compactReplace.ts';
 import { rewrite } from './compactRewrite.ts';
 import { CompactWriter } from './compactWriter.ts';
 import { beginIndex, giveBack } from './freshIndex.ts';
-import { openIndexForWriting, settledIndex } from './openIndex.ts';
+import { faultOfIndex } from './indexFault.ts';
+import { openIndexForWriting, rebuildIndex, settledIndex } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import { giveOwner } from '../fs/keepOwner.ts';
 import { whileLocked } from './urgent.ts';
@@ -30,6 +32,21 @@ import { walk } from './walk.ts';
  * verify to mend), 'refused' where it would drop nearly everything, 'no-space', 'io'.
  */
 export async function compactBackup(work: Compaction): Promise<'done' | 'skipped'> {
+  try {
+    return await compactOnce(work);
+  } catch (error) {
+    // What the new file is compared with is the old index: where they differ, that may be at fault.
+    const fault = error instanceof NotTheSame ? error.message : faultOfIndex(error, indexPath(work.path));
+    if (fault === null) throw error;
+    work.notice(`${fault}, building it from the log`);
+    await whileLocked(work.path, work.lock, async (file) => {
+      (await rebuildIndex(file, work.notice)).index.close();
+    });
+    return compactOnce(work);
+  }
+}
+
+async function compactOnce(work: Compaction): Promise<'done' | 'skipped'> {
   const snapshot = await takeSnapshot(work);
   try {
     return await compactSnapshot(snapshot, work);
@@ -68,6 +85,7 @@ async function compactInto(
   prepareRetained(snapshot.index, horizon);
   const plan = planCompaction(snapshot.index, horizon, work.sizes);
   if (!work.isForced && plan.work < Math.max(1, work.workThreshold)) return 'skipped';
+  requireCredible(snapshot.index);
   if (!work.mayDropMost) requireModestDrop(plan, work.path);
   work.detail(`keeping ${plan.chunks.length} chunks:`);
   work.detail(plan.chunks.map(({ chunk }) => ` ${chunk.id}`).join(''));
@@ -132,7 +150,7 @@ function foldAnew({ work, snapshot, target, horizon }: Job, bytes: number): Inde
       ...damages.map(({ reason }) => reason),
       ...compareRetained(snapshot.index, fresh, horizon, latestTime),
     ];
-    if (faults.length > 0) throw notTheSame(path, faults);
+    if (faults.length > 0) throw new NotTheSame(path, faults);
     step('folded');
     return fresh;
   } catch (error) {

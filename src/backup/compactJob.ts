@@ -68,9 +68,12 @@ export interface Job {
 /** Later than any time there is, as SQLite and dlists hold it. */
 export const NO_LATEST_TIME = Number.MAX_SAFE_INTEGER;
 
-export function notTheSame(path: string, faults: readonly string[]): BackupError {
-  const shown = faults.slice(0, 3).join('; ');
-  return new BackupError('damaged', `compacted it would not be the same, so it is left as it was: ${shown}`, {
-    subject: path,
-  });
+/** The new file would not hold what the old index says: nothing was changed. */
+export class NotTheSame extends BackupError {
+  constructor(path: string, faults: readonly string[]) {
+    const shown = faults.slice(0, 3).join('; ');
+    super('damaged', `compacted it would not be the same, so it is left as it was: ${shown}`, {
+      subject: path,
+    });
+  }
 }

@@ -12,12 +12,13 @@ import { dirname } from 'node:path';
 import type { LockedFile } from '../fs/lockedFile.ts';
 import { syncFolder } from '../fs/folders.ts';
 import { BackupError } from '../errors.ts';
+import { isDamagedIndex } from '../index/indexErrors.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { lastEndedChunk } from '../index/queries.ts';
 import { removeIndexFiles } from '../index/removeIndexFiles.ts';
 import { syncData } from '../fs/io.ts';
 import { mailboxTable } from './compactCheck.ts';
-import { NO_LATEST_TIME, notTheSame, step } from './compactJob.ts';
+import { NO_LATEST_TIME, NotTheSame, step } from './compactJob.ts';
 import type { Job } from './compactJob.ts';
 import { compareTables } from './compareIndexes.ts';
 import { copyBytes } from '../fs/copyBytes.ts';
@@ -91,6 +92,9 @@ function endOf(path: string): number {
   const index = IndexFile.open(indexPath(path), 'read');
   try {
     return (index && lastEndedChunk(index)?.file_end) ?? 0;
+  } catch (error) {
+    if (!isDamagedIndex(error)) throw error;
+    return 0;
   } finally {
     index?.close();
   }
@@ -112,7 +116,7 @@ async function replaceLocked(follower: Follower, file: LockedFile): Promise<void
       const faults = compareTables([mailboxTable], index, fresh, {
         values: { horizon, latest: NO_LATEST_TIME },
       });
-      if (faults.length > 0) throw notTheSame(path, faults);
+      if (faults.length > 0) throw new NotTheSame(path, faults);
     }
     await allOf(syncData(target.fd), finishIndex(fresh, indexPath(target.path)));
     step('caught-up');

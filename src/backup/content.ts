@@ -8,6 +8,7 @@
 import { createHash, hash } from 'node:crypto';
 import { BackupError } from '../errors.ts';
 import { stateOf } from '../index/chunks.ts';
+import { isDamagedIndex } from '../index/indexErrors.ts';
 import type { IndexFile } from '../index/indexFile.ts';
 import { chunkAround, pointsFrom } from '../index/pointQueries.ts';
 import type { Chunk, StoredMessage } from '../index/types.ts';
@@ -30,6 +31,8 @@ export interface Block {
 
 /** Beyond this a block is cut into windows, so that what is held at once stays bounded. */
 const LARGEST_BLOCK_BYTES = 1 << 20;
+/** Empty flushes may make a block longer in the file than it inflates to; and an index may say anything. */
+const LARGEST_STORED_BYTES = 4 << 20;
 const WINDOW_BYTES = 256 * 1024;
 const HASH_BYTES = 1 << 20;
 
@@ -42,8 +45,9 @@ export function blockAt(index: IndexFile, chunkId: number, offset: number): Bloc
   const { chunk, before: from = chunkStart(chunk), after: next } = around;
   const end = next?.offset ?? chunk.length;
   const fileEnd = next?.fileOffset ?? chunk.file_end;
-  const isExact =
-    end - from.offset <= LARGEST_BLOCK_BYTES && (next !== undefined || stateOf(chunk) !== 'damaged');
+  const isSmall =
+    end - from.offset <= LARGEST_BLOCK_BYTES && fileEnd - from.fileOffset <= LARGEST_STORED_BYTES;
+  const isExact = isSmall && (next !== undefined || stateOf(chunk) !== 'damaged');
   if (isExact) return { chunkId, start: from.offset, end, from, fileEnd, isExact };
   const start = offset - ((offset - from.offset) % WINDOW_BYTES);
   return { chunkId, start, end: Math.min(end, start + WINDOW_BYTES), from, fileEnd, isExact };
@@ -55,6 +59,7 @@ export function blocksFrom(index: IndexFile, chunkId: number, point: number, cou
   return points.flatMap((from, at) => {
     const next = points[at + 1];
     if (next === undefined || next.offset - from.offset > LARGEST_BLOCK_BYTES) return [];
+    if (next.fileOffset - from.fileOffset > LARGEST_STORED_BYTES) return [];
     return [{ chunkId, start: from.offset, end: next.offset, from, fileEnd: next.fileOffset, isExact: true }];
   });
 }
@@ -129,6 +134,7 @@ export function hasItsBytes(index: IndexFile, fd: number, message: StoredMessage
       hash.update(readMessage(index, fd, message, at, HASH_BYTES));
     }
   } catch (error) {
+    if (isDamagedIndex(error)) throw error;
     if (error instanceof BackupError && error.kind === 'damaged') return false;
     throw error;
   }

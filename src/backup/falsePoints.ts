@@ -1,4 +1,5 @@
 /** Flush points of an index that are none: nobody could read from there. */
+import { isDamagedIndex } from '../index/indexErrors.ts';
 import type { IndexFile } from '../index/indexFile.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { blockAt, loadBlock } from './content.ts';
@@ -29,7 +30,7 @@ export function* falsePoints(
     try {
       loadBlock(fd, blockAt(index, id, offset));
     } catch (error) {
-      if (!(error instanceof BackupError)) throw error;
+      if (!(error instanceof BackupError) || isDamagedIndex(error)) throw error;
       yield `point ${chunk} ${offset}: cannot be read from: ${messageOf(error)}`;
     }
   }

@@ -12,6 +12,7 @@ import type { Chunk } from '../index/types.ts';
 import { missingCount, missingMessages } from '../index/missing.ts';
 import type { MissingMessage } from '../index/missing.ts';
 import { firstExpungedAfter, lastChunk, neededBytes, uncompressedBytes } from '../index/queries.ts';
+import { faultOfIndex } from './indexFault.ts';
 import { indexPath } from './options.ts';
 
 /** Of the messages that are missing. */
@@ -35,14 +36,25 @@ export function lastWritten(path: string, cache: FiguresFile | null = null): Las
   if (sizeBytes === 0) return { sizeBytes, lastTime: null, missingCount: 0 };
   const known = cache?.find(path, identityOf(data)) ?? null;
   if (known !== null) return { sizeBytes, lastTime: known.lastEnd, missingCount: known.missingCount };
+  const figures = figuresByIndex(path, sizeBytes, chunkFigures);
+  if (figures === null) return { sizeBytes, lastTime: Math.floor(data.mtimeMs / 1000), missingCount: 0 };
+  cache?.put(path, identityOf(data), { ...figures, needed: null });
+  return { sizeBytes, lastTime: figures.lastEnd, missingCount: figures.missingCount };
+}
+
+/** What the index says; null where there is none of ours, it is behind the data file, or it cannot be read. */
+function figuresByIndex<T>(
+  path: string,
+  sizeBytes: number,
+  ask: (index: IndexFile, last: Chunk) => T,
+): T | null {
   const index = IndexFile.peek(indexPath(path));
   try {
     const last = index === null ? undefined : lastChunk(index);
-    if (index === null || last?.file_end !== sizeBytes)
-      return { sizeBytes, lastTime: Math.floor(data.mtimeMs / 1000), missingCount: 0 };
-    const figures = chunkFigures(index, last);
-    cache?.put(path, identityOf(data), { ...figures, needed: null });
-    return { sizeBytes, lastTime: last.ts_end, missingCount: figures.missingCount };
+    return index === null || last?.file_end !== sizeBytes ? null : ask(index, last);
+  } catch (error) {
+    if (faultOfIndex(error, indexPath(path)) === null) throw error;
+    return null;
   } finally {
     index?.close();
   }
@@ -83,21 +95,17 @@ export function sizeFigures(
   const known = cache?.find(path, identityOf(data)) ?? null;
   if (known?.needed != null && stillHolds(known.needed, since))
     return figuresOf(data.size, known, known.needed);
-  const index = IndexFile.peek(indexPath(path));
-  try {
-    // Else there is none of ours, or it is behind, or a writer was faster than this: all is looked at together.
-    const last = index === null ? undefined : lastChunk(index);
-    if (index === null || last?.file_end !== data.size) return foldedFigures(path, since, cache);
-    return reckoned(path, index, last, data, since, cache);
-  } finally {
-    index?.close();
-  }
+  const figures = figuresByIndex(path, data.size, (index, last) =>
+    reckoned(path, index, last, data, since, cache),
+  );
+  // By the log, where the index does not tell, or a writer was faster than this.
+  return figures ?? foldedFigures(path, since, cache);
 }
 
 async function foldedFigures(path: string, since: number, cache: FiguresFile | null): Promise<SizeFigures> {
   // Rarely needed, and most of the program hangs on it.
   const { BackupReader } = await import('./reader.ts');
-  const reader = new BackupReader(path);
+  const reader = new BackupReader(path, { isThorough: true });
   try {
     const present = fstatSync(reader.fd);
     const { index } = reader;

@@ -1,9 +1,13 @@
 /**
  * One member of the walk (walk.ts): reads its lines, folds them, and judges how it ends.
+ *
+ * Over 300 lines because reading, folding and judging one member share all of its state.
  */
 import { createHash } from 'node:crypto';
 import type { Chunk } from '../index/types.ts';
 import { fold, foldWholeSteps } from '../index/fold.ts';
+import { IndexError, isFaultOfLine } from '../index/indexErrors.ts';
+import { Trial } from '../index/trial.ts';
 import {
   deleteChunk,
   forgetBytes,
@@ -41,6 +45,22 @@ interface Commit {
   readonly boundary: Boundary;
 }
 
+/** What there was before lines were folded on trial. */
+interface BeforeTrial {
+  readonly trial: Trial;
+  readonly lineEnd: number;
+  readonly tsStart: number;
+  readonly tsEnd: number;
+  readonly damages: number;
+  readonly messages: number;
+}
+
+/**
+ * This much text of lines is held until a flush boundary proves them. Parsed lines take many times the memory of what
+ * they change in the index, so more are folded on trial, to be taken out of the index again where nothing proves them.
+ */
+const MOST_UNPROVEN_BYTES = 4 << 20;
+
 /**
  * Lines are folded when a flush boundary behind a line that is no MESSAGE proves that they were committed, or the member's end does: a kill
  * in the middle of a large commit leaves whole MESSAGE lines that no MAILBOX follows, gigabytes perhaps, which go as a whole. The last
@@ -61,8 +81,13 @@ export class MemberWalk {
   #files: CheckedFile[] = [];
   /** The last one that was read, and is not folded yet. */
   #last: Commit | null = null;
-  /** Lines behind it. */
+  /** Lines after it that are not folded yet, and how much text they are. */
   #unproven: ReadLine[] = [];
+  #unprovenBytes = 0;
+  /** Uncompressed offset at which they start. */
+  #unprovenStart = 0;
+  /** Open while lines of `#last`, or where there is none of those after the boundary, are folded on trial. */
+  #beforeTrial: BeforeTrial | null = null;
 
   constructor(walk: Walk, reader: ChunkReader, fileOffset: number, resume: Chunk | undefined) {
     this.#walk = walk;
@@ -73,6 +98,7 @@ export class MemberWalk {
     this.#chunkId = resume?.id ?? insertChunk(walk.index, fileOffset, 0);
     if (resume === undefined) return;
     this.#lineEnd = resume.length;
+    this.#unprovenStart = resume.length;
     this.#tsStart = resume.ts_start;
     this.#tsEnd = resume.ts_end;
     this.#boundary = { length: resume.length, fileEnd: resume.file_end, crc32: resume.crc32 };
@@ -125,7 +151,8 @@ export class MemberWalk {
         yield* this.#takeLine(line);
       }
     } catch (error) {
-      if (error instanceof BackupError) return error;
+      // What the index cannot take now is no reason to take the rest of the log for torn.
+      if (error instanceof BackupError && !(error instanceof IndexError)) return error;
       throw error;
     }
   }
@@ -140,12 +167,24 @@ export class MemberWalk {
   *#takeLine(line: LogLine): Generator<void, void> {
     if (line.verb !== 'APPLY') throw new BackupError('syntax', `unknown verb ${line.verb} in the log`);
     const end = this.#reader.position;
+    const before = this.#unproven.at(-1)?.end ?? this.#unprovenStart;
     this.#unproven.push({ line, files: this.#files, end });
+    this.#unprovenBytes += this.#files.reduce((left, { file }) => left - file.size, end - before);
     const boundary = this.#reader.boundaryAt(end);
-    if (boundary === null || line.name === 'MESSAGE') return;
+    if (boundary === null || line.name === 'MESSAGE') {
+      if (this.#unprovenBytes > MOST_UNPROVEN_BYTES) yield* this.#foldOnTrial();
+      return;
+    }
     yield* this.#foldLast();
     this.#last = { lines: this.#unproven, boundary };
+    this.#forgetText(end);
+  }
+
+  /** The lines that were held are in the index, or in `#last`. */
+  #forgetText(end: number): void {
     this.#unproven = [];
+    this.#unprovenBytes = 0;
+    this.#unprovenStart = end;
   }
 
   *#foldLast(): Generator<void, void> {
@@ -153,7 +192,44 @@ export class MemberWalk {
     if (last === null) return;
     this.#last = null;
     yield* this.#fold(last.lines);
+    this.#keepTrial();
     this.#boundary = last.boundary;
+  }
+
+  /** So much follows the last commit that it was on disk. */
+  *#foldOnTrial(): Generator<void, void> {
+    yield* this.#foldLast();
+    if (this.#beforeTrial === null) {
+      const { index, result } = this.#walk;
+      this.#beforeTrial = {
+        trial: Trial.begin(index),
+        lineEnd: this.#lineEnd,
+        tsStart: this.#tsStart,
+        tsEnd: this.#tsEnd,
+        damages: result.damages.length,
+        messages: result.messages,
+      };
+    }
+    yield* this.#fold(this.#unproven);
+    this.#forgetText(this.#lineEnd);
+  }
+
+  #keepTrial(): void {
+    this.#beforeTrial?.trial.keep();
+    this.#beforeTrial = null;
+  }
+
+  /** Leaves nothing in the index of the lines after the last commit that was folded. */
+  #takeBackTrial(): void {
+    const before = this.#beforeTrial;
+    if (before === null) return;
+    before.trial.takeBack();
+    this.#beforeTrial = null;
+    this.#lineEnd = before.lineEnd;
+    this.#tsStart = before.tsStart;
+    this.#tsEnd = before.tsEnd;
+    this.#walk.result.damages.length = before.damages;
+    this.#walk.result.messages = before.messages;
   }
 
   *#fold(lines: readonly ReadLine[]): Generator<void, void> {
@@ -164,6 +240,7 @@ export class MemberWalk {
   *#foldAll(): Generator<void, void> {
     yield* this.#foldLast();
     yield* this.#fold(this.#unproven);
+    this.#keepTrial();
     this.#unproven = [];
   }
 
@@ -172,7 +249,7 @@ export class MemberWalk {
       yield* foldWholeSteps(this.#walk.index, fromLog(line), this.#chunkId);
     } catch (error) {
       // A line that was accepted once and makes no sense to us: it costs itself, not what follows.
-      if (!(error instanceof BackupError)) throw error;
+      if (!isFaultOfLine(error)) throw error;
       const { result } = this.#walk;
       const where = { fileOffset: this.#fileOffset, position: end };
       result.damages.push({ ...where, reason: messageOf(error), isSenseless: true });
@@ -227,6 +304,7 @@ export class MemberWalk {
         : { offset: this.#boundary.length, fileOffset: this.#boundary.fileEnd };
     const good = { offset, fileOffset, time: this.#tsEnd };
     if (yield* hasAcknowledgedBehind({ fd, fileSize, good, acknowledgedEnd })) return false;
+    this.#takeBackTrial();
     yield* this.#recordTorn();
     return true;
   }

@@ -17,6 +17,7 @@ import { copyFile } from '../fs/copyFile.ts';
 import { makeFolders, syncFolder } from '../fs/folders.ts';
 import { BackupError, asBackupError, messageOf } from '../errors.ts';
 import { stateOf } from '../index/chunks.ts';
+import { isDamagedIndex } from '../index/indexErrors.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { removeIndexFiles } from '../index/removeIndexFiles.ts';
 import { lastChunk } from '../index/queries.ts';
@@ -24,7 +25,8 @@ import { copyBytes, isPrefix } from '../fs/copyBytes.ts';
 import { faultPoint } from './faultPoint.ts';
 import { giveOwner, keepOwner } from '../fs/keepOwner.ts';
 import { setTimes, timesOf } from '../fs/times.ts';
-import { belongs, openIndexForWriting } from './openIndex.ts';
+import { faultOfIndex } from './indexFault.ts';
+import { belongs, openIndexForWriting, rebuildIndex } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
 
@@ -132,6 +134,9 @@ function finalBytes(path: string, fd: number): number {
     const last = index === null || !belongs(index, fd) ? undefined : lastChunk(index);
     if (last === undefined) return 0;
     return stateOf(last) === 'open' ? last.offset : last.file_end;
+  } catch (error) {
+    if (faultOfIndex(error, indexPath(path)) === null) throw error;
+    return 0;
   } finally {
     index?.close();
   }
@@ -154,11 +159,27 @@ async function copyRest(
     setTimes(target.fd, timesOf(file.fd));
     fsyncSync(target.fd);
     step('copied');
-    index.copyTo(indexPath(target.path));
+    await copyIndex(index, file, indexPath(target.path), notice);
     keepOwner(indexPath(target.path), file.fd);
     step('indexed');
   } finally {
     index.close();
+  }
+}
+
+/** One that cannot be read whole is built anew first. */
+async function copyIndex(index: IndexFile, file: LockedFile, to: string, notice: Notice): Promise<void> {
+  try {
+    index.copyTo(to);
+  } catch (error) {
+    if (!isDamagedIndex(error)) throw error;
+    notice(`${messageOf(error)}, building it from the log`);
+    const { index: rebuilt } = await rebuildIndex(file, notice);
+    try {
+      rebuilt.copyTo(to);
+    } finally {
+      rebuilt.close();
+    }
   }
 }
 

@@ -12,6 +12,7 @@ import { fstatSync, readSync, renameSync } from 'node:fs';
 import { BackupError } from '../errors.ts';
 import type { LockedFile } from '../fs/lockedFile.ts';
 import { stateOf, updateChunk } from '../index/chunks.ts';
+import { integrityFaults } from '../index/credible.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { removeIndexFiles } from '../index/removeIndexFiles.ts';
 import { lastChunk } from '../index/queries.ts';
@@ -21,6 +22,7 @@ import { closeMember, cutTail, saveTail } from '../log/recover.ts';
 import { ChunkReader } from '../log/reader.ts';
 import { finish, finishInTurns } from '../log/steps.ts';
 import { faultPoint } from './faultPoint.ts';
+import { faultOfIndex } from './indexFault.ts';
 import { beginIndex, finishIndex, giveBack } from './freshIndex.ts';
 import { keepOwner } from '../fs/keepOwner.ts';
 import { indexPath } from './options.ts';
@@ -34,9 +36,22 @@ export const REINDEX_STEPS = ['built', 'removed', 'placed'] as const;
 
 const step = (name: (typeof REINDEX_STEPS)[number]): void => faultPoint(`reindex:${name}`);
 
-export async function openIndexForWriting(file: LockedFile, notice: Notice): Promise<IndexFile> {
-  const index = IndexFile.open(indexPath(file.path), 'write');
-  if (index === null) return replaceIndex(file, notice, 'there is no index of ours');
+/** `damaged` hears of an index that was ours, could not be believed, and has been built anew. */
+export async function openIndexForWriting(
+  file: LockedFile,
+  notice: Notice,
+  damaged: Notice = () => undefined,
+): Promise<IndexFile> {
+  const path = indexPath(file.path);
+  const replaceDamaged = (fault: string): Promise<IndexFile> => {
+    damaged(fault);
+    return replaceIndex(file, notice, fault);
+  };
+  let fault: string | null = null;
+  const index = IndexFile.open(path, 'write', ({ message }) => (fault = message));
+  if (index === null) {
+    return fault === null ? replaceIndex(file, notice, 'there is no index of ours') : replaceDamaged(fault);
+  }
   try {
     if (await finishInTurns(belongsSteps(index, file.fd))) {
       await catchUp(index, file, notice);
@@ -44,6 +59,8 @@ export async function openIndexForWriting(file: LockedFile, notice: Notice): Pro
     }
   } catch (error) {
     index.close();
+    const why = faultOfIndex(error, path);
+    if (why !== null) return replaceDamaged(why);
     if (!(error instanceof BackupError && error.kind === 'damaged')) throw error;
     return replaceIndex(file, notice, error.message);
   }
@@ -102,7 +119,12 @@ function isInStep(index: IndexFile, fd: number): boolean {
  */
 export function settledIndex(path: string, fd: number): IndexFile | null {
   const index = IndexFile.peek(indexPath(path));
-  if (index === null || (index.isCopy && belongs(index, fd) && isInStep(index, fd))) return index;
+  if (index === null) return null;
+  try {
+    if (index.isCopy && belongs(index, fd) && isInStep(index, fd)) return index;
+  } catch (error) {
+    if (faultOfIndex(error, index.path) === null) throw error;
+  }
   index.close();
   return null;
 }
@@ -174,14 +196,6 @@ export interface Rebuilt {
   readonly result: WalkResult;
 }
 
-/** The old index, where it is of this file: it may have known the file when it was whole. */
-function usableIndex(path: string, fd: number): IndexFile | null {
-  const old = IndexFile.open(path, 'read');
-  if (old === null || belongs(old, fd)) return old;
-  old.close();
-  return null;
-}
-
 /** Builds the index from the log alone, beside the old one, and puts it in its place. */
 export async function rebuildIndex(
   file: LockedFile,
@@ -189,7 +203,7 @@ export async function rebuildIndex(
   options: WalkOptions = {},
 ): Promise<Rebuilt> {
   const path = indexPath(file.path);
-  const result = await replaceBy(file, usableIndex(path, file.fd), notice, options);
+  const result = await replaceBy(file, notice, options, () => IndexFile.open(path, 'read'));
   const index = IndexFile.open(path, 'write');
   if (index === null) throw new Error(`${path} vanished while it was locked`);
   return { index, result };
@@ -197,37 +211,51 @@ export async function rebuildIndex(
 
 /** As rebuildIndex, by a process that has the backup not open otherwise, and that wants nothing of the new index. */
 export async function reindexBackup(file: LockedFile, notice: Notice, options: WalkOptions): Promise<void> {
-  const known = settledIndex(file.path, file.fd) ?? usableIndex(indexPath(file.path), file.fd);
-  await replaceBy(file, known, notice, options);
+  await replaceBy(file, notice, options, () => IndexFile.peek(indexPath(file.path)));
 }
 
-/** `known`: the old index, where it is of this file; it is closed. */
 async function replaceBy(
   file: LockedFile,
-  known: IndexFile | null,
   notice: Notice,
   options: WalkOptions,
+  openOld: () => IndexFile | null,
 ): Promise<WalkResult> {
   const path = indexPath(file.path);
   const beside = `${path}.new`;
-  let fresh: IndexFile | null = null;
-  let result: WalkResult;
+  const { size } = fstatSync(file.fd);
+  // If its last chunk was ended, what looks torn is damage, and stays where it is.
+  const isInStepWith = (old: IndexFile): boolean => belongs(old, file.fd) && isInStep(old, file.fd);
+  const isEnded = (await ofOld(path, openOld, isInStepWith)) ?? false;
+  const build = async (known: IndexFile | null): Promise<Rebuilt> => {
+    const index = beginIndex(beside, size);
+    try {
+      const all = { ...options, isEnded, ...(known === null ? {} : { known }) };
+      return { index, result: await finishInTurns(walkSteps(index, file.fd, 0, size, all)) };
+    } catch (error) {
+      index.close();
+      throw error;
+    }
+  };
+  let built: Rebuilt | null = null;
   try {
-    // If its last chunk was ended, what looks torn is damage, and stays where it is.
-    const isEnded = known !== null && isInStep(known, file.fd);
-    const { size } = fstatSync(file.fd);
-    fresh = beginIndex(beside, size);
-    const all = { ...options, isEnded, ...(known === null ? {} : { known }) };
-    result = await finishInTurns(walkSteps(fresh, file.fd, 0, size, all));
-    await finishWalk(fresh, file, { ...result, chunks: 0 }, notice);
-    await finishIndex(fresh, beside);
-    giveBack(fresh, size);
+    built = await build(null);
+    const { damages, tornTail } = built.result;
+    if (damages.length > 0 || tornTail !== null) {
+      // An index that knew the log when it was whole helps to read a damaged one, and knows what was acknowledged.
+      built.index.close();
+      built = null;
+      const withOld = (old: IndexFile): Promise<Rebuilt> | null =>
+        isSound(old, file.fd) ? build(old) : null;
+      built = (await ofOld(path, openOld, withOld)) ?? (await build(null));
+    }
+    const { index, result } = built;
+    await finishWalk(index, file, { ...result, chunks: 0 }, notice);
+    await finishIndex(index, beside);
+    giveBack(index, size);
   } catch (error) {
-    fresh?.close();
+    built?.index.close();
     removeIndexFiles(beside);
     throw error;
-  } finally {
-    known?.close();
   }
   keepOwner(beside, file.fd);
   step('built');
@@ -236,5 +264,26 @@ async function replaceBy(
   step('removed');
   renameSync(beside, path);
   step('placed');
-  return result;
+  return built.result;
+}
+
+/** Asks the old index; null where there is none of ours, or it turns out that it cannot be read. */
+async function ofOld<T>(
+  path: string,
+  open: () => IndexFile | null,
+  ask: (old: IndexFile) => T | Promise<T>,
+): Promise<T | null> {
+  const old = open();
+  try {
+    return old === null ? null : await ask(old);
+  } catch (error) {
+    if (faultOfIndex(error, path) === null) throw error;
+    return null;
+  } finally {
+    old?.close();
+  }
+}
+
+function isSound(index: IndexFile, fd: number): boolean {
+  return belongs(index, fd) && integrityFaults(index).length === 0;
 }

@@ -31,7 +31,7 @@ export function looksLikeDataFile(path: string): boolean {
 
 /** Reads the index, or where that is not ours the whole file. Throws 'damaged', 'io', 'permission'. */
 export function contentOf(path: string, sizeBytes: number, deletedPrefix: string): Content {
-  const reader = new BackupReader(path);
+  const reader = new BackupReader(path, { isThorough: true });
   try {
     const counts = new Map<string, { living: number; all: number }>();
     for (const { name, deleted } of allMailboxes(reader.index)) {

@@ -3,15 +3,20 @@
  *
  * The index in WAL mode gives a steady snapshot beside the writer; the data file only grows behind it. A compaction or
  * reindex puts other files under the names: `isCurrent` tells, and whoever looks opens anew, while what is open here
- * stays as it was. Where the index is not ours or not of this file (the originals'), the log is folded into memory.
+ * stays as it was. Where the index is not ours, not of this file (the originals') or damaged, the log is folded into
+ * memory, until another index has taken its place.
  */
-import { fstatSync, statSync } from 'node:fs';
+import { fstatSync, lstatSync, statSync } from 'node:fs';
+import { LRUCache } from 'lru-cache';
 import { SharedRead } from '../fs/lockedFile.ts';
 import { asBackupError } from '../errors.ts';
+import { integrityFaults } from '../index/credible.ts';
+import type { IndexError } from '../index/indexErrors.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import type { StoredMessage } from '../index/types.ts';
 import { blockAt, blocksFrom, readMessage } from './content.ts';
 import type { Block } from './content.ts';
+import { faultOfIndex } from './indexFault.ts';
 import { belongs } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import { walk } from './walk.ts';
@@ -22,6 +27,17 @@ const NEAR_BYTES = 1 << 20;
 
 let opened = 0;
 
+/** Indexes that turned out to be damaged while they were read, by path: the identities of the files. */
+const damagedIndexes = new LRUCache<string, string>({ max: 1000 });
+
+/**
+ * Notes that the index at a path is damaged: readers that have it open are not current any more, and those that are opened
+ * next fold the log instead, until another file takes the name.
+ */
+export function doubtIndex({ path }: IndexError): void {
+  damagedIndexes.set(path, identityOf(path) ?? '');
+}
+
 export class BackupReader {
   readonly path: string;
   /** Never given again in this thread, as an inode number is: to another file, as soon as the one that had it is closed. */
@@ -30,28 +46,55 @@ export class BackupReader {
   /** Names the data file itself, not its name: another when another file takes the name. */
   readonly inode: bigint;
   readonly #data: SharedRead;
-  /** Likewise the index's. */
-  readonly indexInode: bigint | null;
+  /** Names the index file: another when another file takes the name. */
+  readonly indexIdentity: string | null;
+  /** Why the log is read instead of the index, where that is damaged and was not known to be. */
+  indexFault: string | null = null;
   /** The size that was folded, where the index is in memory. */
   readonly #foldedBytes: number | null;
   #lastBlock: Block | undefined;
   #blocksAhead: readonly Block[] = [];
 
-  constructor(path: string) {
+  /** `isThorough`: the index is read whole first, so that a damaged page does not show in the middle of the work. */
+  constructor(path: string, { isThorough = false } = {}) {
     this.path = path;
     this.#data = SharedRead.open(path);
     try {
       this.inode = fstatSync(this.fd, { bigint: true }).ino;
-      this.indexInode = inodeOf(indexPath(path));
-      const index = IndexFile.open(indexPath(path), 'read');
-      const isUsable = index !== null && belongs(index, this.fd);
-      if (!isUsable) index?.close();
-      this.#foldedBytes = isUsable ? null : fstatSync(this.fd).size;
-      this.index = isUsable ? index : foldInMemory(this.fd, this.#foldedBytes ?? 0);
+      this.indexIdentity = identityOf(indexPath(path));
+      const index = this.#usableIndex(isThorough);
+      this.#foldedBytes = index === null ? fstatSync(this.fd).size : null;
+      this.index = index ?? foldInMemory(this.fd, this.#foldedBytes ?? 0);
     } catch (error) {
       this.#data.close();
       throw asBackupError(error, path);
     }
+  }
+
+  #usableIndex(isThorough: boolean): IndexFile | null {
+    const path = indexPath(this.path);
+    if (isDamaged(this.path, this.indexIdentity)) return null;
+    const index = IndexFile.open(path, 'read', ({ message }) => this.#doubt(message));
+    if (index === null) return null;
+    try {
+      const [fault] = isThorough ? integrityFaults(index) : [];
+      if (fault !== undefined) this.#doubt(fault);
+      else if (belongs(index, this.fd)) return index;
+    } catch (error) {
+      const fault = faultOfIndex(error, path);
+      if (fault === null) {
+        index.close();
+        throw error;
+      }
+      this.#doubt(fault);
+    }
+    index.close();
+    return null;
+  }
+
+  #doubt(fault: string): void {
+    this.indexFault = fault;
+    damagedIndexes.set(indexPath(this.path), this.indexIdentity ?? '');
   }
 
   get fd(): number {
@@ -82,14 +125,24 @@ export class BackupReader {
 
   /** Whether both names still lead to what is open here, and it is all that there is. */
   isCurrent(): boolean {
-    const isSame = inodeOf(this.path) === this.inode && inodeOf(indexPath(this.path)) === this.indexInode;
-    return isSame && (this.#foldedBytes === null || fstatSync(this.fd).size === this.#foldedBytes);
+    if (inodeOf(this.path) !== this.inode || identityOf(indexPath(this.path)) !== this.indexIdentity)
+      return false;
+    return this.#foldedBytes === null ? !this.isDoubted : fstatSync(this.fd).size === this.#foldedBytes;
+  }
+
+  /** The index that is open here turned out to be damaged: see doubtIndex. */
+  get isDoubted(): boolean {
+    return damagedIndexes.size > 0 && this.#foldedBytes === null && isDamaged(this.path, this.indexIdentity);
   }
 
   close(): void {
     this.index.close();
     this.#data.close();
   }
+}
+
+function isDamaged(path: string, identity: string | null): boolean {
+  return damagedIndexes.get(indexPath(path)) === identity;
 }
 
 function holds(block: Block, chunkId: number, offset: number): boolean {
@@ -109,4 +162,10 @@ function foldInMemory(fd: number, sizeBytes: number): IndexFile {
 
 function inodeOf(path: string): bigint | null {
   return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? null;
+}
+
+/** An inode number is given again as soon as its file is gone: the time at which the file was made tells one from the other. */
+function identityOf(path: string): string | null {
+  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats === undefined ? null : `${stats.ino} ${stats.birthtimeNs}`;
 }

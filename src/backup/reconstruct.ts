@@ -136,8 +136,8 @@ function look(file: BackupFile, deletedPrefix: string): Candidate | Finding {
     ];
     return { ...content, path: file.path, owner, remark: remarks.length === 0 ? null : remarks.join('; ') };
   } catch (error) {
-    if (!(error instanceof BackupError)) throw error;
-    return left(file.path, messageOf(error), true);
+    const reason = error instanceof BackupError ? error.message : `internal error: ${messageOf(error)}`;
+    return left(file.path, reason, true);
   }
 }
 

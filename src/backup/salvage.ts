@@ -13,6 +13,7 @@ import { createHash } from 'node:crypto';
 import { BackupError } from '../errors.ts';
 import {
   CHUNK_HEADER,
+  EMPTY_BLOCK,
   FLUSH_MARKER,
   MEMBER_HEADER,
   MEMBER_TRAILER_BYTES,
@@ -20,6 +21,8 @@ import {
 } from '../log/format.ts';
 import type { FlushPoint } from '../log/format.ts';
 import { readSyncInto } from '../fs/io.ts';
+import { readBeginning } from '../log/blocks.ts';
+import { emptyBlocks } from '../log/member.ts';
 import { RunReader } from '../log/runReader.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
 import { logLineSteps } from '../protocol/logDriver.ts';
@@ -162,6 +165,7 @@ export class Salvage {
         }
       }
       this.#good = read.end;
+      run.forgetPassed(read.end);
       this.#time = read.line.time;
       yield read;
     }
@@ -228,14 +232,9 @@ export class Salvage {
   }
 
   #beginsItem(point: FlushPoint): boolean {
-    const probe = new RunReader(this.#fd, point, this.#fileEnd, []);
-    try {
-      const text = probe.peek(PROBE_BYTES).toString('latin1');
-      if (FILE_START.test(text)) return true;
-      return LINE_START.test(text) && Number(text.slice(0, text.indexOf(' '))) >= this.#time;
-    } finally {
-      probe.close();
-    }
+    const text = readBeginning(this.#fd, point.fileOffset, PROBE_BYTES, this.#fileEnd).toString('latin1');
+    if (FILE_START.test(text)) return true;
+    return LINE_START.test(text) && Number(text.slice(0, text.indexOf(' '))) >= this.#time;
   }
 
   /** Flush markers behind a start: those that the run passed, with its offsets, then all others, as if they stood where it ended. */
@@ -249,6 +248,9 @@ export class Salvage {
       const bytes = window.subarray(0, readSyncInto(this.#fd, window, 0, size, base));
       for (let at = bytes.indexOf(FLUSH_MARKER); at !== -1; at = bytes.indexOf(FLUSH_MARKER, at + 1)) {
         const fileOffset = base + at + FLUSH_MARKER.length;
+        // Of flushes one after another, the last begins an item if any does.
+        const next = at + FLUSH_MARKER.length;
+        if (emptyBlocks(bytes.subarray(next, next + EMPTY_BLOCK.length)) > 0) continue;
         if (at < SCAN_BYTES && fileOffset < this.#fileEnd) yield { offset, fileOffset };
       }
     }

@@ -4,9 +4,10 @@
  */
 import { forgetBytes, insertChunk, insertPointsSteps, setChunkStart, updateChunk } from '../index/chunks.ts';
 import { fold, foldWholeSteps } from '../index/fold.ts';
+import { isFaultOfLine } from '../index/indexErrors.ts';
 import { lastChunk, messageByGuid, messagesOfChunk } from '../index/queries.ts';
 import type { FoldLine } from '../index/types.ts';
-import { BackupError, messageOf } from '../errors.ts';
+import { messageOf } from '../errors.ts';
 import { MEMBER_HEADER } from '../log/format.ts';
 import { isMemberHeader } from '../log/member.ts';
 import { readSyncInto } from '../fs/io.ts';
@@ -87,7 +88,7 @@ function* foldSalvaged(
   try {
     yield* foldWholeSteps(index, withoutWrong(fromLog(line), files), chunkId);
   } catch (error) {
-    if (!(error instanceof BackupError)) throw error;
+    if (!isFaultOfLine(error)) throw error;
     damage({ position: end, reason: messageOf(error), isSenseless: true });
   }
   result.messages += files.length;

@@ -12,6 +12,7 @@
 import { fstatSync } from 'node:fs';
 import type { LockedFile } from '../fs/lockedFile.ts';
 import { chainHash, stateOf } from '../index/chunks.ts';
+import { integrityFaults } from '../index/credible.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { allMessages, chunkAt, chunkById, chunks } from '../index/queries.ts';
 import type { Chunk } from '../index/types.ts';
@@ -24,6 +25,7 @@ import { falsePoints } from './falsePoints.ts';
 import { giveBack, takeScratch } from './freshIndex.ts';
 import { hasItsBytes } from './content.ts';
 import { missingText } from './figures.ts';
+import { faultOfIndex } from './indexFault.ts';
 import { belongs, openIndexForWriting, settledIndex } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { Notice, VerifyLevel } from './options.ts';
@@ -52,6 +54,8 @@ export interface Verification {
   readonly chunks: readonly ChunkFindings[];
   /** What is wrong with the index, in words. */
   readonly index: readonly string[];
+  /** It cannot be read, or its parts do not fit together: what it says is not to be used for a repair. */
+  readonly isIndexUnsound: boolean;
   /** Records whose messages are not here, in words: for a master to send. */
   readonly missing: readonly string[];
   /** What is wrong with timestamps, in words. */
@@ -60,8 +64,8 @@ export interface Verification {
 }
 
 /**
- * `notice` hears what opening has to say: an index that is missing or the originals' is built first, as by any
- * open. Throws 'io'.
+ * `notice` hears what opening has to say: an index that is missing or the originals' is built first, as by any open; one
+ * that cannot be believed is, too, and is reported as a fault. Throws 'io'.
  */
 export async function verifyBackup(
   file: LockedFile,
@@ -70,23 +74,36 @@ export async function verifyBackup(
 ): Promise<Verification> {
   const settled = settledIndex(file.path, file.fd);
   const replaced = settled === null ? replacedIndex(file) : [];
-  // A copy is looked at under one lock, not with one for each query.
-  settled?.holdSnapshot();
-  const index = settled ?? (await openIndexForWriting(file, notice));
+  const index =
+    settled ??
+    (await openIndexForWriting(file, notice, (fault) => void replaced.push(`${fault}; built anew`)));
   try {
+    // A copy is read under one lock, not with one for each query.
+    settled?.holdSnapshot();
     const { level = 'full', readsAll = false } = options;
     if (level !== 'full' && !readsAll && replaced.length === 0) {
       const found = verifyChecksums(index, file.fd, level);
       if (found !== null) return found;
     }
-    const folded = takeScratch();
-    try {
-      return verifyAll(index, folded, file.fd, replaced, options);
-    } finally {
-      giveBack(folded, fstatSync(file.fd).size);
-    }
+    return withFolded(file.fd, (folded) => verifyAll(index, folded, file.fd, replaced, options));
+  } catch (error) {
+    const fault = faultOfIndex(error, index.path);
+    if (fault === null) throw error;
+    // The log is checked by itself then.
+    const faults = [...replaced, fault];
+    const found = withFolded(file.fd, (folded) => verifyAll(null, folded, file.fd, faults, options));
+    return { ...found, isIndexUnsound: true };
   } finally {
     index.close();
+  }
+}
+
+function withFolded<T>(fd: number, work: (folded: IndexFile) => T): T {
+  const folded = takeScratch();
+  try {
+    return work(folded);
+  } finally {
+    giveBack(folded, fstatSync(fd).size);
   }
 }
 
@@ -96,6 +113,10 @@ function replacedIndex(file: LockedFile): string[] {
   try {
     if (index === null || belongs(index, file.fd)) return [];
     return ['the data file is shorter than the index says, or its last chunk another'];
+  } catch (error) {
+    // Opening it for writing will tell.
+    if (faultOfIndex(error, indexPath(file.path)) === null) throw error;
+    return [];
   } finally {
     index?.close();
   }
@@ -108,7 +129,7 @@ function verifyChecksums(index: IndexFile, fd: number, level: 'quick' | 'checksu
   if (!looked.every((chunk) => hasItsSha1(fd, chunk))) return null;
   const found = looked.map(({ id, offset }) => ({ id, offset, checksums: [], messages: [] }));
   const clock = clockFaults(index);
-  return { chunks: found, index: [], missing: [], clock, faultCount: clock.length };
+  return { chunks: found, index: [], isIndexUnsound: false, missing: [], clock, faultCount: clock.length };
 }
 
 function hasItsSha1(fd: number, chunk: Chunk): boolean {
@@ -116,15 +137,22 @@ function hasItsSha1(fd: number, chunk: Chunk): boolean {
   return sha1OfRange(fd, chunk.offset, chunk.file_end) === chunk.member_sha1;
 }
 
+/** `known` null: there is no index that can be read, and what was folded stands for it. */
 function verifyAll(
-  index: IndexFile,
+  known: IndexFile | null,
   folded: IndexFile,
   fd: number,
-  replaced: readonly string[],
+  before: readonly string[],
   { onProgress, readsAll = false }: VerifyOptions,
 ): Verification {
+  const index = known ?? folded;
+  const unsound = known === null ? [] : integrityFaults(known);
   // The file was just brought in step: what looks torn is damage.
-  const walkOptions = { known: index, isEnded: true, ...(onProgress === undefined ? {} : { onProgress }) };
+  const walkOptions = {
+    ...(known === null ? {} : { known }),
+    isEnded: true,
+    ...(onProgress === undefined ? {} : { onProgress }),
+  };
   const { damages } = walk(folded, fd, 0, fstatSync(fd).size, walkOptions);
   const altered = Array.from(alteredChunks(index, folded));
   const messages = Array.from(damagedMessages(index, folded, damages));
@@ -136,7 +164,8 @@ function verifyAll(
     .filter(({ guid }) => !lost.guids.has(guid))
     .map(missingText);
   const faults = [
-    ...replaced,
+    ...before,
+    ...unsound,
     ...compareIndexes(index, folded, lost),
     ...falsePoints(index, folded, fd, lost.chunks),
     ...(readsAll ? unreadable(index, fd, lost.guids) : []),
@@ -153,7 +182,14 @@ function verifyAll(
   const inChunks = found.reduce((sum, chunk) => sum + chunk.checksums.length + chunk.messages.length, 0);
   const clock = clockFaults(folded);
   const faultCount = inChunks + faults.length + missing.length + clock.length;
-  return { chunks: found, index: faults, missing, clock, faultCount };
+  return {
+    chunks: found,
+    index: faults,
+    isIndexUnsound: unsound.length > 0,
+    missing,
+    clock,
+    faultCount,
+  };
 }
 
 function clockFaults(index: IndexFile): string[] {

@@ -10,7 +10,7 @@ import type { Config } from '../config/imapdConf.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import type { FiguresFile } from '../index/figuresFile.ts';
 import { writeJson } from './commonJson.ts';
-import type { FoundTarget } from './commonSelect.ts';
+import type { FoundTarget, Target } from './commonSelect.ts';
 import { textOf } from './commonText.ts';
 import type { CliIo } from './io.ts';
 
@@ -65,7 +65,7 @@ export function failed(reason: string): Ending {
   return { outcome: 'failed', reason };
 }
 
-/** Does the task and prints its status line. What is thrown as a BackupError is the backup's failure, not the program's. */
+/** Does the task and prints its status line. Whatever is thrown is this backup's failure: the run goes on with the others. */
 export async function reporting(
   command: string,
   target: FoundTarget,
@@ -78,9 +78,35 @@ export async function reporting(
   try {
     ending = await task((line) => void details.write(`${line}\n`));
   } catch (error) {
-    if (!(error instanceof BackupError)) throw error;
-    ending = { outcome: error.kind === 'locked' ? 'locked' : 'failed', reason: messageOf(error) };
+    ending = failureOf(error, target, io);
   }
+  return printEnding(command, target, options, io, ending);
+}
+
+/** What is no BackupError is a bug of ours, and its stack is wanted. */
+function failureOf(error: unknown, target: Target, io: CliIo): Ending {
+  if (error instanceof BackupError)
+    return { outcome: error.kind === 'locked' ? 'locked' : 'failed', reason: messageOf(error) };
+  const { stack = '' } = error instanceof Error ? error : {};
+  io.stderr.write(`${target.label}: internal error: ${stack}\n`);
+  return failed(`internal error: ${messageOf(error)}`);
+}
+
+/** As failureOf, for commands without a status line. */
+export function failedToShow(error: unknown, target: Target, io: CliIo): Outcome {
+  const { outcome, reason } = failureOf(error, target, io);
+  io.stderr.write(`${target.label}: ${reason}\n`);
+  return outcome;
+}
+
+/** Prints the status line. null: all went well. */
+export function printEnding(
+  command: string,
+  target: FoundTarget,
+  options: CtlOptions,
+  io: CtlIo,
+  ending: Ending | null,
+): Outcome {
   const outcome = ending?.outcome ?? 'ok';
   const status = outcome === 'failed' ? `failed (${ending?.reason})` : outcome;
   const userid = target.userid === null ? undefined : textOf(target.userid);

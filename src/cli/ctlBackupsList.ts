@@ -9,10 +9,10 @@
  */
 import { futureNote, isInFuture } from '../backup/clock.ts';
 import { lastWritten, missingInWords } from '../backup/figures.ts';
-import { BackupError, messageOf } from '../errors.ts';
 import { writeJson } from './commonJson.ts';
 import type { FoundTarget } from './commonSelect.ts';
 import { humanSize, localTime, textOf } from './commonText.ts';
+import { failedToShow } from './ctlBackupsCommand.ts';
 import type { CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
 
 function humanLine(time: string, size: string, userid: string, path: string): string {
@@ -48,9 +48,7 @@ export function listOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Ou
     if (!options.isJson) for (const name of missing ?? []) io.stderr.write(`${target.label}: ${name}\n`);
     return 'ok';
   } catch (error) {
-    if (!(error instanceof BackupError)) throw error;
-    io.stderr.write(`${target.label}: ${messageOf(error)}\n`);
-    return 'failed';
+    return failedToShow(error, target, io);
   }
 }
 

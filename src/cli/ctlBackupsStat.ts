@@ -10,11 +10,11 @@ import { sizeFigures } from '../backup/figures.ts';
 import type { SizeFigures } from '../backup/figures.ts';
 import type { Config } from '../config/imapdConf.ts';
 import type { RetentionRules } from '../config/retentionRules.ts';
-import { BackupError, messageOf } from '../errors.ts';
 import { Real, writeJson } from './commonJson.ts';
 import type { FoundTarget } from './commonSelect.ts';
 import { retainedSince, retentionRules } from './retainedSince.ts';
 import { humanSize, localTime, textOf } from './commonText.ts';
+import { failedToShow } from './ctlBackupsCommand.ts';
 import type { CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
 
 interface Figures {
@@ -41,9 +41,7 @@ export async function statOne(target: FoundTarget, options: CtlOptions, io: CtlI
     else io.stdout.write(options.isHuman ? humanLine(name, figures) : line(name, figures));
     return 'ok';
   } catch (error) {
-    if (!(error instanceof BackupError)) throw error;
-    io.stderr.write(`${target.label}: ${messageOf(error)}\n`);
-    return error.kind === 'locked' ? 'locked' : 'failed';
+    return failedToShow(error, target, io);
   }
 }
 

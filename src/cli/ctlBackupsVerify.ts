@@ -50,10 +50,11 @@ function endingOf(found: Verification): Ending | null {
 /** Where only the index is at fault it is built anew; where messages are only missing, there is nothing to do here. */
 async function repair(
   file: LockedFile,
-  { chunks, index }: Verification,
+  { chunks, index, isIndexUnsound }: Verification,
   { config }: CtlOptions,
   print: Print,
 ): Promise<void> {
+  if (isIndexUnsound) (await rebuildIndex(file, print)).index.close();
   if (chunks.some(({ checksums, messages }) => checksums.length + messages.length > 0)) {
     const kept = await repairBackup(
       file,
@@ -66,8 +67,7 @@ async function repair(
     );
     print(`repaired, the damaged data file is kept as ${kept}`);
   } else if (index.length > 0) {
-    const rebuilt = await rebuildIndex(file, print);
-    rebuilt.index.close();
+    if (!isIndexUnsound) (await rebuildIndex(file, print)).index.close();
     print('the index was built anew');
   }
 }

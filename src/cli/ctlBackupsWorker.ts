@@ -1,4 +1,5 @@
 /** One of the processes of ctlBackupsWorkers.ts: does a command to each backup that it is sent, and ends with who started it. */
+import { faultPoint } from '../backup/faultPoint.ts';
 import { messageOf } from '../errors.ts';
 import { becomeOwnerOf } from '../fs/actAsOwner.ts';
 import type { BackupCommand, CtlIo, CtlOptions } from './ctlBackupsCommand.ts';
@@ -70,6 +71,7 @@ process.on('message', (message: ToWorker) => {
   const { command, options, tellsProgress } = work;
   const { id, target } = message;
   const io = new TaskIo(id, tellsProgress);
+  faultPoint('worker:begun');
   command
     .then((one) => one(target, options, io))
     .then((outcome) => tell({ kind: 'done', id, said: io.take(), outcome }))

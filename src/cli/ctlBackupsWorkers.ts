@@ -8,10 +8,11 @@
  */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { BackupError } from '../errors.ts';
+import { messageOf } from '../errors.ts';
 import { ownIds } from '../fs/actAsOwner.ts';
 import type { FoundTarget } from './commonSelect.ts';
 import type { WorkCommand } from './ctlBackupsArguments.ts';
+import { failed, printEnding } from './ctlBackupsCommand.ts';
 import type { CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
 
 /** Begun behind one that is still at work, for each process. */
@@ -143,9 +144,9 @@ export class WorkerPool {
     this.#workers.push(worker);
     process.on('message', (message: FromWorker) => this.#hear(worker, message));
     process.on('exit', (code, signal) => {
-      this.#fail(new BackupError('io', `a process at work ended by itself (${signal ?? code})`));
+      this.#lose(worker, `the process at work on it ended by itself (${signal ?? code})`);
     });
-    process.on('error', (error) => this.#fail(error));
+    process.on('error', (error) => this.#lose(worker, `the process at work on it: ${messageOf(error)}`));
     const [command, options, store] = [this.#command, this.#options, this.#store];
     tell(worker, { kind: 'setUp', command, options, store, tellsProgress });
     return worker;
@@ -153,6 +154,21 @@ export class WorkerPool {
 
   #fail(error: Error): void {
     this.#failure ??= error;
+    this.#wake();
+  }
+
+  /** A process that was killed, by the system for want of memory perhaps, costs the backups that it had in work. */
+  #lose(worker: Worker, reason: string): void {
+    const at = this.#workers.indexOf(worker);
+    if (at !== -1) this.#workers.splice(at, 1);
+    for (const [id, task] of worker.tasks) {
+      const write = (stream: Said['stream']) => (text: Said['text']) => void task.said.push({ stream, text });
+      const io = { stdout: { write: write('stdout') }, stderr: { write: write('stderr') } };
+      task.outcome = printEnding(this.#command, task.target, this.#options, io, failed(reason));
+      worker.tasks.delete(id);
+      this.#paths.delete(task.target.path);
+    }
+    this.#settle();
     this.#wake();
   }
 

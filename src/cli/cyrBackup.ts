@@ -4,10 +4,12 @@
  */
 import { parseArgs } from 'node:util';
 import { futureNoteOf, requireKnown } from '../backup/clock.ts';
-import { BackupReader } from '../backup/reader.ts';
+import { BackupReader, doubtIndex } from '../backup/reader.ts';
 import { loadConfig } from '../config/imapdConf.ts';
+import type { Config } from '../config/imapdConf.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import type { IndexFile } from '../index/indexFile.ts';
+import { isDamagedIndex } from '../index/indexErrors.ts';
 import { lastMoment } from '../index/queries.ts';
 import { momentText, nowSeconds, parsePast, saysNow } from '../mailbox/moment.ts';
 import { DEFAULT_CONFIG } from './catalogOptions.ts';
@@ -91,31 +93,48 @@ export function runCyrBackup(argv: readonly string[], io: CliIo): Promise<number
     try {
       const path = target?.path ?? null;
       if (path === null) throw new BackupError('not-found', target?.fault ?? 'not found in backups.db');
-      const reader = new BackupReader(path);
-      const output = gathered(io);
-      try {
-        if (parsed.isVerbose) checkLastChunk(reader, output);
-        const { names } = parsed;
-        const at = timeOf(parsed.at, reader.index);
-        if (at !== null) {
-          requireKnown(reader.index, at, parsed.backup);
-          output.stderr.write(`${parsed.backup}: as of ${momentText(at)}\n`);
-        }
-        const missing = reader.index.snapshot(() => parsed.run({ reader, config, io: output, names, at }));
-        for (const each of missing) output.stderr.write(`${parsed.backup}: ${each}\n`);
-        const doubt = typeof parsed.at === 'number' ? futureNoteOf(reader.index) : null;
-        if (doubt !== null) output.stderr.write(`${parsed.backup}: ${doubt}\n`);
-        return missing.length === 0 && doubt === null ? 0 : BACKUP_FAILED;
-      } finally {
-        output.flush();
-        reader.close();
-      }
+      return show(path, parsed, config, io);
     } catch (error) {
       if (!(error instanceof BackupError)) throw error;
       io.stderr.write(`${parsed.backup}: ${messageOf(error)}\n`);
       return BACKUP_FAILED;
     }
   });
+}
+
+/** Where the index turns out to be damaged, and nothing has been printed yet, the log is read instead. */
+function show(path: string, parsed: Arguments, config: Config, io: CliIo): number {
+  const output = gathered(io);
+  try {
+    return showOnce(path, parsed, config, output);
+  } catch (error) {
+    if (!isDamagedIndex(error) || output.hasWritten) throw error;
+    output.drop();
+    doubtIndex(error);
+    return showOnce(path, parsed, config, output);
+  } finally {
+    output.flush();
+  }
+}
+
+function showOnce(path: string, parsed: Arguments, config: Config, io: CliIo): number {
+  const { backup, names } = parsed;
+  const reader = new BackupReader(path);
+  try {
+    if (parsed.isVerbose) checkLastChunk(reader, io);
+    const at = timeOf(parsed.at, reader.index);
+    if (at !== null) {
+      requireKnown(reader.index, at, backup);
+      io.stderr.write(`${backup}: as of ${momentText(at)}\n`);
+    }
+    const missing = reader.index.snapshot(() => parsed.run({ reader, config, io, names, at }));
+    for (const each of missing) io.stderr.write(`${backup}: ${each}\n`);
+    const doubt = typeof parsed.at === 'number' ? futureNoteOf(reader.index) : null;
+    if (doubt !== null) io.stderr.write(`${backup}: ${doubt}\n`);
+    return missing.length === 0 && doubt === null ? 0 : BACKUP_FAILED;
+  } finally {
+    reader.close();
+  }
 }
 
 function parse(argv: readonly string[]) {

@@ -8,6 +8,10 @@ const GATHER_BYTES = 1 << 16;
 const LONGEST_WAIT_MS = 200;
 
 export interface GatheredIo extends CliIo {
+  /** Whether any of it has been written. */
+  readonly hasWritten: boolean;
+  /** Forgets what waits. */
+  drop(): void;
   flush(): void;
 }
 
@@ -15,11 +19,16 @@ export function gathered(io: CliIo): GatheredIo {
   let pieces: (string | Uint8Array)[] = [];
   let length = 0;
   let since = Date.now();
-  const flush = (): void => {
-    if (length > 0) io.stdout.write(joined(pieces));
+  let hasWritten = false;
+  const drop = (): void => {
     pieces = [];
     length = 0;
     since = Date.now();
+  };
+  const flush = (): void => {
+    hasWritten ||= length > 0;
+    if (length > 0) io.stdout.write(joined(pieces));
+    drop();
   };
   const stdout = {
     write(piece: string | Uint8Array): void {
@@ -34,7 +43,15 @@ export function gathered(io: CliIo): GatheredIo {
       io.stderr.write(piece);
     },
   };
-  return { stdout, stderr, flush };
+  return {
+    stdout,
+    stderr,
+    flush,
+    drop,
+    get hasWritten() {
+      return hasWritten;
+    },
+  };
 }
 
 function joined(pieces: readonly (string | Uint8Array)[]): string | Buffer {

@@ -118,13 +118,13 @@ function hasForeignLink({ nlink, ino, dev }: BigIntStats, path: string): boolean
 
 const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code;
 
-/** What open(2) refused. ELOOP is a link, ENXIO a FIFO without a reader or a socket: not what we put there. */
+/** What open(2) refused. ELOOP is a link, ENXIO a FIFO without a reader or a socket, EISDIR a folder: not what we put there. */
 function openError(error: unknown, path: string): BackupError {
   const code = codeOf(error);
   if (code === 'ELOOP') {
     return new BackupError('damaged', `${path} is a symbolic link, which is not followed`, { subject: path });
   }
-  if (code === 'ENXIO') {
+  if (code === 'ENXIO' || code === 'EISDIR') {
     return new BackupError('damaged', `${path} is not a regular file`, { subject: path });
   }
   const { kind } = asBackupError(error, path);

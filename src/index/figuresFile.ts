@@ -8,9 +8,12 @@
 import { closeSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { giveOwner } from '../fs/keepOwner.ts';
-import { createExclusively, isSafeFile } from '../fs/open.ts';
-import { removeIndexFiles } from './removeIndexFiles.ts';
+import { createExclusively } from '../fs/open.ts';
+import { IndexError, indexError, isDamagedIndex } from './indexErrors.ts';
+import { requireOurSchema, requireRegular } from './openDatabase.ts';
+import { hasIndexFile, removeIndexFiles } from './removeIndexFiles.ts';
 import { SCHEMA_VERSION } from './schema.ts';
 import { SqliteDatabase } from './sqlite.ts';
 import type { SqliteStatement } from './sqlite.ts';
@@ -76,25 +79,27 @@ export class FiguresFile {
   readonly #ahead = new Map<string, Ahead>();
   readonly #put: SqliteStatement;
   readonly #changed = new Map<string, { identity: string; figures: Figures }>();
+  readonly #path: string;
   #asked = 0;
+  #isDamaged = false;
 
-  private constructor(db: InstanceType<typeof SqliteDatabase>) {
+  private constructor(path: string, db: InstanceType<typeof SqliteDatabase>) {
+    this.#path = path;
     this.#db = db;
     this.#pages = db.prepare('SELECT * FROM figures WHERE path >= ? ORDER BY path LIMIT ?').raw();
     this.#put = db.prepare('INSERT OR REPLACE INTO figures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
   }
 
-  /** null where there cannot be one. Made where it is missing, for the owner of backups.db. */
+  /** null where there cannot be one. Made where it is missing or damaged, for the owner of backups.db. */
   static open(backupsDb: string): FiguresFile | null {
     const path = join(dirname(backupsDb), 'figures.db');
     try {
-      return new FiguresFile(opened(path, backupsDb));
+      return new FiguresFile(path, opened(path));
     } catch (error) {
-      if (!isGarbage(error)) return null;
+      if (!isDamagedIndex(indexError(error, path))) return null;
     }
     try {
-      removeIndexFiles(path);
-      return new FiguresFile(opened(path, backupsDb));
+      return new FiguresFile(path, made(path, backupsDb));
     } catch {
       return null;
     }
@@ -103,7 +108,7 @@ export class FiguresFile {
   find(path: string, identity: string): Figures | null {
     this.#asked += 1;
     const row = this.#row(path);
-    if (row === undefined || row[0] !== identity) return null;
+    if (row === undefined || row[0] !== sealed(identity, row.slice(1))) return null;
     const [, lastStart, lastEnd, uncompressedBytes, missingCount, bytes, since, firstExpunged] = row;
     const needed = bytes === null || since === null ? null : { bytes, since, firstExpunged };
     return { lastStart, lastEnd, uncompressedBytes, missingCount, needed };
@@ -118,6 +123,17 @@ export class FiguresFile {
   close(): void {
     if (this.#changed.size > 0) this.#save(() => this.#prune());
     this.#db.close();
+    if (!this.#isDamaged) return;
+    try {
+      removeIndexFiles(this.#path);
+    } catch {
+      // It is read-only: the next one does without it, too.
+    }
+  }
+
+  /** The next one to open it makes it anew. */
+  #note(error: unknown): void {
+    this.#isDamaged ||= isDamagedIndex(indexError(error, this.#path));
   }
 
   #save(first: () => void = () => undefined): void {
@@ -128,8 +144,9 @@ export class FiguresFile {
           this.#write();
         })
         .immediate();
-    } catch {
+    } catch (error) {
       // Read-only, full, or another is writing the same.
+      this.#note(error);
     }
     this.#changed.clear();
   }
@@ -163,7 +180,8 @@ export class FiguresFile {
     try {
       const rows = this.#pages.all(path, count) as [path: string, ...row: Row][];
       return new Map(rows.map(([name, ...row]) => [name, row]));
-    } catch {
+    } catch (error) {
+      this.#note(error);
       return new Map();
     }
   }
@@ -178,15 +196,16 @@ export class FiguresFile {
   #write(): void {
     for (const [path, { identity, figures }] of this.#changed) {
       const { lastStart, lastEnd, uncompressedBytes, missingCount, needed } = figures;
-      const values = [
-        missingCount,
-        needed?.bytes ?? null,
-        needed?.since ?? null,
-        needed?.firstExpunged ?? null,
-      ];
-      this.#put.run(path, identity, lastStart, lastEnd, uncompressedBytes, ...values);
+      const values = [needed?.bytes ?? null, needed?.since ?? null, needed?.firstExpunged ?? null];
+      const columns = [lastStart, lastEnd, uncompressedBytes, missingCount, ...values];
+      this.#put.run(path, sealed(identity, columns), ...columns);
     }
   }
+}
+
+/** What a row counts for, with a checksum of it: SQLite does not notice a number that has become another. */
+function sealed(identity: string, columns: readonly unknown[]): string {
+  return `${identity} ${crc32(columns.join())}`;
 }
 
 /** Another for every other content that a data file has had: its time is good to a quarter of a microsecond. */
@@ -194,35 +213,44 @@ export function identityOf(data: Stats): string {
   return `${data.ino} ${data.size} ${data.mtimeMs}`;
 }
 
-function opened(path: string, backupsDb: string): InstanceType<typeof SqliteDatabase> {
-  // SQLite follows links.
-  if (!isSafeFile(path, 'read-write')) {
-    removeIndexFiles(path);
-    const fd = createExclusively(path);
-    try {
-      giveOwner(fd, statSync(backupsDb));
-    } finally {
-      closeSync(fd);
-    }
+const SCHEMA = `CREATE TABLE figures (path TEXT PRIMARY KEY, identity TEXT NOT NULL, last_start INTEGER NOT NULL,
+  last_end INTEGER NOT NULL, uncompressed INTEGER NOT NULL, missing INTEGER NOT NULL, needed INTEGER,
+  since INTEGER, first_expunged INTEGER) WITHOUT ROWID;
+  PRAGMA user_version = ${SCHEMA_VERSION};`;
+
+/** Throws an IndexError 'damaged' where there is none of ours. */
+function opened(path: string): InstanceType<typeof SqliteDatabase> {
+  if (!hasIndexFile(path)) throw new IndexError('damaged', path, 'it is missing');
+  requireRegular(path, 'read-write');
+  return configured(path, (db) => {
+    if (db.pragma('user_version', { simple: true }) !== SCHEMA_VERSION)
+      throw new IndexError('damaged', path, 'it is of another version');
+    requireOurSchema(db, path, SCHEMA);
+  });
+}
+
+function made(path: string, backupsDb: string): InstanceType<typeof SqliteDatabase> {
+  removeIndexFiles(path);
+  const fd = createExclusively(path);
+  try {
+    giveOwner(fd, statSync(backupsDb));
+  } finally {
+    closeSync(fd);
   }
+  return configured(path, (db) => db.exec(SCHEMA));
+}
+
+function configured(
+  path: string,
+  prepare: (db: InstanceType<typeof SqliteDatabase>) => void,
+): InstanceType<typeof SqliteDatabase> {
   const db = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS });
   try {
     db.pragma('synchronous = NORMAL');
-    if (db.pragma('user_version', { simple: true }) !== SCHEMA_VERSION) {
-      db.exec(`DROP TABLE IF EXISTS figures;
-        CREATE TABLE figures (path TEXT PRIMARY KEY, identity TEXT NOT NULL, last_start INTEGER NOT NULL,
-          last_end INTEGER NOT NULL, uncompressed INTEGER NOT NULL, missing INTEGER NOT NULL, needed INTEGER, since INTEGER,
-          first_expunged INTEGER) WITHOUT ROWID;
-        PRAGMA user_version = ${SCHEMA_VERSION};`);
-    }
+    prepare(db);
     return db;
   } catch (error) {
     db.close();
     throw error;
   }
-}
-
-function isGarbage(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  return code === 'SQLITE_NOTADB' || code === 'SQLITE_CORRUPT' || code === 'SQLITE_ERROR';
 }

@@ -5,6 +5,7 @@
  * Runs inside a transaction of the caller's. A line with keys missing or wrong throws 'bad-parameters' and is to be
  * rolled back; a line of a kind that the index has no use for (RESERVE in the originals' files) does nothing.
  */
+import { isFaultOfLine } from './indexErrors.ts';
 import type { IndexFile } from './indexFile.ts';
 import type { FoldLine } from './types.ts';
 import { foldAnnotation } from './foldAnnotation.ts';
@@ -98,7 +99,7 @@ export function* foldWholeSteps(
     yield* foldSteps(index, line, chunkId);
   } catch (error) {
     // Any other error is the database's, and ends the transaction.
-    if (!(error instanceof BackupError)) throw error;
+    if (!isFaultOfLine(error)) throw error;
     index.run('ROLLBACK TO whole_line');
     index.run('RELEASE whole_line');
     throw error;

@@ -6,29 +6,24 @@
  * synchronous=NORMAL does not wait for the disk at a commit: the log has, and what a power cut takes from the index
  * is folded again from there at the next open.
  */
-import { closeSync, fsync, openSync } from 'node:fs';
-import { promisify } from 'node:util';
 import { asBackupError } from '../errors.ts';
-import { writeAllSync } from '../fs/io.ts';
-import { isSafeFile } from '../fs/open.ts';
 import { syncFile } from '../fs/syncFile.ts';
-import { CACHE_KIB, cacheOfWriter, writerClosed } from './pageCache.ts';
-import { removeIndexFiles } from './removeIndexFiles.ts';
+import { indexError } from './indexErrors.ts';
+import type { IndexError } from './indexErrors.ts';
+import { BUSY_TIMEOUT_MS, openIndexDatabase, requireOurSchema, unlessDamaged } from './openDatabase.ts';
+import { CACHE_KIB, writerClosed } from './pageCache.ts';
+import { RowIterator } from './rowIterator.ts';
 import { isOurs, markLog, settledBytes } from './settledBytes.ts';
 import { Slot } from './slot.ts';
 import { SqliteDatabase } from './sqlite.ts';
 import type { SqliteStatement } from './sqlite.ts';
-import { APPLICATION_ID, SCHEMA_VERSION, schemaSql } from './schema.ts';
+import { schemaSql } from './schema.ts';
+import { makeEmpty, writeIndexFile } from './writeIndexFile.ts';
 
 export type SqlValue = string | number | bigint | null;
 /** In their places, or all of them by name (`:name`). */
 export type SqlValues = SqlValue[] | [Readonly<Record<string, SqlValue>>];
 export type Row = Record<string, SqlValue>;
-
-/** How long a reader or writer waits for SQLite's own short locks (checkpoints, recovery of a WAL). */
-const BUSY_TIMEOUT_MS = 10_000;
-
-const synced = promisify(fsync);
 
 export class IndexFile {
   readonly path: string;
@@ -46,25 +41,18 @@ export class IndexFile {
     this.#statements = slot?.statements ?? new Map<string, SqliteStatement>();
   }
 
-  /** Opens an index of ours, or answers null where there is none, it is the originals', or of another version. */
-  static open(path: string, mode: 'read' | 'write'): IndexFile | null {
-    // SQLite follows links.
-    if (path !== ':memory:' && !isSafeFile(path, mode === 'read' ? 'read' : 'read-write')) return null;
-    let db: SqliteDatabase | undefined;
-    try {
-      db = new SqliteDatabase(path, { readonly: mode === 'read', timeout: BUSY_TIMEOUT_MS });
-      const id = db.pragma('application_id', { simple: true });
-      const version = db.pragma('user_version', { simple: true });
-      if (id !== APPLICATION_ID || version !== SCHEMA_VERSION) {
-        db.close();
-        return null;
-      }
-      return IndexFile.#configured(path, db, mode);
-    } catch (error) {
-      db?.close();
-      if (isNotADatabase(error)) return null;
-      throw asBackupError(error, path);
-    }
+  /**
+   * Opens an index of ours. Returns null where there is none, it is the originals', of another version or damaged; the
+   * last is reported to `damaged`. Throws an IndexError for anything else that SQLite refused.
+   */
+  static open(path: string, mode: 'read' | 'write', damaged?: (fault: IndexError) => void): IndexFile | null {
+    return unlessDamaged(() => {
+      const db = openIndexDatabase(path, mode);
+      if (db === null) return null;
+      const index = new IndexFile(path, db);
+      index.#isWriter = mode === 'write';
+      return index;
+    }, damaged);
   }
 
   /**
@@ -72,14 +60,25 @@ export class IndexFile {
    * read into memory (slot.ts), which is faster and leaves no `-wal` and `-shm` behind.
    */
   static peek(path: string): IndexFile | null {
+    const index = unlessDamaged(() => IndexFile.#peekSettled(path));
+    return index === 'unsettled' ? IndexFile.open(path, 'read') : index;
+  }
+
+  static #peekSettled(path: string): IndexFile | 'unsettled' | null {
     const bytes = settledBytes(path);
-    if (bytes === null) return IndexFile.open(path, 'read');
+    if (bytes === null) return 'unsettled';
     if (!isOurs(bytes)) return null;
-    const slot = Slot.take(bytes);
-    if (slot !== null) return new IndexFile(path, slot.db, slot);
-    // In memory there is no write-ahead log.
-    markLog(bytes, false);
-    return new IndexFile(path, new SqliteDatabase(bytes, { readonly: true }));
+    try {
+      const slot = Slot.take(bytes, path);
+      if (slot !== null) return new IndexFile(path, slot.db, slot);
+      // In memory there is no write-ahead log.
+      markLog(bytes, false);
+      const db = new SqliteDatabase(bytes, { readonly: true });
+      requireOurSchema(db, path);
+      return new IndexFile(path, db);
+    } catch (error) {
+      throw indexError(error, path);
+    }
   }
 
   /**
@@ -88,11 +87,8 @@ export class IndexFile {
    */
   static create(path: string): IndexFile {
     try {
-      if (path !== ':memory:') {
-        removeIndexFiles(path);
-        // SQLite would make it as the umask says, and gives its companions the mode that it has.
-        closeSync(openSync(path, 'wx', 0o600));
-      }
+      // SQLite would make it as the umask says.
+      if (path !== ':memory:') makeEmpty(path);
       const db = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS });
       db.pragma('synchronous = OFF');
       db.pragma('journal_mode = MEMORY');
@@ -103,27 +99,25 @@ export class IndexFile {
       if (path === ':memory:') db.pragma('secure_delete = ON');
       return new IndexFile(path, db);
     } catch (error) {
-      throw asBackupError(error, path);
+      throw asBackupError(indexError(error, path), path);
     }
-  }
-
-  static #configured(path: string, db: SqliteDatabase, mode: 'read' | 'write'): IndexFile {
-    const isWriter = mode === 'write';
-    db.pragma(`cache_size = -${isWriter ? cacheOfWriter() : CACHE_KIB}`);
-    if (isWriter) db.pragma('synchronous = NORMAL');
-    if (isWriter) db.pragma('temp_store = MEMORY');
-    const index = new IndexFile(path, db);
-    index.#isWriter = isWriter;
-    return index;
   }
 
   /** Runs a statement that changes something; answers the last inserted row's id. */
   run(sql: string, ...values: SqlValues): number {
-    return Number(this.#statement(sql).run(...values).lastInsertRowid);
+    try {
+      return Number(this.#statement(sql).run(...values).lastInsertRowid);
+    } catch (error) {
+      throw indexError(error, this.path);
+    }
   }
 
   get<T = Row>(sql: string, ...values: SqlValues): T | undefined {
-    return this.#statement(sql).get(...values) as T | undefined;
+    try {
+      return this.#statement(sql).get(...values) as T | undefined;
+    } catch (error) {
+      throw indexError(error, this.path);
+    }
   }
 
   /**
@@ -131,14 +125,22 @@ export class IndexFile {
    * twenty rows.
    */
   all<T = Row>(sql: string, ...values: SqlValues): T[] {
-    return this.#statement(sql).all(...values) as T[];
+    try {
+      return this.#statement(sql).all(...values) as T[];
+    } catch (error) {
+      throw indexError(error, this.path);
+    }
   }
 
   /** As all, each row as its columns' values in order: for many rows, a third quicker. One statement is asked for one way only. */
   allValues<T extends readonly SqlValue[]>(sql: string, ...values: SqlValue[]): T[] {
-    return this.#statement(sql)
-      .raw()
-      .all(...values) as T[];
+    try {
+      return this.#statement(sql)
+        .raw()
+        .all(...values) as T[];
+    } catch (error) {
+      throw indexError(error, this.path);
+    }
   }
 
   /** Whether it is a copy in memory of what the file was. */
@@ -165,23 +167,23 @@ export class IndexFile {
 
   /** Several statements without values. */
   exec(sql: string): void {
-    this.#db.exec(sql);
+    this.#guarded(() => this.#db.exec(sql));
   }
 
   /** Rows one at a time. Others may run meanwhile, also the same one again. */
   each<T = Row>(sql: string, ...values: SqlValues): IterableIterator<T> {
-    const known = this.#statement(sql);
-    const statement = known.busy ? this.#db.prepare(sql) : known;
-    return statement.iterate(...values) as IterableIterator<T>;
+    try {
+      const known = this.#statement(sql);
+      const statement = known.busy ? this.#db.prepare(sql) : known;
+      return new RowIterator<T>(statement.iterate(...values) as IterableIterator<T>, this.path);
+    } catch (error) {
+      throw indexError(error, this.path);
+    }
   }
 
   /** All or nothing. The work is synchronous: what has to be awaited is done before. */
   transaction<T>(work: () => T): T {
-    try {
-      return this.#db.transaction(work).immediate();
-    } catch (error) {
-      throw asBackupError(error, this.path);
-    }
+    return this.#guarded(() => this.#db.transaction(work).immediate());
   }
 
   /**
@@ -189,25 +191,26 @@ export class IndexFile {
    * log, then writes and syncs the log, and only then commits. Readers see none of it before.
    */
   begin(): void {
-    this.#statement('BEGIN IMMEDIATE').run();
+    this.run('BEGIN IMMEDIATE');
   }
 
   commit(): void {
-    this.#statement('COMMIT').run();
+    this.run('COMMIT');
   }
 
+  /** SQLite may have rolled back by itself, as it does where the disk is full. */
   rollback(): void {
-    if (this.#db.inTransaction) this.#statement('ROLLBACK').run();
+    if (this.#db.inTransaction) this.run('ROLLBACK');
   }
 
   /** One snapshot for several queries, while a writer goes on. */
   snapshot<T>(work: () => T): T {
-    return this.#db.transaction(work).deferred();
+    return this.#guarded(() => this.#db.transaction(work).deferred());
   }
 
   /** One snapshot for all queries from here until the answered function is called, across awaits. */
   holdSnapshot(): () => void {
-    this.#statement('BEGIN').run();
+    this.run('BEGIN');
     // A transaction sees what was committed when its first query ran.
     this.get('SELECT count(*) FROM sqlite_schema');
     return () => this.rollback();
@@ -221,18 +224,15 @@ export class IndexFile {
 
   /** Writes a copy that is an index by itself, of what is committed, in place of whatever has the name. */
   copyTo(path: string): void {
-    try {
-      removeIndexFiles(path);
-      closeSync(openSync(path, 'wx', 0o600));
+    this.#guarded(() => {
+      makeEmpty(path);
       this.#db.prepare('VACUUM INTO ?').run(path);
       // The copy is no write-ahead one by itself.
       const copy = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS });
       copy.pragma('journal_mode = WAL');
       copy.close();
       syncFile(path);
-    } catch (error) {
-      throw asBackupError(error, path);
-    }
+    });
   }
 
   /** Writes one that was made in memory, as finish() leaves one that was made in a file, in place of whatever has the name. */
@@ -242,28 +242,19 @@ export class IndexFile {
         this.#db.exec('VACUUM');
       const bytes = this.#db.serialize();
       markLog(bytes, true);
-      removeIndexFiles(path);
-      const fd = openSync(path, 'wx', 0o600);
-      try {
-        writeAllSync(fd, bytes, 0);
-        await synced(fd);
-      } finally {
-        closeSync(fd);
-      }
+      await writeIndexFile(path, bytes);
     } catch (error) {
-      throw asBackupError(error, path);
+      throw asBackupError(indexError(error, path), path);
     }
   }
 
   /** Closes an index that was created, when it is on disk as one that many may read beside a writer. */
   finish(): void {
-    try {
+    this.#guarded(() => {
       this.#db.pragma('journal_mode = WAL');
       this.#db.close();
       syncFile(this.path);
-    } catch (error) {
-      throw asBackupError(error, this.path);
-    }
+    });
   }
 
   close(): void {
@@ -272,6 +263,14 @@ export class IndexFile {
     if (this.#isWriter) writerClosed();
     if (this.#slot === null) this.#db.close();
     else this.#slot.release();
+  }
+
+  #guarded<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw asBackupError(indexError(error, this.path), this.path);
+    }
   }
 
   #statement(sql: string): SqliteStatement {
@@ -284,9 +283,4 @@ export class IndexFile {
     }
     return statement;
   }
-}
-
-function isNotADatabase(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  return code === 'SQLITE_NOTADB' || code === 'SQLITE_CORRUPT';
 }

@@ -5,6 +5,7 @@
 import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
 import { BackupError } from '../errors.ts';
 import { openRegular } from '../fs/open.ts';
+import { IndexError } from './indexErrors.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts';
 
 /** Up to this an index is read at once rather than opened. */
@@ -16,7 +17,7 @@ let room: Buffer | null = null;
 
 /**
  * All of a small index whose write-ahead log is empty, so that the file is all there is; else null. The bytes are
- * overwritten by the next call.
+ * overwritten by the next call. Throws an IndexError where the file is not a regular one.
  */
 export function settledBytes(path: string): Buffer | null {
   const fd = openedOrNull(path);
@@ -39,9 +40,9 @@ function openedOrNull(path: string): number | null {
   try {
     return openRegular(path, 'read');
   } catch (error) {
-    const kind = error instanceof BackupError ? error.kind : null;
-    if (kind === 'not-found' || kind === 'damaged') return null;
-    throw error;
+    if (!(error instanceof BackupError)) throw error;
+    if (error.kind === 'not-found') return null;
+    throw new IndexError(error.kind, path, error.message, { cause: error });
   }
 }
 

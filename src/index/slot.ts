@@ -12,12 +12,15 @@ import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeAllSync } from '../fs/io.ts';
+import { indexError, isDamagedIndex } from './indexErrors.ts';
+import { requireOurSchema } from './openDatabase.ts';
 import { markLog } from './settledBytes.ts';
 import { SqliteDatabase } from './sqlite.ts';
 import type { SqliteStatement } from './sqlite.ts';
 
 /** Of the header. */
 const CHANGE_COUNTER_AT = 24;
+const PAGE_COUNT_AT = 28;
 const SCHEMA_COOKIE_AT = 40;
 const VALID_FOR_AT = 92;
 
@@ -50,12 +53,13 @@ export class Slot {
   #changes = 1;
   #cookie = 1;
 
-  private constructor(bytes: Buffer, path: string) {
+  private constructor(bytes: Buffer, path: string, of: string) {
     this.#fd = openSync(path, 'wx+', 0o600);
     try {
       this.#fill(bytes);
       this.db = new SqliteDatabase(path, { readonly: true });
       this.db.pragma('temp_store = MEMORY');
+      requireOurSchema(this.db, of);
     } catch (error) {
       closeSync(this.#fd);
       throw error;
@@ -64,15 +68,20 @@ export class Slot {
     }
   }
 
-  /** Takes a copy of a database; its bytes are changed. null: it is not laid out as ours are, or there is no place for it. */
-  static take(bytes: Buffer): Slot | null {
+  /**
+   * Takes a copy of the database at a path; its bytes are changed. null: it is not laid out as ours are, or there is no
+   * place for it. Throws 'damaged' where its schema is not ours.
+   */
+  static take(bytes: Buffer, of: string): Slot | null {
     if (hasFailed || !isPlain(bytes)) return null;
     try {
       const slot = free.pop();
-      if (slot === undefined) return new Slot(bytes, join(folder(), 'index'));
-      slot.#fill(bytes);
+      if (slot === undefined) return new Slot(bytes, join(folder(), 'index'), of);
+      slot.#refill(bytes, of);
       return slot;
-    } catch {
+    } catch (error) {
+      const fault = indexError(error, of);
+      if (isDamagedIndex(fault)) throw fault;
       // No room, or nowhere to write to.
       hasFailed = true;
       return null;
@@ -104,7 +113,19 @@ export class Slot {
     statement.run();
   }
 
-  #fill(bytes: Buffer): void {
+  /** A first page that is the same holds the same schema. */
+  #refill(bytes: Buffer, of: string): void {
+    try {
+      if (!this.#fill(bytes)) requireOurSchema(this.db, of);
+    } catch (error) {
+      this.db.close();
+      closeSync(this.#fd);
+      throw error;
+    }
+  }
+
+  /** Returns whether the first page is laid out as the one before. */
+  #fill(bytes: Buffer): boolean {
     const isSame = LAYOUT.every(
       ([start, end]) => bytes.compare(this.#firstPage, start, end, start, end) === 0,
     );
@@ -117,14 +138,16 @@ export class Slot {
     bytes.writeUInt32BE(this.#cookie, SCHEMA_COOKIE_AT);
     // What a larger one has left behind it is beyond the size in the header.
     writeAllSync(this.#fd, bytes, 0);
+    return isSame;
   }
 }
 
-/** With a schema on its first page only, and a header that says how long it is. */
+/** With a schema on its first page only, and a header that says how long it is: beyond that are pages of another user's. */
 function isPlain(bytes: Buffer): boolean {
   return (
     bytes.readUInt16BE(PAGE_SIZE_AT) === PAGE_BYTES &&
     bytes[TREE_TYPE_AT] === TABLE_LEAF &&
+    bytes.readUInt32BE(PAGE_COUNT_AT) * PAGE_BYTES === bytes.length &&
     bytes.readUInt32BE(CHANGE_COUNTER_AT) === bytes.readUInt32BE(VALID_FOR_AT)
   );
 }

@@ -18,6 +18,27 @@ function freshInflater(): Inflater {
   return shared;
 }
 
+/** More than enough compressed bytes for the beginning of a line. */
+const PROBE_BYTES = 512;
+
+/** The first bytes behind a flush point, as many as inflate up to `size`. For whoever tries very many places. */
+export function readBeginning(fd: number, fileOffset: number, size: number, fileEnd: number): Buffer {
+  const input = scratchOf(Math.max(0, Math.min(PROBE_BYTES, fileEnd - fileOffset)));
+  const have = readSyncInto(fd, input, 0, input.length, fileOffset);
+  const output = Buffer.alloc(size);
+  const inflater = freshInflater();
+  if (inflater.step(input, 0, have, output, 0, size) !== 'damaged')
+    return output.subarray(0, inflater.produced);
+  // A failing step does not say what it gave: one byte at a time it stops in front of the damage.
+  inflater.reset();
+  let [length, taken] = [0, 0];
+  while (length < size && inflater.step(input, taken, have - taken, output, length, 1) === 'full') {
+    taken += inflater.consumed;
+    length += 1;
+  }
+  return output.subarray(0, length);
+}
+
 /** What lies between two flush points, as it is in the file and inflated. */
 export interface RawBlock {
   readonly compressed: Buffer;

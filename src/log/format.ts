@@ -35,6 +35,9 @@ export const MEMBER_HEADER = Buffer.from('1f8b0800000000000003', 'hex');
 /** How each sync or full flush ends: the length and inverted length of an empty stored block (RFC 1951, 3.2.4). */
 export const FLUSH_MARKER = Buffer.from('0000ffff', 'hex');
 
+/** A flush where nothing has been written since the last one: a stored block of no bytes, from a byte boundary on. */
+export const EMPTY_BLOCK = Buffer.from('000000ffff', 'hex');
+
 /** CRC-32 and size behind the deflate stream. */
 export const MEMBER_TRAILER_BYTES = 8;
 

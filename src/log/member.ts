@@ -8,7 +8,14 @@
  */
 import { createHash } from 'node:crypto';
 import zlib from 'node:zlib';
-import { FLUSH_MARKER, MEMBER_HEADER, MEMBER_TRAILER_BYTES, isTrailerOf, type FlushPoint } from './format.ts';
+import {
+  EMPTY_BLOCK,
+  FLUSH_MARKER,
+  MEMBER_HEADER,
+  MEMBER_TRAILER_BYTES,
+  isTrailerOf,
+  type FlushPoint,
+} from './format.ts';
 import { Inflater } from './inflater.ts';
 import { readSyncInto } from '../fs/io.ts';
 import { PointFinder } from './points.ts';
@@ -30,6 +37,15 @@ const INPUT_BYTES = 65_536;
 /** Magic, deflate, no optional fields; time, extra flags and system do not matter. */
 export function isMemberHeader(bytes: Buffer): boolean {
   return bytes.length >= MEMBER_HEADER.length && bytes.compare(MEMBER_HEADER, 0, 4, 0, 4) === 0;
+}
+
+/** How many bytes of empty stored blocks there are behind a flush: one flush after another, with nothing in between. */
+export function emptyBlocks(bytes: Buffer): number {
+  const step = EMPTY_BLOCK.length;
+  let length = 0;
+  while (length + step <= bytes.length && EMPTY_BLOCK.compare(bytes, length, length + step) === 0)
+    length += step;
+  return length;
 }
 
 export class MemberInflater {
@@ -130,9 +146,11 @@ export class MemberInflater {
   #planStep(): void {
     const partOfMarker = this.#finder === null || this.#crawling ? 0 : FLUSH_MARKER.length - 1;
     const more = this.#inputEnd - this.#taken > partOfMarker || this.#refill();
-    const marker = partOfMarker === 0 ? -1 : this.#unread().indexOf(FLUSH_MARKER);
-    this.#atMarker = marker !== -1;
-    if (marker !== -1) this.#stepEnd = this.#taken + marker + FLUSH_MARKER.length;
+    const repeats = this.#atMarker && partOfMarker > 0 ? emptyBlocks(this.#unread()) : 0;
+    const marker = partOfMarker === 0 || repeats > 0 ? -1 : this.#unread().indexOf(FLUSH_MARKER);
+    this.#atMarker = marker !== -1 || repeats > 0;
+    if (repeats > 0) this.#stepEnd = this.#taken + repeats;
+    else if (marker !== -1) this.#stepEnd = this.#taken + marker + FLUSH_MARKER.length;
     else this.#stepEnd = more ? Math.max(this.#taken, this.#inputEnd - partOfMarker) : this.#inputEnd;
     if (this.#crawling) this.#stepEnd = Math.min(this.#stepEnd, this.#taken + 1);
   }

@@ -7,6 +7,7 @@
  */
 import { BackupError } from '../errors.ts';
 import { CHUNK_HEADER, MEMBER_HEADER, type FlushPoint } from './format.ts';
+import { GatheredBytes } from './gatheredBytes.ts';
 import { Inflater } from './inflater.ts';
 import { finish } from './steps.ts';
 import { readSyncInto } from '../fs/io.ts';
@@ -80,30 +81,28 @@ export class ChunkReader {
 
   /** The same in steps, of one buffer each. */
   *lineSteps(limitBytes: number): Generator<void, Buffer | null> {
-    const pieces: Buffer[] = [];
-    let length = 0;
+    const gathered = new GatheredBytes();
     while (this.#fill()) {
       const piece = this.#output.subarray(this.#start, this.#end);
       const feed = piece.indexOf(LINE_FEED);
       const size = feed === -1 ? piece.length : feed + 1;
-      length += size;
-      if (length > limitBytes) {
+      if (gathered.length + size > limitBytes) {
         throw new BackupError('limit', `${this.#where()}: line over ${limitBytes} bytes`);
       }
-      pieces.push(Buffer.from(piece.subarray(0, size)));
+      gathered.add(piece.subarray(0, size));
       this.#start += size;
-      if (feed !== -1) return pieces.length === 1 ? (pieces[0] ?? null) : Buffer.concat(pieces, length);
+      if (feed !== -1) return gathered.take();
       yield;
     }
-    if (length === 0 && this.#member.state === 'complete') return null;
+    if (gathered.length === 0 && this.#member.state === 'complete') return null;
     throw this.#unexpectedEnd();
   }
 
   /** The next `count` bytes, which the caller limits. Throws 'damaged' if there are fewer. */
   bytes(count: number): Buffer {
-    const pieces: Buffer[] = [];
-    this.stream(count, (piece) => pieces.push(Buffer.from(piece)));
-    return pieces.length === 1 ? (pieces[0] ?? Buffer.alloc(0)) : Buffer.concat(pieces, count);
+    const gathered = new GatheredBytes();
+    this.stream(count, (piece) => gathered.add(piece));
+    return gathered.take();
   }
 
   /** Hands `count` bytes to the sink piece by piece, or skips them; a piece is valid only during the call. Throws 'damaged'. */

@@ -10,13 +10,18 @@ import { BackupError } from '../errors.ts';
 import { finish } from './steps.ts';
 import type { FlushPoint } from './format.ts';
 import { FLUSH_MARKER } from './format.ts';
+import { GatheredBytes } from './gatheredBytes.ts';
 import { Inflater } from './inflater.ts';
+import { emptyBlocks } from './member.ts';
 import { readSyncInto } from '../fs/io.ts';
 import { PointFinder } from './points.ts';
 
 const INPUT_BYTES = 65_536;
 const OUTPUT_BYTES = 65_536;
 const LINE_FEED = 10;
+/** With less than this left, more is read. */
+const LEAST_AHEAD_BYTES = 16_384;
+const MOST_PASSED = 4096;
 
 export class RunReader {
   readonly #fd: number;
@@ -28,11 +33,18 @@ export class RunReader {
   readonly #start: FlushPoint;
   /** What was inflated and not taken yet, from `position` on. */
   #pending: Buffer = Buffer.alloc(0);
+  readonly #input = Buffer.allocUnsafe(INPUT_BYTES);
+  /** Where in the file it begins, and how much of it there is. */
+  #inputAt = -INPUT_BYTES;
+  #inputEnd = 0;
+  readonly #output = Buffer.allocUnsafe(OUTPUT_BYTES);
+  #atMarker = false;
+  /** Of the known points, how many are passed. */
+  #knownAt = 0;
   #inflated: number;
   #filePosition: number;
   #state: 'reading' | 'ended' | 'damaged' = 'reading';
-  /** Flush markers that were passed, with the offsets that this run gave them. */
-  readonly passed: FlushPoint[] = [];
+  #passed: FlushPoint[] = [];
   /** Of all bytes since the start, taken or not. */
   crc32 = 0;
 
@@ -67,6 +79,19 @@ export class RunReader {
     return this.#finder.points;
   }
 
+  /**
+   * Flush markers that were passed, with the offsets that this run gave them: of very many every other one, and so on, the
+   * last among them.
+   */
+  get passed(): readonly FlushPoint[] {
+    return this.#passed;
+  }
+
+  /** Markers before an offset are no longer asked for. */
+  forgetPassed(offset: number): void {
+    if (this.#passed.length > 0) this.#passed = this.#passed.filter((point) => point.offset >= offset);
+  }
+
   /** Up to and including the next line feed; null at the clean end. Throws 'damaged' and 'limit'. */
   line(limitBytes: number): Buffer | null {
     return finish(this.lineSteps(limitBytes));
@@ -74,24 +99,30 @@ export class RunReader {
 
   /** The same in steps, of one buffer each. */
   *lineSteps(limitBytes: number): Generator<void, Buffer | null> {
-    const pieces: Buffer[] = [];
-    for (let length = 0; ; yield) {
+    const gathered = new GatheredBytes();
+    for (; ; yield) {
       if (!this.#fill()) {
-        if (length === 0 && this.#state === 'ended') return null;
+        if (gathered.length === 0 && this.#state === 'ended') return null;
         throw this.#unexpectedEnd();
       }
       const feed = this.#pending.indexOf(LINE_FEED);
       const piece = this.#take(feed === -1 ? this.#pending.length : feed + 1);
-      length += piece.length;
-      if (length > limitBytes)
+      if (gathered.length + piece.length > limitBytes)
         throw new BackupError('limit', `${this.#where()}: line over ${limitBytes} bytes`);
-      pieces.push(piece);
-      if (feed !== -1) return Buffer.concat(pieces);
+      gathered.add(piece);
+      if (feed !== -1) return gathered.take();
     }
   }
 
-  stream(count: number): void {
-    finish(this.streamSteps(count));
+  bytes(count: number): Buffer {
+    const gathered = new GatheredBytes();
+    this.stream(count, (piece) => gathered.add(piece));
+    return gathered.take();
+  }
+
+  /** A piece is valid only during the call. */
+  stream(count: number, sink: (piece: Buffer) => void = () => undefined): void {
+    finish(this.streamSteps(count, sink));
   }
 
   /** In steps, of one buffer each. */
@@ -114,7 +145,7 @@ export class RunReader {
   /** The next bytes, as many as there are up to `count`, which stay the next ones. */
   peek(count: number): Buffer {
     while (this.#pending.length < count) {
-      const before = this.#pending;
+      const before = Buffer.from(this.#pending);
       this.#pending = Buffer.alloc(0);
       const hasMore = this.#fill();
       this.#pending = Buffer.concat([before, this.#pending]);
@@ -142,18 +173,23 @@ export class RunReader {
 
   /** Inflates up to the next marker or known point, or as much as one buffer takes. */
   #step(): void {
-    const input = Buffer.allocUnsafe(INPUT_BYTES);
-    const room = Math.min(INPUT_BYTES, this.#nextKnown() - this.#filePosition);
-    const have = readSyncInto(this.#fd, input, 0, Math.max(0, room), this.#filePosition);
+    const nextKnown = this.#nextKnown();
+    const input = this.#ahead(nextKnown);
+    const have = input.length;
     if (have === 0) {
       this.#state = 'damaged';
       return;
     }
-    const marker = input.subarray(0, have).indexOf(FLUSH_MARKER);
+    const repeats = this.#atMarker ? emptyBlocks(input) : 0;
+    const marker = repeats > 0 ? repeats - FLUSH_MARKER.length : input.indexOf(FLUSH_MARKER);
+    this.#atMarker = marker !== -1;
     // A marker may begin at the end of what was read: it is left for the next step.
-    const isCut = have === room && this.#filePosition + have < this.#nextKnown();
-    const end = marker === -1 ? have - (isCut ? FLUSH_MARKER.length - 1 : 0) : marker + FLUSH_MARKER.length;
-    const output = Buffer.allocUnsafe(OUTPUT_BYTES);
+    const isCut = this.#filePosition + have < nextKnown;
+    const end =
+      marker === -1
+        ? Math.max(1, have - (isCut ? FLUSH_MARKER.length - 1 : 0))
+        : marker + FLUSH_MARKER.length;
+    const output = this.#output;
     const status = this.#inflater.step(input, 0, end, output, 0, OUTPUT_BYTES);
     const { consumed, produced } = this.#inflater;
     if (status === 'damaged') return this.#salvageStep();
@@ -171,6 +207,19 @@ export class RunReader {
     else if (status === 'more') this.#atInputEnd(marker !== -1);
   }
 
+  /** What is in the file from here on, up to the next known point: in memory that is read again when little is left of it. */
+  #ahead(limit: number): Buffer {
+    const from = this.#filePosition - this.#inputAt;
+    const isLow = from < 0 || this.#inputEnd - from < LEAST_AHEAD_BYTES;
+    if (isLow && this.#inputAt + this.#inputEnd < this.#fileEnd) {
+      this.#inputAt = this.#filePosition;
+      const size = Math.max(0, Math.min(INPUT_BYTES, this.#fileEnd - this.#inputAt));
+      this.#inputEnd = readSyncInto(this.#fd, this.#input, 0, size, this.#inputAt);
+    }
+    const start = this.#filePosition - this.#inputAt;
+    return this.#input.subarray(start, Math.max(start, Math.min(this.#inputEnd, limit - this.#inputAt)));
+  }
+
   #end(): void {
     this.#state = 'ended';
     this.#finder.finish(this.#inflated);
@@ -184,18 +233,21 @@ export class RunReader {
   }
 
   #nextKnown(): number {
-    return this.#known.find(({ fileOffset }) => fileOffset > this.#filePosition)?.fileOffset ?? this.#fileEnd;
+    const known = this.#known;
+    while ((known[this.#knownAt]?.fileOffset ?? Infinity) <= this.#filePosition) this.#knownAt += 1;
+    return known[this.#knownAt]?.fileOffset ?? this.#fileEnd;
   }
 
   /** All input up to a marker, a known point or the buffer's end is taken, and what it holds is given. */
   #atInputEnd(isMarker: boolean): void {
     const here = { offset: this.#inflated, fileOffset: this.#filePosition };
     if (isMarker) {
-      this.passed.push(here);
+      if (this.#passed.at(-1)?.offset !== here.offset) this.#passed.push(here);
+      if (this.#passed.length > MOST_PASSED) this.#passed = this.#passed.filter((_, at) => at % 2 === 0);
       this.#finder.candidate(here);
     }
-    const known = this.#known.find(({ fileOffset }) => fileOffset === here.fileOffset);
-    if (known !== undefined && known.offset !== here.offset) this.#state = 'damaged';
+    const known = this.#known[this.#knownAt];
+    if (known?.fileOffset === here.fileOffset && known.offset !== here.offset) this.#state = 'damaged';
   }
 
   /**

@@ -93,10 +93,10 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
     if (lost !== undefined) user.notes.push(lost);
   } catch (error) {
     // A wrong password is the same for all users: going on would lock the account.
-    if (!(error instanceof BackupError) || error.kind === 'auth') throw error;
+    if (error instanceof BackupError && error.kind === 'auth') throw error;
     const lost =
       untried > 0 ? `${untried} of the mailboxes not restored, nor settings` : 'settings not restored';
-    user.failures.push(source === undefined ? messageOf(error) : `${messageOf(error)}: ${lost}`);
+    user.failures.push(source === undefined ? reasonOf(error) : `${reasonOf(error)}: ${lost}`);
   } finally {
     await destination?.close();
     source?.close();
@@ -128,13 +128,17 @@ async function restoreOne(
   try {
     await destination.restoreMailbox(move, attempt, isLast);
   } catch (error) {
-    if (!(error instanceof BackupError)) throw error;
-    if (error.kind === 'closed' && !isLast) return false;
-    attempt.failures.push(messageOf(error));
+    if (error instanceof BackupError && error.kind === 'closed' && !isLast) return false;
+    attempt.failures.push(reasonOf(error));
   } finally {
     addTry(outcome, attempt);
   }
   return true;
+}
+
+/** What is no BackupError is a bug of ours: it costs what was at work, not the other mailboxes and users. */
+function reasonOf(error: unknown): string {
+  return error instanceof BackupError ? error.message : `internal error: ${messageOf(error)}`;
 }
 
 /** INBOXes first: a server has no user without one. */

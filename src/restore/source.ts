@@ -31,7 +31,7 @@ export class RestoreSource {
   /** `userid` null: the mailboxes tell. */
   constructor(userid: string | null, path: string, time: number | null) {
     this.time = time;
-    this.reader = new BackupReader(path);
+    this.reader = new BackupReader(path, { isThorough: true });
     this.#blocks = new BlockReader(this.reader.index);
     this.#release = this.reader.index.holdSnapshot();
     this.userid = userid ?? backupUseridOf(this.knownMailboxes()[0]?.name ?? '');

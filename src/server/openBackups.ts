@@ -7,6 +7,8 @@ import { dirname } from 'node:path';
 import { Backup } from '../backup/backup.ts';
 import type { BackupOptions, Notice } from '../backup/options.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import { isDamagedIndex } from '../index/indexErrors.ts';
+import type { IndexError } from '../index/indexErrors.ts';
 import { mailboxByName, mailboxByUniqueid } from '../index/queries.ts';
 import type { LiveMailbox } from '../index/types.ts';
 import { backupUseridOf, inboxOf } from '../mailbox/names.ts';
@@ -57,7 +59,12 @@ export class OpenBackups {
   /** The user's backup, or null where there is none yet. Throws 'locked', 'no-user'. */
   async find(userid: string): Promise<Backup | null> {
     const open = this.#touch(userid);
-    if (open !== undefined) return open;
+    if (open?.isBroken === false) return open;
+    if (open !== undefined) {
+      // Opening it brings log and index into step again.
+      this.#open.delete(userid);
+      await open.close();
+    }
     const path = this.#catalog.find(userid);
     return path === null ? null : this.#openBackup(userid, path);
   }
@@ -140,6 +147,30 @@ export class OpenBackups {
     this.#catalog.inboxes.putLaterName(from, to);
     this.#catalog.rename(from, to);
     this.#notice(`${from} is ${to} from now on, with all of the backup`);
+  }
+
+  /**
+   * Runs a command. Where an index turns out to be damaged in the middle of it, that index is built anew, and the command
+   * is run again. If part of the answer has been sent, the command fails once: the master repeats it.
+   */
+  async withSoundIndexes(command: () => Promise<void>, hasAnswered: () => boolean): Promise<void> {
+    try {
+      await command();
+    } catch (error) {
+      if (!isDamagedIndex(error) || !(await this.#giveUpIndex(error)) || hasAnswered()) throw error;
+      await command();
+    }
+  }
+
+  /** The next open of the backup builds its index from the log. false: the index is none of a backup that is held. */
+  async #giveUpIndex({ path, message }: IndexError): Promise<boolean> {
+    for (const [userid, backup] of this.#open) {
+      if (backup.index.path !== path) continue;
+      this.#open.delete(userid);
+      await backup.closeWithoutIndex(message);
+      return true;
+    }
+    return false;
   }
 
   /** Before a master is told to upload. Throws 'no-space'. Of a user without a backup it shows when the mail comes. */

@@ -46,6 +46,8 @@ export class Session {
   readonly #greeting: Greeting;
   #upload: Upload | null = null;
   #isStopping = false;
+  /** Untagged lines. */
+  #sentCount = 0;
   readonly #patience: Patience;
   readonly #turns = new Turns();
   readonly #memory: Share;
@@ -92,7 +94,10 @@ export class Session {
       asked: new AskedFor(),
       keptBytes: options.limits.literalBytes + KEPT_BESIDE_BYTES,
       turn: this.#turns.turn,
-      send: (text) => channel.write(text),
+      send: (text) => {
+        this.#sentCount += 1;
+        return channel.write(text);
+      },
       warn,
     };
   }
@@ -247,7 +252,9 @@ export class Session {
     }
     const run = commands.get(words);
     if (run === undefined) throw new BackupError('unknown-command', `${verb} ${name} is not served`);
-    await run(this.#context, value ?? null);
+    const sent = this.#sentCount;
+    const hasAnswered = (): boolean => this.#sentCount > sent;
+    await this.#backups.withSoundIndexes(() => run(this.#context, value ?? null), hasAnswered);
   }
 
   async #compress(args: readonly string[]): Promise<Outcome> {

@@ -26,7 +26,7 @@ const WATCH_INTERVAL_MS = 500;
 
 export async function startFuseNativeMount(options: TransportOptions): Promise<RunningMount> {
   const { mountpoint, log } = options;
-  const tree = await loadTree(options.tree);
+  const tree = await loadTree(options.tree, log);
   const filesystem = new Filesystem(tree, new BlockCache(options.cacheBytes));
   const paths = new Paths(filesystem, VALID_MS);
   const FuseNative = loadFuseNative();

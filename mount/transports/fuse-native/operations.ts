@@ -30,10 +30,20 @@ type Guard = (what: string, action: () => void, fail: (errno: number) => void) =
 /** Begins a request and calls `action`; what that throws is logged if it is a fault of ours, and comes back as a negative errno. */
 function guardOf(filesystem: Filesystem, log: Log): Guard {
   const faults = faultLog(log);
-  return (what, action, fail) => {
+  const perform = (action: () => void): void => {
     filesystem.begin();
     try {
       action();
+    } catch (error) {
+      if (!filesystem.goesOnWithout(error)) throw error;
+      faults('going on without the index', error);
+      filesystem.begin();
+      action();
+    }
+  };
+  return (what, action, fail) => {
+    try {
+      perform(action);
     } catch (error) {
       faults(what, error);
       fail(-errnoOfError(error));

@@ -9,6 +9,7 @@ import type { FaultLog } from '../../faultLog.ts';
 import type { Filesystem } from '../../filesystem.ts';
 import { errnoOfError } from '../../fsError.ts';
 import { NO_REPLY, operations } from './operations.ts';
+import type { Call, Operation } from './operations.ts';
 import { OPCODE, OUT_HEADER_BYTES } from './protocol.ts';
 import type { Aside } from './aside.ts';
 import { ListAhead } from './listAhead.ts';
@@ -52,7 +53,6 @@ export class Session {
     const opcode = request.readUInt32LE(4);
     const operation = operations.get(opcode);
     if (operation === undefined) return this.#fail(request, reply, constants.errno.ENOSYS);
-    this.filesystem.begin();
     const call = {
       filesystem: this.filesystem,
       registry: this.registry,
@@ -65,7 +65,7 @@ export class Session {
       reply,
     };
     try {
-      const payloadBytes = operation(call);
+      const payloadBytes = this.#perform(operation, call);
       if (payloadBytes === NO_REPLY) return 0;
       writeOutHeader(reply, payloadBytes, 0, request);
       return OUT_HEADER_BYTES + payloadBytes;
@@ -76,6 +76,18 @@ export class Session {
       }
       this.#faults(NAME_OF.get(opcode) ?? String(opcode), error);
       return this.#fail(request, reply, errnoOfError(error));
+    }
+  }
+
+  #perform(operation: Operation, call: Call): number {
+    this.filesystem.begin();
+    try {
+      return operation(call);
+    } catch (error) {
+      if (!this.filesystem.goesOnWithout(error)) throw error;
+      this.#faults('going on without the index', error);
+      this.filesystem.begin();
+      return operation(call);
     }
   }
 

@@ -63,8 +63,8 @@ async function run({
   ahead,
   readsDoneFd,
 }: WorkerOptions): Promise<void> {
-  const tree = await loadTree(source);
   const log = (line: string): void => post({ type: 'log', line });
+  const tree = await loadTree(source, log);
   const readAhead = new ReadAhead(ahead.map(laneOf));
   const cache = new BlockCache(cacheBytes);
   const aside = new Aside({
