@@ -36,7 +36,9 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
 
     const start = (): Promise<MountDaemon> => MountDaemon.start(store.conf, [`transport=${transport}`]);
     const dataFile = (): string => {
-      const catalog = Catalog.open(store.catalogOptions);
+      const { catalogOptions } = store;
+      const partitions = new Map(catalogOptions.partitions).set('other', join(store.site.folder, 'other'));
+      const catalog = Catalog.open({ ...catalogOptions, partitions });
       const path = catalog.find('anne') ?? expect.fail('no backup');
       catalog.close();
       return path;
