@@ -67,7 +67,7 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
       await store.site.close(await store.backup('anne'));
       await noticed();
       expect(await times()).to.deep.equal(before);
-      await ctl('-F', 'compact', 'anne');
+      await ctl('-F', '--force-clock', 'compact', 'anne');
       await noticed();
       expect(await times()).to.deep.equal(before);
       await ctl('move', 'anne', 'other');
@@ -115,7 +115,7 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
       const ctlBackups = `${CTL_BACKUPS} -C ${store.conf}`;
       writeFileSync(
         action,
-        `#!/bin/sh\n[ -e ${action}.done ] && exit\n>${action}.done\n${ctlBackups} -F compact anne && ${ctlBackups} move anne other; sleep 1.5\n`,
+        `#!/bin/sh\n[ -e ${action}.done ] && exit\n>${action}.done\n${ctlBackups} -F --force-clock compact anne && ${ctlBackups} move anne other; sleep 1.5\n`,
         { mode: 0o700 },
       );
       const options = ['--checkpoint=1', `--checkpoint-action=exec=${action}`];

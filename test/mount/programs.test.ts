@@ -175,7 +175,9 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
         writeFileSync(countFile, '1');
         await new Promise((resolve) => setTimeout(resolve, 1500));
         // The kernel still knows the name, so it is not asked for: what it leads to is gone.
-        expect((await growing.run('cat', ['growing/3.eml'])).stderr).to.match(/No such file|Stale file handle/);
+        expect((await growing.run('cat', ['growing/3.eml'])).stderr).to.match(
+          /No such file|Stale file handle/,
+        );
       } finally {
         await growing.clean();
       }
