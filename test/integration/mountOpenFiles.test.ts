@@ -155,7 +155,7 @@ for (const transport of TRANSPORT_NAMES) {
       await vanishes(path);
       backup.configure('backup_retention: 1s\n');
       await new Promise((resolve) => setTimeout(resolve, 2100));
-      await tool('compact', 'anne');
+      await tool('--force-clock', 'compact', 'anne');
       backup.configure('backup_retention: 1d\n');
       await vanishes('anne/.deleted/S/1.eml');
       expect(await ask('bytes', path)).to.equal('ESTALE');

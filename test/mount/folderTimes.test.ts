@@ -36,7 +36,9 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
 
     const start = (): Promise<MountDaemon> => MountDaemon.start(store.conf, [`transport=${transport}`]);
     const dataFile = (): string => {
-      const catalog = Catalog.open(store.catalogOptions);
+      const { catalogOptions } = store;
+      const partitions = new Map(catalogOptions.partitions).set('other', join(store.site.folder, 'other'));
+      const catalog = Catalog.open({ ...catalogOptions, partitions });
       const path = catalog.find('anne') ?? expect.fail('no backup');
       catalog.close();
       return path;
@@ -65,7 +67,7 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
       await store.site.close(await store.backup('anne'));
       await noticed();
       expect(await times()).to.deep.equal(before);
-      await ctl('-F', 'compact', 'anne');
+      await ctl('-F', '--force-clock', 'compact', 'anne');
       await noticed();
       expect(await times()).to.deep.equal(before);
       await ctl('move', 'anne', 'other');
@@ -113,7 +115,7 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
       const ctlBackups = `${CTL_BACKUPS} -C ${store.conf}`;
       writeFileSync(
         action,
-        `#!/bin/sh\n[ -e ${action}.done ] && exit\n>${action}.done\n${ctlBackups} -F compact anne && ${ctlBackups} move anne other; sleep 1.5\n`,
+        `#!/bin/sh\n[ -e ${action}.done ] && exit\n>${action}.done\n${ctlBackups} -F --force-clock compact anne && ${ctlBackups} move anne other; sleep 1.5\n`,
         { mode: 0o700 },
       );
       const options = ['--checkpoint=1', `--checkpoint-action=exec=${action}`];
