@@ -47,6 +47,7 @@ export function serverOptions(
     saslauthd: { socketPath: config.sasl_saslauthd_path, service: 'csync' },
   });
   const tls = tlsSettings(config);
+  const idleTimeoutMs = Math.max(config.sync_timeout, LEAST_IDLE_S) * 1000;
   return {
     serverName: config.servername ?? hostname(),
     version: VERSION,
@@ -69,8 +70,8 @@ export function serverOptions(
     ...shared,
     telemetryDirectory: `${requireConfigDirectory(config)}/log`,
     loginTimeoutMs: config.backup_login_timeout * 1000,
-    idleTimeoutMs: Math.max(config.sync_timeout, LEAST_IDLE_S) * 1000,
-    writeTimeoutMs: config.backup_write_timeout * 1000,
+    idleTimeoutMs,
+    writeTimeoutMs: Math.min(config.backup_write_timeout * 1000, idleTimeoutMs),
     commandTimeoutMs: config.backup_command_timeout * 1000,
     releaseTimeoutMs: config.backup_release_timeout * 1000,
     failedLoginPauseMs: config.failedloginpause * 1000,
