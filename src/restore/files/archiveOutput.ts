@@ -100,10 +100,20 @@ export class Pump {
   async #run(from: AsyncIterable<unknown>, output: ArchiveOutput): Promise<void> {
     try {
       for await (const chunk of from) {
-        if (chunk instanceof Uint8Array) await output.write(Buffer.from(chunk));
+        if (chunk instanceof Uint8Array) await this.#write(output, chunk);
       }
     } catch (error) {
       this.fail(error);
+    }
+  }
+
+  /** The failure is known before the archiver hears of it and fails in words of its own. */
+  async #write(output: ArchiveOutput, chunk: Uint8Array): Promise<void> {
+    try {
+      await output.write(Buffer.from(chunk));
+    } catch (error) {
+      this.fail(error);
+      throw error;
     }
   }
 }
