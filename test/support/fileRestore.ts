@@ -29,8 +29,12 @@ export function mail(subject: string, sizeBytes = 200): Buffer {
     '',
   ];
   lines.push('From here on', '>From there', 'Gr\u00fc\u00dfe');
-  for (let number = 0; lines.join('\r\n').length < sizeBytes; number += 1)
-    lines.push(`${subject} ${number} `.repeat(4));
+  let length = lines.join('\r\n').length;
+  for (let number = 0; length < sizeBytes; number += 1) {
+    const line = `${subject} ${number} `.repeat(4);
+    lines.push(line);
+    length += line.length + 2;
+  }
   return Buffer.from(`${lines.join('\r\n')}\r\n`, 'latin1');
 }
 
@@ -104,8 +108,8 @@ export class FileRestore {
 /** All files below a folder. */
 export function filesIn(folder: string): string[] {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true, encoding: 'latin1' })
-    .map((name) => join(folder, Buffer.from(name, 'latin1').toString('utf8')))
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => join(folder, name))
     .filter((path) => statSync(path).isFile());
 }
 
@@ -138,6 +142,10 @@ for folder, _, names in os.walk(sys.argv[1]):
     .toSorted();
 }
 
+function shell(script: string, ...args: string[]): void {
+  execFileSync('sh', ['-c', script, 'sh', ...args]);
+}
+
 /** A small file system: a tmpfs, or an ext4 on a loop device; with a file in it that takes room away. */
 export class SmallDisk {
   readonly path: string;
@@ -150,10 +158,9 @@ export class SmallDisk {
     this.#isLoop = kind === 'ext4';
     mkdirSync(this.path);
     if (this.#isLoop) {
-      execFileSync('truncate', ['-s', String(sizeBytes), this.#image]);
-      execFileSync('mkfs.ext4', ['-q', '-F', '-m', '0', this.#image]);
-      execFileSync('mount', ['-o', 'loop', this.#image, this.path]);
-    } else execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes}`, 'tmpfs', this.path]);
+      shell('truncate -s "$1" "$2" && mkfs.ext4 -q -F -m 0 "$2"', String(sizeBytes), this.#image);
+      shell('mount -o loop "$1" "$2"', this.#image, this.path);
+    } else shell('mount -t tmpfs -o "size=$1" tmpfs "$2"', String(sizeBytes), this.path);
   }
 
   /** Leaves so many bytes free, or all. */
@@ -163,11 +170,11 @@ export class SmallDisk {
     if (freeBytes === null) return;
     const script =
       'free=$(($(stat -f -c %a "$1") * $(stat -f -c %S "$1") - $3)); head -c $free /dev/zero > "$2"; sync -f "$1"';
-    execFileSync('sh', ['-c', script, 'sh', this.path, filler, String(freeBytes)]);
+    shell(script, this.path, filler, String(freeBytes));
   }
 
   remove(): void {
-    execFileSync('umount', [this.path]);
+    shell('umount "$1"', this.path);
     rmSync(this.#image, { force: true });
   }
 }
