@@ -1,7 +1,7 @@
 /**
- * Standard output of the tools. What is written has gone out whole when `write` returns, or the process ends: Node's
- * own stream drops what a nearly full disk did not take of a write (a short write), and a dump that lacks its end
- * would have exit code 0.
+ * Standard output of the tools. What is written has gone out whole when `write` returns, or the
+ * process ends: Node's own stream drops what a nearly full disk did not take of a write (a short
+ * write), and a dump that lacks its end would have exit code 0.
  */
 import { writeSync } from 'node:fs';
 import { Writable } from 'node:stream';

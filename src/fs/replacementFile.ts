@@ -1,7 +1,8 @@
 /**
- * A file of any size that takes its name only once it is whole: it is written beside (`temporary`), and renamed over
- * the name by `commit`, synced, file and folder. After a kill or on a full disk the name leads to what it led to
- * before. What a killed run left is removed by the next one; a run that is still writing there is not disturbed.
+ * A file of any size that takes its name only once it is whole: it is written beside
+ * (`temporary`), and renamed over the name by `commit`, synced, file and folder. After a kill or
+ * on a full disk the name leads to what it led to before. What a killed run left is removed by
+ * the next one; a run that is still writing there is not disturbed.
  */
 import {
   closeSync,
@@ -29,7 +30,10 @@ const GATHER_BYTES = 1 << 20;
 export interface ReplacementOptions {
   /** In the same folder. */
   readonly temporary: string;
-  /** The file whose mode and, as root, owner the new one gets; without it mode 0600 and this process's owner. */
+  /**
+   * The file whose mode and, as root, owner the new one gets; without it mode 0600 and this
+   * process's owner.
+   */
   readonly like?: Stats | undefined;
 }
 
@@ -77,7 +81,10 @@ export class ReplacementFile {
     if (this.#gatheredBytes >= GATHER_BYTES) await this.#flush();
   }
 
-  /** Puts it in place of what has the name. Throws as write does; then abandon is still to be called. */
+  /**
+   * Puts it in place of what has the name. Throws as write does; then abandon is still to be
+   * called.
+   */
   async commit(): Promise<void> {
     await this.#flush();
     try {

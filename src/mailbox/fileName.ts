@@ -1,10 +1,10 @@
 /**
  * A name that somebody else chose (a userid, a sieve script), as the name of one file.
  *
- * Two names never share a file name, and a name always has the same one. It is at most as long as asked for, and is
- * never empty, `.` or `..`, never starts with a dot, and never holds a slash or a control character. What is in the
- * way is written as `%XX`, the byte in hexadecimal. A name that is too long is cut and ends with `%~` and 16 digits of
- * its SHA-256.
+ * Two names never share a file name, and a name always has the same one. It is at most as long as
+ * asked for, and is never empty, `.` or `..`, never starts with a dot, and never holds a slash or
+ * a control character. What is in the way is written as `%XX`, the byte in hexadecimal. A name
+ * that is too long is cut and ends with `%~` and 16 digits of its SHA-256.
  */
 import { createHash } from 'node:crypto';
 
@@ -14,7 +14,10 @@ const HASH_DIGITS = 16;
 /** `%~` and the digits of the hash. */
 const CUT_BYTES = HASH_DIGITS + 2;
 
-/** A percent sign that would read as one of ours, what no file name may hold, and what hides or turns text. */
+/**
+ * A percent sign that would read as one of ours, what no file name may hold, and what hides or
+ * turns text.
+ */
 const UNSAFE =
   /%(?=[0-9A-F]{2}|~|empty)|[/\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|^\.|[\u200e\u200f]/g;
 
@@ -25,7 +28,10 @@ export function percent(text: string): string {
   return out;
 }
 
-/** The start of a name, in whole characters, and a hash of what it stands for, in at most so many bytes. */
+/**
+ * The start of a name, in whole characters, and a hash of what it stands for, in at most so many
+ * bytes.
+ */
 export function hashedName(name: string, identity: string, maxBytes: number): string {
   const hash = createHash('sha256').update(identity, 'utf8').digest('hex').slice(0, HASH_DIGITS);
   let start = '';

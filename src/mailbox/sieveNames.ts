@@ -1,7 +1,7 @@
 /**
- * What a user's sieve scripts are called as files: `vacation.script` is `vacation.sieve`. Masters of Cyrus 2.x send the
- * compiled form, `vacation.bc`, beside the text; it is left out there, and stays `vacation.bc` where there is no text.
- * Two scripts never share a name.
+ * What a user's sieve scripts are called as files: `vacation.script` is `vacation.sieve`. Masters
+ * of Cyrus 2.x send the compiled form, `vacation.bc`, beside the text; it is left out there, and
+ * stays `vacation.bc` where there is no text. Two scripts never share a name.
  */
 import { fileName, MAX_NAME_BYTES } from './fileName.ts';
 
@@ -22,7 +22,10 @@ export function sieveFiles(names: Iterable<string>): Map<string, string> {
   return files;
 }
 
-/** The file of the script that is active, which a master names by its compiled form or its text; undefined where it is none of these. */
+/**
+ * The file of the script that is active, which a master names by its compiled form or its text;
+ * undefined where it is none of these.
+ */
 export function activeSieveFile(active: string, files: ReadonlyMap<string, string>): string | undefined {
   const base = baseOf(active);
   return [base + TEXT, active, base + COMPILED, base].map((name) => files.get(name)).find(Boolean);

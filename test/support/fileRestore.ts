@@ -1,6 +1,7 @@
 /**
- * Restoring a made-up backup into files with the real `restore`, and what then stands there: messages by SHA-1, whatever
- * the format, and read by other people's programs. Full disks are small file systems of their own.
+ * Restoring a made-up backup into files with the real `restore`, and what then stands there:
+ * messages by SHA-1, whatever the format, and read by other people's programs. Full disks are
+ * small file systems of their own.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -146,7 +147,10 @@ function shell(script: string, ...args: string[]): void {
   execFileSync('sh', ['-c', script, 'sh', ...args]);
 }
 
-/** A small file system: a tmpfs, or an ext4 on a loop device; with a file in it that takes room away. */
+/**
+ * A small file system: a tmpfs, or an ext4 on a loop device; with a file in it that takes room
+ * away.
+ */
 export class SmallDisk {
   readonly path: string;
   readonly #image: string;

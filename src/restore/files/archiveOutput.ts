@@ -1,6 +1,6 @@
 /**
- * Where an archive is written to. A file takes its name only once the archive is whole: until then it is `NAME.part`,
- * which the next run replaces. Standard output is written as it comes.
+ * Where an archive is written to. A file takes its name only once the archive is whole: until
+ * then it is `NAME.part`, which the next run replaces. Standard output is written as it comes.
  */
 import { lstatSync } from 'node:fs';
 import type { Writable } from 'node:stream';
@@ -65,7 +65,10 @@ export function streamOutput(stream: Writable, name: string): ArchiveOutput {
   };
 }
 
-/** A stream of an archiver on its way to the output. Once it fails, every later step fails in the same way. */
+/**
+ * A stream of an archiver on its way to the output. Once it fails, every later step fails in the
+ * same way.
+ */
 export class Pump {
   readonly #done: Promise<void>;
   #failure: BackupError | undefined;
@@ -82,7 +85,9 @@ export class Pump {
     this.#reject?.(this.#failure);
   }
 
-  /** Waits for a step of the archiver, which never ends once the output has failed. One at a time. */
+  /**
+   * Waits for a step of the archiver, which never ends once the output has failed. One at a time.
+   */
   during(step: (resolve: () => void, reject: (error: unknown) => void) => void): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#reject = reject;

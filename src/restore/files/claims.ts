@@ -22,7 +22,10 @@ export class Claims {
     return this.#paths.get(mailbox);
   }
 
-  /** The first of the paths that is free or the mailbox's own. Throws 'io' where each holds another mailbox. */
+  /**
+   * The first of the paths that is free or the mailbox's own. Throws 'io' where each holds
+   * another mailbox.
+   */
   claim(mailbox: string, candidates: readonly string[]): string {
     const { holder, key } = this.#options;
     const others: string[] = [];

@@ -1,6 +1,7 @@
 /**
- * Restoring one user into files of some format: messages that are there, proven by their bytes, are left, the rest is
- * added. A message counts as added once it is on disk under its name; whatever a format could not hold is named.
+ * Restoring one user into files of some format: messages that are there, proven by their bytes,
+ * are left, the rest is added. A message counts as added once it is on disk under its name;
+ * whatever a format could not hold is named.
  */
 import { BackupError, messageOf } from '../../errors.ts';
 import { getString, optionalString, toKeyValues } from '../../protocol/dlist.ts';
@@ -144,7 +145,10 @@ export class FilesDestination implements Destination {
     if (outcome.added % PROGRESS_EVERY === 0) this.#options.onProgress(outcome);
   }
 
-  /** undefined, and a failure, where the backup does not have the message: that fails alone. A full disk does not get better. */
+  /**
+   * undefined, and a failure, where the backup does not have the message: that fails alone. A
+   * full disk does not get better.
+   */
   #read(record: SourceRecord, outcome: MailboxOutcome): OutgoingMessage | 'plan' | undefined {
     try {
       if (this.#options.isPlan) {

@@ -1,7 +1,8 @@
 /**
- * What a mailbox (internal name) is called in each format of files. Names are made from the mailbox's name alone, so
- * that every run makes the same ones, and two mailboxes never share one. Each component fits into 255 bytes: a longer
- * one is cut and ends with `%~` and a hash of the whole. The mailbox's own name is kept in a file (see marker.ts).
+ * What a mailbox (internal name) is called in each format of files. Names are made from the
+ * mailbox's name alone, so that every run makes the same ones, and two mailboxes never share one.
+ * Each component fits into 255 bytes: a longer one is cut and ends with `%~` and a hash of the
+ * whole. The mailbox's own name is kept in a file (see marker.ts).
  */
 import { hashedName, percent, shortened } from '../../mailbox/fileName.ts';
 import { encodeMutf7 } from '../../mailbox/mutf7.ts';
@@ -13,14 +14,18 @@ const MAX_BYTES = 255;
 /** An mbox has side files, `.NAME.cyrus-backups-mailbox` among them, and `.sbd` behind it. */
 const MBOX_BYTES = MAX_BYTES - MARKER.length - 8;
 
-/** Where else a mailbox goes whose own name is taken on this file system, by one that differs only in case for instance. */
+/**
+ * Where else a mailbox goes whose own name is taken on this file system, by one that differs only
+ * in case for instance.
+ */
 export function otherName(name: string, mailbox: string, maxBytes = MAX_BYTES): string {
   return hashedName(name, `other ${mailbox}`, maxBytes);
 }
 
 /**
- * As Maildir++ has it, with a dot in front and between levels, names in modified UTF-7; '' for the INBOX. A dot in a level
- * is `%2E`. A folder called INBOX has its first letter escaped, since IMAP servers would take it for the INBOX.
+ * As Maildir++ has it, with a dot in front and between levels, names in modified UTF-7; '' for
+ * the INBOX. A dot in a level is `%2E`. A folder called INBOX has its first letter escaped, since
+ * IMAP servers would take it for the INBOX.
  */
 export function maildirName(mailbox: string, deletedPrefix: string): string {
   const { boxes, localpart, domain, deletedAt } = parseName(mailbox, deletedPrefix);

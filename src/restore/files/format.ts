@@ -1,4 +1,7 @@
-/** What a format of files does with a user, a folder and its messages; the same for Maildir, mbox, tar and zip. */
+/**
+ * What a format of files does with a user, a folder and its messages; the same for Maildir, mbox,
+ * tar and zip.
+ */
 import type { Mailbox } from '../../index/types.ts';
 import type { Existing } from '../cyrus/job.ts';
 import type { ItemOutcome } from '../outcome.ts';
@@ -16,8 +19,8 @@ export interface OutgoingMessage {
 /** The messages that a folder held when it was asked. */
 export interface HeldMessages {
   /**
-   * Whether one more copy of this message is there, proven by its bytes and not by a name or a header field. `pieces`
-   * are the backup's. Each copy counts once.
+   * Whether one more copy of this message is there, proven by its bytes and not by a name or a
+   * header field. `pieces` are the backup's. Each copy counts once.
    */
   take(record: SourceRecord, pieces: () => Iterable<Buffer>): boolean;
 }
@@ -31,7 +34,10 @@ export interface FolderWriter {
   /** Annotations of messages are kept. */
   readonly holdsAnnotations: boolean;
   held(): Promise<HeldMessages>;
-  /** Returns what of the message's flags, date or bytes the format cannot hold. Part of the message may be there if it throws. */
+  /**
+   * Returns what of the message's flags, date or bytes the format cannot hold. Part of the
+   * message may be there if it throws.
+   */
   add(message: OutgoingMessage): Promise<readonly string[]>;
   /** All that was added is on disk; a message of an archive once the archive is finished. */
   commit(): Promise<void>;
@@ -47,7 +53,10 @@ export interface SideFile {
   /** A path below the user's folder. */
   readonly path: string;
   readonly bytes: Buffer;
-  /** Of a file that is there and differs: it stays, or only restore writes it, or its lines are a set to be added to. */
+  /**
+   * Of a file that is there and differs: it stays, or only restore writes it, or its lines are a
+   * set to be added to.
+   */
   readonly there: 'stays' | 'ours' | 'lines';
 }
 

@@ -1,9 +1,11 @@
 /**
- * Maildir++: INBOX is the folder itself, others are `.Archive.2024` in it, as Dovecot and Courier have it. Flags are letters
- * behind `:2,`, keywords small letters with `dovecot-keywords` to tell which; a file's time is INTERNALDATE.
+ * Maildir++: INBOX is the folder itself, others are `.Archive.2024` in it, as Dovecot and Courier
+ * have it. Flags are letters behind `:2,`, keywords small letters with `dovecot-keywords` to tell
+ * which; a file's time is INTERNALDATE.
  *
- * A message is written to tmp, synced, and renamed to cur, a batch at a time; it counts as added once its folder is
- * synced too. A file counts as there only if its bytes have the SHA-1 that its name says.
+ * A message is written to tmp, synced, and renamed to cur, a batch at a time; it counts as added
+ * once its folder is synced too. A file counts as there only if its bytes have the SHA-1 that its
+ * name says.
  */
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -26,8 +26,9 @@ export class MaildirHeld implements HeldMessages {
   }
 
   /**
-   * A file that only begins as the message does was left by a broken restore: it is to be replaced. Any other file that
-   * is not the message was changed by somebody: it stays, is named, and the message comes once more.
+   * A file that only begins as the message does was left by a broken restore: it is to be
+   * replaced. Any other file that is not the message was changed by somebody: it stays, is named,
+   * and the message comes once more.
    */
   take(record: SourceRecord, pieces: () => Iterable<Buffer>): boolean {
     const files = this.#files.get(record.guid) ?? [];

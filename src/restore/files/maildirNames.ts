@@ -1,7 +1,8 @@
 /**
- * Names of the files in one Maildir folder: unique up to the colon, then flags as letters and keywords as small letters,
- * of which there are 26. The GUID is part of a name, so that a second restore finds the file again in whatever folder
- * (cur or new) and with whatever flags it is by then.
+ * Names of the files in one Maildir folder: unique up to the colon, then flags as letters and
+ * keywords as small letters, of which there are 26. The GUID is part of a name, so that a second
+ * restore finds the file again in whatever folder (cur or new) and with whatever flags it is by
+ * then.
  */
 import { keywordLetter, maildirUnique, splitFlags } from '../../mailbox/maildirText.ts';
 import type { SourceRecord } from '../source.ts';

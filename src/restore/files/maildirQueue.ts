@@ -1,4 +1,7 @@
-/** Messages on their way into one Maildir folder: written to tmp, and a batch at a time synced and renamed to cur. */
+/**
+ * Messages on their way into one Maildir folder: written to tmp, and a batch at a time synced and
+ * renamed to cur.
+ */
 import { closeSync, fstatSync, futimesSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { asBackupError, BackupError } from '../../errors.ts';

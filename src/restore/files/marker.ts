@@ -1,7 +1,7 @@
 /**
- * `cyrus-backups-mailbox`: a file in each folder (beside an mbox) that says which mailbox the folder holds, with all
- * that the mailbox's master said of it: ACL, annotations, UIDVALIDITY. A folder's name alone proves nothing: it may be
- * shortened, or the file system may ignore case.
+ * `cyrus-backups-mailbox`: a file in each folder (beside an mbox) that says which mailbox the
+ * folder holds, with all that the mailbox's master said of it: ACL, annotations, UIDVALIDITY. A
+ * folder's name alone proves nothing: it may be shortened, or the file system may ignore case.
  */
 import { lstatSync, readFileSync } from 'node:fs';
 import { asBackupError, BackupError } from '../../errors.ts';
@@ -14,7 +14,10 @@ export function markerText(target: string, { name, state }: Pick<Mailbox, 'name'
   return `${JSON.stringify({ mailbox: target, from: name, state }, null, 1)}\n`;
 }
 
-/** The mailbox that a folder says it holds; undefined where it says nothing. Throws 'damaged' where it cannot be read. */
+/**
+ * The mailbox that a folder says it holds; undefined where it says nothing. Throws 'damaged'
+ * where it cannot be read.
+ */
 export function markedMailbox(path: string): string | undefined {
   if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
   try {

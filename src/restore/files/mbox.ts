@@ -1,9 +1,11 @@
 /**
- * mbox, one file a folder, folders below in `NAME.sbd` as Thunderbird has them. Flags are in Status, X-Status and
- * X-Keywords, which every reader of mbox knows, and the GUID in X-Cyrus-GUID.
+ * mbox, one file a folder, folders below in `NAME.sbd` as Thunderbird has them. Flags are in
+ * Status, X-Status and X-Keywords, which every reader of mbox knows, and the GUID in
+ * X-Cyrus-GUID.
  *
- * A file that is there is never written to: what is missing is added to a copy beside it, which takes its name once it
- * is whole and synced. So a full disk, a kill or a power cut leaves the file as it was.
+ * A file that is there is never written to: what is missing is added to a copy beside it, which
+ * takes its name once it is whole and synced. So a full disk, a kill or a power cut leaves the
+ * file as it was.
  */
 import { closeSync, existsSync, fstatSync, lstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';

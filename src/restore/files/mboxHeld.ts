@@ -1,7 +1,8 @@
 /**
- * The messages that an mbox holds already. A GUID in a header is a claim; what proves it is the message's bytes: line ends
- * as CR LF again, quotes of From lines and the fields that restore adds taken away. A message that has no such form to
- * go back to (bare LFs) is compared with the backup's, as that would be written.
+ * The messages that an mbox holds already. A GUID in a header is a claim; what proves it is the
+ * message's bytes: line ends as CR LF again, quotes of From lines and the fields that restore
+ * adds taken away. A message that has no such form to go back to (bare LFs) is compared with the
+ * backup's, as that would be written.
  */
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';

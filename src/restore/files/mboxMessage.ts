@@ -1,7 +1,8 @@
 /**
- * A message as it stands in an mbox that restore writes: a From line, line ends LF, flags and the GUID as the last fields
- * of its header, lines that begin with `From ` (behind any number of `>`) with one more `>` (mboxrd), an empty line at
- * its end. In pieces, so that a message of any size is in memory piece by piece.
+ * A message as it stands in an mbox that restore writes: a From line, line ends LF, flags and the
+ * GUID as the last fields of its header, lines that begin with `From ` (behind any number of `>`)
+ * with one more `>` (mboxrd), an empty line at its end. In pieces, so that a message of any size
+ * is in memory piece by piece.
  */
 import { splitFlags } from '../../mailbox/maildirText.ts';
 import { mboxFields, mboxFromLine } from '../../mailbox/mboxText.ts';

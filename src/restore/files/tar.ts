@@ -1,6 +1,7 @@
 /**
- * tar holds Maildirs, `anne/.Archive/cur/NAME:2,S`, to be unpacked where a server wants them. A path that is long or not ASCII,
- * and a date that the header has no room for, stand in a PAX header, which GNU tar, bsdtar and Python read.
+ * tar holds Maildirs, `anne/.Archive/cur/NAME:2,S`, to be unpacked where a server wants them. A
+ * path that is long or not ASCII, and a date that the header has no room for, stand in a PAX
+ * header, which GNU tar, bsdtar and Python read.
  */
 import type { Writable } from 'node:stream';
 import tar from 'tar-stream';
@@ -14,7 +15,10 @@ import type { FileFormat } from './format.ts';
 import { MaildirNames } from './maildirNames.ts';
 import { MARKER, markerText } from './marker.ts';
 
-/** The eleven octal digits of a header, for readers that know no PAX header: as far as 32 bits of a time go. */
+/**
+ * The eleven octal digits of a header, for readers that know no PAX header: as far as 32 bits of
+ * a time go.
+ */
 const MAX_HEADER_TIME = 0x7fff_ffff;
 
 export function tarFormat(path: string, standardOutput: Writable, replaces: boolean): FileFormat {

@@ -1,7 +1,7 @@
 /**
- * A user's folder of a Maildir or mbox destination, with the small files beside the mail. A marker file in it says whose
- * it is and is locked while a restore writes there, so that two users never share a folder and two restores do not
- * disturb each other.
+ * A user's folder of a Maildir or mbox destination, with the small files beside the mail. A
+ * marker file in it says whose it is and is locked while a restore writes there, so that two
+ * users never share a folder and two restores do not disturb each other.
  */
 import {
   closeSync,
@@ -23,7 +23,10 @@ import { fileName } from '../../mailbox/fileName.ts';
 import type { ItemAction, ItemOutcome } from '../outcome.ts';
 import type { FormatOptions, SideFile } from './format.ts';
 
-/** In a Maildir a dot would make it look like a folder; among mboxes it must not look like one of them. */
+/**
+ * In a Maildir a dot would make it look like a folder; among mboxes it must not look like one of
+ * them.
+ */
 export const USER_MARKER = 'cyrus-backups-user';
 export const HIDDEN_USER_MARKER = `.${USER_MARKER}`;
 
@@ -37,10 +40,14 @@ export class UserFolder {
   readonly path: string;
   readonly #options: FormatOptions;
   readonly #lockFd: number | null;
-  /** Side files of this run: where one is, another must not go on a file system that ignores case. */
+  /**
+   * Side files of this run: where one is, another must not go on a file system that ignores case.
+   */
   readonly #written = new Map<string, string>();
 
-  /** Throws 'locked' where another restore writes there, 'io' where the folder is another user's. */
+  /**
+   * Throws 'locked' where another restore writes there, 'io' where the folder is another user's.
+   */
   constructor(path: string, userid: string, markerName: string, options: FormatOptions) {
     this.path = path;
     this.#options = options;
@@ -59,8 +66,9 @@ export class UserFolder {
   }
 
   /**
-   * Writes the file as a whole. One that is there stays, but where it is the beginning of the new content, which is
-   * what a broken restore left, where its lines are a set, or with `--existing replace`.
+   * Writes the file as a whole. One that is there stays, but where it is the beginning of the new
+   * content, which is what a broken restore left, where its lines are a set, or with `--existing
+   * replace`.
    */
   sideFile({ kind, path, bytes, there: rule }: SideFile): ItemOutcome {
     const full = join(this.path, path);
@@ -121,7 +129,10 @@ function lockMarker(marker: string, userid: string, path: string): number {
   }
 }
 
-/** A file system without locks, as some network file systems are, has nothing to keep others away with. */
+/**
+ * A file system without locks, as some network file systems are, has nothing to keep others away
+ * with.
+ */
 function isLocked(fd: number): boolean {
   try {
     return tryLock(fd, 'write');

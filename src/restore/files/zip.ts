@@ -1,6 +1,7 @@
 /**
- * zip is for people, on systems where a colon is no part of a name and case does not count: `anne/Archive/17.eml`, and in each
- * folder `messages.json` with what a file cannot carry (flags, exact dates, GUIDs, annotations).
+ * zip is for people, on systems where a colon is no part of a name and case does not count:
+ * `anne/Archive/17.eml`, and in each folder `messages.json` with what a file cannot carry (flags,
+ * exact dates, GUIDs, annotations).
  */
 import { Readable } from 'node:stream';
 import type { Writable } from 'node:stream';
