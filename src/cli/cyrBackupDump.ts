@@ -52,7 +52,7 @@ export function dumpMailbox(look: Look): string[] {
         const pieces = source.checked(record.guid, record.size);
         for (const piece of mboxMessage({ record, flags, pieces })) io.stdout.write(piece);
         const left = leftOffMbox({ record, flags });
-        if (left.length > 0) missing.push(`uid ${record.uid}: dumped without ${left.join(', ')}`);
+        for (const { what, why } of left) missing.push(`uid ${record.uid}: ${what} left off: ${why}`);
       } catch (error) {
         if (!(error instanceof BackupError)) throw error;
         missing.push(`uid ${record.uid}: ${messageOf(error)}`);

@@ -31,8 +31,7 @@ export interface ReplacementOptions {
   /** In the same folder. */
   readonly temporary: string;
   /**
-   * The file whose mode and, as root, owner the new one gets; without it mode 0600 and this
-   * process's owner.
+   * The file whose mode and, as root, owner the new one gets; else 0600 and those of its folder.
    */
   readonly like?: Stats | undefined;
 }
@@ -54,10 +53,8 @@ export class ReplacementFile {
       removeAbandoned(temporary);
       this.#fd = createExclusively(temporary);
       tryLock(this.#fd, 'write');
-      if (like !== undefined) {
-        fchmodSync(this.#fd, like.mode & 0o777);
-        giveOwner(this.#fd, like);
-      }
+      giveOwner(this.#fd, like ?? lstatSync(dirname(path)));
+      if (like !== undefined) fchmodSync(this.#fd, like.mode & 0o777);
     } catch (error) {
       throw asBackupError(error, `cannot write ${path}`);
     }

@@ -19,16 +19,16 @@ function taken(annotation: KeyValues): KeyValues {
   return new KeyValues(annotation.get('MODSEQ') == null ? [...entries, ['MODSEQ', '0']] : entries);
 }
 
-/** What a server keeps of a message for itself: threads, dates, modseqs. */
-const OWN = '/vendor/cmu/cyrus-imapd/';
+/** What Cyrus keeps of a message for itself: threads, and when it was saved or made. */
+const INTERNAL = /^\/vendor\/cmu\/cyrus-imapd\/(?:thrid|basethrid|savedate|createdmodseq)$/;
 
-/** A record's annotations (printed) that people or their programs have set, in words. */
-export function annotationsLeftOff(annotations: string | null): string[] {
+/** The entries of a record's annotations (printed) that people or their programs have set. */
+export function setAnnotations(annotations: string | null): string[] {
   if (annotations === null || annotations === '()') return [];
   const list = parseDlist(annotations);
   if (!Array.isArray(list)) return [];
   return list.flatMap((annotation) => {
     const entry = annotation instanceof KeyValues ? optionalString(annotation, 'ENTRY') : undefined;
-    return entry === undefined || entry.startsWith(OWN) ? [] : [`annotation ${entry}`];
+    return entry === undefined || INTERNAL.test(entry) ? [] : [entry];
   });
 }

@@ -7,11 +7,12 @@ import { BackupError, messageOf } from '../../errors.ts';
 import { getString, optionalString, toKeyValues } from '../../protocol/dlist.ts';
 import { parseDlist } from '../../protocol/parseText.ts';
 import { activeSieveFile, ACTIVE_NAME, sieveFiles } from '../../mailbox/sieveNames.ts';
-import { annotationsLeftOff } from '../cyrus/annotations.ts';
+import { setAnnotations } from '../cyrus/annotations.ts';
 import { WHAT } from '../cyrus/job.ts';
 import type { Existing, What } from '../cyrus/job.ts';
 import { freshFields } from '../cyrus/recordText.ts';
 import type { Destination, Move } from '../destination.ts';
+import { FlagLosses } from '../flagLosses.ts';
 import { messageFailure } from '../outcome.ts';
 import type { ItemOutcome, MailboxOutcome } from '../outcome.ts';
 import { requireBytes } from '../source.ts';
@@ -46,6 +47,7 @@ export class FilesDestination implements Destination {
   readonly #format: FileFormat;
   readonly #options: FilesOptions;
   readonly #userid: string;
+  readonly #losses = new FlagLosses();
   #source: RestoreSource | undefined;
   #user: UserWriter | undefined;
   /** How many mailboxes are still to go into each target. */
@@ -79,6 +81,7 @@ export class FilesDestination implements Destination {
       await this.#giveUp(folder, outcome, uncommitted);
       throw error;
     } finally {
+      this.#losses.report(outcome);
       outcome.notes.push(...folder.notes);
     }
   }
@@ -131,7 +134,7 @@ export class FilesDestination implements Destination {
     }
     const message = this.#read(record, outcome);
     if (message === undefined) return;
-    if (message !== 'plan') await this.#add(folder, message, outcome);
+    if (message !== 'plan') await this.#add(folder, message);
     uncommitted.messages += 1;
     uncommitted.bytes += record.size;
     outcome.added += 1;
@@ -173,13 +176,13 @@ export class FilesDestination implements Destination {
     return { record, flags, pieces: source.checked(record.guid, record.size) };
   }
 
-  async #add(folder: FolderWriter, message: OutgoingMessage, outcome: MailboxOutcome): Promise<void> {
-    const left = [...(await folder.add(message))];
-    if (this.#options.what.has('annotations') && !folder.holdsAnnotations) {
-      left.push(...annotationsLeftOff(message.record.annotations));
+  async #add(folder: FolderWriter, message: OutgoingMessage): Promise<void> {
+    const { uid, annotations } = message.record;
+    for (const { what, why } of await folder.add(message)) this.#losses.addOther(what, uid, why);
+    if (!this.#options.what.has('annotations') || folder.holdsAnnotations) return;
+    for (const entry of setAnnotations(annotations)) {
+      this.#losses.addOther(`annotation ${entry}`, uid, 'only a zip holds annotations of messages');
     }
-    if (left.length > 0)
-      outcome.failures.push(`UID ${message.record.uid}: restored without ${left.join(', ')}`);
   }
 
   /** What was written before the error counts where it can still be put in its place. */

@@ -25,6 +25,13 @@ export interface HeldMessages {
   take(record: SourceRecord, pieces: () => Iterable<Buffer>): boolean;
 }
 
+/** Something of a message that a format cannot hold. */
+export interface Loss {
+  /** A flag, a date, in words. */
+  readonly what: string;
+  readonly why: string;
+}
+
 export interface FolderWriter {
   /** Where it is, for the report. */
   readonly name: string;
@@ -38,7 +45,7 @@ export interface FolderWriter {
    * Returns what of the message's flags, date or bytes the format cannot hold. Part of the
    * message may be there if it throws.
    */
-  add(message: OutgoingMessage): Promise<readonly string[]>;
+  add(message: OutgoingMessage): Promise<readonly Loss[]>;
   /** All that was added is on disk; a message of an archive once the archive is finished. */
   commit(): Promise<void>;
   /** As commit, and nothing more is added. `isLast`: no other mailbox goes into this folder. */

@@ -21,6 +21,7 @@ import type {
   FolderWriter,
   FormatOptions,
   HeldMessages,
+  Loss,
   OutgoingMessage,
   UserWriter,
 } from './format.ts';
@@ -123,7 +124,7 @@ class MaildirFolder implements FolderWriter {
     return Promise.resolve(this.#held);
   }
 
-  async add(message: OutgoingMessage): Promise<readonly string[]> {
+  async add(message: OutgoingMessage): Promise<readonly Loss[]> {
     const { unique, name, left } = this.#names.next(message.record, message.flags);
     return [...left, ...(await this.#queue.write(message, unique, name))];
   }

@@ -6,6 +6,7 @@
  */
 import { keywordLetter, maildirUnique, splitFlags } from '../../mailbox/maildirText.ts';
 import type { SourceRecord } from '../source.ts';
+import type { Loss } from './format.ts';
 
 const OURS = /^-?[0-9]+\.U[0-9]+G([0-9a-f]{40})(?:_[0-9]+)?\.cyrus-backups,/;
 
@@ -36,13 +37,14 @@ export class MaildirNames {
   }
 
   /** A name of its own for one more message, and the flags that it cannot hold, in words. */
-  next(record: SourceRecord, flags: readonly string[]): { unique: string; name: string; left: string[] } {
+  next(record: SourceRecord, flags: readonly string[]): { unique: string; name: string; left: Loss[] } {
     const { letters, keywords, unknown } = splitFlags(flags);
-    const left = unknown.map((flag) => `flag ${flag} (Maildir has no letter for it)`);
+    const left = unknown.map((flag): Loss => ({ what: `flag ${flag}`, why: 'Maildir has no letter for it' }));
     const own: string[] = [];
     for (const keyword of keywords) {
       const letter = keywordLetter(this.keywords, keyword);
-      if (letter === undefined) left.push(`keyword ${keyword} (a Maildir folder holds 26)`);
+      if (letter === undefined)
+        left.push({ what: `flag ${keyword}`, why: 'a Maildir folder holds 26 keywords' });
       else own.push(letter);
     }
     const unique = this.#unique(record);

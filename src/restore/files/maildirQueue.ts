@@ -2,13 +2,15 @@
  * Messages on their way into one Maildir folder: written to tmp, and a batch at a time synced and
  * renamed to cur.
  */
-import { closeSync, fstatSync, futimesSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, futimesSync, lstatSync, renameSync, rmSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { asBackupError, BackupError } from '../../errors.ts';
 import { syncFolder } from '../../fs/folders.ts';
 import { syncAll, writeAll } from '../../fs/io.ts';
+import { giveOwner } from '../../fs/keepOwner.ts';
 import { createExclusively } from '../../fs/open.ts';
-import type { OutgoingMessage } from './format.ts';
+import type { Loss, OutgoingMessage } from './format.ts';
 
 /** File systems with 32 bits for a time end here. */
 const SAFE_TIME = 0x7fff_ffff;
@@ -22,6 +24,8 @@ interface Waiting {
 export class MaildirQueue {
   readonly #folder: string;
   #waiting: Waiting[] = [];
+  /** As root: new files belong to the folder's owner. */
+  #owner: Stats | undefined;
   /** Once a sync has failed, another that succeeds proves nothing. */
   #failure: BackupError | undefined;
 
@@ -30,11 +34,13 @@ export class MaildirQueue {
   }
 
   /** Returns what the file system could not hold. */
-  async write(message: OutgoingMessage, unique: string, name: string): Promise<string[]> {
+  async write(message: OutgoingMessage, unique: string, name: string): Promise<Loss[]> {
     const temporary = join(this.#folder, 'tmp', unique);
     let fd: number | undefined;
     try {
       fd = createExclusively(temporary);
+      this.#owner ??= lstatSync(this.#folder);
+      giveOwner(fd, this.#owner);
       let at = 0;
       for (const piece of message.pieces()) {
         await writeAll(fd, [piece], at);
@@ -79,11 +85,11 @@ export class MaildirQueue {
   }
 }
 
-function setTime(fd: number, internaldate: number): string[] {
+function setTime(fd: number, internaldate: number): Loss[] {
   futimesSync(fd, internaldate, internaldate);
   if (internaldate >= 0 && internaldate <= SAFE_TIME) return [];
   if (Math.floor(fstatSync(fd).mtimeMs / 1000) === internaldate) return [];
-  return [`date ${internaldate} s since 1970 (the file system cannot hold it)`];
+  return [{ what: `date ${internaldate} s since 1970`, why: 'the file system cannot hold it' }];
 }
 
 function named(error: unknown, folder: string): BackupError {

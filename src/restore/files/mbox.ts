@@ -24,6 +24,7 @@ import type {
   FolderWriter,
   FormatOptions,
   HeldMessages,
+  Loss,
   OutgoingMessage,
   UserWriter,
 } from './format.ts';
@@ -121,7 +122,7 @@ class MboxFolder implements FolderWriter {
     }
   }
 
-  async add(message: OutgoingMessage): Promise<readonly string[]> {
+  async add(message: OutgoingMessage): Promise<readonly Loss[]> {
     this.#file ??= await this.#begin();
     let hasBareLf = false;
     const pieces = function* (): Generator<Buffer> {
@@ -134,7 +135,8 @@ class MboxFolder implements FolderWriter {
     };
     for (const piece of mboxMessage({ ...message, pieces })) await this.#file.write(piece);
     const left = leftOffMbox(message);
-    return hasBareLf ? [...left, 'line ends (LF without CR become those of all other lines)'] : left;
+    if (!hasBareLf) return left;
+    return [...left, { what: 'line ends', why: 'an mbox has one kind, and some are LF without CR' }];
   }
 
   async commit(): Promise<void> {

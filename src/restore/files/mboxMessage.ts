@@ -6,7 +6,7 @@
  */
 import { splitFlags } from '../../mailbox/maildirText.ts';
 import { mboxFields, mboxFromLine } from '../../mailbox/mboxText.ts';
-import type { OutgoingMessage } from './format.ts';
+import type { Loss, OutgoingMessage } from './format.ts';
 
 const FROM = /^(>*From )/gm;
 /** Between these (unix seconds) a From line has a date that every reader knows. */
@@ -83,8 +83,11 @@ function fromLine(internaldate: number): string {
 }
 
 /** What of a message an mbox cannot hold, in words. */
-export function leftOffMbox({ record, flags }: Pick<OutgoingMessage, 'record' | 'flags'>): string[] {
-  const left = splitFlags(flags).unknown.map((flag) => `flag ${flag} (mbox has no letter for it)`);
+export function leftOffMbox({ record, flags }: Pick<OutgoingMessage, 'record' | 'flags'>): Loss[] {
+  const left = splitFlags(flags).unknown.map((flag): Loss => ({
+    what: `flag ${flag}`,
+    why: 'mbox has no letter for it',
+  }));
   if (isUsualDate(record.internaldate)) return left;
-  return [...left, `date ${record.internaldate} s since 1970 (a From line cannot hold it)`];
+  return [...left, { what: `date ${record.internaldate} s since 1970`, why: 'a From line cannot hold it' }];
 }
