@@ -1,7 +1,9 @@
-/** `.sieve`: a user's scripts as files, and the link `active` to the one that is in use. */
+/** `.sieve`: a user's scripts as files (see sieveNames.ts), and the link `active` to the one that is in use. */
 import { getString, optionalString, toKeyValues } from '../../src/protocol/dlist.ts';
 import { parseDlist } from '../../src/protocol/parseText.ts';
 import { itemsAt } from '../../src/index/momentQueries.ts';
+import { fileName } from '../../src/mailbox/fileName.ts';
+import { ACTIVE_NAME, activeSieveFile, sieveFiles } from '../../src/mailbox/sieveNames.ts';
 import type { Attributes, Entry, FolderPlace, LinkItem, ListedEntry } from '../tree.ts';
 import { fileTimeMs, linkAttributes } from './attributes.ts';
 import { inodeOf } from './hash.ts';
@@ -10,8 +12,6 @@ import type { MailView } from './mailView.ts';
 import { TextFile } from './textFile.ts';
 import { TreeFolder, entryOf, findChild, listChildren } from './treeFolder.ts';
 import type { Child, FolderShape } from './treeFolder.ts';
-
-const ACTIVE = 'active';
 
 export class SieveFolder extends TreeFolder {
   readonly #view: MailView;
@@ -40,28 +40,27 @@ export class SieveFolder extends TreeFolder {
     let cookie = 0;
     const make = (name: string, text: string, since: number) => () =>
       entryOf(new TextFile(`${this.key}/${name}`, this, view, () => text, fileTimeMs(since)));
+    const scripts = itemsAt(index, 'sieve', time).map(({ value, since }) => {
+      const script = toKeyValues(parseDlist(value), 'SIEVE');
+      return { name: getString(script, 'FILENAME'), text: optionalString(script, 'CONTENT') ?? '', since };
+    });
+    const files = sieveFiles(scripts.map(({ name }) => name));
     for (const { value, since } of itemsAt(index, 'active', time)) {
-      const target = scriptFile(getString(toKeyValues(parseDlist(value), 'ACTIVATE_SIEVE'), 'FILENAME'));
+      const active = getString(toKeyValues(parseDlist(value), 'ACTIVATE_SIEVE'), 'FILENAME');
+      const target = activeSieveFile(active, files) ?? fileName(active);
       yield {
-        name: ACTIVE,
+        name: ACTIVE_NAME,
         cookie: ++cookie,
         make: () => entryOf(new ActiveLink(this, view, target, since)),
       };
     }
-    for (const { value, since } of itemsAt(index, 'sieve', time)) {
-      const script = toKeyValues(parseDlist(value), 'SIEVE');
-      const name = scriptFile(getString(script, 'FILENAME'));
-      yield { name, cookie: ++cookie, make: make(name, optionalString(script, 'CONTENT') ?? '', since) };
+    for (const { name, text, since } of scripts) {
+      const file = files.get(name);
+      // Its cookie is kept: those of the others do not move when the text comes after its compiled form.
+      cookie += 1;
+      if (file !== undefined) yield { name: file, cookie, make: make(file, text, since) };
     }
   }
-}
-
-/** `vacation.sieve` of `vacation.script`, or of `vacation.bc`, which is the same one compiled. */
-function scriptFile(fileName: string): string {
-  const text = Buffer.from(fileName.replace(/\.(?:bc|script)$/, ''), 'latin1').toString('utf8');
-  const escape = (char: string): string =>
-    `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
-  return `${text.replace(/^\.|[%/\x00-\x1f\x7f]/g, escape)}.sieve`;
 }
 
 class ActiveLink implements LinkItem {
@@ -74,7 +73,7 @@ class ActiveLink implements LinkItem {
 
   constructor(parent: FolderPlace, view: MailView, target: string, since: number) {
     // The kernel keeps what a link says: another target is another link.
-    this.key = `${parent.key}/${ACTIVE}/${target}`;
+    this.key = `${parent.key}/${ACTIVE_NAME}/${target}`;
     this.parent = parent;
     this.#view = view;
     this.#target = target;

@@ -1,9 +1,9 @@
 /**
- * What every tool does around its work: errors become a line on standard error and a sysexits code, and a reader that
- * goes away (`ctl_backups list | head`) ends the tool quietly.
+ * What every tool does around its work: errors become a line on standard error and a sysexits code.
  */
 import { BackupError, exitCodeOf, messageOf } from '../errors.ts';
 import type { CliIo } from './io.ts';
+import { processIo } from './standardOutput.ts';
 
 /** EX_TEMPFAIL: what the originals answer whenever a backup could not be served, for whatever reason. */
 export const BACKUP_FAILED = exitCodeOf.locked;
@@ -37,9 +37,5 @@ export function runInProcess(
   run: (argv: readonly string[], io: CliIo) => Promise<number>,
   argv: readonly string[],
 ): Promise<number> {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') process.stderr.write(`standard output: ${error.message}\n`);
-    process.exit(exitCodeOf.io);
-  });
-  return run(argv, process);
+  return run(argv, processIo);
 }

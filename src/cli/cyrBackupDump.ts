@@ -5,7 +5,7 @@
 import { chunkById, messageByGuid } from '../index/queries.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { ChunkReader } from '../log/reader.ts';
-import { mboxMessage } from '../restore/files/mbox.ts';
+import { leftOffMbox, mboxMessage } from '../restore/files/mboxMessage.ts';
 import { RestoreSource } from '../restore/source.ts';
 import { mailboxNamed } from './cyrBackupCommand.ts';
 import type { Look } from './cyrBackupCommand.ts';
@@ -36,7 +36,7 @@ export function dumpMessage({ reader, io, names }: Look): string[] {
   return [];
 }
 
-/** Living messages by UID. One that cannot be read is left out, and told of. */
+/** Living messages by UID. One that cannot be read is left out and named, and so is a flag that an mbox cannot hold. */
 export function dumpMailbox(look: Look): string[] {
   const { reader, io, names, at } = look;
   const name = names[0] ?? '';
@@ -49,7 +49,10 @@ export function dumpMailbox(look: Look): string[] {
       if (record.expunged !== null) continue;
       try {
         const flags = record.flags === '' ? [] : record.flags.split(' ');
-        io.stdout.write(mboxMessage({ record, flags, bytes: source.message(record.guid) }));
+        const pieces = source.checked(record.guid, record.size);
+        for (const piece of mboxMessage({ record, flags, pieces })) io.stdout.write(piece);
+        const left = leftOffMbox({ record, flags });
+        for (const { what, why } of left) missing.push(`uid ${record.uid}: ${what} left off: ${why}`);
       } catch (error) {
         if (!(error instanceof BackupError)) throw error;
         missing.push(`uid ${record.uid}: ${messageOf(error)}`);

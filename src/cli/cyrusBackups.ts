@@ -28,7 +28,7 @@ export async function main(args: string[]): Promise<number> {
     case 'passwd':
       return (await import('./passwd.ts')).runPasswd(rest, process);
     case 'xbackup':
-      return (await import('./xbackup.ts')).runXbackup(rest, process);
+      return (await import('./xbackup.ts')).runXbackup(rest, (await import('./standardOutput.ts')).processIo);
     case '--version':
       process.stdout.write(`cyrus-backups ${VERSION}\n`);
       return 0;

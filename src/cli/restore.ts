@@ -21,6 +21,7 @@ import type { Opener, RestoreIo } from './restoreConnect.ts';
 import { interpretRestore } from './restoreOptions.ts';
 import type { RestoreArguments } from './restoreOptions.ts';
 import { RestoreProgress, writeReport } from './restoreReport.ts';
+import { processIo } from './standardOutput.ts';
 
 const USAGE = `usage: restore [options] server [mode] backup [mboxname | uniqueid | guid]...
        restore [options] --to DESTINATION [mode] backup [mboxname | uniqueid | guid]...
@@ -81,7 +82,7 @@ Modes:
 `;
 
 export function main(args: string[]): Promise<number> {
-  return runRestore(args, process);
+  return runRestore(args, processIo);
 }
 
 /** Resolves to the exit code: 0, 64 usage, 75 where anything failed, 77 a wrong password, 78 configuration. */
@@ -96,7 +97,13 @@ export function runRestore(argv: readonly string[], io: RestoreIo): Promise<numb
     if (args.waitSeconds > 0) await sleep(args.waitSeconds * 1000);
     if (args.time !== null) io.stderr.write(`restore: as of ${momentText(args.time)}\n`);
     const opener = await openerFor(args, config, io);
-    const users = await restoreAll(args, config, opener, io);
+    let users: UserOutcome[];
+    try {
+      users = await restoreAll(args, config, opener, io);
+    } catch (error) {
+      opener.abandon?.();
+      throw error;
+    }
     await opener.finish();
     // An archive may have standard output for itself.
     const report = /^(?:tar|zip):-$/.test(args.destination) ? { stdout: io.stderr, stderr: io.stderr } : io;
@@ -150,9 +157,13 @@ async function restoreAll(
   };
   const users: UserOutcome[] = [];
   const found: FoundTarget[] = [];
+  const paths = new Set<string>();
   for (const { userid, path, label, fault } of selectTargets(config, args.mode, args.backups)) {
-    if (path !== null) found.push({ userid, path, label });
-    else users.push({ ...newUser(label), failures: [fault ?? 'no such backup'] });
+    if (path !== null) {
+      // One that is named twice is restored once.
+      if (!paths.has(path)) found.push({ userid, path, label });
+      paths.add(path);
+    } else users.push({ ...newUser(label), failures: [fault ?? 'no such backup'] });
   }
   // All users of an archive write to one stream.
   const jobs = /^(?:tar|zip):/.test(args.destination) ? 1 : args.jobs;

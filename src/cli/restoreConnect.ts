@@ -7,11 +7,12 @@ import { parseAddress } from '../restore/address.ts';
 import type { ServerAddress } from '../restore/address.ts';
 import { CyrusDestination } from '../restore/cyrus/cyrusDestination.ts';
 import type { Destination } from '../restore/destination.ts';
-import { tarFormat, zipFormat } from '../restore/files/archive.ts';
 import { FilesDestination } from '../restore/files/filesDestination.ts';
 import type { FileFormat } from '../restore/files/format.ts';
 import { maildirFormat } from '../restore/files/maildir.ts';
 import { mboxFormat } from '../restore/files/mbox.ts';
+import { tarFormat } from '../restore/files/tar.ts';
+import { zipFormat } from '../restore/files/zip.ts';
 import { ImapDestination } from '../restore/imap/imapDestination.ts';
 import type { MailboxOutcome } from '../restore/outcome.ts';
 import type { Credentials } from '../restore/saslClient.ts';
@@ -34,15 +35,17 @@ export interface Opener {
   open(userid: string, onProgress: (outcome: MailboxOutcome) => void): Promise<Destination>;
   /** Ends what all users share, such as an archive. */
   finish(): Promise<void>;
+  /** After an error: what all users share is not left half done under its name. */
+  abandon?(): void;
 }
 
-export function openerFor(args: RestoreArguments, config: Config, io: RestoreIo): Promise<Opener> {
+export async function openerFor(args: RestoreArguments, config: Config, io: RestoreIo): Promise<Opener> {
   if (args.isCyrus) return cyrusOpener(args, config, io);
   const [, scheme = '', rest = ''] = /^([a-z]+):(.*)$/.exec(args.destination) ?? [];
   if (scheme === 'imap' || scheme === 'imaps') return imapOpener(args, config, io);
   if (rest === '') throw unknownDestination(args.destination);
-  if (scheme === 'maildir') return Promise.resolve(filesOpener(args, config, maildirFormat(rest)));
-  if (scheme === 'mbox') return Promise.resolve(filesOpener(args, config, mboxFormat(rest)));
+  if (scheme === 'maildir') return filesOpener(args, config, maildirFormat(rest));
+  if (scheme === 'mbox') return filesOpener(args, config, mboxFormat(rest));
   return archiveOpener(args, config, scheme, rest, io);
 }
 
@@ -136,30 +139,31 @@ function filesOpener(args: RestoreArguments, config: Config, format: FileFormat)
       Promise.resolve(
         new FilesDestination(format, userid, {
           isPlan: args.isPlan,
-          isCopy: args.existing === 'copy',
+          existing: args.existing,
           what: args.what,
           deletedPrefix: config.deletedprefix,
           onProgress,
         }),
       ),
     finish: () => format.finish(),
+    abandon: () => format.abandon(),
   };
 }
 
-async function archiveOpener(
+function archiveOpener(
   args: RestoreArguments,
   config: Config,
   scheme: string,
   path: string,
   io: RestoreIo,
-): Promise<Opener> {
+): Opener {
   if (scheme !== 'tar' && scheme !== 'zip') throw unknownDestination(args.destination);
   if (path === '-' && args.isJson)
     throw new BackupError('usage', '--json and the archive cannot both go to standard output');
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const [file, output] = args.isPlan ? ['-', nowhere] : [path, io.stdout];
-  const format = await (scheme === 'tar' ? tarFormat(file, output) : zipFormat(file, output));
-  return filesOpener(args, config, format);
+  const makeFormat = scheme === 'tar' ? tarFormat : zipFormat;
+  return filesOpener(args, config, makeFormat(file, output, args.existing === 'replace'));
 }
 
 /** Throws 'usage' where there is no name, or no password and nobody to ask. */

@@ -22,6 +22,7 @@ const writev = promisify(fs.writev);
 const read = promisify(fs.read);
 const ftruncate = promisify(fs.ftruncate);
 const fdatasync = promisify(fs.fdatasync);
+const fsync = promisify(fs.fsync);
 
 /** writev(2) takes at most IOV_MAX buffers, 1024 on Linux; more at once gain nothing. */
 const BUFFERS_A_CALL = 256;
@@ -127,5 +128,14 @@ export async function syncData(fd: number): Promise<void> {
     await fdatasync(fd);
   } catch (error) {
     throw ioError(error, 'fdatasync');
+  }
+}
+
+/** As syncData, and times, mode and owner too. */
+export async function syncAll(fd: number): Promise<void> {
+  try {
+    await fsync(fd);
+  } catch (error) {
+    throw ioError(error, 'fsync');
   }
 }

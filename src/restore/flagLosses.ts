@@ -1,20 +1,28 @@
-/** Flags that a destination does not take: counted by flag and reason, and told in one line each with the UIDs concerned. */
+/**
+ * Flags, dates, annotations that a destination does not take: counted by what it is and why, and
+ * reported in one line each, with the UIDs.
+ */
 import type { MailboxOutcome } from './outcome.ts';
 
 export class FlagLosses {
-  readonly #losses = new Map<string, { flag: string; why: string; uids: Set<number> }>();
+  readonly #losses = new Map<string, { what: string; why: string; uids: Set<number> }>();
 
   add(flag: string, uid: number, why: string): void {
-    const key = `${flag} ${why}`;
+    this.addOther(`flag ${flag}`, uid, why);
+  }
+
+  /** As add, for what is no flag. */
+  addOther(what: string, uid: number, why: string): void {
+    const key = `${what} ${why}`;
     const loss = this.#losses.get(key);
-    if (loss === undefined) this.#losses.set(key, { flag, why, uids: new Set([uid]) });
+    if (loss === undefined) this.#losses.set(key, { what, why, uids: new Set([uid]) });
     else loss.uids.add(uid);
   }
 
   /** Adds a failure for each flag, and forgets them. */
   report(outcome: MailboxOutcome): void {
-    for (const { flag, why, uids } of this.#losses.values()) {
-      outcome.failures.push(`flag ${flag} left off (UID ${uidSet([...uids])}): ${why}`);
+    for (const { what, why, uids } of this.#losses.values()) {
+      outcome.failures.push(`${what} left off (UID ${uidSet([...uids])}): ${why}`);
     }
     this.#losses.clear();
   }

@@ -19,6 +19,8 @@ export type SourceRecord = RecordWithGuid;
 
 const PAGE_RECORDS = 1000;
 const PIECE_BYTES = 256 * 1024;
+/** A larger message is read twice rather than kept. */
+const WHOLE_BYTES = 16 << 20;
 
 export class RestoreSource {
   readonly userid: string;
@@ -97,6 +99,16 @@ export class RestoreSource {
     const bytes = Buffer.concat([...this.pieces(guid)]);
     if (createHash('sha1').update(bytes).digest('hex') !== guid) throw damaged(guid);
     return bytes;
+  }
+
+  /** A message of any size, checked now; each call of what is returned reads it anew. Throws as message. */
+  checked(guid: string, sizeBytes: number): () => Iterable<Buffer> {
+    if (sizeBytes > WHOLE_BYTES) {
+      this.check(guid);
+      return () => this.pieces(guid);
+    }
+    const bytes = this.message(guid);
+    return () => [bytes];
   }
 
   /** Reads a message to its end without keeping it. Throws as message. */

@@ -29,6 +29,16 @@ function comparable(folders: ReadonlyMap<string, readonly FetchedMessage[]>): Co
   return result;
 }
 
+/** The folder whose name has a dot, as a Maildir has it: told from another that has the other sign by itself. */
+function inMaildir(truth: Comparable): Comparable {
+  const dotted = Object.keys(truth).filter((name) => name.startsWith('v1_2'));
+  const others = Object.entries(truth).filter(([name]) => !dotted.includes(name));
+  return Object.fromEntries([
+    ...others,
+    ...dotted.map((name) => [name.replace('v1_2', 'v1%2E2'), truth[name] ?? []]),
+  ]) as Comparable;
+}
+
 describe('restore to other servers and to files', function () {
   this.timeout(120_000);
 
@@ -154,7 +164,7 @@ describe('restore to other servers and to files', function () {
     const report = await restorer.report(...args);
     execFileSync('chown', ['-R', 'nobody:nogroup', root]);
     execFileSync('mv', [join(root, 'maildir', 'anne'), join(root, 'frommaildir')]);
-    expect(await onDovecot('frommaildir')).to.deep.equal(truth);
+    expect(await onDovecot('frommaildir')).to.deep.equal(inMaildir(truth));
     execFileSync('mkdir', ['-p', join(root, 'maildir')]);
     execFileSync('mv', [join(root, 'frommaildir'), join(root, 'maildir', 'anne')]);
     const again = await restorer.report(...args);
@@ -170,7 +180,7 @@ describe('restore to other servers and to files', function () {
     execFileSync('chown', ['-R', 'nobody:nogroup', from]);
     const { code, stderr } = await dovecot.doveadm('import', '-u', 'imported', `maildir:${from}`, '', 'ALL');
     expect(code, stderr).to.equal(0);
-    expect(await onDovecot('imported')).to.deep.equal(truth);
+    expect(await onDovecot('imported')).to.deep.equal(inMaildir(truth));
   });
 
   it('an mbox is read by Dovecot: as many messages, with their flags and dates; a second run adds nothing', async () => {

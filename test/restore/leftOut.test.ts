@@ -1,10 +1,11 @@
 /** Mailboxes that are easily forgotten: gone for good, or without mail; and what a destination has no form for, told. */
 import { expect } from 'chai';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FilesDestination } from '../../src/restore/files/filesDestination.ts';
 import { maildirFormat } from '../../src/restore/files/maildir.ts';
 import { WHAT } from '../../src/restore/cyrus/job.ts';
+import type { What } from '../../src/restore/cyrus/job.ts';
 import type { UserOutcome } from '../../src/restore/outcome.ts';
 import { restoreUser } from '../../src/restore/restoreUser.ts';
 import type { UserRestore } from '../../src/restore/restoreUser.ts';
@@ -53,11 +54,15 @@ describe('what a restore could leave out in silence', () => {
 
   function restore(
     selection: Partial<UserRestore['selection']>,
-    { time = null, isPlan = true }: { time?: number | null; isPlan?: boolean } = {},
+    {
+      time = null,
+      isPlan = true,
+      make = FilesDestination,
+    }: { time?: number | null; isPlan?: boolean; make?: typeof FilesDestination } = {},
   ): Promise<UserOutcome> {
     const options = {
       isPlan,
-      isCopy: false,
+      existing: 'skip' as const,
       what: new Set(WHAT),
       deletedPrefix: 'DELETED',
       onProgress: () => undefined,
@@ -79,8 +84,7 @@ describe('what a restore could leave out in silence', () => {
       },
       what: new Set(WHAT),
       naming: { mailbox: undefined, into: [], keepsDeleted: false, deletedPrefix: 'DELETED' },
-      open: (user) =>
-        Promise.resolve(new FilesDestination(maildirFormat(join(site.folder, 'to')), user, options)),
+      open: (user) => Promise.resolve(new make(maildirFormat(join(site.folder, 'to')), user, options)),
       onStart: () => undefined,
       onMailbox: () => undefined,
     });
@@ -132,9 +136,21 @@ describe('what a restore could leave out in silence', () => {
   });
 
   it('settings that the destination has no form for are told in one line', async () => {
-    const user = await restore({});
+    class MailOnly extends FilesDestination {
+      override readonly carries: ReadonlySet<What> = new Set(['mail']);
+    }
+    const user = await restore({}, { make: MailOnly });
     expect(user.notes.at(-1)).to.equal(
       'not carried by this destination: 1 ACL that gives rights to others, 1 quota limit',
     );
+  });
+
+  it('files carry ACLs, annotations of mailboxes and the quota', async () => {
+    const user = await restore({}, { isPlan: false });
+    expect(user.notes.join()).to.not.contain('not carried');
+    const folder = join(site.folder, 'to', 'anne');
+    expect(readFileSync(join(folder, 'cyrus-backups-items'), 'latin1')).to.match(/^QUOTA %\(/);
+    const marker = readFileSync(join(folder, 'cyrus-backups-mailbox'), 'utf8');
+    expect((JSON.parse(marker) as { state: string }).state).to.contain('ACL ');
   });
 });

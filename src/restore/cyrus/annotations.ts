@@ -2,8 +2,9 @@
  * Annotations, of a mailbox or of a record, as every Cyrus server takes them. Cyrus 3.0 sends them without MODSEQ, and a
  * message's thread as nobody's (USERID NIL); later servers refuse both (imap/sync_support.c, decode_annotations).
  */
-import { KeyValues } from '../../protocol/dlist.ts';
+import { KeyValues, optionalString } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
+import { parseDlist } from '../../protocol/parseText.ts';
 
 export function takenAnnotations(annotations: Dlist): Dlist {
   if (!Array.isArray(annotations)) return annotations;
@@ -16,4 +17,18 @@ function taken(annotation: KeyValues): KeyValues {
     key === 'USERID' ? (value ?? '') : value,
   ]);
   return new KeyValues(annotation.get('MODSEQ') == null ? [...entries, ['MODSEQ', '0']] : entries);
+}
+
+/** What Cyrus keeps of a message for itself: threads, and when it was saved or made. */
+const INTERNAL = /^\/vendor\/cmu\/cyrus-imapd\/(?:thrid|basethrid|savedate|createdmodseq)$/;
+
+/** The entries of a record's annotations (printed) that people or their programs have set. */
+export function setAnnotations(annotations: string | null): string[] {
+  if (annotations === null || annotations === '()') return [];
+  const list = parseDlist(annotations);
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((annotation) => {
+    const entry = annotation instanceof KeyValues ? optionalString(annotation, 'ENTRY') : undefined;
+    return entry === undefined || INTERNAL.test(entry) ? [] : [entry];
+  });
 }

@@ -1,22 +1,34 @@
-/** Restoring one user into files of some format: what is there by GUID is left, the rest is added. */
+/**
+ * Restoring one user into files of some format: messages that are there, proven by their bytes,
+ * are left, the rest is added. A message counts as added once it is on disk under its name;
+ * whatever a format could not hold is named.
+ */
 import { BackupError, messageOf } from '../../errors.ts';
 import { getString, optionalString, toKeyValues } from '../../protocol/dlist.ts';
 import { parseDlist } from '../../protocol/parseText.ts';
-import type { What } from '../cyrus/job.ts';
+import { activeSieveFile, ACTIVE_NAME, sieveFiles } from '../../mailbox/sieveNames.ts';
+import { setAnnotations } from '../cyrus/annotations.ts';
+import { WHAT } from '../cyrus/job.ts';
+import type { Existing, What } from '../cyrus/job.ts';
 import { freshFields } from '../cyrus/recordText.ts';
 import type { Destination, Move } from '../destination.ts';
-import { folderLevels } from '../folderLevels.ts';
+import { FlagLosses } from '../flagLosses.ts';
 import { messageFailure } from '../outcome.ts';
 import type { ItemOutcome, MailboxOutcome } from '../outcome.ts';
 import { requireBytes } from '../source.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
-import type { FileFormat, FolderWriter } from './format.ts';
-import { safeSegment } from './paths.ts';
+import type {
+  FileFormat,
+  FolderWriter,
+  HeldMessages,
+  OutgoingMessage,
+  SideFile,
+  UserWriter,
+} from './format.ts';
 
 export interface FilesOptions {
   readonly isPlan: boolean;
-  /** A second copy of what is there. */
-  readonly isCopy: boolean;
+  readonly existing: Existing;
   readonly what: ReadonlySet<What>;
   readonly deletedPrefix: string;
   readonly onProgress: (outcome: MailboxOutcome) => void;
@@ -24,12 +36,22 @@ export interface FilesOptions {
 
 const PROGRESS_EVERY = 100;
 
+/** Messages that were handed to a folder and may be lost until it commits. */
+interface Uncommitted {
+  messages: number;
+  bytes: number;
+}
+
 export class FilesDestination implements Destination {
-  readonly carries: ReadonlySet<What> = new Set(['mail', 'flags', 'sieve', 'subs']);
+  readonly carries: ReadonlySet<What> = new Set(WHAT);
   readonly #format: FileFormat;
   readonly #options: FilesOptions;
   readonly #userid: string;
+  readonly #losses = new FlagLosses();
   #source: RestoreSource | undefined;
+  #user: UserWriter | undefined;
+  /** How many mailboxes are still to go into each target. */
+  readonly #toCome = new Map<string, number>();
 
   constructor(format: FileFormat, userid: string, options: FilesOptions) {
     this.#format = format;
@@ -37,84 +59,171 @@ export class FilesDestination implements Destination {
     this.#options = options;
   }
 
-  prepare(source: RestoreSource): Promise<void> {
+  prepare(source: RestoreSource, moves: readonly Move[]): Promise<void> {
     this.#source = source;
+    this.#user = this.#format.user(this.#userid, this.#options);
+    for (const { target } of moves) this.#toCome.set(target, (this.#toCome.get(target) ?? 0) + 1);
     return Promise.resolve();
   }
 
   async restoreMailbox({ selected, target }: Move, outcome: MailboxOutcome): Promise<void> {
-    const { isPlan, isCopy, what, deletedPrefix, onProgress } = this.#options;
-    if (!what.has('mail')) return;
-    const folder = await this.#format.folder(this.#userid, folderLevels(target, deletedPrefix), isPlan);
+    const toCome = (this.#toCome.get(target) ?? 1) - 1;
+    this.#toCome.set(target, toCome);
+    if (!this.#options.what.has('mail')) return;
+    const folder = await this.#open().folder(target, selected.mailbox);
     outcome.isNew = folder.isNew;
-    const left = new Map(isCopy ? [] : folder.held);
-    for (const record of selected.records()) {
-      const there = left.get(record.guid) ?? 0;
-      if (there > 0) {
-        left.set(record.guid, there - 1);
-        outcome.skipped += 1;
-        continue;
-      }
-      await this.#add(folder, record, outcome);
-      if (outcome.added % PROGRESS_EVERY === 0) onProgress(outcome);
+    const uncommitted: Uncommitted = { messages: 0, bytes: 0 };
+    try {
+      const held = this.#options.existing === 'copy' ? undefined : await folder.held();
+      for (const record of selected.records()) await this.#one(folder, held, record, outcome, uncommitted);
+      if (!this.#options.isPlan) await folder.finish(toCome === 0);
+    } catch (error) {
+      await this.#giveUp(folder, outcome, uncommitted);
+      throw error;
+    } finally {
+      this.#losses.report(outcome);
+      outcome.notes.push(...folder.notes);
     }
-    if (!isPlan) await folder.finish();
   }
 
-  /** Scripts and subscriptions as files beside the folders; what has no form in files is left out. */
+  /** Scripts, subscriptions and what has no form in files, as files beside the folders. */
   async restoreItems(isWholeUser: boolean): Promise<ItemOutcome[]> {
+    if (!isWholeUser) return [];
+    const { what } = this.#options;
     const outcomes: ItemOutcome[] = [];
-    const { what, deletedPrefix } = this.#options;
-    if (!isWholeUser) return outcomes;
-    const values = (kind: 'sieve' | 'active' | 'sub') =>
-      (this.#source?.items(kind) ?? []).map(({ value }) => toKeyValues(parseDlist(value), kind));
-    if (what.has('sieve')) {
-      for (const kv of values('sieve')) {
-        const name = getString(kv, 'FILENAME').replace(/\.script$/, '');
-        const file = `sieve/${safeSegment(name)}.sieve`;
-        outcomes.push(await this.#side('sieve', file, optionalString(kv, 'CONTENT') ?? ''));
-      }
-      for (const kv of values('active')) {
-        const name = getString(kv, 'FILENAME').replace(/\.(?:bc|script)$/, '');
-        outcomes.push(await this.#side('active script', 'sieve/active', `${name}\n`));
-      }
+    if (what.has('sieve')) outcomes.push(...(await this.#scripts()));
+    const lines = (what.has('subs') ? this.#values('sub') : []).map((kv) =>
+      this.#open().subscriptionLine(getString(kv, 'MBOXNAME')),
+    );
+    if (lines.length > 0) {
+      const bytes = Buffer.from(`${lines.join('\n')}\n`);
+      outcomes.push(await this.#side('subscriptions', 'subscriptions', bytes, 'lines'));
     }
-    const subscriptions = what.has('subs') ? values('sub') : [];
-    if (subscriptions.length > 0) {
-      const lines = subscriptions.map((kv) =>
-        this.#format.subscriptionLine(folderLevels(getString(kv, 'MBOXNAME'), deletedPrefix)),
+    const others = (['quota', 'seen'] as const)
+      .filter((kind) => what.has(kind))
+      .flatMap((kind) =>
+        (this.#source?.items(kind) ?? []).map(({ value }) => `${kind.toUpperCase()} ${value}\n`),
       );
-      const content = Buffer.from(`${lines.join('\n')}\n`).toString('latin1');
-      outcomes.push(await this.#side('subscriptions', 'subscriptions', content));
+    if (others.length > 0) {
+      const bytes = Buffer.from(others.join(''), 'latin1');
+      outcomes.push(await this.#side('quota and seen', 'cyrus-backups-items', bytes, 'ours'));
     }
     return outcomes;
   }
 
   close(): Promise<void> {
+    this.#user?.close();
     return Promise.resolve();
   }
 
-  async #add(folder: FolderWriter, record: SourceRecord, outcome: MailboxOutcome): Promise<void> {
+  #open(): UserWriter {
+    if (this.#user === undefined) throw new Error('prepare comes first');
+    return this.#user;
+  }
+
+  async #one(
+    folder: FolderWriter,
+    held: HeldMessages | undefined,
+    record: SourceRecord,
+    outcome: MailboxOutcome,
+    uncommitted: Uncommitted,
+  ): Promise<void> {
+    if (held?.take(record, () => this.#message(record, []).pieces()) === true) {
+      outcome.skipped += 1;
+      return;
+    }
+    const message = this.#read(record, outcome);
+    if (message === undefined) return;
+    if (message !== 'plan') await this.#add(folder, message);
+    uncommitted.messages += 1;
+    uncommitted.bytes += record.size;
+    outcome.added += 1;
+    outcome.bytes += record.size;
+    const { messages, bytes } = this.#open().batch;
+    if (uncommitted.messages >= messages || uncommitted.bytes >= bytes) {
+      if (!this.#options.isPlan) await folder.commit();
+      uncommitted.messages = 0;
+      uncommitted.bytes = 0;
+    }
+    if (outcome.added % PROGRESS_EVERY === 0) this.#options.onProgress(outcome);
+  }
+
+  /**
+   * undefined, and a failure, where the backup does not have the message: that fails alone. A
+   * full disk does not get better.
+   */
+  #read(record: SourceRecord, outcome: MailboxOutcome): OutgoingMessage | 'plan' | undefined {
     try {
-      if (this.#options.isPlan) requireBytes(record);
-      else {
-        const flags = this.#options.what.has('flags') ? freshFields(record).flags : '';
-        const bytes = this.#source?.message(record.guid) ?? Buffer.alloc(0);
-        await folder.add({ record, flags: flags === '' ? [] : flags.split(' '), bytes });
+      if (this.#options.isPlan) {
+        requireBytes(record);
+        return 'plan';
       }
-      outcome.added += 1;
-      outcome.bytes += record.size;
+      const { what } = this.#options;
+      const flags = what.has('flags') ? freshFields(record).flags : '';
+      return this.#message(record, flags === '' ? [] : flags.split(' '));
     } catch (error) {
-      // A message that cannot be read fails alone; a disk that is full does not get better.
       const isItsOwn =
         error instanceof BackupError && (error.kind === 'damaged' || error.kind === 'not-found');
       if (!isItsOwn) throw error;
       outcome.failures.push(messageFailure(record, messageOf(error)));
+      return undefined;
     }
   }
 
-  async #side(kind: string, name: string, content: string): Promise<ItemOutcome> {
-    const isNew = await this.#format.sideFile(this.#userid, name, content, this.#options.isPlan);
-    return { kind, name, action: isNew ? 'set' : 'same' };
+  #message(record: SourceRecord, flags: readonly string[]): OutgoingMessage {
+    const source = this.#source;
+    if (source === undefined) throw new Error('prepare comes first');
+    return { record, flags, pieces: source.checked(record.guid, record.size) };
+  }
+
+  async #add(folder: FolderWriter, message: OutgoingMessage): Promise<void> {
+    const { uid, annotations } = message.record;
+    for (const { what, why } of await folder.add(message)) this.#losses.addOther(what, uid, why);
+    if (!this.#options.what.has('annotations') || folder.holdsAnnotations) return;
+    for (const entry of setAnnotations(annotations)) {
+      this.#losses.addOther(`annotation ${entry}`, uid, 'only a zip holds annotations of messages');
+    }
+  }
+
+  /** What was written before the error counts where it can still be put in its place. */
+  async #giveUp(folder: FolderWriter, outcome: MailboxOutcome, uncommitted: Uncommitted): Promise<void> {
+    try {
+      if (this.#open().batch.messages !== Infinity && !this.#options.isPlan) {
+        await folder.commit();
+        return;
+      }
+    } catch (error) {
+      if (!(error instanceof BackupError)) throw error;
+    }
+    folder.abandon();
+    outcome.added -= uncommitted.messages;
+    outcome.bytes -= uncommitted.bytes;
+  }
+
+  async #scripts(): Promise<ItemOutcome[]> {
+    const outcomes: ItemOutcome[] = [];
+    const scripts = this.#values('sieve');
+    const files = sieveFiles(scripts.map((kv) => getString(kv, 'FILENAME')));
+    for (const kv of scripts) {
+      const file = files.get(getString(kv, 'FILENAME'));
+      if (file === undefined) continue;
+      const content = Buffer.from(optionalString(kv, 'CONTENT') ?? '', 'latin1');
+      outcomes.push(await this.#side('sieve', `sieve/${file}`, content));
+    }
+    for (const kv of this.#values('active')) {
+      const name = getString(kv, 'FILENAME');
+      const file = activeSieveFile(name, files) ?? name;
+      const content = Buffer.from(`${file.replace(/\.sieve$/, '')}\n`);
+      outcomes.push(await this.#side('active script', `sieve/${ACTIVE_NAME}`, content));
+    }
+    return outcomes;
+  }
+
+  #values(kind: 'sieve' | 'active' | 'sub') {
+    return (this.#source?.items(kind) ?? []).map(({ value }) => toKeyValues(parseDlist(value), kind));
+  }
+
+  #side(kind: string, path: string, bytes: Buffer, there: SideFile['there'] = 'stays'): Promise<ItemOutcome> {
+    return this.#open().sideFile({ kind, path, bytes, there });
   }
 }

@@ -1,120 +1,162 @@
 /**
- * Maildir++: INBOX is the folder itself, others are `.Archive.2024` in it, names in modified UTF-7, as Dovecot and Courier have
- * it. Flags are letters behind `:2,`, keywords small letters with `dovecot-keywords` to tell which; a file's time is
- * INTERNALDATE. The GUID is part of each file's name, so that a second restore finds what is there, in whatever
- * folder (cur or new) and with whatever flags it is by then.
+ * Maildir++: INBOX is the folder itself, others are `.Archive.2024` in it, as Dovecot and Courier
+ * have it. Flags are letters behind `:2,`, keywords small letters with `dovecot-keywords` to tell
+ * which; a file's time is INTERNALDATE.
+ *
+ * A message is written to tmp, synced, and renamed to cur, a batch at a time; it counts as added
+ * once its folder is synced too. A file counts as there only if its bytes have the SHA-1 that its
+ * name says.
  */
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, utimes, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { asBackupError } from '../../errors.ts';
-import { keywordLetter, keywordLines, maildirUnique, splitFlags } from '../../mailbox/maildirText.ts';
-import { encodeMutf7 } from '../../mailbox/mutf7.ts';
-import type { FileFormat, FolderWriter, OutgoingMessage } from './format.ts';
-import { safeSegment, userFolder } from './paths.ts';
+import { makeFolders } from '../../fs/folders.ts';
+import { replaceFile } from '../../fs/replaceFile.ts';
+import { keywordLines } from '../../mailbox/maildirText.ts';
+import type { Mailbox } from '../../index/types.ts';
+import { Claims } from './claims.ts';
+import { maildirName, otherName } from './folderNames.ts';
+import type {
+  FileFormat,
+  FolderWriter,
+  FormatOptions,
+  HeldMessages,
+  Loss,
+  OutgoingMessage,
+  UserWriter,
+} from './format.ts';
+import { MaildirHeld } from './maildirHeld.ts';
+import { MaildirNames, guidInName, uniqueOf } from './maildirNames.ts';
+import { MaildirQueue } from './maildirQueue.ts';
+import { MARKER, markedMailbox, markerText } from './marker.ts';
+import { USER_MARKER, UserFolder, userPath } from './userFolder.ts';
 
 const KEYWORDS_FILE = 'dovecot-keywords';
-const NAME = /^[0-9]+\.U[0-9]+G([0-9a-f]{40})\./;
+const BATCH = { messages: 64, bytes: 16 << 20 };
+/** Of a line of `dovecot-keywords`. */
+const MAX_KEYWORD_INDEX = 999;
 
 export function maildirFormat(root: string): FileFormat {
   return {
-    folder: (userid, levels, isPlan) =>
-      openFolder(join(userFolder(root, userid), folderName(levels)), isPlan),
-    async sideFile(userid, name, content, isPlan) {
-      const path = join(userFolder(root, userid), name);
-      if (existsSync(path)) return false;
-      if (!isPlan) await writeNew(path, Buffer.from(content, 'latin1'));
-      return true;
-    },
-    subscriptionLine: (levels) => levels.map(maildirLevel).join('.'),
+    user: (userid, options) => new MaildirUser(userPath(root, userid), userid, options),
     finish: () => Promise.resolve(),
+    abandon: () => undefined,
   };
 }
 
-/** A level as Maildir++ writes it, where the dot parts levels. */
-export function maildirLevel(level: string): string {
-  return safeSegment(encodeMutf7(level)).replaceAll('.', '_');
-}
+class MaildirUser implements UserWriter {
+  readonly batch = BATCH;
+  readonly #folder: UserFolder;
+  readonly #options: FormatOptions;
+  readonly #claims: Claims;
 
-function folderName(levels: readonly string[]): string {
-  return levels.length === 1 && levels[0] === 'INBOX' ? '' : `.${levels.map(maildirLevel).join('.')}`;
-}
-
-async function writeNew(path: string, bytes: Buffer): Promise<void> {
-  try {
-    await mkdir(join(path, '..'), { recursive: true, mode: 0o700 });
-    await writeFile(path, bytes, { flag: 'wx', mode: 0o600 });
-  } catch (error) {
-    throw asBackupError(error, path);
+  constructor(path: string, userid: string, options: FormatOptions) {
+    this.#folder = new UserFolder(path, userid, USER_MARKER, options);
+    this.#options = options;
+    this.#claims = new Claims({ holder: (name) => markedMailbox(join(path, name, MARKER)) });
   }
-}
 
-async function openFolder(path: string, isPlan: boolean): Promise<FolderWriter> {
-  const isNew = !existsSync(join(path, 'cur'));
-  try {
-    if (!isPlan) {
-      for (const name of ['cur', 'new', 'tmp'])
-        await mkdir(join(path, name), { recursive: true, mode: 0o700 });
-      if (basename(path).startsWith('.')) await writeFile(join(path, 'maildirfolder'), '', { mode: 0o600 });
-    }
-    const keywords = isNew ? [] : await readKeywords(path);
-    return new MaildirFolder(path, isNew, isNew ? new Map() : await heldIn(path), keywords);
-  } catch (error) {
-    throw asBackupError(error, path);
-  }
-}
-
-async function heldIn(path: string): Promise<Map<string, number>> {
-  const held = new Map<string, number>();
-  for (const folder of ['cur', 'new']) {
-    const names = await readdir(join(path, folder)).catch(() => []);
-    for (const name of names) {
-      const guid = NAME.exec(name)?.[1];
-      if (guid !== undefined) held.set(guid, (held.get(guid) ?? 0) + 1);
+  folder(target: string, mailbox: Mailbox): Promise<FolderWriter> {
+    const usual = maildirName(target, this.#options.deletedPrefix);
+    const other = otherName(usual === '' ? '.INBOX' : usual, target);
+    const name = this.#claims.claim(target, [usual, other]);
+    const path = join(this.#folder.path, name);
+    try {
+      const folder = MaildirFolder.open(path, name !== '', this.#options.isPlan, markerText(target, mailbox));
+      if (name !== usual) folder.notes.push(`in ${name}: ${usual} holds another mailbox`);
+      return Promise.resolve(folder);
+    } catch (error) {
+      throw asBackupError(error, path);
     }
   }
-  return held;
-}
 
-/** Lines `0 name`; the number is that of the letter. */
-async function readKeywords(path: string): Promise<string[]> {
-  const text = await readFile(join(path, KEYWORDS_FILE), 'utf8').catch(() => '');
-  const keywords: string[] = [];
-  for (const [, index, name] of text.matchAll(/^(\d+) (\S+)$/gm)) keywords[Number(index)] = name ?? '';
-  return Array.from(keywords, (name) => name ?? '');
+  sideFile(file: Parameters<UserWriter['sideFile']>[0]): ReturnType<UserWriter['sideFile']> {
+    return Promise.resolve(this.#folder.sideFile(file));
+  }
+
+  subscriptionLine(mailbox: string): string {
+    const name = this.#claims.pathOf(mailbox) ?? maildirName(mailbox, this.#options.deletedPrefix);
+    return name === '' ? 'INBOX' : name.slice(1);
+  }
+
+  close(): void {
+    this.#folder.close();
+  }
 }
 
 class MaildirFolder implements FolderWriter {
   readonly name: string;
   readonly isNew: boolean;
-  readonly held: ReadonlyMap<string, number>;
-  readonly #keywords: string[];
-  readonly #known: number;
+  readonly holdsAnnotations = false;
+  readonly notes: string[] = [];
+  readonly #names: MaildirNames;
+  readonly #queue: MaildirQueue;
+  #held: MaildirHeld | undefined;
 
-  constructor(name: string, isNew: boolean, held: ReadonlyMap<string, number>, keywords: string[]) {
-    this.name = name;
+  private constructor(path: string, isNew: boolean) {
+    this.name = path;
     this.isNew = isNew;
-    this.held = held;
-    this.#keywords = keywords;
-    this.#known = keywords.length;
+    const uniques = isNew ? [] : ['cur', 'new'].flatMap((folder) => namesIn(join(path, folder)));
+    this.#names = new MaildirNames(isNew ? [] : readKeywords(path), uniques.map(uniqueOf));
+    this.#queue = new MaildirQueue(path);
   }
 
-  async add({ record, flags, bytes }: OutgoingMessage): Promise<void> {
-    const { letters, keywords } = splitFlags(flags);
-    const own = keywords.flatMap((keyword) => keywordLetter(this.#keywords, keyword) ?? []).toSorted();
-    const unique = maildirUnique({ ...record, size: bytes.length });
-    const temporary = join(this.name, 'tmp', unique);
-    try {
-      await writeFile(temporary, bytes, { mode: 0o600 });
-      await utimes(temporary, record.internaldate, record.internaldate);
-      await rename(temporary, join(this.name, 'cur', `${unique}:2,${letters}${own.join('')}`));
-    } catch (error) {
-      throw asBackupError(error, this.name);
+  /** Throws what the system throws. */
+  static open(path: string, isSubfolder: boolean, isPlan: boolean, marker: string): MaildirFolder {
+    const folder = new MaildirFolder(path, !existsSync(join(path, 'cur')));
+    if (isPlan) return folder;
+    for (const name of ['cur', 'new', 'tmp']) makeFolders(join(path, name));
+    // The user's folder is locked, so whoever left these is gone.
+    for (const name of namesIn(join(path, 'tmp'))) {
+      if (guidInName(name) !== undefined) rmSync(join(path, 'tmp', name));
     }
+    if (!existsSync(join(path, MARKER))) replaceFile(join(path, MARKER), Buffer.from(marker));
+    const isMarked = !isSubfolder || existsSync(join(path, 'maildirfolder'));
+    if (!isMarked) replaceFile(join(path, 'maildirfolder'), Buffer.alloc(0));
+    return folder;
   }
 
-  async finish(): Promise<void> {
-    if (this.#keywords.length === this.#known) return;
-    await writeFile(join(this.name, KEYWORDS_FILE), keywordLines(this.#keywords), { mode: 0o600 });
+  held(): Promise<HeldMessages> {
+    const files = ['cur', 'new'].flatMap((folder) =>
+      namesIn(join(this.name, folder)).map((name) => join(this.name, folder, name)),
+    );
+    this.#held = new MaildirHeld(files, this.notes);
+    return Promise.resolve(this.#held);
   }
+
+  async add(message: OutgoingMessage): Promise<readonly Loss[]> {
+    const { unique, name, left } = this.#names.next(message.record, message.flags);
+    return [...left, ...(await this.#queue.write(message, unique, name))];
+  }
+
+  async commit(): Promise<void> {
+    // A message whose letters nobody can tell has lost its keywords: they come first.
+    if (this.#names.hasNewKeywords) {
+      replaceFile(join(this.name, KEYWORDS_FILE), Buffer.from(keywordLines(this.#names.keywords)));
+    }
+    await this.#queue.commit(this.#held?.takeTorn() ?? []);
+  }
+
+  finish(): Promise<void> {
+    return this.commit();
+  }
+
+  abandon(): void {
+    this.#queue.abandon();
+  }
+}
+
+function namesIn(path: string): string[] {
+  return existsSync(path) ? readdirSync(path) : [];
+}
+
+/** Lines `0 name`; the number is that of the letter. */
+function readKeywords(path: string): string[] {
+  const file = join(path, KEYWORDS_FILE);
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const keywords: string[] = [];
+  for (const [, index, name] of text.matchAll(/^(\d+) (\S+)$/gm)) {
+    if (Number(index) <= MAX_KEYWORD_INDEX) keywords[Number(index)] = name ?? '';
+  }
+  return Array.from(keywords, (name) => name ?? '');
 }

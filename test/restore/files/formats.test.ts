@@ -1,7 +1,7 @@
 /** Flags and bytes as each format of files writes them. */
 import { expect } from 'chai';
 import { keywordLetter, splitFlags } from '../../../src/mailbox/maildirText.ts';
-import { mboxMessage } from '../../../src/restore/files/mbox.ts';
+import { mboxMessage } from '../../../src/restore/files/mboxMessage.ts';
 import type { SourceRecord } from '../../../src/restore/source.ts';
 
 const record = {
@@ -11,12 +11,13 @@ const record = {
 } as SourceRecord;
 
 function inMbox(text: string, ...flags: string[]): string {
-  return mboxMessage({ record, flags, bytes: Buffer.from(text, 'latin1') }).toString('latin1');
+  const pieces = (): Buffer[] => [Buffer.from(text, 'latin1')];
+  return Buffer.concat([...mboxMessage({ record, flags, pieces })]).toString('latin1');
 }
 
 describe('flags in files', () => {
   it('system flags are letters in order, keywords letters of their own', () => {
-    const { letters, keywords } = splitFlags([
+    const { letters, keywords, unknown } = splitFlags([
       '\\Seen',
       'NonJunk',
       '\\answered',
@@ -26,6 +27,7 @@ describe('flags in files', () => {
     ]);
     expect(letters).to.equal('DPRS');
     expect(keywords).to.deep.equal(['NonJunk']);
+    expect(unknown).to.deep.equal(['\\Custom']);
     const table = ['Old'];
     expect([keywordLetter(table, 'NonJunk'), keywordLetter(table, 'Old')]).to.deep.equal(['b', 'a']);
     for (let index = 0; index < 30; index += 1) keywordLetter(table, `k${index}`);

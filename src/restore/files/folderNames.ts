@@ -1,0 +1,83 @@
+/**
+ * What a mailbox (internal name) is called in each format of files. Names are made from the
+ * mailbox's name alone, so that every run makes the same ones, and two mailboxes never share one.
+ * Each component fits into 255 bytes: a longer one is cut and ends with `%~` and a hash of the
+ * whole. The mailbox's own name is kept in a file (see marker.ts).
+ */
+import { hashedName, percent, shortened } from '../../mailbox/fileName.ts';
+import { encodeMutf7 } from '../../mailbox/mutf7.ts';
+import { parseName } from '../../mailbox/names.ts';
+import { toPathSegments } from '../../mailbox/path.ts';
+import { MARKER } from './marker.ts';
+
+const MAX_BYTES = 255;
+/** An mbox has side files, `.NAME.cyrus-backups-mailbox` among them, and `.sbd` behind it. */
+const MBOX_BYTES = MAX_BYTES - MARKER.length - 8;
+
+/**
+ * Where else a mailbox goes whose own name is taken on this file system, by one that differs only
+ * in case for instance.
+ */
+export function otherName(name: string, mailbox: string, maxBytes = MAX_BYTES): string {
+  return hashedName(name, `other ${mailbox}`, maxBytes);
+}
+
+/**
+ * As Maildir++ has it, with a dot in front and between levels, names in modified UTF-7; '' for
+ * the INBOX. A dot in a level is `%2E`. A folder called INBOX has its first letter escaped, since
+ * IMAP servers would take it for the INBOX.
+ */
+export function maildirName(mailbox: string, deletedPrefix: string): string {
+  const { boxes, localpart, domain, deletedAt } = parseName(mailbox, deletedPrefix);
+  const levels = boxes.map(maildirLevel);
+  if (localpart === undefined && domain !== undefined)
+    levels[0] = maildirLevel(`${domain}!${boxes[0] ?? ''}`);
+  if (/^inbox$/i.test(levels[0] ?? '')) levels[0] = percent(levels[0]![0]!) + levels[0]!.slice(1);
+  const time = mailbox.slice(mailbox.lastIndexOf('.') + 1);
+  const deleted = deletedAt === undefined ? '' : `%deleted-${maildirLevel(time)}`;
+  if (levels.length === 0) return deleted === '' ? '' : `.INBOX${deleted}`;
+  return shortened(`.${levels.join('.')}${deleted}`, MAX_BYTES);
+}
+
+function maildirLevel(level: string): string {
+  if (level === '') return '%empty';
+  const raw = Buffer.from(level, 'latin1');
+  const text = raw.toString('utf8');
+  const isUtf8 = /[\x80-\xff]/.test(level) && raw.equals(Buffer.from(text, 'utf8'));
+  return (isUtf8 ? encodeMutf7(text) : level).replaceAll(
+    /%(?=[0-9A-F]{2}|~|empty|deleted-)|[./\x00-\x1f\x7f-\xff]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  );
+}
+
+/** Files that stand beside the folders of a user. */
+const SIDE_FILES = /^(?:sieve|subscriptions|cyrus-backups-.*)$/i;
+
+/** The path of an mbox: each folder above in `NAME.sbd`, and nothing else ends so. */
+export function mboxPath(mailbox: string, deletedPrefix: string): string[] {
+  const names = toPathSegments(mailbox, deletedPrefix).map((segment, index) => {
+    const free = index === 0 && SIDE_FILES.test(segment) ? escapeFirst(segment) : segment;
+    return shortened(free.replace(/\.(?=sbd$)/i, percent), MBOX_BYTES);
+  });
+  return names.map((name, index) => (index === names.length - 1 ? name : `${name}.sbd`));
+}
+
+/** What Windows does not take in a name, or drops from its end. */
+const NOT_ON_WINDOWS = /[\\:*?"<>|]|[. ]$/g;
+const DEVICE = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?=\.|$)/i;
+/** Files that stand beside the messages of a folder. */
+const IN_FOLDER = /^(?:messages\.json|cyrus-backups-.*|[0-9]+-[0-9]+\.eml)$/i;
+
+/** The path of a folder in a zip, which people unpack on any system. */
+export function zipPath(mailbox: string, deletedPrefix: string): string[] {
+  return toPathSegments(mailbox, deletedPrefix).map((segment, index) => {
+    const isTaken = IN_FOLDER.test(segment) || DEVICE.test(segment);
+    const free = isTaken || (index === 0 && SIDE_FILES.test(segment)) ? escapeFirst(segment) : segment;
+    return shortened(free.replaceAll(NOT_ON_WINDOWS, percent), MAX_BYTES);
+  });
+}
+
+/** The first letter as %XX. */
+function escapeFirst(name: string): string {
+  return percent(name.charAt(0)) + name.slice(1);
+}

@@ -1,0 +1,33 @@
+/**
+ * `cyrus-backups-mailbox`: a file in each folder (beside an mbox) that says which mailbox the
+ * folder holds, with all that the mailbox's master said of it: ACL, annotations, UIDVALIDITY. A
+ * folder's name alone proves nothing: it may be shortened, or the file system may ignore case.
+ */
+import { lstatSync, readFileSync } from 'node:fs';
+import { asBackupError, BackupError } from '../../errors.ts';
+import type { Mailbox } from '../../index/types.ts';
+
+export const MARKER = 'cyrus-backups-mailbox';
+
+/** Byte strings become one character a byte. */
+export function markerText(target: string, { name, state }: Pick<Mailbox, 'name' | 'state'>): string {
+  return `${JSON.stringify({ mailbox: target, from: name, state }, null, 1)}\n`;
+}
+
+/**
+ * The mailbox that a folder says it holds; undefined where it says nothing. Throws 'damaged'
+ * where it cannot be read.
+ */
+export function markedMailbox(path: string): string | undefined {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
+  try {
+    const marker: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const mailbox = (marker as { mailbox?: unknown } | null)?.mailbox;
+    if (typeof mailbox === 'string') return mailbox;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw asBackupError(error, path);
+  }
+  throw new BackupError('damaged', `${path} does not say which mailbox is there: remove it and run again`, {
+    subject: path,
+  });
+}
