@@ -29,8 +29,6 @@ const requirements = {
     existsSync('/usr/local/lib/cyrus-backups-tests/dovecot-imapd/usr/lib/dovecot/imap'),
   'the package libarchive-tools': () => existsSync('/usr/bin/bsdtar'),
   'the package unzip': () => existsSync('/usr/bin/unzip'),
-  'the package procmail': () => existsSync('/usr/bin/formail'),
-  'the package git': () => existsSync('/usr/bin/git'),
   '/dev/fuse': () => readable('/dev/fuse'),
   'loop devices': () => readable('/dev/loop-control'),
   'the package e2fsprogs': () => existsSync('/sbin/mkfs.ext4') || existsSync('/usr/sbin/mkfs.ext4'),
