@@ -8,12 +8,12 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 
 /** Where each command's main() is, below dist/src/cli. */
 const modules = {
-  backupd: 'backupd.js',
-  ctl_backups: 'ctlBackups.js',
-  cyr_backup: 'cyrBackup.js',
-  restore: 'restore.js',
-  'cyrus-backups': 'cyrusBackups.js',
-  'mount.cyrus-backups': 'mountHelper.js',
+  backupd: 'backupd/main.js',
+  ctl_backups: 'ctl_backups/main.js',
+  cyr_backup: 'cyr_backup/main.js',
+  restore: 'restore/main.js',
+  'cyrus-backups': 'cyrus-backups/main.js',
+  'mount.cyrus-backups': 'cyrus-backups/mountHelper.js',
 };
 
 const root = new URL('../', import.meta.url);

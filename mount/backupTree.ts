@@ -2,14 +2,14 @@
 import { doubtIndex } from '../src/backup/reader.ts';
 import { Catalog } from '../src/catalog/catalog.ts';
 import type { CatalogOptions } from '../src/catalog/catalog.ts';
-import { isDamagedIndex } from '../src/index/indexErrors.ts';
-import type { Invalidator, Tree, Watcher } from './tree.ts';
-import { StoreChanges } from './tree/changes.ts';
-import { Handles } from './tree/handles.ts';
+import { isDamagedIndex } from '../src/index/store/indexErrors.ts';
+import type { Invalidator, Tree, Watcher } from './vfs/tree.ts';
+import { StoreChanges } from './invalidation/changes.ts';
+import { Handles } from './tree/backup/handles.ts';
 import { Owners } from './tree/owner.ts';
 import type { Owner } from './tree/owner.ts';
-import { Pins } from './tree/pins.ts';
-import { RootFolder, partitionStatistics } from './tree/rootFolder.ts';
+import { Pins } from './tree/backup/pins.ts';
+import { RootFolder, partitionStatistics } from './tree/users/rootFolder.ts';
 import type { TreeSettings } from './tree/userTree.ts';
 
 export interface BackupTreeOptions extends TreeSettings {

@@ -4,7 +4,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import { messageOf } from '../src/errors.ts';
-import { isWorthLogging } from './fsError.ts';
+import { isWorthLogging } from './vfs/fsError.ts';
 
 /** Of more different ones than this, those said longest ago may be said again. */
 const KNOWN_LINES = 1000;

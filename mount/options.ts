@@ -3,7 +3,7 @@
  * are looked at by a process that only starts another.
  */
 import { BackupError } from '../src/errors.ts';
-import { parseMoment } from '../src/mailbox/moment.ts';
+import { parseMoment } from '../src/mailbox/timestamp.ts';
 
 export const TRANSPORT_NAMES = ['kernel', 'fuse-native'] as const;
 export type TransportName = (typeof TRANSPORT_NAMES)[number];

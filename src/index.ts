@@ -22,7 +22,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Catalog } from './catalog/catalog.ts';
-import { readOnlyCatalog } from './cli/catalogOptions.ts';
+import { readOnlyCatalog } from './cli/common/catalogOptions.ts';
 import { loadConfig } from './config/imapdConf.ts';
 import { BackupError } from './errors.ts';
 import type { Mailbox as MailboxRow } from './index/types.ts';

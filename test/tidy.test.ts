@@ -44,11 +44,35 @@ const mayImport = {
   ],
 } as const satisfies Record<string, readonly string[]>;
 
+/**
+ * The rooms of each layer from the bottom up. The code of a room may import only rooms before it in the list. Types may
+ * be imported from anywhere in the layer.
+ */
+const roomsOf: readonly (readonly string[])[] = [
+  ['src/log', 'src/log/read', 'src/log/write'],
+  ['src/index', 'src/index/store', 'src/index/queries', 'src/index/fold'],
+  ['src/catalog/twoskip', 'src/catalog'],
+  [
+    'src/backup/lines',
+    'src/backup/read',
+    'src/backup/scan',
+    'src/backup',
+    'src/backup/admin',
+    'src/backup/verify',
+    'src/backup/compact',
+  ],
+  ['src/server/limits', 'src/server/auth', 'src/server/tls', 'src/server/connection', 'src/server'],
+  ['mount/fuse/wire', 'mount/fuse/prefetch', 'mount/fuse/server'],
+];
+
 /** Where alone a package or module of the system may be imported. */
 const confined: [RegExp, RegExp][] = [
   [/^better-sqlite3$/, /^src\/(index|catalog)\//],
-  [/^fuse-native$/, /^mount\/transports\//],
-  [/^koffi$/, /^(src\/fs\/(posixLock|times)\.ts$|src\/cli\/supervisor\.ts$|mount\/transports\/)/],
+  [/^fuse-native$/, /^mount\/fuse-native\//],
+  [
+    /^koffi$/,
+    /^(src\/fs\/(posixLock|times)\.ts$|src\/cli\/backupd\/supervisor\.ts$|mount\/fuse(-native)?\/)/,
+  ],
   [/^(node:)?(net|tls)$/, /^src\/(server|restore)\//],
 ];
 
@@ -137,6 +161,21 @@ describe('layers', () => {
       return own !== other && !(mayImport[own] as readonly Layer[]).includes(other);
     });
     expect(wrong.map(({ from, target }) => `${from} -> ${target}`)).to.deep.equal([]);
+  });
+
+  it('a room imports only rooms below it', () => {
+    const wrong = imports.filter(({ from, target, isType }) => {
+      const rooms = roomsOf.find((list) => list.includes(dirname(from)));
+      const [own, other] = [dirname(from), dirname(target)].map((room) => rooms?.indexOf(room) ?? -1);
+      return !isType && own !== undefined && other !== undefined && other > own && own !== -1;
+    });
+    expect(wrong.map(({ from, target }) => `${from} -> ${target}`)).to.deep.equal([]);
+  });
+
+  it('no folder has more than 14 files', () => {
+    const counts = new Map<string, number>();
+    for (const path of sources) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
+    expect([...counts].filter(([, count]) => count > 14)).to.deep.equal([]);
   });
 
   it('no source imports a test', () => {

@@ -8,9 +8,9 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { sha1Of } from '../../src/backup/content.ts';
+import { sha1Of } from '../../src/backup/read/messageBytes.ts';
 import { BackupError } from '../../src/errors.ts';
-import type { Content } from '../tree.ts';
+import type { Content } from '../vfs/tree.ts';
 import { readRange } from './readRange.ts';
 import type { BlockSources } from './readRange.ts';
 

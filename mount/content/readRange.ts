@@ -1,6 +1,6 @@
 /** Reads from content that lies in blocks, copying each byte once: from its block to where it is wanted. */
 import { BackupError } from '../../src/errors.ts';
-import type { Content, Location } from '../tree.ts';
+import type { Content, Location } from '../vfs/tree.ts';
 import type { BlockCache } from './blockCache.ts';
 import type { BeforeLoad } from './stored.ts';
 

@@ -1,5 +1,5 @@
 /** The attributes that folders and small files of the tree have alike. */
-import type { Attributes } from '../tree.ts';
+import type { Attributes } from '../vfs/tree.ts';
 import type { Owner } from './owner.ts';
 import { UNNOTICED_VALID_MS } from './validity.ts';
 

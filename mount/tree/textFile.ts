@@ -2,10 +2,10 @@
  * A small file that is made when somebody looks: a script, a list, a status page. What stat was told is what reading
  * gives: the text is made anew only after half a second in which nobody asked for attributes.
  */
-import type { Attributes, Content, FileItem, FolderPlace } from '../tree.ts';
+import type { Attributes, Content, FileItem, FolderPlace } from '../vfs/tree.ts';
 import { fileAttributes } from './attributes.ts';
 import { inodeOf } from './hash.ts';
-import type { Snapshot, Snapshots } from './snapshots.ts';
+import type { Snapshot, Snapshots } from './hidden/snapshots.ts';
 import type { Owner } from './owner.ts';
 
 const KEPT_MS = 500;

@@ -4,7 +4,7 @@
  */
 import { BackupError } from '../../src/errors.ts';
 import { NEGATIVE_VALID_MS } from './validity.ts';
-import type { Attributes, Entry, FileItem, FolderPlace, LinkItem, ListedEntry, Place } from '../tree.ts';
+import type { Attributes, Entry, FileItem, FolderPlace, LinkItem, ListedEntry, Place } from '../vfs/tree.ts';
 
 /** Behind whatever else a folder lists: those have cookies by a mailbox's id, or by UID with 2^32 added. */
 const FIXED_COOKIES = 2 ** 33;

@@ -2,12 +2,12 @@
  * What a backup's own timestamps say of the clock. Lines never go back in time, so one that was written while the clock was ahead
  * holds all later ones at its time, until the clock has caught up with it or `ctl_backups retime` has mended the backup.
  */
-import type { IndexFile } from '../index/indexFile.ts';
-import { horizon } from '../index/horizon.ts';
-import { lastMoment } from '../index/queries.ts';
-import { firstMoment } from '../index/viewQueries.ts';
+import type { IndexFile } from '../index/store/indexFile.ts';
+import { horizon } from '../index/queries/horizon.ts';
+import { lastMoment } from '../index/queries/current.ts';
+import { firstMoment } from '../index/queries/views.ts';
 import { BackupError } from '../errors.ts';
-import { momentText, nowSeconds } from '../mailbox/moment.ts';
+import { momentText, nowSeconds } from '../mailbox/timestamp.ts';
 
 /** Clocks of a site differ by this much without anybody minding. */
 const TOLERANCE_SECONDS = 300;

@@ -4,7 +4,7 @@
  */
 import { closeSync } from 'node:fs';
 import { openRegular } from '../fs/open.ts';
-import { IndexFile } from '../index/indexFile.ts';
+import { IndexFile } from '../index/store/indexFile.ts';
 import { syncData } from '../fs/io.ts';
 
 /** Data files up to this have an index that fits in memory many times over. */

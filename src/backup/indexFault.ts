@@ -3,7 +3,7 @@
  * page, but not a number or a text in it that is merely another: that shows as an offset or a date that cannot be.
  */
 import { BackupError, messageOf } from '../errors.ts';
-import { isDamagedIndex } from '../index/indexErrors.ts';
+import { isDamagedIndex } from '../index/store/indexErrors.ts';
 
 /** What is wrong with the index, in words; null where the error says nothing about it. */
 export function faultOfIndex(error: unknown, indexPath: string): string | null {

@@ -11,15 +11,15 @@
 import { fstatSync, readSync, renameSync } from 'node:fs';
 import { BackupError } from '../errors.ts';
 import type { LockedFile } from '../fs/lockedFile.ts';
-import { stateOf, updateChunk } from '../index/chunks.ts';
-import { integrityFaults } from '../index/credible.ts';
-import { IndexFile } from '../index/indexFile.ts';
-import { removeIndexFiles } from '../index/removeIndexFiles.ts';
-import { lastChunk } from '../index/queries.ts';
+import { stateOf, updateChunk } from '../index/queries/chunks.ts';
+import { integrityFaults } from '../index/store/credible.ts';
+import { IndexFile } from '../index/store/indexFile.ts';
+import { removeIndexFiles } from '../index/store/removeIndexFiles.ts';
+import { lastChunk } from '../index/queries/current.ts';
 import type { Chunk } from '../index/types.ts';
 import { MEMBER_TRAILER_BYTES, isTrailerOf } from '../log/format.ts';
-import { closeMember, cutTail, saveTail } from '../log/recover.ts';
-import { ChunkReader } from '../log/reader.ts';
+import { closeMember, cutTail, saveTail } from '../log/write/recover.ts';
+import { ChunkReader } from '../log/read/chunkReader.ts';
 import { finish, finishInTurns } from '../log/steps.ts';
 import { faultPoint } from './faultPoint.ts';
 import { faultOfIndex } from './indexFault.ts';
@@ -27,9 +27,9 @@ import { beginIndex, finishIndex, giveBack } from './freshIndex.ts';
 import { keepOwner } from '../fs/keepOwner.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
-import { walkSteps } from './walk.ts';
-import type { TornTail, WalkResult } from './walkResult.ts';
-import type { WalkOptions } from './walk.ts';
+import { walkSteps } from './scan/scan.ts';
+import type { TornTail, WalkResult } from './scan/scanResult.ts';
+import type { WalkOptions } from './scan/scan.ts';
 
 /** In order; the tests kill a reindex behind each. */
 export const REINDEX_STEPS = ['built', 'removed', 'placed'] as const;

@@ -10,16 +10,16 @@ import { fstatSync, lstatSync, statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import { SharedRead } from '../fs/lockedFile.ts';
 import { asBackupError } from '../errors.ts';
-import { integrityFaults } from '../index/credible.ts';
-import type { IndexError } from '../index/indexErrors.ts';
-import { IndexFile } from '../index/indexFile.ts';
+import { integrityFaults } from '../index/store/credible.ts';
+import type { IndexError } from '../index/store/indexErrors.ts';
+import { IndexFile } from '../index/store/indexFile.ts';
 import type { StoredMessage } from '../index/types.ts';
-import { blockAt, blocksFrom, readMessage } from './content.ts';
-import type { Block } from './content.ts';
+import { blockAt, blocksFrom, readMessage } from './read/messageBytes.ts';
+import type { Block } from './read/messageBytes.ts';
 import { faultOfIndex } from './indexFault.ts';
 import { belongs } from './openIndex.ts';
 import { indexPath } from './options.ts';
-import { walk } from './walk.ts';
+import { walk } from './scan/scan.ts';
 
 /** Who reads on in a chunk is told where its blocks are by one look into the index for so many. */
 const BLOCKS_AHEAD = 64;

@@ -14,7 +14,7 @@ import { couldBePlace, isOwnPlace, placeFault } from './backupFiles.ts';
 import { Inboxes } from './inboxes.ts';
 import { beginAgain } from './missingFile.ts';
 import { PartitionSelector, createDataFile, hashLetter, type PartitionOptions } from './partitions.ts';
-import { Twoskip } from './twoskip.ts';
+import { Twoskip } from './twoskip/database.ts';
 
 export interface CatalogOptions extends PartitionOptions {
   /** The path of backups.db. */

@@ -10,7 +10,7 @@
 import { dirname, join } from 'node:path';
 import { BackupError } from '../errors.ts';
 import { setAside } from '../fs/setAside.ts';
-import { Twoskip } from './twoskip.ts';
+import { Twoskip } from './twoskip/database.ts';
 
 /** No uniqueid begins so. */
 const RENAMED = 'renamed to ';

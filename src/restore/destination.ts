@@ -1,7 +1,7 @@
 /** What a restore goes to: a Cyrus server, another IMAP server, or files. One for each user and connection. */
 import type { What } from './cyrus/job.ts';
-import type { ItemOutcome, MailboxOutcome } from './outcome.ts';
-import type { SelectedMailbox } from './selectedMailbox.ts';
+import type { ItemOutcome, MailboxOutcome } from './report/outcome.ts';
+import type { SelectedMailbox } from './select/selectedMailbox.ts';
 import type { RestoreSource } from './source.ts';
 import type { UploadMemory } from './uploadMemory.ts';
 

@@ -4,19 +4,19 @@
  * breaks it each time is given up alone.
  */
 import { BackupError, messageOf } from '../errors.ts';
-import { livingSize } from '../index/momentQueries.ts';
+import { livingSize } from '../index/queries/atTime.ts';
 import { isInbox } from '../mailbox/names.ts';
 import type { Destination, Move } from './destination.ts';
 import type { Mailbox } from '../index/types.ts';
 import type { What } from './cyrus/job.ts';
-import { notCarried } from './notCarried.ts';
-import { addTry, newOutcome, newUser } from './outcome.ts';
-import type { MailboxOutcome, UserOutcome } from './outcome.ts';
-import { select } from './selection.ts';
-import type { SelectionOptions } from './selection.ts';
+import { notCarried } from './report/notCarried.ts';
+import { addTry, newOutcome, newUser } from './report/outcome.ts';
+import type { MailboxOutcome, UserOutcome } from './report/outcome.ts';
+import { select } from './select/selection.ts';
+import type { SelectionOptions } from './select/selection.ts';
 import { RestoreSource } from './source.ts';
-import { targetName } from './targetName.ts';
-import type { NamingOptions } from './targetName.ts';
+import { targetName } from './select/targetName.ts';
+import type { NamingOptions } from './select/targetName.ts';
 import { UploadMemory } from './uploadMemory.ts';
 
 /** A mailbox that breaks the connection again so often (it may kill the server's process) is given up. */

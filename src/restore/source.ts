@@ -3,15 +3,15 @@
  * it. Records come in pages and messages in pieces, so that no mailbox's size is a size in memory.
  */
 import { createHash } from 'node:crypto';
-import { BlockReader } from '../backup/blockReader.ts';
-import { readMessage } from '../backup/content.ts';
+import { BlockReader } from '../backup/read/blockReader.ts';
+import { readMessage } from '../backup/read/messageBytes.ts';
 import { futureNoteOf, requireKnown } from '../backup/clock.ts';
 import { BackupReader } from '../backup/reader.ts';
 import { BackupError } from '../errors.ts';
-import { horizon } from '../index/horizon.ts';
-import { itemsAt, recordsPage } from '../index/momentQueries.ts';
-import { allMailboxes, goneMailboxesAt, mailboxesAt, messageByGuid } from '../index/queries.ts';
-import type { RecordWithGuid } from '../index/queries.ts';
+import { horizon } from '../index/queries/horizon.ts';
+import { itemsAt, recordsPage } from '../index/queries/atTime.ts';
+import { allMailboxes, goneMailboxesAt, mailboxesAt, messageByGuid } from '../index/queries/current.ts';
+import type { RecordWithGuid } from '../index/queries/current.ts';
 import type { Item, ItemKind, Mailbox } from '../index/types.ts';
 import { backupUseridOf } from '../mailbox/names.ts';
 

@@ -5,11 +5,11 @@
  * sync_client sends NIL in place of a message whose file is gone, cut or not what its GUID says (imap/dlist.c, printfile). NIL
  * does not name the message; it is one of those that the MAILBOX behind it records and that are not here.
  */
-import { mailboxByUniqueid } from '../index/queries.ts';
-import { firstToAskFor, setUndelivered } from '../index/missing.ts';
-import type { IndexFile } from '../index/indexFile.ts';
+import { mailboxByUniqueid } from '../index/queries/current.ts';
+import { firstToAskFor, setUndelivered } from '../index/queries/missing.ts';
+import type { IndexFile } from '../index/store/indexFile.ts';
 import type { LiveMailbox } from '../index/types.ts';
-import { resend } from '../index/foldCompare.ts';
+import { resend } from '../index/fold/compare.ts';
 import type { Turn } from '../backup/options.ts';
 
 /** A message that a master could not send is asked for again after this time. */

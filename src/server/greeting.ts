@@ -4,11 +4,11 @@
  */
 import { extraArguments, banner, missingArgument, responses } from '../protocol/responses.ts';
 import { BackupError } from '../errors.ts';
-import { authenticate } from './authenticate.ts';
+import { authenticate } from './auth/authenticate.ts';
 import { NO_TLS } from './auth/exchange.ts';
-import type { Channel } from './channel.ts';
+import type { Channel } from './connection/channel.ts';
 import type { ServerOptions } from './options.ts';
-import type { TlsContext } from './tls.ts';
+import type { TlsContext } from './tls/tls.ts';
 
 /** Whether the conversation goes on after a command. */
 export type Outcome = 'next' | 'end';

@@ -3,8 +3,8 @@ import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { bind, isTlsFromStart } from './bind.ts';
 import type { BoundAddress, ListenAddress } from './bind.ts';
-import { Channel } from './channel.ts';
-import { hostNameOf } from './hostLimits.ts';
+import { Channel } from './connection/channel.ts';
+import { hostNameOf } from './limits/hostLimits.ts';
 import type { ServerOptions } from './options.ts';
 import { Session } from './session.ts';
 

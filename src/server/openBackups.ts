@@ -7,15 +7,15 @@ import { dirname } from 'node:path';
 import { Backup } from '../backup/backup.ts';
 import type { BackupOptions, Notice } from '../backup/options.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import { isDamagedIndex } from '../index/indexErrors.ts';
-import type { IndexError } from '../index/indexErrors.ts';
-import { mailboxByName, mailboxByUniqueid } from '../index/queries.ts';
+import { isDamagedIndex } from '../index/store/indexErrors.ts';
+import type { IndexError } from '../index/store/indexErrors.ts';
+import { mailboxByName, mailboxByUniqueid } from '../index/queries/current.ts';
 import type { LiveMailbox } from '../index/types.ts';
 import { backupUseridOf, inboxOf } from '../mailbox/names.ts';
 import { getString } from '../protocol/dlist.ts';
 import type { KeyValues } from '../protocol/dlist.ts';
 import { BackupError } from '../errors.ts';
-import type { DiskSpace } from './diskSpace.ts';
+import type { DiskSpace } from './limits/diskSpace.ts';
 import { isHeldMailboxLater } from './renamedInbox.ts';
 
 export interface OpenBackupsOptions extends BackupOptions {

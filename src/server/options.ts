@@ -2,11 +2,11 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ConnectionSecurity, Passwords } from './auth/exchange.ts';
 import type { Limits } from '../protocol/limits.ts';
-import type { DiskSpace } from './diskSpace.ts';
-import type { HostLimits } from './hostLimits.ts';
-import type { Memory } from './memory.ts';
+import type { DiskSpace } from './limits/diskSpace.ts';
+import type { HostLimits } from './limits/hostLimits.ts';
+import type { Memory } from './limits/memory.ts';
 import type { OpenBackupsOptions } from './openBackups.ts';
-import type { TlsContext } from './tls.ts';
+import type { TlsContext } from './tls/tls.ts';
 
 export interface Log {
   debug(message: string): void;

@@ -5,9 +5,9 @@
  * The sign that the old user is no more is in the mailbox itself: it is the one that is held here, later on. It has the messages that
  * are held, under their UIDs, and a rename has moved its modseqs on. In a copy that only got other names they stand still.
  */
-import { livingGuids } from '../index/queries.ts';
-import type { IndexFile } from '../index/indexFile.ts';
-import { parseState } from '../index/state.ts';
+import { livingGuids } from '../index/queries/current.ts';
+import type { IndexFile } from '../index/store/indexFile.ts';
+import { parseState } from '../index/fold/state.ts';
 import type { LiveMailbox } from '../index/types.ts';
 import {
   getNumber,

@@ -14,20 +14,20 @@ import { takesDlist } from '../protocol/grammar.ts';
 import { preAuthLimits } from '../protocol/limits.ts';
 import { missingArgument, refusal, responses } from '../protocol/responses.ts';
 import { AskedFor } from './askedFor.ts';
-import type { Channel } from './channel.ts';
+import type { Channel } from './connection/channel.ts';
 import type { CommandContext } from './commands/context.ts';
 import { commands } from './commands/table.ts';
 import { Greeting } from './greeting.ts';
 import type { Outcome } from './greeting.ts';
-import type { Share } from './memory.ts';
+import type { Share } from './limits/memory.ts';
 import { OpenBackups } from './openBackups.ts';
 import type { ServerOptions } from './options.ts';
-import { Patience } from './patience.ts';
-import { StagedMessages } from './staged.ts';
-import { Turns } from './turns.ts';
-import type { Upload } from './staged.ts';
-import { Telemetry } from './telemetry.ts';
-import { brokenTls } from './tls.ts';
+import { Patience } from './limits/sessionTimeouts.ts';
+import { StagedMessages } from './uploads.ts';
+import { Turns } from './limits/turns.ts';
+import type { Upload } from './uploads.ts';
+import { Telemetry } from './connection/telemetry.ts';
+import { brokenTls } from './tls/tls.ts';
 
 /** How long a peer may take to read an answer when the server is to stop. */
 const STOP_WRITE_TIMEOUT_MS = 2000;

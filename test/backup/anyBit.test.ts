@@ -6,15 +6,15 @@
  */
 import { expect } from 'chai';
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { hasItsBytes } from '../../src/backup/content.ts';
+import { hasItsBytes } from '../../src/backup/read/messageBytes.ts';
 import { gunzipSync } from 'node:zlib';
 import { BackupReader } from '../../src/backup/reader.ts';
-import { repairBackup } from '../../src/backup/repair.ts';
-import { verifyBackup } from '../../src/backup/verify.ts';
-import type { Verification } from '../../src/backup/verify.ts';
+import { repairBackup } from '../../src/backup/verify/repair.ts';
+import { verifyBackup } from '../../src/backup/verify/verify.ts';
+import type { Verification } from '../../src/backup/verify/verify.ts';
 import { LockedFile } from '../../src/fs/lockedFile.ts';
-import type { IndexFile } from '../../src/index/indexFile.ts';
-import { allMessages, chunks, messageByGuid } from '../../src/index/queries.ts';
+import type { IndexFile } from '../../src/index/store/indexFile.ts';
+import { allMessages, chunks, messageByGuid } from '../../src/index/queries/current.ts';
 import type { Chunk } from '../../src/index/types.ts';
 import type { FlushPoint } from '../../src/log/format.ts';
 import { START, appendMailbox, bytesOf, BackupSite } from '../support/backups.ts';

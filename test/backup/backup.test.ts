@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Backup } from '../../src/backup/backup.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
-import { hasMessage, item, lastMoment, messageByGuid } from '../../src/index/queries.ts';
+import { hasMessage, item, lastMoment, messageByGuid } from '../../src/index/queries/current.ts';
 import { FileLiteral } from '../../src/protocol/dlist.ts';
 import { BackupError } from '../../src/errors.ts';
 import type { ErrorKind } from '../../src/errors.ts';

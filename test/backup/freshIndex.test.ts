@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beginIndex, finishIndex, giveBack, takeScratch } from '../../src/backup/freshIndex.ts';
-import { IndexFile } from '../../src/index/indexFile.ts';
+import { IndexFile } from '../../src/index/store/indexFile.ts';
 
 describe('an index that is made anew', () => {
   let folder: string;

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { openIndexForWriting } from '../../src/backup/openIndex.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
-import { verifyBackup } from '../../src/backup/verify.ts';
+import { verifyBackup } from '../../src/backup/verify/verify.ts';
 import { LockedFile } from '../../src/fs/lockedFile.ts';
-import type { IndexFile } from '../../src/index/indexFile.ts';
-import { livingMailboxes, livingRecords, messageById } from '../../src/index/queries.ts';
+import type { IndexFile } from '../../src/index/store/indexFile.ts';
+import { livingMailboxes, livingRecords, messageById } from '../../src/index/queries/current.ts';
 
 const FIXTURES = new URL('../../../test/fixtures/', import.meta.url).pathname;
 

@@ -7,9 +7,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { Backup } from '../../src/backup/backup.ts';
-import { verifyBackup } from '../../src/backup/verify.ts';
+import { verifyBackup } from '../../src/backup/verify/verify.ts';
 import { LockedFile } from '../../src/fs/lockedFile.ts';
-import { hasMessage, livingMailboxes } from '../../src/index/queries.ts';
+import { hasMessage, livingMailboxes } from '../../src/index/queries/current.ts';
 import { runRack } from '../simulation/powerCut/runRack.ts';
 import { BackupSite, START, appendMailbox, bytesOf, guidOf, line, mailboxLine } from '../support/backups.ts';
 

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { Backup } from '../../src/backup/backup.ts';
-import { loadBlock } from '../../src/backup/content.ts';
+import { loadBlock } from '../../src/backup/read/messageBytes.ts';
 import { rebuildIndex } from '../../src/backup/openIndex.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
 import { LockedFile } from '../../src/fs/lockedFile.ts';
-import { livingMailboxes, messageByGuid } from '../../src/index/queries.ts';
+import { livingMailboxes, messageByGuid } from '../../src/index/queries/current.ts';
 import { BackupError } from '../../src/errors.ts';
 import { BackupSite, START, appendMailbox, bytesOf, guidOf, readWhole } from '../support/backups.ts';
 

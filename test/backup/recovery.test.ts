@@ -3,12 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { SqliteDatabase } from '../../src/index/sqlite.ts';
+import { SqliteDatabase } from '../../src/index/store/sqlite.ts';
 import type { Backup } from '../../src/backup/backup.ts';
-import { compareIndexes } from '../../src/backup/compareIndexes.ts';
-import { walk } from '../../src/backup/walk.ts';
-import { IndexFile } from '../../src/index/indexFile.ts';
-import { hasMessage, items, livingMailboxes } from '../../src/index/queries.ts';
+import { compareIndexes } from '../../src/backup/verify/compareIndexes.ts';
+import { walk } from '../../src/backup/scan/scan.ts';
+import { IndexFile } from '../../src/index/store/indexFile.ts';
+import { hasMessage, items, livingMailboxes } from '../../src/index/queries/current.ts';
 import { BackupSite, START, appendMailbox, bytesOf, guidOf, line, readWhole } from '../support/backups.ts';
 
 const messages = [bytesOf(1, 90), bytesOf(2, 150_000), bytesOf(3, 200), bytesOf(4, 40)];

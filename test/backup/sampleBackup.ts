@@ -4,10 +4,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Backup } from '../../src/backup/backup.ts';
-import type { MessageSource } from '../../src/backup/messageSource.ts';
+import type { MessageSource } from '../../src/backup/lines/messageSource.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { loadConfig } from '../../src/config/imapdConf.ts';
-import { writableCatalog } from '../../src/cli/catalogOptions.ts';
+import { writableCatalog } from '../../src/cli/common/catalogOptions.ts';
 import { inboxOf } from '../../src/mailbox/names.ts';
 import { FileLiteral, KeyValues } from '../../src/protocol/dlist.ts';
 

@@ -4,10 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
-import { NO_LATEST_TIME } from '../../src/backup/compactJob.ts';
-import { CompactWriter } from '../../src/backup/compactWriter.ts';
-import { planMessages } from '../../src/backup/messageSource.ts';
-import type { MessageSource } from '../../src/backup/messageSource.ts';
+import { NO_LATEST_TIME } from '../../src/backup/compact/job.ts';
+import { CompactWriter } from '../../src/backup/compact/writer.ts';
+import { planMessages } from '../../src/backup/lines/messageSource.ts';
+import type { MessageSource } from '../../src/backup/lines/messageSource.ts';
 import { FileLiteral, Flag, KeyValues } from '../../src/protocol/dlist.ts';
 import type { Dlist } from '../../src/protocol/dlist.ts';
 import { randomFrom } from '../support/random.ts';

@@ -4,12 +4,12 @@
  * program together, as far as it does the one and the other in turn.
  */
 import { Catalog } from '../../src/catalog/catalog.ts';
-import { writableCatalog } from '../../src/cli/catalogOptions.ts';
+import { writableCatalog } from '../../src/cli/common/catalogOptions.ts';
 import { loadConfig } from '../../src/config/imapdConf.ts';
-import { blockAt, loadBlockStart, sha1Of } from '../../src/backup/content.ts';
-import type { Block } from '../../src/backup/content.ts';
+import { blockAt, loadBlockStart, sha1Of } from '../../src/backup/read/messageBytes.ts';
+import type { Block } from '../../src/backup/read/messageBytes.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
-import { mailboxByName, messageByGuid, records } from '../../src/index/queries.ts';
+import { mailboxByName, messageByGuid, records } from '../../src/index/queries/current.ts';
 
 /** The first ones are for V8; the quickest counts. */
 const TIMES = 7;

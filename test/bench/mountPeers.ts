@@ -4,8 +4,8 @@
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findMount } from '../../mount/mountTable.ts';
-import { raiseReadAhead } from '../../mount/transports/kernel/device.ts';
+import { findMount } from '../../mount/lifecycle/mountTable.ts';
+import { raiseReadAhead } from '../../mount/fuse/server/device.ts';
 import { Daemon, run, waitUntil } from '../support/machine.ts';
 import { MountDaemon } from '../support/mountDaemon.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { Catalog, type CatalogOptions } from '../../src/catalog/catalog.ts';
 import { Inboxes } from '../../src/catalog/inboxes.ts';
-import { Twoskip } from '../../src/catalog/twoskip.ts';
+import { Twoskip } from '../../src/catalog/twoskip/database.ts';
 import {
   DUMMY_OFFSET,
   HEADER_SIZE,
@@ -14,7 +14,7 @@ import {
   encodeHead,
   encodeHeader,
   type SkipRecord,
-} from '../../src/catalog/twoskipFormat.ts';
+} from '../../src/catalog/twoskip/format.ts';
 import { BackupError } from '../../src/errors.ts';
 import { makeScratch, removeScratch } from './scratch.ts';
 

@@ -32,11 +32,11 @@ function explained(text: string): string {
 
 describe('man pages', () => {
   const sources: [name: string, source: string][] = [
-    ['backupd', 'backupd'],
-    ['ctl_backups', 'ctlBackupsArguments'],
-    ['cyr_backup', 'cyrBackup'],
-    ['cyrus-backups', 'cyrusBackups'],
-    ['restore', 'restore'],
+    ['backupd', 'backupd/main'],
+    ['ctl_backups', 'ctl_backups/run/arguments'],
+    ['cyr_backup', 'cyr_backup/main'],
+    ['cyrus-backups', 'cyrus-backups/main'],
+    ['restore', 'restore/main'],
   ];
   for (const [name, source] of sources) {
     it(`${name} explains the options of the usage text, and no others`, () => {

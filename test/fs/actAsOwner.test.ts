@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BACKUPD_PRIORITY, whileLocked } from '../../src/backup/urgent.ts';
+import { BACKUPD_PRIORITY, whileLocked } from '../../src/backup/lockPriority.ts';
 import { actsAsOther, asOwnerOf, ownIds, withOwnRights } from '../../src/fs/actAsOwner.ts';
 import { skipLoudly } from '../support/skip.ts';
 

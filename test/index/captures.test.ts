@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
-import { fold } from '../../src/index/fold.ts';
-import { IndexFile } from '../../src/index/indexFile.ts';
-import { items, livingMailboxes, livingRecords, messageById } from '../../src/index/queries.ts';
+import { fold } from '../../src/index/fold/fold.ts';
+import { IndexFile } from '../../src/index/store/indexFile.ts';
+import { items, livingMailboxes, livingRecords, messageById } from '../../src/index/queries/current.ts';
 import type { LiveMailbox } from '../../src/index/types.ts';
 import { backupUseridOf } from '../../src/mailbox/names.ts';
 import { readSession, sourceOf } from '../protocol/sources.ts';

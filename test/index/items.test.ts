@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { fold } from '../../src/index/fold.ts';
-import { IndexFile } from '../../src/index/indexFile.ts';
-import { item, items } from '../../src/index/queries.ts';
+import { fold } from '../../src/index/fold/fold.ts';
+import { IndexFile } from '../../src/index/store/indexFile.ts';
+import { item, items } from '../../src/index/queries/current.ts';
 import type { ItemKind } from '../../src/index/types.ts';
 import { START, line } from '../support/backups.ts';
 

@@ -7,7 +7,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Twoskip } from '../../src/catalog/twoskip.ts';
+import { Twoskip } from '../../src/catalog/twoskip/database.ts';
 import { makeScratch, removeScratch } from '../catalog/scratch.ts';
 import { skipLoudly } from '../support/skip.ts';
 

@@ -2,9 +2,9 @@
 import { expect } from 'chai';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { hasItsBytes } from '../../src/backup/content.ts';
+import { hasItsBytes } from '../../src/backup/read/messageBytes.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
-import { allMessages } from '../../src/index/queries.ts';
+import { allMessages } from '../../src/index/queries/current.ts';
 import { BackupServer, runOurs } from '../support/backupdDaemon.ts';
 import { CyrusMaster } from '../support/cyrus.ts';
 import { buildMailboxes } from '../support/mailboxes.ts';

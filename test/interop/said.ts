@@ -1,8 +1,8 @@
 /** What a version of Cyrus said in its runs: its commands, the keys of mailboxes and records, what its own server offers. */
 import { BackupReader } from '../../src/backup/reader.ts';
-import { recordItem } from '../../src/backup/recordItem.ts';
-import { livingMailboxes, records } from '../../src/index/queries.ts';
-import { parseState } from '../../src/index/state.ts';
+import { recordItem } from '../../src/backup/lines/recordItem.ts';
+import { livingMailboxes, records } from '../../src/index/queries/current.ts';
+import { parseState } from '../../src/index/fold/state.ts';
 import { KeyValues } from '../../src/protocol/dlist.ts';
 import type { Dlist } from '../../src/protocol/dlist.ts';
 import { SocketReader } from '../support/socketReader.ts';

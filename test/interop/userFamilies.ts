@@ -1,5 +1,5 @@
 /** The rows about users, what belongs to them, and what is damaged here. */
-import { IndexFile } from '../../src/index/indexFile.ts';
+import { IndexFile } from '../../src/index/store/indexFile.ts';
 import { heldRecords } from '../support/heldRecords.ts';
 import { message } from '../support/mailboxes.ts';
 import { backedUp, recordsOf, recordsOfMessages } from '../support/records.ts';

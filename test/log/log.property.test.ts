@@ -1,11 +1,11 @@
 /** The log against a plain buffer: random writes, marks, commits, splices and rollbacks. */
 import { expect } from 'chai';
 import * as fc from 'fast-check';
-import { readBlock } from '../../src/log/blocks.ts';
+import { readBlock } from '../../src/log/read/blocks.ts';
 import { CHUNK_HEADER, type FlushPoint } from '../../src/log/format.ts';
-import { ChunkReader } from '../../src/log/reader.ts';
-import { Staging } from '../../src/log/segment.ts';
-import { ChunkWriter, type ChunkProgress } from '../../src/log/writer.ts';
+import { ChunkReader } from '../../src/log/read/chunkReader.ts';
+import { Staging } from '../../src/log/write/staging.ts';
+import { ChunkWriter, type ChunkProgress } from '../../src/log/write/chunkWriter.ts';
 import { noise, Scratch, text, zcat } from './support.ts';
 
 type Step =

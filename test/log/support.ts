@@ -4,7 +4,7 @@ import { closeSync, fstatSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { BackupError, type ErrorKind } from '../../src/errors.ts';
-import { ChunkReader } from '../../src/log/reader.ts';
+import { ChunkReader } from '../../src/log/read/chunkReader.ts';
 
 export class Scratch {
   readonly directory = mkdtempSync(path.join(os.tmpdir(), 'log-test-'));

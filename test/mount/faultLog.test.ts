@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { BackupError } from '../../src/errors.ts';
 import { faultLog } from '../../mount/faultLog.ts';
-import { FsError } from '../../mount/fsError.ts';
+import { FsError } from '../../mount/vfs/fsError.ts';
 
 describe('the log of faults', () => {
   it('says each once, whoever asks how often', () => {

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { linkInode } from '../../mount/tree/hardlinks.ts';
+import { linkInode } from '../../mount/tree/views/hardlinks.ts';
 import { START, guidOf } from '../support/backups.ts';
 import { makeFolder, run } from '../support/machine.ts';
 import { hostileLevels, putMailboxes } from '../support/hostileNames.ts';

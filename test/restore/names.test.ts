@@ -1,13 +1,13 @@
 /** Where things go and what they are called there: pure functions of names. */
 import { expect } from 'chai';
 import { BackupError } from '../../src/errors.ts';
-import { parseAddress } from '../../src/restore/address.ts';
+import { parseAddress } from '../../src/restore/connection/address.ts';
 import { userPath } from '../../src/restore/files/userFolder.ts';
 import { folderLevels } from '../../src/restore/folderLevels.ts';
-import { headerField } from '../../src/restore/headerField.ts';
-import { parseUids } from '../../src/restore/messageFilter.ts';
-import { intoLevels, targetName } from '../../src/restore/targetName.ts';
-import { ownerOfListed } from '../../src/restore/xbackup.ts';
+import { headerField } from '../../src/restore/select/headerField.ts';
+import { parseUids } from '../../src/restore/select/messageFilter.ts';
+import { intoLevels, targetName } from '../../src/restore/select/targetName.ts';
+import { ownerOfListed } from '../../src/restore/connection/xbackup.ts';
 
 describe('addresses of servers', () => {
   const plain = { isImplicitTls: false, user: undefined };

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { BackupError } from '../../src/errors.ts';
 import { WHAT } from '../../src/restore/cyrus/job.ts';
 import type { Destination } from '../../src/restore/destination.ts';
-import type { MailboxOutcome, UserOutcome } from '../../src/restore/outcome.ts';
+import type { MailboxOutcome, UserOutcome } from '../../src/restore/report/outcome.ts';
 import { restoreUser } from '../../src/restore/restoreUser.ts';
 import { BackupSite, START, appendMailbox } from '../support/backups.ts';
 

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { BackupError } from '../../src/errors.ts';
-import { SyncClient } from '../../src/restore/syncClient.ts';
-import { XbackupClient } from '../../src/restore/xbackup.ts';
+import { SyncClient } from '../../src/restore/cyrus/syncClient.ts';
+import { XbackupClient } from '../../src/restore/connection/xbackup.ts';
 
 const GREETING = '* SASL PLAIN\r\n* STARTTLS\r\n* OK mail Cyrus sync server v3.6.1\r\n';
 const IMAP = '* OK [CAPABILITY IMAP4rev1] mail Cyrus IMAP 3.6.1 ready\r\n';

@@ -3,9 +3,9 @@ import { expect } from 'chai';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { compactBackup } from '../../src/backup/compact.ts';
+import { compactBackup } from '../../src/backup/compact/compact.ts';
 import { rebuildIndex } from '../../src/backup/openIndex.ts';
-import { verifyBackup } from '../../src/backup/verify.ts';
+import { verifyBackup } from '../../src/backup/verify/verify.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { BackupError } from '../../src/errors.ts';
 import { LockedFile } from '../../src/fs/lockedFile.ts';
@@ -14,9 +14,9 @@ import { defaultLimits } from '../../src/protocol/limits.ts';
 import { AskedFor } from '../../src/server/askedFor.ts';
 import type { CommandContext } from '../../src/server/commands/context.ts';
 import { commands } from '../../src/server/commands/table.ts';
-import { DiskSpace } from '../../src/server/diskSpace.ts';
+import { DiskSpace } from '../../src/server/limits/diskSpace.ts';
 import { OpenBackups } from '../../src/server/openBackups.ts';
-import { StagedMessages } from '../../src/server/staged.ts';
+import { StagedMessages } from '../../src/server/uploads.ts';
 import { sourceOf } from '../protocol/sources.ts';
 
 export class CommandSite {

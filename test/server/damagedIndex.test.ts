@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync, writeSync, openSync, closeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { registeredFileCount } from '../../src/fs/lockedFile.ts';
-import { IndexFile } from '../../src/index/indexFile.ts';
+import { IndexFile } from '../../src/index/store/indexFile.ts';
 import { needs } from '../support/needs.ts';
 import { randomFrom } from '../support/random.ts';
 import type { SyncConnection } from '../support/syncConnection.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BackupError } from '../../src/errors.ts';
-import { HostLimits } from '../../src/server/hostLimits.ts';
+import { HostLimits } from '../../src/server/limits/hostLimits.ts';
 import { Listener } from '../../src/server/listener.ts';
 import type { ServerOptions } from '../../src/server/options.ts';
 import { waitUntil } from '../support/machine.ts';

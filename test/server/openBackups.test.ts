@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Twoskip } from '../../src/catalog/twoskip.ts';
+import { Twoskip } from '../../src/catalog/twoskip/database.ts';
 import { registeredFileCount } from '../../src/fs/lockedFile.ts';
 import { waitUntil } from '../support/machine.ts';
 import { WatchedDisk } from '../support/watchedDisk.ts';

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { BackupReader } from '../../src/backup/reader.ts';
-import { livingMailboxes, messageById, records } from '../../src/index/queries.ts';
+import { livingMailboxes, messageById, records } from '../../src/index/queries/current.ts';
 import { sessionFrames } from '../support/sessionFrames.ts';
 import type { CaptureName } from '../support/sessionFrames.ts';
 import { SyncConnection } from '../support/syncConnection.ts';

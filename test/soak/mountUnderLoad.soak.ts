@@ -9,7 +9,7 @@
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BACKUPD_PRIORITY, setThreads } from '../../src/backup/urgent.ts';
+import { BACKUPD_PRIORITY, setThreads } from '../../src/backup/lockPriority.ts';
 import { BackupServer, runOurs } from '../support/backupdDaemon.ts';
 import { CHECK_ARCHIVE, CHECK_FILES } from '../support/checkedMessages.ts';
 import { Daemon, run } from '../support/machine.ts';

@@ -1,8 +1,8 @@
 /** What a backup holds of a mailbox, read from its files beside whoever writes them. */
 import { BackupReader } from '../../src/backup/reader.ts';
-import { recordItem } from '../../src/backup/recordItem.ts';
-import type { IndexFile } from '../../src/index/indexFile.ts';
-import { livingMailboxes, mailboxByName, records } from '../../src/index/queries.ts';
+import { recordItem } from '../../src/backup/lines/recordItem.ts';
+import type { IndexFile } from '../../src/index/store/indexFile.ts';
+import { livingMailboxes, mailboxByName, records } from '../../src/index/queries/current.ts';
 import { printDlist } from '../../src/protocol/print.ts';
 
 /** The records as `RECORD (...)` of a MAILBOX line has them, expunged ones too. */

@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseMountInfo } from '../../mount/mountTable.ts';
+import { parseMountInfo } from '../../mount/lifecycle/mountTable.ts';
 import type { MadeUpOptions } from './mount-tree.ts';
 
 const PROGRAM = new URL('./mount-program.js', import.meta.url).pathname;

@@ -14,7 +14,7 @@ import type {
   ListedEntry,
   Place,
   Tree,
-} from '../../mount/tree.ts';
+} from '../../mount/vfs/tree.ts';
 
 export interface MadeUpOptions {
   readonly folders: number;

@@ -2,7 +2,7 @@
 import { ImapDestination } from '../../src/restore/imap/imapDestination.ts';
 import type { ImapOptions } from '../../src/restore/imap/imapDestination.ts';
 import { WHAT } from '../../src/restore/cyrus/job.ts';
-import type { UserOutcome } from '../../src/restore/outcome.ts';
+import type { UserOutcome } from '../../src/restore/report/outcome.ts';
 import { restoreUser } from '../../src/restore/restoreUser.ts';
 import type { UserRestore } from '../../src/restore/restoreUser.ts';
 import { BackupSite, START, appendMailbox } from './backups.ts';

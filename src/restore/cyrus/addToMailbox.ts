@@ -7,9 +7,9 @@
 import type { Dlist } from '../../protocol/dlist.ts';
 import { optionalList, optionalString } from '../../protocol/dlist.ts';
 import { KeyValues } from '../../protocol/dlist.ts';
-import { messageFailure } from '../outcome.ts';
-import type { MailboxOutcome } from '../outcome.ts';
-import type { SelectedMailbox } from '../selectedMailbox.ts';
+import { messageFailure } from '../report/outcome.ts';
+import type { MailboxOutcome } from '../report/outcome.ts';
+import type { SelectedMailbox } from '../select/selectedMailbox.ts';
 import type { SourceRecord } from '../source.ts';
 import { changeMailbox, settingsChanges } from './changeMailbox.ts';
 import type { CyrusJob } from './job.ts';

@@ -2,14 +2,14 @@
  * Restoring one user to a Cyrus server. Each mailbox goes one of three ways: it is made exactly as it was (exactMailbox.ts),
  * what it lacks is added (addToMailbox.ts), or only flags are put back (flagsOnly.ts).
  */
-import { recordsOfMessage } from '../../index/queries.ts';
+import { recordsOfMessage } from '../../index/queries/current.ts';
 import { ownerOf } from '../../mailbox/names.ts';
 import { BackupError } from '../../errors.ts';
 import type { Destination, Move } from '../destination.ts';
-import { addTry, newOutcome } from '../outcome.ts';
-import type { ItemOutcome, MailboxOutcome } from '../outcome.ts';
+import { addTry, newOutcome } from '../report/outcome.ts';
+import type { ItemOutcome, MailboxOutcome } from '../report/outcome.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
-import type { SyncClient } from '../syncClient.ts';
+import type { SyncClient } from './syncClient.ts';
 import { UploadMemory } from '../uploadMemory.ts';
 import { addToMailbox } from './addToMailbox.ts';
 import { compareExactly, isComplete, restoreExactly } from './exactMailbox.ts';

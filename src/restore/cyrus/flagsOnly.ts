@@ -3,8 +3,8 @@
  * message is the same where UIDVALIDITY and UID are and its GUID is; else, as in a mailbox that was restored before,
  * where its GUID is.
  */
-import type { MailboxOutcome } from '../outcome.ts';
-import type { SelectedMailbox } from '../selectedMailbox.ts';
+import type { MailboxOutcome } from '../report/outcome.ts';
+import type { SelectedMailbox } from '../select/selectedMailbox.ts';
 import type { SourceRecord } from '../source.ts';
 import { livingByGuid } from './addToMailbox.ts';
 import { changeMailbox } from './changeMailbox.ts';

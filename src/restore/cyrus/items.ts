@@ -16,7 +16,7 @@ import {
 } from '../../protocol/dlist.ts';
 import { parseDlist } from '../../protocol/parseText.ts';
 import { printItem } from '../../protocol/print.ts';
-import type { ItemAction, ItemOutcome } from '../outcome.ts';
+import type { ItemAction, ItemOutcome } from '../report/outcome.ts';
 import type { CyrusJob } from './job.ts';
 import { mailboxesByUniqueid } from './serverState.ts';
 

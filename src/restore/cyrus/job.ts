@@ -1,7 +1,7 @@
 /** What the steps of restoring one user to a Cyrus server share. */
-import type { MailboxOutcome } from '../outcome.ts';
+import type { MailboxOutcome } from '../report/outcome.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
-import type { SyncClient } from '../syncClient.ts';
+import type { SyncClient } from './syncClient.ts';
 import type { UploadMemory } from '../uploadMemory.ts';
 
 /** What `--what` names. */

@@ -3,8 +3,8 @@
  * server that gets one more in APPLY or RESTORE MAILBOX aborts, and the mailbox stays as it was. The keywords that most
  * living messages have are kept; the others are left off, and told.
  */
-import { FlagLosses } from '../flagLosses.ts';
-import type { MailboxOutcome } from '../outcome.ts';
+import { FlagLosses } from '../report/flagLosses.ts';
+import type { MailboxOutcome } from '../report/outcome.ts';
 
 const MOST_KEYWORDS = 128;
 

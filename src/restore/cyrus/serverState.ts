@@ -14,7 +14,7 @@ import {
 import type { Dlist, KeyValues } from '../../protocol/dlist.ts';
 import { printDlist, printItem, printString } from '../../protocol/print.ts';
 import { BackupError } from '../../errors.ts';
-import type { SyncClient } from '../syncClient.ts';
+import type { SyncClient } from './syncClient.ts';
 import type { RecordFields } from './recordText.ts';
 
 export interface ServerMailbox {

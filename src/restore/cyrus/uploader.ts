@@ -8,7 +8,7 @@ import { toStrings } from '../../protocol/dlist.ts';
 import { printString } from '../../protocol/print.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
 import type { CyrusJob } from './job.ts';
-import type { SyncClient, Upload } from '../syncClient.ts';
+import type { SyncClient, Upload } from './syncClient.ts';
 
 /** sync_client's own figure. */
 const MESSAGES_A_COMMAND = 1024;

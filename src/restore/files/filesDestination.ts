@@ -12,9 +12,9 @@ import { WHAT } from '../cyrus/job.ts';
 import type { Existing, What } from '../cyrus/job.ts';
 import { freshFields } from '../cyrus/recordText.ts';
 import type { Destination, Move } from '../destination.ts';
-import { FlagLosses } from '../flagLosses.ts';
-import { messageFailure } from '../outcome.ts';
-import type { ItemOutcome, MailboxOutcome } from '../outcome.ts';
+import { FlagLosses } from '../report/flagLosses.ts';
+import { messageFailure } from '../report/outcome.ts';
+import type { ItemOutcome, MailboxOutcome } from '../report/outcome.ts';
 import { requireBytes } from '../source.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
 import type {

@@ -4,7 +4,7 @@
  */
 import type { Mailbox } from '../../index/types.ts';
 import type { Existing } from '../cyrus/job.ts';
-import type { ItemOutcome } from '../outcome.ts';
+import type { ItemOutcome } from '../report/outcome.ts';
 import type { SourceRecord } from '../source.ts';
 
 /** A message on its way into a file. */

@@ -20,7 +20,7 @@ import { makeFolders, syncFolder } from '../../fs/folders.ts';
 import { tryLock } from '../../fs/posixLock.ts';
 import { replaceFile } from '../../fs/replaceFile.ts';
 import { fileName } from '../../mailbox/fileName.ts';
-import type { ItemAction, ItemOutcome } from '../outcome.ts';
+import type { ItemAction, ItemOutcome } from '../report/outcome.ts';
 import type { FormatOptions, SideFile } from './format.ts';
 
 /**

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ImapFlow } from 'imapflow';
 import { BackupError, messageOf } from '../../errors.ts';
-import type { TlsTrust } from '../wire.ts';
+import type { TlsTrust } from '../connection/wire.ts';
 
 export interface ImapLogin {
   readonly host: string;

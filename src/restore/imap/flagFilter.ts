@@ -2,8 +2,8 @@
  * Which flags a folder takes: what the server says beforehand (PERMANENTFLAGS), and what it has refused since. The message
  * goes in any case; flags that are left off are told.
  */
-import { FlagLosses } from '../flagLosses.ts';
-import type { MailboxOutcome } from '../outcome.ts';
+import { FlagLosses } from '../report/flagLosses.ts';
+import type { MailboxOutcome } from '../report/outcome.ts';
 
 const SYSTEM = new Set(['\\seen', '\\answered', '\\flagged', '\\deleted', '\\draft']);
 /** What may stand in a command as a keyword (RFC 9051, flag-keyword: an atom). */

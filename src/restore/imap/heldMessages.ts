@@ -10,7 +10,7 @@
  */
 import type { FetchMessageObject, FetchQueryObject } from 'imapflow';
 import { BackupError } from '../../errors.ts';
-import { headerField } from '../headerField.ts';
+import { headerField } from '../select/headerField.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
 import { canonicalHash, sha1Of } from './canonical.ts';
 import type { ImapConnection } from './connection.ts';

@@ -9,7 +9,7 @@ import type { ImapConnection } from './connection.ts';
 import { FlagFilter, isKeyword } from './flagFilter.ts';
 import { HeldMessages, listMessages, readHeld } from './heldMessages.ts';
 import type { HeldMessage } from './heldMessages.ts';
-import type { MailboxOutcome } from '../outcome.ts';
+import type { MailboxOutcome } from '../report/outcome.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
 
 /** How often one message may break the connection, or be refused for now. */

@@ -1,9 +1,9 @@
 /** APPLY: what a master tells us to keep. OK means on disk. */
 import type { Backup } from '../../backup/backup.ts';
-import { requireAnnotations } from '../../index/foldAnnotation.ts';
-import { RESEND_KEY } from '../../index/foldMailbox.ts';
-import { requireStorableFlags } from '../../index/foldRecord.ts';
-import { hasMessage, item } from '../../index/queries.ts';
+import { requireAnnotations } from '../../index/fold/annotation.ts';
+import { RESEND_KEY } from '../../index/fold/mailbox.ts';
+import { requireStorableFlags } from '../../index/fold/record.ts';
+import { hasMessage, item } from '../../index/queries/current.ts';
 import { isInbox } from '../../mailbox/names.ts';
 import {
   KeyValues,

@@ -3,7 +3,7 @@ import type { Turn } from '../../backup/options.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
 import type { AskedFor } from '../askedFor.ts';
 import type { OpenBackups } from '../openBackups.ts';
-import type { StagedMessages } from '../staged.ts';
+import type { StagedMessages } from '../uploads.ts';
 
 export interface CommandContext {
   readonly backups: OpenBackups;

@@ -1,9 +1,9 @@
 /** GET FETCH and GET FETCH_SIEVE: a message or a script, as it was sent. */
 import { createHash } from 'node:crypto';
 import type { Backup } from '../../backup/backup.ts';
-import { readMessage } from '../../backup/content.ts';
+import { readMessage } from '../../backup/read/messageBytes.ts';
 import { BackupError } from '../../errors.ts';
-import { item, mailboxByUniqueid, messageById, record } from '../../index/queries.ts';
+import { item, mailboxByUniqueid, messageById, record } from '../../index/queries/current.ts';
 import type { StoredMessage } from '../../index/types.ts';
 import { FileLiteral, KeyValues, getNumber, getString, toKeyValues } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';

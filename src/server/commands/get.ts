@@ -1,10 +1,10 @@
 /** GET: what a master asks to find out what it need not send. */
 import { createHash } from 'node:crypto';
 import type { Backup } from '../../backup/backup.ts';
-import { annotationsOf } from '../../index/foldAnnotation.ts';
-import type { IndexFile } from '../../index/indexFile.ts';
-import { nextItem, nextLivingMailbox } from '../../index/pageQueries.ts';
-import { item, mailboxByUniqueid } from '../../index/queries.ts';
+import { annotationsOf } from '../../index/fold/annotation.ts';
+import type { IndexFile } from '../../index/store/indexFile.ts';
+import { nextItem, nextLivingMailbox } from '../../index/queries/pages.ts';
+import { item, mailboxByUniqueid } from '../../index/queries/current.ts';
 import type { Item, ItemKind, LiveMailbox } from '../../index/types.ts';
 import { KeyValues, getString, toKeyValues, toStrings } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';

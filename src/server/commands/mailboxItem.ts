@@ -9,10 +9,10 @@
  * being uploaded again.
  */
 import { firstToSend } from '../askedFor.ts';
-import { annotAsCounted } from '../../index/crcs.ts';
-import { resend } from '../../index/foldCompare.ts';
-import type { IndexFile } from '../../index/indexFile.ts';
-import { parseState } from '../../index/state.ts';
+import { annotAsCounted } from '../../index/queries/crcs.ts';
+import { resend } from '../../index/fold/compare.ts';
+import type { IndexFile } from '../../index/store/indexFile.ts';
+import { parseState } from '../../index/fold/state.ts';
 import type { LiveMailbox } from '../../index/types.ts';
 import { initialAnnotCrc, initialRecordCrc } from '../../protocol/crc.ts';
 import { KeyValues } from '../../protocol/dlist.ts';

@@ -7,12 +7,12 @@
  * their old names when their own RENAMEs come. A later user of the old name begins with a backup of their own.
  */
 import type { Backup } from '../../backup/backup.ts';
-import { recordItem } from '../../backup/recordItem.ts';
+import { recordItem } from '../../backup/lines/recordItem.ts';
 import { BackupError } from '../../errors.ts';
-import { recordsAfter } from '../../index/pageQueries.ts';
-import { hasMessage } from '../../index/queries.ts';
-import type { RecordWithGuid } from '../../index/queries.ts';
-import { parseState } from '../../index/state.ts';
+import { recordsAfter } from '../../index/queries/pages.ts';
+import { hasMessage } from '../../index/queries/current.ts';
+import type { RecordWithGuid } from '../../index/queries/current.ts';
+import { parseState } from '../../index/fold/state.ts';
 import type { LiveMailbox } from '../../index/types.ts';
 import { isInbox } from '../../mailbox/names.ts';
 import { KeyValues, getString, optionalString, toKeyValues } from '../../protocol/dlist.ts';

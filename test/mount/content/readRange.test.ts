@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { BlockCache } from '../../../mount/content/blockCache.ts';
 import { readRange } from '../../../mount/content/readRange.ts';
-import type { Content } from '../../../mount/tree.ts';
+import type { Content } from '../../../mount/vfs/tree.ts';
 
 /** The content that starts at `start` in these blocks, and how often each block was loaded. */
 function contentOf(blocks: readonly Buffer[], start: number, sizeBytes: number) {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { fileTimeMs } from '../../../mount/tree/attributes.ts';
-import { momentName } from '../../../mount/tree/momentNames.ts';
-import { momentOf } from '../../../src/mailbox/moment.ts';
+import { momentName } from '../../../mount/tree/timestampNames.ts';
+import { momentOf } from '../../../src/mailbox/timestamp.ts';
 
 const YEAR = 31_556_952;
 

@@ -3,8 +3,8 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { openTree } from '../../../mount/backupTree.ts';
 import { BlockCache } from '../../../mount/content/blockCache.ts';
-import { Filesystem } from '../../../mount/filesystem.ts';
-import type { Node } from '../../../mount/tree.ts';
+import { Filesystem } from '../../../mount/vfs/filesystem.ts';
+import type { Node } from '../../../mount/vfs/tree.ts';
 import { hostileLevels, putMailboxes } from '../../support/hostileNames.ts';
 import { MailStore, treeSettings } from '../../support/mailStore.ts';
 

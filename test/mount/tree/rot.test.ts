@@ -7,8 +7,8 @@ import type { CatalogOptions } from '../../../src/catalog/catalog.ts';
 import { BackupError } from '../../../src/errors.ts';
 import { openTree } from '../../../mount/backupTree.ts';
 import { BlockCache } from '../../../mount/content/blockCache.ts';
-import { Filesystem } from '../../../mount/filesystem.ts';
-import type { Node } from '../../../mount/tree.ts';
+import { Filesystem } from '../../../mount/vfs/filesystem.ts';
+import type { Node } from '../../../mount/vfs/tree.ts';
 import { BackupSite, START, appendMailbox, bytesOf } from '../../support/backups.ts';
 import { treeSettings } from '../../support/mailStore.ts';
 

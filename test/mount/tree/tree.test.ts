@@ -11,7 +11,7 @@ import { BackupError } from '../../../src/errors.ts';
 import { openTree } from '../../../mount/backupTree.ts';
 import { BlockCache } from '../../../mount/content/blockCache.ts';
 import { readRange } from '../../../mount/content/readRange.ts';
-import type { Entry, FileItem, FolderPlace, ListedEntry, Tree } from '../../../mount/tree.ts';
+import type { Entry, FileItem, FolderPlace, ListedEntry, Tree } from '../../../mount/vfs/tree.ts';
 import { treeSettings } from '../../support/mailStore.ts';
 import { BackupSite, START, appendMailbox, bytesOf, guidOf, line } from '../../support/backups.ts';
 

@@ -1,7 +1,7 @@
 /** Flags and bytes as each format of files writes them. */
 import { expect } from 'chai';
 import { keywordLetter, splitFlags } from '../../../src/mailbox/maildirText.ts';
-import { mboxMessage } from '../../../src/restore/files/mboxMessage.ts';
+import { mboxMessage } from '../../../src/restore/files/mbox/message.ts';
 import type { SourceRecord } from '../../../src/restore/source.ts';
 
 const record = {

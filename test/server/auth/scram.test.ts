@@ -5,7 +5,7 @@ import * as fc from 'fast-check';
 import { decoyCredential, deriveCredential } from '../../../src/config/scramCredential.ts';
 import type { ScramCredential, ScramMechanism } from '../../../src/config/scramCredential.ts';
 import { BackupError } from '../../../src/errors.ts';
-import { mechanismsFor } from '../../../src/restore/saslClient.ts';
+import { mechanismsFor } from '../../../src/restore/connection/saslClient.ts';
 import type { SaslExchange, ScramCredentials } from '../../../src/server/auth/exchange.ts';
 import { startScram } from '../../../src/server/auth/scram.ts';
 

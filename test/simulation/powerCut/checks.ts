@@ -2,8 +2,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { Backup } from '../../../src/backup/backup.ts';
-import { compactBackup } from '../../../src/backup/compact.ts';
-import { verifyBackup } from '../../../src/backup/verify.ts';
+import { compactBackup } from '../../../src/backup/compact/compact.ts';
+import { verifyBackup } from '../../../src/backup/verify/verify.ts';
 import { LockedFile } from '../../../src/fs/lockedFile.ts';
 import { START, line } from '../../support/backups.ts';
 import { stateOf } from './state.ts';

@@ -5,10 +5,10 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Backup } from '../../../src/backup/backup.ts';
-import { compactBackup } from '../../../src/backup/compact.ts';
-import { repairBackup } from '../../../src/backup/repair.ts';
+import { compactBackup } from '../../../src/backup/compact/compact.ts';
+import { repairBackup } from '../../../src/backup/verify/repair.ts';
 import { LockedFile } from '../../../src/fs/lockedFile.ts';
-import type { MessageSource } from '../../../src/backup/messageSource.ts';
+import type { MessageSource } from '../../../src/backup/lines/messageSource.ts';
 import { FileLiteral } from '../../../src/protocol/dlist.ts';
 import { BackupSite, START, bytesOf, guidOf, line, mailboxLine } from '../../support/backups.ts';
 import { randomFrom } from '../../support/random.ts';

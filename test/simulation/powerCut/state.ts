@@ -1,5 +1,5 @@
 /** What a backup holds, as text: mailboxes, records, all other items, now and before. Where the bytes lie does not count. */
-import type { IndexFile } from '../../../src/index/indexFile.ts';
+import type { IndexFile } from '../../../src/index/store/indexFile.ts';
 
 const QUERIES = [
   `SELECT uniqueid, name, uidvalidity, last_uid, CAST(highestmodseq AS TEXT), deleted, state FROM mailbox

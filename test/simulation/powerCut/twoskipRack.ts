@@ -5,7 +5,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Twoskip } from '../../../src/catalog/twoskip.ts';
+import { Twoskip } from '../../../src/catalog/twoskip/database.ts';
 import { randomFrom } from '../../support/random.ts';
 import { CrashedDisk } from './disk.ts';
 import type { Files } from './disk.ts';

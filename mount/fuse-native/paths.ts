@@ -1,0 +1,56 @@
+/**
+ * libfuse2 names nodes by path. Folders are resolved once and remembered for a second, so that a thousand
+ * files in one folder cost a thousand look-ups and not a walk from the root each.
+ */
+import { LRUCache } from 'lru-cache';
+import { FsError } from '../vfs/fsError.ts';
+import type { Filesystem } from '../vfs/filesystem.ts';
+import type { Attributes, Entry, Node } from '../vfs/tree.ts';
+
+const MAX_FOLDERS = 1000;
+
+export interface Resolved {
+  readonly node: Node;
+  readonly attributes: Attributes;
+}
+
+export class Paths {
+  readonly #filesystem: Filesystem;
+  readonly #folders: LRUCache<string, Node>;
+
+  constructor(filesystem: Filesystem, validMs: number) {
+    this.#filesystem = filesystem;
+    this.#folders = new LRUCache<string, Node>({ max: MAX_FOLDERS, ttl: validMs });
+  }
+
+  /** With fresh attributes. Throws ENOENT. */
+  resolve(path: string): Resolved {
+    if (path === '/') {
+      const node = this.#filesystem.root;
+      return { node, attributes: this.#filesystem.attributes(node) };
+    }
+    const slash = path.lastIndexOf('/');
+    const entry = this.#lookup(path.slice(0, slash), Buffer.from(path.slice(slash + 1)));
+    if (entry === undefined) throw new FsError('ENOENT');
+    if (entry.attributes.kind === 'folder') this.#folders.set(path, entry.node);
+    return entry;
+  }
+
+  node(path: string): Node {
+    return this.#folders.get(path) ?? this.resolve(path).node;
+  }
+
+  /** Under the name of a folder that is remembered there may be another one by now. */
+  #lookup(folder: string, name: Buffer): Entry | undefined {
+    try {
+      return this.#filesystem.lookup(this.#folder(folder), name);
+    } catch (error) {
+      if (!this.#folders.delete(folder)) throw error;
+      return this.#filesystem.lookup(this.#folder(folder), name);
+    }
+  }
+
+  #folder(path: string): Node {
+    return path === '' ? this.#filesystem.root : this.node(path);
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * The entries of a list that come next, made while the kernel is still busy with those before: who lists a long folder asks
+ * for them within the millisecond.
+ *
+ * They are given only while the folder's list is still the same, which the folder tells (`listVersion`). Only children that are numbers in
+ * the folder are among them: their lookups are counted when they are given, and nothing has to be taken back where they are not.
+ */
+import { LRUCache } from 'lru-cache';
+import type { Filesystem } from '../../vfs/filesystem.ts';
+import type { Node } from '../../vfs/tree.ts';
+import { entryEnd, entryNext, writePage } from '../wire/directory.ts';
+import type { ListRequest, Page } from '../wire/directory.ts';
+import type { Registry } from '../wire/registry.ts';
+import { FOLDER_IO_BYTES } from '../wire/structs.ts';
+
+/** libc asks for no more at a time, and the kernel for what of that is not filled yet. */
+const MOST_BYTES = FOLDER_IO_BYTES;
+/** Fewer are not worth another look into the tree. */
+const WORTH_BYTES = 16 * 1024;
+/** Who lists more folders than this at a time is not helped. */
+const MOST_LISTS = 8;
+
+/** Entries that are ready: they lie in `buffer` from `start` to `end`. */
+interface Ready {
+  readonly request: ListRequest;
+  readonly version: object;
+  readonly buffer: Buffer;
+  start: number;
+  end: number;
+  /** After which cookie the first of them comes, and that of the last. */
+  after: number;
+  last: number;
+  /** There are none behind them that could be made ready. */
+  isAll: boolean;
+}
+
+export class ListAhead {
+  readonly #filesystem: Filesystem;
+  readonly #registry: Registry;
+  readonly #generation: number;
+  readonly #lists = new LRUCache<string, Ready>({ max: MOST_LISTS });
+  #touched: Ready | undefined;
+
+  constructor(filesystem: Filesystem, registry: Registry, generation: number) {
+    this.#filesystem = filesystem;
+    this.#registry = registry;
+    this.#generation = generation;
+  }
+
+  /** Writes as many entries as are ready and fit, and returns their bytes; undefined where there are none. */
+  take(request: ListRequest, to: Buffer, at: number): number | undefined {
+    const key = keyOf(request, request.cookie);
+    const ready = this.#lists.get(key);
+    if (ready === undefined) return undefined;
+    this.#lists.delete(key);
+    if (versionOf(request.node) !== ready.version) return undefined;
+    const { buffer, start } = ready;
+    let entries = 0;
+    while (ready.start < ready.end) {
+      const end = entryEnd(buffer, ready.start, request.withAttributes);
+      if (end - start > request.sizeBytes) break;
+      ready.after = entryNext(buffer, ready.start, request.withAttributes);
+      ready.start = end;
+      entries += 1;
+    }
+    if (entries === 0) return undefined;
+    if (request.withAttributes) this.#registry.remember(request.node, entries);
+    this.#keep(ready);
+    return buffer.copy(to, at, start, ready.start);
+  }
+
+  /** The kernel was given a page that was not ready: those behind it will be. */
+  follow(request: ListRequest, { cookie, isFull }: Page): void {
+    const version = isFull ? versionOf(request.node) : undefined;
+    if (version === undefined) return;
+    const buffer = Buffer.allocUnsafeSlow(MOST_BYTES);
+    this.#keep({ request, version, buffer, start: 0, end: 0, after: cookie, last: cookie, isAll: false });
+  }
+
+  /** What is to be done when the kernel has its answer. What fails then fails again when it is asked for. */
+  afterReply(): void {
+    const ready = this.#touched;
+    this.#touched = undefined;
+    if (ready === undefined || ready.isAll) return;
+    const roomBytes = MOST_BYTES - (ready.end - ready.start);
+    if (roomBytes < WORTH_BYTES) return;
+    try {
+      if (versionOf(ready.request.node) === ready.version) this.#fill(ready);
+    } catch {
+      this.#lists.delete(keyOf(ready.request, ready.after));
+    }
+  }
+
+  #keep(ready: Ready): void {
+    this.#lists.set(keyOf(ready.request, ready.after), ready);
+    this.#touched = ready;
+  }
+
+  #fill(ready: Ready): void {
+    const { buffer, request, last } = ready;
+    const { node, placeNumber } = request;
+    buffer.copyWithin(0, ready.start, ready.end);
+    ready.end -= ready.start;
+    ready.start = 0;
+    const sizeBytes = buffer.length - ready.end;
+    const ofFolder = ({ place, number }: Node): number | undefined =>
+      number !== 0 && place.key === node.place.key ? placeNumber : undefined;
+    const more = { ...request, cookie: last, sizeBytes };
+    const page = writePage(this.#filesystem, more, this.#generation, buffer, ready.end, ofFolder);
+    ready.end += page.bytes;
+    ready.last = page.cookie;
+    ready.isAll = page.bytes === 0 || !page.isFull;
+  }
+}
+
+function keyOf({ placeNumber, withAttributes }: ListRequest, after: number): string {
+  return `${placeNumber} ${withAttributes} ${after}`;
+}
+
+function versionOf({ place }: Node): object | undefined {
+  return place.kind === 'folder' ? place.listVersion?.() : undefined;
+}

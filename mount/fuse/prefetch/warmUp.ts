@@ -1,0 +1,138 @@
+/**
+ * Makes the first list of a mount, and the first messages read from it, as quick as the later ones. The first few thousand
+ * entries that are made cost many times what they do when V8 has compiled what makes them, and the first backup that is opened
+ * loads SQLite.
+ */
+import type { DirectoryEntry, Filesystem } from '../../vfs/filesystem.ts';
+import type { Node } from '../../vfs/tree.ts';
+import { entryEnd, entryName, entryNext } from '../wire/directory.ts';
+import { IN_HEADER_BYTES, MAX_READ_BYTES, OPCODE, OUT_HEADER_BYTES } from '../wire/protocol.ts';
+import type { Session } from '../server/requestHandler.ts';
+import { FOLDER_IO_BYTES } from '../wire/structs.ts';
+
+/** The first bytes of a file, as the kernel asks for them; most messages are no longer. */
+const READ_BYTES = 32 * 1024;
+/** struct fuse_read_in, which is that of READDIRPLUS, too. */
+const READ_IN_BYTES = 40;
+/** struct fuse_getattr_in. */
+const GETATTR_IN_BYTES = 16;
+/** struct fuse_entry_out begins with the nodeid. */
+const NODEID_BYTES = 8;
+/** Of the messages of a list every so manieth is read: each is found, and inflated, by itself. */
+const READ_EVERY = 12;
+/** At each level: where the first few have no mail, there is perhaps none at all. */
+const MOST_TRIED = 4;
+const MOST_LEVELS = 3;
+
+/**
+ * Lists some folder with mail, over and over, and looks up and reads a few messages of each page, for about so long; a look at the disk may take its own
+ * time. What fails is left to be told to whoever asks for it. The session is not the kernel's, but one like it: what this one remembers, the kernel does not know.
+ */
+export function warmUp(session: Session, forMs: number): void {
+  const endMs = performance.now() + forMs;
+  const { filesystem } = session;
+  try {
+    filesystem.begin();
+    const folder = folderWithMail(filesystem, filesystem.root, MOST_LEVELS);
+    if (folder === undefined) return;
+    const client = new Client(session, session.registry.remember(folder));
+    for (let cookie = 0; performance.now() < endMs;) {
+      const page = client.list(cookie);
+      cookie = page.cookie;
+      client.look();
+      for (const name of page.names) client.readMessage(name);
+    }
+  } catch {
+    // It would have failed just so without us.
+  }
+}
+
+/** Asks as the kernel does, about one folder. */
+class Client {
+  readonly #session: Session;
+  readonly #folder: Buffer;
+  readonly #request = Buffer.alloc(IN_HEADER_BYTES + READ_IN_BYTES + 256);
+  readonly #reply = Buffer.alloc(OUT_HEADER_BYTES + MAX_READ_BYTES);
+
+  constructor(session: Session, placeNumber: number) {
+    this.#session = session;
+    this.#folder = Buffer.alloc(NODEID_BYTES);
+    this.#folder.writeUInt32LE(placeNumber, 4);
+  }
+
+  /** A page of the list, with the names of some of its messages; the cookie is 0 at the list's end. */
+  list(cookie: number): { readonly cookie: number; readonly names: readonly Buffer[] } {
+    const end = this.#askAt(OPCODE.READDIRPLUS, this.#folder, cookie, FOLDER_IO_BYTES);
+    if (end === undefined) throw new Error('there is no list');
+    const names: Buffer[] = [];
+    let messages = 0;
+    let last = 0;
+    for (let at = OUT_HEADER_BYTES; at < end; at = entryEnd(this.#reply, at, true)) {
+      last = entryNext(this.#reply, at, true);
+      // A nodeid's lower half is a message's number.
+      const isMessage = this.#reply.readUInt32LE(at) !== 0;
+      if (isMessage && messages % READ_EVERY === 0) names.push(Buffer.from(entryName(this.#reply, at, true)));
+      if (isMessage) messages += 1;
+    }
+    return { cookie: last, names };
+  }
+
+  /** What a reader does on the way there: so that folders, too, are known to what is compiled. */
+  look(): void {
+    this.#ask(OPCODE.GETATTR, this.#folder, GETATTR_IN_BYTES);
+    this.#lookup(Buffer.from('.'));
+  }
+
+  /** One that is damaged is nothing to stop for. */
+  readMessage(name: Buffer): void {
+    if (this.#lookup(name) === undefined) return;
+    const nodeid = Buffer.from(this.#reply.subarray(OUT_HEADER_BYTES, OUT_HEADER_BYTES + NODEID_BYTES));
+    this.#askAt(OPCODE.READ, nodeid, 0, READ_BYTES);
+  }
+
+  #lookup(name: Buffer): number | undefined {
+    name.copy(this.#request, IN_HEADER_BYTES);
+    this.#request[IN_HEADER_BYTES + name.length] = 0;
+    return this.#ask(OPCODE.LOOKUP, this.#folder, name.length + 1);
+  }
+
+  /** struct fuse_read_in: where, and how much. */
+  #askAt(opcode: number, nodeid: Buffer, offset: number, sizeBytes: number): number | undefined {
+    this.#request.writeBigUInt64LE(BigInt(offset), IN_HEADER_BYTES + 8);
+    this.#request.writeUInt32LE(sizeBytes, IN_HEADER_BYTES + 16);
+    return this.#ask(opcode, nodeid, READ_IN_BYTES);
+  }
+
+  /** The answer's bytes; undefined where it is an error. */
+  #ask(opcode: number, nodeid: Buffer, bodyBytes: number): number | undefined {
+    const requestBytes = IN_HEADER_BYTES + bodyBytes;
+    this.#request.writeUInt32LE(requestBytes, 0);
+    this.#request.writeUInt32LE(opcode, 4);
+    nodeid.copy(this.#request, 16);
+    const replyBytes = this.#session.answer(this.#request, requestBytes, this.#reply);
+    this.#session.afterReply();
+    return this.#reply.readInt32LE(4) === 0 ? replyBytes : undefined;
+  }
+}
+
+/** The first folder found in which something is a number: a message. */
+function folderWithMail(filesystem: Filesystem, folder: Node, levels: number): Node | undefined {
+  const entries = firstOf(filesystem, folder);
+  if (entries.some(({ node }) => node !== undefined && node.number !== 0)) return folder;
+  if (levels === 0) return undefined;
+  for (const { node } of entries) {
+    if (node?.place.kind !== 'folder') continue;
+    const found = folderWithMail(filesystem, node, levels - 1);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function firstOf(filesystem: Filesystem, folder: Node): DirectoryEntry[] {
+  const entries: DirectoryEntry[] = [];
+  filesystem.list(folder, 0, (entry) => {
+    if (entry.node !== undefined) entries.push(entry);
+    return entries.length < MOST_TRIED;
+  });
+  return entries;
+}

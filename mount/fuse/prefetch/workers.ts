@@ -1,0 +1,64 @@
+/**
+ * The threads that read ahead: the first is there from the start, the others when there is work for them, because each takes some
+ * 10 MB. The mount goes on without any of them, should it break down.
+ */
+import { extname } from 'node:path';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import type { MessagePort, ResourceLimits } from 'node:worker_threads';
+import { messageOf } from '../../../src/errors.ts';
+import { sharedMemory } from '../../content/sharedBlocks.ts';
+import type { AheadOptions } from './worker.ts';
+
+const AHEAD_WORKER = new URL(`./aheadWorker${extname(import.meta.url)}`, import.meta.url);
+
+/** What the thread that answers has of one. */
+export interface LaneEnds {
+  readonly port: MessagePort;
+  readonly memory: SharedArrayBuffer;
+}
+
+interface AheadThread {
+  readonly workerData: AheadOptions;
+  worker: Worker | undefined;
+}
+
+export class AheadLanes {
+  /** To be handed over, with their ports. */
+  readonly ends: readonly LaneEnds[];
+  readonly #threads: readonly AheadThread[];
+  readonly #resourceLimits: ResourceLimits;
+  readonly #log: (line: string) => void;
+  #isClosed = false;
+
+  constructor(fd: number, count: number, resourceLimits: ResourceLimits, log: (line: string) => void) {
+    this.#resourceLimits = resourceLimits;
+    this.#log = log;
+    const made = Array.from({ length: count }, () => {
+      const { port1, port2 } = new MessageChannel();
+      const memory = sharedMemory();
+      const thread: AheadThread = { workerData: { fd, memory, port: port2 }, worker: undefined };
+      return { ends: { port: port1, memory }, thread };
+    });
+    this.ends = made.map(({ ends }) => ends);
+    this.#threads = made.map(({ thread }) => thread);
+    this.start(0);
+  }
+
+  /** What its port has got so far is waiting for it. */
+  start(lane: number): void {
+    const thread = this.#threads[lane];
+    if (thread === undefined || thread.worker !== undefined || this.#isClosed) return;
+    const { workerData } = thread;
+    const resourceLimits = this.#resourceLimits;
+    thread.worker = new Worker(AHEAD_WORKER, { workerData, transferList: [workerData.port], resourceLimits });
+    thread.worker.on('error', (error) => this.#log(`mount: reading ahead has ended: ${messageOf(error)}`));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const { worker, workerData } of this.#threads) {
+      if (worker === undefined) workerData.port.close();
+      else await worker.terminate();
+    }
+  }
+}

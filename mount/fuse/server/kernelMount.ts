@@ -1,0 +1,147 @@
+/**
+ * The kernel transport: FUSE spoken directly over /dev/fuse from a worker thread. The thread that calls it
+ * stays free for signals. Never end this process by process.exit while the mount is there: it would wait
+ * for the worker, which is blocked in a read.
+ */
+import { closeSync, openSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { BackupError, asBackupError, messageOf } from '../../../src/errors.ts';
+import { watchTree } from '../../vfs/loadTree.ts';
+import { findMount, isOurs } from '../../lifecycle/mountTable.ts';
+import type { Watcher } from '../../vfs/tree.ts';
+import { unmount, abortMount } from '../../lifecycle/unmount.ts';
+import type { RunningMount, TransportOptions } from '../../lifecycle/transport.ts';
+import { AheadLanes } from '../prefetch/workers.ts';
+import { mountDevice, raiseReadAhead } from './device.ts';
+import { DiskReader } from './diskReader.ts';
+import { makePipe } from '../wire/libc.ts';
+import { Notifier } from './notifier.ts';
+import type { WorkerMessage, WorkerOptions } from './worker.ts';
+
+const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
+
+/** Who reads in order, alone, keeps all of them busy. */
+const MOST_THREADS = 4;
+
+/**
+ * A worker's memory, in MiB. What a request makes is garbage when it is answered, and little of that is let gather (Node's own bound for
+ * the young is 48): read by tar, a mount takes 136 MB instead of 156, and no longer. The bound for the old is far above what is ever
+ * needed, some 3,000,000 users known to the kernel; by it V8 also decides how far it lets the heap grow before it looks for garbage.
+ */
+const resourceLimits = { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 1024 };
+
+export async function startKernelMount(options: TransportOptions): Promise<RunningMount> {
+  const { mountpoint } = options;
+  const fd = openDevice();
+  const notifier = new Notifier(fd, options.log);
+  let watcher: Watcher | undefined;
+  const ahead = new AheadLanes(fd, options.threads ?? defaultThreads(), resourceLimits, options.log);
+  const readsDone = makePipe();
+  const diskReader = new DiskReader(readsDone.writeFd);
+  const server = startServer(fd, options, ahead, readsDone.readFd, {
+    news: ({ news, atMs }) => {
+      watcher?.remember(news.remembered, atMs);
+      watcher?.forget(news.forgotten);
+    },
+    read: ({ read }) => diskReader.read(read),
+    ahead: ({ lane }) => ahead.start(lane),
+  });
+  const close = async (): Promise<void> => {
+    await watcher?.close();
+    await notifier.close();
+    await ahead.close();
+    diskReader.close();
+    for (const each of [readsDone.readFd, readsDone.writeFd, fd]) closeSync(each);
+  };
+  try {
+    await server.open;
+    watcher = await watchTree(options.tree, notifier, options.log);
+    await mountDevice(fd, options);
+    await server.mounted;
+  } catch (error) {
+    if (isOurs(await findMount(mountpoint))) await abortMount(mountpoint);
+    await server.worker.terminate();
+    await close();
+    throw error;
+  }
+  await raiseReadAhead(mountpoint);
+  return { ended: endOf(server, mountpoint, close), unmount: () => unmount(mountpoint) };
+}
+
+function defaultThreads(): number {
+  return Math.min(MOST_THREADS, availableParallelism());
+}
+
+function openDevice(): number {
+  try {
+    return openSync('/dev/fuse', 'r+');
+  } catch (error) {
+    throw asBackupError(error, 'cannot open /dev/fuse');
+  }
+}
+
+interface Server {
+  readonly worker: Worker;
+  readonly open: Promise<void>;
+  readonly mounted: Promise<void>;
+  /** Resolves when the worker has served all there was to serve, and rejects if it broke down. */
+  readonly ended: Promise<void>;
+}
+
+/** What is done here for the worker. */
+interface Errands {
+  news(message: Extract<WorkerMessage, { type: 'news' }>): void;
+  read(message: Extract<WorkerMessage, { type: 'read' }>): void;
+  ahead(message: Extract<WorkerMessage, { type: 'ahead' }>): void;
+}
+
+function startServer(
+  fd: number,
+  { tree, cacheBytes, log }: TransportOptions,
+  { ends }: AheadLanes,
+  readsDoneFd: number,
+  errands: Errands,
+): Server {
+  const generation = Math.floor(Date.now() / 1000);
+  const workerData: WorkerOptions = { fd, tree, cacheBytes, generation, ahead: ends, readsDoneFd };
+  const worker = new Worker(WORKER, {
+    workerData,
+    transferList: ends.map(({ port }) => port),
+    resourceLimits,
+  });
+  const ended = new Promise<void>((resolve, reject) => {
+    const fail = (why: string): void => reject(new BackupError('io', `the mount broke down: ${why}`));
+    worker.on('error', (error) => fail(messageOf(error)));
+    worker.on('message', (message: WorkerMessage) => {
+      if (message.type === 'log') log(message.line);
+      if (message.type === 'news') errands.news(message);
+      if (message.type === 'read') errands.read(message);
+      if (message.type === 'ahead') errands.ahead(message);
+      if (message.type === 'failed') fail(message.message);
+    });
+    worker.on('exit', () => resolve());
+  });
+  const reached = (type: 'open' | 'mounted'): Promise<void> =>
+    new Promise((resolve, reject) => {
+      worker.on('message', (message: WorkerMessage) => message.type === type && resolve());
+      ended.then(() => reject(new BackupError('io', 'the mount ended while it was started')), reject);
+    });
+  const server = { worker, open: reached('open'), mounted: reached('mounted'), ended };
+  // Which of these is awaited first decides what the caller hears; none must be left unheard.
+  for (const promise of [server.open, server.mounted, ended]) promise.catch(() => undefined);
+  return server;
+}
+
+/** After a breakdown the descriptor's end aborts the connection, so that no client waits for us. */
+async function endOf(server: Server, mountpoint: string, close: () => Promise<void>): Promise<void> {
+  try {
+    await server.ended;
+  } catch (error) {
+    if (isOurs(await findMount(mountpoint))) await abortMount(mountpoint);
+    throw error;
+  } finally {
+    await close();
+  }
+}

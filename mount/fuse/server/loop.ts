@@ -1,0 +1,102 @@
+/**
+ * The blocking loop over a /dev/fuse descriptor, for a worker thread: one read, one answer, one write.
+ * Blocking calls are two times as fast here as asynchronous ones, which cross to a thread pool and back.
+ */
+import { readSync, writeSync } from 'node:fs';
+import type { Aside } from './deferredRequests.ts';
+import { BusyPoll } from './busyPoll.ts';
+import { readableOf, setNonBlocking } from '../wire/libc.ts';
+import { MAX_READ_BYTES, OPCODE, OUT_HEADER_BYTES, REQUEST_BYTES } from '../wire/protocol.ts';
+import type { RegistryNews } from '../wire/registry.ts';
+import type { Session } from './requestHandler.ts';
+
+/** While mount(8) has not yet done its work, the device refuses with EPERM. */
+const UNMOUNTED_RETRY_MS = 2;
+
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+export interface ServeEvents {
+  /** The kernel has our answer to INIT. */
+  init(): void;
+  /** An answer was given that changes what the kernel knows. */
+  news(news: RegistryNews): void;
+}
+
+/** Returns when the mount is gone. */
+export function serve(fd: number, session: Session, aside: Aside, events: ServeEvents): void {
+  const request = Buffer.alloc(REQUEST_BYTES);
+  const reply = Buffer.alloc(OUT_HEADER_BYTES + MAX_READ_BYTES);
+  const requests = new Requests(fd, aside, () => session.isBusy);
+  for (;;) {
+    const requestBytes = requests.next(request);
+    if (requestBytes === undefined) return;
+    const replyBytes = session.answer(request, requestBytes, reply);
+    if (replyBytes > 0) send(fd, reply, replyBytes);
+    session.afterReply();
+    if (request.readUInt32LE(4) === OPCODE.INIT) events.init();
+    const news = session.registry.takeNews();
+    if (news !== undefined) events.news(news);
+  }
+}
+
+/** Where requests come from: the kernel, and those put aside that need not wait any longer. */
+class Requests {
+  readonly #fd: number;
+  readonly #aside: Aside;
+  readonly #busyPoll: BusyPoll;
+  #isMounted = false;
+  #isNonBlocking = false;
+
+  constructor(fd: number, aside: Aside, isBusy: () => boolean) {
+    this.#fd = fd;
+    this.#aside = aside;
+    this.#busyPoll = new BusyPoll(fd, isBusy);
+  }
+
+  /** The next one's bytes; undefined when there is nothing more to come. */
+  next(request: Buffer): number | undefined {
+    for (;;) {
+      const bytes = this.#aside.take(request) ?? this.#readNew(request);
+      if (bytes !== 'none') this.#isMounted = true;
+      if (bytes === 'gone') return undefined;
+      if (bytes !== 'none') return bytes;
+    }
+  }
+
+  /** Only where some wait for the disk does it cost more than one call. */
+  #readNew(request: Buffer): number | 'gone' | 'none' {
+    const mustWait = this.#aside.isEmpty;
+    if (this.#isNonBlocking === mustWait) setNonBlocking(this.#fd, (this.#isNonBlocking = !mustWait));
+    if (!mustWait) {
+      const [hasNew, isDone] = readableOf([this.#fd, this.#aside.fd]);
+      if (isDone === true) this.#aside.learn();
+      if (isDone === true || hasNew !== true) return 'none';
+    }
+    this.#aside.begin();
+    try {
+      if (!mustWait) return readSync(this.#fd, request);
+      return this.#busyPoll.before(() => readSync(this.#fd, request));
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === 'ENODEV' || code === 'ECONNABORTED') return 'gone';
+      if (code === 'EPERM' && !this.#isMounted) Atomics.wait(pause, 0, 0, UNMOUNTED_RETRY_MS);
+      // ENOENT: the request was taken back before we had it. The others: a signal, or somebody else was quicker to take it back.
+      else if (code !== 'ENOENT' && code !== 'EINTR' && code !== 'EAGAIN') throw error;
+      return 'none';
+    }
+  }
+}
+
+/** ENOENT: who asked is gone; ENODEV: the mount is, which the next read will tell. */
+function send(fd: number, reply: Buffer, replyBytes: number): void {
+  try {
+    writeSync(fd, reply, 0, replyBytes);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== 'ENOENT' && code !== 'ENODEV' && code !== 'ECONNABORTED') throw error;
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown }).code;
+}

@@ -1,0 +1,209 @@
+/**
+ * The requests that are answered, one function each, in a table by opcode. What is not in the table is
+ * answered ENOSYS, which for some is the best answer, because the kernel then stops asking:
+ *
+ * - OPEN, OPENDIR, FLUSH: nothing hangs on an open file here; reading a warm file then costs no request. But of a
+ *   tree that wants to know who has its folders open, OPENDIR is answered, and lists are not kept by the kernel.
+ * - ACCESS: default_permissions makes the kernel check by itself.
+ * - LSEEK: the kernel then takes a file for one piece of data without holes, which it is.
+ * - INTERRUPT: a request is answered before the next one is read, so there is never one to interrupt.
+ */
+import { FsError } from '../../vfs/fsError.ts';
+import { NAME_MAX_BYTES } from '../../vfs/filesystem.ts';
+import type { Filesystem } from '../../vfs/filesystem.ts';
+import type { Node } from '../../vfs/tree.ts';
+import {
+  IN_HEADER_BYTES,
+  MAJOR,
+  MAX_READ_BYTES,
+  MIN_MINOR,
+  OPCODE,
+  OUT_HEADER_BYTES,
+} from '../wire/protocol.ts';
+import { writePage } from '../wire/directory.ts';
+import type { ListRequest } from '../wire/directory.ts';
+import type { ListAhead } from '../prefetch/listPrefetch.ts';
+import type { ReadAhead } from '../prefetch/prefetcher.ts';
+import type { ReadyRead } from '../prefetch/firstRead.ts';
+import type { Registry } from '../wire/registry.ts';
+import {
+  ATTR_OUT_BYTES,
+  ENTRY_BYTES,
+  INIT_OUT_BYTES,
+  OPEN_OUT_BYTES,
+  STATFS_BYTES,
+  childNumberOf,
+  readUint64,
+  writeAttrOut,
+  writeEntry,
+  writeInitOut,
+  writeNegativeEntry,
+  writeStatfs,
+} from '../wire/structs.ts';
+
+/** One request being answered: `request` holds all of it, the payload of the answer goes behind `reply`'s header. */
+export interface Call {
+  readonly filesystem: Filesystem;
+  readonly registry: Registry;
+  readonly generation: number;
+  readonly request: Buffer;
+  readonly requestBytes: number;
+  readonly reply: Buffer;
+  readonly listAhead: ListAhead;
+  readonly readAhead: ReadAhead | undefined;
+  readonly readyRead: ReadyRead;
+}
+
+/** Returns the payload's bytes in the reply, or NO_REPLY. Throws what errnoOfError knows. */
+export type Operation = (call: Call) => number;
+
+export const NO_REPLY = -1;
+
+const BODY = IN_HEADER_BYTES;
+const PAYLOAD = OUT_HEADER_BYTES;
+
+export const operations: ReadonlyMap<number, Operation> = new Map<number, Operation>([
+  [OPCODE.INIT, init],
+  [OPCODE.LOOKUP, lookup],
+  [OPCODE.FORGET, forget],
+  [OPCODE.BATCH_FORGET, batchForget],
+  [OPCODE.GETATTR, getattr],
+  [OPCODE.READLINK, readlink],
+  [OPCODE.READ, read],
+  [OPCODE.READDIR, (call) => readdir(call, false)],
+  [OPCODE.READDIRPLUS, (call) => readdir(call, true)],
+  [OPCODE.STATFS, statfs],
+  [OPCODE.GETXATTR, getxattr],
+  [OPCODE.LISTXATTR, listxattr],
+  [OPCODE.RELEASE, nothing],
+  [OPCODE.OPENDIR, opendir],
+  [OPCODE.RELEASEDIR, releasedir],
+  [OPCODE.DESTROY, nothing],
+]);
+
+function nothing(): number {
+  return 0;
+}
+
+function opendir(call: Call): number {
+  const { filesystem, reply } = call;
+  if (!filesystem.tracksOpenFolders) throw new FsError('ENOSYS');
+  filesystem.openFolder(nodeOf(call));
+  reply.fill(0, PAYLOAD, PAYLOAD + OPEN_OUT_BYTES);
+  return OPEN_OUT_BYTES;
+}
+
+function releasedir(call: Call): number {
+  if (call.filesystem.tracksOpenFolders) call.filesystem.releaseFolder(nodeOf(call));
+  return 0;
+}
+
+function nodeOf({ request, registry }: Call): Node {
+  const placeNumber = request.readUInt32LE(20);
+  return { place: registry.place(placeNumber), number: childNumberOf(placeNumber, request.readUInt32LE(16)) };
+}
+
+function init({ request, requestBytes, reply }: Call): number {
+  const major = request.readUInt32LE(BODY);
+  const minor = request.readUInt32LE(BODY + 4);
+  if (major < MAJOR || (major === MAJOR && minor < MIN_MINOR)) throw new FsError('EINVAL');
+  // A kernel of a later major version is told ours, and sends another INIT that speaks it.
+  const isOurs = major === MAJOR && requestBytes >= BODY + 16;
+  const readAheadBytes = isOurs ? request.readUInt32LE(BODY + 8) : 0;
+  const offered = isOurs ? request.readUInt32LE(BODY + 12) : 0;
+  writeInitOut(reply, PAYLOAD, minor, Math.max(readAheadBytes, MAX_READ_BYTES), offered);
+  return INIT_OUT_BYTES;
+}
+
+function lookup(call: Call): number {
+  const { request, requestBytes, reply, filesystem, registry } = call;
+  const parent = nodeOf(call);
+  const entry = filesystem.lookup(parent, request.subarray(BODY, requestBytes - 1));
+  if (entry === undefined) writeNegativeEntry(reply, PAYLOAD, filesystem.negativeValidMs(parent));
+  else {
+    const placeNumber = registry.remember(entry.node);
+    writeEntry(reply, PAYLOAD, placeNumber, entry.node, entry.attributes, call.generation);
+    call.readyRead.note(placeNumber, entry.node, entry.attributes);
+  }
+  return ENTRY_BYTES;
+}
+
+function forget({ request, registry }: Call): number {
+  registry.forget(request.readUInt32LE(20), readUint64(request, BODY));
+  return NO_REPLY;
+}
+
+function batchForget({ request, registry }: Call): number {
+  const count = request.readUInt32LE(BODY);
+  for (let at = BODY + 8, end = at + count * 16; at < end; at += 16) {
+    registry.forget(request.readUInt32LE(at + 4), readUint64(request, at + 8));
+  }
+  return NO_REPLY;
+}
+
+function getattr(call: Call): number {
+  writeAttrOut(call.reply, PAYLOAD, call.filesystem.attributes(nodeOf(call)));
+  return ATTR_OUT_BYTES;
+}
+
+function readlink(call: Call): number {
+  return call.filesystem.readlink(nodeOf(call)).copy(call.reply, PAYLOAD);
+}
+
+function read(call: Call): number {
+  const { request, reply, filesystem, readAhead, readyRead } = call;
+  const placeNumber = request.readUInt32LE(20);
+  const offset = readUint64(request, BODY + 8);
+  const sizeBytes = Math.min(request.readUInt32LE(BODY + 16), MAX_READ_BYTES);
+  const node = nodeOf(call);
+  const target = reply.subarray(PAYLOAD, PAYLOAD + sizeBytes);
+  const readyBytes = offset === 0 ? readyRead.take(placeNumber, node, target) : undefined;
+  const gotBytes = readyBytes ?? filesystem.read(node, offset, target);
+  const isEnd = gotBytes < sizeBytes;
+  if (offset === 0) readAhead?.note(placeNumber, node, isEnd);
+  else if (isEnd) readAhead?.noteEnd(placeNumber, node);
+  return gotBytes;
+}
+
+function readdir(call: Call, withAttributes: boolean): number {
+  const { request, reply, filesystem, registry, generation, listAhead } = call;
+  const list: ListRequest = {
+    node: nodeOf(call),
+    placeNumber: request.readUInt32LE(20),
+    cookie: readUint64(request, BODY + 8),
+    sizeBytes: Math.min(request.readUInt32LE(BODY + 16), MAX_READ_BYTES),
+    withAttributes,
+  };
+  const readyBytes = listAhead.take(list, reply, PAYLOAD);
+  if (readyBytes !== undefined) return readyBytes;
+  const page = writePage(filesystem, list, generation, reply, PAYLOAD, (node) => registry.remember(node));
+  listAhead.follow(list, page);
+  return page.bytes;
+}
+
+function statfs({ reply, filesystem }: Call): number {
+  writeStatfs(reply, PAYLOAD, filesystem.statistics(), NAME_MAX_BYTES);
+  return STATFS_BYTES;
+}
+
+function getxattr(call: Call): number {
+  const name = call.request.toString('latin1', BODY + 8, call.requestBytes - 1);
+  return answerXattr(call, call.filesystem.xattr(nodeOf(call), name));
+}
+
+function listxattr(call: Call): number {
+  const names = call.filesystem.xattrNames(nodeOf(call));
+  return answerXattr(call, Buffer.from(names.map((name) => `${name}\0`).join(''), 'latin1'));
+}
+
+/** Size 0 asks for the size. */
+function answerXattr({ request, reply }: Call, value: Buffer): number {
+  const sizeBytes = request.readUInt32LE(BODY);
+  if (sizeBytes === 0) {
+    reply.writeUInt32LE(value.length, PAYLOAD);
+    reply.writeUInt32LE(0, PAYLOAD + 4);
+    return 8;
+  }
+  if (value.length > sizeBytes) throw new FsError('ERANGE');
+  return value.copy(reply, PAYLOAD);
+}

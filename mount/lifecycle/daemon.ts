@@ -1,0 +1,63 @@
+/**
+ * Mounting in the background: the command starts itself again, apart from the terminal, and returns when the
+ * other process says that the mount is in place, or why it is not.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { BackupError, asBackupError } from '../../src/errors.ts';
+
+export type DaemonMessage =
+  | { readonly type: 'ready' }
+  | { readonly type: 'failed'; readonly message: string; readonly exitCode: number };
+
+/** Set for the other process, which then mounts instead of starting yet another. */
+const MARK = 'CYRUS_BACKUPS_MOUNTING';
+
+export function isBackgroundProcess(): boolean {
+  return process.env[MARK] !== undefined;
+}
+
+/** Resolves to the exit code; `complain` is told what the other process could not do. */
+export async function mountInBackground(
+  logFile: string | undefined,
+  complain: (line: string) => void,
+): Promise<number> {
+  const log = logFile === undefined ? undefined : openLog(logFile);
+  const command = [...process.execArgv, ...process.argv.slice(1)];
+  const output = log ?? 'ignore';
+  const env = { ...process.env, [MARK]: '1' };
+  const child = spawn(process.execPath, command, {
+    detached: true,
+    stdio: ['ignore', output, output, 'ipc'],
+    env,
+  });
+  if (log !== undefined) closeSync(log);
+  const message = await new Promise<DaemonMessage>((resolve, reject) => {
+    const fail = (why: string): void => reject(new BackupError('io', `the mounting process ${why}`));
+    child.on('message', (message) => resolve(message as DaemonMessage));
+    child.on('error', (error) => fail(`could not be started: ${error.message}`));
+    child.on('exit', (code, signal) => fail(`ended before the mount was in place (${signal ?? code})`));
+  });
+  if (child.connected) child.disconnect();
+  child.unref();
+  if (message.type === 'ready') return 0;
+  complain(message.message);
+  return message.exitCode;
+}
+
+function openLog(path: string): number {
+  try {
+    return openSync(path, 'a', 0o600);
+  } catch (error) {
+    throw asBackupError(error, `cannot open the log ${path}`);
+  }
+}
+
+/** In the background process: tells the one in front. In a process that nobody waits for: does nothing. */
+export async function reportToStarter(message: DaemonMessage): Promise<void> {
+  if (process.send === undefined || !process.connected) return;
+  await new Promise((resolve) => process.send?.(message, resolve));
+  if (process.connected) process.disconnect();
+  // Whatever folder it was started in can then be unmounted or removed.
+  process.chdir('/');
+}

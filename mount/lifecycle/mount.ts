@@ -1,0 +1,85 @@
+/**
+ * Starts a mount and keeps it until it is taken away, from outside (umount) or by a signal. A signal takes it
+ * away at once; where it is in use those who use it are served until they are done, and a second signal
+ * ends that too.
+ */
+import { messageOf } from '../../src/errors.ts';
+import { prepareMountpoint } from './mountpoint.ts';
+import type { MountOptions } from '../options.ts';
+import { chooseTransport } from './choose.ts';
+import { SUBTYPE } from './transport.ts';
+import type { RunningMount } from './transport.ts';
+import type { TreeSource } from '../vfs/tree.ts';
+
+type Log = (line: string) => void;
+
+/** Resolves when the mount is in place. Throws a BackupError with nothing mounted. */
+export async function startMount(
+  path: string,
+  tree: TreeSource,
+  options: MountOptions,
+  log: Log,
+): Promise<RunningMount> {
+  const { name, start } = chooseTransport(options.transport);
+  const mountpoint = await prepareMountpoint(path, options.nonempty, tree.store ?? [], log);
+  const { cacheBytes, threads, allowOther, nonempty } = options;
+  const source = tree.source ?? SUBTYPE;
+  const running = await start({ mountpoint, tree, source, cacheBytes, threads, allowOther, nonempty, log });
+  log(`mount: ${mountpoint}: mounted, transport ${name}`);
+  return running;
+}
+
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+/** The process's signals from before the mount is there, so that none can end the process and leave the mount behind. */
+export class SignalWatch {
+  readonly #log: Log;
+  #running: RunningMount | undefined;
+  /** What came before there was anything to take away. */
+  #early: string | undefined;
+  #isEnding = false;
+  readonly #onSignal = (signal: string): void => this.#end(signal);
+
+  constructor(log: Log) {
+    this.#log = log;
+    for (const signal of SIGNALS) process.on(signal, this.#onSignal);
+  }
+
+  /** Resolves when the mount is gone; rejects if it broke down. */
+  async serveUntilEnd(running: RunningMount): Promise<void> {
+    this.#running = running;
+    if (this.#early !== undefined) this.#end(this.#early);
+    await running.ended;
+  }
+
+  close(): void {
+    for (const signal of SIGNALS) process.off(signal, this.#onSignal);
+  }
+
+  #end(signal: string): void {
+    if (this.#running === undefined) {
+      this.#early = signal;
+      return;
+    }
+    if (this.#isEnding) endAbruptly(`${signal} for the second time: ending while in use`, this.#log);
+    this.#isEnding = true;
+    this.#running.unmount().then(
+      (how) =>
+        this.#log(
+          how === 'lazy'
+            ? `mount: ${signal}: in use, serving until it is not`
+            : `mount: ${signal}: unmounted`,
+        ),
+      (error: unknown) => {
+        this.#isEnding = false;
+        this.#log(`mount: ${signal}: ${messageOf(error)}`);
+      },
+    );
+  }
+}
+
+/** process.exit would wait for a thread that is blocked in a read; the kernel cleans up after a kill. */
+function endAbruptly(why: string, log: Log): void {
+  log(`mount: ${why}`);
+  process.kill(process.pid, 'SIGKILL');
+}

@@ -1,0 +1,40 @@
+/** The kernel's mount table, read without touching any mount: looking into a dead or busy one may hang. */
+import { readFile } from 'node:fs/promises';
+import { SUBTYPE } from './transport.ts';
+
+export interface MountEntry {
+  /** `major:minor`, the name of its read-ahead settings under /sys/class/bdi. */
+  readonly device: string;
+  readonly mountpoint: string;
+  readonly type: string;
+}
+
+/** The topmost mount at `mountpoint` (an absolute path without symbolic links). */
+export async function findMount(mountpoint: string): Promise<MountEntry | undefined> {
+  const entries = parseMountInfo(await readFile('/proc/self/mountinfo', 'latin1'));
+  const name = Buffer.from(mountpoint).toString('latin1');
+  return entries.findLast((entry) => entry.mountpoint === name);
+}
+
+export function isOurs(entry: MountEntry | undefined): entry is MountEntry {
+  return entry?.type === `fuse.${SUBTYPE}`;
+}
+
+/** Fields as in proc_pid_mountinfo(5); optional fields stand before a lone hyphen. */
+export function parseMountInfo(text: string): MountEntry[] {
+  const entries: MountEntry[] = [];
+  for (const line of text.split('\n')) {
+    const fields = line.split(' ');
+    const [, , device, , mountpoint] = fields;
+    const type = fields[fields.indexOf('-', 6) + 1];
+    if (device === undefined || mountpoint === undefined || type === undefined) continue;
+    entries.push({ device, mountpoint: unescapeOctal(mountpoint), type });
+  }
+  return entries;
+}
+
+function unescapeOctal(text: string): string {
+  return text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 8)),
+  );
+}

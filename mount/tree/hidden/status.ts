@@ -1,0 +1,79 @@
+/** `.status.json`, of a user and of the whole mount, and `.metrics`: what monitoring wants to know. Latin1 text. */
+import { statSync } from 'node:fs';
+import { isInFuture, knownSince } from '../../../src/backup/clock.ts';
+import { livingSize } from '../../../src/index/queries/atTime.ts';
+import { chunkCount, lastMoment, uncompressedBytes } from '../../../src/index/queries/current.ts';
+import { firstMoment } from '../../../src/index/queries/views.ts';
+import type { MailView } from '../views/mailView.ts';
+import { momentName } from '../timestampNames.ts';
+import type { StructureFolder } from '../views/structure.ts';
+import type { TreeContext } from '../userTree.ts';
+
+export function userStatus(view: MailView): string {
+  const reader = view.reader();
+  const { index } = reader;
+  const folders = [...withMailbox(view.structure())];
+  const sizes = folders.map(({ mailbox }) => livingSize(index, mailbox?.id ?? 0));
+  const time = (moment: number | null): string | null => (moment === null ? null : momentName(moment));
+  return json({
+    userid: Buffer.from(view.user.userid, 'latin1').toString('utf8'),
+    mailboxes: folders.length,
+    messages: sizes.reduce((sum, { messages }) => sum + messages, 0),
+    messageBytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
+    firstChange: time(firstMoment(index)),
+    lastChange: time(lastMoment(index)),
+    ...(isInFuture(lastMoment(index)) ? { lastChangeIsInFuture: true } : {}),
+    /** Any moment from here on can be looked at in `.at`. */
+    knownSince: time(knownSince(index)),
+    chunks: chunkCount(index),
+    uncompressedBytes: uncompressedBytes(index),
+    dataFileBytes: statSync(reader.path, { throwIfNoEntry: false })?.size ?? 0,
+  });
+}
+
+function* withMailbox(folder: StructureFolder): Generator<StructureFolder> {
+  if (folder.mailbox !== null) yield folder;
+  for (const child of folder.children.values()) yield* withMailbox(child);
+}
+
+export interface MountFigures {
+  readonly startedAtMs: number;
+  readonly users: number;
+}
+
+export function mountStatus(
+  { handles, settings }: TreeContext,
+  { startedAtMs, users }: MountFigures,
+): string {
+  return json({
+    mountedAt: new Date(startedAtMs).toISOString(),
+    moment: settings.at === undefined ? null : momentName(settings.at),
+    view: settings.view,
+    users,
+    openBackups: handles.openBackups,
+    residentBytes: process.memoryUsage.rss(),
+  });
+}
+
+/** In the text format of Prometheus. */
+export function mountMetrics({ handles }: TreeContext, { startedAtMs, users }: MountFigures): string {
+  const gauges: [name: string, help: string, value: number][] = [
+    ['users', 'Users in backups.db that this mount shows.', users],
+    ['open_backups', 'Backups that the mount holds open.', handles.openBackups],
+    ['resident_bytes', 'Resident memory of the mount’s process.', process.memoryUsage.rss()],
+    ['start_time_seconds', 'When the mount was started.', Math.floor(startedAtMs / 1000)],
+  ];
+  const text = gauges.map(([name, help, value]) => {
+    const full = `cyrus_backups_mount_${name}`;
+    return `# HELP ${full} ${help}\n# TYPE ${full} gauge\n${full} ${value}\n`;
+  });
+  return latin1(text.join(''));
+}
+
+function json(values: Record<string, unknown>): string {
+  return latin1(`${JSON.stringify(values, null, 2)}\n`);
+}
+
+function latin1(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}

@@ -1,0 +1,212 @@
+/** The mount's top: a folder for each user of the catalogue. Users cost nothing until somebody looks into them. */
+import { statSync, statfsSync } from 'node:fs';
+import { LRUCache } from 'lru-cache';
+import { BackupError } from '../../../src/errors.ts';
+import type {
+  Attributes,
+  Entry,
+  FolderPlace,
+  ListedEntry,
+  ShownFolder,
+  TreeStatistics,
+} from '../../vfs/tree.ts';
+import { fileTimeMs, folderAttributes } from '../attributes.ts';
+import { inodeOf } from '../hash.ts';
+import type { Owner } from '../owner.ts';
+import { mountMetrics, mountStatus } from '../hidden/status.ts';
+import type { MountFigures } from '../hidden/status.ts';
+import { TextFile } from '../textFile.ts';
+import { TreeFolder } from '../treeFolder.ts';
+import type { FixedName } from '../treeFolder.ts';
+import { UserBackup } from '../backup/userBackup.ts';
+import { UserPlace } from './userNode.ts';
+import type { UserPlaces } from './userNode.ts';
+import { nameOfUserid, useridOfName } from '../useridName.ts';
+import { isTold, userFolder } from '../userTree.ts';
+import type { TreeContext } from '../userTree.ts';
+import { Users } from './users.ts';
+import { FOLDER_VALID_MS, UNNOTICED_VALID_MS } from '../validity.ts';
+
+const BLOCK_BYTES = 4096;
+/** Where users own their folders they may pass, and not see who else has one. */
+const PASSABLE = 0o511;
+/** So many users' folders are kept made up, and so many users at most are watched for who only lists them. */
+const OPENED_USERS = 256;
+const TOLD_USERS = 10_000;
+/** So many are read from backups.db within a millisecond or two. */
+const FEW_USERS = 1000;
+
+/** The list as it was seen last. */
+interface Listed {
+  readonly fileMs: number;
+  readonly listVersion: number;
+  readonly changedMs: number;
+}
+
+interface OpenedUser {
+  readonly owner: Owner;
+  readonly folder: FolderPlace;
+}
+
+export class RootFolder extends TreeFolder implements UserPlaces {
+  readonly #context: TreeContext;
+  readonly #databasePath: string;
+  readonly #owner: Owner;
+  readonly #users: Users;
+  #listed: Listed | undefined;
+  readonly #opened = new LRUCache<string, OpenedUser>({ max: OPENED_USERS });
+
+  constructor(context: TreeContext, databasePath: string, owner: Owner) {
+    const startedAtMs = Date.now();
+    const { catalog, settings } = context;
+    const users = new Users(catalog, databasePath, matcher(settings.users));
+    const text = (
+      name: string,
+      make: (context: TreeContext, figures: MountFigures) => string,
+    ): FixedName => ({
+      name,
+      isListed: settings.listsAll,
+      make: (self) => {
+        const of = { user: { owner, snapshots: context.handles.snapshots } };
+        return new TextFile(`/${name}`, self, of, () => {
+          return make(context, { startedAtMs, users: users.count() });
+        });
+      },
+    });
+    const fixed = [text('.status.json', mountStatus), text('.metrics', mountMetrics)];
+    super({ key: '/', parent: undefined, fixed: () => fixed });
+    this.#context = context;
+    this.#databasePath = databasePath;
+    this.#owner = owner;
+    this.#users = users;
+  }
+
+  attributesOf(userid: string): Attributes {
+    return this.#attributes(userid, this.#path(userid));
+  }
+
+  folderOf(userid: string): FolderPlace {
+    const owner = this.#context.owners.of(userid);
+    const known = this.#opened.get(userid);
+    if (known?.owner === owner) return known.folder;
+    const { catalog, handles } = this.#context;
+    const user = new UserBackup(userid, this.#path(userid), owner, catalog, handles);
+    const folder = userFolder(this.#context, user, this, () => this.attributesOf(userid));
+    this.#opened.set(userid, { owner, folder });
+    return folder;
+  }
+
+  shownOf(userid: string): ShownFolder | undefined {
+    if (!this.#isTold) return undefined;
+    const dataFile = this.#users.find(userid);
+    if (dataFile === null) return undefined;
+    return { userid, dataFile, path: '', name: nameOfUserid(userid), identity: '' };
+  }
+
+  protected ownAttributes(): Attributes {
+    const mode = this.#context.owners.isMapped ? PASSABLE : 0o500;
+    const shape = {
+      inode: inodeOf('root'),
+      mtimeMs: this.#changedMs(),
+      owner: this.#owner,
+      validMs: FOLDER_VALID_MS,
+    };
+    return folderAttributes(shape, 1, mode);
+  }
+
+  /**
+   * When users came or went last: what only moves a user's files changes backups.db, but not what is listed. Of a list that is long to
+   * read, that is not looked for.
+   */
+  #changedMs(): number {
+    const { mtimeMs, size } = statSync(this.#databasePath);
+    // Two changes may come in one tick of the file system's clock, but each makes backups.db larger.
+    const fileMs = mtimeMs + ((size / 8) % 1000) / 1000;
+    if (this.#users.knownCount > FEW_USERS) return fileMs;
+    const known = this.#listed;
+    if (known?.fileMs === fileMs) return known.changedMs;
+    this.#users.refresh();
+    const { listVersion } = this.#users;
+    const changedMs = known?.listVersion === listVersion ? known.changedMs : fileMs;
+    this.#listed = { fileMs, listVersion, changedMs };
+    return changedMs;
+  }
+
+  protected find(name: string): Entry | undefined {
+    const userid = useridOfName(name, () => {
+      this.#users.refresh();
+      return this.#userids();
+    });
+    const path = userid === undefined ? null : this.#users.find(userid);
+    return userid === undefined || path === null ? undefined : this.#entry(userid, path);
+  }
+
+  protected each(after: number, visit: (entry: ListedEntry) => boolean): void {
+    if (after === 0) this.#users.refresh();
+    if (after === 0) this.#context.owners.prepare(this.#userids());
+    for (const { userid, path, place } of this.#users.from(after)) {
+      const name = Buffer.from(nameOfUserid(userid), 'utf8');
+      if (!visit({ ...this.#entry(userid, path), name, cookie: place + 1 })) return;
+    }
+  }
+
+  *#userids(): Generator<string> {
+    for (const { userid } of this.#users.from(0)) yield userid;
+  }
+
+  /** Of more users than are worth watching, the kernel asks again by itself. */
+  get #isTold(): boolean {
+    return isTold(this.#context.settings) && this.#users.knownCount <= TOLD_USERS;
+  }
+
+  #path(userid: string): string {
+    const path = this.#users.find(userid);
+    if (path !== null) return path;
+    throw new BackupError('not-found', `${userid} has no backup`, { subject: userid });
+  }
+
+  #entry(userid: string, path: string): Entry {
+    const attributes = this.#attributes(userid, path);
+    return { node: { place: new UserPlace(userid, this), number: 0 }, attributes };
+  }
+
+  /** From the data file, so that listing all users opens none. What writes to it without changing the mail keeps its time. */
+  #attributes(userid: string, path: string): Attributes {
+    const { at } = this.#context.settings;
+    // A data file that is not there is EIO where it is read, and no reason to hide that there is a user.
+    const fileMs = (): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const mtimeMs = at === undefined ? fileMs() : fileTimeMs(at);
+    const owner = this.#context.owners.of(userid);
+    const validMs = this.#isTold ? FOLDER_VALID_MS : UNNOTICED_VALID_MS;
+    return folderAttributes({ inode: inodeOf('user', userid), mtimeMs, owner, validMs });
+  }
+}
+
+/** Whether a userid is one of those that any pattern means. */
+function matcher(patterns: readonly string[]): (userid: string) => boolean {
+  if (patterns.length === 0) return () => true;
+  const each = patterns.map((pattern) =>
+    pattern
+      .replaceAll(/[\\^$.|+()[\]{}]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.'),
+  );
+  const regexp = new RegExp(`^(?:${each.join('|')})$`, 's');
+  return (userid) => regexp.test(Buffer.from(userid, 'latin1').toString('utf8'));
+}
+
+/** What the store takes of its partitions' disks. */
+export function partitionStatistics(partitions: Iterable<string>): TreeStatistics {
+  const seen = new Set<number>();
+  let blocks = 0;
+  let files = 0;
+  for (const path of partitions) {
+    const device = statSync(path, { throwIfNoEntry: false })?.dev;
+    if (device === undefined || seen.has(device)) continue;
+    seen.add(device);
+    const disk = statfsSync(path);
+    blocks += Math.round(((disk.blocks - disk.bfree) * disk.bsize) / BLOCK_BYTES);
+    files += disk.files - disk.ffree;
+  }
+  return { blockBytes: BLOCK_BYTES, blocks, files };
+}

@@ -1,0 +1,81 @@
+/**
+ * A user's folder as the mount's top lists it: little more than a name, because the kernel may come to know very many. What is in it is made
+ * when somebody looks, and kept for a few users only.
+ */
+import type {
+  Attributes,
+  Entry,
+  FileItem,
+  FolderPlace,
+  LinkItem,
+  ListedEntry,
+  ShownFolder,
+} from '../../vfs/tree.ts';
+import { NEGATIVE_VALID_MS } from '../validity.ts';
+
+export interface UserPlaces extends FolderPlace {
+  /** Throws 'not-found' where the user is gone. */
+  attributesOf(userid: string): Attributes;
+  folderOf(userid: string): FolderPlace;
+  /** See ShownFolder; undefined: the kernel is not told of the user's own folder. */
+  shownOf(userid: string): ShownFolder | undefined;
+}
+
+export class UserPlace implements FolderPlace {
+  /** The userid. */
+  readonly key: string;
+  readonly parent: UserPlaces;
+
+  constructor(userid: string, parent: UserPlaces) {
+    this.key = userid;
+    this.parent = parent;
+  }
+
+  get kind(): 'folder' {
+    return 'folder';
+  }
+
+  get negativeValidMs(): number {
+    return NEGATIVE_VALID_MS;
+  }
+
+  get shown(): ShownFolder | undefined {
+    return this.parent.shownOf(this.key);
+  }
+
+  attributes(): Attributes {
+    return this.parent.attributesOf(this.key);
+  }
+
+  lookup(name: Buffer): Entry | undefined {
+    return this.#folder.lookup(name);
+  }
+
+  list(after: number, visit: (entry: ListedEntry) => boolean): void {
+    this.#folder.list(after, visit);
+  }
+
+  child(number: number): FileItem | LinkItem {
+    return this.#folder.child(number);
+  }
+
+  xattrNames(): readonly string[] {
+    return this.#folder.xattrNames();
+  }
+
+  xattr(name: string): Buffer | undefined {
+    return this.#folder.xattr(name);
+  }
+
+  opened(): void {
+    this.#folder.opened?.();
+  }
+
+  released(): void {
+    this.#folder.released?.();
+  }
+
+  get #folder(): FolderPlace {
+    return this.parent.folderOf(this.key);
+  }
+}

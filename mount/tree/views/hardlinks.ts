@@ -1,0 +1,43 @@
+/**
+ * Messages that are the same: those of one GUID and one INTERNALDATE, which all that stat shows follows from. With
+ * `-o hardlinks` they have one inode, so that tar, rsync -H and cpio store them once.
+ */
+import type { IndexFile } from '../../../src/index/store/indexFile.ts';
+import { copies, copiesAt } from '../../../src/index/queries/views.ts';
+import { inodeOf } from '../hash.ts';
+import type { StructureFolder } from './structure.ts';
+
+interface Linked {
+  readonly message_id: number;
+  readonly internaldate: number;
+}
+
+/** Only of messages that are more than one. */
+export type LinkCounts = ReadonlyMap<string, number>;
+
+const keyOf = ({ message_id, internaldate }: Linked): string => `${message_id}/${internaldate}`;
+
+/** Of the messages in the folders that are shown. */
+export function countLinks(index: IndexFile, root: StructureFolder, time: number | null): LinkCounts {
+  const shown = new Set(mailboxIds(root));
+  const counts = new Map<string, number>();
+  for (const copy of time === null ? copies(index) : copiesAt(index, time)) {
+    if (!shown.has(copy.mailbox_id)) continue;
+    const key = keyOf(copy);
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function* mailboxIds({ mailbox, children }: StructureFolder): Generator<number> {
+  if (mailbox !== null) yield mailbox.id;
+  for (const child of children.values()) yield* mailboxIds(child);
+}
+
+export function linksOf(counts: LinkCounts, message: Linked): number {
+  return counts.get(keyOf(message)) ?? 1;
+}
+
+export function linkInode(userid: string, guid: string, internaldate: number): bigint {
+  return inodeOf('message', userid, guid, String(internaldate));
+}

@@ -1,0 +1,124 @@
+/** A message as a file, its bytes as the master has them. It never changes while it exists, but for its flags. */
+import type { BackupReader } from '../../../src/backup/reader.ts';
+import { hasItsBytes } from '../../../src/backup/read/messageBytes.ts';
+import { BackupError } from '../../../src/errors.ts';
+import { mailboxById, messageById } from '../../../src/index/queries/current.ts';
+import type { PlacedRecord } from '../../../src/index/queries/atTime.ts';
+import type { ListedRecord } from '../../../src/index/queries/current.ts';
+import type { StoredMessage } from '../../../src/index/types.ts';
+import type { Attributes, Content, FileItem } from '../../vfs/tree.ts';
+import { fileTimeMs } from '../attributes.ts';
+import { blockLocation } from './blockLocation.ts';
+import { linkInode } from './hardlinks.ts';
+import { childInode } from '../hash.ts';
+import type { MailView } from './mailView.ts';
+
+/** ctime is when the master last changed what it says of the message: tar -g and rsync look at it. */
+export function messageAttributes(view: MailView, folderInode: bigint, record: ListedRecord): Attributes {
+  const mtimeMs = fileTimeMs(record.internaldate);
+  const attributes: Attributes = {
+    kind: 'file',
+    inode: childInode(folderInode, record.uid),
+    sizeBytes: record.size,
+    mtimeMs,
+    ctimeMs: record.last_updated === 0 ? mtimeMs : fileTimeMs(record.last_updated),
+    nlink: 1,
+    mode: 0o400,
+    uid: view.user.owner.uid,
+    gid: view.user.owner.gid,
+    validMs: view.messageValidMs,
+  };
+  const nlink = view.links(record) ?? 1;
+  if (nlink === 1) return attributes;
+  // What has one inode has one ctime.
+  const guid = messageById(view.reader().index, record.message_id)?.guid ?? '';
+  const inode = linkInode(view.user.userid, guid, record.internaldate);
+  return { ...attributes, inode, nlink, ctimeMs: mtimeMs };
+}
+
+export function messageItem(view: MailView, folderInode: bigint, record: PlacedRecord): FileItem {
+  return {
+    kind: 'file',
+    attributes: () => messageAttributes(view, folderInode, record),
+    xattrNames: () => [...xattrs.keys()].filter((name) => xattrOf(view, record, name) !== null),
+    xattr: (name) => {
+      const value = xattrOf(view, record, name);
+      return value === null ? undefined : Buffer.from(value, 'latin1');
+    },
+    content: () => messageContent(view.reader(), record),
+  };
+}
+
+/** A message whose name is gone: it has no links, but those of its copies. See MailView.lastRecord. */
+export function namelessMessage(
+  view: MailView,
+  folderInode: bigint,
+  identity: string,
+  uid: number,
+): FileItem {
+  const item = messageItem(view, folderInode, view.lastRecord(identity, uid));
+  const attributes = (): Attributes => {
+    const named = item.attributes();
+    return { ...named, nlink: named.nlink > 1 ? named.nlink : 0 };
+  };
+  return { ...item, attributes };
+}
+
+const xattrs = new Map<string, (record: PlacedRecord) => string | null>([
+  ['user.cyrus.uid', ({ uid }) => String(uid)],
+  ['user.cyrus.guid', ({ guid }) => guid],
+  ['user.cyrus.modseq', ({ modseq }) => modseq],
+  ['user.cyrus.flags', ({ flags }) => flags],
+  ['user.cyrus.internaldate', ({ internaldate }) => String(internaldate)],
+  ['user.cyrus.annotations', ({ annotations }) => annotations],
+]);
+
+/** Names of one file have one set of attributes: only what all copies of the message have. */
+const SHARED_XATTRS = new Set(['user.cyrus.guid', 'user.cyrus.internaldate']);
+
+function xattrOf(view: MailView, record: PlacedRecord, name: string): string | null {
+  if (!SHARED_XATTRS.has(name) && (view.links(record) ?? 1) > 1) return null;
+  return xattrs.get(name)?.(record) ?? null;
+}
+
+type Stored = StoredMessage & { readonly chunk_id: number; readonly offset: number };
+
+/**
+ * Where a record's message is. Throws 'damaged' where its bytes are not here, or its SIZE is not the message's: the file would
+ * be cut short, or run into what lies behind.
+ */
+export function storedMessage(reader: BackupReader, record: PlacedRecord): Stored {
+  const { message_id: id, guid, size, chunk_id, offset } = record;
+  if (chunk_id === null || offset === null || record.message_size !== size) {
+    throw badBytes(reader, record, 'are not in this backup');
+  }
+  return { id, guid, size, chunk_id, offset };
+}
+
+/** For the log: which message it is, however its file is called in the mount. */
+export function badBytes(
+  { index, path }: BackupReader,
+  { mailbox_id: mailboxId, uid, guid }: PlacedRecord,
+  what: 'are damaged' | 'are not in this backup',
+): BackupError {
+  const mailbox = mailboxById(index, mailboxId)?.name ?? '';
+  const message = `${path}: ${mailbox}: UID ${uid}: the bytes of ${guid} ${what}`;
+  return new BackupError('damaged', message, { subject: path });
+}
+
+function messageContent(reader: BackupReader, record: PlacedRecord): Content {
+  const message = storedMessage(reader, record);
+  const { chunk_id: chunkId, offset: start } = message;
+  let isWhole: boolean | undefined;
+  const failed = (): BackupError => badBytes(reader, record, 'are damaged');
+  return {
+    sizeBytes: record.size,
+    check: { sha1: record.guid, failed },
+    at: (offset) => blockLocation(reader, chunkId, start + offset),
+    rescue(offset, sizeBytes) {
+      isWhole ??= hasItsBytes(reader.index, reader.fd, message);
+      if (isWhole) return reader.read(message, offset, sizeBytes);
+      throw failed();
+    },
+  };
+}

@@ -1,0 +1,107 @@
+/**
+ * The messages that come next in a folder, for reading ahead: in the log they mostly lie side by side, and one block holds several.
+ * Only what is quick to have and surely right is named; the rest is read when somebody asks for it.
+ */
+import type { Block } from '../../../src/backup/read/messageBytes.ts';
+import type { BackupReader } from '../../../src/backup/reader.ts';
+import { BackupError } from '../../../src/errors.ts';
+import type { PlacedUid } from '../../../src/index/queries/atTime.ts';
+import { LONGEST_SHARED_BYTES } from '../../content/sharedBlocks.ts';
+import { UpcomingBuilder } from '../../content/prefetchList.ts';
+import type { UpcomingWithKeys } from '../../content/prefetchList.ts';
+import { blockKey } from './blockLocation.ts';
+import type { MailView } from './mailView.ts';
+import type { StructureFolder } from './structure.ts';
+
+const MOST_MESSAGES = 512;
+const PAGE_RECORDS = 64;
+
+/** Those behind a UID and no longer than that, in blocks of about `maxBytes` together. */
+export function upcomingMessages(
+  view: MailView,
+  folder: StructureFolder,
+  afterUid: number,
+  maxBytes: number,
+  largestBytes: number,
+): UpcomingWithKeys {
+  const reader = view.reader();
+  const plan = new Plan(reader, maxBytes, largestBytes);
+  for (let after = afterUid, isOver = false; !isOver;) {
+    const page = view.placesPage(folder, after, PAGE_RECORDS);
+    isOver = !page.every((record) => plan.add(record)) || page.length < PAGE_RECORDS;
+    after = page.at(-1)?.[0] ?? after;
+  }
+  return plan.builder.finish(reader.path, reader.inode);
+}
+
+class Plan {
+  readonly builder = new UpcomingBuilder();
+  readonly #reader: BackupReader;
+  readonly #largestBytes: number;
+  #leftBytes: number;
+  #last: Block | undefined;
+  #lastPlace = 0;
+
+  constructor(reader: BackupReader, maxBytes: number, largestBytes: number) {
+    this.#reader = reader;
+    this.#leftBytes = maxBytes;
+    this.#largestBytes = largestBytes;
+  }
+
+  /** False: it is full. One that is damaged is left out: who reads it is told. */
+  add([number, sizeBytes, messageSize, chunkId, offset, sha1]: PlacedUid): boolean {
+    const isGood = chunkId !== null && offset !== null && messageSize === sizeBytes;
+    if (!isGood || sizeBytes === 0 || sizeBytes > this.#largestBytes) return true;
+    const blocks = this.#blocksOf(chunkId, offset, offset + sizeBytes);
+    const [first] = blocks;
+    if (first === undefined) return true;
+    // The next stretch begins with a block of its own.
+    if (this.#leftBytes <= 0 && !this.#isLast(first)) return false;
+    const block = this.#addBlocks(blocks);
+    this.builder.addFile({ number, sizeBytes, block, offsetInBlock: offset - first.start, sha1 });
+    return this.builder.fileCount < MOST_MESSAGES;
+  }
+
+  /** Those that a message lies in; none where one of them cannot be had quickly. */
+  #blocksOf(chunkId: number, start: number, end: number): Block[] {
+    const blocks: Block[] = [];
+    try {
+      for (let at = start; at < end;) {
+        const block = this.#reader.blockAt(chunkId, at);
+        // Others are where there is no flush point for long: windows of the originals' chunks cost more than they hold.
+        const isQuick = block.isExact && block.end - block.start <= LONGEST_SHARED_BYTES;
+        if (!isQuick) return [];
+        blocks.push(block);
+        at = block.end;
+      }
+      return blocks;
+    } catch (error) {
+      if (error instanceof BackupError && error.kind === 'damaged') return [];
+      throw error;
+    }
+  }
+
+  /** Returns the first one's place. What comes again after others is loaded, and counts, anew. */
+  #addBlocks(blocks: readonly Block[]): number {
+    const [first = 0] = blocks.map((block) =>
+      this.#isLast(block) ? this.#lastPlace : this.#addBlock(block),
+    );
+    return first;
+  }
+
+  #isLast({ chunkId, start }: Block): boolean {
+    return this.#last?.chunkId === chunkId && this.#last.start === start;
+  }
+
+  #addBlock(block: Block): number {
+    const { from, fileEnd, start, end } = block;
+    this.#leftBytes -= end - start;
+    this.#last = block;
+    this.#lastPlace = this.builder.addBlock(blockKey(this.#reader, block), {
+      fileOffset: from.fileOffset,
+      fileEnd,
+      sizeBytes: end - start,
+    });
+    return this.#lastPlace;
+  }
+}

@@ -1,0 +1,100 @@
+/** Which mailboxes a view of a user's mail shows, and in which folders. */
+import type { IndexFile } from '../../../src/index/store/indexFile.ts';
+import { livingMailboxes } from '../../../src/index/queries/current.ts';
+import {
+  goneMailboxes,
+  mailboxesWithExpunged,
+  removedMailboxes,
+  shownMailboxesAt,
+} from '../../../src/index/queries/views.ts';
+import type { ViewMailbox } from '../../../src/index/queries/views.ts';
+import { internalName, parseName } from '../../../src/mailbox/names.ts';
+import type { MailboxName } from '../../../src/mailbox/names.ts';
+import { toPathSegments } from '../../../src/mailbox/path.ts';
+import type { DepartedMailbox, ShownMailbox } from './structure.ts';
+
+/** `time` in unix seconds; null: now. */
+export function mailboxesOf(index: IndexFile, time: number | null): Iterable<ViewMailbox> {
+  return time === null ? livingMailboxes(index) : shownMailboxesAt(index, time);
+}
+
+/** Mail that lives. Mailboxes in the deleted namespace are not among it: they went, for a person. */
+export function* livingMail(
+  mailboxes: Iterable<ViewMailbox>,
+  deletedPrefix: string,
+): Generator<ShownMailbox> {
+  for (const mailbox of mailboxes) {
+    if (isDeleted(mailbox.name, deletedPrefix)) continue;
+    yield { mailbox, path: toPathSegments(mailbox.name, deletedPrefix), shown: 'living' };
+  }
+}
+
+/** Mailboxes that are among the living ones no more, where they were: Cyrus has renamed or removed them. */
+export function* departedMail(
+  index: IndexFile,
+  mailboxes: Iterable<ViewMailbox>,
+  deletedPrefix: string,
+): Generator<DepartedMailbox> {
+  for (const { name, changed } of mailboxes) {
+    if (!isDeleted(name, deletedPrefix)) continue;
+    const parsed = parseName(name, deletedPrefix);
+    const until = Math.min(parsed.deletedAt ?? changed, changed);
+    yield { path: livingPath(parsed, deletedPrefix), until };
+  }
+  for (const { name, deleted } of removedMailboxes(index)) {
+    const parsed = parseName(name, deletedPrefix);
+    yield { path: livingPath(parsed, deletedPrefix), until: Math.min(parsed.deletedAt ?? deleted, deleted) };
+  }
+}
+
+function livingPath(parsed: MailboxName, deletedPrefix: string): string[] {
+  return toPathSegments(internalName({ ...parsed, deletedAt: undefined }, deletedPrefix), deletedPrefix);
+}
+
+/**
+ * What a person threw away and the backup still has: expunged messages in the folders where they were, and whole
+ * mailboxes, `%deleted-HEX` behind their names.
+ */
+export function* deletedMail(
+  index: IndexFile,
+  time: number | null,
+  deletedPrefix: string,
+): Generator<ShownMailbox> {
+  const withExpunged = mailboxesWithExpunged(index, time);
+  const gone: { readonly mailbox: ViewMailbox; readonly name: string }[] = [];
+  for (const mailbox of mailboxesOf(index, time)) {
+    if (isDeleted(mailbox.name, deletedPrefix)) gone.push({ mailbox, name: mailbox.name });
+    else if (withExpunged.has(mailbox.id)) {
+      yield { mailbox, path: toPathSegments(mailbox.name, deletedPrefix), shown: 'expunged' };
+    }
+  }
+  for (const mailbox of goneMailboxes(index, time)) {
+    const parsed = parseName(mailbox.name, deletedPrefix);
+    const deletedAt = parsed.deletedAt ?? mailbox.deleted ?? 0;
+    gone.push({ mailbox, name: internalName({ ...parsed, deletedAt }, deletedPrefix) });
+  }
+  yield* apart(gone, deletedPrefix);
+}
+
+/** Two that went under one name in the same second: the second has the next free one in its name. */
+function* apart(
+  gone: readonly { readonly mailbox: ViewMailbox; readonly name: string }[],
+  deletedPrefix: string,
+): Generator<ShownMailbox> {
+  const taken = new Set<string>();
+  const byUniqueid = gone.toSorted((a, b) => (a.mailbox.uniqueid < b.mailbox.uniqueid ? -1 : 1));
+  for (const { mailbox, name } of byUniqueid) {
+    let free = name;
+    while (taken.has(free)) {
+      const parsed = parseName(free, deletedPrefix);
+      free = internalName({ ...parsed, deletedAt: (parsed.deletedAt ?? 0) + 1 }, deletedPrefix);
+    }
+    taken.add(free);
+    yield { mailbox, path: toPathSegments(free, deletedPrefix), shown: 'all' };
+  }
+}
+
+/** Behind a domain or not: DELETED.user.anne.Old.5F..., example.com!DELETED.user.anne.Old.5F... */
+function isDeleted(name: string, deletedPrefix: string): boolean {
+  return name.startsWith(`${deletedPrefix}.`, name.indexOf('!') + 1);
+}

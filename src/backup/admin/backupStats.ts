@@ -1,0 +1,180 @@
+/**
+ * The figures of a backup that `list` and `stat` print, without a lock: from figures.db where the data file has not changed
+ * since, else from the index.
+ */
+import { fstatSync, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { asBackupError } from '../../errors.ts';
+import { identityOf } from '../../index/store/statsCache.ts';
+import type { Figures, FiguresFile, Needed } from '../../index/store/statsCache.ts';
+import { IndexFile } from '../../index/store/indexFile.ts';
+import type { Chunk } from '../../index/types.ts';
+import { missingCount, missingMessages } from '../../index/queries/missing.ts';
+import type { MissingMessage } from '../../index/queries/missing.ts';
+import {
+  firstExpungedAfter,
+  lastChunk,
+  neededBytes,
+  uncompressedBytes,
+} from '../../index/queries/current.ts';
+import { faultOfIndex } from '../indexFault.ts';
+import { indexPath } from '../options.ts';
+
+/** Of the messages that are missing. */
+const MOST_NAMED = 20;
+
+export interface LastWritten {
+  readonly sizeBytes: number;
+  /** Unix seconds; null where nothing was ever written. */
+  readonly lastTime: number | null;
+  /** Living records whose messages are not here, as far as an index of ours says. */
+  readonly missingCount: number;
+}
+
+/**
+ * When it was last written to. Where the index does not know the end of the data file (the originals', none, or one that
+ * is behind), the time is the data file's own. Throws where the data file is not there.
+ */
+export function lastWritten(path: string, cache: FiguresFile | null = null): LastWritten {
+  const data = dataFile(path);
+  const sizeBytes = data.size;
+  if (sizeBytes === 0) return { sizeBytes, lastTime: null, missingCount: 0 };
+  const known = cache?.find(path, identityOf(data)) ?? null;
+  if (known !== null) return { sizeBytes, lastTime: known.lastEnd, missingCount: known.missingCount };
+  const figures = figuresByIndex(path, sizeBytes, chunkFigures);
+  if (figures === null) return { sizeBytes, lastTime: Math.floor(data.mtimeMs / 1000), missingCount: 0 };
+  cache?.put(path, identityOf(data), { ...figures, needed: null });
+  return { sizeBytes, lastTime: figures.lastEnd, missingCount: figures.missingCount };
+}
+
+/** What the index says; null where there is none of ours, it is behind the data file, or it cannot be read. */
+function figuresByIndex<T>(
+  path: string,
+  sizeBytes: number,
+  ask: (index: IndexFile, last: Chunk) => T,
+): T | null {
+  const index = IndexFile.peek(indexPath(path));
+  try {
+    const last = index === null ? undefined : lastChunk(index);
+    return index === null || last?.file_end !== sizeBytes ? null : ask(index, last);
+  } catch (error) {
+    if (faultOfIndex(error, indexPath(path)) === null) throw error;
+    return null;
+  } finally {
+    index?.close();
+  }
+}
+
+/** The first records whose messages are not here, in words. */
+export function missingInWords(path: string): string[] {
+  const index = IndexFile.peek(indexPath(path));
+  try {
+    return index === null ? [] : Array.from(missingMessages(index, MOST_NAMED), missingText);
+  } finally {
+    index?.close();
+  }
+}
+
+export function missingText({ guid, mailbox, uid }: MissingMessage): string {
+  return `message ${guid} is not in the backup: ${Buffer.from(mailbox, 'latin1').toString()} uid ${uid}`;
+}
+
+export interface SizeFigures {
+  readonly compressedBytes: number;
+  readonly uncompressedBytes: number;
+  readonly neededBytes: number;
+  /** Living records whose messages are not here. */
+  readonly missingCount: number;
+  /** Of the last chunk, unix seconds; null where there is none. */
+  readonly lastStart: number | null;
+  readonly lastEnd: number | null;
+}
+
+/** `since`: what was expunged before it is needed no more; -1: all is. Where the index is not ours, all of the data file is read. */
+export function sizeFigures(
+  path: string,
+  since: number,
+  cache: FiguresFile | null = null,
+): SizeFigures | Promise<SizeFigures> {
+  const data = dataFile(path);
+  const known = cache?.find(path, identityOf(data)) ?? null;
+  if (known?.needed != null && stillHolds(known.needed, since))
+    return figuresOf(data.size, known, known.needed);
+  const figures = figuresByIndex(path, data.size, (index, last) =>
+    reckoned(path, index, last, data, since, cache),
+  );
+  // By the log, where the index does not tell, or a writer was faster than this.
+  return figures ?? foldedFigures(path, since, cache);
+}
+
+async function foldedFigures(path: string, since: number, cache: FiguresFile | null): Promise<SizeFigures> {
+  // Rarely needed, and most of the program hangs on it.
+  const { BackupReader } = await import('../reader.ts');
+  const reader = new BackupReader(path, { isThorough: true });
+  try {
+    const present = fstatSync(reader.fd);
+    const { index } = reader;
+    return index.snapshot(() => reckoned(path, index, lastChunk(index), present, since, cache));
+  } finally {
+    reader.close();
+  }
+}
+
+function reckoned(
+  path: string,
+  index: IndexFile,
+  last: Chunk | undefined,
+  data: Stats,
+  since: number,
+  cache: FiguresFile | null,
+): SizeFigures {
+  if (last === undefined) return { ...NOTHING, compressedBytes: data.size };
+  const firstExpunged = firstExpungedAfter(index, since);
+  const needed = { bytes: neededBytes(index, since), since, firstExpunged };
+  const chunk = chunkFigures(index, last);
+  if (last.file_end === data.size) cache?.put(path, identityOf(data), { ...chunk, needed });
+  return figuresOf(data.size, chunk, needed);
+}
+
+const NOTHING: SizeFigures = {
+  compressedBytes: 0,
+  uncompressedBytes: 0,
+  neededBytes: 0,
+  missingCount: 0,
+  lastStart: null,
+  lastEnd: null,
+};
+
+/** Nothing that was needed then has left the retention, and nothing has come back into it. */
+function stillHolds({ since, firstExpunged }: Needed, now: number): boolean {
+  return now >= since && (firstExpunged === null || firstExpunged > now);
+}
+
+function figuresOf(compressedBytes: number, chunk: Omit<Figures, 'needed'>, needed: Needed): SizeFigures {
+  const { uncompressedBytes: uncompressed, missingCount: missing, lastStart, lastEnd } = chunk;
+  return {
+    compressedBytes,
+    uncompressedBytes: uncompressed,
+    neededBytes: needed.bytes,
+    missingCount: missing,
+    lastStart,
+    lastEnd,
+  };
+}
+
+function chunkFigures(index: IndexFile, last: Chunk): Omit<Figures, 'needed'> {
+  return {
+    lastStart: last.ts_start,
+    lastEnd: last.ts_end,
+    uncompressedBytes: uncompressedBytes(index),
+    missingCount: missingCount(index),
+  };
+}
+
+function dataFile(path: string): Stats {
+  try {
+    return statSync(path);
+  } catch (error) {
+    throw asBackupError(error, path);
+  }
+}

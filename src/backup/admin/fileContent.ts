@@ -1,0 +1,51 @@
+/** Whose a data file is, by what is in it: for a backup that backups.db does not name. */
+import { closeSync, readSync } from 'node:fs';
+import { BackupError, asBackupError } from '../../errors.ts';
+import { openRegular } from '../../fs/open.ts';
+import { allMailboxes, lastChunk } from '../../index/queries/current.ts';
+import { backupUseridOf } from '../../mailbox/names.ts';
+import { MEMBER_HEADER } from '../../log/format.ts';
+import { BackupReader } from '../reader.ts';
+
+export interface Content {
+  /** Of the living mailboxes, or where there are none of all; null where there is no mailbox. A byte string. */
+  readonly userid: string | null;
+  /** Others that mailboxes in it belong to. */
+  readonly others: readonly string[];
+  /** Of the last line, unix seconds; null where there is none. */
+  readonly lastTime: number | null;
+  readonly sizeBytes: number;
+}
+
+/** Whether a file begins as a data file does, or is empty as a new one is. */
+export function looksLikeDataFile(path: string): boolean {
+  const fd = openRegular(path, 'read');
+  try {
+    const head = Buffer.alloc(MEMBER_HEADER.length);
+    const count = readSync(fd, head, 0, head.length, 0);
+    return count === 0 || head.subarray(0, 3).equals(MEMBER_HEADER.subarray(0, 3));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Reads the index, or where that is not ours the whole file. Throws 'damaged', 'io', 'permission'. */
+export function contentOf(path: string, sizeBytes: number, deletedPrefix: string): Content {
+  const reader = new BackupReader(path, { isThorough: true });
+  try {
+    const counts = new Map<string, { living: number; all: number }>();
+    for (const { name, deleted } of allMailboxes(reader.index)) {
+      const userid = backupUseridOf(name, deletedPrefix);
+      const count = counts.get(userid) ?? { living: 0, all: 0 };
+      counts.set(userid, { living: count.living + (deleted === null ? 1 : 0), all: count.all + 1 });
+    }
+    const ranked = [...counts].toSorted(([, a], [, b]) => b.living - a.living || b.all - a.all);
+    const [first, ...others] = ranked.map(([userid]) => userid);
+    return { userid: first ?? null, others, lastTime: lastChunk(reader.index)?.ts_end ?? null, sizeBytes };
+  } catch (error) {
+    if (error instanceof BackupError) throw error;
+    throw asBackupError(error, path);
+  } finally {
+    reader.close();
+  }
+}

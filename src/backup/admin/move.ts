@@ -1,0 +1,262 @@
+/**
+ * Moves a backup to another partition, under a running backupd and mount.
+ *
+ * What is surely final of the data file is copied without a lock; the rest, the index and what lies beside under it. Only when all is
+ * on disk does backups.db name the new place, and only then the old files go. So a kill at any step leaves one whole backup that
+ * backups.db names, and perhaps a copy of it, which the next move of it removes.
+ */
+import { existsSync, fstatSync, fsyncSync, ftruncateSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { sideFiles } from '../../catalog/backupFiles.ts';
+import type { BackupFile } from '../../catalog/backupFiles.ts';
+import type { Catalog } from '../../catalog/catalog.ts';
+import { LockedFile, SharedRead } from '../../fs/lockedFile.ts';
+import type { AcquireOptions } from '../../fs/lockedFile.ts';
+import { copyFile } from '../../fs/copyFile.ts';
+import { makeFolders, syncFolder } from '../../fs/folders.ts';
+import { BackupError, asBackupError, messageOf } from '../../errors.ts';
+import { stateOf } from '../../index/queries/chunks.ts';
+import { isDamagedIndex } from '../../index/store/indexErrors.ts';
+import { IndexFile } from '../../index/store/indexFile.ts';
+import { removeIndexFiles } from '../../index/store/removeIndexFiles.ts';
+import { lastChunk } from '../../index/queries/current.ts';
+import { copyBytes, isPrefix } from '../../fs/copyBytes.ts';
+import { faultPoint } from '../faultPoint.ts';
+import { giveOwner, keepOwner } from '../../fs/keepOwner.ts';
+import { setTimes, timesOf } from '../../fs/times.ts';
+import { faultOfIndex } from '../indexFault.ts';
+import { belongs, openIndexForWriting, rebuildIndex } from '../openIndex.ts';
+import { indexPath } from '../options.ts';
+import type { Notice } from '../options.ts';
+
+/** In order; the tests kill it behind each. */
+export const MOVE_STEPS = [
+  'begun',
+  'copied',
+  'indexed',
+  'placed',
+  'placed-index',
+  'entered',
+  'removed',
+] as const;
+
+const step = (name: (typeof MOVE_STEPS)[number]): void => faultPoint(`move:${name}`);
+
+export interface Move {
+  readonly catalog: Catalog;
+  readonly userid: string;
+  /** The hashed folder below the partition that it goes to. */
+  readonly folder: string;
+  /** Hashed folders where a copy may be left from a move that was broken off. */
+  readonly otherFolders: readonly string[];
+  readonly lock: AcquireOptions;
+  readonly notice: Notice;
+  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
+}
+
+/** Answers the new path; the present one where it is there already. Throws 'not-found', 'locked', 'no-space', 'io'. */
+export async function moveBackup(move: Move): Promise<string> {
+  const { catalog, userid, folder } = move;
+  const from = catalog.find(userid);
+  if (from === null) throw new BackupError('not-found', 'not found in backups.db', { subject: userid });
+  const to = join(folder, basename(from));
+  if (from !== to) await relocate(move, from, to);
+  await removeCopies(move, to);
+  return to;
+}
+
+async function relocate(move: Move, from: string, to: string): Promise<void> {
+  if (existsSync(to) && [...move.catalog.list()].some(({ path }) => path === to)) {
+    throw new BackupError('bad-parameters', `${to} is the backup of another user`, { subject: to });
+  }
+  const beside = `${to}.new`;
+  try {
+    makeFolders(move.folder);
+    // Its lock keeps out a second move of the same backup.
+    const target = await LockedFile.acquire(beside, { ...move.lock, create: true });
+    try {
+      ftruncateSync(target.fd, 0);
+      const copied = await copyFinal(from, target, move);
+      step('begun');
+      await relocateLocked(from, target, copied, to, move);
+    } finally {
+      // Where it was placed, the name is gone.
+      if (target.isCurrent()) {
+        rmSync(beside, { force: true });
+        removeIndexFiles(indexPath(beside));
+      }
+      target.release();
+    }
+  } catch (error) {
+    throw asBackupError(error, to);
+  }
+}
+
+async function relocateLocked(
+  from: string,
+  target: LockedFile,
+  copied: Copied,
+  to: string,
+  move: Move,
+): Promise<void> {
+  const file = await LockedFile.acquire(from, move.lock);
+  try {
+    await copyRest(file, target, copied, move);
+    await copySides(from, move.folder);
+    place(file, target, to, move);
+  } finally {
+    file.release();
+  }
+}
+
+interface Copied {
+  readonly inode: bigint;
+  readonly bytes: number;
+}
+
+/** Copies the chunks that were ended: they change no more, unless a compaction puts another file under the name. */
+async function copyFinal(from: string, target: LockedFile, { onProgress }: Move): Promise<Copied> {
+  const source = SharedRead.open(from);
+  try {
+    const { ino: inode } = fstatSync(source.fd, { bigint: true });
+    const bytes = finalBytes(from, source.fd);
+    await copyBytes(source.fd, target.fd, 0, bytes, onProgress === undefined ? {} : { onProgress });
+    return { inode, bytes };
+  } finally {
+    source.close();
+  }
+}
+
+function finalBytes(path: string, fd: number): number {
+  const index = IndexFile.open(indexPath(path), 'read');
+  try {
+    const last = index === null || !belongs(index, fd) ? undefined : lastChunk(index);
+    if (last === undefined) return 0;
+    return stateOf(last) === 'open' ? last.offset : last.file_end;
+  } catch (error) {
+    if (faultOfIndex(error, indexPath(path)) === null) throw error;
+    return 0;
+  } finally {
+    index?.close();
+  }
+}
+
+/** Under the lock: what was written since, and the index. */
+async function copyRest(
+  file: LockedFile,
+  target: LockedFile,
+  copied: Copied,
+  { notice }: Move,
+): Promise<void> {
+  const index = await openIndexForWriting(file, notice);
+  try {
+    const { ino, size } = fstatSync(file.fd, { bigint: true });
+    const from = ino === copied.inode ? Math.min(copied.bytes, Number(size)) : 0;
+    await copyBytes(file.fd, target.fd, from, Number(size));
+    const { uid, gid } = fstatSync(file.fd);
+    giveOwner(target.fd, { uid, gid });
+    setTimes(target.fd, timesOf(file.fd));
+    fsyncSync(target.fd);
+    step('copied');
+    await copyIndex(index, file, indexPath(target.path), notice);
+    keepOwner(indexPath(target.path), file.fd);
+    step('indexed');
+  } finally {
+    index.close();
+  }
+}
+
+/** One that cannot be read whole is built anew first. */
+async function copyIndex(index: IndexFile, file: LockedFile, to: string, notice: Notice): Promise<void> {
+  try {
+    index.copyTo(to);
+  } catch (error) {
+    if (!isDamagedIndex(error)) throw error;
+    notice(`${messageOf(error)}, building it from the log`);
+    const { index: rebuilt } = await rebuildIndex(file, notice);
+    try {
+      rebuilt.copyTo(to);
+    } finally {
+      rebuilt.close();
+    }
+  }
+}
+
+async function copySides(from: string, folder: string): Promise<void> {
+  const sides = sideFiles(from).filter(({ role }) => isKept(role));
+  for (const { path } of sides) await copyFile(path, join(folder, basename(path)));
+}
+
+/**
+ * The copy gets its name, backups.db names it, the old files go. Where it is not known whether backups.db names it, both
+ * stay: the next move, or reconstruct, removes the one that is not named.
+ */
+function place(file: LockedFile, target: LockedFile, to: string, move: Move): void {
+  const { catalog, userid, folder, notice } = move;
+  const from = file.path;
+  target.requireCurrent();
+  removeIndexFiles(indexPath(to));
+  renameSync(target.path, to);
+  step('placed');
+  renameSync(indexPath(`${to}.new`), indexPath(to));
+  syncFolder(folder);
+  step('placed-index');
+  catalog.transaction(() => {
+    if (catalog.find(userid) !== from) {
+      throw new BackupError('bad-parameters', `${userid} was renamed or moved meanwhile`, {
+        subject: userid,
+      });
+    }
+    catalog.set(userid, to);
+  });
+  step('entered');
+  try {
+    removeFiles(from);
+  } catch (error) {
+    // The backup is moved. The next move of it removes what is no more than a copy.
+    notice(`${from} could not be removed: ${messageOf(error)}`);
+  }
+  step('removed');
+}
+
+const isKept = (role: BackupFile['role']): boolean =>
+  role === 'torn' || role === 'previous' || role === 'previous-index';
+
+/** A data file and all that lies beside it; the data file last, so that what a kill leaves is still found by its name. */
+export function removeFiles(path: string): void {
+  for (const { path: side } of sideFiles(path)) rmSync(side, { force: true });
+  rmSync(path, { force: true });
+  syncFolder(dirname(path));
+}
+
+/** Removes what moves that were broken off have left, where it is no more than a copy. */
+async function removeCopies({ otherFolders, notice, lock }: Move, path: string): Promise<void> {
+  rmSync(`${path}.new`, { force: true });
+  removeIndexFiles(indexPath(`${path}.new`));
+  for (const folder of otherFolders) {
+    const copy = join(folder, basename(path));
+    rmSync(`${copy}.new`, { force: true });
+    removeIndexFiles(indexPath(`${copy}.new`));
+    if (!existsSync(copy) || copy === path) continue;
+    const file = await LockedFile.acquire(copy, lock);
+    try {
+      if (await isCopyOf(file.fd, path)) {
+        removeFiles(copy);
+        notice(`${copy}, which a move had left, was removed`);
+      } else notice(`${copy} is left: it is no copy of ${path}`);
+    } finally {
+      file.release();
+    }
+  }
+}
+
+async function isCopyOf(fd: number, path: string): Promise<boolean> {
+  const current = SharedRead.open(path);
+  try {
+    await setImmediate();
+    return await isPrefix(fd, current.fd);
+  } finally {
+    current.close();
+  }
+}

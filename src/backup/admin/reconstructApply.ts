@@ -1,0 +1,82 @@
+/**
+ * Does what reconstruct has planned. All changes of backups.db are one transaction; what is done to files is a rename or an unlink
+ * each, so that a kill at any step leaves what a second run finishes.
+ */
+import { existsSync, lstatSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Catalog } from '../../catalog/catalog.ts';
+import { LockedFile } from '../../fs/lockedFile.ts';
+import { syncFolder } from '../../fs/folders.ts';
+import { BackupError } from '../../errors.ts';
+import { faultPoint } from '../faultPoint.ts';
+import { removeFiles } from './move.ts';
+import { isOrphan } from './reconstruct.ts';
+import type { Finding } from './reconstruct.ts';
+
+/** In order; the tests kill it behind each. */
+export const RECONSTRUCT_STEPS = ['restored', 'entered', 'removed'] as const;
+
+const step = (name: (typeof RECONSTRUCT_STEPS)[number]): void => faultPoint(`reconstruct:${name}`);
+
+/**
+ * Empty files that no entry names are removed. With `isForced` entries without a file are dropped, files of before put
+ * back, and leftovers removed. Returns why what could not be done of it was not.
+ */
+export async function applyReconstruct(
+  catalog: Catalog,
+  findings: readonly Finding[],
+  isForced: boolean,
+): Promise<ReadonlyMap<Finding, string>> {
+  const failures = new Map<Finding, string>();
+  if (isForced) for (const finding of findings) if (finding.kind === 'restorable') putBack(finding);
+  catalog.transaction(() => {
+    for (const finding of findings) {
+      if (finding.kind === 'entered') catalog.set(finding.userid, finding.path);
+      else if (isForced && finding.kind === 'restorable') catalog.set(finding.userid, finding.path);
+      else if (isForced && finding.kind === 'missing') catalog.remove(finding.userid);
+    }
+  });
+  step('entered');
+  for (const finding of findings) {
+    try {
+      if (finding.kind === 'orphan') await removeOrphan(catalog, finding.path);
+      else if (isForced && finding.kind === 'leftover') await removeLeftover(finding);
+    } catch (error) {
+      if (!(error instanceof BackupError)) throw error;
+      failures.set(finding, error.message);
+    }
+  }
+  return failures;
+}
+
+function putBack({ path, previous }: Extract<Finding, { kind: 'restorable' }>): void {
+  if (existsSync(path)) throw new BackupError('locked', `${path} has come back meanwhile`, { subject: path });
+  renameSync(previous, path);
+  syncFolder(dirname(path));
+  step('restored');
+}
+
+/** Under its lock, and that of backups.db: a backupd may be about to enter it. */
+async function removeOrphan(catalog: Catalog, path: string): Promise<void> {
+  const file = await LockedFile.acquire(path);
+  try {
+    catalog.transaction(() => {
+      for (const entry of catalog.list()) if (entry.path === path) return;
+      if (isOrphan(path)) removeFiles(path);
+    });
+  } finally {
+    file.release();
+  }
+}
+
+/** Only under the data file's lock: what looks broken off may be at work. */
+async function removeLeftover({ path, dataPath }: Extract<Finding, { kind: 'leftover' }>): Promise<void> {
+  const isThere = lstatSync(dataPath, { throwIfNoEntry: false })?.isFile() === true;
+  const file = isThere ? await LockedFile.acquire(dataPath) : null;
+  try {
+    rmSync(path, { force: true });
+    step('removed');
+  } finally {
+    file?.release();
+  }
+}

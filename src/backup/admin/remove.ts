@@ -1,0 +1,71 @@
+/**
+ * Removes a backup for good. backups.db forgets it first: a kill behind that leaves files that nobody names, which the next
+ * delete of that userid finds and takes away.
+ */
+import { basename } from 'node:path';
+import { backupFileOf, filesBelow } from '../../catalog/backupFiles.ts';
+import type { Catalog } from '../../catalog/catalog.ts';
+import { LockedFile } from '../../fs/lockedFile.ts';
+import type { AcquireOptions } from '../../fs/lockedFile.ts';
+import { BackupError, messageOf } from '../../errors.ts';
+import { faultPoint } from '../faultPoint.ts';
+import { removeFiles } from './move.ts';
+
+/** In order; the tests kill it behind each. */
+export const REMOVE_STEPS = ['forgotten', 'removed'] as const;
+
+const step = (name: (typeof REMOVE_STEPS)[number]): void => faultPoint(`delete:${name}`);
+
+/** Data files of a userid that backups.db does not name, as their names have it. */
+export function strayFiles(catalog: Catalog, userid: string, partitions: Iterable<string>): string[] {
+  const paths = new Set<string>();
+  for (const partition of partitions) {
+    for (const file of filesBelow(partition)) {
+      if (typeof file !== 'string' && file.userid === userid) paths.add(file.dataPath);
+    }
+  }
+  // A renamed user's backup has the name of before.
+  for (const { path } of paths.size === 0 ? [] : catalog.list()) paths.delete(path);
+  return [...paths].toSorted();
+}
+
+/** `userid` null: no entry of backups.db goes with it. Throws 'locked'. */
+export async function removeBackup(
+  catalog: Catalog,
+  userid: string | null,
+  path: string,
+  lock: AcquireOptions,
+): Promise<void> {
+  const file = await lockIfThere(path, lock);
+  try {
+    if (userid !== null && catalog.find(userid) === path) catalog.remove(userid);
+    step('forgotten');
+    try {
+      removeFiles(path);
+    } catch (error) {
+      throw new BackupError(
+        'io',
+        `backups.db has forgotten it, but not all of its files are removed (${messageOf(error)}): delete it again`,
+        { cause: error, subject: path },
+      );
+    }
+    step('removed');
+  } finally {
+    file?.release();
+  }
+}
+
+/** null: the data file is gone already, or was never there. */
+async function lockIfThere(path: string, lock: AcquireOptions): Promise<LockedFile | null> {
+  if (backupFileOf(path)?.role !== 'data') {
+    throw new BackupError('bad-parameters', `${basename(path)} is not the name of a data file`, {
+      subject: path,
+    });
+  }
+  try {
+    return await LockedFile.acquire(path, lock);
+  } catch (error) {
+    if (error instanceof BackupError && error.kind === 'not-found') return null;
+    throw error;
+  }
+}

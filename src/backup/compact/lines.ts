@@ -1,0 +1,101 @@
+/**
+ * The lines of a chunk that a compaction keeps as they are: those behind the horizon. Of what went before the horizon nothing is said
+ * there either: a master repeats expunged records for as long as it has them.
+ */
+import type { IndexFile } from '../../index/store/indexFile.ts';
+import { flagNames, isExpungedFlag } from '../../index/fold/record.ts';
+import { HORIZON_LINE } from '../../index/queries/horizon.ts';
+import { RESEND_LINE } from '../../index/fold/resend.ts';
+import { mailboxByUniqueid } from '../../index/queries/current.ts';
+import { isLongGone, isNeededMailbox } from '../../index/queries/retained.ts';
+import type { Chunk, FoldLine } from '../../index/types.ts';
+import { ChunkReader } from '../../log/read/chunkReader.ts';
+import { KeyValues, getNumber, optionalString, toKeyValues } from '../../protocol/dlist.ts';
+import type { Dlist } from '../../protocol/dlist.ts';
+import { logLimits } from '../../protocol/limits.ts';
+import { readLogLine } from '../../protocol/logDriver.ts';
+import { BackupError } from '../../errors.ts';
+import { fromLog } from '../lines/envelope.ts';
+
+export interface LineTimes {
+  /** Unix seconds; negative: all lines are kept. */
+  readonly horizon: number;
+  /** The latest that a horizon of the log may be. */
+  readonly latestTime: number;
+  /** The latest time of any line before. */
+  readonly clock: number;
+}
+
+/** Behind the horizon, in order. Throws 'damaged'. */
+export function* linesBehind(
+  index: IndexFile,
+  fd: number,
+  chunk: Chunk,
+  { horizon, latestTime, clock }: LineTimes,
+): Generator<FoldLine> {
+  const reader = new ChunkReader(fd, chunk.offset, chunk.file_end);
+  try {
+    let time = clock;
+    for (let line = readLogLine(reader, logLimits); line !== null; line = readLogLine(reader, logLimits)) {
+      time = Math.max(time, line.time);
+      if (time <= horizon) continue;
+      const kept = keptLine(index, fromLog(line), horizon, latestTime);
+      if (kept !== null) yield { ...kept, time };
+    }
+    if (reader.state !== 'complete') throw new BackupError('damaged', `chunk ${chunk.id} is not whole`);
+  } finally {
+    reader.close();
+  }
+}
+
+/** Null where nothing of it is needed. */
+function keptLine(index: IndexFile, line: FoldLine, horizon: number, latestTime: number): FoldLine | null {
+  switch (line.name) {
+    case 'MESSAGE': // copied apart
+    case 'RESERVE': // of the originals; it changes nothing
+    case RESEND_LINE: // written anew at the end
+      return null;
+    case HORIZON_LINE: // a later one was written
+      return horizon > 0 ? null : horizonLine(line, latestTime);
+    case 'MAILBOX':
+    case 'LOCAL_MAILBOX':
+      return withoutLongGone(index, line, horizon);
+    case 'EXPUNGE':
+      return mailboxOf(index, line.value) === undefined ? null : line;
+    default:
+      return line;
+  }
+}
+
+function horizonLine(line: FoldLine, latestTime: number): FoldLine {
+  const time = getNumber(toKeyValues(line.value, line.name), 'HORIZON');
+  return time <= latestTime ? line : { ...line, value: new KeyValues([['HORIZON', String(latestTime)]]) };
+}
+
+/** The mailbox that a line names, if it is needed. */
+function mailboxOf(index: IndexFile, value: Dlist): number | undefined {
+  const uniqueid = value instanceof KeyValues ? optionalString(value, 'UNIQUEID') : undefined;
+  const mailbox = uniqueid === undefined ? undefined : mailboxByUniqueid(index, uniqueid);
+  return mailbox !== undefined && isNeededMailbox(index, mailbox.id) ? mailbox.id : undefined;
+}
+
+function withoutLongGone(index: IndexFile, line: FoldLine, horizon: number): FoldLine {
+  const records = line.value instanceof KeyValues ? line.value.get('RECORD') : undefined;
+  const mailboxId = mailboxOf(index, line.value);
+  if (!(line.value instanceof KeyValues) || !Array.isArray(records) || mailboxId === undefined) return line;
+  const kept = records.filter((record) => !isExpungedBefore(index, mailboxId, record, horizon));
+  if (kept.length === records.length) return line;
+  const entries = line.value.entries.map(([key, value]): [string, Dlist] => [
+    key,
+    key === 'RECORD' ? kept : value,
+  ]);
+  return { ...line, value: new KeyValues(entries) };
+}
+
+function isExpungedBefore(index: IndexFile, mailboxId: number, record: Dlist, horizon: number): boolean {
+  if (!(record instanceof KeyValues)) return false;
+  const flags = record.get('FLAGS');
+  const isExpunged = Array.isArray(flags) && flags.flatMap(flagNames).some(isExpungedFlag);
+  const uid = record.get('UID');
+  return isExpunged && typeof uid === 'string' && isLongGone(index, mailboxId, Number(uid), horizon);
+}

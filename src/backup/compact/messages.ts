@@ -1,0 +1,172 @@
+/**
+ * Copies the messages that a compaction keeps from one chunk to another.
+ *
+ * What lies between two flush points refers to nothing outside, so where all of it is kept its compressed bytes are copied as they
+ * are; it is inflated only for its CRC-32 and to see that it is whole. The rest is compressed again. Messages that lay side by side in
+ * one MESSAGE line do so afterwards.
+ */
+import { crc32 } from 'node:zlib';
+import { BackupError } from '../../errors.ts';
+import type { KeptMessage } from '../../index/queries/retained.ts';
+import { readRawBlock } from '../../log/read/blocks.ts';
+import type { FlushPoint } from '../../log/format.ts';
+import type { ChunkWriter } from '../../log/write/chunkWriter.ts';
+import type { ChunkBytes } from '../read/chunkBytes.ts';
+import type { CompactWriter } from './writer.ts';
+import { FILES_PER_LINE, messageLineEnd, messageLineStart } from '../lines/messageSource.ts';
+
+/** Partition names are words; with GUID and size a header is far smaller. */
+const HEADER_BYTES = 512;
+/** Larger blocks are the originals': they are cut anew. */
+const COPIED_BLOCK_BYTES = 256 * 1024;
+/** Compressed bytes that are gathered before they are copied. */
+const SPLICE_BYTES = 4 << 20;
+/** A message is read in pieces of this. */
+const PIECE_BYTES = 256 * 1024;
+
+/** Messages that lie side by side, separated as a MESSAGE line separates them: from the first one's header to the last one's end. */
+interface Run {
+  readonly start: number;
+  end: number;
+  /** Where each message's header starts. */
+  readonly starts: number[];
+}
+
+export class MessageCopy {
+  readonly #out: CompactWriter;
+  readonly #source: ChunkBytes;
+  readonly #points: readonly FlushPoint[];
+  /** The next point that may be of use. */
+  #nextPoint = 0;
+  readonly #time: number;
+  /** A line ends when it has so many bytes. */
+  readonly #lineBytes: number;
+  readonly #onLine: () => Promise<void>;
+  #run: Run | null = null;
+  /** Of the line at hand: how many messages it has. */
+  #files = 0;
+  #bytes = 0;
+  /** Runs of the line at hand that are written. */
+  #written = 0;
+
+  /** `points`: the chunk's, by offset. `onLine`: called behind each line, where a chunk may be split. */
+  constructor(
+    out: CompactWriter,
+    source: ChunkBytes,
+    points: readonly FlushPoint[],
+    options: { readonly time: number; readonly lineBytes: number; readonly onLine: () => Promise<void> },
+  ) {
+    this.#out = out;
+    this.#source = source;
+    this.#points = points;
+    this.#time = options.time;
+    this.#lineBytes = options.lineBytes;
+    this.#onLine = options.onLine;
+  }
+
+  /** In the order of their places. Throws 'damaged'. */
+  async add(message: KeptMessage): Promise<void> {
+    const start = message.offset - this.#headerLength(message);
+    const end = message.offset + message.size;
+    const run = this.#run;
+    if (run !== null && start === run.end + 1) {
+      run.starts.push(start);
+      run.end = end;
+    } else {
+      await this.#endRun();
+      this.#run = { start, end, starts: [start] };
+    }
+    this.#files += 1;
+    this.#bytes += end - start;
+    if (this.#files === FILES_PER_LINE || this.#bytes >= this.#lineBytes) await this.endLine();
+  }
+
+  /** Of `%{partition guid size}` CRLF before the message. */
+  #headerLength({ offset, guid, size }: KeptMessage): number {
+    // What comes directly behind the last one begins with what separates them.
+    const from = Math.max(this.#run?.end ?? 0, offset - HEADER_BYTES);
+    const text = this.#source.read(from, offset).toString('latin1');
+    const at = text.lastIndexOf('%{');
+    if (at === -1 || !text.endsWith(` ${guid} ${size}}\r\n`)) {
+      throw new BackupError('damaged', `message ${guid} does not begin where the index says`, {
+        subject: guid,
+      });
+    }
+    return text.length - at;
+  }
+
+  /** Also behind the last one. */
+  async endLine(): Promise<void> {
+    await this.#endRun();
+    if (this.#written === 0) return;
+    const writer = await this.#out.chunk();
+    await writer.write(messageLineEnd);
+    this.#written = 0;
+    this.#files = 0;
+    this.#bytes = 0;
+    await this.#onLine();
+  }
+
+  async #endRun(): Promise<void> {
+    const run = this.#run;
+    if (run === null) return;
+    this.#run = null;
+    const writer = await this.#out.chunk();
+    if (this.#written === 0) {
+      await writer.mark();
+      await writer.write(messageLineStart(this.#out.timeFor(this.#time)));
+    } else await writer.write(' ');
+    this.#written += 1;
+    await this.#copy(writer, run);
+  }
+
+  async #copy(writer: ChunkWriter, { start, end, starts }: Run): Promise<void> {
+    let nextStart = 0;
+    for (let at = start; at < end;) {
+      const spliced = await this.#splice(writer, at, end);
+      if (spliced > at) {
+        at = spliced;
+        continue;
+      }
+      while (nextStart < starts.length && (starts[nextStart] as number) < at) nextStart += 1;
+      if (starts[nextStart] === at) {
+        await writer.mark();
+        nextStart += 1;
+      }
+      const stop = Math.min(end, starts[nextStart] ?? end, this.#pointAfter(at) ?? end, at + PIECE_BYTES);
+      await writer.write(this.#source.read(at, stop));
+      at = stop;
+    }
+  }
+
+  #pointAfter(offset: number): number | undefined {
+    while ((this.#points[this.#nextPoint]?.offset ?? Infinity) <= offset) this.#nextPoint += 1;
+    return this.#points[this.#nextPoint]?.offset;
+  }
+
+  /** Copies whole blocks that begin at `at` and end by `end`; answers how far it came. */
+  async #splice(writer: ChunkWriter, at: number, end: number): Promise<number> {
+    this.#pointAfter(at - 1);
+    let first = this.#points[this.#nextPoint];
+    if (first?.offset !== at) return at;
+    const pieces: Buffer[] = [];
+    const points: FlushPoint[] = [];
+    let compressedBytes = 0;
+    let crc = 0;
+    const base = first.offset;
+    for (let next = this.#nextPoint + 1; compressedBytes < SPLICE_BYTES; next += 1) {
+      const last = this.#points[next];
+      if (last === undefined || last.offset > end || last.offset - first.offset > COPIED_BLOCK_BYTES) break;
+      const { compressed, bytes } = readRawBlock(this.#source.fd, first, last);
+      points.push({ offset: first.offset - base, fileOffset: compressedBytes });
+      pieces.push(compressed);
+      compressedBytes += compressed.length;
+      crc = crc32(bytes, crc);
+      first = last;
+    }
+    const length = first.offset - base;
+    if (length > 0)
+      await writer.splice({ length, crc32: crc, compressedBytes, points, compressed: () => pieces });
+    return first.offset;
+  }
+}

@@ -1,0 +1,147 @@
+/** What a compaction has to do, from the index alone: which chunks hold something that is kept, and whether it is worth the while. */
+import { BackupError } from '../../errors.ts';
+import { stateOf } from '../../index/queries/chunks.ts';
+import { horizon as horizonOf } from '../../index/queries/horizon.ts';
+import type { IndexFile } from '../../index/store/indexFile.ts';
+import { chunks } from '../../index/queries/current.ts';
+import { longestBlock, messageSums, stateTimes } from '../../index/queries/retained.ts';
+import type { MessageSums } from '../../index/queries/retained.ts';
+import type { Chunk } from '../../index/types.ts';
+import { momentsAtOrBefore } from '../../index/queries/views.ts';
+import { isCombined, isSplit } from './writer.ts';
+import type { ChunkSizes } from './writer.ts';
+
+/** A chunk plainly needs it where this part of it is messages that are not kept. */
+const DEAD_SHARE = 0.2;
+/** Or where it has to be inflated so far to get at a message: the originals made no flush points inside a line. */
+const LONGEST_BLOCK_BYTES = 1 << 20;
+
+export interface PlannedChunk {
+  readonly chunk: Chunk;
+  readonly kept: MessageSums;
+  /** It has lines behind the horizon. */
+  readonly isRecent: boolean;
+  /** The latest time of any line before it. */
+  readonly clock: number;
+}
+
+export interface CompactionPlan {
+  /** Those with something to keep. */
+  readonly chunks: readonly PlannedChunk[];
+  /** Ends of the chunks that the plan is about; what is behind came later. */
+  readonly fileEnd: number;
+  /** How many chunks plainly need it. */
+  readonly work: number;
+  readonly all: MessageSums;
+  readonly kept: MessageSums;
+}
+
+/** A compaction that would drop more than this share of the messages' bytes asks first. */
+const MOST_DROPPED_SHARE = 0.9;
+
+/**
+ * The timestamp from which on a compaction keeps all history; -1: everything is kept.
+ *
+ * It is the time of a change, the last one up to what is asked for: from there on nothing changed, so nothing more is kept, and
+ * a reader who pinned that change still finds its state. It never goes back behind the horizon of an earlier compaction.
+ */
+export function effectiveHorizon(index: IndexFile, asked: number): number {
+  if (asked < 0) return -1;
+  const [change = -1] = momentsAtOrBefore(index, [asked]);
+  const earlier = horizonOf(index);
+  return Math.max(change, earlier === 0 ? -1 : earlier);
+}
+
+/** Throws 'refused' where nothing, or nearly nothing, of the messages would be left. */
+export function requireModestDrop({ all, kept }: CompactionPlan, path: string): void {
+  const [count, bytes] = [all.count - kept.count, all.bytes - kept.bytes];
+  const isMost = count === all.count || bytes > MOST_DROPPED_SHARE * all.bytes;
+  if (count === 0 || !isMost) return;
+  const percent = Math.floor((100 * bytes) / Math.max(1, all.bytes));
+  throw new BackupError(
+    'refused',
+    `it would drop ${count} of ${all.count} messages, ${percent}% of their ${all.bytes} bytes: ` +
+      'nothing was changed; --force-drop lets it',
+    { subject: path },
+  );
+}
+
+/** Throws 'damaged' where a chunk is known to be. */
+export function planCompaction(index: IndexFile, horizon: number, sizes: ChunkSizes): CompactionPlan {
+  const sums = messageSums(index);
+  const times = new Times(stateTimes(index, horizon));
+  const nothing: MessageSums = { count: 0, bytes: 0 };
+  const needed: PlannedChunk[] = [];
+  let work = 0;
+  let fileEnd = 0;
+  let clock = 0;
+  let count = 0;
+  for (const chunk of endedChunks(index)) {
+    const { all, kept } = sums.get(chunk.id) ?? { all: nothing, kept: nothing };
+    const latest = Math.max(clock, chunk.ts_end);
+    const isRecent = latest > horizon;
+    const isNeeded = kept.count > 0 || isRecent || times.hasBetween(Math.max(clock, chunk.ts_start), latest);
+    if (isNeeded) needed.push({ chunk, kept, isRecent, clock });
+    const isMostlyDead = all.bytes - kept.bytes > DEAD_SHARE * chunk.length;
+    const isCoarse = kept.count > 0 && longestBlock(index, chunk.id, chunk.length) > LONGEST_BLOCK_BYTES;
+    if (!isNeeded || isMostlyDead || isCoarse) work += 1;
+    clock = latest;
+    fileEnd = chunk.file_end;
+    count += 1;
+  }
+  // One chunk with nothing that is needed is all that an earlier compaction left of an emptied backup: its horizon.
+  const isEmptied = needed.length === 0 && count === 1 && horizonOf(index) === horizon;
+  return {
+    chunks: needed,
+    fileEnd,
+    work: isEmptied ? 0 : work + boundaryWork(needed, sizes),
+    all: total([...sums.values()].map(({ all }) => all)),
+    kept: total([...sums.values()].map(({ kept }) => kept)),
+  };
+}
+
+function total(sums: readonly MessageSums[]): MessageSums {
+  return {
+    count: sums.reduce((sum, { count }) => sum + count, 0),
+    bytes: sums.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+}
+
+/** All that were ended; the last one may be in work. */
+function* endedChunks(index: IndexFile): Generator<Chunk> {
+  for (const chunk of chunks(index)) {
+    const state = stateOf(chunk);
+    if (state === 'open') return;
+    if (state === 'damaged') {
+      throw new BackupError('damaged', `chunk ${chunk.id} is damaged: see ctl_backups verify --repair`);
+    }
+    yield chunk;
+  }
+}
+
+/** Chunks to be combined or split (cyrus-imapd backup/lcb_compact.c, compact_required). */
+function boundaryWork(planned: readonly PlannedChunk[], sizes: ChunkSizes): number {
+  const areContradictory = sizes.min > 0 && sizes.max > 0 && sizes.min >= sizes.max;
+  if ((sizes.min === 0 && sizes.max === 0) || areContradictory) return 0;
+  let work = 0;
+  for (const [at, { chunk }] of planned.entries()) {
+    if (isCombined(chunk.length, planned[at + 1]?.chunk.length, sizes)) work += 1;
+    if (isSplit(chunk.length, null, sizes)) work += 1;
+  }
+  return work;
+}
+
+/** Times in order, asked for in order. */
+class Times {
+  readonly #times: readonly number[];
+  #next = 0;
+
+  constructor(times: readonly number[]) {
+    this.#times = times;
+  }
+
+  hasBetween(from: number, to: number): boolean {
+    while ((this.#times[this.#next] ?? Infinity) < from) this.#next += 1;
+    return (this.#times[this.#next] ?? Infinity) <= to;
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * How lines that the originals' tools do not know are written, so that those still read our files.
+ *
+ * Their `reindex` fails on a line whose name it does not know, but takes any RESERVE and gives it no meaning
+ * (cyrus-imapd backup/lcb_indexw.c, backup_index), and their `compact` keeps it. So
+ * `APPLY QUOTA %(...)` is written as `APPLY RESERVE %(PARTITION "" MBOXNAME () GUID () APPLY %(QUOTA %(...)))`. We never write a
+ * RESERVE of any other kind: it changes nothing.
+ */
+import type { FoldLine } from '../../index/types.ts';
+import { KeyValues } from '../../protocol/dlist.ts';
+
+/** The names that the originals index. */
+const plain: ReadonlySet<string> = new Set([
+  'EXPUNGE',
+  'MAILBOX',
+  'MESSAGE',
+  'RENAME',
+  'RESERVE',
+  'SEEN',
+  'SIEVE',
+  'SUB',
+  'UNMAILBOX',
+  'UNSIEVE',
+  'UNSUB',
+]);
+
+/** The line as it is written to the log. */
+export function toLog(line: FoldLine): FoldLine {
+  if (plain.has(line.name)) return line;
+  const value = new KeyValues([
+    ['PARTITION', ''],
+    ['MBOXNAME', []],
+    ['GUID', []],
+    ['APPLY', new KeyValues([[line.name, line.value]])],
+  ]);
+  return { time: line.time, name: 'RESERVE', value };
+}
+
+/** The line that a line of the log stands for. */
+export function fromLog(line: FoldLine): FoldLine {
+  const inner =
+    line.name === 'RESERVE' && line.value instanceof KeyValues ? line.value.get('APPLY') : undefined;
+  const entry = inner instanceof KeyValues ? inner.entries[0] : undefined;
+  return entry === undefined ? line : { time: line.time, name: entry[0].toUpperCase(), value: entry[1] };
+}

@@ -1,0 +1,26 @@
+/** A record as RECORD (...) lists it, in a MAILBOX line of the log or of a master. */
+import type { RecordWithGuid } from '../../index/queries/current.ts';
+import { Flag, KeyValues } from '../../protocol/dlist.ts';
+import type { Dlist } from '../../protocol/dlist.ts';
+import { parseDlist } from '../../protocol/parseText.ts';
+
+export function recordItem(record: RecordWithGuid): KeyValues {
+  const flags: Dlist[] = record.flags === '' ? [] : record.flags.split(' ').map(flagItem);
+  if (record.expunged !== null) flags.push(Flag.of('\\Expunged'));
+  const entries: [string, Dlist][] = [
+    ['UID', String(record.uid)],
+    ['MODSEQ', record.modseq],
+    ['LAST_UPDATED', String(record.last_updated)],
+    ['FLAGS', flags],
+    ['INTERNALDATE', String(record.internaldate)],
+    ['SIZE', String(record.size)],
+    ['GUID', record.guid],
+  ];
+  if (record.annotations !== null) entries.push(['ANNOTATIONS', parseDlist(record.annotations)]);
+  if (record.extra !== null) entries.push(...(parseDlist(`%(${record.extra})`) as KeyValues).entries);
+  return new KeyValues(entries);
+}
+
+function flagItem(name: string): Dlist {
+  return name.startsWith('\\') ? Flag.of(name) : name;
+}

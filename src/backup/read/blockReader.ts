@@ -1,0 +1,52 @@
+/** Loads blocks for whoever goes through many messages, mostly in the order of the log: each is inflated once. */
+import type { IndexFile } from '../../index/store/indexFile.ts';
+import { chunkById } from '../../index/queries/current.ts';
+import { ForwardReader } from '../../log/read/forwardReader.ts';
+import { loadBlock } from './messageBytes.ts';
+import type { Block } from './messageBytes.ts';
+
+/** Messages of one folder lie side by side in the log: the last blocks are what is asked for next. */
+const KEPT_BLOCKS = 8;
+
+export class BlockReader {
+  readonly #index: IndexFile;
+  readonly #blocks = new Map<string, Buffer>();
+  #forward: { readonly chunkId: number; readonly reader: ForwardReader } | undefined;
+
+  constructor(index: IndexFile) {
+    this.#index = index;
+  }
+
+  /** For readMessage. Throws 'damaged'. */
+  readonly load = (fd: number, block: Block): Buffer => {
+    const key = `${block.chunkId}:${block.start}`;
+    const kept = this.#blocks.get(key);
+    if (kept !== undefined) return kept;
+    const bytes = block.isExact ? loadBlock(fd, block) : this.#readOn(fd, block);
+    const [oldest] = this.#blocks.keys();
+    if (this.#blocks.size >= KEPT_BLOCKS && oldest !== undefined) this.#blocks.delete(oldest);
+    this.#blocks.set(key, bytes);
+    return bytes;
+  };
+
+  /** Gives zlib's memory back. */
+  close(): void {
+    this.#forward?.reader.close();
+  }
+
+  /** Where the originals made no flush point near, from where the last such read ended, if that is not behind. */
+  #readOn(fd: number, block: Block): Buffer {
+    const { chunkId, start, end, from } = block;
+    const forward = this.#forward;
+    const isOnWay =
+      forward?.chunkId === chunkId &&
+      forward.reader.position <= start &&
+      forward.reader.position >= from.offset;
+    if (isOnWay) return forward.reader.read(start, end - start);
+    forward?.reader.close();
+    const chunk = chunkById(this.#index, chunkId);
+    const reader = new ForwardReader(fd, from, chunk?.file_end ?? block.fileEnd);
+    this.#forward = { chunkId, reader };
+    return reader.read(start, end - start);
+  }
+}

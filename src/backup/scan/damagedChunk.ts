@@ -1,0 +1,284 @@
+/**
+ * What can still be read of a damaged chunk, line by line.
+ *
+ * Deflate has no way back into step by itself; flush points are one. So the chunk is read in runs, each from a flush point up to
+ * where it no longer inflates or makes no sense, and the next from a later point that a line or a message begins at. An index
+ * that knew the chunk when it was whole says where its points and messages are: then offsets stay what they were, and
+ * nothing inside of a message is taken for a line. Without one, points are looked for, and the offsets behind the damage are
+ * the reader's own.
+ *
+ * Messages are checked against their GUID; lines cannot be.
+ */
+import { createHash } from 'node:crypto';
+import { BackupError } from '../../errors.ts';
+import {
+  CHUNK_HEADER,
+  EMPTY_BLOCK,
+  FLUSH_MARKER,
+  MEMBER_HEADER,
+  MEMBER_TRAILER_BYTES,
+  isTrailerOf,
+} from '../../log/format.ts';
+import type { FlushPoint } from '../../log/format.ts';
+import { readSyncInto } from '../../fs/io.ts';
+import { readBeginning } from '../../log/read/blocks.ts';
+import { emptyBlocks } from '../../log/read/member.ts';
+import { RunReader } from '../../log/read/damagedReader.ts';
+import { FileLiteral } from '../../protocol/dlist.ts';
+import { logLineSteps } from '../../protocol/logDriver.ts';
+import type { SteppedByteSource } from '../../protocol/logDriver.ts';
+import type { LogLine } from '../../protocol/grammar.ts';
+import { logLimits } from '../../protocol/limits.ts';
+import type { KnownChunk } from './knownChunk.ts';
+
+export interface CheckedFile {
+  readonly file: FileLiteral;
+  /** Its bytes are what the GUID promises. */
+  readonly whole: boolean;
+}
+
+/** A line that could be read, or of a MESSAGE line that breaks off its whole messages. */
+export interface SalvagedLine {
+  readonly line: LogLine;
+  readonly files: readonly CheckedFile[];
+  /** Uncompressed offset of its end. */
+  readonly end: number;
+  /** Where in the file the flush marker stands that it ends with; null where there is none. */
+  readonly fileEnd: number | null;
+}
+
+/** Where the first run begins. */
+export interface SalvageStart extends FlushPoint {
+  /** No line can be older. */
+  readonly time: number;
+}
+
+/** The first compressed byte of the member at `fileOffset`. */
+export function memberStart(fileOffset: number): SalvageStart {
+  return { offset: 0, fileOffset: fileOffset + MEMBER_HEADER.length, time: 0 };
+}
+
+export interface Break {
+  /** Uncompressed offset up to which it was read. */
+  readonly position: number;
+  readonly reason: string;
+}
+
+/** Enough for the longest beginning of a line or a message. */
+const PROBE_BYTES = 256;
+const CLOCK_TOLERANCE_S = 86_400;
+const SCAN_BYTES = 65_536;
+const LINE_START = /^[0-9]{1,12} APPLY [A-Z_]+ /;
+const FILE_START = /^ ?%\{[^\r\n{}]+ [0-9a-fA-F]{40} [0-9]+\}\r\n/;
+
+export class Salvage {
+  readonly breaks: Break[] = [];
+  /** Those that were found behind what an index knows. */
+  readonly points: FlushPoint[] = [];
+  /** Of the last run's bytes. */
+  crc32 = 0;
+  /** All was read in one run, and the CRC-32 and size behind it are right. */
+  hasItsChecksum = false;
+  readonly #fd: number;
+  readonly #fileEnd: number;
+  readonly #known: KnownChunk | null;
+  /** An index may know a part of the chunk only: up to here in the file, and in uncompressed bytes. */
+  readonly #knownEnd: number;
+  readonly #knownLength: number;
+  /** Uncompressed end of what was last found good. */
+  #good = 0;
+  #time = 0;
+  /** No line can be younger. */
+  readonly #latest: number;
+  readonly #start: FlushPoint;
+  #files: CheckedFile[] = [];
+
+  /** A member from some place on; no byte at or behind `fileEnd` is its own. */
+  constructor(fd: number, start: SalvageStart, fileEnd: number, known: KnownChunk | null) {
+    this.#start = start;
+    this.#time = start.time;
+    this.#fd = fd;
+    this.#fileEnd = fileEnd;
+    this.#known = known;
+    this.#knownEnd = known?.chunk.file_end ?? 0;
+    this.#knownLength = known?.chunk.length ?? 0;
+    const isKnown = known !== null && this.#knownEnd >= fileEnd;
+    this.#latest = isKnown ? known.chunk.ts_end : Math.floor(Date.now() / 1000) + CLOCK_TOLERANCE_S;
+  }
+
+  /** In steps of about a millisecond: null stands for a turn that others may have. */
+  *lines(): Generator<SalvagedLine | null> {
+    let start: FlushPoint | null = this.#start;
+    while (start !== null) {
+      const from: FlushPoint = start;
+      const run = new RunReader(this.#fd, from, this.#fileEnd, this.#known?.points ?? []);
+      try {
+        yield* this.#readRun(run, from);
+        // One by one: a call takes some 120,000 arguments, and a chunk of some gigabytes has more points.
+        for (const point of run.points) if (point.fileOffset >= this.#knownEnd) this.points.push(point);
+        this.crc32 = run.crc32;
+        this.hasItsChecksum = run.isEnded && from.offset === 0 && this.#isTrailerOf(run);
+        start = run.isEnded ? null : yield* this.#nextStart(from, run);
+      } finally {
+        run.close();
+      }
+    }
+  }
+
+  #isTrailerOf({ filePosition, crc32, position }: RunReader): boolean {
+    const trailer = Buffer.alloc(MEMBER_TRAILER_BYTES);
+    readSyncInto(this.#fd, trailer, 0, trailer.length, filePosition);
+    return isTrailerOf(trailer, crc32, position);
+  }
+
+  /** From one start to the clean end, or to where nothing follows that could be read. */
+  *#readRun(run: RunReader, start: FlushPoint): Generator<SalvagedLine | null> {
+    let prefix: Buffer | null = null;
+    try {
+      if (start.offset === 0) run.stream(CHUNK_HEADER.length);
+      else if (FILE_START.test(run.peek(PROBE_BYTES).toString('latin1'))) {
+        prefix = Buffer.from(`${this.#time} APPLY MESSAGE (`);
+      } else if (this.#known !== null && start.offset < this.#knownLength)
+        prefix = yield* inTurns(this.#nextLine(run, this.#known));
+    } catch (error) {
+      this.#break(error, run);
+      return;
+    }
+    for (;;) {
+      let read: SalvagedLine | null;
+      try {
+        read = yield* inTurns(this.#readLine(run, prefix));
+        prefix = null;
+        if (read === null) return;
+      } catch (error) {
+        const isInStep = this.#break(error, run);
+        const files = this.#files.filter(({ whole }) => whole);
+        this.#files = [];
+        if (files.length > 0) yield this.#partOf(files);
+        if (!isInStep || this.#known === null || run.position >= this.#knownLength) return;
+        try {
+          prefix = yield* inTurns(this.#nextLine(run, this.#known));
+          continue;
+        } catch (second) {
+          this.#break(second, run);
+          return;
+        }
+      }
+      this.#good = read.end;
+      run.forgetPassed(read.end);
+      this.#time = read.line.time;
+      yield read;
+    }
+  }
+
+  *#readLine(run: RunReader, prefix: Buffer | null): Generator<void, SalvagedLine | null> {
+    this.#files = [];
+    const line = yield* logLineSteps(prefixed(run, prefix), logLimits, (file) => this.#check(run, file));
+    if (line === null) return null;
+    if (line.verb !== 'APPLY') throw new BackupError('syntax', `unknown verb ${line.verb} in the log`);
+    // The name is damaged: its messages count all the same, see #partOf.
+    if (line.name !== 'MESSAGE' && this.#files.length > 0) {
+      throw new BackupError('syntax', `${line.name} with messages`);
+    }
+    // A wrong digit would take all later lines along into the future.
+    if (line.time < this.#time || line.time > this.#latest) {
+      throw new BackupError('syntax', `a line of the time ${line.time}`);
+    }
+    return { line, files: this.#files, end: run.position, fileEnd: run.markerHere() };
+  }
+
+  *#check(run: RunReader, file: FileLiteral): Generator<void, void> {
+    const hash = createHash('sha1');
+    yield* run.streamSteps(file.size, (piece) => hash.update(piece));
+    this.#files.push({ file, whole: hash.digest('hex') === file.guid });
+  }
+
+  /** Of a MESSAGE line that breaks off, the messages before the break are as good as any. */
+  #partOf(files: readonly CheckedFile[]): SalvagedLine {
+    const value = files.map(({ file }) => file);
+    const end = Math.max(...value.map(({ position, size }) => position + size));
+    this.#good = Math.max(this.#good, end);
+    return { line: { time: this.#time, verb: 'APPLY', name: 'MESSAGE', value }, files, end, fileEnd: null };
+  }
+
+  /** Notes what ended a line; answers whether the bytes behind still come out in step. */
+  #break(error: unknown, run: RunReader): boolean {
+    if (!(error instanceof BackupError)) throw error;
+    this.breaks.push({ position: run.position, reason: error.message });
+    return error.kind === 'syntax' || error.kind === 'limit';
+  }
+
+  /** Passes over what is no line; answers the next one, which has been taken. Throws 'damaged' where none follows. */
+  *#nextLine(run: RunReader, known: KnownChunk): Generator<void, Buffer | null> {
+    for (;;) {
+      const start = run.position;
+      const line = yield* run.lineSteps(logLimits.lineBytes);
+      if (line === null) return null;
+      if (!known.isInMessage(start) && LINE_START.test(line.toString('latin1', 0, PROBE_BYTES))) return line;
+    }
+  }
+
+  /** The next flush point behind what was good at which a run can begin. */
+  *#nextStart(from: FlushPoint, run: RunReader): Generator<null, FlushPoint | null> {
+    const isBehind = (point: FlushPoint): boolean =>
+      point.fileOffset > from.fileOffset && point.offset >= this.#good;
+    const known = this.#known?.points.find(isBehind);
+    if (known !== undefined) return known;
+    for (const point of this.#markers(from, run)) {
+      yield null;
+      if (point.fileOffset >= this.#knownEnd && isBehind(point) && this.#beginsItem(point)) return point;
+    }
+    return null;
+  }
+
+  #beginsItem(point: FlushPoint): boolean {
+    const text = readBeginning(this.#fd, point.fileOffset, PROBE_BYTES, this.#fileEnd).toString('latin1');
+    if (FILE_START.test(text)) return true;
+    return LINE_START.test(text) && Number(text.slice(0, text.indexOf(' '))) >= this.#time;
+  }
+
+  /** Flush markers behind a start: those that the run passed, with its offsets, then all others, as if they stood where it ended. */
+  *#markers(from: FlushPoint, run: RunReader): Generator<FlushPoint> {
+    yield* run.passed;
+    const offset = run.position + 1;
+    const window = Buffer.allocUnsafe(SCAN_BYTES + FLUSH_MARKER.length);
+    const behind = Math.max(run.passed.at(-1)?.fileOffset ?? from.fileOffset, this.#knownEnd);
+    for (let base = behind; base < this.#fileEnd; base += SCAN_BYTES) {
+      const size = Math.min(window.length, this.#fileEnd - base);
+      const bytes = window.subarray(0, readSyncInto(this.#fd, window, 0, size, base));
+      for (let at = bytes.indexOf(FLUSH_MARKER); at !== -1; at = bytes.indexOf(FLUSH_MARKER, at + 1)) {
+        const fileOffset = base + at + FLUSH_MARKER.length;
+        // Of flushes one after another, the last begins an item if any does.
+        const next = at + FLUSH_MARKER.length;
+        if (emptyBlocks(bytes.subarray(next, next + EMPTY_BLOCK.length)) > 0) continue;
+        if (at < SCAN_BYTES && fileOffset < this.#fileEnd) yield { offset, fileOffset };
+      }
+    }
+  }
+}
+
+/** The run with bytes in front that were taken from it before, or stand for some that are lost. */
+function prefixed(run: RunReader, prefix: Buffer | null): SteppedByteSource {
+  if (prefix === null) return run;
+  let isFirst = true;
+  return {
+    *lineSteps(limitBytes) {
+      if (!isFirst) return yield* run.lineSteps(limitBytes);
+      isFirst = false;
+      if (prefix.at(-1) === 10) return prefix;
+      return Buffer.concat([prefix, (yield* run.lineSteps(limitBytes)) ?? Buffer.alloc(0)]);
+    },
+    streamSteps: (count, sink) => run.streamSteps(count, sink),
+    get position() {
+      return run.position;
+    },
+  };
+}
+
+function* inTurns<T>(steps: Generator<void, T>): Generator<null, T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    yield null;
+  }
+}

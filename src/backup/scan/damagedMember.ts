@@ -1,0 +1,136 @@
+/**
+ * A damaged member in the walk (walk.ts): what salvage.ts reads of it is folded, and what an index that knew it can still find of
+ * its messages. What is damaged is left without bytes, and named.
+ */
+import {
+  forgetBytes,
+  insertChunk,
+  insertPointsSteps,
+  setChunkStart,
+  updateChunk,
+} from '../../index/queries/chunks.ts';
+import { fold, foldWholeSteps } from '../../index/fold/fold.ts';
+import { isFaultOfLine } from '../../index/store/indexErrors.ts';
+import { lastChunk, messageByGuid, messagesOfChunk } from '../../index/queries/current.ts';
+import type { FoldLine } from '../../index/types.ts';
+import { messageOf } from '../../errors.ts';
+import { MEMBER_HEADER } from '../../log/format.ts';
+import { isMemberHeader } from '../../log/read/member.ts';
+import { readSyncInto } from '../../fs/io.ts';
+import { FileLiteral } from '../../protocol/dlist.ts';
+import { hasItsBytes } from '../read/messageBytes.ts';
+import { fromLog } from '../lines/envelope.ts';
+import { KnownChunk } from './knownChunk.ts';
+import type { Damage, Walk } from './scanResult.ts';
+import { Salvage, memberStart } from './damagedChunk.ts';
+import type { SalvagedLine } from './damagedChunk.ts';
+
+/** The partition is not known of a message that is found without its line, and nothing hangs on it. */
+const ANY_PARTITION = 'default';
+
+/** Folds the member between two offsets of the file. */
+export function* salvageMember(walk: Walk, fileOffset: number, fileEnd: number): Generator<void, void> {
+  const { index, fd, result } = walk;
+  const known = KnownChunk.find(walk.known, fileOffset);
+  let tsEnd = lastChunk(index)?.ts_end ?? 0;
+  let tsStart = 0;
+  let length = 0;
+  const chunkId = insertChunk(index, fileOffset, tsEnd);
+  const damage = (details: Omit<Damage, 'fileOffset'>): void => {
+    result.damages.push({ fileOffset, ...details });
+  };
+  const salvage = new Salvage(fd, memberStart(fileOffset), fileEnd, known);
+  for (const read of salvage.lines()) {
+    yield;
+    if (read === null) continue;
+    yield* foldSalvaged(walk, chunkId, read, damage);
+    length = Math.max(length, read.end);
+    tsEnd = Math.max(tsEnd, read.line.time);
+    if (tsStart === 0) tsStart = read.line.time;
+  }
+  for (const line of missedMessages(walk, known, tsEnd)) {
+    yield;
+    if (line !== null) fold(index, line, chunkId);
+  }
+  for (const broken of salvage.breaks) damage(broken);
+  if (salvage.breaks.length === 0) {
+    damage({ position: length, reason: reasonOf(walk, fileOffset, salvage, known) });
+  }
+  yield* insertPointsSteps(index, chunkId, known?.points ?? []);
+  yield* insertPointsSteps(index, chunkId, salvage.points);
+  setChunkStart(index, chunkId, tsStart === 0 ? tsEnd : tsStart);
+  length = Math.max(length, known?.chunk.length ?? 0);
+  updateChunk(index, chunkId, { tsEnd, length, fileEnd, crc32: 0, memberSha1: '', state: 'damaged' });
+  yield* forgetUnreadable(walk, chunkId, known);
+  result.chunks += 1;
+}
+
+/**
+ * Damage may move what follows it in the same block. Messages there are whole, and stand at other offsets than they did; one that
+ * runs into what the next point has the offsets of cannot be read by any.
+ */
+function* forgetUnreadable(
+  { index, fd }: Walk,
+  chunkId: number,
+  known: KnownChunk | null,
+): Generator<void, void> {
+  const before = new Map(known?.messages.map(({ guid, offset }) => [guid, offset]));
+  for (const message of messagesOfChunk(index, chunkId)) {
+    yield;
+    if (before.get(message.guid) === message.offset) continue;
+    if (!hasItsBytes(index, fd, message)) forgetBytes(index, message.guid);
+  }
+}
+
+type Report = (details: Omit<Damage, 'fileOffset'>) => void;
+
+function* foldSalvaged(
+  walk: Walk,
+  chunkId: number,
+  { line, files, end }: SalvagedLine,
+  damage: Report,
+): Generator<void, void> {
+  const { index, result } = walk;
+  try {
+    yield* foldWholeSteps(index, withoutWrong(fromLog(line), files), chunkId);
+  } catch (error) {
+    if (!isFaultOfLine(error)) throw error;
+    damage({ position: end, reason: messageOf(error), isSenseless: true });
+  }
+  result.messages += files.length;
+  for (const { file, whole } of files) {
+    if (whole) continue;
+    damage({ position: file.position, reason: 'message does not match its GUID', guid: file.guid });
+  }
+}
+
+function withoutWrong(line: FoldLine, files: SalvagedLine['files']): FoldLine {
+  if (line.name !== 'MESSAGE') return line;
+  return { ...line, value: files.filter(({ whole }) => whole).map(({ file }) => file) };
+}
+
+/** Messages that the index knows to be here and no line that could be read has told of; null for a turn that others may have. */
+function* missedMessages(
+  { index, fd, result }: Walk,
+  known: KnownChunk | null,
+  time: number,
+): Generator<FoldLine | null> {
+  for (const message of known?.messages ?? []) {
+    yield null;
+    if (messageByGuid(index, message.guid)?.chunk_id != null) continue;
+    if (known?.isWhole(fd, message) !== true) continue;
+    const file = new FileLiteral(ANY_PARTITION, message.guid, message.size);
+    file.position = message.offset ?? 0;
+    result.messages += 1;
+    yield { time, name: 'MESSAGE', value: [file] };
+  }
+}
+
+/** Why a member is damaged that could be read from its first line to its last. */
+function reasonOf({ fd }: Walk, fileOffset: number, salvage: Salvage, known: KnownChunk | null): string {
+  const header = Buffer.alloc(MEMBER_HEADER.length);
+  readSyncInto(fd, header, 0, header.length, fileOffset);
+  const isWhole = salvage.hasItsChecksum || salvage.crc32 === known?.chunk.crc32;
+  const part = isMemberHeader(header) ? 'checksum behind the data' : 'gzip header';
+  return isWhole ? `the ${part} is damaged, the data is whole` : 'data checksum mismatch';
+}

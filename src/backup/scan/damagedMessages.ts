@@ -1,0 +1,78 @@
+/** Which messages a verify finds damaged or missing, and where each of them is: what an administrator wants to know. */
+import type { IndexFile } from '../../index/store/indexFile.ts';
+import { chunkById, messageByGuid } from '../../index/queries/current.ts';
+import type { Damage } from './scanResult.ts';
+
+/** Where a message is, or was. */
+interface Place {
+  /** Internal name, a byte string. */
+  readonly mailbox: string;
+  readonly uid: number;
+}
+
+export interface DamagedMessage {
+  readonly guid: string;
+  /** Where the chunk that holds it starts in the file. */
+  readonly chunkOffset: number;
+  readonly places: readonly Place[];
+}
+
+/**
+ * Messages whose bytes the index has and the log no longer gives there, and those that the walk itself has seen to be wrong. An index
+ * that was made of the damaged file knows only the latter. Damage may also move what is whole: it cannot be read by the index
+ * either, and a repair keeps it.
+ */
+export function* damagedMessages(
+  index: IndexFile,
+  folded: IndexFile,
+  damages: readonly Damage[],
+): Generator<DamagedMessage> {
+  if (damages.length === 0) return;
+  const seen = new Set<string>();
+  const damaged = new Set(damages.map(({ fileOffset }) => fileOffset));
+  const held = index.each<{ guid: string; chunkOffset: number; offset: number }>(
+    `SELECT guid, chunk.offset AS chunkOffset, message.offset AS offset FROM message JOIN chunk ON chunk.id = chunk_id
+     ORDER BY chunk.offset, message.offset`,
+  );
+  for (const { guid, chunkOffset, offset } of held) {
+    const left = messageByGuid(folded, guid);
+    const isMoved =
+      damaged.has(chunkOffset) &&
+      left?.offset !== offset &&
+      left?.chunk_id != null &&
+      chunkById(folded, left.chunk_id)?.offset === chunkOffset;
+    if (left?.chunk_id != null && !isMoved) continue;
+    seen.add(guid);
+    yield { guid, chunkOffset, places: placesOf(index, guid) };
+  }
+  for (const { guid, fileOffset: chunkOffset } of damages) {
+    if (guid === undefined || seen.has(guid)) continue;
+    // Sent again, it lies whole in a later chunk; or the GUID itself is damaged, and no record names it.
+    if (messageByGuid(folded, guid)?.chunk_id != null || messageByGuid(index, guid) === undefined) continue;
+    seen.add(guid);
+    yield { guid, chunkOffset, places: placesOf(index, guid) };
+  }
+}
+
+/** The mailboxes and UIDs that a message has, or had. */
+function placesOf(index: IndexFile, guid: string): Place[] {
+  return index.all<Place>(
+    `SELECT mailbox.name AS mailbox, uid FROM message JOIN record ON message_id = message.id
+       JOIN mailbox ON mailbox.id = mailbox_id WHERE guid = ?
+     UNION
+     SELECT mailbox.name, uid FROM message JOIN record_history ON message_id = message.id
+       JOIN mailbox ON mailbox.id = mailbox_id WHERE guid = ?
+     ORDER BY 1, 2`,
+    guid,
+    guid,
+  );
+}
+
+/** Living records of living mailboxes whose messages' bytes are not here. */
+export function* missingMessages(folded: IndexFile): Generator<Place & { readonly guid: string }> {
+  yield* folded.each<Place & { guid: string }>(
+    `SELECT guid, name AS mailbox, uid FROM message CROSS JOIN record ON message_id = message.id
+     JOIN mailbox ON mailbox.id = mailbox_id
+     WHERE message.chunk_id IS NULL AND expunged IS NULL AND deleted IS NULL ORDER BY name, uid`,
+  );
+}

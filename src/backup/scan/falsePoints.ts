@@ -1,0 +1,37 @@
+/** Flush points of an index that are none: nobody could read from there. */
+import { isDamagedIndex } from '../../index/store/indexErrors.ts';
+import type { IndexFile } from '../../index/store/indexFile.ts';
+import { BackupError, messageOf } from '../../errors.ts';
+import { blockAt, loadBlock } from '../read/messageBytes.ts';
+
+/**
+ * The index's flush points that the walk has not found good itself: what is between them must inflate exactly. Chunks that are
+ * known to be damaged are left out.
+ */
+export function* falsePoints(
+  index: IndexFile,
+  folded: IndexFile,
+  fd: number,
+  damaged: ReadonlySet<number>,
+): Generator<string> {
+  const points = index.each<{ chunk: number; id: number; offset: number; place: number }>(
+    `SELECT chunk.offset AS chunk, chunk.id AS id, point.offset AS offset, file_offset AS place
+     FROM chunk JOIN point ON chunk_id = chunk.id WHERE point.offset < length ORDER BY chunk.offset, point.offset`,
+  );
+  for (const { chunk, id, offset, place } of points) {
+    const isFound = folded.get(
+      `SELECT 1 FROM chunk JOIN point ON chunk_id = chunk.id
+       WHERE chunk.offset = ? AND point.offset = ? AND file_offset = ?`,
+      chunk,
+      offset,
+      place,
+    );
+    if (isFound !== undefined || damaged.has(chunk)) continue;
+    try {
+      loadBlock(fd, blockAt(index, id, offset));
+    } catch (error) {
+      if (!(error instanceof BackupError) || isDamagedIndex(error)) throw error;
+      yield `point ${chunk} ${offset}: cannot be read from: ${messageOf(error)}`;
+    }
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * What the lines said that a damaged log has lost: from an index that was made when they were whole. The lines made here bring an index
+ * that was folded from what is left to the same state as of now. The moments between stay lost.
+ */
+import type { IndexFile } from '../../index/store/indexFile.ts';
+import { allMailboxes, lastMoment, mailboxByUniqueid, records } from '../../index/queries/current.ts';
+import type { RecordWithGuid } from '../../index/queries/current.ts';
+import { parseState } from '../../index/fold/state.ts';
+import type { FoldLine, Item, LiveMailbox } from '../../index/types.ts';
+import { KeyValues } from '../../protocol/dlist.ts';
+import { parseDlist } from '../../protocol/parseText.ts';
+import { itemLine, itemNames } from '../lines/itemLine.ts';
+import { recordItem } from '../lines/recordItem.ts';
+
+/** As a master's batches. */
+const RECORDS_A_LINE = 8192;
+
+const unsetKeys = new Set(['USERID', 'MBOXNAME', 'FILENAME', 'ROOT']);
+
+/** `before`: the index that is believed. `now`: what is left; the lines may be folded into it as they come. */
+export function* lostLines(before: IndexFile, now: IndexFile): Generator<FoldLine> {
+  const time = lastMoment(before) ?? 0;
+  for (const { uniqueid, name, deleted } of Array.from(allMailboxes(now))) {
+    // Made of a line whose bytes were wrong.
+    if (deleted === null && mailboxByUniqueid(before, uniqueid) === undefined) {
+      yield { time, name: 'UNMAILBOX', value: name };
+    }
+  }
+  const mailboxes = Array.from(allMailboxes(before));
+  // A mailbox takes its name from whoever has it: those that are gone come first.
+  for (const mailbox of mailboxes.filter(({ deleted }) => deleted !== null)) {
+    yield* mailboxLines(before, now, mailbox, time);
+  }
+  for (const mailbox of mailboxes.filter(({ deleted }) => deleted === null)) {
+    yield* mailboxLines(before, now, mailbox, time);
+  }
+  yield* lostItems(before, now, time);
+}
+
+function* mailboxLines(
+  before: IndexFile,
+  now: IndexFile,
+  mailbox: LiveMailbox,
+  time: number,
+): Generator<FoldLine> {
+  const left = mailboxByUniqueid(now, mailbox.uniqueid);
+  const { lost, extra } = recordChanges(before, now, mailbox.id, left?.id ?? null);
+  const isSame =
+    left?.state === mailbox.state &&
+    left.name === mailbox.name &&
+    left.deleted === null &&
+    mailbox.deleted === null;
+  const isGone = mailbox.deleted !== null && left !== undefined && left.deleted !== null;
+  if ((isSame || isGone) && lost.length + extra.length === 0) return;
+  const state = parseState(mailbox.state).entries.filter(([key]) => key !== 'MBOXNAME');
+  state.splice(1, 0, ['MBOXNAME', mailbox.name]);
+  for (let at = 0; at === 0 || at < lost.length; at += RECORDS_A_LINE) {
+    const items = lost.slice(at, at + RECORDS_A_LINE).map(recordItem);
+    yield { time, name: 'MAILBOX', value: new KeyValues([...state, ['RECORD', items]]) };
+  }
+  if (extra.length > 0) {
+    const entries: KeyValues['entries'] = [
+      ['MBOXNAME', mailbox.name],
+      ['UNIQUEID', mailbox.uniqueid],
+      ['UID', extra.map(String)],
+    ];
+    yield { time, name: 'EXPUNGE', value: new KeyValues(entries) };
+  }
+  if (mailbox.deleted !== null) yield { time, name: 'UNMAILBOX', value: mailbox.name };
+}
+
+/** Records that are not what they were, as they were; and UIDs of living ones that never were. */
+function recordChanges(
+  before: IndexFile,
+  now: IndexFile,
+  id: number,
+  leftId: number | null,
+): { lost: RecordWithGuid[]; extra: number[] } {
+  const left = new Map<number, string>();
+  const living = new Set<number>();
+  for (const record of leftId === null ? [] : records(now, leftId)) {
+    left.set(record.uid, textOf(record));
+    if (record.expunged === null) living.add(record.uid);
+  }
+  const lost: RecordWithGuid[] = [];
+  for (const record of records(before, id)) {
+    living.delete(record.uid);
+    if (left.get(record.uid) !== textOf(record)) lost.push(record);
+  }
+  return { lost, extra: [...living] };
+}
+
+/** All of a record but when it came to be so. */
+function textOf(record: RecordWithGuid): string {
+  const { modseq, last_updated: lastUpdated, internaldate, size, guid, flags, annotations, extra } = record;
+  const isExpunged = record.expunged !== null;
+  return JSON.stringify([
+    modseq,
+    lastUpdated,
+    internaldate,
+    size,
+    guid,
+    flags,
+    annotations,
+    extra,
+    isExpunged,
+  ]);
+}
+
+function* lostItems(before: IndexFile, now: IndexFile, time: number): Generator<FoldLine> {
+  const sql = 'SELECT kind, key, value, since FROM item ORDER BY kind, key';
+  const left = new Map(now.all<Item>(sql).map((item) => [`${item.kind} ${item.key}`, item]));
+  for (const item of before.all<Item>(sql)) {
+    const name = `${item.kind} ${item.key}`;
+    const isSame = left.get(name)?.value === item.value;
+    left.delete(name);
+    if (!isSame) yield itemLine(item, time);
+  }
+  for (const { kind, value } of left.values()) {
+    const { unset } = itemNames[kind];
+    const kv = parseDlist(value);
+    if (unset === null || !(kv instanceof KeyValues)) continue;
+    yield { time, name: unset, value: new KeyValues(kv.entries.filter(([key]) => unsetKeys.has(key))) };
+  }
+}

@@ -1,0 +1,357 @@
+/**
+ * One member of the walk (walk.ts): reads its lines, folds them, and judges how it ends.
+ *
+ * Over 300 lines because reading, folding and judging one member share all of its state.
+ */
+import { createHash } from 'node:crypto';
+import type { Chunk } from '../../index/types.ts';
+import { fold, foldWholeSteps } from '../../index/fold/fold.ts';
+import { IndexError, isFaultOfLine } from '../../index/store/indexErrors.ts';
+import { Trial } from '../../index/fold/trial.ts';
+import {
+  deleteChunk,
+  forgetBytes,
+  insertChunk,
+  insertPointsSteps,
+  setChunkStart,
+  stateOf,
+  updateChunk,
+} from '../../index/queries/chunks.ts';
+import { chunkAt, lastChunk } from '../../index/queries/current.ts';
+import { FileLiteral } from '../../protocol/dlist.ts';
+import { logLineSteps } from '../../protocol/logDriver.ts';
+import type { LogLine } from '../../protocol/grammar.ts';
+import { logLimits } from '../../protocol/limits.ts';
+import type { Boundary } from '../../log/read/member.ts';
+import { ChunkReader, findMemberSteps } from '../../log/read/chunkReader.ts';
+import { BackupError, messageOf } from '../../errors.ts';
+import { fromLog } from '../lines/envelope.ts';
+import { memberStart } from './damagedChunk.ts';
+import type { CheckedFile } from './damagedChunk.ts';
+import type { MemberOutcome, Walk } from './scanResult.ts';
+import { hasAcknowledgedBehind, hasMissingSector, isZero } from './tornEnd.ts';
+
+/** A line that was read, and its files: whether their bytes were right. */
+interface ReadLine {
+  readonly line: LogLine;
+  readonly files: readonly CheckedFile[];
+  /** Uncompressed offset of its end. */
+  readonly end: number;
+}
+
+/** MESSAGE lines and the line that claims them, up to a flush boundary: what one commit wrote. */
+interface Commit {
+  readonly lines: readonly ReadLine[];
+  readonly boundary: Boundary;
+}
+
+/** What there was before lines were folded on trial. */
+interface BeforeTrial {
+  readonly trial: Trial;
+  readonly lineEnd: number;
+  readonly tsStart: number;
+  readonly tsEnd: number;
+  readonly damages: number;
+  readonly messages: number;
+}
+
+/**
+ * This much text of lines is held until a flush boundary proves them. Parsed lines take many times the memory of what
+ * they change in the index, so more are folded on trial, to be taken out of the index again where nothing proves them.
+ */
+const MOST_UNPROVEN_BYTES = 4 << 20;
+
+/**
+ * Lines are folded when a flush boundary behind a line that is no MESSAGE proves that they were committed, or the member's end does: a kill
+ * in the middle of a large commit leaves whole MESSAGE lines that no MAILBOX follows, gigabytes perhaps, which go as a whole. The last
+ * commit waits for what follows: after a power cut it may have been read out of sectors that were never written.
+ */
+export class MemberWalk {
+  readonly #walk: Walk;
+  readonly #reader: ChunkReader;
+  readonly #fileOffset: number;
+  readonly #chunkId: number;
+  /** Uncompressed end of the last line that was folded. */
+  #lineEnd = 0;
+  #tsStart = 0;
+  #tsEnd = 0;
+  /** Behind the last commit that was folded. */
+  #boundary: Boundary | null = null;
+  /** Files of the line at hand whose bytes have been read. */
+  #files: CheckedFile[] = [];
+  /** The last one that was read, and is not folded yet. */
+  #last: Commit | null = null;
+  /** Lines after it that are not folded yet, and how much text they are. */
+  #unproven: ReadLine[] = [];
+  #unprovenBytes = 0;
+  /** Uncompressed offset at which they start. */
+  #unprovenStart = 0;
+  /** Open while lines of `#last`, or where there is none of those after the boundary, are folded on trial. */
+  #beforeTrial: BeforeTrial | null = null;
+
+  constructor(walk: Walk, reader: ChunkReader, fileOffset: number, resume: Chunk | undefined) {
+    this.#walk = walk;
+    this.#reader = reader;
+    this.#fileOffset = fileOffset;
+    // A session that wrote no line leaves a chunk without a time: rather than 1970 it gets that of the one before.
+    this.#tsEnd = lastChunk(walk.index)?.ts_end ?? 0;
+    this.#chunkId = resume?.id ?? insertChunk(walk.index, fileOffset, 0);
+    if (resume === undefined) return;
+    this.#lineEnd = resume.length;
+    this.#unprovenStart = resume.length;
+    this.#tsStart = resume.ts_start;
+    this.#tsEnd = resume.ts_end;
+    this.#boundary = { length: resume.length, fileEnd: resume.file_end, crc32: resume.crc32 };
+  }
+
+  *run(): Generator<void, MemberOutcome> {
+    const { fd, fileSize, isEnded, known, result } = this.#walk;
+    const committed = this.#lineEnd;
+    yield* this.#passCommitted(committed);
+    const failure = yield* this.#foldLines();
+    result.chunks += 1;
+    if (failure === null) return { next: yield* this.#finishWhole(), isDamaged: false };
+    const before = known === null ? undefined : chunkAt(known, this.#fileOffset);
+    const isKnownEnded = before !== undefined && stateOf(before) !== 'open' && before.file_end <= fileSize;
+    const next = isKnownEnded
+      ? before.file_end
+      : ((yield* findMemberSteps(fd, this.#fileOffset + 1, fileSize)) ?? fileSize);
+    if (next === fileSize && !isEnded && !isKnownEnded) {
+      if (yield* this.#finishTorn(before?.file_end ?? 0)) return { next, isDamaged: false };
+      // An index that knows only a part of the chunk is of no use for what is behind the damage: the caller makes another.
+      if (committed > 0) throw new BackupError('damaged', failure.message);
+    }
+    if (committed === 0) return { next, isDamaged: true };
+    yield* this.#finishDamaged(failure, next);
+    return { next, isDamaged: false };
+  }
+
+  /**
+   * Passes over what the index knows. Behind that anything can stand after a power cut; where it is itself not what was committed, this
+   * throws 'damaged', and the caller makes another index.
+   */
+  *#passCommitted(length: number): Generator<void, void> {
+    if (length === 0) return;
+    try {
+      yield* this.#reader.streamSteps(length);
+    } catch (error) {
+      if (!(error instanceof BackupError)) throw error;
+    }
+    if (this.#reader.boundaryAt(length)?.crc32 === this.#boundary?.crc32) return;
+    throw new BackupError('damaged', `the chunk at ${this.#fileOffset} is not what was committed of it`);
+  }
+
+  /** Folds line by line; answers what stopped it, or null at a clean end. */
+  *#foldLines(): Generator<void, BackupError | null> {
+    try {
+      for (;;) {
+        this.#files = [];
+        const line = yield* logLineSteps(this.#reader, logLimits, (file) => this.#checkFile(file));
+        if (line === null) return null;
+        yield* this.#takeLine(line);
+      }
+    } catch (error) {
+      // What the index cannot take now is no reason to take the rest of the log for torn.
+      if (error instanceof BackupError && !(error instanceof IndexError)) return error;
+      throw error;
+    }
+  }
+
+  *#checkFile(file: FileLiteral): Generator<void, void> {
+    const hash = createHash('sha1');
+    yield* this.#reader.streamSteps(file.size, (piece) => hash.update(piece));
+    this.#files.push({ file, whole: hash.digest('hex') === file.guid });
+    this.#walk.onProgress?.(this.#reader.readUpTo, this.#walk.fileSize);
+  }
+
+  *#takeLine(line: LogLine): Generator<void, void> {
+    if (line.verb !== 'APPLY') throw new BackupError('syntax', `unknown verb ${line.verb} in the log`);
+    const end = this.#reader.position;
+    const before = this.#unproven.at(-1)?.end ?? this.#unprovenStart;
+    this.#unproven.push({ line, files: this.#files, end });
+    this.#unprovenBytes += this.#files.reduce((left, { file }) => left - file.size, end - before);
+    const boundary = this.#reader.boundaryAt(end);
+    if (boundary === null || line.name === 'MESSAGE') {
+      if (this.#unprovenBytes > MOST_UNPROVEN_BYTES) yield* this.#foldOnTrial();
+      return;
+    }
+    yield* this.#foldLast();
+    this.#last = { lines: this.#unproven, boundary };
+    this.#forgetText(end);
+  }
+
+  /** The lines that were held are in the index, or in `#last`. */
+  #forgetText(end: number): void {
+    this.#unproven = [];
+    this.#unprovenBytes = 0;
+    this.#unprovenStart = end;
+  }
+
+  *#foldLast(): Generator<void, void> {
+    const last = this.#last;
+    if (last === null) return;
+    this.#last = null;
+    yield* this.#fold(last.lines);
+    this.#keepTrial();
+    this.#boundary = last.boundary;
+  }
+
+  /** So much follows the last commit that it was on disk. */
+  *#foldOnTrial(): Generator<void, void> {
+    yield* this.#foldLast();
+    if (this.#beforeTrial === null) {
+      const { index, result } = this.#walk;
+      this.#beforeTrial = {
+        trial: Trial.begin(index),
+        lineEnd: this.#lineEnd,
+        tsStart: this.#tsStart,
+        tsEnd: this.#tsEnd,
+        damages: result.damages.length,
+        messages: result.messages,
+      };
+    }
+    yield* this.#fold(this.#unproven);
+    this.#forgetText(this.#lineEnd);
+  }
+
+  #keepTrial(): void {
+    this.#beforeTrial?.trial.keep();
+    this.#beforeTrial = null;
+  }
+
+  /** Leaves nothing in the index of the lines after the last commit that was folded. */
+  #takeBackTrial(): void {
+    const before = this.#beforeTrial;
+    if (before === null) return;
+    before.trial.takeBack();
+    this.#beforeTrial = null;
+    this.#lineEnd = before.lineEnd;
+    this.#tsStart = before.tsStart;
+    this.#tsEnd = before.tsEnd;
+    this.#walk.result.damages.length = before.damages;
+    this.#walk.result.messages = before.messages;
+  }
+
+  *#fold(lines: readonly ReadLine[]): Generator<void, void> {
+    for (const read of lines) yield* this.#foldLine(read);
+  }
+
+  /** All that was read, whether a boundary follows or not. */
+  *#foldAll(): Generator<void, void> {
+    yield* this.#foldLast();
+    yield* this.#fold(this.#unproven);
+    this.#keepTrial();
+    this.#unproven = [];
+  }
+
+  *#foldLine({ line, files, end }: ReadLine): Generator<void, void> {
+    try {
+      yield* foldWholeSteps(this.#walk.index, fromLog(line), this.#chunkId);
+    } catch (error) {
+      // A line that was accepted once and makes no sense to us: it costs itself, not what follows.
+      if (!isFaultOfLine(error)) throw error;
+      const { result } = this.#walk;
+      const where = { fileOffset: this.#fileOffset, position: end };
+      result.damages.push({ ...where, reason: messageOf(error), isSenseless: true });
+    }
+    this.#forgetWrongFiles(files);
+    this.#lineEnd = end;
+    if (this.#tsStart === 0) this.#tsStart = line.time;
+    this.#tsEnd = line.time;
+  }
+
+  #forgetWrongFiles(files: readonly CheckedFile[]): void {
+    this.#walk.result.messages += files.length;
+    for (const { file, whole } of files) {
+      if (whole) continue;
+      forgetBytes(this.#walk.index, file.guid);
+      this.#damage('message does not match its GUID', file.guid);
+    }
+  }
+
+  /** Of a MESSAGE line that breaks off, the messages before the break are as good as any. */
+  #foldWholeFiles(): void {
+    const value = this.#files.filter(({ whole }) => whole).map(({ file }) => file);
+    if (value.length === 0) return;
+    fold(this.#walk.index, { time: this.#tsEnd, name: 'MESSAGE', value }, this.#chunkId);
+    const last = value.at(-1) as FileLiteral;
+    this.#lineEnd = Math.max(this.#lineEnd, last.position + last.size);
+  }
+
+  #damage(reason: string, guid?: string): void {
+    const damage = { fileOffset: this.#fileOffset, position: this.#reader.position, reason };
+    this.#walk.result.damages.push(guid === undefined ? damage : { ...damage, guid });
+  }
+
+  *#finishWhole(): Generator<void, number> {
+    yield* this.#foldAll();
+    const { position, fileEnd, memberSha1, crc32, points } = this.#reader;
+    yield* insertPointsSteps(this.#walk.index, this.#chunkId, points);
+    this.#update(position, fileEnd, crc32, memberSha1, 'whole');
+    return fileEnd;
+  }
+
+  /**
+   * The member is ended by the caller, who may write: see openIndex.ts. Answers false, with nothing done, where the end is not torn but
+   * damaged. `acknowledgedEnd`: up to where another index knows of data.
+   */
+  *#finishTorn(acknowledgedEnd: number): Generator<void, boolean> {
+    if (this.#last !== null && (yield* this.#isWritten(this.#last, acknowledgedEnd))) yield* this.#foldLast();
+    const { fd, fileSize } = this.#walk;
+    const { offset, fileOffset } =
+      this.#boundary === null
+        ? memberStart(this.#fileOffset)
+        : { offset: this.#boundary.length, fileOffset: this.#boundary.fileEnd };
+    const good = { offset, fileOffset, time: this.#tsEnd };
+    if (yield* hasAcknowledgedBehind({ fd, fileSize, good, acknowledgedEnd })) return false;
+    this.#takeBackTrial();
+    yield* this.#recordTorn();
+    return true;
+  }
+
+  /** Whether no sector of it is missing, or what follows shows that it was on disk. */
+  *#isWritten({ boundary: { fileEnd } }: Commit, acknowledgedEnd: number): Generator<void, boolean> {
+    const { fd, fileSize } = this.#walk;
+    if (fileEnd <= acknowledgedEnd || !(yield* isZero(fd, fileEnd, fileSize))) return true;
+    return !(yield* hasMissingSector(fd, this.#boundary?.fileEnd ?? this.#fileOffset, fileEnd));
+  }
+
+  *#recordTorn(): Generator<void, void> {
+    const { index, result } = this.#walk;
+    const chunkId = this.#chunkId;
+    const fileOffset = this.#fileOffset;
+    const boundary = this.#boundary;
+    if (boundary === null) {
+      deleteChunk(index, chunkId);
+      const nothing = { length: 0, fileEnd: fileOffset, crc32: 0 };
+      result.tornTail = { chunkId: null, fileOffset, boundary: nothing };
+      return;
+    }
+    // Those behind the boundary are in bytes that are cut off.
+    const points = this.#reader.points.filter(({ offset }) => offset <= boundary.length);
+    yield* insertPointsSteps(index, chunkId, points);
+    this.#update(boundary.length, boundary.fileEnd, boundary.crc32, '', 'open');
+    result.tornTail = { chunkId, fileOffset, boundary };
+  }
+
+  /** Of a member that the index knew in part. */
+  *#finishDamaged(failure: BackupError, next: number): Generator<void, void> {
+    yield* this.#foldAll();
+    this.#damage(failure.message);
+    this.#foldWholeFiles();
+    yield* insertPointsSteps(this.#walk.index, this.#chunkId, this.#reader.points);
+    this.#update(this.#lineEnd, next, 0, '', 'damaged');
+  }
+
+  #update(
+    length: number,
+    fileEnd: number,
+    crc32: number,
+    memberSha1: string,
+    state: 'whole' | 'open' | 'damaged',
+  ): void {
+    const { index } = this.#walk;
+    setChunkStart(index, this.#chunkId, this.#tsStart === 0 ? this.#tsEnd : this.#tsStart);
+    updateChunk(index, this.#chunkId, { tsEnd: this.#tsEnd, length, fileEnd, crc32, memberSha1, state });
+  }
+}

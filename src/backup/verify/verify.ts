@@ -1,0 +1,229 @@
+/**
+ * Verify, at three levels.
+ *
+ * quick: the index is this data file's, and the last chunk is as it was written. checksums: so is every chunk, by the SHA-1
+ * of its bytes. full: reads the file from its first byte to its last, as if there were no index, and holds the index against
+ * what it read: every member's CRC-32 and size, every line, every message's SHA-1 against its GUID, then all that the index
+ * says; that each flush point of the index is one; and that no living record's message is missing. `readsAll` also reads every
+ * message once more the way the mount and restore do.
+ *
+ * Where a lower level finds a checksum wrong it goes on as full, which names the messages. The index is kept as it is.
+ */
+import { fstatSync } from 'node:fs';
+import type { LockedFile } from '../../fs/lockedFile.ts';
+import { chainHash, stateOf } from '../../index/queries/chunks.ts';
+import { integrityFaults } from '../../index/store/credible.ts';
+import { IndexFile } from '../../index/store/indexFile.ts';
+import { allMessages, chunkAt, chunkById, chunks } from '../../index/queries/current.ts';
+import type { Chunk } from '../../index/types.ts';
+import { sha1OfRange } from '../../fs/io.ts';
+import { futureNoteOf } from '../clock.ts';
+import { compareIndexes } from './compareIndexes.ts';
+import { damagedMessages, missingMessages } from '../scan/damagedMessages.ts';
+import type { DamagedMessage } from '../scan/damagedMessages.ts';
+import { falsePoints } from '../scan/falsePoints.ts';
+import { giveBack, takeScratch } from '../freshIndex.ts';
+import { hasItsBytes } from '../read/messageBytes.ts';
+import { missingText } from '../admin/backupStats.ts';
+import { faultOfIndex } from '../indexFault.ts';
+import { belongs, openIndexForWriting, settledIndex } from '../openIndex.ts';
+import { indexPath } from '../options.ts';
+import type { Notice, VerifyLevel } from '../options.ts';
+import { walk } from '../scan/scan.ts';
+import type { WalkOptions } from '../scan/scan.ts';
+import type { Damage } from '../scan/scanResult.ts';
+
+export interface VerifyOptions extends Pick<WalkOptions, 'onProgress'> {
+  /** full where it is not said. */
+  readonly level?: VerifyLevel;
+  readonly readsAll?: boolean;
+}
+
+export interface ChunkFindings {
+  readonly id: number;
+  /** Where it starts in the file. */
+  readonly offset: number;
+  /** What cannot be read as it was written, in words, one fault each. */
+  readonly checksums: readonly string[];
+  /** Messages that are not what their GUID promises, or can no longer be read. */
+  readonly messages: readonly DamagedMessage[];
+}
+
+export interface Verification {
+  /** All chunks that were looked at, those without fault too. */
+  readonly chunks: readonly ChunkFindings[];
+  /** What is wrong with the index, in words. */
+  readonly index: readonly string[];
+  /** It cannot be read, or its parts do not fit together: what it says is not to be used for a repair. */
+  readonly isIndexUnsound: boolean;
+  /** Records whose messages are not here, in words: for a master to send. */
+  readonly missing: readonly string[];
+  /** What is wrong with timestamps, in words. */
+  readonly clock: readonly string[];
+  readonly faultCount: number;
+}
+
+/**
+ * `notice` hears what opening has to say: an index that is missing or the originals' is built first, as by any open; one
+ * that cannot be believed is, too, and is reported as a fault. Throws 'io'.
+ */
+export async function verifyBackup(
+  file: LockedFile,
+  notice: Notice,
+  options: VerifyOptions = {},
+): Promise<Verification> {
+  const settled = settledIndex(file.path, file.fd);
+  const replaced = settled === null ? replacedIndex(file) : [];
+  const index =
+    settled ??
+    (await openIndexForWriting(file, notice, (fault) => void replaced.push(`${fault}; built anew`)));
+  try {
+    // A copy is read under one lock, not with one for each query.
+    settled?.holdSnapshot();
+    const { level = 'full', readsAll = false } = options;
+    if (level !== 'full' && !readsAll && replaced.length === 0) {
+      const found = verifyChecksums(index, file.fd, level);
+      if (found !== null) return found;
+    }
+    return withFolded(file.fd, (folded) => verifyAll(index, folded, file.fd, replaced, options));
+  } catch (error) {
+    const fault = faultOfIndex(error, index.path);
+    if (fault === null) throw error;
+    // The log is checked by itself then.
+    const faults = [...replaced, fault];
+    const found = withFolded(file.fd, (folded) => verifyAll(null, folded, file.fd, faults, options));
+    return { ...found, isIndexUnsound: true };
+  } finally {
+    index.close();
+  }
+}
+
+function withFolded<T>(fd: number, work: (folded: IndexFile) => T): T {
+  const folded = takeScratch();
+  try {
+    return work(folded);
+  } finally {
+    giveBack(folded, fstatSync(fd).size);
+  }
+}
+
+/** An index of ours that is about to be given up because the data file is not the one that it was made of. */
+function replacedIndex(file: LockedFile): string[] {
+  const index = IndexFile.open(indexPath(file.path), 'read');
+  try {
+    if (index === null || belongs(index, file.fd)) return [];
+    return ['the data file is shorter than the index says, or its last chunk another'];
+  } catch (error) {
+    // Opening it for writing will tell.
+    if (faultOfIndex(error, indexPath(file.path)) === null) throw error;
+    return [];
+  } finally {
+    index?.close();
+  }
+}
+
+/** null: something is wrong, and all has to be looked at. */
+function verifyChecksums(index: IndexFile, fd: number, level: 'quick' | 'checksums'): Verification | null {
+  const all = Array.from(chunks(index));
+  const looked = level === 'quick' ? all.slice(-1) : all;
+  if (!looked.every((chunk) => hasItsSha1(fd, chunk))) return null;
+  const found = looked.map(({ id, offset }) => ({ id, offset, checksums: [], messages: [] }));
+  const clock = clockFaults(index);
+  return { chunks: found, index: [], isIndexUnsound: false, missing: [], clock, faultCount: clock.length };
+}
+
+function hasItsSha1(fd: number, chunk: Chunk): boolean {
+  if (stateOf(chunk) !== 'whole') return false;
+  return sha1OfRange(fd, chunk.offset, chunk.file_end) === chunk.member_sha1;
+}
+
+/** `known` null: there is no index that can be read, and what was folded stands for it. */
+function verifyAll(
+  known: IndexFile | null,
+  folded: IndexFile,
+  fd: number,
+  before: readonly string[],
+  { onProgress, readsAll = false }: VerifyOptions,
+): Verification {
+  const index = known ?? folded;
+  const unsound = known === null ? [] : integrityFaults(known);
+  // The file was just brought in step: what looks torn is damage.
+  const walkOptions = {
+    ...(known === null ? {} : { known }),
+    isEnded: true,
+    ...(onProgress === undefined ? {} : { onProgress }),
+  };
+  const { damages } = walk(folded, fd, 0, fstatSync(fd).size, walkOptions);
+  const altered = Array.from(alteredChunks(index, folded));
+  const messages = Array.from(damagedMessages(index, folded, damages));
+  const lost = {
+    chunks: new Set([...damages.map(({ fileOffset }) => fileOffset), ...altered]),
+    guids: new Set(messages.map(({ guid }) => guid)),
+  };
+  const missing = Array.from(missingMessages(folded))
+    .filter(({ guid }) => !lost.guids.has(guid))
+    .map(missingText);
+  const faults = [
+    ...before,
+    ...unsound,
+    ...compareIndexes(index, folded, lost),
+    ...falsePoints(index, folded, fd, lost.chunks),
+    ...(readsAll ? unreadable(index, fd, lost.guids) : []),
+  ];
+  const found = Array.from(chunks(folded), ({ id, offset }): ChunkFindings => {
+    const checksums = damages
+      .filter(
+        ({ fileOffset, guid }) => fileOffset === offset && (guid === undefined || !lost.guids.has(guid)),
+      )
+      .map((damage) => inWords(id, damage));
+    if (altered.includes(offset)) checksums.push(`file checksum mismatch for chunk ${id}: the data is whole`);
+    return { id, offset, checksums, messages: messages.filter(({ chunkOffset }) => chunkOffset === offset) };
+  });
+  const inChunks = found.reduce((sum, chunk) => sum + chunk.checksums.length + chunk.messages.length, 0);
+  const clock = clockFaults(folded);
+  const faultCount = inChunks + faults.length + missing.length + clock.length;
+  return {
+    chunks: found,
+    index: faults,
+    isIndexUnsound: unsound.length > 0,
+    missing,
+    clock,
+    faultCount,
+  };
+}
+
+function clockFaults(index: IndexFile): string[] {
+  const note = futureNoteOf(index);
+  return note === null ? [] : [note];
+}
+
+function inWords(chunkId: number, { fileOffset, position, reason, guid }: Damage): string {
+  const what = guid === undefined ? reason : `${reason} ${guid}`;
+  return `error reading chunk ${chunkId} at offset ${fileOffset}, byte ${position}: ${what}`;
+}
+
+/**
+ * Chunks whose data is what it was and whose bytes in the file are not: there are some in the gzip header that mean nothing. The
+ * index is believed where its chain of hashes holds.
+ */
+function* alteredChunks(index: IndexFile, folded: IndexFile): Generator<number> {
+  let chain = '';
+  for (const before of chunks(index)) {
+    const isBelieved = before.file_sha1 === chainHash(chain, before.member_sha1);
+    chain = before.file_sha1;
+    const now = chunkAt(folded, before.offset);
+    if (!isBelieved || now === undefined || stateOf(now) !== 'whole') continue;
+    const isSame =
+      before.crc32 === now.crc32 && before.length === now.length && before.file_end === now.file_end;
+    if (isSame && before.member_sha1 !== now.member_sha1) yield now.offset;
+  }
+}
+
+/** Messages that nobody could read through the index although they are in the file. */
+function* unreadable(index: IndexFile, fd: number, known: ReadonlySet<string>): Generator<string> {
+  for (const message of allMessages(index)) {
+    if (message.chunk_id === null || known.has(message.guid) || hasItsBytes(index, fd, message)) continue;
+    const { offset = 0 } = chunkById(index, message.chunk_id) ?? {};
+    yield `message ${message.guid} cannot be read by the index: chunk at ${offset}, byte ${message.offset}`;
+  }
+}

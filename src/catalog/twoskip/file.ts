@@ -1,0 +1,211 @@
+/**
+ * A twoskip database's file: the descriptor, its lock, and reads through a small block cache. Knows where bytes
+ * are, not what they mean.
+ *
+ * The original maps the file; Node cannot, so blocks are kept and thrown away whenever the header shows that
+ * another process has written. Blocks are never changed in place: what was read stays valid.
+ */
+import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, lstatSync, readSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { BackupError, asBackupError } from '../../errors.ts';
+import { makeFolders, syncFolder } from '../../fs/folders.ts';
+import { writeAllSync } from '../../fs/io.ts';
+import { giveOwner } from '../../fs/keepOwner.ts';
+import { createExclusively, openRegular } from '../../fs/open.ts';
+import { lockHolder, lockSync, unlock, type LockOwner, type LockType } from '../../fs/posixLock.ts';
+import { HEADER_SIZE, damaged } from './format.ts';
+
+const BLOCK_SIZE = 16384;
+const MAX_CACHED_BLOCKS = 512;
+/** Holders keep the lock for one operation, at most one rewrite of the whole file. */
+const LOCK_TIMEOUT_MS = 30_000;
+
+export interface OpenOptions {
+  create?: boolean;
+  readOnly?: boolean;
+}
+
+export class TwoskipFile {
+  readonly path: string;
+  readonly readOnly: boolean;
+  size = 0;
+  /** The next sync brings the file's name to the disk, too. */
+  isNameInDoubt = false;
+  /** Who only reads may be one of several threads. */
+  readonly #lockOwner: LockOwner;
+  #fd: number;
+  #blocks = new Map<number, Buffer>();
+  #headerBytes = Buffer.alloc(0);
+
+  private constructor(path: string, fd: number, readOnly: boolean) {
+    this.path = path;
+    this.#fd = fd;
+    this.readOnly = readOnly;
+    this.#lockOwner = readOnly ? 'descriptor' : 'process';
+  }
+
+  static open(path: string, options: OpenOptions = {}): TwoskipFile {
+    const readOnly = options.readOnly ?? false;
+    try {
+      if (options.create === true) makeFolders(dirname(path));
+      return new TwoskipFile(path, openFile(path, readOnly, options.create ?? false), readOnly);
+    } catch (error) {
+      throw asBackupError(error, `cannot open ${path}`);
+    }
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  /** Locks the file that the name leads to now, and looks at its size and header afresh. */
+  lock(type: LockType): void {
+    for (;;) {
+      if (!lockSync(this.#fd, type, LOCK_TIMEOUT_MS, this.#lockOwner)) throw this.#lockedByOther();
+      if (this.#isCurrent()) break;
+      this.reopen();
+    }
+    try {
+      this.#refresh(type);
+    } catch (error) {
+      this.unlock();
+      throw asBackupError(error, `cannot read ${this.path}`);
+    }
+  }
+
+  unlock(): void {
+    unlock(this.#fd, this.#lockOwner);
+  }
+
+  /** Follows the name to the file that was renamed over ours. Drops the lock. */
+  reopen(): void {
+    let fd: number;
+    try {
+      fd = openFile(this.path, this.readOnly, false);
+    } catch (error) {
+      throw asBackupError(error, `cannot open ${this.path}`);
+    }
+    closeSync(this.#fd);
+    this.#fd = fd;
+    this.#blocks.clear();
+    this.#headerBytes = Buffer.alloc(0);
+  }
+
+  /** The header as it was when the lock was taken; shorter than HEADER_SIZE in a file that has none yet. */
+  headerBytes(): Buffer {
+    return this.#headerBytes;
+  }
+
+  read(offset: number, length: number): Buffer {
+    if (length > this.size - offset) throw damaged(this.path, `offset ${offset} is past the end`);
+    const start = offset % BLOCK_SIZE;
+    const first = this.#block(Math.floor(offset / BLOCK_SIZE));
+    if (start + length <= first.length) return first.subarray(start, start + length);
+    const result = Buffer.alloc(length);
+    this.#readFully(result, offset);
+    return result;
+  }
+
+  write(bytes: Buffer, offset: number): void {
+    const firstBlock = Math.floor(offset / BLOCK_SIZE);
+    const lastBlock = Math.floor((offset + bytes.length) / BLOCK_SIZE);
+    for (let block = firstBlock; block <= lastBlock; block++) this.#blocks.delete(block);
+    try {
+      writeAllSync(this.#fd, bytes, offset);
+    } catch (error) {
+      throw asBackupError(error, `cannot write ${this.path}`);
+    }
+    this.size = Math.max(this.size, offset + bytes.length);
+  }
+
+  /** Brings the file's content to the disk. */
+  sync(): void {
+    if (this.isNameInDoubt) this.syncName();
+    try {
+      fdatasyncSync(this.#fd);
+    } catch (error) {
+      throw asBackupError(error, `cannot sync ${this.path}`);
+    }
+  }
+
+  /** Brings the file's name to the disk. */
+  syncName(): void {
+    try {
+      syncFolder(dirname(this.path));
+    } catch (error) {
+      throw asBackupError(error, `cannot sync the folder of ${this.path}`);
+    }
+    this.isNameInDoubt = false;
+  }
+
+  truncate(size: number): void {
+    try {
+      ftruncateSync(this.#fd, size);
+    } catch (error) {
+      throw asBackupError(error, `cannot write ${this.path}`);
+    }
+    this.size = size;
+    this.#blocks.clear();
+  }
+
+  #block(index: number): Buffer {
+    const known = this.#blocks.get(index);
+    if (known !== undefined) return known;
+    if (this.#blocks.size >= MAX_CACHED_BLOCKS) this.#blocks.clear();
+    const block = Buffer.alloc(Math.min(BLOCK_SIZE, this.size - index * BLOCK_SIZE));
+    this.#readFully(block, index * BLOCK_SIZE);
+    this.#blocks.set(index, block);
+    return block;
+  }
+
+  #readFully(target: Buffer, offset: number): void {
+    let done = 0;
+    while (done < target.length) {
+      const count = readSync(this.#fd, target, done, target.length - done, offset + done);
+      if (count === 0) throw damaged(this.path, `offset ${offset + done} is past the end`);
+      done += count;
+    }
+  }
+
+  #isCurrent(): boolean {
+    const ours = fstatSync(this.#fd, { bigint: true });
+    const named = lstatSync(this.path, { bigint: true, throwIfNoEntry: false });
+    if (named === undefined) {
+      this.unlock();
+      throw new BackupError('not-found', `${this.path} is gone`, { subject: this.path });
+    }
+    return ours.ino === named.ino && ours.dev === named.dev;
+  }
+
+  /** Before writing nothing is trusted but the disk; for reading, an equal header means equal contents. */
+  #refresh(type: LockType): void {
+    this.size = fstatSync(this.#fd).size;
+    const header = Buffer.alloc(Math.min(HEADER_SIZE, this.size));
+    this.#readFully(header, 0);
+    if (type === 'write' || !header.equals(this.#headerBytes)) this.#blocks.clear();
+    this.#headerBytes = header;
+  }
+
+  #lockedByOther(): BackupError {
+    const holder = lockHolder(this.#fd);
+    const text = `${this.path} is locked by ${holder === null ? 'another process' : `process ${holder}`}`;
+    return new BackupError('locked', text, { subject: this.path });
+  }
+}
+
+function openFile(path: string, readOnly: boolean, create: boolean): number {
+  if (readOnly) return openRegular(path, 'read');
+  try {
+    return openRegular(path, 'read-write');
+  } catch (error) {
+    if (!create || !(error instanceof BackupError && error.kind === 'not-found')) throw error;
+  }
+  try {
+    const fd = createExclusively(path);
+    giveOwner(fd, lstatSync(dirname(path)));
+    return fd;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return openRegular(path, 'read-write');
+  }
+}

@@ -1,0 +1,57 @@
+/** The keys of imapd.conf that bound backupd's peers (src/config/limitKeys.ts), as its server takes them. */
+import type { Config } from '../../config/imapdConf.ts';
+import { BackupError, messageOf } from '../../errors.ts';
+import { defaultLimits } from '../../protocol/limits.ts';
+import type { Limits } from '../../protocol/limits.ts';
+import type { DiskSpaceOptions } from '../../server/limits/diskSpace.ts';
+import { unlimitedHosts } from '../../server/limits/hostLimits.ts';
+import type { HostLimitOptions } from '../../server/limits/hostLimits.ts';
+import type { MemoryOptions } from '../../server/limits/memory.ts';
+
+/** Depth alone has no key: no master needs more, and no peer should have more. */
+export function wireLimits(config: Config): Limits {
+  return {
+    lineBytes: config.backup_max_command,
+    commandBytes: config.backup_max_command,
+    literalBytes: config.backup_max_literal,
+    messageBytes: config.backup_max_message,
+    depth: defaultLimits.depth,
+    items: config.backup_max_values,
+    drainBytes: config.backup_max_discard,
+  };
+}
+
+/** Throws BackupError 'config' that names the file. */
+export function hostLimitOptions(config: Config): HostLimitOptions {
+  requireNetworks(config);
+  return {
+    connections: config.backup_max_connections_per_host,
+    failedLogins: config.backup_max_failed_logins_per_host,
+    failedLoginWindowMs: config.backup_failed_login_window * 1000,
+    unlimited: config.backup_unlimited_hosts,
+  };
+}
+
+export function diskSpaceOptions(config: Config): DiskSpaceOptions {
+  return {
+    reserveBytes: config.backup_disk_reserve,
+    stagingDirectory: config.backup_staging_path,
+    partitions: [...config.backuppartitions.values()],
+  };
+}
+
+export function memoryOptions(config: Config): MemoryOptions {
+  return {
+    totalBytes: config.backup_memory,
+    waitMs: config.backup_lock_timeout * 1000,
+    silentMs: config.backup_release_timeout * 1000,
+  };
+}
+
+function requireNetworks(config: Config): void {
+  try {
+    unlimitedHosts(config.backup_unlimited_hosts);
+  } catch (error) {
+    throw new BackupError('config', `${config.file}: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,39 @@
+/** Where backupd listens: what --listen says, and the sockets that systemd passes on (sd_listen_fds(3)). */
+import { BackupError } from '../../errors.ts';
+import type { InheritedSocket, ListenAddress } from '../../server/bind.ts';
+
+const FIRST_FD = 3;
+
+/** `HOST:PORT`, `HOST:PORT/tls`, or the absolute path of a unix socket with a mode. Throws BackupError 'usage'. */
+export function listenAddress(text: string, socketMode: number): ListenAddress {
+  if (text.startsWith('/')) return { path: text, mode: socketMode };
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})(\/tls)?$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) {
+    throw new BackupError(
+      'usage',
+      `--listen ${text}: host:port is expected, or host:port/tls, or the path of a unix socket`,
+    );
+  }
+  return { host: match[1] ?? match[2] ?? '', port, isTls: match[4] !== undefined };
+}
+
+/** Octal, as chmod(1) takes it. Throws BackupError 'usage'. */
+export function socketModeOf(text: string): number {
+  if (!/^0?[0-7]{3}$/.test(text)) {
+    throw new BackupError('usage', `--socket-mode ${text}: an octal mode like 0660 is expected`);
+  }
+  return parseInt(text, 8);
+}
+
+/** Those that were passed to this process; one that is named `tls` (FileDescriptorName=) speaks TLS from the first byte. */
+export function inheritedSockets(environment: NodeJS.ProcessEnv, pid: number): InheritedSocket[] {
+  if (Number(environment['LISTEN_PID']) !== pid) return [];
+  const count = Number(environment['LISTEN_FDS']);
+  if (!Number.isSafeInteger(count) || count < 1 || count > 1024) return [];
+  const names = (environment['LISTEN_FDNAMES'] ?? '').split(':');
+  return Array.from({ length: count }, (_, index) => ({
+    fd: FIRST_FD + index,
+    isTls: names[index] === 'tls',
+  }));
+}

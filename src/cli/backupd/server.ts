@@ -1,0 +1,118 @@
+/**
+ * backupd while it runs: what it holds, the configuration that it reads again when it is told to, and its end.
+ *
+ * A reload takes all of the new configuration or nothing of it: where that is broken, the error names file, line and key, and
+ * what was in force stays. Listening sockets stay in any case, and so does what the open catalogue was made with.
+ */
+import { Catalog } from '../../catalog/catalog.ts';
+import { loadConfig, requireServerConfig } from '../../config/imapdConf.ts';
+import type { Config } from '../../config/imapdConf.ts';
+import { BackupError, messageOf } from '../../errors.ts';
+import { makeFolders } from '../../fs/folders.ts';
+import type { ListenAddress } from '../../server/bind.ts';
+import { DiskSpace } from '../../server/limits/diskSpace.ts';
+import { HostLimits } from '../../server/limits/hostLimits.ts';
+import { Listener } from '../../server/listener.ts';
+import { Memory } from '../../server/limits/memory.ts';
+import type { Log } from '../../server/options.ts';
+import { diskSpaceOptions, hostLimitOptions, memoryOptions } from './limits.ts';
+import { requireUsable, serverOptions } from './options.ts';
+import type { SharedLimits } from './options.ts';
+import { writableCatalog } from '../common/catalogOptions.ts';
+import { createLog } from '../common/log.ts';
+
+/** Options that only a restart changes: the catalogue is opened once, and the log named once. */
+const FIXED_KEYS = [
+  'configdirectory',
+  'backup_db',
+  'backup_db_path',
+  'backuppartitions',
+  'partition_select_mode',
+  'partition_select_exclude',
+  'partition_select_soft_usage_limit',
+  'partition_select_usage_reinit',
+  'fulldirhash',
+  'syslog_prefix',
+] as const satisfies readonly (keyof Config)[];
+
+export function loadServerConfig(path: string): Config {
+  const config = loadConfig(path, { service: 'backupd' });
+  requireServerConfig(config);
+  return config;
+}
+
+export class BackupdServer {
+  #config: Config;
+  readonly #addresses: readonly ListenAddress[];
+  readonly #catalog: Catalog;
+  readonly #shared: SharedLimits;
+  readonly #listener: Listener;
+  readonly log: Log;
+
+  /** Opens everything, but does not listen yet. Throws BackupError. */
+  constructor(config: Config, addresses: readonly ListenAddress[]) {
+    this.#config = config;
+    this.#addresses = addresses;
+    this.log = createLog(
+      config.syslog_prefix ?? 'backupd',
+      () => this.#config.debug,
+      (line) => process.stderr.write(line),
+    );
+    this.#shared = {
+      hosts: new HostLimits(hostLimitOptions(config)),
+      disk: new DiskSpace(diskSpaceOptions(config)),
+      memory: new Memory(memoryOptions(config)),
+    };
+    makeFolders(config.backup_staging_path);
+    this.#catalog = Catalog.open(writableCatalog(config));
+    const options = serverOptions(config, this.#catalog, this.log, this.#shared);
+    requireUsable(config, options, addresses);
+    this.#listener = new Listener(options);
+  }
+
+  async listen(): Promise<void> {
+    for (const address of this.#addresses) {
+      const { text } = await this.#listener.listen(address);
+      process.stderr.write(`backupd: listening on ${text}\n`);
+    }
+  }
+
+  /** Never throws. */
+  reload(): void {
+    try {
+      const { next, fixed } = this.#nextConfig();
+      makeFolders(next.backup_staging_path);
+      const options = serverOptions(next, this.#catalog, this.log, this.#shared);
+      requireUsable(next, options, this.#addresses);
+      this.#shared.hosts.reconfigure(hostLimitOptions(next));
+      this.#shared.disk.reconfigure(diskSpaceOptions(next));
+      this.#shared.memory.reconfigure(memoryOptions(next));
+      this.#config = next;
+      this.#listener.reconfigure(options);
+      this.log.info(`${next.file} was read again`);
+      if (fixed.length > 0) this.log.warn(`${next.file}: ${fixed.join(', ')} changed, which takes a restart`);
+    } catch (error) {
+      const text = error instanceof BackupError ? error.message : (error as Error).stack;
+      this.log.error(`the configuration in force stays: ${text ?? messageOf(error)}`);
+    }
+  }
+
+  /** Finishes the commands in hand, ends every chunk, and gives up all locks. */
+  async stop(): Promise<void> {
+    await this.#listener.stop();
+    this.#catalog.close();
+  }
+
+  /** The file's configuration with what cannot change as it was, and the names of what would have. */
+  #nextConfig(): { next: Config; fixed: string[] } {
+    const read = loadServerConfig(this.#config.file);
+    const kept = Object.fromEntries(FIXED_KEYS.map((key) => [key, this.#config[key]]));
+    const fixed = FIXED_KEYS.filter((key) => printed(read[key]) !== printed(this.#config[key]));
+    const names = fixed.map((key) => (key === 'backuppartitions' ? 'backuppartition-' : key));
+    return { next: { ...read, ...kept }, fixed: names };
+  }
+}
+
+function printed(value: Config[keyof Config]): string {
+  return JSON.stringify(value instanceof Map ? [...value] : value);
+}

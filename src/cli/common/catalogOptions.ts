@@ -1,0 +1,43 @@
+/** Of the configuration, what the catalogue needs: the same for the daemon, the tools and the mount. */
+import { loadConfig, requireBackupDatabase, requirePartitions } from '../../config/imapdConf.ts';
+import type { Config } from '../../config/imapdConf.ts';
+import type { CatalogOptions } from '../../catalog/catalog.ts';
+import { retentionRules } from './retainedSince.ts';
+
+/** Where Debian and the originals look. */
+export const DEFAULT_CONFIG = '/etc/imapd.conf';
+
+/** For whoever makes new backups: partitions must be there. Throws 'config'. */
+export function writableCatalog(config: Config): CatalogOptions {
+  return {
+    ...readOnlyCatalog(config),
+    partitions: requirePartitions(config),
+    readOnly: false,
+    partitionsNow: () => partitionsIn(config.file),
+    beforeRename: (from, to) => retentionRules(config).carry(from, to, config.backup_retention),
+    afterRename: (from) => retentionRules(config).forget(from),
+  };
+}
+
+/** A backup may be moved to a partition that was configured after backupd was started. */
+function partitionsIn(file: string): string[] {
+  try {
+    return [...loadConfig(file).backuppartitions.values()];
+  } catch {
+    return [];
+  }
+}
+
+/** For whoever only looks. Throws 'config'. */
+export function readOnlyCatalog(config: Config): CatalogOptions {
+  return {
+    databasePath: requireBackupDatabase(config),
+    fullDirHash: config.fulldirhash,
+    partitions: config.backuppartitions,
+    mode: config.partition_select_mode,
+    exclude: config.partition_select_exclude,
+    softUsageLimitPercent: config.partition_select_soft_usage_limit,
+    usageReinit: config.partition_select_usage_reinit,
+    readOnly: true,
+  };
+}

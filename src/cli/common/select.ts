@@ -1,0 +1,157 @@
+/**
+ * Which backups a command line means: the modes -A -D -P -f -m -u, resolved against backups.db one by one, so that a
+ * site's hundred thousand backups are worked through without a list of them.
+ */
+import { dirname } from 'node:path';
+import { Catalog } from '../../catalog/catalog.ts';
+import { requireBackupDatabase } from '../../config/imapdConf.ts';
+import type { Config } from '../../config/imapdConf.ts';
+import { BackupError } from '../../errors.ts';
+import { backupUseridOf, fromAdmin, isValidUserid } from '../../mailbox/names.ts';
+import { readOnlyCatalog } from './catalogOptions.ts';
+import { bytesOf, textOf } from './text.ts';
+import { usageError } from './run.ts';
+import type { CliIo } from './io.ts';
+
+export type Mode = 'all' | 'domain' | 'prefix' | 'file' | 'mailbox' | 'user';
+
+/** The options that choose a mode, and what each means. */
+const MODE_OPTIONS = {
+  A: 'all',
+  D: 'domain',
+  P: 'prefix',
+  f: 'file',
+  m: 'mailbox',
+  u: 'user',
+} as const;
+
+/** An option that takes no value, of one letter: for parseArgs. */
+export function flag<L extends string>(short: L): { readonly type: 'boolean'; readonly short: L } {
+  return { type: 'boolean', short };
+}
+
+/** What a name on the command line stands for. */
+export interface Target {
+  /** null: named by its file only. A byte string. */
+  readonly userid: string | null;
+  /** null: no such backup in backups.db. */
+  readonly path: string | null;
+  /** As the command line or backups.db has it, for messages. */
+  readonly label: string;
+  /** Why `path` is null although backups.db has an entry. */
+  readonly fault?: string;
+}
+
+/** A target that is there, as far as backups.db knows. */
+export interface FoundTarget extends Target {
+  readonly path: string;
+}
+
+export function notFound({ label, fault }: Target): string {
+  return `${label}: ${fault ?? 'not found in backups.db'}\n`;
+}
+
+/** Says of one that is not. */
+export function isFound(target: Target, io: CliIo): target is FoundTarget {
+  if (target.path === null) io.stderr.write(notFound(target));
+  return target.path !== null;
+}
+
+interface ListedTarget extends Target {
+  readonly userid: string;
+}
+
+/** The one mode given, or the fallback. Throws 'usage' where there are two. */
+export function modeOf(values: Readonly<Record<string, unknown>>, fallback: Mode): Mode {
+  const given = Object.entries(MODE_OPTIONS).filter(([option]) => values[option] === true);
+  if (given.length > 1) {
+    throw usageError(`-${given.map(([option]) => option).join(' and -')} exclude each other`);
+  }
+  return given[0]?.[1] ?? fallback;
+}
+
+/** The backups meant, in the order of the command line, then of backups.db. backups.db is never locked in between. */
+export function* selectTargets(config: Config, mode: Mode, names: readonly string[]): Generator<Target> {
+  if (mode === 'file') {
+    for (const name of names) yield { userid: null, path: name, label: name };
+    return;
+  }
+  const catalog = openCatalog(config);
+  if (catalog === null) {
+    if (mode !== 'user' && mode !== 'mailbox') return;
+    for (const name of names) yield { userid: null, path: null, label: name };
+    return;
+  }
+  try {
+    if (mode === 'all') yield* listed(catalog, '');
+    for (const name of names) yield* named(catalog, config, mode, name);
+  } finally {
+    catalog.close();
+  }
+}
+
+/** What says whose the store is: the folder of backups.db, then the file; or the files that the command line names. */
+export function storeOf(config: Config, mode: Mode, names: readonly string[]): string[] {
+  const files = mode === 'file' ? names : [requireBackupDatabase(config)];
+  return files.flatMap((file) => [dirname(file), file]);
+}
+
+/** null: there is no backups.db, so nothing has been backed up yet. */
+function openCatalog(config: Config): Catalog | null {
+  try {
+    return Catalog.open(readOnlyCatalog(config));
+  } catch (error) {
+    if (error instanceof BackupError && error.kind === 'not-found') return null;
+    throw error;
+  }
+}
+
+function* named(catalog: Catalog, config: Config, mode: Mode, name: string): Generator<Target> {
+  if (mode === 'prefix') yield* listed(catalog, bytesOf(name));
+  else if (mode === 'domain') {
+    for (const target of listed(catalog, '')) {
+      if (domainOf(target.userid, config) === name) yield target;
+    }
+  } else {
+    const userid = mode === 'mailbox' ? ownerOfAdminName(name, config) : bytesOf(name);
+    yield isValidUserid(userid) ? found(catalog, userid, name) : { userid, path: null, label: name };
+  }
+}
+
+function* listed(catalog: Catalog, prefix: string): Generator<ListedTarget> {
+  for (const { userid, path, fault } of catalog.list(prefix)) {
+    const label = textOf(userid);
+    yield fault === null ? { userid, path, label } : { userid, path: null, label, fault };
+  }
+}
+
+function found(catalog: Catalog, userid: string, label: string): Target {
+  try {
+    return { userid, path: catalog.find(userid), label };
+  } catch (error) {
+    // Damage of an entry, not of the whole file.
+    if (!(error instanceof BackupError) || error.subject !== userid) throw error;
+    return { userid, path: null, label, fault: error.message };
+  }
+}
+
+/** The userid's domain, else the default one, as for %SHARED. */
+function domainOf(userid: string, config: Config): string | null {
+  const at = userid.lastIndexOf('@');
+  if (at !== -1) return textOf(userid.slice(at + 1));
+  return config.defaultdomain;
+}
+
+/** An admin's name, in internal form. */
+export function internalOf(name: string, config: Config): string {
+  return fromAdmin(bytesOf(name), {
+    unixHierarchySep: config.unixhierarchysep,
+    virtDomains: config.virtdomains !== 'off',
+    deletedPrefix: config.deletedprefix,
+    ...(config.defaultdomain === null ? {} : { defaultDomain: config.defaultdomain }),
+  });
+}
+
+function ownerOfAdminName(name: string, config: Config): string {
+  return backupUseridOf(internalOf(name, config), config.deletedprefix);
+}

@@ -1,0 +1,39 @@
+/**
+ * `ctl_backups compact`: writes one backup anew without what its retention no longer needs. Where there is too little to
+ * do it is skipped, unless forced. It never goes by the clock alone: see trustedClock.ts.
+ */
+import { compactBackup } from '../../backup/compact/compact.ts';
+import type { FoundTarget } from '../common/select.ts';
+import { reporting } from './command.ts';
+import type { CtlIo, CtlOptions, Outcome } from './command.ts';
+import { retainedSince, retentionRules } from '../common/retainedSince.ts';
+import { COMPRESSION_LEVEL } from '../../backup/options.ts';
+
+/** A backupd holds a backup for as long as a command of its master's takes. */
+const SWAP_PATIENCE_MS = 30_000;
+
+export function compactOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {
+  const { config, isForced, presentS, mayDropMost, waitsForLocks, verbosity } = options;
+  return reporting('compact', target, options, io, async (print) => {
+    const { onProgress } = io;
+    const done = await compactBackup({
+      path: target.path,
+      horizon: retainedSince(config, target.userid, retentionRules(config), presentS),
+      mayDropMost,
+      sizes: {
+        min: Math.max(0, config.backup_compact_minsize),
+        max: Math.max(0, config.backup_compact_maxsize),
+      },
+      workThreshold: config.backup_compact_work_threshold,
+      isForced,
+      keepsPrevious: config.backup_keep_previous,
+      compressionLevel: COMPRESSION_LEVEL,
+      lock: waitsForLocks ? { wait: {} } : {},
+      swapWait: waitsForLocks ? {} : { timeoutMs: SWAP_PATIENCE_MS },
+      notice: (message) => io.stderr.write(`${target.label}: ${message}\n`),
+      detail: verbosity > 0 ? print : () => undefined,
+      ...(onProgress && { onProgress }),
+    });
+    return done === 'done' ? null : { outcome: 'skipped', reason: 'nothing to do' };
+  });
+}

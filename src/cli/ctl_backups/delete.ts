@@ -1,0 +1,77 @@
+/** `ctl_backups delete`: removes one backup and all that lies beside it, after a question on a terminal, or with -F. */
+import { createInterface } from 'node:readline';
+import { backupFileOf } from '../../catalog/backupFiles.ts';
+import { Catalog } from '../../catalog/catalog.ts';
+import { removeBackup, strayFiles } from '../../backup/admin/remove.ts';
+import { lastWritten } from '../../backup/admin/backupStats.ts';
+import { BackupError, messageOf } from '../../errors.ts';
+import { writableCatalog } from '../common/catalogOptions.ts';
+import { BACKUP_FAILED, usageError } from '../common/run.ts';
+import { notFound } from '../common/select.ts';
+import type { FoundTarget, Target } from '../common/select.ts';
+import { humanSize, localTime, textOf } from '../common/text.ts';
+import { failed, reporting } from './command.ts';
+import type { CtlIo, CtlOptions } from './command.ts';
+import { retentionRules } from '../common/retainedSince.ts';
+
+/** Answers the exit code. */
+export async function deleteBackup(target: Target, options: CtlOptions, io: CtlIo): Promise<number> {
+  const catalog = Catalog.open(writableCatalog(options.config));
+  try {
+    const found = doomed(catalog, target, options);
+    if (found.length === 0) {
+      io.stderr.write(notFound(target));
+      return BACKUP_FAILED;
+    }
+    let isWell = true;
+    for (const each of found) {
+      if (!options.isForced && !(await isConfirmed(each, io))) {
+        io.stderr.write(`${target.label}: not deleted\n`);
+        return BACKUP_FAILED;
+      }
+      const lock = options.waitsForLocks ? { wait: {} } : {};
+      const outcome = await reporting('delete', each, options, io, async () => {
+        const hold = each.userid === null ? null : retentionRules(options.config).holdOf(each.userid);
+        if (hold !== null) return failed(`it is on hold${hold === '' ? '' : `: ${hold}`}`);
+        await removeBackup(catalog, each.userid, each.path, lock);
+        return null;
+      });
+      isWell &&= outcome === 'ok';
+    }
+    return isWell ? 0 : BACKUP_FAILED;
+  } finally {
+    catalog.close();
+  }
+}
+
+/** The backup that is named; or what a delete that was broken off has left of it. */
+function doomed(catalog: Catalog, target: Target, { config }: CtlOptions): FoundTarget[] {
+  const { userid, path } = target;
+  if (userid === null && path !== null) {
+    if (backupFileOf(path)?.role !== 'data') throw usageError(`${path}: not the name of a data file`);
+    const owner = [...catalog.list()].find((entry) => entry.path === path)?.userid ?? null;
+    return [{ ...target, userid: owner, path }];
+  }
+  if (userid === null || target.fault !== undefined) return [];
+  if (path !== null) return [{ ...target, path }];
+  const strays = strayFiles(catalog, userid, config.backuppartitions.values());
+  return strays.map((stray) => ({ userid: null, path: stray, label: stray }));
+}
+
+async function isConfirmed(target: FoundTarget, io: CtlIo): Promise<boolean> {
+  if (io.stdin === undefined) return false;
+  const answer = textOf(target.userid ?? '') || target.path;
+  io.stderr.write(`${answer}: ${describe(target.path)}\nType ${answer} again to delete it for good: `);
+  for await (const line of createInterface({ input: io.stdin })) return line.trim() === answer;
+  return false;
+}
+
+function describe(path: string): string {
+  try {
+    const { sizeBytes, lastTime } = lastWritten(path);
+    return `${humanSize(sizeBytes)}, last written ${lastTime === null ? 'never' : localTime(lastTime)}, ${path}`;
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    return messageOf(error);
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * `ctl_backups [options] COMMAND [mode] backup...`: administration of backups, with the options, output and exit codes of the
+ * originals' tool (cyrus-imapd backup/ctl_backups.c), and those commands of it that were never written. Each backup
+ * is served by itself: one that cannot be is reported, and the others follow, unless -S is given.
+ *
+ * Only the command's own modules are loaded: most of what a short one takes is starting.
+ */
+import { BackupError } from '../../errors.ts';
+import { loadConfig } from '../../config/imapdConf.ts';
+import { actsAsOther, asOwnerOf } from '../../fs/actAsOwner.ts';
+import { BACKUP_FAILED, guarded, runInProcess } from '../common/run.ts';
+import { selectTargets, storeOf } from '../common/select.ts';
+import type { Target } from '../common/select.ts';
+import { interpret, USAGE } from './run/arguments.ts';
+import type { Arguments } from './run/arguments.ts';
+import type { CtlIo, CtlOptions } from './command.ts';
+
+export function main(args: string[]): Promise<number> {
+  return runInProcess(runCtlBackups, args);
+}
+
+/** Resolves to the exit code: 0, 64 usage, 75 where a backup was locked, skipped or failed, 78 configuration. */
+export function runCtlBackups(argv: readonly string[], io: CtlIo): Promise<number> {
+  return guarded('ctl_backups', USAGE, io, async () => {
+    const parsed = interpret(argv);
+    // Root may be the only one who can read the configuration, and the program.
+    const options = { ...parsed.options, config: loadConfig(parsed.config) };
+    const store = storeOf(options.config, parsed.mode, parsed.names);
+    const work = await prepare(parsed, options, io, store);
+    return asOwnerOf(store, async () => work());
+  });
+}
+
+type Work = () => Promise<number> | number;
+
+/** Loads the command's modules, and returns what there is to do. */
+async function prepare(
+  parsed: Arguments,
+  options: CtlOptions,
+  io: CtlIo,
+  store: readonly string[],
+): Promise<Work> {
+  const { command, mode, names } = parsed;
+  const one = (): Target => {
+    const [target] = [...selectTargets(options.config, mode, names.slice(0, 1))];
+    if (target === undefined) throw new BackupError('not-found', 'a backup is expected');
+    return target;
+  };
+  switch (command) {
+    case 'lock': {
+      const { lockBackup } = await import('./lock.ts');
+      return () => lockBackup(one(), parsed.lock, options, io);
+    }
+    case 'move': {
+      const { moveBackup } = await import('./move.ts');
+      return () => moveBackup(one(), names[1] ?? '', options, io);
+    }
+    case 'delete': {
+      const { deleteBackup } = await import('./delete.ts');
+      return () => deleteBackup(one(), options, io);
+    }
+    case 'rename': {
+      const { renameBackup } = await import('./rename.ts');
+      return () => renameBackup(one(), names[1] ?? '', options, io);
+    }
+    case 'reconstruct': {
+      const { reconstructCatalog } = await import('./reconstruct.ts');
+      return () => reconstructCatalog(parsed.isDryRun, options, io);
+    }
+    case 'retention':
+    case 'hold':
+    case 'release': {
+      const { changeRetention, holdBackup, releaseBackup } = await import('./retention.ts');
+      const change = { retention: changeRetention, hold: holdBackup, release: releaseBackup }[command];
+      return () => change(names, options, io);
+    }
+    case 'list':
+    case 'stat': {
+      const { loadLook, lookAtEach } = await import('./run/inspect.ts');
+      const look = await loadLook(command, actsAsOther(store));
+      return async () => ((await lookAtEach(look, parsed, options, io)) ? 0 : BACKUP_FAILED);
+    }
+    default: {
+      const { eachBackup } = await import('./run/each.ts');
+      const { loadCommand } = await import('./run/load.ts');
+      const work = await loadCommand[command]();
+      return async () => ((await eachBackup(command, work, parsed, options, io)) ? 0 : BACKUP_FAILED);
+    }
+  }
+}

@@ -1,0 +1,29 @@
+/** `ctl_backups reindex`: builds one backup's index anew from its data file, under its lock. */
+import { reindexBackup } from '../../backup/openIndex.ts';
+import { indexPath } from '../../backup/options.ts';
+import { IndexFile } from '../../index/store/indexFile.ts';
+import { chunks } from '../../index/queries/current.ts';
+import type { FoundTarget } from '../common/select.ts';
+import { underLock } from './command.ts';
+import type { CtlIo, CtlOptions, Outcome, Print } from './command.ts';
+
+export function reindexOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {
+  return underLock('reindex', target, options, io, async (file, print) => {
+    const onProgress = io.onProgress;
+    // What is damaged stays so whatever index there is: it is said, and the rebuilt index is none the worse.
+    await reindexBackup(file, print, onProgress === undefined ? {} : { onProgress });
+    if (options.verbosity > 0) printChunks(file.path, print);
+    return null;
+  });
+}
+
+function printChunks(path: string, print: Print): void {
+  const index = IndexFile.peek(indexPath(path));
+  try {
+    for (const chunk of index === null ? [] : chunks(index))
+      print(`\nfound chunk at offset ${chunk.offset}\n`);
+    print('reached end of file');
+  } finally {
+    index?.close();
+  }
+}

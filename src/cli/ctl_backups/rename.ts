@@ -1,0 +1,40 @@
+/**
+ * `ctl_backups rename OLD NEW`: the backup of one userid is another's from now on, with all its history. The data file keeps its name:
+ * backups.db says whose it is (docs/decisions/0010-names-of-data-files.md).
+ */
+import { Catalog } from '../../catalog/catalog.ts';
+import { isValidUserid } from '../../mailbox/names.ts';
+import { writableCatalog } from '../common/catalogOptions.ts';
+import { BACKUP_FAILED, usageError } from '../common/run.ts';
+import { notFound } from '../common/select.ts';
+import type { Target } from '../common/select.ts';
+import { bytesOf } from '../common/text.ts';
+import { underLock } from './command.ts';
+import type { CtlIo, CtlOptions } from './command.ts';
+
+/** Answers the exit code. */
+export async function renameBackup(
+  target: Target,
+  name: string,
+  options: CtlOptions,
+  io: CtlIo,
+): Promise<number> {
+  const { userid, path } = target;
+  const renamed = bytesOf(name);
+  if (!isValidUserid(renamed)) throw usageError(`not a userid: ${JSON.stringify(name)}`);
+  if (path === null || userid === null) {
+    io.stderr.write(notFound(target));
+    return BACKUP_FAILED;
+  }
+  const catalog = Catalog.open(writableCatalog(options.config));
+  try {
+    // The lock keeps a backupd from writing for the old userid meanwhile.
+    const outcome = await underLock('rename', { ...target, path }, options, io, () => {
+      catalog.rename(userid, renamed);
+      return Promise.resolve(null);
+    });
+    return outcome === 'ok' ? 0 : BACKUP_FAILED;
+  } finally {
+    catalog.close();
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * `ctl_backups retention`, `hold` and `release`: how long a user's or a domain's backups keep what went, and whose are held. They are
+ * lines of a file (src/config/retentionRules.ts), changed under the lock of backups.db.
+ */
+import { Catalog } from '../../catalog/catalog.ts';
+import type { RetentionRules } from '../../config/retentionRules.ts';
+import { isValidUserid, sharedUserid } from '../../mailbox/names.ts';
+import { readOnlyCatalog, writableCatalog } from '../common/catalogOptions.ts';
+import { BACKUP_FAILED, usageError } from '../common/run.ts';
+import { bytesOf, textOf } from '../common/text.ts';
+import type { CtlIo, CtlOptions } from './command.ts';
+import { retentionRules } from '../common/retainedSince.ts';
+
+/** With a name and a duration, or `default`, it sets; with a name it prints that one, without any all. Answers the exit code. */
+export function changeRetention(names: readonly string[], { config }: CtlOptions, io: CtlIo): number {
+  const [name, text] = names;
+  if (text !== undefined) {
+    change(config, (rules) => rules.setRetention(subjectOf(name ?? ''), text === 'default' ? null : text));
+    return 0;
+  }
+  const rules = retentionRules(config);
+  const shown = name === undefined ? null : bytesOf(name);
+  for (const [subject, duration] of rules.retentions()) {
+    if (shown === null || shown === subject) io.stdout.write(`retention\t${textOf(subject)}\t${duration}\n`);
+  }
+  for (const [userid, reason] of rules.holds()) {
+    if (shown === null || shown === userid) io.stdout.write(`hold\t${textOf(userid)}\t${reason}\n`);
+  }
+  return 0;
+}
+
+/** Nothing of the user's goes from now on. */
+export function holdBackup(names: readonly string[], { config }: CtlOptions, io: CtlIo): number {
+  const [name = '', ...reason] = names;
+  const userid = useridOf(name);
+  const catalog = Catalog.open(readOnlyCatalog(config));
+  try {
+    // A hold on a userid that was mistyped would keep nothing.
+    if (catalog.find(userid) === null) {
+      io.stderr.write(`${name}: not found in backups.db\n`);
+      return BACKUP_FAILED;
+    }
+  } finally {
+    catalog.close();
+  }
+  change(config, (rules) => rules.setHold(userid, reason.join(' ')));
+  return 0;
+}
+
+export function releaseBackup(names: readonly string[], { config }: CtlOptions, io: CtlIo): number {
+  const [name = ''] = names;
+  const userid = useridOf(name);
+  let wasHeld = false;
+  change(config, (rules) => {
+    wasHeld = rules.holdOf(userid) !== null;
+    if (wasHeld) rules.setHold(userid, null);
+  });
+  if (!wasHeld) io.stderr.write(`${name}: there is no hold on it\n`);
+  return wasHeld ? 0 : BACKUP_FAILED;
+}
+
+function change(config: CtlOptions['config'], work: (rules: RetentionRules) => void): void {
+  const catalog = Catalog.open(writableCatalog(config));
+  try {
+    catalog.transaction(() => work(retentionRules(config)));
+  } finally {
+    catalog.close();
+  }
+}
+
+/** A userid, or @domain. */
+function subjectOf(name: string): string {
+  const bytes = bytesOf(name);
+  return /^@[^@\s]+$/.test(bytes) ? bytes : useridOf(name);
+}
+
+function useridOf(name: string): string {
+  const bytes = bytesOf(name);
+  if (bytes !== sharedUserid && !isValidUserid(bytes))
+    throw usageError(`not a userid: ${JSON.stringify(name)}`);
+  return bytes;
+}

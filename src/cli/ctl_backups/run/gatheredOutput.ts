@@ -1,0 +1,60 @@
+/**
+ * Output in large pieces: a hundred thousand lines are as many system calls else. What waits is written when it is large,
+ * when it has waited for long, before anything goes to standard error, and at the end.
+ */
+import type { CliIo } from '../../common/io.ts';
+
+const GATHER_BYTES = 1 << 16;
+const LONGEST_WAIT_MS = 200;
+
+export interface GatheredIo extends CliIo {
+  /** Whether any of it has been written. */
+  readonly hasWritten: boolean;
+  /** Forgets what waits. */
+  drop(): void;
+  flush(): void;
+}
+
+export function gathered(io: CliIo): GatheredIo {
+  let pieces: (string | Uint8Array)[] = [];
+  let length = 0;
+  let since = Date.now();
+  let hasWritten = false;
+  const drop = (): void => {
+    pieces = [];
+    length = 0;
+    since = Date.now();
+  };
+  const flush = (): void => {
+    hasWritten ||= length > 0;
+    if (length > 0) io.stdout.write(joined(pieces));
+    drop();
+  };
+  const stdout = {
+    write(piece: string | Uint8Array): void {
+      pieces.push(piece);
+      length += piece.length;
+      if (length >= GATHER_BYTES || Date.now() - since > LONGEST_WAIT_MS) flush();
+    },
+  };
+  const stderr = {
+    write(piece: string | Uint8Array): void {
+      flush();
+      io.stderr.write(piece);
+    },
+  };
+  return {
+    stdout,
+    stderr,
+    flush,
+    drop,
+    get hasWritten() {
+      return hasWritten;
+    },
+  };
+}
+
+function joined(pieces: readonly (string | Uint8Array)[]): string | Buffer {
+  if (pieces.every((piece) => typeof piece === 'string')) return pieces.join('');
+  return Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece)));
+}

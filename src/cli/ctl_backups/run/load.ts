@@ -1,0 +1,10 @@
+/** The commands that work on many backups, each loaded with its own modules when it is wanted: here, and in ctlBackupsWorker.ts. */
+import type { WorkCommand } from './arguments.ts';
+import type { BackupCommand } from '../command.ts';
+
+export const loadCommand: Record<WorkCommand, () => Promise<BackupCommand>> = {
+  compact: async () => (await import('../compact.ts')).compactOne,
+  verify: async () => (await import('../verify.ts')).verifyOne,
+  retime: async () => (await import('../retime.ts')).retimeOne,
+  reindex: async () => (await import('../reindex.ts')).reindexOne,
+};

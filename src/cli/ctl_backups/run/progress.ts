@@ -1,0 +1,79 @@
+/**
+ * How far the work is, on a terminal: one line that is written over and goes before anything else is printed. The estimate is of the
+ * backups at work, by their bytes.
+ */
+import type { FoundTarget } from '../../common/select.ts';
+import type { CtlIo } from '../command.ts';
+import type { Output } from '../../common/io.ts';
+
+const REDRAW_MS = 200;
+const ERASE_LINE = '\r\u001b[K';
+
+interface Running {
+  readonly label: string;
+  readonly startMs: number;
+  doneBytes: number;
+  totalBytes: number;
+}
+
+export class Progress {
+  readonly #command: string;
+  readonly #io: CtlIo;
+  readonly #running = new Map<FoundTarget, Running>();
+  #drawnMs = 0;
+  #isShown = false;
+
+  constructor(command: string, io: CtlIo) {
+    this.#command = command;
+    this.#io = io;
+  }
+
+  /** Streams for the work on one backup. */
+  of(target: FoundTarget, io: CtlIo): CtlIo {
+    const output = (to: Output): Output => ({
+      write: (text) => {
+        this.clear();
+        this.#running.delete(target);
+        return to.write(text);
+      },
+    });
+    return {
+      ...(io.stdin === undefined ? {} : { stdin: io.stdin }),
+      stdout: output(io.stdout),
+      stderr: output(io.stderr),
+      onProgress: (doneBytes, totalBytes) => this.#hear(target, doneBytes, totalBytes),
+    };
+  }
+
+  clear(): void {
+    if (this.#isShown) this.#io.stderr.write(ERASE_LINE);
+    this.#isShown = false;
+  }
+
+  #hear(target: FoundTarget, doneBytes: number, totalBytes: number): void {
+    const running = this.#running.get(target);
+    if (doneBytes >= totalBytes) this.#running.delete(target);
+    else if (running === undefined) {
+      this.#running.set(target, { label: target.label, startMs: Date.now(), doneBytes, totalBytes });
+    } else Object.assign(running, { doneBytes, totalBytes });
+    this.#draw();
+  }
+
+  #draw(): void {
+    if (Date.now() - this.#drawnMs < REDRAW_MS) return;
+    this.#drawnMs = Date.now();
+    this.clear();
+    if (this.#running.size === 0) return;
+    const parts = [...this.#running.values()].map(progressText);
+    this.#io.stderr.write(`${this.#command} ${parts.join(', ')}`);
+    this.#isShown = true;
+  }
+}
+
+/** `anne 43 % (1m20s left)`. */
+function progressText({ label, startMs, doneBytes, totalBytes }: Running): string {
+  const share = totalBytes === 0 ? 1 : doneBytes / totalBytes;
+  const leftS = share === 0 ? 0 : Math.ceil((((Date.now() - startMs) / 1000) * (1 - share)) / share);
+  const left = leftS < 60 ? `${leftS}s` : `${Math.floor(leftS / 60)}m${leftS % 60}s`;
+  return `${label} ${Math.floor(100 * share)} % (${left} left)`;
+}

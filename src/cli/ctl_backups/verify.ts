@@ -1,0 +1,137 @@
+/** `ctl_backups verify`: checks one backup under its lock, and prints what is wrong with it, or with -v each check. */
+import { rebuildIndex } from '../../backup/openIndex.ts';
+import { COMPRESSION_LEVEL } from '../../backup/options.ts';
+import { removeUnfinished, repairBackup } from '../../backup/verify/repair.ts';
+import { verifyBackup } from '../../backup/verify/verify.ts';
+import type { Verification } from '../../backup/verify/verify.ts';
+import type { DamagedMessage } from '../../backup/scan/damagedMessages.ts';
+import { LockedFile } from '../../fs/lockedFile.ts';
+import type { FoundTarget } from '../common/select.ts';
+import { textOf } from '../common/text.ts';
+import { failed, underLock } from './command.ts';
+import type { CtlIo, CtlOptions, Ending, Outcome, Print } from './command.ts';
+
+export function verifyOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {
+  return underLock('verify', target, options, io, async (file, print) => {
+    if (options.verify.repairs) removeUnfinished(target.path);
+    const found = await verify(file, options, io, print);
+    if (found.faultCount === 0) return null;
+    if (!options.verify.repairs) return endingOf(found);
+    await repair(file, found, options, print);
+    // The lock that is held may be on the file of before.
+    const fresh = file.isCurrent() ? file : await LockedFile.acquire(target.path, { wait: {} });
+    try {
+      return endingOf(await verify(fresh, options, io, print));
+    } finally {
+      if (fresh !== file) fresh.release();
+    }
+  });
+}
+
+async function verify(file: LockedFile, options: CtlOptions, io: CtlIo, print: Print): Promise<Verification> {
+  const { onProgress } = io;
+  const { level, readsAll, repairs } = options.verify;
+  const found = await verifyBackup(file, options.verbosity > 0 ? print : () => undefined, {
+    level: repairs ? 'full' : level,
+    readsAll,
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+  if (options.verbosity > 0) printChecks(found, options.verbosity, print);
+  else for (const line of faultsOf(found)) print(line);
+  return found;
+}
+
+function endingOf(found: Verification): Ending | null {
+  const { faultCount } = found;
+  if (faultCount === 0) return null;
+  return { ...failed(`${faultCount} fault${faultCount === 1 ? '' : 's'} found`), report: reportOf(found) };
+}
+
+/** Where only the index is at fault it is built anew; where messages are only missing, there is nothing to do here. */
+async function repair(
+  file: LockedFile,
+  { chunks, index, isIndexUnsound }: Verification,
+  { config }: CtlOptions,
+  print: Print,
+): Promise<void> {
+  if (isIndexUnsound) (await rebuildIndex(file, print)).index.close();
+  if (chunks.some(({ checksums, messages }) => checksums.length + messages.length > 0)) {
+    const kept = await repairBackup(
+      file,
+      {
+        stagingDirectory: config.backup_staging_path,
+        compressionLevel: COMPRESSION_LEVEL,
+        lockTimeoutMs: 0,
+      },
+      print,
+    );
+    print(`repaired, the damaged data file is kept as ${kept}`);
+  } else if (index.length > 0) {
+    if (!isIndexUnsound) (await rebuildIndex(file, print)).index.close();
+    print('the index was built anew');
+  }
+}
+
+function* faultsOf(found: Verification): Generator<string> {
+  for (const { id, checksums, messages } of found.chunks) {
+    yield* checksums;
+    for (const message of messages) yield messageFault(id, message);
+  }
+  yield* found.index;
+  yield* found.missing;
+  yield* found.clock;
+}
+
+function messageFault(chunkId: number, { guid }: DamagedMessage): string {
+  return `guid mismatch for message ${guid} in chunk ${chunkId}`;
+}
+
+/** What -vv says of a chunk's checksums (cyrus-imapd backup/lcb_verify.c, verify_chunk_checksums). */
+const CHECKSUM_STEPS = [
+  '  checking file checksum...',
+  '  checking data length',
+  '  checking data checksum...',
+];
+
+/** Each check with its result, as the originals' -v. What is wrong with the index is no chunk's: it follows them. */
+function printChecks(found: Verification, verbosity: number, print: Print): void {
+  const check = (title: string, faults: readonly string[], steps: readonly string[] = []): void => {
+    print(`checking ${title}...`);
+    for (const line of [...steps, ...faults]) print(line);
+    print(faults.length === 0 ? 'ok' : 'error');
+  };
+  for (const { id, checksums, messages } of found.chunks) {
+    check(`chunk ${id} checksums`, checksums, verbosity > 1 ? CHECKSUM_STEPS : []);
+    check(
+      `chunk ${id} messages`,
+      messages.flatMap((message) => [messageFault(id, message), ...placeLines(message)]),
+    );
+    check(`chunk ${id} mailbox links`, []);
+  }
+  const ofIndex = [...found.index, ...found.missing];
+  if (ofIndex.length > 0) check('index against the chunks', ofIndex);
+  if (found.clock.length > 0) check('timestamps', found.clock);
+}
+
+function placeLines({ places }: DamagedMessage): string[] {
+  if (places.length === 0) return ['  in no mailbox'];
+  return places.map(({ mailbox, uid }) => `  ${textOf(mailbox)} uid ${uid}`);
+}
+
+/** For -j. */
+function reportOf({ chunks, index, missing, clock }: Verification): object {
+  const damaged = chunks.filter(({ checksums, messages }) => checksums.length + messages.length > 0);
+  return {
+    damaged_chunks: damaged.map(({ id, offset, checksums }) => ({ id, offset, faults: checksums })),
+    damaged_messages: damaged.flatMap(({ id, messages }) =>
+      messages.map(({ guid, places }) => ({
+        guid,
+        chunk: id,
+        records: places.map(({ mailbox, uid }) => ({ mboxname: textOf(mailbox), uid })),
+      })),
+    ),
+    index_faults: index,
+    missing_messages: missing,
+    clock_faults: clock,
+  };
+}

@@ -1,0 +1,28 @@
+/** What `cyr_backup -v` says first: whether the last chunk is as it was written, the originals' quick verify. */
+import type { BackupReader } from '../../backup/reader.ts';
+import { BackupError } from '../../errors.ts';
+import { stateOf } from '../../index/queries/chunks.ts';
+import { lastChunk } from '../../index/queries/current.ts';
+import { ChunkReader } from '../../log/read/chunkReader.ts';
+import type { CliIo } from '../common/io.ts';
+
+/** Throws 'damaged' where it is not. */
+export function checkLastChunk(reader: BackupReader, io: CliIo): void {
+  const chunk = lastChunk(reader.index);
+  if (chunk === undefined) return;
+  io.stdout.write(`checking chunk ${chunk.id} checksums...\n`);
+  const lines = new ChunkReader(reader.fd, chunk.offset, chunk.file_end);
+  try {
+    lines.stream(chunk.length, () => undefined);
+    if (stateOf(chunk) === 'whole') {
+      const isSame = lines.line(1) === null && lines.memberSha1 === chunk.member_sha1;
+      if (!isSame) throw new BackupError('damaged', `data checksum mismatch for chunk ${chunk.id}`);
+    }
+    io.stdout.write('ok\n');
+  } catch (error) {
+    io.stdout.write('error\n');
+    throw error;
+  } finally {
+    lines.close();
+  }
+}

@@ -1,0 +1,57 @@
+/** What the commands of cyr_backup are given, and how they find what is named. */
+import type { BackupReader } from '../../backup/reader.ts';
+import type { Config } from '../../config/imapdConf.ts';
+import { recordsPage } from '../../index/queries/atTime.ts';
+import { allMailboxes, mailboxByName, mailboxByUniqueid, mailboxesAt } from '../../index/queries/current.ts';
+import type { RecordWithGuid } from '../../index/queries/current.ts';
+import type { Mailbox } from '../../index/types.ts';
+import { internalOf } from '../common/select.ts';
+import { bytesOf } from '../common/text.ts';
+import type { CliIo } from '../common/io.ts';
+
+export interface Look {
+  /** The snapshot does not change while the command runs. */
+  readonly reader: BackupReader;
+  readonly config: Config;
+  readonly io: CliIo;
+  /** What stands behind the command. */
+  readonly names: readonly string[];
+  /** The moment that is looked at, unix seconds; null: as it is now. */
+  readonly at: number | null;
+}
+
+/** Answers what of the names is not there, in words. */
+export type LookCommand = (look: Look) => readonly string[];
+
+const PAGE_RECORDS = 1000;
+
+/** By id, those that are deleted too; of a moment those that lived then, by name. */
+export function mailboxesOf({ reader, at }: Look): Iterable<Mailbox> {
+  return at === null ? allMailboxes(reader.index) : mailboxesAt(reader.index, at);
+}
+
+/** By uniqueid or, as an administrator writes it, by name; a deleted one only where no living one has the name. */
+export function mailboxNamed(look: Look, name: string): Mailbox | undefined {
+  const { reader, config, at } = look;
+  const bytes = bytesOf(name);
+  const internal = internalOf(name, config);
+  if (at === null) {
+    const living = mailboxByUniqueid(reader.index, bytes) ?? mailboxByName(reader.index, internal);
+    if (living !== undefined) return living;
+  }
+  const all = [...mailboxesOf(look)];
+  return (
+    all.find((mailbox) => mailbox.uniqueid === bytes) ?? all.findLast((mailbox) => mailbox.name === internal)
+  );
+}
+
+/** All records of a mailbox by UID, expunged ones too. */
+export function* recordsOf({ reader, at }: Look, mailbox: Mailbox): Generator<RecordWithGuid> {
+  let after = 0;
+  for (;;) {
+    const page = recordsPage(reader.index, mailbox.id, at, after, PAGE_RECORDS);
+    yield* page;
+    if (page.length < PAGE_RECORDS) return;
+    after = page.at(-1)?.uid ?? after;
+  }
+}

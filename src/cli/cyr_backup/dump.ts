@@ -1,0 +1,65 @@
+/**
+ * `cyr_backup dump ...`: the bytes themselves on standard output, whatever they are (the originals end at the first
+ * NUL), in pieces, so that nothing is held as a whole; a mailbox as an mbox, a message at a time.
+ */
+import { chunkById, messageByGuid } from '../../index/queries/current.ts';
+import { BackupError, messageOf } from '../../errors.ts';
+import { ChunkReader } from '../../log/read/chunkReader.ts';
+import { leftOffMbox, mboxMessage } from '../../restore/files/mbox/message.ts';
+import { RestoreSource } from '../../restore/source.ts';
+import { mailboxNamed } from './command.ts';
+import type { Look } from './command.ts';
+
+const PIECE_BYTES = 256 * 1024;
+
+/** A chunk's lines, as far as they are committed; of a damaged one, what is readable. */
+export function dumpChunk({ reader, io, names }: Look): string[] {
+  const name = names[0] ?? '';
+  const chunk = /^[0-9]{1,15}$/.test(name) ? chunkById(reader.index, Number(name)) : undefined;
+  if (chunk === undefined) return [`no chunk ${name}`];
+  const lines = new ChunkReader(reader.fd, chunk.offset, chunk.file_end);
+  try {
+    lines.stream(chunk.length, (piece) => void io.stdout.write(Buffer.from(piece)));
+  } finally {
+    lines.close();
+  }
+  return [];
+}
+
+export function dumpMessage({ reader, io, names }: Look): string[] {
+  const name = names[0] ?? '';
+  const message = messageByGuid(reader.index, name.toLowerCase());
+  if (message === undefined) return [`no message ${name}`];
+  for (let at = 0; at < message.size; at += PIECE_BYTES) {
+    io.stdout.write(reader.read(message, at, Math.min(PIECE_BYTES, message.size - at)));
+  }
+  return [];
+}
+
+/** Living messages by UID. One that cannot be read is left out and named, and so is a flag that an mbox cannot hold. */
+export function dumpMailbox(look: Look): string[] {
+  const { reader, io, names, at } = look;
+  const name = names[0] ?? '';
+  const mailbox = mailboxNamed(look, name);
+  if (mailbox === undefined) return [`no mailbox ${name}`];
+  const missing: string[] = [];
+  const source = new RestoreSource('', reader.path, at);
+  try {
+    for (const record of source.records(mailbox)) {
+      if (record.expunged !== null) continue;
+      try {
+        const flags = record.flags === '' ? [] : record.flags.split(' ');
+        const pieces = source.checked(record.guid, record.size);
+        for (const piece of mboxMessage({ record, flags, pieces })) io.stdout.write(piece);
+        const left = leftOffMbox({ record, flags });
+        for (const { what, why } of left) missing.push(`uid ${record.uid}: ${what} left off: ${why}`);
+      } catch (error) {
+        if (!(error instanceof BackupError)) throw error;
+        missing.push(`uid ${record.uid}: ${messageOf(error)}`);
+      }
+    }
+  } finally {
+    source.close();
+  }
+  return missing;
+}

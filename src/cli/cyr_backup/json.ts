@@ -1,0 +1,87 @@
+/** `cyr_backup json ...`: the keys and their order as the originals' (cyrus-imapd backup/cyr_backup.c, cmd_json_*). */
+import { allMessages, messageByGuid } from '../../index/queries/current.ts';
+import type { RecordWithGuid } from '../../index/queries/current.ts';
+import type { StoredMessage } from '../../index/types.ts';
+import type { BackupReader } from '../../backup/reader.ts';
+import { Real, writeJsonArray, writeJsonObject } from '../common/json.ts';
+import { localTime, textOf } from '../common/text.ts';
+import { mailboxesOf, recordsOf } from './command.ts';
+import type { Look } from './command.ts';
+import { chunksWithRatio, lastAppend } from './list.ts';
+import { mailboxesWith } from './show.ts';
+import { fieldsOf, headOf } from './messageHead.ts';
+
+function* mapped<T, R>(values: Iterable<T>, map: (value: T) => R): Generator<R> {
+  for (const value of values) yield map(value);
+}
+
+export function jsonChunks({ reader, io }: Look): [] {
+  const rows = mapped(chunksWithRatio(reader), (chunk) => ({
+    id: chunk.id,
+    offset: chunk.offset,
+    length: chunk.length,
+    ratio: new Real(chunk.ratio),
+    'start time': localTime(chunk.ts_start),
+    'end time': localTime(chunk.ts_end),
+  }));
+  writeJsonArray(io, rows);
+  return [];
+}
+
+/** `missing` is ours: a message that the master has recorded, and that is not here. */
+function recordObject({ uid, guid, expunged, chunk_id: chunkId }: RecordWithGuid): object {
+  if (expunged !== null) return { uid, guid, expunged: localTime(expunged) };
+  return chunkId === null ? { uid, guid, missing: true } : { uid, guid };
+}
+
+/** `messages` is left out where a mailbox has none. */
+export function jsonMailboxes(look: Look): [] {
+  const rows = mapped(mailboxesOf(look), (mailbox) => {
+    const messages = [...mapped(recordsOf(look, mailbox), recordObject)];
+    return {
+      uniqueid: mailbox.uniqueid,
+      mboxname: textOf(mailbox.name),
+      last_appenddate: lastAppend(mailbox),
+      ...(messages.length === 0 ? {} : { messages }),
+    };
+  });
+  writeJsonArray(look.io, rows);
+  return [];
+}
+
+/** `mailboxes` is left out where there are none. */
+function messageObject(reader: BackupReader, { id, guid }: StoredMessage): object {
+  const mailboxes = mailboxesWith(reader, id).map(({ uniqueid, name }) => ({
+    uniqueid,
+    mboxname: textOf(name),
+  }));
+  return mailboxes.length === 0 ? { guid } : { guid, mailboxes };
+}
+
+/** Only those whose bytes are here. */
+function* storedMessages(reader: BackupReader): Generator<object> {
+  for (const message of allMessages(reader.index)) {
+    if (message.chunk_id !== null) yield messageObject(reader, message);
+  }
+}
+
+export function jsonMessages({ reader, io }: Look): [] {
+  writeJsonArray(io, storedMessages(reader));
+  return [];
+}
+
+/** Fields by GUID, each with all its values. */
+export function jsonHeaders({ reader, io, names }: Look): string[] {
+  const missing: string[] = [];
+  const found = new Map<string, StoredMessage>();
+  for (const name of names) {
+    const message = messageByGuid(reader.index, name.toLowerCase());
+    if (message === undefined || message.chunk_id === null) missing.push(`no message ${name}`);
+    else found.set(message.guid, message);
+  }
+  const members = mapped(found, ([guid, message]) => {
+    return [guid, Object.fromEntries(fieldsOf(headOf(reader, message)))] as const;
+  });
+  writeJsonObject(io, members);
+  return missing;
+}

@@ -1,0 +1,72 @@
+/** `cyr_backup list ...`: line for line as the originals print it (cyrus-imapd backup/cyr_backup.c, cmd_list_*). */
+import { fstatSync } from 'node:fs';
+import type { BackupReader } from '../../backup/reader.ts';
+import { allMessages, chunks } from '../../index/queries/current.ts';
+import { parseState } from '../../index/fold/state.ts';
+import type { Chunk, Mailbox } from '../../index/types.ts';
+import { optionalNumber } from '../../protocol/dlist.ts';
+import { localTime, writeBytes } from '../common/text.ts';
+import { mailboxesOf } from './command.ts';
+import type { Look } from './command.ts';
+
+interface ChunkWithRatio extends Chunk {
+  /** Compressed size in percent of the uncompressed one. */
+  readonly ratio: number;
+}
+
+function upTo(chunk: Chunk, end: number): ChunkWithRatio {
+  return { ...chunk, ratio: chunk.length === 0 ? 0 : (100 * (end - chunk.offset)) / chunk.length };
+}
+
+/** A chunk reaches up to the next one; the last one to the end of the file. */
+export function* chunksWithRatio(reader: BackupReader): Generator<ChunkWithRatio> {
+  const { size } = fstatSync(reader.fd);
+  let current: Chunk | null = null;
+  for (const next of chunks(reader.index)) {
+    if (current !== null) yield upTo(current, next.offset);
+    current = next;
+  }
+  if (current !== null) yield upTo(current, size);
+}
+
+/** When the last message was appended: 1970 where none ever was, as the originals have it. */
+export function lastAppend(mailbox: Mailbox): string {
+  return localTime(optionalNumber(parseState(mailbox.state), 'LAST_APPENDDATE') ?? 0);
+}
+
+export function listChunks({ reader, io }: Look): [] {
+  io.stdout.write('     id offset\tlength\tratio%\tstart time           end time\n');
+  for (const { id, offset, length, ratio, ts_start: start, ts_end: end } of chunksWithRatio(reader)) {
+    const figures = `${String(id).padStart(7)} ${offset}\t${length}\t${ratio.toFixed(1).padStart(6)}`;
+    io.stdout.write(`${figures}\t${localTime(start)}  ${localTime(end)}\n`);
+  }
+  return [];
+}
+
+export function listMailboxes(look: Look): [] {
+  const { io } = look;
+  io.stdout.write(`${'uniqueid'.padEnd(36)}  ${'last append date'.padEnd(19)}  mboxname\n`);
+  for (const mailbox of mailboxesOf(look)) {
+    writeBytes(io, `${mailbox.uniqueid}  ${lastAppend(mailbox)}  ${mailbox.name}\n`);
+  }
+  return [];
+}
+
+/** Only those whose bytes are here: the originals know no others. */
+export function listMessages({ reader, io }: Look): [] {
+  for (const message of allMessages(reader.index)) {
+    if (message.chunk_id !== null) io.stdout.write(`${message.guid}\n`);
+  }
+  return [];
+}
+
+/** The headings go to standard error, so that the lists can be taken apart. */
+export function listAll(look: Look): [] {
+  const { io } = look;
+  io.stderr.write('listing chunks:\n');
+  listChunks(look);
+  io.stderr.write('\nlisting mailboxes:\n');
+  listMailboxes(look);
+  io.stderr.write('\nlisting messages:\n');
+  return listMessages(look);
+}

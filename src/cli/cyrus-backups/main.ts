@@ -1,0 +1,52 @@
+/**
+ * `cyrus-backups COMMAND ...`: what the originals have no command for. Each command is loaded when it is called: xbackup's IMAP client
+ * alone would take 25 MB of a mount's memory, and half of its time to start.
+ */
+import { exitCodeOf } from '../../errors.ts';
+import { VERSION } from '../common/version.ts';
+
+const USAGE = `usage: cyrus-backups COMMAND [options]
+
+  mount [-C imapd.conf] [-f|--foreground] MOUNTPOINT [-o OPTIONS]
+                show all backed-up mail as a read-only file system
+  passwd [-C imapd.conf] [-d] USER
+                set (or with -d delete) a password that masters log in with; asked for on a terminal, else
+                read from standard input
+  xbackup [-C imapd.conf] [-n] [--pattern PATTERN] [--channel NAME] [--stale HOURS] [--json] [--user NAME]
+          [--timeout SECONDS] [--password-file FILE] [--tls-ca FILE] [--tls-no-verify] [--no-tls] SERVER
+                have a Cyrus server replicate its users here now
+  --version, -h, --help
+
+Servers and administration: backupd, ctl_backups, cyr_backup, restore.
+`;
+
+export async function main(args: string[]): Promise<number> {
+  const [command, ...rest] = args;
+  switch (command) {
+    case 'mount':
+      return mount(rest);
+    case 'passwd':
+      return (await import('./passwd.ts')).runPasswd(rest, process);
+    case 'xbackup':
+      return (await import('./xbackup.ts')).runXbackup(
+        rest,
+        (await import('../common/standardOutput.ts')).processIo,
+      );
+    case '--version':
+      process.stdout.write(`cyrus-backups ${VERSION}\n`);
+      return 0;
+    case '--help':
+    case '-h':
+      process.stdout.write(USAGE);
+      return 0;
+    default:
+      process.stderr.write(command === undefined ? USAGE : `cyrus-backups: no command ${command}\n${USAGE}`);
+      return exitCodeOf.usage;
+  }
+}
+
+async function mount(args: string[]): Promise<number> {
+  const { backupTreeSource } = await import('./backupTreeSource.ts');
+  const { runMount } = await import('./mount.ts');
+  return runMount(args, process, backupTreeSource);
+}

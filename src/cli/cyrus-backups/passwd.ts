@@ -1,0 +1,113 @@
+/**
+ * `cyrus-backups passwd [-C imapd.conf] [-d] USER`: enters, changes or (-d) deletes a user of backupd's password
+ * file. The password is asked for twice on a terminal, without showing it, or read as one line from elsewhere;
+ * it is never an argument, which every user of the machine could see.
+ */
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { parseArgs } from 'node:util';
+import { DEFAULT_CONFIG } from '../common/catalogOptions.ts';
+import { BackupError, exitCodeOf, messageOf } from '../../errors.ts';
+import { loadConfig, requirePasswdFile } from '../../config/imapdConf.ts';
+import { removePassword, setPassword } from '../../config/passwordFile.ts';
+
+export interface PasswdIo {
+  stdin: Readable & { isTTY?: boolean; setRawMode?: (isRaw: boolean) => unknown };
+  stdout: { write(text: string): unknown };
+  stderr: { write(text: string): unknown };
+}
+
+const USAGE = 'usage: cyrus-backups passwd [-C imapd.conf] [-d] USER\n';
+
+const ENTER = new Set(['\r', '\n', '\x04']);
+const ERASE = new Set(['\x7f', '\b']);
+const INTERRUPT = '\x03';
+
+/** Reads a line in raw mode, where the terminal shows nothing. */
+export function askHidden(io: PasswdIo, prompt: string): Promise<string> {
+  io.stdout.write(prompt);
+  io.stdin.setRawMode?.(true);
+  return new Promise((resolve, reject) => {
+    let typed: string[] = [];
+    const finish = (settle: () => void): void => {
+      io.stdin.off('data', take);
+      io.stdin.setRawMode?.(false);
+      io.stdin.pause();
+      io.stdout.write('\n');
+      settle();
+    };
+    const take = (data: Buffer): void => {
+      const characters = Array.from(data.toString());
+      for (const [index, character] of characters.entries()) {
+        if (ENTER.has(character)) {
+          finish(() => resolve(typed.join('')));
+          const rest = characters.slice(index + 1).join('');
+          if (rest !== '') io.stdin.unshift(Buffer.from(rest));
+          return;
+        }
+        if (character === INTERRUPT) {
+          finish(() => reject(new BackupError('usage', 'interrupted')));
+          return;
+        }
+        typed = ERASE.has(character) ? typed.slice(0, -1) : [...typed, character];
+      }
+    };
+    io.stdin.on('data', take);
+    io.stdin.resume();
+  });
+}
+
+async function askTwice(io: PasswdIo): Promise<string> {
+  const first = await askHidden(io, 'New password: ');
+  const second = await askHidden(io, 'Again: ');
+  if (first !== second) throw new BackupError('usage', 'the two passwords differ');
+  return first;
+}
+
+async function readLine(io: PasswdIo): Promise<string> {
+  const lines = createInterface({ input: io.stdin });
+  for await (const line of lines) {
+    lines.close();
+    return line;
+  }
+  throw new BackupError('usage', 'no password on standard input');
+}
+
+interface Arguments {
+  config: string;
+  isDelete: boolean;
+  user: string;
+}
+
+function parseArguments(argv: string[]): Arguments | null {
+  try {
+    const { values, positionals } = parseArgs({
+      args: argv,
+      allowPositionals: true,
+      options: { config: { type: 'string', short: 'C' }, delete: { type: 'boolean', short: 'd' } },
+    });
+    const [user] = positionals;
+    if (user === undefined || positionals.length !== 1) return null;
+    return { config: values.config ?? DEFAULT_CONFIG, isDelete: values.delete ?? false, user };
+  } catch {
+    return null;
+  }
+}
+
+/** `argv` is what follows `passwd`. Returns the exit status. */
+export async function runPasswd(argv: string[], io: PasswdIo): Promise<number> {
+  const parsed = parseArguments(argv);
+  if (parsed === null) {
+    io.stderr.write(USAGE);
+    return exitCodeOf.usage;
+  }
+  try {
+    const path = requirePasswdFile(loadConfig(parsed.config));
+    if (parsed.isDelete) removePassword(path, parsed.user);
+    else await setPassword(path, parsed.user, await (io.stdin.isTTY === true ? askTwice(io) : readLine(io)));
+    return 0;
+  } catch (error) {
+    io.stderr.write(`passwd: ${messageOf(error)}\n`);
+    return error instanceof BackupError ? exitCodeOf[error.kind] : exitCodeOf.io;
+  }
+}

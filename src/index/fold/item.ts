@@ -1,0 +1,125 @@
+/** The fold of everything a user has besides mailboxes: seen state, subscriptions, sieve scripts, quota. */
+import type { FoldContext, Steps } from './fold.ts';
+import type { FoldLine, ItemKind } from '../types.ts';
+import { item } from '../queries/current.ts';
+import { KeyValues, getString, toKeyValues } from '../../protocol/dlist.ts';
+import type { Dlist } from '../../protocol/dlist.ts';
+import { parseDlist } from '../../protocol/parseText.ts';
+import { printDlist } from '../../protocol/print.ts';
+import { BackupError } from '../../errors.ts';
+
+interface ItemFold {
+  readonly kind: ItemKind;
+  readonly gone: boolean;
+  key(value: KeyValues): string;
+}
+
+const ITEMS_A_STEP = 64;
+
+/** A user has one active script, so the item's key is empty and its file name in the value. */
+const onlyOne = (): string => '';
+const activeScript = (kv: KeyValues): string => {
+  getString(kv, 'FILENAME');
+  return onlyOne();
+};
+/** A script without its text could not be given back. */
+const scriptWithContent = (kv: KeyValues): string => {
+  getString(kv, 'CONTENT');
+  return getString(kv, 'FILENAME');
+};
+
+const set = (kind: ItemKind, key: ItemFold['key'] | string): ItemFold => ({
+  kind,
+  gone: false,
+  key: keyOf(key),
+});
+const unset = (kind: ItemKind, key: ItemFold['key'] | string): ItemFold => ({
+  kind,
+  gone: true,
+  key: keyOf(key),
+});
+const keyOf = (key: ItemFold['key'] | string): ItemFold['key'] =>
+  typeof key === 'string' ? (kv) => getString(kv, key) : key;
+
+export const itemFolds: ReadonlyMap<string, ItemFold> = new Map([
+  ['SEEN', set('seen', 'UNIQUEID')],
+  ['SUB', set('sub', 'MBOXNAME')],
+  ['UNSUB', unset('sub', 'MBOXNAME')],
+  ['SIEVE', set('sieve', scriptWithContent)],
+  ['UNSIEVE', unset('sieve', 'FILENAME')],
+  ['ACTIVATE_SIEVE', set('active', activeScript)],
+  ['UNACTIVATE_SIEVE', unset('active', onlyOne)],
+  ['QUOTA', set('quota', 'ROOT')],
+  ['UNQUOTA', unset('quota', 'ROOT')],
+]);
+
+/** All of a user's items end: the account is gone. */
+export function* endItems(context: FoldContext): Steps {
+  const sql = `SELECT kind, key FROM item LIMIT ${ITEMS_A_STEP}`;
+  for (;;) {
+    const some = context.index.all<{ kind: ItemKind; key: string }>(sql);
+    if (some.length === 0) return;
+    for (const { kind, key } of some) putItem(context, kind, key, null);
+    yield;
+  }
+}
+
+/** Returns whether it changed anything. */
+export function foldItem(context: FoldContext, line: FoldLine): boolean {
+  const rule = itemFolds.get(line.name) as ItemFold;
+  const key = itemKey(rule, line);
+  const value = rule.gone ? null : printDlist(line.value, 'log');
+  const isChanged = putItem(context, rule.kind, key, value);
+  return (line.name === 'UNSIEVE' && endActive(context, key)) || isChanged;
+}
+
+/** A script that goes is no longer the active one. */
+function endActive(context: FoldContext, fileName: string): boolean {
+  const active = item(context.index, 'active', '');
+  if (active === undefined) return false;
+  const kv = toKeyValues(parseDlist(active.value), 'ACTIVATE_SIEVE');
+  return getString(kv, 'FILENAME') === fileName && putItem(context, 'active', '', null);
+}
+
+function itemKey(rule: ItemFold, line: FoldLine): string {
+  if (line.value instanceof KeyValues) return rule.key(line.value);
+  // UNQUOTA root: a bare value in place of keys.
+  const bare: Dlist = line.value;
+  if (typeof bare === 'string' && rule.gone) return bare;
+  throw new BackupError('bad-parameters', `${line.name}: not a list of keys`);
+}
+
+/** Sets an item, or with a value of null ends it; what held before goes to the history. Returns whether it changed. */
+export function putItem(
+  { index, now }: FoldContext,
+  kind: ItemKind,
+  key: string,
+  value: string | null,
+): boolean {
+  const old = index.get<{ value: string; since: number }>(
+    'SELECT value, since FROM item WHERE kind = ? AND key = ?',
+    kind,
+    key,
+  );
+  if (old?.value === value || (old === undefined && value === null)) return false;
+  if (old !== undefined && old.since < now) {
+    index.run(
+      'INSERT INTO item_history (kind, key, value, since, until) VALUES (?, ?, ?, ?, ?)',
+      kind,
+      key,
+      old.value,
+      old.since,
+      now,
+    );
+  }
+  if (value === null) index.run('DELETE FROM item WHERE kind = ? AND key = ?', kind, key);
+  else
+    index.run(
+      'INSERT OR REPLACE INTO item (kind, key, value, since) VALUES (?, ?, ?, ?)',
+      kind,
+      key,
+      value,
+      now,
+    );
+  return true;
+}

@@ -1,0 +1,258 @@
+/**
+ * The fold of one message's record in a mailbox. Answers what it does to the mailbox's CRCs: they are XORs over
+ * the living records, so a change is what the record gave before, XOR what it gives now.
+ */
+import type { FoldContext } from './fold.ts';
+import { clearUndelivered } from '../queries/missing.ts';
+import { namedMessage } from '../queries/current.ts';
+import {
+  Flag,
+  getBigInt,
+  getNumber,
+  getString,
+  optionalList,
+  optionalNumber,
+  optionalString,
+  toKeyValues,
+} from '../../protocol/dlist.ts';
+import type { Dlist, KeyValues } from '../../protocol/dlist.ts';
+import { printDlist, printItem } from '../../protocol/print.ts';
+import { annotsCrc, paddingsCrc, recordCrc } from '../../protocol/crc.ts';
+import { noCrcs, withCrcs, type Crcs } from '../queries/crcs.ts';
+import type { CrcAnnotation } from '../../protocol/crc.ts';
+import { BackupError } from '../../errors.ts';
+
+/** A record that was listed in a MAILBOX line, as it is now. */
+export interface FoldedRecord {
+  readonly uid: number;
+  readonly isLiving: boolean;
+  readonly adds: Crcs;
+  /** What it changed in the mailbox's CRCs. */
+  readonly change: Crcs;
+  /** Whether it is another than before. */
+  readonly isChanged: boolean;
+  /** Whether its message's bytes are here. */
+  readonly hasMessage: boolean;
+}
+
+const columnKeys = new Set([
+  'UID',
+  'MODSEQ',
+  'LAST_UPDATED',
+  'FLAGS',
+  'INTERNALDATE',
+  'SIZE',
+  'GUID',
+  'ANNOTATIONS',
+]);
+
+interface RecordRow {
+  modseq: bigint;
+  last_updated: number;
+  internaldate: number;
+  size: number;
+  message_id: number;
+  flags: string;
+  annotations: string | null;
+  extra: string | null;
+  expunged: number | null;
+  since: number;
+  crc: number;
+  crc_annot: number;
+  crc_padding: number;
+}
+
+/** A record of the line at hand. */
+interface Read {
+  readonly row: RecordRow;
+  readonly hasMessage: boolean;
+}
+
+/** A modseq: 64 bits on the wire, of which SQLite takes 63. */
+export function modseqOf(kv: KeyValues, key: string): bigint {
+  const modseq = getBigInt(kv, key);
+  if (modseq >= 1n << 63n) throw new BackupError('bad-parameters', `${key}: the number is too large`);
+  return modseq;
+}
+
+export function foldRecord(context: FoldContext, mailboxId: number, kv: KeyValues): FoldedRecord {
+  const uid = getNumber(kv, 'UID');
+  const old = currentRecord(context, mailboxId, uid);
+  const { row, hasMessage } = recordRow(context, kv, uid, old);
+  const folded = { uid, isLiving: row.expunged === null, adds: crcsOf(row), hasMessage };
+  if (old !== undefined && sameRecord(old, row)) return { ...folded, change: noCrcs, isChanged: false };
+  if (old !== undefined) keepRecord(context, mailboxId, uid, old);
+  putRecord(context, mailboxId, uid, row);
+  // The master's state is another: what it could not send before it may be able to send now.
+  if (!hasMessage) clearUndelivered(context.index, row.message_id);
+  const change = old === undefined ? folded.adds : withCrcs(folded.adds, crcsOf(old));
+  return { ...folded, change, isChanged: true };
+}
+
+/** Marks a record as expunged now; no change where there is none or it is so already. */
+export function expungeRecord(context: FoldContext, mailboxId: number, uid: number): Crcs {
+  const old = currentRecord(context, mailboxId, uid);
+  if (old === undefined || old.expunged !== null) return noCrcs;
+  keepRecord(context, mailboxId, uid, old);
+  const row = { ...old, expunged: context.now, since: context.now, crc: 0, crc_annot: 0, crc_padding: 0 };
+  putRecord(context, mailboxId, uid, row);
+  return crcsOf(old);
+}
+
+function crcsOf({ crc, crc_annot: crcAnnot, crc_padding: crcPadding }: RecordRow): Crcs {
+  return { crc, crcAnnot, crcPadding };
+}
+
+function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: RecordRow | undefined): Read {
+  const modseq = modseqOf(kv, 'MODSEQ');
+  const flags = (optionalList(kv, 'FLAGS') ?? []).flatMap(flagNames);
+  const shown = flags.filter((flag) => !isExpungedFlag(flag));
+  const isExpunged = shown.length < flags.length;
+  const annotations = optionalList(kv, 'ANNOTATIONS');
+  const last_updated = getNumber(kv, 'LAST_UPDATED');
+  const internaldate = getNumber(kv, 'INTERNALDATE');
+  const guid = getString(kv, 'GUID');
+  const size = optionalNumber(kv, 'SIZE') ?? 0;
+  const extra = extraItems(kv);
+  const counted = isExpunged || annotations === undefined ? [] : annotations.map(crcAnnotation);
+  const message = namedMessage(context.index, guid, size);
+  const row = {
+    modseq,
+    last_updated,
+    internaldate,
+    size,
+    message_id: message.id,
+    flags: shown.join(' '),
+    annotations: annotations === undefined ? null : printDlist(annotations, 'log'),
+    extra,
+    expunged: isExpunged ? (old?.expunged ?? context.now) : null,
+    since: context.now,
+    // Expunged records count for nothing (imap/mailbox.c, crc_basic).
+    crc: isExpunged
+      ? 0
+      : recordCrc({ uid, modseq, lastUpdated: last_updated, flags: shown, internaldate, guid }),
+    crc_annot: annotsCrc(uid, counted),
+    crc_padding: paddingsCrc(uid, counted),
+  };
+  return { row, hasMessage: message.isHere };
+}
+
+/** What has no column, printed; null where there is nothing. */
+function extraItems({ flat }: KeyValues): string | null {
+  const extra: string[] = [];
+  for (let at = 0; at < flat.length; at += 2) {
+    const key = flat[at] as string;
+    if (!columnKeys.has(key)) extra.push(printItem(key, flat[at + 1] as Dlist, 'log'));
+  }
+  return extra.length === 0 ? null : extra.join(' ');
+}
+
+/** %(ENTRY USERID MODSEQ VALUE) */
+function crcAnnotation(item: Dlist): CrcAnnotation {
+  const kv = toKeyValues(item, 'ANNOTATIONS');
+  const value = kv.get('VALUE') ?? null;
+  return {
+    entry: getString(kv, 'ENTRY'),
+    userid: optionalString(kv, 'USERID') ?? null,
+    value: typeof value === 'string' ? value : null,
+  };
+}
+
+export function isExpungedFlag(name: string): boolean {
+  return name.toLowerCase() === '\\expunged';
+}
+
+/** What no flag's name holds: flags are kept in one text, parted by spaces, and written to the log without quotes. */
+const PARTS_FLAGS = /[\x00-\x20"()\x7f]+/;
+
+/** A flag's name. One that a log of an earlier version holds although it cannot be kept is several, the same wherever it is read. */
+export function flagNames(value: Dlist): string[] {
+  const name = value instanceof Flag ? value.name : value;
+  if (typeof name !== 'string') {
+    throw new BackupError('bad-parameters', 'FLAGS: a list of flags is expected');
+  }
+  return isStorableFlag(name) ? [name] : name.split(PARTS_FLAGS).filter((part) => part !== '');
+}
+
+function isStorableFlag(name: string): boolean {
+  return name !== '' && !PARTS_FLAGS.test(name);
+}
+
+/** Of a record that a master sends. Throws 'bad-parameters' where a flag's name would not come back as it came. */
+export function requireStorableFlags(record: KeyValues): void {
+  for (const value of optionalList(record, 'FLAGS') ?? []) {
+    const name = value instanceof Flag ? value.name : value;
+    if (typeof name === 'string' && isStorableFlag(name)) continue;
+    throw new BackupError('bad-parameters', `FLAGS: ${JSON.stringify(name)} is no name of a flag`);
+  }
+}
+
+function currentRecord({ index }: FoldContext, mailboxId: number, uid: number): RecordRow | undefined {
+  const row = index.get<Omit<RecordRow, 'modseq'> & { modseq: string }>(
+    `SELECT CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, size, message_id, flags, annotations, extra,
+            expunged, since, crc, crc_annot, crc_padding
+     FROM record WHERE mailbox_id = ? AND uid = ?`,
+    mailboxId,
+    uid,
+  );
+  return row === undefined ? undefined : { ...row, modseq: BigInt(row.modseq) };
+}
+
+function sameRecord(a: RecordRow, b: RecordRow): boolean {
+  return (
+    a.modseq === b.modseq &&
+    a.last_updated === b.last_updated &&
+    a.internaldate === b.internaldate &&
+    a.size === b.size &&
+    a.message_id === b.message_id &&
+    a.flags === b.flags &&
+    a.annotations === b.annotations &&
+    a.extra === b.extra &&
+    a.expunged === b.expunged
+  );
+}
+
+function keepRecord({ index, now }: FoldContext, mailboxId: number, uid: number, old: RecordRow): void {
+  if (old.since >= now) return;
+  index.run(
+    `INSERT INTO record_history (mailbox_id, uid, modseq, last_updated, internaldate, size, message_id, flags,
+                                 annotations, extra, expunged, since, until)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    mailboxId,
+    uid,
+    old.modseq,
+    old.last_updated,
+    old.internaldate,
+    old.size,
+    old.message_id,
+    old.flags,
+    old.annotations,
+    old.extra,
+    old.expunged,
+    old.since,
+    now,
+  );
+}
+
+function putRecord({ index }: FoldContext, mailboxId: number, uid: number, row: RecordRow): void {
+  index.run(
+    `INSERT OR REPLACE INTO record (mailbox_id, uid, modseq, last_updated, internaldate, size, message_id, flags,
+                                    annotations, extra, expunged, since, crc, crc_annot, crc_padding)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    mailboxId,
+    uid,
+    row.modseq,
+    row.last_updated,
+    row.internaldate,
+    row.size,
+    row.message_id,
+    row.flags,
+    row.annotations,
+    row.extra,
+    row.expunged,
+    row.since,
+    row.crc,
+    row.crc_annot,
+    row.crc_padding,
+  );
+}

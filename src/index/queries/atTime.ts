@@ -1,0 +1,232 @@
+/**
+ * What is asked of an index about a moment, or between two: mailboxes, records and items as they were. A moment of
+ * null is now, which needs no history. Lists of records come in pages by UID.
+ */
+import type { IndexFile } from '../store/indexFile.ts';
+import type { RecordWithGuid } from './current.ts';
+import type { Item, ItemKind } from '../types.ts';
+
+type Columns = (table: string) => string;
+
+const recordColumns: Columns = (table) =>
+  `mailbox_id, uid, CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, ${table}.size AS size,
+   message_id, flags, annotations, extra, expunged, since, guid, message.size AS message_size, chunk_id, offset`;
+const joined = (table: string): string => `${table} JOIN message ON message.id = message_id`;
+
+/** Of a mailbox's records: those that live; those expunged, or all, whose messages are here; every one. */
+export type RecordsShown = 'living' | 'expunged' | 'all';
+type Which = RecordsShown | 'every';
+
+const condition: Record<Which, string> = {
+  living: 'expunged IS NULL',
+  expunged: 'expunged IS NOT NULL AND chunk_id IS NOT NULL',
+  all: 'chunk_id IS NOT NULL',
+  every: 'TRUE',
+};
+
+/** Values in the order of PlacedUid. */
+const placeColumns: Columns = (table) =>
+  `uid, ${table}.size AS size, message.size AS message_size, chunk_id, offset, guid, expunged`;
+
+const nowSql = (which: Which, columns: Columns): string =>
+  `SELECT ${columns('record')} FROM ${joined(which === 'expunged' ? 'record INDEXED BY record_expunged' : 'record')}
+   WHERE mailbox_id = ? AND uid > ? AND ${condition[which]} ORDER BY uid`;
+
+const thenSql = (which: Which, columns: Columns): string =>
+  `SELECT * FROM (
+     SELECT ${columns('record')} FROM ${joined('record')} WHERE mailbox_id = ? AND uid > ? AND since <= ?
+     UNION ALL
+     SELECT ${columns('record_history')} FROM ${joined('record_history')}
+     WHERE mailbox_id = ? AND uid > ? AND since <= ? AND until > ?)
+   WHERE ${condition[which]} ORDER BY uid`;
+
+const oneNowSql = (which: Which): string =>
+  `SELECT ${recordColumns('record')} FROM ${joined('record')} WHERE mailbox_id = ? AND uid = ? AND ${condition[which]}`;
+
+const each = (make: typeof nowSql, columns: Columns): Record<Which, string> => ({
+  living: make('living', columns),
+  expunged: make('expunged', columns),
+  all: make('all', columns),
+  every: make('every', columns),
+});
+const now = each(nowSql, recordColumns);
+const then = each(thenSql, recordColumns);
+const placesNow = each(nowSql, placeColumns);
+const placesThen = each(thenSql, placeColumns);
+
+/** A record with where its message is, which is as long as the record says, or damaged. */
+export interface PlacedRecord extends RecordWithGuid {
+  readonly message_size: number;
+  readonly offset: number | null;
+}
+
+/** A page of the records behind a UID, as they were at a moment; expunged ones too, where it is not said which. */
+export function recordsPage(
+  index: IndexFile,
+  mailboxId: number,
+  time: number | null,
+  afterUid: number,
+  limit: number,
+  which: Which = 'every',
+): PlacedRecord[] {
+  const from = [mailboxId, afterUid];
+  if (time === null) return index.all<PlacedRecord>(`${now[which]} LIMIT ${limit}`, ...from);
+  return index.all<PlacedRecord>(`${then[which]} LIMIT ${limit}`, ...from, time, ...from, time, time);
+}
+
+const oneNow: Record<Which, string> = {
+  living: oneNowSql('living'),
+  expunged: oneNowSql('expunged'),
+  all: oneNowSql('all'),
+  every: oneNowSql('every'),
+};
+
+/** The record of a UID, where recordsPage would show it. */
+export function recordAt(
+  index: IndexFile,
+  mailboxId: number,
+  time: number | null,
+  uid: number,
+  which: Which = 'every',
+): PlacedRecord | undefined {
+  if (time === null) return index.get<PlacedRecord>(oneNow[which], mailboxId, uid);
+  const [record] = recordsPage(index, mailboxId, time, uid - 1, 1, which);
+  return record?.uid === uid ? record : undefined;
+}
+
+/** Of a record: its UID and size, its message's size, chunk, offset there and GUID, and when it was expunged. */
+export type PlacedUid = readonly [
+  uid: number,
+  size: number,
+  messageSize: number,
+  chunkId: number | null,
+  offset: number | null,
+  guid: string,
+  expunged: number | null,
+];
+
+/** As recordsPage, only with where the messages are. */
+export function placesPage(
+  index: IndexFile,
+  mailboxId: number,
+  time: number | null,
+  afterUid: number,
+  limit: number,
+  which: Which,
+): PlacedUid[] {
+  const from = [mailboxId, afterUid];
+  if (time === null) return index.allValues<PlacedUid>(`${placesNow[which]} LIMIT ${limit}`, ...from);
+  return index.allValues<PlacedUid>(
+    `${placesThen[which]} LIMIT ${limit}`,
+    ...from,
+    time,
+    ...from,
+    time,
+    time,
+  );
+}
+
+/** Items of a kind as they were at a moment, by key. */
+export function itemsAt(index: IndexFile, kind: ItemKind, time: number | null): Item[] {
+  if (time === null) {
+    return index.all<Item>('SELECT kind, key, value, since FROM item WHERE kind = ? ORDER BY key', kind);
+  }
+  return index.all<Item>(
+    `SELECT * FROM (
+       SELECT kind, key, value, since FROM item WHERE kind = ? AND since <= ?
+       UNION ALL
+       SELECT kind, key, value, since FROM item_history WHERE kind = ? AND since <= ? AND until > ?)
+     ORDER BY key`,
+    kind,
+    time,
+    kind,
+    time,
+    time,
+  );
+}
+
+/** Records that were expunged after one moment and up to another, as they were before that. */
+export function expungedBetween(
+  index: IndexFile,
+  mailboxId: number,
+  from: number,
+  to: number,
+): RecordWithGuid[] {
+  return index.all<RecordWithGuid>(
+    `SELECT uid, coalesce(before.modseq, now.modseq) AS modseq, mailbox_id,
+            coalesce(before.last_updated, now.last_updated) AS last_updated,
+            coalesce(before.internaldate, now.internaldate) AS internaldate,
+            now.size AS size, now.message_id AS message_id,
+            coalesce(before.flags, now.flags) AS flags,
+            coalesce(before.annotations, now.annotations) AS annotations,
+            coalesce(before.extra, now.extra) AS extra, NULL AS expunged,
+            now.since AS since, guid, chunk_id
+     FROM (SELECT mailbox_id, uid, CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, size, message_id, flags,
+                  annotations, extra, expunged, since FROM record WHERE mailbox_id = ?) AS now
+     JOIN message ON message.id = now.message_id
+     LEFT JOIN (SELECT uid AS before_uid, CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, flags,
+                       annotations, extra, until FROM record_history WHERE mailbox_id = ? AND expunged IS NULL) AS before
+       ON before_uid = uid AND until = now.expunged
+     WHERE now.expunged > ? AND now.expunged <= ? ORDER BY uid`,
+    mailboxId,
+    mailboxId,
+    from,
+    to,
+  );
+}
+
+/** Whether a message lived in a living mailbox at a moment. `deletedPattern` (GLOB) names mailboxes that only wait to go. */
+export function livesAt(index: IndexFile, messageId: number, time: number, deletedPattern: string): boolean {
+  const row = index.get(
+    `SELECT 1 FROM (
+       SELECT mailbox_id FROM record WHERE message_id = ? AND since <= ? AND expunged IS NULL
+       UNION
+       SELECT record_history.mailbox_id FROM record
+         JOIN record_history ON record_history.mailbox_id = record.mailbox_id AND record_history.uid = record.uid
+       WHERE record.message_id = ? AND record_history.message_id = ? AND record_history.since <= ?
+         AND until > ? AND record_history.expunged IS NULL) AS holder
+     JOIN (SELECT id, name FROM mailbox WHERE since <= ? AND deleted IS NULL
+           UNION ALL
+           SELECT id, name FROM mailbox_history WHERE since <= ? AND until > ? AND deleted IS NULL) AS box
+       ON box.id = holder.mailbox_id
+     WHERE box.name NOT GLOB ? AND box.name NOT GLOB '*!' || ? LIMIT 1`,
+    messageId,
+    time,
+    messageId,
+    messageId,
+    time,
+    time,
+    time,
+    time,
+    time,
+    deletedPattern,
+    deletedPattern,
+  );
+  return row !== undefined;
+}
+
+/** When a message first came into a mailbox, in unix seconds. */
+export function firstSeen(index: IndexFile, mailboxId: number, uid: number): number {
+  const row = index.get<{ first: number | null }>(
+    `SELECT min(first) AS first FROM (
+       SELECT since AS first FROM record WHERE mailbox_id = ? AND uid = ?
+       UNION ALL SELECT since FROM record_history WHERE mailbox_id = ? AND uid = ?)`,
+    mailboxId,
+    uid,
+    mailboxId,
+    uid,
+  );
+  return row?.first ?? 0;
+}
+
+/** How many living records a mailbox has now, and the bytes of their messages. */
+export function livingSize(
+  index: IndexFile,
+  mailboxId: number,
+): { readonly messages: number; readonly bytes: number } {
+  const row = index.get<{ messages: number; bytes: number | null }>(
+    'SELECT count(*) AS messages, sum(size) AS bytes FROM record WHERE mailbox_id = ? AND expunged IS NULL',
+    mailboxId,
+  );
+  return { messages: row?.messages ?? 0, bytes: row?.bytes ?? 0 };
+}

@@ -1,0 +1,50 @@
+/** What is asked of an index about flush points: where in a chunk, and where in the file, inflation can start afresh. */
+import type { IndexFile } from '../store/indexFile.ts';
+import { chunkColumns } from './current.ts';
+import type { Chunk } from '../types.ts';
+import type { FlushPoint } from '../../log/format.ts';
+
+/** A chunk's flush points, in order. */
+export function pointsOfChunk(index: IndexFile, chunkId: number): FlushPoint[] {
+  return index.all<FlushPoint>(
+    'SELECT offset, file_offset AS fileOffset FROM point WHERE chunk_id = ? ORDER BY offset',
+    chunkId,
+  );
+}
+
+/** A chunk, and the flush points around an uncompressed offset in it: the last at or before it, the first behind it. */
+export interface ChunkAround {
+  readonly chunk: Chunk;
+  readonly before: FlushPoint | undefined;
+  readonly after: FlushPoint | undefined;
+}
+
+export function chunkAround(index: IndexFile, id: number, offset: number): ChunkAround | undefined {
+  const row = index.get<Chunk & Record<'before' | 'beforeAt' | 'after' | 'afterAt', number | null>>(
+    `SELECT found.*, before.offset AS before, before.file_offset AS beforeAt,
+            after.offset AS after, after.file_offset AS afterAt
+     FROM (SELECT ${chunkColumns} FROM chunk WHERE id = ?) AS found
+     LEFT JOIN point AS before ON before.chunk_id = found.id AND before.offset =
+       (SELECT max(offset) FROM point WHERE chunk_id = found.id AND offset <= ?)
+     LEFT JOIN point AS after ON after.chunk_id = found.id AND after.offset =
+       (SELECT min(offset) FROM point WHERE chunk_id = found.id AND offset > ?)`,
+    id,
+    offset,
+    offset,
+  );
+  if (row === undefined) return undefined;
+  return { chunk: row, before: pointOf(row.before, row.beforeAt), after: pointOf(row.after, row.afterAt) };
+}
+
+/** Flush points of a chunk from one on. */
+export function pointsFrom(index: IndexFile, chunkId: number, offset: number, limit: number): FlushPoint[] {
+  return index.all<FlushPoint>(
+    `SELECT offset, file_offset AS fileOffset FROM point WHERE chunk_id = ? AND offset >= ? ORDER BY offset LIMIT ${limit}`,
+    chunkId,
+    offset,
+  );
+}
+
+function pointOf(offset: number | null, fileOffset: number | null): FlushPoint | undefined {
+  return offset === null || fileOffset === null ? undefined : { offset, fileOffset };
+}

@@ -1,0 +1,74 @@
+/**
+ * An index file that is read as a whole rather than opened: it has to be small, and nobody may be writing it. And what is looked at, or
+ * set, in the header of such bytes.
+ */
+import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
+import { BackupError } from '../../errors.ts';
+import { openRegular } from '../../fs/open.ts';
+import { IndexError } from './indexErrors.ts';
+import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts';
+
+/** Up to this an index is read at once rather than opened. */
+const PEEK_BYTES = 512 * 1024;
+/** Its first page. */
+const MIN_BYTES = 4096;
+
+let room: Buffer | null = null;
+
+/**
+ * All of a small index whose write-ahead log is empty, so that the file is all there is; else null. The bytes are
+ * overwritten by the next call. Throws an IndexError where the file is not a regular one.
+ */
+export function settledBytes(path: string): Buffer | null {
+  const fd = openedOrNull(path);
+  if (fd === null) return null;
+  try {
+    const before = fstatSync(fd);
+    if (before.size < MIN_BYTES || before.size > PEEK_BYTES || hasLog(path)) return null;
+    room ??= Buffer.allocUnsafeSlow(PEEK_BYTES);
+    const have = readSync(fd, room, 0, before.size, 0);
+    const after = fstatSync(fd);
+    const isSame = have === after.size && before.size === after.size && before.mtimeMs === after.mtimeMs;
+    return isSame && !hasLog(path) ? room.subarray(0, have) : null;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** SQLite's locks are the process's: who has it open otherwise must not come here. */
+function openedOrNull(path: string): number | null {
+  try {
+    return openRegular(path, 'read');
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    if (error.kind === 'not-found') return null;
+    throw new IndexError(error.kind, path, error.message, { cause: error });
+  }
+}
+
+function hasLog(path: string): boolean {
+  return (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
+
+/** Where a database's header says whether it has a write-ahead log, and how (sqlite.org/fileformat.html, 1.3.3). */
+const LOG_VERSIONS = [18, 20] as const;
+const WITHOUT_LOG = 1;
+const WITH_LOG = 2;
+
+/** Has the bytes of a database say that it has a write-ahead log, or that it has none. */
+export function markLog(bytes: Buffer, hasLog: boolean): void {
+  bytes.fill(hasLog ? WITH_LOG : WITHOUT_LOG, ...LOG_VERSIONS);
+}
+
+const MAGIC = 'SQLite format 3\0';
+const VERSION_AT = 60;
+const APPLICATION_ID_AT = 68;
+
+/** Whether it is a database with our application id and version, by its header (sqlite.org/fileformat.html, 1.3). */
+export function isOurs(bytes: Buffer): boolean {
+  return (
+    bytes.toString('latin1', 0, MAGIC.length) === MAGIC &&
+    bytes.readInt32BE(APPLICATION_ID_AT) === APPLICATION_ID &&
+    bytes.readInt32BE(VERSION_AT) === SCHEMA_VERSION
+  );
+}

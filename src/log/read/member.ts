@@ -1,0 +1,239 @@
+/**
+ * Inflates one gzip member from a file, in bounded memory, and judges how it ends.
+ *
+ * complete: the trailer's CRC-32 and size are right. torn: the file ends first, as after a kill or a power cut.
+ * damaged: anything else. Everything that can be inflated is given out first. With `findPoints` the input is
+ * cut at each flush marker, so that the output's position there is known: these boundaries are where a torn
+ * member can be closed, and the candidates for flush points.
+ */
+import { createHash } from 'node:crypto';
+import zlib from 'node:zlib';
+import {
+  EMPTY_BLOCK,
+  FLUSH_MARKER,
+  MEMBER_HEADER,
+  MEMBER_TRAILER_BYTES,
+  isTrailerOf,
+  type FlushPoint,
+} from '../format.ts';
+import { Inflater } from './inflater.ts';
+import { readSyncInto } from '../../fs/io.ts';
+import { PointFinder } from './points.ts';
+
+export type MemberState = 'reading' | 'complete' | 'torn' | 'damaged';
+
+/** A byte-aligned place in a member, behind a flush: everything before it inflates, and it can be ended here. */
+export interface Boundary {
+  /** Uncompressed bytes before it. */
+  length: number;
+  /** Its place in the file. */
+  fileEnd: number;
+  /** Of the uncompressed bytes before it. */
+  crc32: number;
+}
+
+const INPUT_BYTES = 65_536;
+
+/** Magic, deflate, no optional fields; time, extra flags and system do not matter. */
+export function isMemberHeader(bytes: Buffer): boolean {
+  return bytes.length >= MEMBER_HEADER.length && bytes.compare(MEMBER_HEADER, 0, 4, 0, 4) === 0;
+}
+
+/** How many bytes of empty stored blocks there are behind a flush: one flush after another, with nothing in between. */
+export function emptyBlocks(bytes: Buffer): number {
+  const step = EMPTY_BLOCK.length;
+  let length = 0;
+  while (length + step <= bytes.length && EMPTY_BLOCK.compare(bytes, length, length + step) === 0)
+    length += step;
+  return length;
+}
+
+export class MemberInflater {
+  state: MemberState = 'reading';
+  /** Uncompressed bytes given out so far. */
+  inflated = 0;
+  crc32 = 0;
+  /** Where the member ends, once complete. */
+  fileEnd: number;
+  sha1: string | null = null;
+  readonly #fd: number;
+  readonly #fileOffset: number;
+  readonly #limit: number;
+  readonly #finder: PointFinder | null;
+  readonly #sha1 = createHash('sha1');
+  readonly #inflater = new Inflater();
+  #boundaries: Boundary[] = [];
+  readonly #input = Buffer.allocUnsafe(INPUT_BYTES);
+  /** The input's place in the file, how much of it there is, is taken, and may be given in one step. */
+  #inputBase: number;
+  #inputEnd = 0;
+  #taken = 0;
+  #stepEnd = 0;
+  #atMarker = false;
+  /** After damage: input goes in byte by byte, so that no good output is lost with the failing step. */
+  #crawling = false;
+
+  /** Reads no byte of the file at or behind `limit`. */
+  constructor(fd: number, fileOffset: number, limit: number, findPoints: boolean) {
+    this.#fd = fd;
+    this.#fileOffset = fileOffset;
+    this.#limit = limit;
+    this.#inputBase = fileOffset + MEMBER_HEADER.length;
+    this.fileEnd = fileOffset;
+    this.#finder = findPoints ? new PointFinder({ offset: 0, fileOffset: this.#inputBase }) : null;
+    this.#readHeader();
+  }
+
+  /** Offset in the file behind the last byte that was read. */
+  get readUpTo(): number {
+    return this.#inputBase + this.#inputEnd;
+  }
+
+  get points(): FlushPoint[] {
+    return this.#finder?.points ?? [];
+  }
+
+  /** The flush boundary with exactly so many uncompressed bytes before it, if one was met and not forgotten. */
+  boundaryAt(length: number): Boundary | null {
+    return this.#boundaries.find((boundary) => boundary.length === length) ?? null;
+  }
+
+  /** Boundaries before `length` are no longer asked for. */
+  forgetBefore(length: number): void {
+    const first = this.#boundaries.findIndex((boundary) => boundary.length >= length);
+    this.#boundaries = first === -1 ? [] : this.#boundaries.slice(first);
+  }
+
+  /** Gives at least one byte into the output; 0 when the member has ended, see `state`. */
+  fill(output: Buffer): number {
+    while (this.state === 'reading') {
+      const produced = this.#step(output);
+      if (produced > 0) return produced;
+    }
+    return 0;
+  }
+
+  close(): void {
+    this.#inflater.close();
+    this.#finder?.close();
+  }
+
+  #readHeader(): void {
+    const header = Buffer.alloc(MEMBER_HEADER.length);
+    const size = Math.min(header.length, Math.max(0, this.#limit - this.#fileOffset));
+    const have = readSyncInto(this.#fd, header, 0, size, this.#fileOffset);
+    this.#sha1.update(header);
+    if (have < header.length) this.#end('torn');
+    else if (!isMemberHeader(header)) this.#end('damaged');
+    else this.#planStep();
+  }
+
+  /** Reads on behind what is taken; false at the end. Bytes not yet taken move to the front. */
+  #refill(): boolean {
+    if (!this.#crawling) this.#sha1.update(this.#input.subarray(0, this.#taken));
+    this.#input.copyWithin(0, this.#taken, this.#inputEnd);
+    this.#inputBase += this.#taken;
+    this.#inputEnd -= this.#taken;
+    this.#taken = 0;
+    const position = this.#inputBase + this.#inputEnd;
+    const size = Math.min(this.#input.length - this.#inputEnd, this.#limit - position);
+    const have = readSyncInto(this.#fd, this.#input, this.#inputEnd, size, position);
+    this.#inputEnd += have;
+    return have > 0;
+  }
+
+  /** Decides how far the next steps go: up to a marker, or as far as surely none begins. */
+  #planStep(): void {
+    const partOfMarker = this.#finder === null || this.#crawling ? 0 : FLUSH_MARKER.length - 1;
+    const more = this.#inputEnd - this.#taken > partOfMarker || this.#refill();
+    const repeats = this.#atMarker && partOfMarker > 0 ? emptyBlocks(this.#unread()) : 0;
+    const marker = partOfMarker === 0 || repeats > 0 ? -1 : this.#unread().indexOf(FLUSH_MARKER);
+    this.#atMarker = marker !== -1 || repeats > 0;
+    if (repeats > 0) this.#stepEnd = this.#taken + repeats;
+    else if (marker !== -1) this.#stepEnd = this.#taken + marker + FLUSH_MARKER.length;
+    else this.#stepEnd = more ? Math.max(this.#taken, this.#inputEnd - partOfMarker) : this.#inputEnd;
+    if (this.#crawling) this.#stepEnd = Math.min(this.#stepEnd, this.#taken + 1);
+  }
+
+  #unread(): Buffer {
+    return this.#input.subarray(this.#taken, this.#inputEnd);
+  }
+
+  #step(output: Buffer): number {
+    const inputOffset = this.#taken;
+    const inputLength = this.#stepEnd - inputOffset;
+    const inflater = this.#inflater;
+    const status = inflater.step(this.#input, inputOffset, inputLength, output, 0, output.length);
+    const { consumed, produced } = inflater;
+    this.#taken += consumed;
+    this.inflated += produced;
+    this.crc32 = zlib.crc32(output.subarray(0, produced), this.crc32);
+    if (!this.#crawling && status !== 'damaged') {
+      const outputLength = output.length;
+      const input = this.#input;
+      this.#finder?.follow({ input, inputOffset, inputLength, consumed, output, outputLength, produced });
+    }
+    if (status === 'damaged') this.#crawl();
+    else if (status === 'ended') this.#readTrailer();
+    else if (status === 'more') this.#tookAll();
+    return produced;
+  }
+
+  #tookAll(): void {
+    if (this.#atMarker) this.#noteBoundary();
+    this.#planStep();
+    if (this.#stepEnd === this.#taken) this.#end('torn');
+  }
+
+  #noteBoundary(): void {
+    const fileEnd = this.#inputBase + this.#taken;
+    this.#finder?.candidate({ offset: this.inflated, fileOffset: fileEnd });
+    if (this.#boundaries.at(-1)?.length === this.inflated) return;
+    this.#boundaries.push({ length: this.inflated, fileEnd, crc32: this.crc32 });
+  }
+
+  /**
+   * A failing step does not say what it gave, and up to 64 KiB of input went into it. So inflates again up to
+   * there, from the last flush point if one is known, then goes on byte by byte: the lines before the damage are not
+   * lost with it.
+   */
+  #crawl(): void {
+    if (this.#crawling) return this.#end('damaged');
+    this.#crawling = true;
+    this.#inflater.reset();
+    const start = { offset: 0, fileOffset: this.#fileOffset + MEMBER_HEADER.length };
+    const { offset, fileOffset } = this.#finder?.points.at(-1) ?? start;
+    this.#inputBase = fileOffset;
+    this.#inputEnd = 0;
+    this.#taken = 0;
+    const scratch = Buffer.allocUnsafe(INPUT_BYTES);
+    for (let again = offset; again < this.inflated; again += this.#inflater.produced) {
+      if (this.#taken === this.#inputEnd) this.#refill();
+      const room = Math.min(scratch.length, this.inflated - again);
+      const inputLength = this.#inputEnd - this.#taken;
+      const status = this.#inflater.step(this.#input, this.#taken, inputLength, scratch, 0, room);
+      if (status === 'damaged' || status === 'ended' || this.#inflater.produced + inputLength === 0) {
+        return this.#end('damaged');
+      }
+      this.#taken += this.#inflater.consumed;
+    }
+    this.#planStep();
+  }
+
+  #readTrailer(): void {
+    const at = this.#inputBase + this.#taken;
+    const trailer = Buffer.alloc(MEMBER_TRAILER_BYTES);
+    const size = Math.min(trailer.length, this.#limit - at);
+    if (readSyncInto(this.#fd, trailer, 0, size, at) < trailer.length) return this.#end('torn');
+    if (!isTrailerOf(trailer, this.crc32, this.inflated) || this.#crawling) return this.#end('damaged');
+    this.#sha1.update(this.#input.subarray(0, this.#taken)).update(trailer);
+    this.fileEnd = at + trailer.length;
+    this.sha1 = this.#sha1.digest('hex');
+    this.#end('complete');
+  }
+
+  #end(state: MemberState): void {
+    this.state = state;
+    if (state !== 'damaged') this.#finder?.finish(this.inflated);
+  }
+}

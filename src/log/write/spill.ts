@@ -1,0 +1,106 @@
+/**
+ * Where staged bytes go that do not fit in memory: one temporary file without a name.
+ *
+ * It is made when first needed, with mode 0600, and unlinked at once, so that nothing is left behind by a kill
+ * (the originals leave `sync./<pid>` directories). It is emptied when the last extent is freed. Freeing and
+ * closing are synchronous, so that no truncation can overtake a later write; a descriptor is never closed
+ * under a running read or write, whose number could then be another file's.
+ */
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { BackupError } from '../../errors.ts';
+import { createExclusively } from '../../fs/open.ts';
+import { ioError, readAll, readSyncInto, writeAll } from '../../fs/io.ts';
+
+export interface Extent {
+  position: number;
+  size: number;
+}
+
+export class SpillFile {
+  readonly #directory: string;
+  #fd: number | null = null;
+  #tail = 0;
+  #extents = 0;
+  #running = 0;
+  #closed = false;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Bytes that the file occupies. */
+  get size(): number {
+    return this.#tail;
+  }
+
+  /** Rejects with 'no-space' or 'io'; then nothing is held for the bytes. */
+  async append(data: Buffer): Promise<Extent> {
+    const fd = this.#open();
+    const extent = { position: this.#tail, size: data.length };
+    this.#tail += data.length;
+    this.#extents += 1;
+    try {
+      await this.#whileOpen(writeAll(fd, [data], extent.position));
+    } catch (error) {
+      this.free(1);
+      throw error;
+    }
+    return extent;
+  }
+
+  async read(extent: Extent, offset: number, size: number): Promise<Buffer> {
+    return this.#whileOpen(readAll(this.#open(), extent.position + offset, size));
+  }
+
+  /** Copies a part of an extent into a buffer. */
+  readSync(extent: Extent, offset: number, into: Buffer, at: number, size: number): void {
+    const position = extent.position + offset;
+    if (readSyncInto(this.#open(), into, at, size, position) < size) {
+      throw new BackupError('damaged', `the staging file ends before ${position + size}`);
+    }
+  }
+
+  /** Gives up extents; when none is left the file is empty again. */
+  free(extents: number): void {
+    this.#extents -= extents;
+    if (this.#extents > 0 || this.#fd === null || this.#closed) return;
+    this.#tail = 0;
+    fs.ftruncateSync(this.#fd, 0);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#release();
+  }
+
+  #open(): number {
+    if (this.#closed) throw new BackupError('closed', 'the staging file is closed');
+    if (this.#fd !== null) return this.#fd;
+    const name = path.join(this.#directory, `backupd-staging.${randomBytes(8).toString('hex')}`);
+    try {
+      this.#fd = createExclusively(name);
+      fs.unlinkSync(name);
+      return this.#fd;
+    } catch (error) {
+      throw ioError(error, `staging in ${this.#directory}`);
+    }
+  }
+
+  async #whileOpen<T>(work: Promise<T>): Promise<T> {
+    this.#running += 1;
+    try {
+      return await work;
+    } finally {
+      this.#running -= 1;
+      if (this.#closed) this.#release();
+    }
+  }
+
+  #release(): void {
+    if (this.#fd === null || this.#running > 0) return;
+    fs.closeSync(this.#fd);
+    this.#fd = null;
+  }
+}

@@ -1,0 +1,266 @@
+/**
+ * Staging: bytes compressed as the log will hold them, before it is known whose log that is.
+ *
+ * A master uploads messages before the mailbox records that say whose they are. A segment is a stretch of raw
+ * deflate that begins with an empty window and ends at a byte boundary, so it can be copied as it is behind
+ * any flush boundary: nothing is compressed twice, and nothing is in anybody's log before it is claimed.
+ * Memory is bounded: what passes the limit goes to an unlinked file.
+ */
+import { BackupError } from '../../errors.ts';
+import { Deflater } from './deflater.ts';
+import type { FlushPoint } from '../format.ts';
+import { Inflater } from '../read/inflater.ts';
+import { SpillFile, type Extent } from './spill.ts';
+
+export interface StagingOptions {
+  /** Where the temporary file is made, if one is needed. */
+  directory: string;
+  /** Compressed bytes held in memory, by all segments together. */
+  memoryBytes: number;
+  /** zlib's 0 to 9; 6 if absent. */
+  level?: number;
+  /** A bound on the memory of many stagings together. */
+  shared?: SharedMemory;
+}
+
+export interface SharedMemory {
+  /** Whether so much more may be held. */
+  take(bytes: number): boolean;
+  give(bytes: number): void;
+}
+
+/** One compressed piece: in memory, or in the staging file. */
+type Piece = Buffer | Extent;
+
+/** Bytes read from the staging file at once while a segment is copied. */
+const COPY_BYTES = 262_144;
+
+function sizeOf(piece: Piece): number {
+  return Buffer.isBuffer(piece) ? piece.length : piece.size;
+}
+
+export class Staging {
+  readonly level: number;
+  readonly spill: SpillFile;
+  readonly #memoryBytes: number;
+  readonly #shared: SharedMemory | undefined;
+  #memoryUsed = 0;
+
+  constructor(options: StagingOptions) {
+    this.level = options.level ?? 6;
+    this.spill = new SpillFile(options.directory);
+    this.#memoryBytes = options.memoryBytes;
+    this.#shared = options.shared;
+  }
+
+  /** Compressed bytes held, in memory and in the file. */
+  get stagedBytes(): number {
+    return this.#memoryUsed + this.spill.size;
+  }
+
+  begin(): SegmentWriter {
+    return new SegmentWriter(this);
+  }
+
+  /** Frees everything; segments still held can no longer be read. */
+  close(): void {
+    this.#give(this.#memoryUsed);
+    this.spill.close();
+  }
+
+  /** Holds a piece for a segment. Copied, because zlib's output buffers are larger than what is in them. */
+  async hold(data: Buffer): Promise<Piece> {
+    const fits = this.#memoryUsed + data.length <= this.#memoryBytes;
+    if (!fits || this.#shared?.take(data.length) === false) return this.spill.append(data);
+    this.#memoryUsed += data.length;
+    return Buffer.from(data);
+  }
+
+  release(pieces: readonly Piece[]): void {
+    let extents = 0;
+    for (const piece of pieces) {
+      if (Buffer.isBuffer(piece)) this.#give(Math.min(piece.length, this.#memoryUsed));
+      else extents += 1;
+    }
+    if (extents > 0) this.spill.free(extents);
+  }
+
+  #give(bytes: number): void {
+    this.#memoryUsed -= bytes;
+    this.#shared?.give(bytes);
+  }
+}
+
+export class SegmentWriter {
+  readonly #staging: Staging;
+  readonly #deflater: Deflater;
+  readonly #pieces: Piece[] = [];
+  readonly #points: FlushPoint[] = [];
+  #compressedBytes = 0;
+  #state: 'open' | 'finished' | 'aborted' = 'open';
+
+  constructor(staging: Staging) {
+    this.#staging = staging;
+    this.#deflater = new Deflater(staging.level, (data, point) => this.#take(data, point));
+  }
+
+  /** Uncompressed bytes so far: the offset of the next one. */
+  get length(): number {
+    return this.#deflater.length;
+  }
+
+  /** Copies the bytes; a string is latin1. Rejects with 'no-space' or 'io', then abort() it. */
+  async write(bytes: Buffer | string): Promise<void> {
+    await this.#deflater.write(bytes);
+  }
+
+  /** A line or message starts here. */
+  async mark(): Promise<void> {
+    await this.#deflater.mark();
+  }
+
+  async finish(): Promise<Segment> {
+    await this.#deflater.flush();
+    if (this.#state !== 'open') throw new BackupError('closed', 'the segment is finished or aborted');
+    this.#state = 'finished';
+    const { length, crc32 } = this.#deflater.position;
+    return new Segment(this.#staging, this.#pieces, {
+      length,
+      crc32,
+      compressedBytes: this.#compressedBytes,
+      points: this.#points,
+    });
+  }
+
+  /** Frees what is held. Also while a write is still running. */
+  abort(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'aborted';
+    this.#staging.release(this.#pieces.splice(0));
+  }
+
+  async #take(data: Buffer, point: number | null): Promise<void> {
+    if (point !== null) this.#points.push({ offset: point, fileOffset: this.#compressedBytes });
+    this.#compressedBytes += data.length;
+    const piece = await this.#staging.hold(data);
+    if (this.#state === 'aborted') this.#staging.release([piece]);
+    else this.#pieces.push(piece);
+  }
+}
+
+export interface SegmentSummary {
+  /** Uncompressed bytes. */
+  readonly length: number;
+  /** Of the uncompressed bytes. */
+  readonly crc32: number;
+  readonly compressedBytes: number;
+  /** Relative to the segment's start; the first is {0, 0}. Empty if the segment is. */
+  readonly points: readonly FlushPoint[];
+}
+
+/** Compressed bytes that can be copied behind any flush boundary: they refer to nothing before them, and end at a byte boundary. */
+export interface Spliceable extends SegmentSummary {
+  /** In pieces of bounded size. */
+  compressed(): AsyncIterable<Buffer> | Iterable<Buffer>;
+}
+
+export class Segment implements Spliceable {
+  readonly length: number;
+  readonly crc32: number;
+  readonly compressedBytes: number;
+  readonly points: readonly FlushPoint[];
+  readonly #staging: Staging;
+  readonly #pieces: Piece[];
+  #dropped = false;
+
+  constructor(staging: Staging, pieces: Piece[], summary: SegmentSummary) {
+    this.#staging = staging;
+    this.#pieces = pieces;
+    this.length = summary.length;
+    this.crc32 = summary.crc32;
+    this.compressedBytes = summary.compressedBytes;
+    this.points = summary.points;
+  }
+
+  /** Frees its bytes. */
+  drop(): void {
+    if (this.#dropped) return;
+    this.#dropped = true;
+    this.#staging.release(this.#pieces.splice(0));
+  }
+
+  /** Its compressed bytes, in pieces of bounded size. */
+  async *compressed(): AsyncGenerator<Buffer, void, undefined> {
+    this.#assertHeld();
+    for (const piece of this.#pieces) {
+      if (Buffer.isBuffer(piece)) {
+        yield piece;
+        continue;
+      }
+      for (let at = 0; at < piece.size; at += COPY_BYTES) {
+        yield await this.#staging.spill.read(piece, at, Math.min(COPY_BYTES, piece.size - at));
+      }
+    }
+  }
+
+  /** A part of the uncompressed bytes. Throws 'bad-parameters' outside of the segment. */
+  readRange(offset: number, size: number): Buffer {
+    this.#assertHeld();
+    if (offset < 0 || size < 0 || offset + size > this.length) {
+      throw new BackupError('bad-parameters', `bytes ${offset}+${size} of a segment of ${this.length}`);
+    }
+    const range = Buffer.allocUnsafe(size);
+    const inflater = new Inflater();
+    try {
+      this.#inflateRange(inflater, offset, range);
+    } finally {
+      inflater.close();
+    }
+    return range;
+  }
+
+  #inflateRange(inflater: Inflater, offset: number, range: Buffer): void {
+    const point = this.points.findLast((point) => point.offset <= offset);
+    let skip = offset - (point?.offset ?? 0);
+    let filled = 0;
+    const scratch = Buffer.allocUnsafe(65_536);
+    for (const input of this.#compressedFrom(point?.fileOffset ?? 0)) {
+      let taken = 0;
+      let status = 'full';
+      while (filled < range.length && (status === 'full' || taken < input.length)) {
+        status = inflater.step(input, taken, input.length - taken, scratch, 0, scratch.length);
+        if (status === 'damaged' || status === 'ended') throw new BackupError('damaged', 'a staged segment');
+        taken += inflater.consumed;
+        const from = Math.min(skip, inflater.produced);
+        skip -= from;
+        filled += scratch.copy(range, filled, from, inflater.produced);
+      }
+      if (filled === range.length) return;
+    }
+  }
+
+  /** Its compressed bytes from an offset on, read without waiting. */
+  *#compressedFrom(offset: number): Generator<Buffer, void, undefined> {
+    let skip = offset;
+    for (const piece of this.#pieces) {
+      const size = sizeOf(piece);
+      if (skip >= size) {
+        skip -= size;
+        continue;
+      }
+      yield this.#bytesOf(piece).subarray(skip);
+      skip = 0;
+    }
+  }
+
+  #bytesOf(piece: Piece): Buffer {
+    if (Buffer.isBuffer(piece)) return piece;
+    const bytes = Buffer.allocUnsafe(piece.size);
+    this.#staging.spill.readSync(piece, 0, bytes, 0, piece.size);
+    return bytes;
+  }
+
+  #assertHeld(): void {
+    if (this.#dropped) throw new BackupError('closed', 'the segment is dropped');
+  }
+}

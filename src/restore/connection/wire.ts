@@ -1,0 +1,249 @@
+/**
+ * Our end of a connection to a server that is restored to: TCP, TLS from the start or after STARTTLS, raw deflate
+ * after COMPRESS. Reading goes through a SocketSource, so that what is buffered is bounded; writing waits for a server
+ * that does not read. A server that is silent for too long is given up, so that a restore never hangs for good.
+ */
+import { connect as connectTcp, isIP } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
+import zlib from 'node:zlib';
+import { BackupError, messageOf } from '../../errors.ts';
+import { SocketSource } from '../../protocol/source.ts';
+
+/** How to be sure of the server. */
+export interface TlsTrust {
+  /** PEM certificates of the authorities that may vouch for it, in place of the system's. */
+  readonly ca: string | undefined;
+  /** false: any certificate will do. The connection is private, but nobody knows with whom. */
+  readonly verify: boolean;
+}
+
+export interface WireOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly connectTimeoutMs: number;
+  /** How long the server may neither send nor take anything. */
+  readonly silenceTimeoutMs: number;
+}
+
+/** The subject of an error of a server that was silent for too long. */
+export const TIMED_OUT = 'timeout';
+const GOODBYE_MS = 5000;
+
+/** Fast rather than small: a restore waits for the server, and mail shrinks little. */
+const DEFLATE_LEVEL = 3;
+const GATHER_BYTES = 64 * 1024;
+
+export class Wire {
+  readonly peer: string;
+  source: SocketSource;
+  readonly #options: WireOptions;
+  #socket: Socket;
+  #deflater: zlib.DeflateRaw | null = null;
+  #inflater: zlib.InflateRaw | null = null;
+  #gathered: Buffer[] = [];
+  #gatheredBytes = 0;
+  #isEncrypted = false;
+  /** What the error will say when nothing comes. */
+  #missing = 'no greeting';
+  /** Why we gave the server up. */
+  #givenUp: BackupError | undefined;
+
+  private constructor(options: WireOptions, socket: Socket) {
+    this.#options = options;
+    this.peer = `${options.host}:${options.port}`;
+    this.#socket = socket;
+    this.source = this.#listen(socket);
+  }
+
+  /** Throws 'closed' where nobody answers there. */
+  static async connect(options: WireOptions): Promise<Wire> {
+    const { host, port, connectTimeoutMs } = options;
+    const socket = connectTcp({ host, port, noDelay: true });
+    await opened(socket, 'connect', connectTimeoutMs, `${host}:${port}`);
+    return new Wire(options, socket);
+  }
+
+  get isEncrypted(): boolean {
+    return this.#isEncrypted;
+  }
+
+  /** The server owes an answer to this from now on. */
+  expect(what: string): void {
+    this.#missing = `no answer to ${what}`;
+  }
+
+  /** A step before any command: bounded as a whole, since a server that trickles bytes is never silent. */
+  async step<T>(
+    missing: string,
+    run: () => Promise<T>,
+    limitMs = this.#options.connectTimeoutMs,
+  ): Promise<T> {
+    this.#missing = missing;
+    const timer = setTimeout(() => this.#giveUp(limitMs), limitMs);
+    try {
+      return await run();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** How long a login may take: some servers delay the answer to a wrong password, but not for ever. */
+  get loginLimitMs(): number {
+    return this.#options.connectTimeoutMs + this.#options.silenceTimeoutMs;
+  }
+
+  /** TLS from here on. Throws 'auth' where the server's certificate is not to be trusted. */
+  async startTls(trust: TlsTrust): Promise<void> {
+    if (this.source.buffered > 0) {
+      // Whoever sits between could have put it there, to be taken for the server's own word.
+      throw new BackupError('auth', `${this.peer}: there are answers in the clear behind STARTTLS`);
+    }
+    const { host, connectTimeoutMs } = this.#options;
+    const old = this.#socket;
+    for (const event of ['data', 'end', 'error', 'close', 'timeout']) old.removeAllListeners(event);
+    old.setTimeout(0);
+    const options: ConnectionOptions = {
+      socket: old,
+      // Not to connect to, but what the certificate has to be made out to.
+      host,
+      rejectUnauthorized: trust.verify,
+      ...(isIP(host) === 0 ? { servername: host } : {}),
+      ...(trust.ca === undefined ? {} : { ca: trust.ca }),
+    };
+    const secure = connectTls(options);
+    try {
+      await opened(secure, 'secureConnect', connectTimeoutMs, this.peer);
+    } catch (error) {
+      throw this.#givenUp ?? error;
+    }
+    this.#socket = secure;
+    this.#isEncrypted = true;
+    this.source = this.#listen(secure);
+  }
+
+  /** Deflate both ways from the next byte on (RFC 4978). */
+  startCompression(): void {
+    const inflater = zlib.createInflateRaw();
+    this.#socket.removeAllListeners('data');
+    const ahead = this.source.takeRemaining();
+    inflater.on('data', (piece: Buffer) => this.source.push(piece));
+    inflater.on('end', () => this.source.end());
+    inflater.on('error', (error) => this.source.end(error));
+    this.#inflater = inflater;
+    const deflater = zlib.createDeflateRaw({ level: DEFLATE_LEVEL });
+    deflater.on('data', (piece: Buffer) => this.#socket.write(piece));
+    this.#deflater = deflater;
+    if (ahead.length > 0) inflater.write(ahead);
+    this.#socket.pipe(inflater);
+  }
+
+  /** Text is latin1. Small pieces are gathered; waits where the server does not read. */
+  async write(piece: string | Buffer): Promise<void> {
+    const bytes = typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece;
+    this.#gathered.push(bytes);
+    this.#gatheredBytes += bytes.length;
+    if (this.#gatheredBytes >= GATHER_BYTES) await this.#send();
+  }
+
+  async flush(): Promise<void> {
+    await this.#send();
+    const deflater = this.#deflater;
+    if (deflater === null) return;
+    await new Promise<void>((resolve) => deflater.flush(zlib.constants.Z_SYNC_FLUSH, resolve));
+  }
+
+  /** Sends the last command without waiting for its answer, or long for its sending, and closes. */
+  async sayGoodbye(send: () => Promise<void>): Promise<void> {
+    try {
+      await this.step('the server takes nothing', send, GOODBYE_MS);
+    } catch {
+      // It was gone already.
+    }
+    this.close();
+  }
+
+  close(): void {
+    this.#socket.destroy();
+    this.#inflater?.close();
+    this.#deflater?.close();
+  }
+
+  async #send(): Promise<void> {
+    if (this.#gatheredBytes === 0) return;
+    const bytes = Buffer.concat(this.#gathered);
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    if (this.#socket.destroyed) throw this.#closed();
+    const stream = this.#deflater ?? this.#socket;
+    if (!stream.write(bytes)) await this.#drained(stream);
+    if (this.#socket.writableNeedDrain) await this.#drained(this.#socket);
+  }
+
+  #drained(stream: Socket | zlib.DeflateRaw): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onDrain = (): void => {
+        this.#socket.off('close', onClose);
+        resolve();
+      };
+      const onClose = (): void => {
+        stream.off('drain', onDrain);
+        reject(this.#closed());
+      };
+      stream.once('drain', onDrain);
+      this.#socket.once('close', onClose);
+    });
+  }
+
+  #listen(socket: Socket): SocketSource {
+    const source = new SocketSource({
+      pause: () => (this.#inflater ?? socket).pause(),
+      resume: () => (this.#inflater ?? socket).resume(),
+    });
+    const closed = (what: string): BackupError => new BackupError('closed', `${this.peer}: ${what}`);
+    socket.on('data', (chunk: Buffer) => source.push(chunk));
+    socket.on('error', (error) => source.end(closed(messageOf(error))));
+    socket.on('close', () => source.end(closed('the connection was closed')));
+    socket.setTimeout(this.#options.silenceTimeoutMs, () => this.#giveUp(this.#options.silenceTimeoutMs));
+    return source;
+  }
+
+  #closed(): BackupError {
+    return this.#givenUp ?? new BackupError('closed', `${this.peer}: the connection was closed`);
+  }
+
+  #giveUp(afterMs: number): void {
+    const text = `${this.peer}: ${this.#missing} in ${afterMs / 1000} s (--timeout)`;
+    this.#givenUp ??= new BackupError('closed', text, { subject: TIMED_OUT });
+    this.source.end(this.#givenUp);
+    this.#socket.destroy();
+  }
+}
+
+/** Waits until a socket is open. */
+async function opened(socket: Socket, event: string, timeoutMs: number, peer: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const settle = (error?: unknown): void => {
+      clearTimeout(timer);
+      socket.removeAllListeners('error').removeAllListeners('close');
+      if (error === undefined) resolve();
+      else {
+        socket.on('error', () => undefined);
+        socket.destroy();
+        reject(unreachable(error, peer));
+      }
+    };
+    const timer = setTimeout(() => settle(new Error(`no answer in ${timeoutMs / 1000} s`)), timeoutMs);
+    socket.once(event, () => settle());
+    socket.once('error', settle);
+    socket.once('close', () => settle(new Error('the connection was closed')));
+  });
+}
+
+function unreachable(error: unknown, peer: string): BackupError {
+  const code = (error as { code?: unknown } | null)?.code;
+  const isCertificate = typeof code === 'string' && /CERT|SIGNATURE|ISSUER|ALTNAME/.test(code);
+  const text = isCertificate ? `the server's certificate: ${messageOf(error)}` : messageOf(error);
+  return new BackupError(isCertificate ? 'auth' : 'closed', `${peer}: ${text}`, { cause: error });
+}

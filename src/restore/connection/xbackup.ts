@@ -1,0 +1,111 @@
+/**
+ * XBACKUP: asks the imapd of a Cyrus server (3.0 to 3.10, `xbackup_enabled: yes`) to replicate users to us now, over the
+ * channel that its imapd.conf knows (cyrus-imapd imap/imapd.c, cmd_xbackup). The answers are `* OK USER anne`,
+ * `* OK MAILBOX shared`, `* NO USER bob (reason)`.
+ */
+import { BackupError } from '../../errors.ts';
+import { sharedUserid } from '../../mailbox/names.ts';
+import { printString } from '../../protocol/print.ts';
+import type { ServerAddress } from './address.ts';
+import { openSession } from './syncLogin.ts';
+import type { Session } from './syncLogin.ts';
+import type { ClientOptions } from '../cyrus/syncClient.ts';
+import { TIMED_OUT, Wire } from './wire.ts';
+
+export interface XbackupResult {
+  readonly kind: 'user' | 'mailbox';
+  readonly name: string;
+  readonly isDone: boolean;
+  /** What the server said of one that it could not replicate. */
+  readonly reason: string | undefined;
+}
+
+export class XbackupClient {
+  readonly #session: Session;
+
+  private constructor(session: Session) {
+    this.#session = session;
+  }
+
+  static async connect(address: ServerAddress, options: ClientOptions): Promise<XbackupClient> {
+    const { connectTimeoutMs, silenceTimeoutMs } = options;
+    const [port = 143] = address.ports;
+    const wire = await Wire.connect({ host: address.host, port, connectTimeoutMs, silenceTimeoutMs });
+    try {
+      const session = await openSession(wire, { ...options, isImplicitTls: address.isImplicitTls });
+      if (session.dialect !== 'imap')
+        throw new BackupError('unknown-command', `${wire.peer}: no imapd answers there`);
+      return new XbackupClient(session);
+    } catch (error) {
+      wire.close();
+      throw error;
+    }
+  }
+
+  /** Each result is given as it comes: a server of many users takes its time. Throws where the server refuses all of it. */
+  async backUp(pattern: string, channel: string, onResult: (result: XbackupResult) => void): Promise<void> {
+    const { peer } = this.#session.wire;
+    this.#session.wire.expect(`XBACKUP ${pattern}`);
+    const command = `XBACKUP ${printString(pattern, 'log')} ${printString(channel, 'log')}`;
+    try {
+      const answer = await this.#session.command(command, (untagged) => {
+        const match = untagged.kind === 'text' ? /^(OK|NO) (USER|MAILBOX) (.*)$/i.exec(untagged.text) : null;
+        if (match === null) return;
+        const isDone = match[1]?.toUpperCase() === 'OK';
+        const [, name = '', reason] = (isDone ? undefined : /^(.*) \((.*)\)$/.exec(match[3] ?? '')) ?? [
+          undefined,
+          match[3],
+        ];
+        onResult({ kind: match[2]?.toUpperCase() === 'USER' ? 'user' : 'mailbox', name, isDone, reason });
+      });
+      if (answer.kind === 'status' && answer.status === 'OK') return;
+      const text = answer.kind === 'status' ? answer.text : answer.kind;
+      throw new BackupError('io', `${peer}: XBACKUP ${pattern}: ${text}`);
+    } catch (error) {
+      if (!(error instanceof BackupError && error.kind === 'closed') || error.subject === TIMED_OUT)
+        throw error;
+      // imapd 3.6 dies of a channel without a host (seen with Debian's 3.6.1).
+      const hint = `is ${channel}_sync_host set in its imapd.conf?`;
+      throw new BackupError(
+        'closed',
+        `${peer}: the server hung up on XBACKUP ${pattern} ${channel}: ${hint}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Users and mailboxes without an owner that the pattern names: name to the userid whose backup it is in. */
+  async owners(pattern: string): Promise<Map<string, string>> {
+    const owners = new Map<string, string>();
+    this.#session.wire.expect(`LIST ${pattern}`);
+    const answer = await this.#session.command(`LIST "" ${printString(pattern, 'log')}`, (untagged) => {
+      if (untagged.kind !== 'text') return;
+      const match = /^LIST \(([^)]*)\) "(.)" (?:"((?:[^"\\]|\\.)*)"|(\S+))$/i.exec(untagged.text);
+      if (match === null || /\\Noselect|\\NonExistent/i.test(match[1] ?? '')) return;
+      const name = match[3]?.replaceAll(/\\(.)/g, '$1') ?? match[4] ?? '';
+      const [root, userid] = ownerOfListed(name, match[2] ?? '/');
+      owners.set(root, userid);
+    });
+    if (answer.kind === 'status' && answer.status === 'OK') return owners;
+    throw new BackupError(
+      'io',
+      `${this.#session.wire.peer}: LIST ${pattern}: ${answer.kind === 'status' ? answer.text : ''}`,
+    );
+  }
+
+  async close(): Promise<void> {
+    const session = this.#session;
+    await session.wire.sayGoodbye(() => session.send(session.tag(), 'LOGOUT'));
+  }
+}
+
+/** Of an administrator's name: the name that stands for its user (or itself), and the userid. */
+export function ownerOfListed(name: string, separator: string): [root: string, userid: string] {
+  const at = name.lastIndexOf('@');
+  const domain = at === -1 ? '' : name.slice(at);
+  const levels = (at === -1 ? name : name.slice(0, at)).split(separator);
+  const [first, localpart] = levels;
+  if (first !== 'user' || localpart === undefined) return [name, sharedUserid];
+  const readable = separator === '.' ? localpart.replaceAll('^', '.') : localpart;
+  return [`user${separator}${localpart}${domain}`, readable + domain];
+}

@@ -1,0 +1,163 @@
+/**
+ * The sync protocol from the sending side, to imapd (tagged SYNCGET, SYNCAPPLY, SYNCRESTORE, SYNCRESTART of an
+ * admin, capability X-REPLICATION) and to sync_server (GET, APPLY, RESTORE, RESTART): the same dlists either way
+ * (cyrus-imapd imap/imapd.c, imap/sync_server.c). Commands are text that was printed for the log: literals to a Cyrus
+ * server carry a plus.
+ */
+import { BackupError } from '../../errors.ts';
+import type { ErrorKind } from '../../errors.ts';
+import type { Dlist } from '../../protocol/dlist.ts';
+import { printFileHeader } from '../../protocol/print.ts';
+import { FileLiteral } from '../../protocol/dlist.ts';
+import type { ServerAddress } from '../connection/address.ts';
+import { openSession } from '../connection/syncLogin.ts';
+import type { LoginOptions, Session } from '../connection/syncLogin.ts';
+import { Wire } from '../connection/wire.ts';
+
+export interface AnswerItem {
+  /** In upper case: MAILBOX, MISSING, ... */
+  readonly name: string;
+  readonly value: Dlist;
+}
+
+/** A message to be sent: its bytes are asked for when their turn has come, exactly as many as announced. */
+export interface Upload {
+  readonly guid: string;
+  readonly sizeBytes: number;
+  pieces(): Iterable<Buffer>;
+}
+
+export interface ClientOptions extends Omit<LoginOptions, 'isImplicitTls'> {
+  readonly connectTimeoutMs: number;
+  readonly silenceTimeoutMs: number;
+}
+
+type Verb = 'GET' | 'APPLY' | 'RESTORE';
+
+/** The words after NO that mean something to us (cyrus-imapd imap/sync_support.c, sync_response). */
+const kinds: Readonly<Record<string, ErrorKind>> = {
+  IMAP_MAILBOX_NONEXISTENT: 'not-found',
+  IMAP_MAILBOX_LOCKED: 'locked',
+  IMAP_INVALID_USER: 'no-user',
+  IMAP_PROTOCOL_BAD_PARAMETERS: 'bad-parameters',
+  IMAP_PROTOCOL_ERROR: 'unknown-command',
+  IMAP_SYNC_CHECKSUM: 'checksum',
+};
+
+export class SyncClient {
+  readonly #session: Session;
+
+  private constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** Tries the address's ports in turn. Throws what the last one said; wrong passwords at once. */
+  static async connect(address: ServerAddress, options: ClientOptions): Promise<SyncClient> {
+    let last: unknown;
+    for (const port of address.ports) {
+      try {
+        return await SyncClient.#open(address, port, options);
+      } catch (error) {
+        const isNext =
+          error instanceof BackupError && (error.kind === 'closed' || error.kind === 'unknown-command');
+        if (!isNext) throw error;
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  static async #open(address: ServerAddress, port: number, options: ClientOptions): Promise<SyncClient> {
+    const { connectTimeoutMs, silenceTimeoutMs } = options;
+    const wire = await Wire.connect({ host: address.host, port, connectTimeoutMs, silenceTimeoutMs });
+    try {
+      const session = await openSession(wire, { ...options, isImplicitTls: address.isImplicitTls });
+      if (session.dialect === 'imap' && !session.has('X-REPLICATION')) {
+        const why =
+          'no X-REPLICATION: not a Cyrus server, or not an admin there (--to imap://… restores to any server)';
+        throw new BackupError('unknown-command', `${wire.peer}: ${why}`);
+      }
+      return new SyncClient(session);
+    } catch (error) {
+      wire.close();
+      throw error;
+    }
+  }
+
+  get peer(): string {
+    return this.#session.wire.peer;
+  }
+
+  /** As `3.4.9-Debian`; undefined where the server does not say. */
+  get serverVersion(): string | undefined {
+    return /\bCyrus (?:IMAP|sync server) v?(\d\S*)/.exec(this.#session.greeting)?.[1];
+  }
+
+  /** `text` is what follows GET: key and value, printed. */
+  get(text: string): Promise<AnswerItem[]> {
+    return this.#run('GET', text);
+  }
+
+  apply(text: string): Promise<AnswerItem[]> {
+    return this.#run('APPLY', text);
+  }
+
+  restore(text: string): Promise<AnswerItem[]> {
+    return this.#run('RESTORE', text);
+  }
+
+  /** The server drops what it has staged of uploads. */
+  async restart(): Promise<void> {
+    const tag = this.#session.tag();
+    this.#session.wire.expect('RESTART');
+    await this.#session.send(tag, this.#verb('RESTART'));
+    await this.#finish(tag, 'RESTART', []);
+  }
+
+  /** APPLY MESSAGE: the server stages the messages until RESTART. */
+  async upload(partition: string, messages: readonly Upload[]): Promise<void> {
+    const { wire } = this.#session;
+    const tag = this.#session.tag();
+    wire.expect('APPLY MESSAGE');
+    await wire.write(`${tag === '' ? '' : `${tag} `}${this.#verb('APPLY')} MESSAGE (`);
+    for (const [index, message] of messages.entries()) {
+      const header = printFileHeader(new FileLiteral(partition, message.guid, message.sizeBytes));
+      await wire.write(`${index === 0 ? '' : ' '}${header}`);
+      for (const piece of message.pieces()) await wire.write(piece);
+    }
+    await wire.write(')\r\n');
+    await wire.flush();
+    await this.#finish(tag, 'APPLY MESSAGE', []);
+  }
+
+  /** Says goodbye, and does not wait long for the answer. */
+  async close(): Promise<void> {
+    const session = this.#session;
+    const last = session.dialect === 'imap' ? 'LOGOUT' : 'EXIT';
+    await session.wire.sayGoodbye(() => session.send(session.tag(), last));
+  }
+
+  #verb(verb: Verb | 'RESTART'): string {
+    return this.#session.dialect === 'imap' ? `SYNC${verb}` : verb;
+  }
+
+  async #run(verb: Verb, text: string): Promise<AnswerItem[]> {
+    const tag = this.#session.tag();
+    const what = `${verb} ${text.slice(0, text.indexOf(' '))}`;
+    this.#session.wire.expect(what);
+    await this.#session.send(tag, `${this.#verb(verb)} ${text}`);
+    const items: AnswerItem[] = [];
+    await this.#finish(tag, what, items);
+    return items;
+  }
+
+  async #finish(tag: string, what: string, items: AnswerItem[]): Promise<void> {
+    const answer = await this.#session.finish(tag, (untagged) => {
+      if (untagged.kind === 'item') items.push(untagged);
+    });
+    if (answer.kind === 'status' && answer.status === 'OK') return;
+    const text = answer.kind === 'status' ? `${answer.status} ${answer.text}` : answer.kind;
+    const word = answer.kind === 'status' ? (answer.text.split(' ', 1)[0] ?? '') : '';
+    throw new BackupError(kinds[word] ?? 'io', `${this.peer}: ${what}: ${text}`, { subject: word });
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Messages on their way into one Maildir folder: written to tmp, and a batch at a time synced and
+ * renamed to cur.
+ */
+import { closeSync, fstatSync, futimesSync, lstatSync, renameSync, rmSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { asBackupError, BackupError } from '../../../errors.ts';
+import { syncFolder } from '../../../fs/folders.ts';
+import { syncAll, writeAll } from '../../../fs/io.ts';
+import { giveOwner } from '../../../fs/keepOwner.ts';
+import { createExclusively } from '../../../fs/open.ts';
+import type { Loss, OutgoingMessage } from '../format.ts';
+
+/** File systems with 32 bits for a time end here. */
+const SAFE_TIME = 0x7fff_ffff;
+
+interface Waiting {
+  readonly fd: number;
+  readonly temporary: string;
+  readonly path: string;
+}
+
+export class MaildirQueue {
+  readonly #folder: string;
+  #waiting: Waiting[] = [];
+  /** As root: new files belong to the folder's owner. */
+  #owner: Stats | undefined;
+  /** Once a sync has failed, another that succeeds proves nothing. */
+  #failure: BackupError | undefined;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Returns what the file system could not hold. */
+  async write(message: OutgoingMessage, unique: string, name: string): Promise<Loss[]> {
+    const temporary = join(this.#folder, 'tmp', unique);
+    let fd: number | undefined;
+    try {
+      fd = createExclusively(temporary);
+      this.#owner ??= lstatSync(this.#folder);
+      giveOwner(fd, this.#owner);
+      let at = 0;
+      for (const piece of message.pieces()) {
+        await writeAll(fd, [piece], at);
+        at += piece.length;
+      }
+      const left = setTime(fd, message.record.internaldate);
+      this.#waiting.push({ fd, temporary, path: join(this.#folder, 'cur', name) });
+      return left;
+    } catch (error) {
+      if (fd !== undefined) {
+        closeSync(fd);
+        rmSync(temporary, { force: true });
+      }
+      throw named(error, this.#folder);
+    }
+  }
+
+  /** Puts all into cur, synced, and then removes the files that these replace. */
+  async commit(replaced: readonly string[]): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#waiting.length === 0) return;
+    try {
+      await Promise.all(this.#waiting.map(({ fd }) => syncAll(fd)));
+      for (const { temporary, path } of this.#waiting) renameSync(temporary, path);
+      syncFolder(join(this.#folder, 'cur'));
+      for (const path of replaced) rmSync(path, { force: true });
+      for (const folder of new Set(replaced.map((path) => dirname(path)))) syncFolder(folder);
+      for (const { fd } of this.#waiting) closeSync(fd);
+      this.#waiting = [];
+    } catch (error) {
+      this.#failure = named(error, this.#folder);
+      throw this.#failure;
+    }
+  }
+
+  abandon(): void {
+    for (const { fd, temporary } of this.#waiting) {
+      closeSync(fd);
+      rmSync(temporary, { force: true });
+    }
+    this.#waiting = [];
+  }
+}
+
+function setTime(fd: number, internaldate: number): Loss[] {
+  futimesSync(fd, internaldate, internaldate);
+  if (internaldate >= 0 && internaldate <= SAFE_TIME) return [];
+  if (Math.floor(fstatSync(fd).mtimeMs / 1000) === internaldate) return [];
+  return [{ what: `date ${internaldate} s since 1970`, why: 'the file system cannot hold it' }];
+}
+
+function named(error: unknown, folder: string): BackupError {
+  const { kind, message, cause } = asBackupError(error, 'cannot write a message');
+  if (message.includes(folder)) return asBackupError(error, folder);
+  return new BackupError(kind, `${folder}: ${message}`, { cause });
+}

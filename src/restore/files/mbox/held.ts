@@ -1,0 +1,204 @@
+/**
+ * The messages that an mbox holds already. A GUID in a header is a claim; what proves it is the
+ * message's bytes: line ends as CR LF again, quotes of From lines and the fields that restore
+ * adds taken away. A message that has no such form to go back to (bare LFs) is compared with the
+ * backup's, as that would be written.
+ */
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import { BackupError } from '../../../errors.ts';
+import { readSyncInto } from '../../../fs/io.ts';
+import { GUID_FIELD } from '../../../mailbox/mboxText.ts';
+import type { SourceRecord } from '../../source.ts';
+import type { HeldMessages } from '../format.ts';
+import { textPieces } from './message.ts';
+
+const LF = 10;
+const PIECE_BYTES = 1 << 20;
+const MAX_HEAD = 8 << 20;
+const GUID_LINE = new RegExp(`^${GUID_FIELD}: ([0-9a-f]{40})$`);
+/** Fields that restore adds, and those that programs put beside them when they change a flag. */
+const ADDED = /^(?:Status|X-Status|X-Keywords|X-Cyrus-GUID|Content-Length|Lines|X-UID): /i;
+const STATUS = /^Status: /i;
+
+export class MboxHeld implements HeldMessages {
+  /** How many proven copies there are of each GUID. */
+  readonly #proven = new Map<string, number>();
+  /** Hashes of what claims to be it and is not proven, by GUID. */
+  readonly #claimed = new Map<string, string[]>();
+
+  static async read(fd: number): Promise<MboxHeld> {
+    const held = new MboxHeld();
+    let message: MessageText | undefined;
+    let turn = 0;
+    for (const { text, startsLine } of textPieces(piecesOf(fd))) {
+      if (++turn % 8 === 0) await setImmediate();
+      let at = 0;
+      for (let from = startsLine ? nextFrom(text, 0) : nextFrom(text, 1); ; from = nextFrom(text, at + 1)) {
+        message?.add(text.slice(at, from === -1 ? undefined : from), startsLine || at > 0);
+        if (from === -1) break;
+        held.#end(message);
+        message = new MessageText();
+        at = from;
+      }
+    }
+    held.#end(message);
+    return held;
+  }
+
+  take({ guid }: SourceRecord, pieces: () => Iterable<Buffer>): boolean {
+    const copies = this.#proven.get(guid) ?? 0;
+    if (copies > 0) {
+      this.#proven.set(guid, copies - 1);
+      return true;
+    }
+    const claimed = this.#claimed.get(guid) ?? [];
+    if (claimed.length === 0) return false;
+    const at = claimed.indexOf(coreOf(pieces) ?? '');
+    if (at !== -1) claimed.splice(at, 1);
+    return at !== -1;
+  }
+
+  #end(message: MessageText | undefined): void {
+    const result = message?.end();
+    if (result === undefined) return;
+    if (result.isProven) this.#proven.set(result.guid, (this.#proven.get(result.guid) ?? 0) + 1);
+    else this.#claimed.set(result.guid, [...(this.#claimed.get(result.guid) ?? []), result.core]);
+  }
+}
+
+function* piecesOf(fd: number): Generator<Buffer> {
+  for (let at = 0; ;) {
+    const piece = Buffer.allocUnsafe(PIECE_BYTES);
+    const length = readSyncInto(fd, piece, 0, PIECE_BYTES, at);
+    if (length === 0) return;
+    at += length;
+    yield piece.subarray(0, length);
+  }
+}
+
+/** The next line from an offset on that begins with `From `, or -1. */
+function nextFrom(text: string, from: number): number {
+  if (from === 0 && text.startsWith('From ')) return 0;
+  const at = text.indexOf('\nFrom ', Math.max(0, from - 1));
+  return at === -1 ? -1 : at + 1;
+}
+
+/** One message as it is read: its From line, its head up to the empty line, its body. */
+class MessageText {
+  #head = '';
+  #isHead = true;
+  #guid: string | undefined;
+  readonly #message = new TextHash('\r\n');
+  readonly #core = new TextHash('\n');
+
+  add(text: string, startsLine: boolean): void {
+    if (!this.#isHead) {
+      this.#text(text, startsLine);
+      return;
+    }
+    this.#head += text;
+    const emptyLine = this.#head.indexOf('\n\n');
+    if (emptyLine === -1 && this.#head.length < MAX_HEAD) return;
+    const head = emptyLine === -1 ? this.#head : this.#head.slice(0, emptyLine + 1);
+    const rest = this.#head.slice(head.length);
+    this.#endHead(head);
+    this.#text(rest, true);
+  }
+
+  /** undefined where it claims no GUID. */
+  end(): { readonly guid: string; readonly isProven: boolean; readonly core: string } | undefined {
+    if (this.#isHead) this.#endHead(this.#head);
+    const guid = this.#guid;
+    if (guid === undefined) return undefined;
+    // One empty line was added; where the message had no line end at its end, that was added, too.
+    const isProven = [1, 2, 0].some((fewer) => this.#message.digest(fewer) === guid);
+    return { guid, isProven, core: this.#core.digest(Infinity) };
+  }
+
+  #endHead(head: string): void {
+    this.#isHead = false;
+    this.#head = '';
+    const lines = head.split('\n').slice(1, -1);
+    const at = lines.findLastIndex((line) => GUID_LINE.test(line));
+    if (at === -1) return;
+    this.#guid = GUID_LINE.exec(lines[at] ?? '')?.[1];
+    const [start, end] = addedFields(lines, at);
+    const own = [...lines.slice(0, start), ...lines.slice(end)].map((line) => `${line}\n`).join('');
+    this.#text(own, true);
+  }
+
+  #text(text: string, startsLine: boolean): void {
+    if (this.#guid === undefined || text === '') return;
+    const plain = unquoted(text, startsLine);
+    this.#message.add(plain);
+    this.#core.add(plain);
+  }
+}
+
+/** From which line up to which the fields stand that are no part of the message. */
+function addedFields(lines: readonly string[], guidAt: number): [start: number, end: number] {
+  let start = guidAt;
+  let end = guidAt + 1;
+  while (ADDED.test(lines[end] ?? '')) end += 1;
+  // As restore writes them Status is the first: one before it is the message's own.
+  const isUntouched = end === guidAt + 1;
+  while (start > 0 && ADDED.test(lines[start - 1] ?? '')) {
+    start -= 1;
+    if (isUntouched && STATUS.test(lines[start] ?? '')) break;
+  }
+  return [start, end];
+}
+
+function unquoted(text: string, startsLine: boolean): string {
+  const quote = /^>(>*From )/gm;
+  return startsLine ? text.replaceAll(quote, '$1') : `-${text}`.replaceAll(quote, '$1').slice(1);
+}
+
+/** At most so many line ends wait for what follows them. */
+const MAX_WAITING = 64;
+
+/** SHA-1 of a text with all of its line ends, or with fewer at its end. */
+class TextHash {
+  readonly #hash: Hash = createHash('sha1');
+  readonly #lineEnd: string;
+  #waiting = 0;
+
+  constructor(lineEnd: string) {
+    this.#lineEnd = lineEnd;
+  }
+
+  add(text: string): void {
+    let end = text.length;
+    while (text.charCodeAt(end - 1) === LF && text.length - end < MAX_WAITING) end -= 1;
+    const [body, ends] = [text.slice(0, end), text.length - end];
+    if (body !== '') this.#update(this.#waiting, body);
+    this.#waiting = body === '' ? this.#waiting + ends : ends;
+    if (this.#waiting > 2 * MAX_WAITING) this.#update(this.#waiting - MAX_WAITING, '');
+  }
+
+  /** Of the text with so many line ends fewer; Infinity: without those at its end. */
+  digest(fewer: number): string {
+    const ends = Math.max(0, this.#waiting - fewer);
+    return this.#hash.copy().update(this.#lineEnd.repeat(ends)).digest('hex');
+  }
+
+  #update(lineEnds: number, body: string): void {
+    const text = body.replaceAll('\n', this.#lineEnd);
+    this.#hash.update(this.#lineEnd.repeat(lineEnds) + text, 'latin1');
+    this.#waiting -= lineEnds;
+  }
+}
+
+/** undefined where the backup cannot tell. */
+function coreOf(pieces: () => Iterable<Buffer>): string | undefined {
+  const core = new TextHash('\n');
+  try {
+    for (const { text } of textPieces(pieces())) core.add(text);
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    return undefined;
+  }
+  return core.digest(Infinity);
+}

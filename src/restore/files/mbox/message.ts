@@ -1,0 +1,93 @@
+/**
+ * A message as it stands in an mbox that restore writes: a From line, line ends LF, flags and the
+ * GUID as the last fields of its header, lines that begin with `From ` (behind any number of `>`)
+ * with one more `>` (mboxrd), an empty line at its end. In pieces, so that a message of any size
+ * is in memory piece by piece.
+ */
+import { splitFlags } from '../../../mailbox/maildirText.ts';
+import { mboxFields, mboxFromLine } from '../../../mailbox/mboxText.ts';
+import type { Loss, OutgoingMessage } from '../format.ts';
+
+const FROM = /^(>*From )/gm;
+/** Between these (unix seconds) a From line has a date that every reader knows. */
+const [YEAR_1000, YEAR_10000] = [-30_610_224_000, 253_402_300_800];
+/** A line that is longer comes in several pieces. */
+const LINE_BYTES = 1 << 20;
+
+export interface TextPiece {
+  /** latin1, line ends LF. */
+  readonly text: string;
+  readonly startsLine: boolean;
+}
+
+/** Bytes as text, cut between lines. CR LF becomes LF. */
+export function* textPieces(pieces: Iterable<Buffer>): Generator<TextPiece> {
+  let startsLine = true;
+  let rest = '';
+  const piece = (text: string): TextPiece => {
+    const made = { text: text.replaceAll('\r\n', '\n'), startsLine };
+    startsLine = text.endsWith('\n');
+    return made;
+  };
+  for (const bytes of pieces) {
+    const text = rest + bytes.toString('latin1');
+    const linesEnd = text.lastIndexOf('\n') + 1;
+    // A CR at the end may be half of a line end.
+    const end = text.length - linesEnd > LINE_BYTES ? text.length - (text.endsWith('\r') ? 1 : 0) : linesEnd;
+    rest = text.slice(end);
+    if (end > 0) yield piece(text.slice(0, end));
+  }
+  if (rest !== '') yield piece(rest);
+}
+
+export function* mboxMessage({ record, flags, pieces }: OutgoingMessage): Generator<Buffer> {
+  const fields = `${mboxFields(flags, record.guid).join('\n')}\n`;
+  yield Buffer.from(`${fromLine(record.internaldate)}\n`, 'latin1');
+  let isHead = true;
+  let last = '\n';
+  for (const { text, startsLine } of textPieces(pieces())) {
+    let start = '';
+    let rest = text;
+    if (isHead) {
+      const end = headEnd(text, startsLine);
+      if (end !== undefined) {
+        isHead = false;
+        start = quoted(text.slice(0, end), startsLine) + fields;
+        rest = text.slice(end);
+      }
+    }
+    yield Buffer.from(start + quoted(rest, start === '' ? startsLine : true), 'latin1');
+    last = text.slice(-1);
+  }
+  if (isHead) yield Buffer.from(`${last === '\n' ? '' : '\n'}${fields}\n`, 'latin1');
+  else yield Buffer.from(last === '\n' ? '\n' : '\n\n');
+}
+
+/** Where the empty line behind the header is; undefined where it is not in this piece. */
+function headEnd(text: string, startsLine: boolean): number | undefined {
+  if (startsLine && text.startsWith('\n')) return 0;
+  const at = text.indexOf('\n\n');
+  return at === -1 ? undefined : at + 1;
+}
+
+function quoted(text: string, startsLine: boolean): string {
+  return startsLine ? text.replaceAll(FROM, '>$1') : `-${text}`.replaceAll(FROM, '>$1').slice(1);
+}
+
+function isUsualDate(internaldate: number): boolean {
+  return internaldate >= YEAR_1000 && internaldate < YEAR_10000;
+}
+
+function fromLine(internaldate: number): string {
+  return mboxFromLine(isUsualDate(internaldate) ? internaldate : 0);
+}
+
+/** What of a message an mbox cannot hold, in words. */
+export function leftOffMbox({ record, flags }: Pick<OutgoingMessage, 'record' | 'flags'>): Loss[] {
+  const left = splitFlags(flags).unknown.map((flag): Loss => ({
+    what: `flag ${flag}`,
+    why: 'mbox has no letter for it',
+  }));
+  if (isUsualDate(record.internaldate)) return left;
+  return [...left, { what: `date ${record.internaldate} s since 1970`, why: 'a From line cannot hold it' }];
+}

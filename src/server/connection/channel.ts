@@ -1,0 +1,214 @@
+/**
+ * A connection's bytes, both ways: the socket, TLS once it was agreed on, and after COMPRESS a raw deflate stream each way, sync-flushed at the
+ * end of every answer. Reading goes through a SocketSource, which bounds what is buffered; writing waits where the
+ * peer does not read.
+ */
+import type { Socket } from 'node:net';
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
+import { FramingError } from '../../protocol/framing.ts';
+import { SocketSource } from '../../protocol/source.ts';
+import { BackupError } from '../../errors.ts';
+import { NO_TLS } from '../auth/exchange.ts';
+import type { ConnectionSecurity } from '../auth/exchange.ts';
+import type { TlsContext } from '../tls/tls.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** 96 KiB a session, in place of zlib's 256: a thousand sessions may compress. */
+const SMALL_DEFLATE = { windowBits: 13, memLevel: 7 } as const;
+/** What may wait for a peer that does not read, before an answer's writer waits too. */
+const WRITE_BUFFER_BYTES = 256 * 1024;
+
+export class Channel {
+  readonly source: SocketSource;
+  readonly peer: string;
+  /** Of a unix socket undefined. */
+  readonly address: string | undefined;
+  #socket: Socket;
+  #security = NO_TLS;
+  #inflater: zlib.InflateRaw | null = null;
+  #deflater: zlib.DeflateRaw | null = null;
+  #deflated: Buffer[] = [];
+  #pending: string[] = [];
+  #pendingLength = 0;
+  #writeTimeoutMs: number;
+  #writeTimer: NodeJS.Timeout | undefined;
+  #telemetry: Telemetry | null = null;
+
+  /** Where the peer takes nothing for writeTimeoutMs, the connection is broken. */
+  constructor(socket: Socket, writeTimeoutMs: number) {
+    this.#socket = socket;
+    this.#writeTimeoutMs = writeTimeoutMs;
+    this.address = socket.remoteAddress;
+    this.peer = socket.remoteAddress === undefined ? 'local' : `${socket.remoteAddress}:${socket.remotePort}`;
+    this.source = new SocketSource({
+      pause: () => this.#input().pause(),
+      resume: () => this.#input().resume(),
+    });
+    socket.setNoDelay(true);
+    this.#listen(socket);
+  }
+
+  /** What TLS says of the connection. */
+  get security(): ConnectionSecurity {
+    return this.#security;
+  }
+
+  get isCompressed(): boolean {
+    return this.#inflater !== null;
+  }
+
+  /** From now on all that passes goes there too, as it is without TLS and compression; ended with the connection. */
+  watch(telemetry: Telemetry): void {
+    this.#telemetry = telemetry;
+  }
+
+  /** Reads no more in the clear. Answers whether all that has come was read. */
+  holdInput(): boolean {
+    this.#socket.off('data', this.#fromSocket);
+    this.#socket.off('end', this.#atEnd);
+    this.#socket.pause();
+    return this.source.takeRemaining().length === 0;
+  }
+
+  /** TLS both ways from the next byte on. Answers what was agreed on; throws as TlsContext.handshake does. */
+  async startTls(tls: TlsContext): Promise<string> {
+    this.holdInput();
+    const { socket, security, description } = await tls.handshake(this.#socket);
+    this.#socket = socket;
+    this.#security = security;
+    this.#listen(socket);
+    return description;
+  }
+
+  /** Gathers text (latin1) for the peer; waits only where much of it is waiting already. */
+  async write(text: string): Promise<void> {
+    this.#pending.push(text);
+    this.#pendingLength += text.length;
+    if (this.#pendingLength >= WRITE_BUFFER_BYTES) await this.flush();
+  }
+
+  /** Sends all that was written. Throws 'closed' where the peer is gone. */
+  async flush(): Promise<void> {
+    const bytes = Buffer.from(this.#pending.join(''), 'latin1');
+    this.#pending = [];
+    this.#pendingLength = 0;
+    if (bytes.length === 0) return;
+    this.#telemetry?.sent(bytes);
+    const deflater = this.#deflater;
+    if (deflater === null) await this.#send(bytes);
+    else {
+      deflater.write(bytes);
+      await new Promise<void>((resolve) => deflater.flush(zlib.constants.Z_SYNC_FLUSH, resolve));
+      // What is still in the stream is handed to the data listener, too.
+      deflater.read();
+      await this.#send(Buffer.concat(this.#deflated.splice(0)));
+    }
+  }
+
+  /** Deflate both ways from the next byte on (RFC 4978). What was read ahead is compressed already. */
+  startCompression(): void {
+    const inflater = zlib.createInflateRaw();
+    this.#socket.off('data', this.#fromSocket);
+    const ahead = this.source.takeRemaining();
+    inflater.on('data', this.#fromSocket);
+    inflater.on('end', () => this.source.end());
+    // Peers end the connection, never the deflate stream: its end is then missing, and nothing else is.
+    inflater.on('error', (cause: NodeJS.ErrnoException) =>
+      this.source.end(
+        cause.code === 'Z_BUF_ERROR'
+          ? undefined
+          : new FramingError('syntax', 'not a deflate stream', { cause }),
+      ),
+    );
+    this.#inflater = inflater;
+    this.#deflater = zlib.createDeflateRaw(SMALL_DEFLATE);
+    // Taken as it is made: a stream whose output waits makes no more, and a long answer would never be flushed.
+    this.#deflater.on('data', (piece: Buffer) => this.#deflated.push(piece));
+    if (ahead.length > 0) inflater.write(ahead);
+    this.#socket.pipe(inflater);
+    this.#socket.resume();
+  }
+
+  /** Ends the connection when what was sent has left, or after a while anyhow. */
+  async close(): Promise<void> {
+    await promisify<void>((done) => {
+      if (this.#socket.destroyed) {
+        done(null);
+        return;
+      }
+      const timer = setTimeout(() => this.#socket.destroy(), 2000);
+      this.#socket.once('close', () => {
+        clearTimeout(timer);
+        done(null);
+      });
+      this.#socket.end();
+      this.#socket.resume();
+    })();
+    this.#inflater?.close();
+    this.#deflater?.close();
+    this.#telemetry?.end();
+  }
+
+  /** Breaks the connection at once: a command that waits for bytes ends with 'closed'. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** From now on a peer that takes nothing has this long; also where an answer waits for it already. */
+  limitWrites(timeoutMs: number): void {
+    this.#writeTimeoutMs = timeoutMs;
+    if (this.#writeTimer !== undefined) this.#startWriteTimer();
+  }
+
+  #listen(socket: Socket): void {
+    socket.on('data', this.#fromSocket);
+    socket.on('end', this.#atEnd);
+    socket.on('error', (error) => this.source.end(error));
+    socket.on('close', () => this.source.end(new BackupError('closed', 'the connection was closed')));
+  }
+
+  #startWriteTimer(): void {
+    clearTimeout(this.#writeTimer);
+    this.#writeTimer = setTimeout(() => this.#socket.destroy(), this.#writeTimeoutMs);
+  }
+
+  readonly #fromSocket = (chunk: Buffer): void => {
+    this.#telemetry?.received(chunk);
+    this.source.push(chunk);
+  };
+  readonly #atEnd = (): void => {
+    if (this.#inflater === null) this.source.end();
+  };
+
+  #input(): Socket | zlib.InflateRaw {
+    return this.#inflater ?? this.#socket;
+  }
+
+  async #send(bytes: Buffer): Promise<void> {
+    if (!this.#socket.writable) throw new BackupError('closed', 'the connection was closed');
+    if (this.#socket.write(bytes)) return;
+    this.#startWriteTimer();
+    try {
+      await this.#drained();
+    } finally {
+      clearTimeout(this.#writeTimer);
+      this.#writeTimer = undefined;
+    }
+  }
+
+  #drained(): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      const done = (): void => {
+        this.#socket.off('close', failed);
+        resolve();
+      };
+      const failed = (): void => {
+        this.#socket.off('drain', done);
+        reject(new BackupError('closed', 'the connection was closed'));
+      };
+      this.#socket.once('drain', done);
+      this.#socket.once('close', failed);
+    });
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * What TLS is spoken with: the settings of imapd.conf, and the files that they name, read into what Node wants. A file that
+ * cannot be used is an error that names the option and the file, and never what is in it.
+ */
+import { constants } from 'node:crypto';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import type { SecureContextOptions, TlsOptions } from 'node:tls';
+import { BackupError, messageOf } from '../../errors.ts';
+
+/** The `tls_` options of imapd.conf; docs/operations.md says what each does. */
+export interface TlsSettings {
+  readonly certificateFiles: readonly string[];
+  /** None: the keys are in the certificates' files. */
+  readonly keyFiles: readonly string[];
+  readonly clientCaFile: string | null;
+  /** With the names that `openssl rehash` gives. */
+  readonly clientCaDirectory: string | null;
+  readonly clientCertificates: 'off' | 'optional' | 'require';
+  readonly crlFile: string | null;
+  readonly dhParametersFile: string | null;
+  /** tls1_0 to tls1_3; others are not looked at. */
+  readonly versions: readonly string[];
+  readonly ciphers: string;
+  /** null: those that OpenSSL prefers. */
+  readonly curve: string | null;
+  readonly prefersServerCiphers: boolean;
+}
+
+/** Throws BackupError 'config'. */
+export function tlsOptions(settings: TlsSettings): TlsOptions {
+  const { certificateFiles, keyFiles, crlFile, dhParametersFile } = settings;
+  const cert = certificateFiles.map((path) => readPem('tls_server_cert', path));
+  const key = keyFiles.length > 0 ? keyFiles.map((path) => readPem('tls_server_key', path)) : cert;
+  const ca = clientAuthorities(settings);
+  const options: TlsOptions = {
+    ...protocolOptions(settings),
+    cert,
+    key,
+    // Node would go on without, where this is something else.
+    dhparam:
+      dhParametersFile === null ? 'auto' : readPem('tls_server_dhparam', dhParametersFile, 'DH PARAMETERS'),
+    ...(crlFile === null ? {} : { crl: readPem('tls_crl_file', crlFile) }),
+    ...(ca.length === 0 ? {} : { ca }),
+    requestCert: ca.length > 0,
+    // Whether a client's certificate will do is looked at after the handshake, with a line in the log.
+    rejectUnauthorized: false,
+  };
+  check(
+    options,
+    `${certificateFiles.join(', ')}${keyFiles.length > 0 ? ` with ${keyFiles.join(', ')}` : ''}`,
+  );
+  return options;
+}
+
+const VERSIONS = [
+  { name: 'tls1_0', version: 'TLSv1', exclude: constants.SSL_OP_NO_TLSv1 },
+  { name: 'tls1_1', version: 'TLSv1.1', exclude: constants.SSL_OP_NO_TLSv1_1 },
+  { name: 'tls1_2', version: 'TLSv1.2', exclude: constants.SSL_OP_NO_TLSv1_2 },
+  { name: 'tls1_3', version: 'TLSv1.3', exclude: constants.SSL_OP_NO_TLSv1_3 },
+] as const;
+
+const TLS13_SUITES = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256';
+
+function protocolOptions(settings: TlsSettings): SecureContextOptions {
+  const allowed = VERSIONS.filter(({ name }) => settings.versions.includes(name));
+  const [lowest] = allowed;
+  const highest = allowed.at(-1);
+  if (lowest === undefined || highest === undefined) {
+    throw new BackupError('config', `tls_versions: ${settings.versions.join(' ')} names no version of TLS`);
+  }
+  const holes = VERSIONS.filter((version) => !allowed.includes(version));
+  // As in OpenSSL itself, the list is about TLS 1.2 and before; Node would take it for all, and turn TLS 1.3 off.
+  const listed = settings.ciphers.replace(/[\s,]+/g, ':');
+  const ciphers =
+    /(^|:)TLS_/.test(listed) || highest.name !== 'tls1_3' ? listed : `${listed}:${TLS13_SUITES}`;
+  return {
+    minVersion: lowest.version,
+    maxVersion: highest.version,
+    // No tickets: each handshake is a whole one, in which the client's certificate is looked at.
+    secureOptions: holes.reduce(
+      (options, { exclude }) => options | exclude,
+      constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+    ),
+    ciphers,
+    ecdhCurve: settings.curve ?? 'auto',
+    honorCipherOrder: settings.prefersServerCiphers,
+  };
+}
+
+/** The authorities of clients' certificates: only those that are named, never all that the system trusts. */
+function clientAuthorities(settings: TlsSettings): string[] {
+  const { clientCaFile: file, clientCaDirectory: directory, clientCertificates } = settings;
+  if (clientCertificates === 'off') return [];
+  const all = [
+    ...(file === null ? [] : [readPem('tls_client_ca_file', file)]),
+    ...(directory === null ? [] : hashedFiles(directory)),
+  ];
+  if (all.length === 0 && clientCertificates === 'require') {
+    const text =
+      'tls_client_certs: require needs tls_client_ca_file, or a tls_client_ca_dir with hashed names';
+    throw new BackupError('config', text);
+  }
+  return all;
+}
+
+function hashedFiles(directory: string): string[] {
+  const option = 'tls_client_ca_dir';
+  try {
+    const names = readdirSync(directory).filter((name) => /^[0-9a-f]{8}\.\d+$/.test(name));
+    return names.map((name) => readPem(option, join(directory, name)));
+  } catch (error) {
+    throw unusable(`${option} ${directory}`, error);
+  }
+}
+
+function readPem(option: string, path: string, label = '-----'): string {
+  try {
+    const text = readFileSync(path, 'latin1');
+    if (text.includes('-----BEGIN ') && text.includes(label)) return text;
+  } catch (error) {
+    throw unusable(`${option} ${path}`, error);
+  }
+  throw new BackupError('config', `${option} ${path}: no PEM file, or not of that`, { subject: path });
+}
+
+/** Node says only which function of OpenSSL failed: each part is tried by itself to say which one it is. */
+function check(options: TlsOptions, certificates: string): void {
+  const { cert, key, ca, crl, dhparam, ...protocol } = options;
+  const parts: [string, SecureContextOptions][] = [
+    ['tls_versions, tls_ciphers or tls_eccurve', protocol],
+    [`tls_server_cert and tls_server_key ${certificates}`, { cert, key }],
+    ['tls_client_ca_file or tls_client_ca_dir', { ca }],
+    ['tls_crl_file', { crl }],
+    ['tls_server_dhparam', { dhparam }],
+  ];
+  for (const [what, part] of parts) {
+    try {
+      createSecureContext(part);
+    } catch (error) {
+      throw unusable(what, error);
+    }
+  }
+}
+
+function unusable(what: string, error: unknown): BackupError {
+  if (error instanceof BackupError) return error;
+  return new BackupError('config', `${what}: ${messageOf(error)}`, { cause: error });
+}

@@ -1,0 +1,150 @@
+/**
+ * TLS on accepted connections, from the first byte or after STARTTLS. Certificates can be replaced while the server runs: who
+ * is connected keeps the old ones, whoever comes next gets the new.
+ *
+ * The handshakes are those of a tls.Server that never listens and is handed each connection (its documented 'connection' event):
+ * it alone says whether a client's certificate was vouched for. It names no connection when it is done, hence the
+ * addresses as keys. TLS is for TCP; a unix socket has no addresses.
+ */
+import { createServer } from 'node:tls';
+import type { Server, TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
+import { BackupError, messageOf } from '../../errors.ts';
+import type { ConnectionSecurity } from '../auth/exchange.ts';
+import { tlsOptions } from './files.ts';
+import type { TlsSettings } from './files.ts';
+
+export interface SecuredConnection {
+  readonly socket: TLSSocket;
+  readonly security: ConnectionSecurity;
+  /** For the log: version, cipher and who the client is. */
+  readonly description: string;
+}
+
+interface Handshake {
+  done(socket: TLSSocket): void;
+  failed(error: Error): void;
+}
+
+export class TlsContext {
+  readonly #handshakes = new Map<string, Handshake>();
+  #settings: TlsSettings;
+  #server: Server;
+
+  /** Reads the files. Throws BackupError 'config' that names the option. */
+  constructor(settings: TlsSettings) {
+    this.#settings = settings;
+    this.#server = this.#serverOf(settings);
+  }
+
+  /** Reads the files again, or those of new settings. Where that throws, all stays as it was. */
+  reload(settings: TlsSettings = this.#settings): void {
+    this.#server = this.#serverOf(settings);
+    this.#settings = settings;
+  }
+
+  /**
+   * Throws BackupError 'auth' that says what went wrong, or 'closed' where the peer left. Whoever calls it has taken the
+   * listeners for data from the socket, and destroys it where this takes too long.
+   */
+  async handshake(socket: Socket): Promise<SecuredConnection> {
+    const { clientCertificates } = this.#settings;
+    const secured = await this.#shakeHands(socket);
+    try {
+      return secure(secured, clientCertificates === 'require');
+    } catch (error) {
+      secured.destroy();
+      throw error;
+    }
+  }
+
+  #shakeHands(socket: Socket): Promise<TLSSocket> {
+    const key = keyOf(socket);
+    return new Promise<TLSSocket>((resolve, reject) => {
+      const closed = (): void =>
+        reject(new BackupError('closed', 'the connection was closed during the TLS handshake'));
+      socket.once('close', closed);
+      this.#handshakes.set(key, {
+        done: resolve,
+        failed: (error) =>
+          reject(new BackupError('auth', `TLS handshake failed: ${wordsOf(error)}`, { cause: error })),
+      });
+      if (socket.destroyed) closed();
+      else this.#server.emit('connection', socket);
+    }).finally(() => this.#handshakes.delete(key));
+  }
+
+  #serverOf(settings: TlsSettings): Server {
+    const server = createServer(tlsOptions(settings));
+    server.on('secureConnection', (socket) => {
+      const handshake = this.#handshakes.get(keyOf(socket));
+      if (handshake === undefined) socket.destroy();
+      else handshake.done(socket);
+    });
+    server.on('tlsClientError', (error, socket) => this.#handshakes.get(keyOf(socket))?.failed(error));
+    return server;
+  }
+}
+
+/** No two connections have the same of both ends. */
+function keyOf({ localAddress, localPort, remoteAddress, remotePort }: Socket): string {
+  return `${localAddress} ${localPort} ${remoteAddress} ${remotePort}`;
+}
+
+function secure(socket: TLSSocket, requiresCertificate: boolean): SecuredConnection {
+  const clientUser = clientOf(socket);
+  if (clientUser === null && requiresCertificate) {
+    throw new BackupError('auth', 'the client showed no certificate, and tls_client_certs is require');
+  }
+  const { name } = socket.getCipher();
+  const protocol = socket.getProtocol() ?? 'TLS';
+  const layerBits = cipherBits(name);
+  const who = clientUser === null ? 'no client certificate' : `client certificate of ${clientUser}`;
+  return {
+    socket,
+    security: { layerBits, clientUser },
+    description: `${protocol} with ${name} (${layerBits} bits), ${who}`,
+  };
+}
+
+/**
+ * Whom a client's certificate names: the common name of its subject (cyrus-imapd imap/tls.c, tls_start_servertls). null where
+ * there is none; one that nobody vouched for, or that names nobody clearly, is refused, as Cyrus refuses the former.
+ */
+function clientOf(socket: TLSSocket): string | null {
+  if (socket.getPeerX509Certificate() === undefined) return null;
+  if (!socket.authorized) {
+    throw new BackupError(
+      'auth',
+      `the client's certificate is not good: ${String(socket.authorizationError)}`,
+    );
+  }
+  const name: unknown = socket.getPeerCertificate().subject.CN;
+  // Several names come as a list.
+  if (typeof name !== 'string' || name === '' || /\p{Cc}/u.test(name)) {
+    throw new BackupError('auth', "the subject of the client's certificate has not just one common name");
+  }
+  return name;
+}
+
+/** The strength of a cipher's key, as OpenSSL counts it: what sasl_minimum_layer is compared with. */
+export function cipherBits(name: string): number {
+  if (/NULL/.test(name)) return 0;
+  if (/(AES|CAMELLIA|ARIA)_?256|CHACHA20/.test(name)) return 256;
+  if (/3DES|DES-CBC3/.test(name)) return 112;
+  if (/DES/.test(name)) return 56;
+  return 128;
+}
+
+/** For the log, what TLS had against an established connection; null for all else that can break one. */
+export function brokenTls(error: unknown): string | null {
+  if (!(error instanceof Error) || !('code' in error)) return null;
+  return String(error.code).startsWith('ERR_SSL_') ? `TLS broke: ${wordsOf(error)}` : null;
+}
+
+/** OpenSSL's own words where it has some: `wrong version number`, not the function that noticed it. */
+function wordsOf(error: Error): string {
+  const { reason, code } = error as { reason?: unknown; code?: unknown };
+  if (typeof reason === 'string') return reason;
+  return typeof code === 'string' ? code : messageOf(error);
+}
