@@ -50,9 +50,11 @@ describe('the public API', () => {
 
   it('shows a backup as it was at a time', () => {
     const store = openStore({ config: sample.config });
-    const before = store.backup('anne', { at: new Date((START_TIME - 1) * 1000) });
-    expect(before.mailboxes()).to.deep.equal([]);
-    before.close();
+    const first = store.backup('anne', { at: new Date(START_TIME * 1000) });
+    expect(first.mailboxes().map(({ path }) => path.join('/'))).to.deep.equal(['INBOX']);
+    first.close();
+    const tooEarly = { at: new Date((START_TIME - 1) * 1000) };
+    expect(() => store.backup('anne', tooEarly)).to.throw(BackupError, 'the backup of anne begins');
     store.close();
   });
 

@@ -56,6 +56,8 @@ const FROM = 'From ';
 const fields = `(?:${RESERVED_FIELDS.join('|')})[ \\t]*:`;
 const FROM_LINES = /\n>*From /g;
 const FIELD_LINES = new RegExp(`\\n>*${fields}`, 'gi');
+const QUOTED_FROM_LINES = /^>(?=>*From )/gm;
+const QUOTED_LINES = new RegExp(`^>(?=>*(?:From |${fields}))`, 'gim');
 const FIRST_FROM_LINE = /^>*From /;
 const FIRST_FIELD_LINE = new RegExp(`^>*${fields}`, 'i');
 
@@ -75,4 +77,9 @@ export function isQuoted(line: string, isHead: boolean): boolean {
 
 export function quotedLine(line: string, quoting: Quoting): string {
   return quoting === 'inserted' ? `>${line}` : line.replace(/[^>]/, '>');
+}
+
+/** Takes one `>` from each line of a text that quoteLines has quoted (inserted), the first one too. */
+export function unquoteLines(text: string, isHead: boolean): string {
+  return text.replace(isHead ? QUOTED_LINES : QUOTED_FROM_LINES, '');
 }

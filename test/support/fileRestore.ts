@@ -134,7 +134,7 @@ for folder, _, names in os.walk(sys.argv[1]):
       head, _, body = box.get_bytes(key).partition(b'\\n\\n')
       lines = head.split(b'\\n')
       del lines[max(n for n, each in enumerate(lines) if each.startswith(b'Status: ')):]
-      text = re.sub(rb'(?m)^>(>*From )', rb'\\1', b'\\n'.join(lines) + b'\\n\\n' + body)
+      text = re.sub(rb'(?mi)^>(>*(?:From |Status:|X-Status:|X-Keywords:))', rb'\\1', b'\\n'.join(lines) + b'\\n\\n' + body)
       print(hashlib.sha1(text.replace(b'\\n', b'\\r\\n')).hexdigest())
 `;
   return execFileSync('python3', ['-c', program, folder], { encoding: 'utf8' })

@@ -9,7 +9,7 @@ import type { Hash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { BackupError } from '../../../errors.ts';
 import { readSyncInto } from '../../../fs/io.ts';
-import { GUID_FIELD } from '../../../mailbox/mboxText.ts';
+import { GUID_FIELD, unquoteLines } from '../../../mailbox/mboxText.ts';
 import type { SourceRecord } from '../../source.ts';
 import type { HeldMessages } from '../format.ts';
 import { textPieces } from './message.ts';
@@ -18,9 +18,10 @@ const LF = 10;
 const PIECE_BYTES = 1 << 20;
 const MAX_HEAD = 8 << 20;
 const GUID_LINE = new RegExp(`^${GUID_FIELD}: ([0-9a-f]{40})$`);
-/** Fields that restore adds, and those that programs put beside them when they change a flag. */
-const ADDED = /^(?:Status|X-Status|X-Keywords|X-Cyrus-GUID|Content-Length|Lines|X-UID): /i;
-const STATUS = /^Status: /i;
+/** Fields that restore adds. */
+const ADDED = /^(?:Status|X-Status|X-Keywords): /i;
+/** Fields that programs put behind these when they change a flag. */
+const REWRITTEN = /^(?:Status|X-Status|X-Keywords|Content-Length|Lines|X-UID): /i;
 
 export class MboxHeld implements HeldMessages {
   /** How many proven copies there are of each GUID. */
@@ -126,12 +127,12 @@ class MessageText {
     this.#guid = GUID_LINE.exec(lines[at] ?? '')?.[1];
     const [start, end] = addedFields(lines, at);
     const own = [...lines.slice(0, start), ...lines.slice(end)].map((line) => `${line}\n`).join('');
-    this.#text(own, true);
+    this.#text(own, true, true);
   }
 
-  #text(text: string, startsLine: boolean): void {
+  #text(text: string, startsLine: boolean, isHead = false): void {
     if (this.#guid === undefined || text === '') return;
-    const plain = unquoted(text, startsLine);
+    const plain = startsLine ? unquoteLines(text, isHead) : unquoteLines(`-${text}`, isHead).slice(1);
     this.#message.add(plain);
     this.#core.add(plain);
   }
@@ -141,19 +142,9 @@ class MessageText {
 function addedFields(lines: readonly string[], guidAt: number): [start: number, end: number] {
   let start = guidAt;
   let end = guidAt + 1;
-  while (ADDED.test(lines[end] ?? '')) end += 1;
-  // As restore writes them Status is the first: one before it is the message's own.
-  const isUntouched = end === guidAt + 1;
-  while (start > 0 && ADDED.test(lines[start - 1] ?? '')) {
-    start -= 1;
-    if (isUntouched && STATUS.test(lines[start] ?? '')) break;
-  }
+  while (ADDED.test(lines[start - 1] ?? '')) start -= 1;
+  while (REWRITTEN.test(lines[end] ?? '')) end += 1;
   return [start, end];
-}
-
-function unquoted(text: string, startsLine: boolean): string {
-  const quote = /^>(>*From )/gm;
-  return startsLine ? text.replaceAll(quote, '$1') : `-${text}`.replaceAll(quote, '$1').slice(1);
 }
 
 /** At most so many line ends wait for what follows them. */

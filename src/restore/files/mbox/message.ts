@@ -1,16 +1,14 @@
 /**
  * A message as it stands in an mbox that restore writes: a From line, line ends LF, flags and the
- * GUID as the last fields of its header, lines that begin with `From ` (behind any number of `>`)
- * with one more `>` (mboxrd), an empty line at its end. In pieces, so that a message of any size
+ * GUID as the last fields of its header, quoted lines (see mboxText.ts), an empty line at its end. In pieces, so that a message of any size
  * is in memory piece by piece.
  */
 import { splitFlags } from '../../../mailbox/maildirText.ts';
-import { mboxFields, mboxFromLine } from '../../../mailbox/mboxText.ts';
+import { mboxFields, mboxFromLine, quoteLines } from '../../../mailbox/mboxText.ts';
 import type { Loss, OutgoingMessage } from '../format.ts';
 
-const FROM = /^(>*From )/gm;
-/** Between these (unix seconds) a From line has a date that every reader knows. */
-const [YEAR_1000, YEAR_10000] = [-30_610_224_000, 253_402_300_800];
+/** Unix seconds: a From line has room for no later date. */
+const YEAR_10000 = 253_402_300_800;
 /** A line that is longer comes in several pieces. */
 const LINE_BYTES = 1 << 20;
 
@@ -42,7 +40,7 @@ export function* textPieces(pieces: Iterable<Buffer>): Generator<TextPiece> {
 
 export function* mboxMessage({ record, flags, pieces }: OutgoingMessage): Generator<Buffer> {
   const fields = `${mboxFields(flags, record.guid).join('\n')}\n`;
-  yield Buffer.from(`${fromLine(record.internaldate)}\n`, 'latin1');
+  yield Buffer.from(`${mboxFromLine(record.internaldate)}\n`, 'latin1');
   let isHead = true;
   let last = '\n';
   for (const { text, startsLine } of textPieces(pieces())) {
@@ -52,11 +50,11 @@ export function* mboxMessage({ record, flags, pieces }: OutgoingMessage): Genera
       const end = headEnd(text, startsLine);
       if (end !== undefined) {
         isHead = false;
-        start = quoted(text.slice(0, end), startsLine) + fields;
+        start = quoted(text.slice(0, end), startsLine, true) + fields;
         rest = text.slice(end);
       }
     }
-    yield Buffer.from(start + quoted(rest, start === '' ? startsLine : true), 'latin1');
+    yield Buffer.from(start + quoted(rest, start !== '' || startsLine, isHead), 'latin1');
     last = text.slice(-1);
   }
   if (isHead) yield Buffer.from(`${last === '\n' ? '' : '\n'}${fields}\n`, 'latin1');
@@ -70,16 +68,9 @@ function headEnd(text: string, startsLine: boolean): number | undefined {
   return at === -1 ? undefined : at + 1;
 }
 
-function quoted(text: string, startsLine: boolean): string {
-  return startsLine ? text.replaceAll(FROM, '>$1') : `-${text}`.replaceAll(FROM, '>$1').slice(1);
-}
-
-function isUsualDate(internaldate: number): boolean {
-  return internaldate >= YEAR_1000 && internaldate < YEAR_10000;
-}
-
-function fromLine(internaldate: number): string {
-  return mboxFromLine(isUsualDate(internaldate) ? internaldate : 0);
+/** Before each line that quoteLines quotes stands a line end. */
+function quoted(text: string, startsLine: boolean, isHead: boolean): string {
+  return startsLine ? quoteLines(`\n${text}`, isHead).slice(1) : quoteLines(text, isHead);
 }
 
 /** What of a message an mbox cannot hold, in words. */
@@ -88,6 +79,6 @@ export function leftOffMbox({ record, flags }: Pick<OutgoingMessage, 'record' | 
     what: `flag ${flag}`,
     why: 'mbox has no letter for it',
   }));
-  if (isUsualDate(record.internaldate)) return left;
+  if (record.internaldate >= 0 && record.internaldate < YEAR_10000) return left;
   return [...left, { what: `date ${record.internaldate} s since 1970`, why: 'a From line cannot hold it' }];
 }
