@@ -157,6 +157,10 @@ describe('root’s commands on a store whose owner has planted links', () => {
     const index = `${site.pathOf('zoe@example.com')}.index`;
     rmSync(index);
     plantLink(index);
+    // It is named, and another index takes its place.
+    expect(runCtl([...config, 'verify', 'zoe@example.com'], null).out).to.match(
+      /the index is damaged: .*\.index is a symbolic link, which is not followed; built anew\n/,
+    );
     expect(runCtl([...config, 'verify', 'zoe@example.com'], null).code).to.equal(0);
     victimIsWhole();
   });
