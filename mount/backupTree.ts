@@ -36,6 +36,7 @@ export function openTree(options: unknown, log: (line: string) => void = () => u
     statistics: () => partitionStatistics(catalogOptions.partitions.values()),
     tracksOpenFolders: settings.snapshot,
     close() {
+      context.pins.close();
       handles.close();
       catalog.close();
     },

@@ -9,8 +9,9 @@ export interface CommandResult {
 }
 
 export interface CommandOptions {
-  /** Given to the program as its descriptor 3. */
-  readonly fd?: number;
+  /** Given to the program as its descriptor 3; 'pipe' is a socket that nothing comes from. */
+  readonly fd?: number | 'pipe';
+  readonly env?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
 }
 
@@ -20,7 +21,7 @@ export function runCommand(
   options: CommandOptions = {},
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
-    const env = { ...process.env, LC_ALL: 'C' };
+    const env = { ...process.env, LC_ALL: 'C', ...options.env };
     const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe', options.fd ?? 'ignore'], env });
     let complaint = '';
     const finish = (status: number | undefined, why: string): void => {

@@ -2,10 +2,11 @@
  * The file system core: what each operation means for a tree of read-only mail. It knows neither the
  * kernel's structures nor how a transport names its nodes, and it is synchronous.
  */
+import { constants } from 'node:os';
 import type { BlockCache } from './content/blockCache.ts';
 import { CheckedReads } from './content/checkedReads.ts';
 import type { BlockSources } from './content/readRange.ts';
-import { FsError } from './fsError.ts';
+import { FsError, errnoOfError } from './fsError.ts';
 import type {
   Attributes,
   Entry,
@@ -64,7 +65,11 @@ export class Filesystem {
   }
 
   attributes(node: Node): Attributes {
-    return itemOf(node).attributes();
+    try {
+      return itemOf(node).attributes();
+    } catch (error) {
+      throw staleWhereGone(error);
+    }
   }
 
   /** Calls `visit` for what comes after `cookie` (0: from the start), until it returns false. */
@@ -84,20 +89,32 @@ export class Filesystem {
 
   /** Fills `target` as far as the file goes, and returns how far. */
   read(node: Node, offset: number, target: Buffer): number {
-    const item = itemOf(node);
-    if (item.kind === 'folder') throw new FsError('EISDIR');
-    if (item.kind === 'link') throw new FsError('EINVAL');
-    return this.#reads.read(item.content(), offset, target);
+    try {
+      const item = itemOf(node);
+      if (item.kind === 'folder') throw new FsError('EISDIR');
+      if (item.kind === 'link') throw new FsError('EINVAL');
+      return this.#reads.read(item.content(), offset, target);
+    } catch (error) {
+      throw staleWhereGone(error);
+    }
   }
 
   readlink(node: Node): Buffer {
-    const item = itemOf(node);
-    if (item.kind !== 'link') throw new FsError('EINVAL');
-    return item.target();
+    try {
+      const item = itemOf(node);
+      if (item.kind !== 'link') throw new FsError('EINVAL');
+      return item.target();
+    } catch (error) {
+      throw staleWhereGone(error);
+    }
   }
 
   xattrNames(node: Node): readonly string[] {
-    return itemOf(node).xattrNames();
+    try {
+      return itemOf(node).xattrNames();
+    } catch (error) {
+      throw staleWhereGone(error);
+    }
   }
 
   /**
@@ -106,9 +123,17 @@ export class Filesystem {
    */
   xattr(node: Node, name: string): Buffer {
     if (!name.startsWith('user.')) throw new FsError('EOPNOTSUPP');
-    const value = itemOf(node).xattr(name);
+    const value = this.#xattr(node, name);
     if (value === undefined) throw new FsError('ENODATA');
     return value;
+  }
+
+  #xattr(node: Node, name: string): Buffer | undefined {
+    try {
+      return itemOf(node).xattr(name);
+    } catch (error) {
+      throw staleWhereGone(error);
+    }
   }
 
   get tracksOpenFolders(): boolean {
@@ -145,6 +170,14 @@ export class Filesystem {
   #entryOf(node: Node): Entry {
     return { node, attributes: this.attributes(node) };
   }
+}
+
+/**
+ * What a program has open, or the kernel knows, can be gone with its user. It is asked for by its node then, not by a name, and ENOENT
+ * is the answer to a name. At ESTALE the kernel looks the name up again where a path was given, and tells other programs that.
+ */
+function staleWhereGone(error: unknown): unknown {
+  return errnoOfError(error) === constants.errno.ENOENT ? new FsError('ESTALE') : error;
 }
 
 function itemOf(node: Node): Place | FileItem | LinkItem {

@@ -21,6 +21,7 @@ export type ErrorKind =
   | 'not-found' // no such backup, mailbox, message
   | 'locked' // another process holds the backup: try again later
   | 'damaged' // data on disk is not what was written
+  | 'refused' // it would be, but an option has to ask for it
   | 'no-space' // the disk is full, or nearly so: try again later
   | 'io' // anything else that the system refused
   | 'closed'; // the peer went away
@@ -62,6 +63,7 @@ export const syncResponse: Record<ErrorKind, string> = {
   'not-found': 'NO IMAP_MAILBOX_NONEXISTENT No Such Mailbox',
   locked: 'NO IMAP_MAILBOX_LOCKED Mailbox locked',
   damaged: 'NO IMAP_IOERROR Backup is damaged',
+  refused: 'NO IMAP_PERMISSION_DENIED Refused',
   'no-space': 'NO IMAP_MAILBOX_LOCKED Disk is full',
   io: 'NO IMAP_IOERROR System I/O error',
   closed: 'NO IMAP_IOERROR Connection closed',
@@ -82,6 +84,7 @@ export const errnoOf: Record<ErrorKind, number> = {
   'not-found': constants.errno.ENOENT,
   locked: constants.errno.EAGAIN,
   damaged: constants.errno.EIO,
+  refused: constants.errno.EPERM,
   'no-space': constants.errno.ENOSPC,
   io: constants.errno.EIO,
   closed: constants.errno.EIO,
@@ -103,6 +106,7 @@ export const exitCodeOf: Record<ErrorKind, number> = {
   'not-found': 66,
   locked: 75,
   damaged: 65,
+  refused: 75,
   'no-space': 75,
   io: 74,
   closed: 76,

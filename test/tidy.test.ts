@@ -48,7 +48,7 @@ const mayImport = {
 const confined: [RegExp, RegExp][] = [
   [/^better-sqlite3$/, /^src\/(index|catalog)\//],
   [/^fuse-native$/, /^mount\/transports\//],
-  [/^koffi$/, /^(src\/fs\/posixLock\.ts$|src\/cli\/supervisor\.ts$|mount\/transports\/)/],
+  [/^koffi$/, /^(src\/fs\/(posixLock|times)\.ts$|src\/cli\/supervisor\.ts$|mount\/transports\/)/],
   [/^(node:)?(net|tls)$/, /^src\/(server|restore)\//],
 ];
 

@@ -4,6 +4,7 @@ import { endianness } from 'node:os';
 import { BackupError, messageOf } from '../../src/errors.ts';
 import { TRANSPORT_NAMES } from '../options.ts';
 import type { TransportName } from '../options.ts';
+import { canAnswer } from './fuse-native/attributeAnswers.ts';
 import { loadFuseNative } from './fuse-native/binding.ts';
 import { startFuseNativeMount } from './fuse-native/fuseNativeMount.ts';
 import { startKernelMount } from './kernel/kernelMount.ts';
@@ -44,6 +45,7 @@ function kernelHindrance(): string | undefined {
 
 function fuseNativeHindrance(): string | undefined {
   if (process.platform !== 'linux') return 'needs Linux';
+  if (!canAnswer) return 'needs an x64 or arm64 machine';
   const reason = deviceHindrance();
   if (reason !== undefined) return reason;
   try {

@@ -6,12 +6,13 @@
  * for a minute: `cp -r .at/2h .` copies one moment, and not one for each file.
  */
 import { LRUCache } from 'lru-cache';
-import { horizon } from '../../src/index/horizon.ts';
-import { momentOf } from '../../src/mailbox/moment.ts';
+import { futureNoteOf } from '../../src/backup/clock.ts';
+import { BackupError } from '../../src/errors.ts';
+import { momentOf, saysNow } from '../../src/mailbox/moment.ts';
 import type { Attributes, Entry, FolderPlace, ListedEntry } from '../tree.ts';
 import { sideFolderAttributes } from './mailboxFolder.ts';
 import type { MailView } from './mailView.ts';
-import { listedMoments, momentName } from './momentNames.ts';
+import { firstKnown, listedMoments, momentName } from './momentNames.ts';
 import { TreeFolder, entryOf, listChildren } from './treeFolder.ts';
 import type { Child, FolderShape } from './treeFolder.ts';
 import { UNNOTICED_VALID_MS } from './validity.ts';
@@ -43,7 +44,11 @@ export class AtFolder extends TreeFolder {
   protected find(name: string): Entry | undefined {
     const nowS = Math.floor(Date.now() / 1000);
     const time = this.#timeOf(name, nowS);
-    if (time === undefined || time >= nowS || time < horizon(this.#view.reader().index)) return undefined;
+    const { index } = this.#view.reader();
+    if (time === undefined || time >= nowS || time < firstKnown(index)) return undefined;
+    // What is now must not be what was before the clock jumped ahead.
+    const note = saysNow(name) ? futureNoteOf(index) : null;
+    if (note !== null) throw new BackupError('io', `${this.#view.user.userid}: ${note}`);
     return this.#entry(name, time);
   }
 

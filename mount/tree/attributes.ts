@@ -3,6 +3,14 @@ import type { Attributes } from '../tree.ts';
 import type { Owner } from './owner.ts';
 import { UNNOTICED_VALID_MS } from './validity.ts';
 
+/** From the year 1 to the end of 9999: programs print no others, or call them something else each. */
+const [FIRST_S, LAST_S] = [-62_135_596_800, 253_402_300_799];
+
+/** A time of a message or of the log (unix seconds), which may be any number, as a time of a file. */
+export function fileTimeMs(seconds: number): number {
+  return Math.min(LAST_S, Math.max(FIRST_S, seconds)) * 1000;
+}
+
 export interface Shape {
   readonly inode: bigint;
   readonly mtimeMs: number;

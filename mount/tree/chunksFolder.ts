@@ -3,7 +3,7 @@ import { BackupError } from '../../src/errors.ts';
 import { chunkById, chunks } from '../../src/index/queries.ts';
 import type { Chunk } from '../../src/index/types.ts';
 import type { Attributes, Content, Entry, FileItem, ListedEntry } from '../tree.ts';
-import { fileAttributes } from './attributes.ts';
+import { fileAttributes, fileTimeMs } from './attributes.ts';
 import { blockLocation } from './blockLocation.ts';
 import { inodeOf } from './hash.ts';
 import { sideFolderAttributes } from './mailboxFolder.ts';
@@ -55,7 +55,7 @@ export class ChunksFolder extends TreeFolder {
 
   #attributesOf({ id, length, ts_end }: Chunk): Attributes {
     const inode = inodeOf('chunk', this.key, String(id));
-    return fileAttributes({ inode, mtimeMs: ts_end * 1000, owner: this.#view.user.owner }, length);
+    return fileAttributes({ inode, mtimeMs: fileTimeMs(ts_end), owner: this.#view.user.owner }, length);
   }
 
   #contentOf({ id, length }: Chunk): Content {

@@ -16,8 +16,8 @@ import type { LinkCounts } from './hardlinks.ts';
 import { inodeOf } from './hash.ts';
 import { momentName } from './momentNames.ts';
 import { PerBackup } from './perBackup.ts';
-import { deletedMail, livingMail, mailboxesOf } from './shownMailboxes.ts';
-import { buildStructure, folderAt, identityOf, noteListChanges, uniqueidIn } from './structure.ts';
+import { deletedMail, departedMail, livingMail, mailboxesOf } from './shownMailboxes.ts';
+import { buildStructure, folderAt, identityOf, uniqueidIn } from './structure.ts';
 import type { StructureFolder } from './structure.ts';
 import type { UserBackup } from './userBackup.ts';
 import { FOLDER_VALID_MS, MESSAGE_VALID_MS, UNNOTICED_VALID_MS } from './validity.ts';
@@ -26,6 +26,8 @@ export interface ViewOptions {
   readonly part: 'living' | 'deleted';
   /** Unix seconds, or null for now. Asked for each time: a snapshot begins and ends. */
   readonly time: () => number | null;
+  /** The backup to ask, where it is not the one of now. */
+  readonly pinned?: () => BackupReader | undefined;
   /** Tells inode numbers from those of the same mail in other views; empty in the default one. */
   readonly salt: string;
   /**
@@ -85,7 +87,7 @@ export class MailView {
   }
 
   reader(): BackupReader {
-    return this.user.reader();
+    return this.options.pinned?.() ?? this.user.reader();
   }
 
   /** All folders. Throws as UserBackup.reader does. */
@@ -96,14 +98,12 @@ export class MailView {
     const time = this.options.time();
     if (time !== null && time < horizon(index)) throw notKnown(this.user.userid, time);
     const version = String(index.dataVersion());
-    return structures.get(reader, `${part}@${time ?? 'now'}`, version, (before) => {
-      const shown =
-        part === 'living'
-          ? livingMail(mailboxesOf(index, time), deletedPrefix)
-          : deletedMail(index, time, deletedPrefix);
-      const structure = buildStructure(shown);
-      if (before !== undefined && time === null) noteListChanges(structure, before, Date.now());
-      return structure;
+    return structures.get(reader, `${part}@${time ?? 'now'}`, version, () => {
+      if (part === 'deleted') return buildStructure(deletedMail(index, time, deletedPrefix));
+      const mailboxes = [...mailboxesOf(index, time)];
+      // At a moment, each folder has the time of that moment.
+      const departed = time === null ? departedMail(index, mailboxes, deletedPrefix) : [];
+      return buildStructure(livingMail(mailboxes, deletedPrefix), departed);
     });
   }
 

@@ -85,7 +85,7 @@ export class MailboxFolder extends TreeFolder {
   protected find(name: string): Entry | undefined {
     const { naming } = this.#layout;
     const folder = this.#folder();
-    const segment = naming.segmentOf(name);
+    const segment = naming.segmentOf(name, folder.children);
     const child = segment === undefined ? undefined : folder.children.get(segment);
     if (child !== undefined) return this.#childFolder(child, name);
     const uid = naming.uidOf(name);

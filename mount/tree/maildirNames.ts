@@ -1,12 +1,10 @@
 /**
  * Folders as Maildir++ has them: all in one folder, `.Archive.2024`, levels in modified UTF-7 and parted by dots. A dot in a
- * level is `%2E`, a slash `%2F`; a folder that would be one of the mount's own names has its first letter as a %XX.
+ * level is `%2E`, a slash `%2F`, a percent sign `%25`; a folder that would be one of the mount's own names has its first letter as a %XX.
  */
-import { createHash } from 'node:crypto';
-import { decodeSegment } from '../../src/mailbox/pathSegment.ts';
+import { decodeSegment, shortened } from '../../src/mailbox/pathSegment.ts';
 import type { StructureFolder } from './structure.ts';
 
-const MAX_BYTES = 255;
 const INBOX = 'INBOX';
 /** What a user's folder has beside a Maildir where that is the default view. */
 const RESERVED = /^(deleted|at|plain|maildir|mh|mbox|search|sieve|subscriptions|chunks|metrics)$/;
@@ -31,13 +29,24 @@ function* named(
   for (const [segment, child] of folder.children) yield* named(child, [...levels, maildirLevel(segment)]);
 }
 
-/** A level of the plain tree, as it stands there, as Maildir++ has it. */
+const DELETED_MARK = /%deleted-[0-9A-Za-z%~]*$/;
+
+/**
+ * A level of the plain tree, as it stands there, as Maildir++ has it. Each `%` of a name is escaped; so what the plain tree has marked with
+ * one (cut, deleted, empty, a folder called INBOX) is no other folder's name.
+ */
 function maildirLevel(segment: string): string {
-  // What was cut, or marked as deleted, has no inverse and stays as it is.
-  const level = decodeSegment(segment) ?? segment;
-  return Buffer.from(level, 'latin1')
-    .toString('latin1')
-    .replace(/%(?=[0-9A-F]{2})|[./\x00-\x1f\x7f-\xff]/g, percent);
+  const mark = DELETED_MARK.exec(segment)?.[0] ?? '';
+  const name = segment.slice(0, segment.length - mark.length);
+  const level = decodeSegment(name);
+  if (level === '') return `%empty${mark}`;
+  const known = level?.replace(/[%./\x00-\x1f\x7f-\xff]/g, percent);
+  return (
+    (known ??
+      Buffer.from(name, 'utf8')
+        .toString('latin1')
+        .replace(/[./\x7f-\xff]/g, percent)) + mark
+  );
 }
 
 function percent(text: string): string {
@@ -47,8 +56,5 @@ function percent(text: string): string {
 function folderName(levels: readonly string[]): string {
   const joined = levels.join('.');
   const safe = RESERVED.test(joined) ? percent(joined.charAt(0)) + joined.slice(1) : joined;
-  const name = `.${safe}`;
-  if (Buffer.byteLength(name) <= MAX_BYTES) return name;
-  const hash = createHash('sha256').update(joined).digest('hex').slice(0, 16);
-  return `${name.slice(0, MAX_BYTES - 18)}%~${hash}`;
+  return shortened(`.${safe}`);
 }

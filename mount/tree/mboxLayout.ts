@@ -4,7 +4,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { FlaggedRecord } from '../../src/index/queries.ts';
-import { MBOX_END, mboxHeadBytes } from '../content/mboxText.ts';
+import { mboxBytes } from '../content/mboxText.ts';
 import type { MailView } from './mailView.ts';
 import type { StructureFolder } from './structure.ts';
 
@@ -17,7 +17,7 @@ export interface PlacedMessage {
   readonly uid: number;
   /** Which one it is, from 0 on. */
   readonly number: number;
-  /** From its From line to the empty line behind it. */
+  /** From its From line to the empty line after it. */
   readonly start: number;
   readonly sizeBytes: number;
 }
@@ -57,7 +57,7 @@ function laidOut(records: Iterable<FlaggedRecord>): Pick<MboxLayout, 'sizeBytes'
   let starts = new Float64Array(FIRST_ROOM);
   let count = 0;
   let sizeBytes = 0;
-  const bytesOf = messageBytes();
+  const bytesOf = mboxBytes();
   for (const record of records) {
     if (count % STEP === 0) {
       const step = count / STEP;
@@ -73,11 +73,6 @@ function laidOut(records: Iterable<FlaggedRecord>): Pick<MboxLayout, 'sizeBytes'
   }
   const steps = Math.ceil(count / STEP);
   return { sizeBytes, uids: uids.slice(0, steps), starts: starts.slice(0, steps) };
-}
-
-function messageBytes(): (record: FlaggedRecord) => number {
-  const headBytes = mboxHeadBytes();
-  return (record) => headBytes(record) + record.size + MBOX_END.length;
 }
 
 function grown<T extends Uint32Array | Float64Array>(from: T, to: T): T {
@@ -103,7 +98,7 @@ function messagesFrom(
   { uids, starts }: MboxLayout,
   step: number,
 ): PlacedMessage[] {
-  const bytesOf = messageBytes();
+  const bytesOf = mboxBytes();
   let start = starts[step] ?? 0;
   return view.flaggedPage(folder, (uids[step] ?? 1) - 1, STEP).map((record, at) => {
     const message = { uid: record.uid, number: step * STEP + at, start, sizeBytes: bytesOf(record) };

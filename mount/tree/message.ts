@@ -7,6 +7,7 @@ import type { PlacedRecord } from '../../src/index/momentQueries.ts';
 import type { ListedRecord } from '../../src/index/queries.ts';
 import type { StoredMessage } from '../../src/index/types.ts';
 import type { Attributes, Content, FileItem } from '../tree.ts';
+import { fileTimeMs } from './attributes.ts';
 import { blockLocation } from './blockLocation.ts';
 import { linkInode } from './hardlinks.ts';
 import { childInode } from './hash.ts';
@@ -14,13 +15,13 @@ import type { MailView } from './mailView.ts';
 
 /** ctime is when the master last changed what it says of the message: tar -g and rsync look at it. */
 export function messageAttributes(view: MailView, folderInode: bigint, record: ListedRecord): Attributes {
-  const mtimeMs = record.internaldate * 1000;
+  const mtimeMs = fileTimeMs(record.internaldate);
   const attributes: Attributes = {
     kind: 'file',
     inode: childInode(folderInode, record.uid),
     sizeBytes: record.size,
     mtimeMs,
-    ctimeMs: record.last_updated === 0 ? mtimeMs : record.last_updated * 1000,
+    ctimeMs: record.last_updated === 0 ? mtimeMs : fileTimeMs(record.last_updated),
     nlink: 1,
     mode: 0o400,
     uid: view.user.owner.uid,

@@ -1,7 +1,8 @@
 /** Which moments `.at` lists, of all at which something changed: the later, the denser, and never more than a screen or two. */
 import type { IndexFile } from '../../src/index/indexFile.ts';
-import { horizon } from '../../src/index/horizon.ts';
-import { firstMoment, lastMoments, momentsAtOrBefore } from '../../src/index/viewQueries.ts';
+import { momentText } from '../../src/mailbox/moment.ts';
+import { knownSince } from '../../src/backup/clock.ts';
+import { lastMoments, momentsAtOrBefore } from '../../src/index/viewQueries.ts';
 
 /** The latest ones are all there; then the last of each hour of two days, of each day of two months, of each month. */
 const LAST = 20;
@@ -30,12 +31,9 @@ function lastSecondBefore(date: Date): number {
   return Math.floor(date.getTime() / 1000) - 1;
 }
 
-/** The first moment of which all is known: behind what a compaction has dropped. Infinity: there is nothing at all. */
-function firstKnown(index: IndexFile): number {
-  return Math.max(firstMoment(index) ?? Infinity, horizon(index));
+/** The first time of which everything is known. Infinity: there is nothing at all. */
+export function firstKnown(index: IndexFile): number {
+  return knownSince(index) ?? Infinity;
 }
 
-/** As RFC 3339 in UTC. */
-export function momentName(time: number): string {
-  return new Date(time * 1000).toISOString().replace('.000Z', 'Z');
-}
+export const momentName = momentText;

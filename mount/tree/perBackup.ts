@@ -16,8 +16,7 @@ interface Versioned<T> {
 export class PerBackup<T extends object> {
   readonly #all = new WeakMap<BackupReader, LRUCache<string, Versioned<T>>>();
 
-  /** `make` is given what was kept under the key for another version. */
-  get(reader: BackupReader, key: string, version: string, make: (before: T | undefined) => T): T {
+  get(reader: BackupReader, key: string, version: string, make: () => T): T {
     let kept = this.#all.get(reader);
     if (kept === undefined) {
       kept = new LRUCache<string, Versioned<T>>({ max: KEPT_EACH });
@@ -25,7 +24,7 @@ export class PerBackup<T extends object> {
     }
     const known = kept.get(key);
     if (known?.version === version) return known.value;
-    const value = make(known?.value);
+    const value = make();
     kept.set(key, { version, value });
     return value;
   }

@@ -3,7 +3,7 @@ import { statSync, statfsSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import { BackupError } from '../../src/errors.ts';
 import type { Attributes, Entry, FolderPlace, ListedEntry, ShownFolder, TreeStatistics } from '../tree.ts';
-import { folderAttributes } from './attributes.ts';
+import { fileTimeMs, folderAttributes } from './attributes.ts';
 import { inodeOf } from './hash.ts';
 import type { Owner } from './owner.ts';
 import { mountMetrics, mountStatus } from './status.ts';
@@ -26,6 +26,15 @@ const PASSABLE = 0o511;
 /** So many users' folders are kept made up, and so many users at most are watched for who only lists them. */
 const OPENED_USERS = 256;
 const TOLD_USERS = 10_000;
+/** So many are read from backups.db within a millisecond or two. */
+const FEW_USERS = 1000;
+
+/** The list as it was seen last. */
+interface Listed {
+  readonly fileMs: number;
+  readonly listVersion: number;
+  readonly changedMs: number;
+}
 
 interface OpenedUser {
   readonly owner: Owner;
@@ -37,6 +46,7 @@ export class RootFolder extends TreeFolder implements UserPlaces {
   readonly #databasePath: string;
   readonly #owner: Owner;
   readonly #users: Users;
+  #listed: Listed | undefined;
   readonly #opened = new LRUCache<string, OpenedUser>({ max: OPENED_USERS });
 
   constructor(context: TreeContext, databasePath: string, owner: Owner) {
@@ -87,20 +97,39 @@ export class RootFolder extends TreeFolder implements UserPlaces {
   }
 
   protected ownAttributes(): Attributes {
-    const { mtimeMs, size } = statSync(this.#databasePath);
     const mode = this.#context.owners.isMapped ? PASSABLE : 0o500;
     const shape = {
       inode: inodeOf('root'),
-      // Two changes may come in one tick of the file system's clock, but each makes backups.db larger.
-      mtimeMs: mtimeMs + ((size / 8) % 1000) / 1000,
+      mtimeMs: this.#changedMs(),
       owner: this.#owner,
       validMs: FOLDER_VALID_MS,
     };
     return folderAttributes(shape, 1, mode);
   }
 
+  /**
+   * When users came or went last: what only moves a user's files changes backups.db, but not what is listed. Of a list that is long to
+   * read, that is not looked for.
+   */
+  #changedMs(): number {
+    const { mtimeMs, size } = statSync(this.#databasePath);
+    // Two changes may come in one tick of the file system's clock, but each makes backups.db larger.
+    const fileMs = mtimeMs + ((size / 8) % 1000) / 1000;
+    if (this.#users.knownCount > FEW_USERS) return fileMs;
+    const known = this.#listed;
+    if (known?.fileMs === fileMs) return known.changedMs;
+    this.#users.refresh();
+    const { listVersion } = this.#users;
+    const changedMs = known?.listVersion === listVersion ? known.changedMs : fileMs;
+    this.#listed = { fileMs, listVersion, changedMs };
+    return changedMs;
+  }
+
   protected find(name: string): Entry | undefined {
-    const userid = useridOfName(name);
+    const userid = useridOfName(name, () => {
+      this.#users.refresh();
+      return this.#userids();
+    });
     const path = userid === undefined ? null : this.#users.find(userid);
     return userid === undefined || path === null ? undefined : this.#entry(userid, path);
   }
@@ -134,10 +163,12 @@ export class RootFolder extends TreeFolder implements UserPlaces {
     return { node: { place: new UserPlace(userid, this), number: 0 }, attributes };
   }
 
-  /** From the data file, so that listing all users opens none. */
+  /** From the data file, so that listing all users opens none. What writes to it without changing the mail keeps its time. */
   #attributes(userid: string, path: string): Attributes {
+    const { at } = this.#context.settings;
     // A data file that is not there is EIO where it is read, and no reason to hide that there is a user.
-    const mtimeMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const fileMs = (): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const mtimeMs = at === undefined ? fileMs() : fileTimeMs(at);
     const owner = this.#context.owners.of(userid);
     const validMs = this.#isTold ? FOLDER_VALID_MS : UNNOTICED_VALID_MS;
     return folderAttributes({ inode: inodeOf('user', userid), mtimeMs, owner, validMs });

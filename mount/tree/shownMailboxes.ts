@@ -1,11 +1,17 @@
 /** Which mailboxes a view of a user's mail shows, and in which folders. */
 import type { IndexFile } from '../../src/index/indexFile.ts';
 import { livingMailboxes } from '../../src/index/queries.ts';
-import { goneMailboxes, mailboxesWithExpunged, shownMailboxesAt } from '../../src/index/viewQueries.ts';
+import {
+  goneMailboxes,
+  mailboxesWithExpunged,
+  removedMailboxes,
+  shownMailboxesAt,
+} from '../../src/index/viewQueries.ts';
 import type { ViewMailbox } from '../../src/index/viewQueries.ts';
 import { internalName, parseName } from '../../src/mailbox/names.ts';
+import type { MailboxName } from '../../src/mailbox/names.ts';
 import { toPathSegments } from '../../src/mailbox/path.ts';
-import type { ShownMailbox } from './structure.ts';
+import type { DepartedMailbox, ShownMailbox } from './structure.ts';
 
 /** `time` in unix seconds; null: now. */
 export function mailboxesOf(index: IndexFile, time: number | null): Iterable<ViewMailbox> {
@@ -21,6 +27,28 @@ export function* livingMail(
     if (isDeleted(mailbox.name, deletedPrefix)) continue;
     yield { mailbox, path: toPathSegments(mailbox.name, deletedPrefix), shown: 'living' };
   }
+}
+
+/** Mailboxes that are among the living ones no more, where they were: Cyrus has renamed or removed them. */
+export function* departedMail(
+  index: IndexFile,
+  mailboxes: Iterable<ViewMailbox>,
+  deletedPrefix: string,
+): Generator<DepartedMailbox> {
+  for (const { name, changed } of mailboxes) {
+    if (!isDeleted(name, deletedPrefix)) continue;
+    const parsed = parseName(name, deletedPrefix);
+    const until = Math.min(parsed.deletedAt ?? changed, changed);
+    yield { path: livingPath(parsed, deletedPrefix), until };
+  }
+  for (const { name, deleted } of removedMailboxes(index)) {
+    const parsed = parseName(name, deletedPrefix);
+    yield { path: livingPath(parsed, deletedPrefix), until: Math.min(parsed.deletedAt ?? deleted, deleted) };
+  }
+}
+
+function livingPath(parsed: MailboxName, deletedPrefix: string): string[] {
+  return toPathSegments(internalName({ ...parsed, deletedAt: undefined }, deletedPrefix), deletedPrefix);
 }
 
 /**

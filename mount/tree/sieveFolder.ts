@@ -3,7 +3,7 @@ import { getString, optionalString, toKeyValues } from '../../src/protocol/dlist
 import { parseDlist } from '../../src/protocol/parseText.ts';
 import { itemsAt } from '../../src/index/momentQueries.ts';
 import type { Attributes, Entry, FolderPlace, LinkItem, ListedEntry } from '../tree.ts';
-import { linkAttributes } from './attributes.ts';
+import { fileTimeMs, linkAttributes } from './attributes.ts';
 import { inodeOf } from './hash.ts';
 import { sideFolderAttributes } from './mailboxFolder.ts';
 import type { MailView } from './mailView.ts';
@@ -39,7 +39,7 @@ export class SieveFolder extends TreeFolder {
     const time = view.options.time();
     let cookie = 0;
     const make = (name: string, text: string, since: number) => () =>
-      entryOf(new TextFile(`${this.key}/${name}`, this, view, () => text, since * 1000));
+      entryOf(new TextFile(`${this.key}/${name}`, this, view, () => text, fileTimeMs(since)));
     for (const { value, since } of itemsAt(index, 'active', time)) {
       const target = scriptFile(getString(toKeyValues(parseDlist(value), 'ACTIVATE_SIEVE'), 'FILENAME'));
       yield {
@@ -78,7 +78,7 @@ class ActiveLink implements LinkItem {
     this.parent = parent;
     this.#view = view;
     this.#target = target;
-    this.#sinceMs = since * 1000;
+    this.#sinceMs = fileTimeMs(since);
   }
 
   target(): Buffer {

@@ -1,6 +1,6 @@
 /** `.status.json`, of a user and of the whole mount, and `.metrics`: what monitoring wants to know. Latin1 text. */
 import { statSync } from 'node:fs';
-import { horizon } from '../../src/index/horizon.ts';
+import { isInFuture, knownSince } from '../../src/backup/clock.ts';
 import { livingSize } from '../../src/index/momentQueries.ts';
 import { chunkCount, lastMoment, uncompressedBytes } from '../../src/index/queries.ts';
 import { firstMoment } from '../../src/index/viewQueries.ts';
@@ -22,8 +22,9 @@ export function userStatus(view: MailView): string {
     messageBytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
     firstChange: time(firstMoment(index)),
     lastChange: time(lastMoment(index)),
+    ...(isInFuture(lastMoment(index)) ? { lastChangeIsInFuture: true } : {}),
     /** Any moment from here on can be looked at in `.at`. */
-    knownSince: time(horizon(index) === 0 ? firstMoment(index) : horizon(index)),
+    knownSince: time(knownSince(index)),
     chunks: chunkCount(index),
     uncompressedBytes: uncompressedBytes(index),
     dataFileBytes: statSync(reader.path, { throwIfNoEntry: false })?.size ?? 0,

@@ -1,4 +1,5 @@
 /** A user's mailboxes as folders in folders: a mailbox may have folders in it, and a folder need be no mailbox. */
+import { fileTimeMs } from './attributes.ts';
 import { inodeOf } from './hash.ts';
 import type { RecordsShown } from '../../src/index/momentQueries.ts';
 import type { ViewMailbox } from '../../src/index/viewQueries.ts';
@@ -22,13 +23,24 @@ export interface StructureFolder {
    * The lowest id of a mailbox in it: a place among its neighbours that others' coming and going does not move.
    */
   firstId: number;
-  /** When anything in it changed last, in milliseconds, told apart below a second by a hash of what holds then. */
-  changedMs: number;
-  /** When a folder in it was last seen to have come or gone; 0: never. */
-  listedMs: number;
+  /** When anything in it changed last, by the log (unix seconds); and a hash of what all in it is, below a million. */
+  changed: number;
+  hash: number;
+  /** Both in one, in milliseconds: what happens within one second is told apart by the hash. */
+  readonly changedMs: number;
 }
 
-export function buildStructure(mailboxes: Iterable<ShownMailbox>): StructureFolder {
+/** A mailbox that was there until a time (unix seconds). */
+export interface DepartedMailbox {
+  readonly path: readonly string[];
+  readonly until: number;
+}
+
+/** The time of a folder follows from the log alone, so it is the same after a remount: also where a folder in it is gone. */
+export function buildStructure(
+  mailboxes: Iterable<ShownMailbox>,
+  departed: Iterable<DepartedMailbox> = [],
+): StructureFolder {
   const root = emptyFolder('');
   for (const { mailbox, path, shown } of mailboxes) {
     let folder = root;
@@ -45,7 +57,18 @@ export function buildStructure(mailboxes: Iterable<ShownMailbox>): StructureFold
     folder.mailbox = mailbox;
     folder.shown = shown;
   }
+  for (const { path, until } of departed) noteDeparture(root, path, until);
   return root;
+}
+
+/** In the folder that it was in, or what is left of those above that. */
+function noteDeparture(root: StructureFolder, path: readonly string[], until: number): void {
+  let folder: StructureFolder | undefined = root;
+  for (const level of path) {
+    if (folder === undefined) return;
+    folder.changed = Math.max(folder.changed, until);
+    folder = folder.children.get(level);
+  }
 }
 
 function emptyFolder(path: string): StructureFolder {
@@ -55,20 +78,27 @@ function emptyFolder(path: string): StructureFolder {
     shown: 'living',
     children: new Map(),
     firstId: Number.MAX_SAFE_INTEGER,
-    changedMs: 0,
-    listedMs: 0,
+    changed: 0,
+    hash: 0,
+    get changedMs() {
+      return fileTimeMs(this.changed) + this.hash / 1000;
+    },
   };
 }
 
 function note(folder: StructureFolder, mailbox: ViewMailbox): void {
   folder.firstId = Math.min(folder.firstId, mailbox.id);
-  folder.changedMs = Math.max(folder.changedMs, changedMsOf(mailbox));
+  folder.changed = Math.max(folder.changed, mailbox.changed);
+  folder.hash = (folder.hash + hashOf(mailbox)) % HASHES;
 }
 
+/** A prime, so that each mailbox counts with another factor, and what one gains does not make up for what another loses. */
+const HASHES = 999_983;
+
 /** An EXPUNGE of old masters moves no modseq, but the checksum. */
-function changedMsOf({ changed, highestmodseq, crc = 0 }: ViewMailbox): number {
-  const microseconds = (BigInt(highestmodseq) * 7919n + BigInt(crc)) % 1_000_000n;
-  return changed * 1000 + Number(microseconds) / 1000;
+function hashOf({ id, highestmodseq, crc = 0 }: ViewMailbox): number {
+  const state = (BigInt(highestmodseq) * 7919n + BigInt(crc) + 1n) % BigInt(HASHES);
+  return Number((state * (BigInt(id) * 104_729n + 7919n)) % BigInt(HASHES));
 }
 
 /** Another where another mailbox has taken a folder's path, or its UIDs have begun anew. */
@@ -83,22 +113,6 @@ export function uniqueidIn(identity: string): string {
 /** Another where folders in it have come or gone. */
 export function childrenOf({ children }: StructureFolder): bigint {
   return inodeOf(...children.keys());
-}
-
-/**
- * Moves the time of each folder whose folders are not those that it had: where one was renamed away or deleted, nothing
- * that is left has changed, and the kernel would believe the list that it has.
- */
-export function noteListChanges(current: StructureFolder, before: StructureFolder, nowMs: number): void {
-  const isSame =
-    current.children.size === before.children.size &&
-    [...current.children.keys()].every((name) => before.children.has(name));
-  current.listedMs = isSame ? before.listedMs : Math.max(nowMs, before.changedMs + 1);
-  current.changedMs = Math.max(current.changedMs, current.listedMs);
-  for (const [name, child] of current.children) {
-    const old = before.children.get(name);
-    if (old !== undefined) noteListChanges(child, old, nowMs);
-  }
 }
 
 /** The folder at a path below another, or undefined. */

@@ -1,4 +1,5 @@
 /** A user's folder: the mail in the default view, and under hidden names the other views, the past and what is not mail. */
+import type { BackupReader } from '../../src/backup/reader.ts';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { VIEW_NAMES } from '../options.ts';
 import type { ViewName } from '../options.ts';
@@ -69,7 +70,8 @@ export function userFolder(
   const options = { part: 'living', salt: '', deletedPrefix, hardlinks } as const;
   if (at !== undefined) return treeAt(context, user, shape, { ...options, time: () => at, changes: 'never' });
   const time = (): number | null => pins.timeOf(user);
-  const present: ViewOptions = { ...options, time, changes: 'unnoticed' };
+  const pinned = (): BackupReader | undefined => pins.readerOf(user);
+  const present: ViewOptions = { ...options, time, pinned, changes: 'unnoticed' };
   const living: ViewOptions = { ...present, changes: isTold(settings) ? 'told' : 'unnoticed' };
   return treeAt(context, user, shape, living, () => [
     atName(context, user, options),

@@ -21,6 +21,7 @@ export class Users {
   /** By place; undefined: gone. */
   #paths: (string | undefined)[] = [];
   #count = 0;
+  #listVersion = 0;
   /** Of backups.db as it was read last; undefined: not yet. */
   #state: string | undefined;
 
@@ -33,6 +34,11 @@ export class Users {
   /** How many there were when they were listed last; 0 before that. */
   get knownCount(): number {
     return this.#count;
+  }
+
+  /** Another when users have come or gone since refresh() was called last; not where only their files have moved. */
+  get listVersion(): number {
+    return this.#listVersion;
   }
 
   count(): number {
@@ -81,6 +87,8 @@ export class Users {
       paths[place] = path;
       this.#count += 1;
     }
+    const isSame = paths.every((path, place) => (path === undefined) === (this.#paths[place] === undefined));
+    if (!isSame || paths.length !== this.#paths.length) this.#listVersion += 1;
     this.#paths = paths;
     this.#state = state;
   }

@@ -18,11 +18,12 @@ import { lastMoment } from '../index/queries.ts';
 import type { FoldLine } from '../index/types.ts';
 import { ChunkWriter } from '../log/writer.ts';
 import type { ChunkProgress } from '../log/writer.ts';
+import { futureNoteOf } from './clock.ts';
 import { toLog } from './envelope.ts';
 import { planMessages } from './messageSource.ts';
 import type { MessageSource } from './messageSource.ts';
-import { openIndexForWriting } from './openIndex.ts';
-import type { BackupOptions, Notice } from './options.ts';
+import { openIndexForWriting, rebuildIndex } from './openIndex.ts';
+import type { BackupOptions, Notice, Turn } from './options.ts';
 import { writeLine } from './writeLine.ts';
 
 export class Backup {
@@ -60,7 +61,7 @@ export class Backup {
   static async open(userid: string, path: string, options: BackupOptions, notice: Notice): Promise<Backup> {
     const file = await LockedFile.acquire(path, { wait: { timeoutMs: options.lockTimeoutMs } });
     try {
-      const index = await openIndexForWriting(file, (message) => notice(`${userid}: ${message}`));
+      const index = await openedIndex(file, (message) => notice(`${userid}: ${message}`));
       return new Backup(userid, file, index, options, notice);
     } catch (error) {
       file.release();
@@ -78,7 +79,15 @@ export class Backup {
     return this.#file.fd;
   }
 
-  async append(command: FoldLine, sources: readonly MessageSource[] = []): Promise<void> {
+  /**
+   * A line that brings no message and changes nothing is not written: a master that repeats itself in every round must not
+   * fill the disk.
+   */
+  async append(
+    command: FoldLine,
+    sources: readonly MessageSource[] = [],
+    turn: Turn = setImmediate,
+  ): Promise<void> {
     // The originals' reindex ends at a line that is older than its chunk's first: a clock that was set back stands still.
     const line = { ...command, time: Math.max(command.time, lastMoment(this.index) ?? 0) };
     if (this.#broken)
@@ -90,7 +99,13 @@ export class Backup {
       this.index.begin();
       if (isNewChunk) this.#chunkId = insertChunk(this.index, fstatSync(this.fd).size, line.time);
       const messages = planMessages(sources, writer.length, line.time);
-      for (const folded of [...messages.lines, line]) await foldInTurns(this.index, folded, this.#chunkId);
+      for (const folded of messages.lines) await foldInTurns(this.index, folded, this.#chunkId, turn);
+      const isChanged = await foldInTurns(this.index, line, this.#chunkId, turn);
+      if (!isChanged && messages.lines.length === 0) {
+        this.index.rollback();
+        if (isNewChunk) await this.#rollback(writer, isNewChunk);
+        return;
+      }
       await messages.write(writer);
       await writer.mark();
       const logged = toLog(line);
@@ -196,8 +211,27 @@ export class Backup {
   }
 }
 
-/** Lets other connections have their turn between the steps. */
-async function foldInTurns(index: IndexFile, line: FoldLine, chunkId: number): Promise<void> {
+/** In step with the log; says where its timestamps are in the future. */
+async function openedIndex(file: LockedFile, notice: Notice): Promise<IndexFile> {
+  const index = await openIndexForWriting(file, notice);
+  try {
+    const note = futureNoteOf(index);
+    if (note !== null) notice(note);
+    return index;
+  } catch (error) {
+    index.close();
+    if (!isDamagedIndex(error)) throw error;
+    notice(`${error.message}, building it from the log`);
+    return (await rebuildIndex(file, notice)).index;
+  }
+}
+
+/** Lets other connections have their turn between the steps. Returns whether the line changed anything. */
+async function foldInTurns(index: IndexFile, line: FoldLine, chunkId: number, turn: Turn): Promise<boolean> {
   const steps = foldSteps(index, line, chunkId);
-  while (steps.next().done !== true) await setImmediate();
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    await turn();
+  }
 }

@@ -9,14 +9,13 @@ import { fstatSync, ftruncateSync, rmSync } from 'node:fs';
 import { LockedFile, SharedRead } from '../fs/lockedFile.ts';
 import { asBackupError } from '../errors.ts';
 import { requireCredible } from '../index/credible.ts';
-import { horizon as horizonOf } from '../index/horizon.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import { removeIndexFiles } from '../index/removeIndexFiles.ts';
 import { makeRetainedNames, prepareRetained } from '../index/retained.ts';
 import { compareRetained } from './compactCheck.ts';
-import { NotTheSame, step } from './compactJob.ts';
+import { NO_LATEST_TIME, NotTheSame, step } from './compactJob.ts';
 import type { Compaction, Job, Snapshot } from './compactJob.ts';
-import { planCompaction } from './compactPlan.ts';
+import { effectiveHorizon, planCompaction, requireModestDrop } from './compactPlan.ts';
 import { replace } from './compactReplace.ts';
 import { rewrite } from './compactRewrite.ts';
 import { CompactWriter } from './compactWriter.ts';
@@ -30,7 +29,7 @@ import { walk } from './walk.ts';
 
 /**
  * Without enough to do it is 'skipped'. Throws 'locked', 'damaged' (nothing was changed: what is damaged is for
- * verify to mend), 'no-space', 'io'.
+ * verify to mend), 'refused' where it would drop nearly everything, 'no-space', 'io'.
  */
 export async function compactBackup(work: Compaction): Promise<'done' | 'skipped'> {
   try {
@@ -82,10 +81,11 @@ async function compactInto(
   snapshot: Snapshot,
   work: Compaction,
 ): Promise<'done' | 'skipped'> {
-  const horizon = work.horizon < 0 ? -1 : Math.max(work.horizon, horizonOf(snapshot.index));
+  const horizon = effectiveHorizon(snapshot.index, work.horizon);
   prepareRetained(snapshot.index, horizon);
   const plan = planCompaction(snapshot.index, horizon, work.sizes);
   if (!work.isForced && plan.work < Math.max(1, work.workThreshold)) return 'skipped';
+  if (!work.mayDropMost) requireModestDrop(plan, work.path);
   requireCredible(snapshot.index);
   work.detail(`keeping ${plan.chunks.length} chunks:`);
   work.detail(plan.chunks.map(({ chunk }) => ` ${chunk.id}`).join(''));
@@ -124,17 +124,21 @@ async function takeSnapshot({ path, lock, notice }: Compaction): Promise<Snapsho
 async function writeAnew({ work, snapshot, target, horizon, plan }: Job): Promise<number> {
   const { data, index } = snapshot;
   giveOwner(target.fd, fstatSync(data.fd));
-  const out = new CompactWriter(target.fd, work.compressionLevel);
-  const { sizes, detail, onProgress } = work;
+  const { sizes, detail, onProgress, latestTime = NO_LATEST_TIME } = work;
+  const out = new CompactWriter(target.fd, work.compressionLevel, latestTime);
   const half = onProgress && ((done: number): void => onProgress(done, 2 * plan.fileEnd));
-  await rewrite({ index, fd: data.fd, horizon, sizes, notice: detail, onProgress: half }, plan, out);
+  await rewrite(
+    { index, fd: data.fd, horizon, latestTime, sizes, notice: detail, onProgress: half },
+    plan,
+    out,
+  );
   step('written');
   return out.fileEnd;
 }
 
 /** Reads the new file back, and proves it. */
 function foldAnew({ work, snapshot, target, horizon }: Job, bytes: number): IndexFile {
-  const { path, onProgress } = work;
+  const { path, onProgress, latestTime = NO_LATEST_TIME } = work;
   const fresh = beginIndex(indexPath(target.path), bytes);
   try {
     const half = onProgress && ((done: number, all: number): void => onProgress(all + done, 2 * all));
@@ -144,7 +148,7 @@ function foldAnew({ work, snapshot, target, horizon }: Job, bytes: number): Inde
     });
     const faults = [
       ...damages.map(({ reason }) => reason),
-      ...compareRetained(snapshot.index, fresh, horizon),
+      ...compareRetained(snapshot.index, fresh, horizon, latestTime),
     ];
     if (faults.length > 0) throw new NotTheSame(path, faults);
     step('folded');

@@ -14,28 +14,33 @@ const recordColumns = (table: string): string =>
 export const mailboxTable: Table = {
   name: 'mailbox',
   keys: 1,
-  sql: `SELECT uniqueid, name, uidvalidity, last_uid, CAST(highestmodseq AS TEXT) AS highestmodseq, deleted, state, crc,
+  sql: `SELECT uniqueid, name, uidvalidity, last_uid, CAST(highestmodseq AS TEXT) AS highestmodseq,
+                 min(deleted, :latest) AS deleted, state, crc,
                  crc_annot, crc_padding, sent_crc, sent_crc_annot, resend
           FROM mailbox WHERE ${living} ORDER BY 1`,
 };
 
-/** What was so before the horizon may have come to be so at another time: `since` counts from there on. */
-const since = (table: string): string => `max(${table}.since, :horizon) AS since`;
+/**
+ * What was so before the horizon may have come to be so at another time: `since` counts from there on. And what was later than
+ * `latest` is of that second; of what changed within a second, only the last is left.
+ */
+const since = (table: string): string => `min(max(${table}.since, :horizon), :latest) AS since`;
+const until = (table: string): string => `min(${table}.until, :latest) AS until`;
 
 const tables: readonly Table[] = [
   mailboxTable,
   {
     name: 'mailbox history',
     keys: 3,
-    sql: `SELECT mailbox_history.uniqueid AS uniqueid, mailbox_history.until AS until, ${since('mailbox_history')},
+    sql: `SELECT mailbox_history.uniqueid AS uniqueid, ${until('mailbox_history')}, ${since('mailbox_history')},
                    mailbox_history.name AS name, mailbox_history.deleted IS NULL AS living, mailbox_history.state AS state
             FROM mailbox_history JOIN mailbox USING (id)
-            WHERE mailbox_history.until > :horizon AND ${living} ORDER BY 1, 2, 3`,
+            WHERE mailbox_history.until > :horizon AND mailbox_history.since < :latest AND ${living} ORDER BY 1, 2, 3`,
   },
   {
     name: 'record',
     keys: 2,
-    sql: `SELECT uniqueid, uid, ${recordColumns('record')}, ${since('record')}, expunged, record.crc AS crc,
+    sql: `SELECT uniqueid, uid, ${recordColumns('record')}, ${since('record')}, min(expunged, :latest) AS expunged, record.crc AS crc,
                    message.chunk_id IS NULL AS missing
             FROM mailbox JOIN record ON mailbox_id = mailbox.id JOIN message ON message.id = message_id
             WHERE (expunged IS NULL OR expunged > :horizon) AND ${living} ORDER BY 1, 2`,
@@ -43,25 +48,30 @@ const tables: readonly Table[] = [
   {
     name: 'record history',
     keys: 4,
-    sql: `SELECT uniqueid, uid, until, ${since('record_history')}, ${recordColumns('record_history')},
+    sql: `SELECT uniqueid, uid, ${until('record_history')}, ${since('record_history')}, ${recordColumns('record_history')},
                    message.chunk_id IS NULL AS missing
             FROM record_history JOIN mailbox ON mailbox_id = mailbox.id JOIN message ON message.id = message_id
-            WHERE expunged IS NULL AND until > :horizon AND ${living} ORDER BY 1, 2, 3, 4`,
+            WHERE expunged IS NULL AND record_history.until > :horizon AND record_history.since < :latest AND ${living} ORDER BY 1, 2, 3, 4`,
   },
   {
     name: 'item',
     keys: 2,
-    sql: `SELECT kind, key, value, max(since, :horizon) AS since FROM item ORDER BY 1, 2`,
+    sql: `SELECT kind, key, value, ${since('item')} FROM item ORDER BY 1, 2`,
   },
   {
     name: 'item history',
     keys: 4,
-    sql: `SELECT kind, key, until, max(since, :horizon) AS since, value FROM item_history
-            WHERE until > :horizon ORDER BY 1, 2, 3, 4`,
+    sql: `SELECT kind, key, ${until('item_history')}, ${since('item_history')}, value FROM item_history
+            WHERE item_history.until > :horizon AND item_history.since < :latest ORDER BY 1, 2, 3, 4`,
   },
 ];
 
-/** What differs, in words; empty where nothing does. */
-export function compareRetained(old: IndexFile, compacted: IndexFile, horizon: number): string[] {
-  return compareTables(tables, old, compacted, { values: { horizon } });
+/** What differs, in words; empty where nothing does. `latest`: the new file has no line of a later time. */
+export function compareRetained(
+  old: IndexFile,
+  compacted: IndexFile,
+  horizon: number,
+  latest: number,
+): string[] {
+  return compareTables(tables, old, compacted, { values: { horizon, latest } });
 }

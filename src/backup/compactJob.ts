@@ -26,6 +26,10 @@ export interface Compaction {
   readonly path: string;
   /** Nothing is needed that went before this, in unix seconds; negative: all is kept. */
   readonly horizon: number;
+  /** No line of the new file is of a later time, in unix seconds: those that were get this one. For `ctl_backups retime`. */
+  readonly latestTime?: number;
+  /** Whether it may empty the backup, or drop nearly all of it. */
+  readonly mayDropMost: boolean;
   readonly sizes: ChunkSizes;
   /** How many chunks must plainly need it. */
   readonly workThreshold: number;
@@ -56,10 +60,13 @@ export interface Job {
   readonly snapshot: Snapshot;
   /** The new file, under its lock. */
   readonly target: LockedFile;
-  /** As in Compaction, but never before that of an earlier one. */
+  /** See effectiveHorizon() in compactPlan.ts. */
   readonly horizon: number;
   readonly plan: CompactionPlan;
 }
+
+/** Later than any time there is, as SQLite and dlists hold it. */
+export const NO_LATEST_TIME = Number.MAX_SAFE_INTEGER;
 
 /** The new file would not hold what the old index says: nothing was changed. */
 export class NotTheSame extends BackupError {

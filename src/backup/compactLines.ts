@@ -3,26 +3,35 @@
  * there either: a master repeats expunged records for as long as it has them.
  */
 import type { IndexFile } from '../index/indexFile.ts';
-import { isExpungedFlag } from '../index/foldRecord.ts';
+import { flagNames, isExpungedFlag } from '../index/foldRecord.ts';
 import { HORIZON_LINE } from '../index/horizon.ts';
+import { RESEND_LINE } from '../index/resend.ts';
 import { mailboxByUniqueid } from '../index/queries.ts';
 import { isLongGone, isNeededMailbox } from '../index/retained.ts';
 import type { Chunk, FoldLine } from '../index/types.ts';
 import { ChunkReader } from '../log/reader.ts';
-import { Flag, KeyValues, optionalString } from '../protocol/dlist.ts';
+import { KeyValues, getNumber, optionalString, toKeyValues } from '../protocol/dlist.ts';
 import type { Dlist } from '../protocol/dlist.ts';
 import { logLimits } from '../protocol/limits.ts';
 import { readLogLine } from '../protocol/logDriver.ts';
 import { BackupError } from '../errors.ts';
 import { fromLog } from './envelope.ts';
 
-/** Behind the horizon, in order. `clock`: the latest time of any line before. Throws 'damaged'. */
+export interface LineTimes {
+  /** Unix seconds; negative: all lines are kept. */
+  readonly horizon: number;
+  /** The latest that a horizon of the log may be. */
+  readonly latestTime: number;
+  /** The latest time of any line before. */
+  readonly clock: number;
+}
+
+/** Behind the horizon, in order. Throws 'damaged'. */
 export function* linesBehind(
   index: IndexFile,
   fd: number,
   chunk: Chunk,
-  horizon: number,
-  clock: number,
+  { horizon, latestTime, clock }: LineTimes,
 ): Generator<FoldLine> {
   const reader = new ChunkReader(fd, chunk.offset, chunk.file_end);
   try {
@@ -30,7 +39,7 @@ export function* linesBehind(
     for (let line = readLogLine(reader, logLimits); line !== null; line = readLogLine(reader, logLimits)) {
       time = Math.max(time, line.time);
       if (time <= horizon) continue;
-      const kept = keptLine(index, fromLog(line), horizon);
+      const kept = keptLine(index, fromLog(line), horizon, latestTime);
       if (kept !== null) yield { ...kept, time };
     }
     if (reader.state !== 'complete') throw new BackupError('damaged', `chunk ${chunk.id} is not whole`);
@@ -40,13 +49,14 @@ export function* linesBehind(
 }
 
 /** Null where nothing of it is needed. */
-function keptLine(index: IndexFile, line: FoldLine, horizon: number): FoldLine | null {
+function keptLine(index: IndexFile, line: FoldLine, horizon: number, latestTime: number): FoldLine | null {
   switch (line.name) {
     case 'MESSAGE': // copied apart
     case 'RESERVE': // of the originals; it changes nothing
+    case RESEND_LINE: // written anew at the end
       return null;
     case HORIZON_LINE: // a later one was written
-      return horizon > 0 ? null : line;
+      return horizon > 0 ? null : horizonLine(line, latestTime);
     case 'MAILBOX':
     case 'LOCAL_MAILBOX':
       return withoutLongGone(index, line, horizon);
@@ -55,6 +65,11 @@ function keptLine(index: IndexFile, line: FoldLine, horizon: number): FoldLine |
     default:
       return line;
   }
+}
+
+function horizonLine(line: FoldLine, latestTime: number): FoldLine {
+  const time = getNumber(toKeyValues(line.value, line.name), 'HORIZON');
+  return time <= latestTime ? line : { ...line, value: new KeyValues([['HORIZON', String(latestTime)]]) };
 }
 
 /** The mailbox that a line names, if it is needed. */
@@ -80,8 +95,7 @@ function withoutLongGone(index: IndexFile, line: FoldLine, horizon: number): Fol
 function isExpungedBefore(index: IndexFile, mailboxId: number, record: Dlist, horizon: number): boolean {
   if (!(record instanceof KeyValues)) return false;
   const flags = record.get('FLAGS');
-  const isExpunged =
-    Array.isArray(flags) && flags.some((flag) => flag instanceof Flag && isExpungedFlag(flag.name));
+  const isExpunged = Array.isArray(flags) && flags.flatMap(flagNames).some(isExpungedFlag);
   const uid = record.get('UID');
   return isExpunged && typeof uid === 'string' && isLongGone(index, mailboxId, Number(uid), horizon);
 }

@@ -1,11 +1,13 @@
 /** What a compaction has to do, from the index alone: which chunks hold something that is kept, and whether it is worth the while. */
 import { BackupError } from '../errors.ts';
 import { stateOf } from '../index/chunks.ts';
+import { horizon as horizonOf } from '../index/horizon.ts';
 import type { IndexFile } from '../index/indexFile.ts';
 import { chunks } from '../index/queries.ts';
 import { longestBlock, messageSums, stateTimes } from '../index/retained.ts';
 import type { MessageSums } from '../index/retained.ts';
 import type { Chunk } from '../index/types.ts';
+import { momentsAtOrBefore } from '../index/viewQueries.ts';
 import { isCombined, isSplit } from './compactWriter.ts';
 import type { ChunkSizes } from './compactWriter.ts';
 
@@ -30,6 +32,38 @@ export interface CompactionPlan {
   readonly fileEnd: number;
   /** How many chunks plainly need it. */
   readonly work: number;
+  readonly all: MessageSums;
+  readonly kept: MessageSums;
+}
+
+/** A compaction that would drop more than this share of the messages' bytes asks first. */
+const MOST_DROPPED_SHARE = 0.9;
+
+/**
+ * The timestamp from which on a compaction keeps all history; -1: everything is kept.
+ *
+ * It is the time of a change, the last one up to what is asked for: from there on nothing changed, so nothing more is kept, and
+ * a reader who pinned that change still finds its state. It never goes back behind the horizon of an earlier compaction.
+ */
+export function effectiveHorizon(index: IndexFile, asked: number): number {
+  if (asked < 0) return -1;
+  const [change = -1] = momentsAtOrBefore(index, [asked]);
+  const earlier = horizonOf(index);
+  return Math.max(change, earlier === 0 ? -1 : earlier);
+}
+
+/** Throws 'refused' where nothing, or nearly nothing, of the messages would be left. */
+export function requireModestDrop({ all, kept }: CompactionPlan, path: string): void {
+  const [count, bytes] = [all.count - kept.count, all.bytes - kept.bytes];
+  const isMost = count === all.count || bytes > MOST_DROPPED_SHARE * all.bytes;
+  if (count === 0 || !isMost) return;
+  const percent = Math.floor((100 * bytes) / Math.max(1, all.bytes));
+  throw new BackupError(
+    'refused',
+    `it would drop ${count} of ${all.count} messages, ${percent}% of their ${all.bytes} bytes: ` +
+      'nothing was changed; --force-drop lets it',
+    { subject: path },
+  );
 }
 
 /** Throws 'damaged' where a chunk is known to be. */
@@ -41,6 +75,7 @@ export function planCompaction(index: IndexFile, horizon: number, sizes: ChunkSi
   let work = 0;
   let fileEnd = 0;
   let clock = 0;
+  let count = 0;
   for (const chunk of endedChunks(index)) {
     const { all, kept } = sums.get(chunk.id) ?? { all: nothing, kept: nothing };
     const latest = Math.max(clock, chunk.ts_end);
@@ -52,8 +87,24 @@ export function planCompaction(index: IndexFile, horizon: number, sizes: ChunkSi
     if (!isNeeded || isMostlyDead || isCoarse) work += 1;
     clock = latest;
     fileEnd = chunk.file_end;
+    count += 1;
   }
-  return { chunks: needed, fileEnd, work: work + boundaryWork(needed, sizes) };
+  // One chunk with nothing that is needed is all that an earlier compaction left of an emptied backup: its horizon.
+  const isEmptied = needed.length === 0 && count === 1 && horizonOf(index) === horizon;
+  return {
+    chunks: needed,
+    fileEnd,
+    work: isEmptied ? 0 : work + boundaryWork(needed, sizes),
+    all: total([...sums.values()].map(({ all }) => all)),
+    kept: total([...sums.values()].map(({ kept }) => kept)),
+  };
+}
+
+function total(sums: readonly MessageSums[]): MessageSums {
+  return {
+    count: sums.reduce((sum, { count }) => sum + count, 0),
+    bytes: sums.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
 }
 
 /** All that were ended; the last one may be in work. */

@@ -18,12 +18,13 @@ import { lastEndedChunk } from '../index/queries.ts';
 import { removeIndexFiles } from '../index/removeIndexFiles.ts';
 import { syncData } from '../fs/io.ts';
 import { mailboxTable } from './compactCheck.ts';
-import { NotTheSame, step } from './compactJob.ts';
+import { NO_LATEST_TIME, NotTheSame, step } from './compactJob.ts';
 import type { Job } from './compactJob.ts';
 import { compareTables } from './compareIndexes.ts';
 import { copyBytes } from '../fs/copyBytes.ts';
 import { finishIndex, syncIndex } from './freshIndex.ts';
 import { keepOwner } from '../fs/keepOwner.ts';
+import { setTimes, timesOf } from '../fs/times.ts';
 import { openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import { keepPrevious } from './previousName.ts';
@@ -61,7 +62,7 @@ async function replaceSoon(follower: Follower, isLast: boolean): Promise<boolean
   const { job, fresh } = follower;
   const { work, snapshot, target } = job;
   const { path, swapWait } = work;
-  await follow(follower);
+  if (work.latestTime === undefined) await follow(follower);
   // Whoever waits for the lock waits for the tail only to come to the disk.
   if (follower.end > SYNCED_FIRST_BYTES) await allOf(syncData(target.fd), syncIndex(fresh));
   return whileLocked(path, { wait: { longestPauseMs: LONGEST_PAUSE_MS, ...swapWait } }, async (file) => {
@@ -106,9 +107,15 @@ async function replaceLocked(follower: Follower, file: LockedFile): Promise<void
   const hasGrown = fstatSync(file.fd).size > plan.fileEnd;
   const index = hasGrown || work.keepsPrevious ? await openIndexForWriting(file, notice) : null;
   try {
+    // What came meanwhile has the times that are to go.
+    if (hasGrown && work.latestTime !== undefined) {
+      throw new BackupError('locked', `${path} was written to meanwhile: run it again`, { subject: path });
+    }
     if (hasGrown && index !== null) {
       await copyTail(follower, fstatSync(file.fd).size);
-      const faults = compareTables([mailboxTable], index, fresh, { values: { horizon } });
+      const faults = compareTables([mailboxTable], index, fresh, {
+        values: { horizon, latest: NO_LATEST_TIME },
+      });
       if (faults.length > 0) throw new NotTheSame(path, faults);
     }
     await allOf(syncData(target.fd), finishIndex(fresh, indexPath(target.path)));
@@ -120,6 +127,8 @@ async function replaceLocked(follower: Follower, file: LockedFile): Promise<void
   }
   keepOwner(indexPath(target.path), target.fd);
   target.requireCurrent();
+  // The user's folder in the mount has this time, and nothing in it has changed.
+  setTimes(target.fd, timesOf(file.fd));
   place(path);
 }
 

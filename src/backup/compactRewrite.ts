@@ -5,8 +5,10 @@
 import { setImmediate } from 'node:timers/promises';
 import type { IndexFile } from '../index/indexFile.ts';
 import { HORIZON_LINE } from '../index/horizon.ts';
+import { lastMoment } from '../index/queries.ts';
 import { pointsOfChunk } from '../index/pointQueries.ts';
-import { keptMessages } from '../index/retained.ts';
+import { keptMessages, resendStates } from '../index/retained.ts';
+import { RESEND_LINE } from '../index/resend.ts';
 import { KeyValues } from '../protocol/dlist.ts';
 import { ChunkBytes } from './chunkBytes.ts';
 import { linesBehind } from './compactLines.ts';
@@ -27,6 +29,8 @@ export interface Rewrite {
   readonly fd: number;
   /** Unix seconds; negative: everything is kept. */
   readonly horizon: number;
+  /** See Compaction; also of horizons. */
+  readonly latestTime: number;
   readonly sizes: ChunkSizes;
   readonly notice: Notice;
   readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
@@ -35,11 +39,14 @@ export interface Rewrite {
 export async function rewrite(work: Rewrite, plan: CompactionPlan, out: CompactWriter): Promise<void> {
   const { horizon, onProgress } = work;
   const [first] = plan.chunks;
-  if (first === undefined) return;
   if (horizon > 0) {
+    // Also where nothing else is left: a backup without history must say that it had one.
+    const time = first?.chunk.ts_start ?? lastMoment(work.index) ?? horizon;
     const value = new KeyValues([['HORIZON', String(horizon)]]);
-    await out.line({ time: first.chunk.ts_start, name: HORIZON_LINE, value });
+    await out.line({ time, name: HORIZON_LINE, value });
+    if (first === undefined) await out.endChunk();
   }
+  if (first === undefined) return;
   const state = new PendingState(stateLines(work.index, horizon), out);
   try {
     for (const [at, planned] of plan.chunks.entries()) {
@@ -60,7 +67,7 @@ async function rewriteChunk(
   out: CompactWriter,
   state: PendingState,
 ): Promise<void> {
-  const { index, fd, horizon, sizes, notice } = work;
+  const { index, fd, horizon, latestTime, sizes, notice } = work;
   const { chunk, isRecent, clock } = planned;
   const split = async (): Promise<void> => {
     await setImmediate();
@@ -72,10 +79,23 @@ async function rewriteChunk(
   if (isLast || isRecent) await state.writeAll();
   else await state.writeUpTo(Math.max(clock, chunk.ts_end), chunk.id);
   await split();
-  if (!isRecent) return;
-  for (const line of linesBehind(index, fd, chunk, horizon, clock)) {
-    await out.line(line);
-    await split();
+  if (isRecent) {
+    for (const line of linesBehind(index, fd, chunk, { horizon, latestTime, clock })) {
+      await out.line(line);
+      await split();
+    }
+  }
+  if (isLast) await writeResendStates(index, out);
+}
+
+/** What the fold of the lines that are kept cannot come to: it depends on lines before the horizon. */
+async function writeResendStates(index: IndexFile, out: CompactWriter): Promise<void> {
+  for (const { uniqueid, resend } of resendStates(index)) {
+    const value = new KeyValues([
+      ['UNIQUEID', uniqueid],
+      ['RESEND', String(resend)],
+    ]);
+    await out.line({ time: 0, name: RESEND_LINE, value });
   }
 }
 

@@ -4,7 +4,6 @@
  */
 import type { IndexFile } from '../index/indexFile.ts';
 import { RESEND_KEY } from '../index/foldMailbox.ts';
-import { mailboxById } from '../index/queries.ts';
 import { itemEvents, mailboxAt, mailboxEvents } from '../index/retained.ts';
 import type { MailboxEvent } from '../index/retained.ts';
 import { parseState } from '../index/state.ts';
@@ -50,10 +49,10 @@ function* mailboxLines(
   const mailbox = mailboxAt(index, mailboxId, horizon);
   // It came to be after the horizon: the lines from there on say all.
   if (mailbox === undefined) return;
-  const resend = mailboxById(index, mailboxId)?.resend ?? 0;
   const value = new KeyValues([
     ...parseState(mailbox.state).entries,
-    [RESEND_KEY, String(resend)],
+    // Settled by the lines behind, or by what compactRewrite.ts ends the file with.
+    [RESEND_KEY, '0'],
     ['RECORD', records.map(recordItem)],
   ]);
   const lastChunkId = records.reduce((last, { chunk_id: id }) => Math.max(last, id ?? 0), 0);

@@ -18,13 +18,16 @@ export interface ChunkSizes {
 export class CompactWriter {
   readonly #fd: number;
   readonly #level: number;
+  readonly #latestTime: number;
   #writer: ChunkWriter | null = null;
   #fileEnd = 0;
   #time = 0;
 
-  constructor(fd: number, compressionLevel: number) {
+  /** `latestTime`: no line gets a later one. */
+  constructor(fd: number, compressionLevel: number, latestTime: number) {
     this.#fd = fd;
     this.#level = compressionLevel;
+    this.#latestTime = latestTime;
   }
 
   /** Of the chunk that is being written, after decompression; 0 between chunks. */
@@ -39,7 +42,7 @@ export class CompactWriter {
 
   /** A line's time: they never go back in a file, as those of a clock that was set back would. */
   timeFor(time: number): number {
-    this.#time = Math.max(this.#time, time);
+    this.#time = Math.min(Math.max(this.#time, time), this.#latestTime);
     return this.#time;
   }
 

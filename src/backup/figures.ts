@@ -9,14 +9,21 @@ import { identityOf } from '../index/figuresFile.ts';
 import type { Figures, FiguresFile, Needed } from '../index/figuresFile.ts';
 import { IndexFile } from '../index/indexFile.ts';
 import type { Chunk } from '../index/types.ts';
+import { missingCount, missingMessages } from '../index/missing.ts';
+import type { MissingMessage } from '../index/missing.ts';
 import { firstExpungedAfter, lastChunk, neededBytes, uncompressedBytes } from '../index/queries.ts';
 import { faultOfIndex } from './indexFault.ts';
 import { indexPath } from './options.ts';
+
+/** Of the messages that are missing. */
+const MOST_NAMED = 20;
 
 export interface LastWritten {
   readonly sizeBytes: number;
   /** Unix seconds; null where nothing was ever written. */
   readonly lastTime: number | null;
+  /** Living records whose messages are not here, as far as an index of ours says. */
+  readonly missingCount: number;
 }
 
 /**
@@ -26,13 +33,13 @@ export interface LastWritten {
 export function lastWritten(path: string, cache: FiguresFile | null = null): LastWritten {
   const data = dataFile(path);
   const sizeBytes = data.size;
-  if (sizeBytes === 0) return { sizeBytes, lastTime: null };
+  if (sizeBytes === 0) return { sizeBytes, lastTime: null, missingCount: 0 };
   const known = cache?.find(path, identityOf(data)) ?? null;
-  if (known !== null) return { sizeBytes, lastTime: known.lastEnd };
+  if (known !== null) return { sizeBytes, lastTime: known.lastEnd, missingCount: known.missingCount };
   const figures = figuresByIndex(path, sizeBytes, chunkFigures);
-  if (figures === null) return { sizeBytes, lastTime: Math.floor(data.mtimeMs / 1000) };
+  if (figures === null) return { sizeBytes, lastTime: Math.floor(data.mtimeMs / 1000), missingCount: 0 };
   cache?.put(path, identityOf(data), { ...figures, needed: null });
-  return { sizeBytes, lastTime: figures.lastEnd };
+  return { sizeBytes, lastTime: figures.lastEnd, missingCount: figures.missingCount };
 }
 
 /** What the index says; null where there is none of ours, it is behind the data file, or it cannot be read. */
@@ -53,10 +60,29 @@ function figuresByIndex<T>(
   }
 }
 
+/** The first records whose messages are not here, in words. */
+export function missingInWords(path: string): string[] {
+  const index = IndexFile.peek(indexPath(path));
+  try {
+    return index === null ? [] : Array.from(missingMessages(index, MOST_NAMED), missingText);
+  } catch (error) {
+    if (faultOfIndex(error, indexPath(path)) === null) throw error;
+    return [];
+  } finally {
+    index?.close();
+  }
+}
+
+export function missingText({ guid, mailbox, uid }: MissingMessage): string {
+  return `message ${guid} is not in the backup: ${Buffer.from(mailbox, 'latin1').toString()} uid ${uid}`;
+}
+
 export interface SizeFigures {
   readonly compressedBytes: number;
   readonly uncompressedBytes: number;
   readonly neededBytes: number;
+  /** Living records whose messages are not here. */
+  readonly missingCount: number;
   /** Of the last chunk, unix seconds; null where there is none. */
   readonly lastStart: number | null;
   readonly lastEnd: number | null;
@@ -112,6 +138,7 @@ const NOTHING: SizeFigures = {
   compressedBytes: 0,
   uncompressedBytes: 0,
   neededBytes: 0,
+  missingCount: 0,
   lastStart: null,
   lastEnd: null,
 };
@@ -122,12 +149,24 @@ function stillHolds({ since, firstExpunged }: Needed, now: number): boolean {
 }
 
 function figuresOf(compressedBytes: number, chunk: Omit<Figures, 'needed'>, needed: Needed): SizeFigures {
-  const { uncompressedBytes: uncompressed, lastStart, lastEnd } = chunk;
-  return { compressedBytes, uncompressedBytes: uncompressed, neededBytes: needed.bytes, lastStart, lastEnd };
+  const { uncompressedBytes: uncompressed, missingCount: missing, lastStart, lastEnd } = chunk;
+  return {
+    compressedBytes,
+    uncompressedBytes: uncompressed,
+    neededBytes: needed.bytes,
+    missingCount: missing,
+    lastStart,
+    lastEnd,
+  };
 }
 
 function chunkFigures(index: IndexFile, last: Chunk): Omit<Figures, 'needed'> {
-  return { lastStart: last.ts_start, lastEnd: last.ts_end, uncompressedBytes: uncompressedBytes(index) };
+  return {
+    lastStart: last.ts_start,
+    lastEnd: last.ts_end,
+    uncompressedBytes: uncompressedBytes(index),
+    missingCount: missingCount(index),
+  };
 }
 
 function dataFile(path: string): Stats {

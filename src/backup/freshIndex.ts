@@ -41,8 +41,13 @@ export async function syncIndex(index: IndexFile): Promise<void> {
 
 /** Resolves when it is on disk. Rejects with 'no-space' or 'io'; what is there then is the caller's to remove. */
 export async function finishIndex(index: IndexFile, path: string): Promise<void> {
-  if (index.isScratch) await index.writeTo(path);
-  else index.finish();
+  if (index.isScratch) {
+    await index.writeTo(path);
+    return;
+  }
+  // finish() syncs, too, and blocks: little is left for it.
+  await syncIndex(index);
+  index.finish();
 }
 
 /** Closes it; of one that was small the memory is kept for the next. One that something has gone wrong with is closed instead. */

@@ -1,32 +1,35 @@
 /**
  * One member of the walk (walk.ts): reads its lines, folds them, and judges how it ends.
+ *
+ * Over 300 lines because reading, folding and ending share how far the member was read, folded and proven.
  */
 import { createHash } from 'node:crypto';
-import { readSync } from 'node:fs';
 import type { Chunk } from '../index/types.ts';
-import { fold } from '../index/fold.ts';
+import { fold, foldWholeSteps, isFaultOfLine } from '../index/fold.ts';
 import { IndexError } from '../index/indexErrors.ts';
 import {
   deleteChunk,
   forgetBytes,
   insertChunk,
-  insertPoints,
+  insertPointsSteps,
   setChunkStart,
   stateOf,
   updateChunk,
 } from '../index/chunks.ts';
 import { chunkAt, lastChunk } from '../index/queries.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
-import { readLogLine } from '../protocol/logDriver.ts';
+import { logLineSteps } from '../protocol/logDriver.ts';
 import type { LogLine } from '../protocol/grammar.ts';
 import { logLimits } from '../protocol/limits.ts';
-import { MEMBER_TRAILER_BYTES } from '../log/format.ts';
 import type { Boundary } from '../log/member.ts';
-import { ChunkReader, findMember } from '../log/reader.ts';
+import { ChunkReader, findMemberSteps } from '../log/reader.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { fromLog } from './envelope.ts';
+import { FoldTrial } from './foldTrial.ts';
+import { memberStart } from './salvage.ts';
 import type { CheckedFile } from './salvage.ts';
 import type { MemberOutcome, Walk } from './walkResult.ts';
+import { hasAcknowledgedBehind, hasMissingSector, isZero } from './tornEnd.ts';
 
 /** A line that was read, and its files: whether their bytes were right. */
 interface ReadLine {
@@ -36,20 +39,19 @@ interface ReadLine {
   readonly end: number;
 }
 
-interface BeforeTrial {
-  readonly lineEnd: number;
-  readonly tsStart: number;
-  readonly tsEnd: number;
-  readonly damages: number;
-  readonly messages: number;
-}
-
 /** So much text of lines is held until a flush boundary proves them. */
 const MOST_UNPROVEN_BYTES = 4 << 20;
 
+/** MESSAGE lines and the line that claims them, up to a flush boundary: what one commit wrote. */
+interface Commit {
+  readonly lines: readonly ReadLine[];
+  readonly boundary: Boundary;
+}
+
 /**
- * Lines are folded when a flush boundary proves that they were committed, or the member's end does: a kill in the
- * middle of a large commit leaves whole MESSAGE lines that no MAILBOX follows, gigabytes perhaps, which go as a whole.
+ * Lines are folded when a flush boundary behind a line that is no MESSAGE proves that they were committed, or the member's end does: a kill
+ * in the middle of a large commit leaves whole MESSAGE lines that no MAILBOX follows, gigabytes perhaps, which go as a whole. The last
+ * commit waits for what follows: after a power cut it may have been read out of sectors that were never written.
  */
 export class MemberWalk {
   readonly #walk: Walk;
@@ -60,18 +62,20 @@ export class MemberWalk {
   #lineEnd = 0;
   #tsStart = 0;
   #tsEnd = 0;
-  /** Behind the last whole line that ends at a flush boundary. */
+  /** Behind the last commit that was folded. */
   #boundary: Boundary | null = null;
   /** Files of the line at hand whose bytes have been read. */
   #files: CheckedFile[] = [];
-  /** Lines behind the last boundary, as far as they are not folded yet, and how much text they are. */
+  /** The last one that was read, and is not folded yet. */
+  #last: Commit | null = null;
+  /** Lines behind it, as far as they are not folded on trial, and how much text they are. */
   #unproven: ReadLine[] = [];
   #unprovenBytes = 0;
-  /** What there was before lines were folded on trial, in a savepoint of the index. */
-  #beforeTrial: BeforeTrial | null = null;
+  readonly #trial: FoldTrial;
 
   constructor(walk: Walk, reader: ChunkReader, fileOffset: number, resume: Chunk | undefined) {
     this.#walk = walk;
+    this.#trial = new FoldTrial(walk.index, walk.result);
     this.#reader = reader;
     this.#fileOffset = fileOffset;
     // A session that wrote no line leaves a chunk without a time: rather than 1970 it gets that of the one before.
@@ -84,40 +88,51 @@ export class MemberWalk {
     this.#boundary = { length: resume.length, fileEnd: resume.file_end, crc32: resume.crc32 };
   }
 
-  run(): MemberOutcome {
+  *run(): Generator<void, MemberOutcome> {
     const { fd, fileSize, isEnded, known, result } = this.#walk;
     const committed = this.#lineEnd;
-    const failure = this.#foldLines(committed);
+    yield* this.#passCommitted(committed);
+    const failure = yield* this.#foldLines();
     result.chunks += 1;
-    if (failure === null) return { next: this.#finishWhole(), isDamaged: false };
+    if (failure === null) return { next: yield* this.#finishWhole(), isDamaged: false };
     const before = known === null ? undefined : chunkAt(known, this.#fileOffset);
     const isKnownEnded = before !== undefined && stateOf(before) !== 'open' && before.file_end <= fileSize;
     const next = isKnownEnded
       ? before.file_end
-      : (findMember(fd, this.#fileOffset + 1, fileSize) ?? fileSize);
-    // Behind what was committed anything can stand after a power cut; what was committed must be there.
-    if (this.#reader.position < committed) {
-      throw new BackupError(
-        'damaged',
-        `the chunk at ${this.#fileOffset} ends before what was committed of it`,
-      );
+      : ((yield* findMemberSteps(fd, this.#fileOffset + 1, fileSize)) ?? fileSize);
+    if (next === fileSize && !isEnded && !isKnownEnded) {
+      if (yield* this.#finishTorn(before?.file_end ?? 0)) return { next, isDamaged: false };
+      // An index that knows only a part of the chunk is of no use for what is behind the damage: the caller makes another.
+      if (committed > 0) throw new BackupError('damaged', failure.message);
     }
-    const isCut = this.#reader.state === 'torn' || committed > 0 || endsInZeros(fd, fileSize);
-    if (next === fileSize && isCut && !isEnded && !isKnownEnded) this.#finishTorn();
-    else if (committed > 0) this.#finishDamaged(failure, next);
-    else return { next, isDamaged: true };
+    if (committed === 0) return { next, isDamaged: true };
+    yield* this.#finishDamaged(failure, next);
     return { next, isDamaged: false };
   }
 
-  /** Folds line by line; answers what stopped it, or null at a clean end. */
-  #foldLines(known: number): BackupError | null {
+  /**
+   * Passes over what the index knows. Behind that anything can stand after a power cut; where it is itself not what was committed, this
+   * throws 'damaged', and the caller makes another index.
+   */
+  *#passCommitted(length: number): Generator<void, void> {
+    if (length === 0) return;
     try {
-      this.#reader.stream(known, () => undefined);
+      yield* this.#reader.streamSteps(length);
+    } catch (error) {
+      if (!(error instanceof BackupError)) throw error;
+    }
+    if (this.#reader.boundaryAt(length)?.crc32 === this.#boundary?.crc32) return;
+    throw new BackupError('damaged', `the chunk at ${this.#fileOffset} is not what was committed of it`);
+  }
+
+  /** Folds line by line; answers what stopped it, or null at a clean end. */
+  *#foldLines(): Generator<void, BackupError | null> {
+    try {
       for (;;) {
         this.#files = [];
-        const line = readLogLine(this.#reader, logLimits, (file) => this.#checkFile(file));
+        const line = yield* logLineSteps(this.#reader, logLimits, (file) => this.#checkFile(file));
         if (line === null) return null;
-        this.#takeLine(line);
+        yield* this.#takeLine(line);
       }
     } catch (error) {
       // What the index cannot take now is no reason to take the rest of the log for torn.
@@ -126,46 +141,27 @@ export class MemberWalk {
     }
   }
 
-  #checkFile(file: FileLiteral): void {
+  *#checkFile(file: FileLiteral): Generator<void, void> {
     const hash = createHash('sha1');
-    this.#reader.stream(file.size, (piece) => hash.update(piece));
+    yield* this.#reader.streamSteps(file.size, (piece) => hash.update(piece));
     this.#files.push({ file, whole: hash.digest('hex') === file.guid });
     this.#walk.onProgress?.(this.#reader.readUpTo, this.#walk.fileSize);
   }
 
-  #takeLine(line: LogLine): void {
+  *#takeLine(line: LogLine): Generator<void, void> {
     if (line.verb !== 'APPLY') throw new BackupError('syntax', `unknown verb ${line.verb} in the log`);
     const end = this.#reader.position;
     const before = this.#unproven.at(-1)?.end ?? this.#lineEnd;
     this.#unproven.push({ line, files: this.#files, end });
     this.#unprovenBytes += this.#files.reduce((left, { file }) => left - file.size, end - before);
     const boundary = this.#reader.boundaryAt(end);
-    if (boundary !== null) {
-      this.#boundary = boundary;
-      this.#foldUnproven();
-    } else if (this.#unprovenBytes > MOST_UNPROVEN_BYTES) this.#foldOnTrial();
-  }
-
-  #foldUnproven(): void {
-    this.#foldRead();
-    if (this.#beforeTrial === null) return;
-    this.#walk.index.run('RELEASE unproven');
-    this.#beforeTrial = null;
-  }
-
-  /** Parsed lines take many times the memory of what they change in the index: that can be taken back. */
-  #foldOnTrial(): void {
-    if (this.#beforeTrial === null) {
-      const { damages, messages } = this.#walk.result;
-      const times = { lineEnd: this.#lineEnd, tsStart: this.#tsStart, tsEnd: this.#tsEnd };
-      this.#beforeTrial = { ...times, damages: damages.length, messages };
-      this.#walk.index.run('SAVEPOINT unproven');
+    if (boundary === null || line.name === 'MESSAGE') {
+      if (this.#unprovenBytes > MOST_UNPROVEN_BYTES) yield* this.#foldOnTrial();
+      return;
     }
-    this.#foldRead();
-  }
-
-  #foldRead(): void {
-    for (const read of this.#unproven) this.#foldLine(read);
+    yield* this.#foldLast();
+    this.#trial.keep();
+    this.#last = { lines: this.#unproven, boundary };
     this.#unproven = [];
     this.#unprovenBytes = 0;
   }
@@ -173,23 +169,48 @@ export class MemberWalk {
   /** Nothing of the lines behind the last boundary is to stay. */
   #forgetUnproven(): void {
     this.#unproven = [];
-    const before = this.#beforeTrial;
+    const before = this.#trial.takeBack();
     if (before === null) return;
-    const { index, result } = this.#walk;
-    index.run('ROLLBACK TO unproven');
-    index.run('RELEASE unproven');
-    this.#beforeTrial = null;
     this.#lineEnd = before.lineEnd;
     this.#tsStart = before.tsStart;
     this.#tsEnd = before.tsEnd;
-    result.damages.length = before.damages;
-    result.messages = before.messages;
   }
 
-  #foldLine({ line, files, end }: ReadLine): void {
-    const { index } = this.#walk;
+  /**
+   * Parsed lines take many times the memory of what they change in the index: that can be taken back. The last commit is not in doubt
+   * any more where so much that can be read follows it.
+   */
+  *#foldOnTrial(): Generator<void, void> {
+    yield* this.#foldLast();
+    this.#trial.begin({ lineEnd: this.#lineEnd, tsStart: this.#tsStart, tsEnd: this.#tsEnd });
+    yield* this.#fold(this.#unproven);
+    this.#unproven = [];
+    this.#unprovenBytes = 0;
+  }
+
+  *#foldLast(): Generator<void, void> {
+    const last = this.#last;
+    if (last === null) return;
+    this.#last = null;
+    yield* this.#fold(last.lines);
+    this.#boundary = last.boundary;
+  }
+
+  *#fold(lines: readonly ReadLine[]): Generator<void, void> {
+    for (const read of lines) yield* this.#foldLine(read);
+  }
+
+  /** All that was read, whether a boundary follows or not. */
+  *#foldAll(): Generator<void, void> {
+    yield* this.#foldLast();
+    yield* this.#fold(this.#unproven);
+    this.#unproven = [];
+    this.#trial.keep();
+  }
+
+  *#foldLine({ line, files, end }: ReadLine): Generator<void, void> {
     try {
-      index.transaction(() => fold(index, fromLog(line), this.#chunkId));
+      yield* foldWholeSteps(this.#walk.index, fromLog(line), this.#chunkId);
     } catch (error) {
       // A line that was accepted once and makes no sense to us: it costs itself, not what follows.
       if (!isFaultOfLine(error)) throw error;
@@ -226,16 +247,40 @@ export class MemberWalk {
     this.#walk.result.damages.push(guid === undefined ? damage : { ...damage, guid });
   }
 
-  #finishWhole(): number {
-    this.#foldUnproven();
+  *#finishWhole(): Generator<void, number> {
+    yield* this.#foldAll();
     const { position, fileEnd, memberSha1, crc32, points } = this.#reader;
-    insertPoints(this.#walk.index, this.#chunkId, points);
+    yield* insertPointsSteps(this.#walk.index, this.#chunkId, points);
     this.#update(position, fileEnd, crc32, memberSha1, 'whole');
     return fileEnd;
   }
 
-  /** The member is ended by the caller, who may write: see openIndex.ts. */
-  #finishTorn(): void {
+  /**
+   * The member is ended by the caller, who may write: see openIndex.ts. Answers false, with nothing done, where the end is not torn but
+   * damaged. `acknowledgedEnd`: up to where another index knows of data.
+   */
+  *#finishTorn(acknowledgedEnd: number): Generator<void, boolean> {
+    this.#forgetUnproven();
+    if (this.#last !== null && (yield* this.#isWritten(this.#last, acknowledgedEnd))) yield* this.#foldLast();
+    const { fd, fileSize } = this.#walk;
+    const { offset, fileOffset } =
+      this.#boundary === null
+        ? memberStart(this.#fileOffset)
+        : { offset: this.#boundary.length, fileOffset: this.#boundary.fileEnd };
+    const good = { offset, fileOffset, time: this.#tsEnd };
+    if (yield* hasAcknowledgedBehind({ fd, fileSize, good, acknowledgedEnd })) return false;
+    yield* this.#recordTorn();
+    return true;
+  }
+
+  /** Whether no sector of it is missing, or what follows shows that it was on disk. */
+  *#isWritten({ boundary: { fileEnd } }: Commit, acknowledgedEnd: number): Generator<void, boolean> {
+    const { fd, fileSize } = this.#walk;
+    if (fileEnd <= acknowledgedEnd || !(yield* isZero(fd, fileEnd, fileSize))) return true;
+    return !(yield* hasMissingSector(fd, this.#boundary?.fileEnd ?? this.#fileOffset, fileEnd));
+  }
+
+  *#recordTorn(): Generator<void, void> {
     const { index, result } = this.#walk;
     const chunkId = this.#chunkId;
     const fileOffset = this.#fileOffset;
@@ -249,17 +294,17 @@ export class MemberWalk {
     }
     // Those behind the boundary are in bytes that are cut off.
     const points = this.#reader.points.filter(({ offset }) => offset <= boundary.length);
-    insertPoints(index, chunkId, points);
+    yield* insertPointsSteps(index, chunkId, points);
     this.#update(boundary.length, boundary.fileEnd, boundary.crc32, '', 'open');
     result.tornTail = { chunkId, fileOffset, boundary };
   }
 
   /** Of a member that the index knew in part. */
-  #finishDamaged(failure: BackupError, next: number): void {
-    this.#foldUnproven();
+  *#finishDamaged(failure: BackupError, next: number): Generator<void, void> {
+    yield* this.#foldAll();
     this.#damage(failure.message);
     this.#foldWholeFiles();
-    insertPoints(this.#walk.index, this.#chunkId, this.#reader.points);
+    yield* insertPointsSteps(this.#walk.index, this.#chunkId, this.#reader.points);
     this.#update(this.#lineEnd, next, 0, '', 'damaged');
   }
 
@@ -274,16 +319,4 @@ export class MemberWalk {
     setChunkStart(index, this.#chunkId, this.#tsStart === 0 ? this.#tsEnd : this.#tsStart);
     updateChunk(index, this.#chunkId, { tsEnd: this.#tsEnd, length, fileEnd, crc32, memberSha1, state });
   }
-}
-
-/** A full disk, or an index that turns out to be damaged, says nothing about the line. */
-export function isFaultOfLine(error: unknown): error is BackupError {
-  return error instanceof BackupError && (!(error instanceof IndexError) || error.isConstraint);
-}
-
-/** Blocks that a power cut kept from being written; an ended member's trailer is never all zeros. */
-function endsInZeros(fd: number, fileSize: number): boolean {
-  const end = Buffer.alloc(MEMBER_TRAILER_BYTES + 1);
-  const have = readSync(fd, end, 0, end.length, Math.max(0, fileSize - end.length));
-  return have === end.length && end.every((byte) => byte === 0);
 }

@@ -5,7 +5,7 @@
  * on disk does backups.db name the new place, and only then the old files go. So a kill at any step leaves one whole backup that
  * backups.db names, and perhaps a copy of it, which the next move of it removes.
  */
-import { existsSync, fstatSync, fsyncSync, ftruncateSync, futimesSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, fstatSync, fsyncSync, ftruncateSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { sideFiles } from '../catalog/backupFiles.ts';
@@ -24,6 +24,7 @@ import { lastChunk } from '../index/queries.ts';
 import { copyBytes, isPrefix } from '../fs/copyBytes.ts';
 import { faultPoint } from './faultPoint.ts';
 import { giveOwner, keepOwner } from '../fs/keepOwner.ts';
+import { setTimes, timesOf } from '../fs/times.ts';
 import { faultOfIndex } from './indexFault.ts';
 import { belongs, openIndexForWriting, rebuildIndex } from './openIndex.ts';
 import { indexPath } from './options.ts';
@@ -153,9 +154,9 @@ async function copyRest(
     const { ino, size } = fstatSync(file.fd, { bigint: true });
     const from = ino === copied.inode ? Math.min(copied.bytes, Number(size)) : 0;
     await copyBytes(file.fd, target.fd, from, Number(size));
-    const { uid, gid, atime, mtime } = fstatSync(file.fd);
+    const { uid, gid } = fstatSync(file.fd);
     giveOwner(target.fd, { uid, gid });
-    futimesSync(target.fd, atime, mtime);
+    setTimes(target.fd, timesOf(file.fd));
     fsyncSync(target.fd);
     step('copied');
     await copyIndex(index, file, indexPath(target.path), notice);

@@ -5,6 +5,8 @@
  * backupd that wrote meanwhile) is folded; a torn end is cut off, kept aside in NAME.torn, and the member closed, so that
  * the file is plain gzip again; an index that is missing, the originals', of another version or of another file is
  * built anew beside and renamed into place.
+ *
+ * A chunk may hold gigabytes, and backupd has other sessions meanwhile: whatever grows with the file is done in turns.
  */
 import { fstatSync, readSync, renameSync } from 'node:fs';
 import { BackupError } from '../errors.ts';
@@ -18,13 +20,14 @@ import type { Chunk } from '../index/types.ts';
 import { MEMBER_TRAILER_BYTES, isTrailerOf } from '../log/format.ts';
 import { closeMember, cutTail, saveTail } from '../log/recover.ts';
 import { ChunkReader } from '../log/reader.ts';
+import { finish, finishInTurns } from '../log/steps.ts';
 import { faultPoint } from './faultPoint.ts';
 import { faultOfIndex } from './indexFault.ts';
 import { beginIndex, finishIndex, giveBack } from './freshIndex.ts';
 import { keepOwner } from '../fs/keepOwner.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
-import { walk } from './walk.ts';
+import { walkSteps } from './walk.ts';
 import type { TornTail, WalkResult } from './walkResult.ts';
 import type { WalkOptions } from './walk.ts';
 
@@ -50,7 +53,7 @@ export async function openIndexForWriting(
     return fault === null ? replaceIndex(file, notice, 'there is no index of ours') : replaceDamaged(fault);
   }
   try {
-    if (belongs(index, file.fd)) {
+    if (await finishInTurns(belongsSteps(index, file.fd))) {
       await catchUp(index, file, notice);
       return index;
     }
@@ -73,20 +76,28 @@ async function replaceIndex(file: LockedFile, notice: Notice, reason: string): P
 
 /** Whether the file ends, as far as the index knows it, as the index says. */
 export function belongs(index: IndexFile, fd: number): boolean {
+  return finish(belongsSteps(index, fd));
+}
+
+/** In steps: where the last chunk's trailer is damaged, all of the chunk is read. */
+function* belongsSteps(index: IndexFile, fd: number): Generator<void, boolean> {
   const last = lastChunk(index);
   if (last === undefined) return true;
   if (fstatSync(fd).size < last.file_end) return false;
   if (stateOf(last) !== 'whole') return true;
   const trailer = Buffer.alloc(MEMBER_TRAILER_BYTES);
   readSync(fd, trailer, 0, trailer.length, last.file_end - trailer.length);
-  return isTrailerOf(trailer, last.crc32, last.length) || holdsItsData(last, fd);
+  return isTrailerOf(trailer, last.crc32, last.length) || (yield* holdsItsData(last, fd));
 }
 
 /** Whether it is the trailer that was damaged: what stands before it is what the index has the CRC-32 of. */
-function holdsItsData({ offset, file_end: fileEnd, length, crc32 }: Chunk, fd: number): boolean {
+function* holdsItsData(
+  { offset, file_end: fileEnd, length, crc32 }: Chunk,
+  fd: number,
+): Generator<void, boolean> {
   const reader = new ChunkReader(fd, offset, fileEnd);
   try {
-    reader.stream(length, () => undefined);
+    yield* reader.streamSteps(length);
     return reader.crc32 === crc32;
   } catch (error) {
     if (error instanceof BackupError && error.kind === 'damaged') return false;
@@ -124,7 +135,7 @@ async function catchUp(index: IndexFile, file: LockedFile, notice: Notice): Prom
   const last = lastChunk(index);
   if (last !== undefined && stateOf(last) === 'open') await finishOpenChunk(index, file, last, notice);
   else if (size > (last?.file_end ?? 0)) {
-    const result = walk(index, file.fd, last?.file_end ?? 0, size);
+    const result = await finishInTurns(walkSteps(index, file.fd, last?.file_end ?? 0, size));
     await finishWalk(index, file, result, notice);
   }
 }
@@ -143,7 +154,7 @@ async function finishOpenChunk(
     await repairTail(index, file, tail, notice);
     return;
   }
-  const result = walk(index, file.fd, last.offset, size, { resume: last });
+  const result = await finishInTurns(walkSteps(index, file.fd, last.offset, size, { resume: last }));
   await finishWalk(index, file, result, notice);
 }
 
@@ -213,12 +224,13 @@ async function replaceBy(
   const beside = `${path}.new`;
   const { size } = fstatSync(file.fd);
   // If its last chunk was ended, what looks torn is damage, and stays where it is.
-  const isEnded = ofOld(path, openOld, (old) => belongs(old, file.fd) && isInStep(old, file.fd)) ?? false;
-  const build = (known: IndexFile | null): Rebuilt => {
+  const isEnded =
+    (await ofOld(path, openOld, (old) => belongs(old, file.fd) && isInStep(old, file.fd))) ?? false;
+  const build = async (known: IndexFile | null): Promise<Rebuilt> => {
     const index = beginIndex(beside, size);
     try {
       const all = { ...options, isEnded, ...(known === null ? {} : { known }) };
-      return { index, result: walk(index, file.fd, 0, size, all) };
+      return { index, result: await finishInTurns(walkSteps(index, file.fd, 0, size, all)) };
     } catch (error) {
       index.close();
       throw error;
@@ -226,11 +238,12 @@ async function replaceBy(
   };
   let built: Rebuilt | null = null;
   try {
-    built = build(null);
-    if (built.result.damages.length > 0) {
-      // A damaged log is read further with an index that knew it when it was whole, if that can be believed.
+    built = await build(null);
+    if (built.result.damages.length > 0 || built.result.tornTail !== null) {
+      // An index that knew a damaged log when it was whole helps to read it, and to tell damage from a torn end, if it can be believed.
       built.index.close();
-      built = ofOld(path, openOld, (old) => (isSound(old, file.fd) ? build(old) : null)) ?? build(null);
+      const ask = (old: IndexFile): Promise<Rebuilt> | null => (isSound(old, file.fd) ? build(old) : null);
+      built = (await ofOld(path, openOld, ask)) ?? (await build(null));
     }
     const { index, result } = built;
     await finishWalk(index, file, { ...result, chunks: 0 }, notice);
@@ -252,10 +265,14 @@ async function replaceBy(
 }
 
 /** Asks the old index; null where there is none of ours, or it turns out that it cannot be read. */
-function ofOld<T>(path: string, open: () => IndexFile | null, ask: (old: IndexFile) => T): T | null {
+async function ofOld<T>(
+  path: string,
+  open: () => IndexFile | null,
+  ask: (old: IndexFile) => Promise<T> | T | null,
+): Promise<T | null> {
   const old = open();
   try {
-    return old === null ? null : ask(old);
+    return old === null ? null : await ask(old);
   } catch (error) {
     if (faultOfIndex(error, path) === null) throw error;
     return null;

@@ -11,6 +11,9 @@ export interface BackupOptions {
   readonly lockTimeoutMs: number;
 }
 
+/** Lets others have their turn of the thread, between two steps of long work. */
+export type Turn = () => Promise<void>;
+
 /** Something that an administrator would want to read: a repair, a rebuilt index, damage. */
 export type Notice = (message: string) => void;
 

@@ -36,7 +36,7 @@ import { openIndexForWriting } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import type { BackupOptions, Notice } from './options.ts';
 import { keepPrevious } from './previousName.ts';
-import { Salvage } from './salvage.ts';
+import { Salvage, memberStart } from './salvage.ts';
 import { walk } from './walk.ts';
 import { writeLine } from './writeLine.ts';
 
@@ -123,7 +123,9 @@ async function rewrite(
   const empty = writer.length;
   const sources = messagesOfChunk(folded, chunk.id).map((message) => copyOf(folded, fd, message));
   await planMessages(sources, writer.length, chunk.ts_start).write(writer);
-  for (const { line, end } of new Salvage(fd, chunk.offset, chunk.file_end, known).lines()) {
+  for (const read of new Salvage(fd, memberStart(chunk.offset), chunk.file_end, known).lines()) {
+    if (read === null) continue;
+    const { line, end } = read;
     if (line.name === 'MESSAGE' || senseless.has(end)) continue;
     await writer.mark();
     await writeLine(writer, line);

@@ -25,8 +25,8 @@ import { readBeginning } from '../log/blocks.ts';
 import { emptyBlocks } from '../log/member.ts';
 import { RunReader } from '../log/runReader.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
-import { readLogLine } from '../protocol/logDriver.ts';
-import type { SyncByteSource } from '../protocol/logDriver.ts';
+import { logLineSteps } from '../protocol/logDriver.ts';
+import type { SteppedByteSource } from '../protocol/logDriver.ts';
 import type { LogLine } from '../protocol/grammar.ts';
 import { logLimits } from '../protocol/limits.ts';
 import type { KnownChunk } from './knownChunk.ts';
@@ -43,6 +43,19 @@ export interface SalvagedLine {
   readonly files: readonly CheckedFile[];
   /** Uncompressed offset of its end. */
   readonly end: number;
+  /** Where in the file the flush marker stands that it ends with; null where there is none. */
+  readonly fileEnd: number | null;
+}
+
+/** Where the first run begins. */
+export interface SalvageStart extends FlushPoint {
+  /** No line can be older. */
+  readonly time: number;
+}
+
+/** The first compressed byte of the member at `fileOffset`. */
+export function memberStart(fileOffset: number): SalvageStart {
+  return { offset: 0, fileOffset: fileOffset + MEMBER_HEADER.length, time: 0 };
 }
 
 export interface Break {
@@ -60,43 +73,52 @@ const FILE_START = /^ ?%\{[^\r\n{}]+ [0-9a-fA-F]{40} [0-9]+\}\r\n/;
 
 export class Salvage {
   readonly breaks: Break[] = [];
+  /** Those that were found behind what an index knows. */
   readonly points: FlushPoint[] = [];
   /** Of the last run's bytes. */
   crc32 = 0;
   /** All was read in one run, and the CRC-32 and size behind it are right. */
   hasItsChecksum = false;
   readonly #fd: number;
-  readonly #fileOffset: number;
   readonly #fileEnd: number;
   readonly #known: KnownChunk | null;
+  /** An index may know a part of the chunk only: up to here in the file, and in uncompressed bytes. */
+  readonly #knownEnd: number;
+  readonly #knownLength: number;
   /** Uncompressed end of what was last found good. */
   #good = 0;
   #time = 0;
   /** No line can be younger. */
   readonly #latest: number;
+  readonly #start: FlushPoint;
   #files: CheckedFile[] = [];
 
-  /** The member from `fileOffset` on; no byte at or behind `fileEnd` is its own. */
-  constructor(fd: number, fileOffset: number, fileEnd: number, known: KnownChunk | null) {
+  /** A member from some place on; no byte at or behind `fileEnd` is its own. */
+  constructor(fd: number, start: SalvageStart, fileEnd: number, known: KnownChunk | null) {
+    this.#start = start;
+    this.#time = start.time;
     this.#fd = fd;
-    this.#fileOffset = fileOffset;
     this.#fileEnd = fileEnd;
     this.#known = known;
-    this.#latest = known?.chunk.ts_end ?? Math.floor(Date.now() / 1000) + CLOCK_TOLERANCE_S;
+    this.#knownEnd = known?.chunk.file_end ?? 0;
+    this.#knownLength = known?.chunk.length ?? 0;
+    const isKnown = known !== null && this.#knownEnd >= fileEnd;
+    this.#latest = isKnown ? known.chunk.ts_end : Math.floor(Date.now() / 1000) + CLOCK_TOLERANCE_S;
   }
 
-  *lines(): Generator<SalvagedLine> {
-    let start: FlushPoint | null = { offset: 0, fileOffset: this.#fileOffset + MEMBER_HEADER.length };
+  /** In steps of about a millisecond: null stands for a turn that others may have. */
+  *lines(): Generator<SalvagedLine | null> {
+    let start: FlushPoint | null = this.#start;
     while (start !== null) {
       const from: FlushPoint = start;
       const run = new RunReader(this.#fd, from, this.#fileEnd, this.#known?.points ?? []);
       try {
         yield* this.#readRun(run, from);
         // One by one: a call takes some 120,000 arguments, and a chunk of some gigabytes has more points.
-        for (const point of run.points) this.points.push(point);
+        for (const point of run.points) if (point.fileOffset >= this.#knownEnd) this.points.push(point);
         this.crc32 = run.crc32;
         this.hasItsChecksum = run.isEnded && from.offset === 0 && this.#isTrailerOf(run);
-        start = run.isEnded ? null : this.#nextStart(from, run);
+        start = run.isEnded ? null : yield* this.#nextStart(from, run);
       } finally {
         run.close();
       }
@@ -110,13 +132,14 @@ export class Salvage {
   }
 
   /** From one start to the clean end, or to where nothing follows that could be read. */
-  *#readRun(run: RunReader, start: FlushPoint): Generator<SalvagedLine> {
+  *#readRun(run: RunReader, start: FlushPoint): Generator<SalvagedLine | null> {
     let prefix: Buffer | null = null;
     try {
       if (start.offset === 0) run.stream(CHUNK_HEADER.length);
       else if (FILE_START.test(run.peek(PROBE_BYTES).toString('latin1'))) {
         prefix = Buffer.from(`${this.#time} APPLY MESSAGE (`);
-      } else if (this.#known !== null) prefix = this.#nextLine(run, this.#known);
+      } else if (this.#known !== null && start.offset < this.#knownLength)
+        prefix = yield* inTurns(this.#nextLine(run, this.#known));
     } catch (error) {
       this.#break(error, run);
       return;
@@ -124,7 +147,7 @@ export class Salvage {
     for (;;) {
       let read: SalvagedLine | null;
       try {
-        read = this.#readLine(run, prefix);
+        read = yield* inTurns(this.#readLine(run, prefix));
         prefix = null;
         if (read === null) return;
       } catch (error) {
@@ -132,9 +155,9 @@ export class Salvage {
         const files = this.#files.filter(({ whole }) => whole);
         this.#files = [];
         if (files.length > 0) yield this.#partOf(files);
-        if (!isInStep || this.#known === null) return;
+        if (!isInStep || this.#known === null || run.position >= this.#knownLength) return;
         try {
-          prefix = this.#nextLine(run, this.#known);
+          prefix = yield* inTurns(this.#nextLine(run, this.#known));
           continue;
         } catch (second) {
           this.#break(second, run);
@@ -148,9 +171,9 @@ export class Salvage {
     }
   }
 
-  #readLine(run: RunReader, prefix: Buffer | null): SalvagedLine | null {
+  *#readLine(run: RunReader, prefix: Buffer | null): Generator<void, SalvagedLine | null> {
     this.#files = [];
-    const line = readLogLine(prefixed(run, prefix), logLimits, (file) => this.#check(run, file));
+    const line = yield* logLineSteps(prefixed(run, prefix), logLimits, (file) => this.#check(run, file));
     if (line === null) return null;
     if (line.verb !== 'APPLY') throw new BackupError('syntax', `unknown verb ${line.verb} in the log`);
     // The name is damaged: its messages count all the same, see #partOf.
@@ -161,12 +184,12 @@ export class Salvage {
     if (line.time < this.#time || line.time > this.#latest) {
       throw new BackupError('syntax', `a line of the time ${line.time}`);
     }
-    return { line, files: this.#files, end: run.position };
+    return { line, files: this.#files, end: run.position, fileEnd: run.markerHere() };
   }
 
-  #check(run: RunReader, file: FileLiteral): void {
+  *#check(run: RunReader, file: FileLiteral): Generator<void, void> {
     const hash = createHash('sha1');
-    run.stream(file.size, (piece) => hash.update(piece));
+    yield* run.streamSteps(file.size, (piece) => hash.update(piece));
     this.#files.push({ file, whole: hash.digest('hex') === file.guid });
   }
 
@@ -175,7 +198,7 @@ export class Salvage {
     const value = files.map(({ file }) => file);
     const end = Math.max(...value.map(({ position, size }) => position + size));
     this.#good = Math.max(this.#good, end);
-    return { line: { time: this.#time, verb: 'APPLY', name: 'MESSAGE', value }, files, end };
+    return { line: { time: this.#time, verb: 'APPLY', name: 'MESSAGE', value }, files, end, fileEnd: null };
   }
 
   /** Notes what ended a line; answers whether the bytes behind still come out in step. */
@@ -186,21 +209,24 @@ export class Salvage {
   }
 
   /** Passes over what is no line; answers the next one, which has been taken. Throws 'damaged' where none follows. */
-  #nextLine(run: RunReader, known: KnownChunk): Buffer | null {
+  *#nextLine(run: RunReader, known: KnownChunk): Generator<void, Buffer | null> {
     for (;;) {
       const start = run.position;
-      const line = run.line(logLimits.lineBytes);
+      const line = yield* run.lineSteps(logLimits.lineBytes);
       if (line === null) return null;
       if (!known.isInMessage(start) && LINE_START.test(line.toString('latin1', 0, PROBE_BYTES))) return line;
     }
   }
 
   /** The next flush point behind what was good at which a run can begin. */
-  #nextStart(from: FlushPoint, run: RunReader): FlushPoint | null {
-    const points = this.#known === null ? this.#markers(from, run) : this.#known.points;
-    for (const point of points) {
-      if (point.fileOffset <= from.fileOffset || point.offset < this.#good) continue;
-      if (this.#known !== null || this.#beginsItem(point)) return point;
+  *#nextStart(from: FlushPoint, run: RunReader): Generator<null, FlushPoint | null> {
+    const isBehind = (point: FlushPoint): boolean =>
+      point.fileOffset > from.fileOffset && point.offset >= this.#good;
+    const known = this.#known?.points.find(isBehind);
+    if (known !== undefined) return known;
+    for (const point of this.#markers(from, run)) {
+      yield null;
+      if (point.fileOffset >= this.#knownEnd && isBehind(point) && this.#beginsItem(point)) return point;
     }
     return null;
   }
@@ -216,7 +242,7 @@ export class Salvage {
     yield* run.passed;
     const offset = run.position + 1;
     const window = Buffer.allocUnsafe(SCAN_BYTES + FLUSH_MARKER.length);
-    const behind = run.passed.at(-1)?.fileOffset ?? from.fileOffset;
+    const behind = Math.max(run.passed.at(-1)?.fileOffset ?? from.fileOffset, this.#knownEnd);
     for (let base = behind; base < this.#fileEnd; base += SCAN_BYTES) {
       const size = Math.min(window.length, this.#fileEnd - base);
       const bytes = window.subarray(0, readSyncInto(this.#fd, window, 0, size, base));
@@ -232,20 +258,27 @@ export class Salvage {
 }
 
 /** The run with bytes in front that were taken from it before, or stand for some that are lost. */
-function prefixed(run: RunReader, prefix: Buffer | null): SyncByteSource {
+function prefixed(run: RunReader, prefix: Buffer | null): SteppedByteSource {
   if (prefix === null) return run;
   let isFirst = true;
   return {
-    line(limitBytes) {
-      if (!isFirst) return run.line(limitBytes);
+    *lineSteps(limitBytes) {
+      if (!isFirst) return yield* run.lineSteps(limitBytes);
       isFirst = false;
       if (prefix.at(-1) === 10) return prefix;
-      return Buffer.concat([prefix, run.line(limitBytes) ?? Buffer.alloc(0)]);
+      return Buffer.concat([prefix, (yield* run.lineSteps(limitBytes)) ?? Buffer.alloc(0)]);
     },
-    bytes: (count) => run.bytes(count),
-    stream: (count, sink) => run.stream(count, sink),
+    streamSteps: (count, sink) => run.streamSteps(count, sink),
     get position() {
       return run.position;
     },
   };
+}
+
+function* inTurns<T>(steps: Generator<void, T>): Generator<null, T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    yield null;
+  }
 }

@@ -2,9 +2,9 @@
  * A damaged member in the walk (walk.ts): what salvage.ts reads of it is folded, and what an index that knew it can still find of
  * its messages. What is damaged is left without bytes, and named.
  */
-import { forgetBytes, insertChunk, insertPoints, setChunkStart, updateChunk } from '../index/chunks.ts';
-import { fold } from '../index/fold.ts';
-import { allMessages, lastChunk, messageByGuid } from '../index/queries.ts';
+import { forgetBytes, insertChunk, insertPointsSteps, setChunkStart, updateChunk } from '../index/chunks.ts';
+import { fold, foldWholeSteps, isFaultOfLine } from '../index/fold.ts';
+import { lastChunk, messageByGuid, messagesOfChunk } from '../index/queries.ts';
 import type { FoldLine } from '../index/types.ts';
 import { messageOf } from '../errors.ts';
 import { MEMBER_HEADER } from '../log/format.ts';
@@ -14,16 +14,15 @@ import { FileLiteral } from '../protocol/dlist.ts';
 import { hasItsBytes } from './content.ts';
 import { fromLog } from './envelope.ts';
 import { KnownChunk } from './knownChunk.ts';
-import { isFaultOfLine } from './memberWalk.ts';
 import type { Damage, Walk } from './walkResult.ts';
-import { Salvage } from './salvage.ts';
+import { Salvage, memberStart } from './salvage.ts';
 import type { SalvagedLine } from './salvage.ts';
 
 /** The partition is not known of a message that is found without its line, and nothing hangs on it. */
 const ANY_PARTITION = 'default';
 
 /** Folds the member between two offsets of the file. */
-export function salvageMember(walk: Walk, fileOffset: number, fileEnd: number): void {
+export function* salvageMember(walk: Walk, fileOffset: number, fileEnd: number): Generator<void, void> {
   const { index, fd, result } = walk;
   const known = KnownChunk.find(walk.known, fileOffset);
   let tsEnd = lastChunk(index)?.ts_end ?? 0;
@@ -33,26 +32,29 @@ export function salvageMember(walk: Walk, fileOffset: number, fileEnd: number): 
   const damage = (details: Omit<Damage, 'fileOffset'>): void => {
     result.damages.push({ fileOffset, ...details });
   };
-  const salvage = new Salvage(fd, fileOffset, fileEnd, known);
+  const salvage = new Salvage(fd, memberStart(fileOffset), fileEnd, known);
   for (const read of salvage.lines()) {
-    foldSalvaged(walk, chunkId, read, damage);
+    yield;
+    if (read === null) continue;
+    yield* foldSalvaged(walk, chunkId, read, damage);
     length = Math.max(length, read.end);
     tsEnd = Math.max(tsEnd, read.line.time);
     if (tsStart === 0) tsStart = read.line.time;
   }
   for (const line of missedMessages(walk, known, tsEnd)) {
-    fold(index, line, chunkId);
-    length = known?.chunk.length ?? length;
+    yield;
+    if (line !== null) fold(index, line, chunkId);
   }
   for (const broken of salvage.breaks) damage(broken);
   if (salvage.breaks.length === 0) {
     damage({ position: length, reason: reasonOf(walk, fileOffset, salvage, known) });
   }
-  insertPoints(index, chunkId, known?.points ?? salvage.points);
+  yield* insertPointsSteps(index, chunkId, known?.points ?? []);
+  yield* insertPointsSteps(index, chunkId, salvage.points);
   setChunkStart(index, chunkId, tsStart === 0 ? tsEnd : tsStart);
   length = Math.max(length, known?.chunk.length ?? 0);
   updateChunk(index, chunkId, { tsEnd, length, fileEnd, crc32: 0, memberSha1: '', state: 'damaged' });
-  forgetUnreadable(walk, chunkId, known);
+  yield* forgetUnreadable(walk, chunkId, known);
   result.chunks += 1;
 }
 
@@ -60,20 +62,30 @@ export function salvageMember(walk: Walk, fileOffset: number, fileEnd: number): 
  * Damage may move what follows it in the same block. Messages there are whole, and stand at other offsets than they did; one that
  * runs into what the next point has the offsets of cannot be read by any.
  */
-function forgetUnreadable({ index, fd }: Walk, chunkId: number, known: KnownChunk | null): void {
+function* forgetUnreadable(
+  { index, fd }: Walk,
+  chunkId: number,
+  known: KnownChunk | null,
+): Generator<void, void> {
   const before = new Map(known?.messages.map(({ guid, offset }) => [guid, offset]));
-  for (const message of Array.from(allMessages(index))) {
-    if (message.chunk_id !== chunkId || before.get(message.guid) === message.offset) continue;
+  for (const message of messagesOfChunk(index, chunkId)) {
+    yield;
+    if (before.get(message.guid) === message.offset) continue;
     if (!hasItsBytes(index, fd, message)) forgetBytes(index, message.guid);
   }
 }
 
 type Report = (details: Omit<Damage, 'fileOffset'>) => void;
 
-function foldSalvaged(walk: Walk, chunkId: number, { line, files, end }: SalvagedLine, damage: Report): void {
+function* foldSalvaged(
+  walk: Walk,
+  chunkId: number,
+  { line, files, end }: SalvagedLine,
+  damage: Report,
+): Generator<void, void> {
   const { index, result } = walk;
   try {
-    index.transaction(() => fold(index, withoutWrong(fromLog(line), files), chunkId));
+    yield* foldWholeSteps(index, withoutWrong(fromLog(line), files), chunkId);
   } catch (error) {
     if (!isFaultOfLine(error)) throw error;
     damage({ position: end, reason: messageOf(error), isSenseless: true });
@@ -90,13 +102,14 @@ function withoutWrong(line: FoldLine, files: SalvagedLine['files']): FoldLine {
   return { ...line, value: files.filter(({ whole }) => whole).map(({ file }) => file) };
 }
 
-/** Messages that the index knows to be here and no line that could be read has told of. */
+/** Messages that the index knows to be here and no line that could be read has told of; null for a turn that others may have. */
 function* missedMessages(
   { index, fd, result }: Walk,
   known: KnownChunk | null,
   time: number,
-): Generator<FoldLine> {
+): Generator<FoldLine | null> {
   for (const message of known?.messages ?? []) {
+    yield null;
     if (messageByGuid(index, message.guid)?.chunk_id != null) continue;
     if (known?.isWhole(fd, message) !== true) continue;
     const file = new FileLiteral(ANY_PARTITION, message.guid, message.size);

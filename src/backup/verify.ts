@@ -17,12 +17,14 @@ import { IndexFile } from '../index/indexFile.ts';
 import { allMessages, chunkAt, chunkById, chunks } from '../index/queries.ts';
 import type { Chunk } from '../index/types.ts';
 import { sha1OfRange } from '../fs/io.ts';
+import { futureNoteOf } from './clock.ts';
 import { compareIndexes } from './compareIndexes.ts';
 import { damagedMessages, missingMessages } from './damagedMessages.ts';
 import type { DamagedMessage } from './damagedMessages.ts';
 import { falsePoints } from './falsePoints.ts';
 import { giveBack, takeScratch } from './freshIndex.ts';
 import { hasItsBytes } from './content.ts';
+import { missingText } from './figures.ts';
 import { faultOfIndex } from './indexFault.ts';
 import { belongs, openIndexForWriting, settledIndex } from './openIndex.ts';
 import { indexPath } from './options.ts';
@@ -56,6 +58,8 @@ export interface Verification {
   readonly isIndexUnsound: boolean;
   /** Records whose messages are not here, in words: for a master to send. */
   readonly missing: readonly string[];
+  /** What is wrong with timestamps, in words. */
+  readonly clock: readonly string[];
   readonly faultCount: number;
 }
 
@@ -124,7 +128,9 @@ function verifyChecksums(index: IndexFile, fd: number, level: 'quick' | 'checksu
   const looked = level === 'quick' ? all.slice(-1) : all;
   if (!looked.every((chunk) => hasItsSha1(fd, chunk))) return null;
   const found = looked.map(({ id, offset }) => ({ id, offset, checksums: [], messages: [] }));
-  return { chunks: found, index: [], isIndexUnsound: false, missing: [], faultCount: 0 };
+  const clock = clockFaults(index);
+  const nothing = { index: [], isIndexUnsound: false, missing: [] };
+  return { chunks: found, ...nothing, clock, faultCount: clock.length };
 }
 
 function hasItsSha1(fd: number, chunk: Chunk): boolean {
@@ -157,9 +163,7 @@ function verifyAll(
   };
   const missing = Array.from(missingMessages(folded))
     .filter(({ guid }) => !lost.guids.has(guid))
-    .map(({ guid, mailbox, uid }) => {
-      return `message ${guid} is not in the backup: ${Buffer.from(mailbox, 'latin1').toString()} uid ${uid}`;
-    });
+    .map(missingText);
   const faults = [
     ...before,
     ...unsound,
@@ -177,8 +181,14 @@ function verifyAll(
     return { id, offset, checksums, messages: messages.filter(({ chunkOffset }) => chunkOffset === offset) };
   });
   const inChunks = found.reduce((sum, chunk) => sum + chunk.checksums.length + chunk.messages.length, 0);
-  const faultCount = inChunks + faults.length + missing.length;
-  return { chunks: found, index: faults, isIndexUnsound: unsound.length > 0, missing, faultCount };
+  const clock = clockFaults(folded);
+  const faultCount = inChunks + faults.length + missing.length + clock.length;
+  return { chunks: found, index: faults, isIndexUnsound: unsound.length > 0, missing, clock, faultCount };
+}
+
+function clockFaults(index: IndexFile): string[] {
+  const note = futureNoteOf(index);
+  return note === null ? [] : [note];
 }
 
 function inWords(chunkId: number, { fileOffset, position, reason, guid }: Damage): string {

@@ -11,6 +11,7 @@ import { asBackupError } from '../errors.ts';
 import type { IndexFile } from '../index/indexFile.ts';
 import type { Chunk } from '../index/types.ts';
 import { ChunkReader } from '../log/reader.ts';
+import { finish } from '../log/steps.ts';
 import { MemberWalk } from './memberWalk.ts';
 import type { MemberOutcome, Walk, WalkResult } from './walkResult.ts';
 import { salvageMember } from './salvageMember.ts';
@@ -34,31 +35,43 @@ export function walk(
   fileSize: number,
   options: WalkOptions = {},
 ): WalkResult {
+  return finish(walkSteps(index, fd, from, fileSize, options));
+}
+
+/** The same in steps of about a millisecond, for a process that has others to serve meanwhile. */
+export function* walkSteps(
+  index: IndexFile,
+  fd: number,
+  from: number,
+  fileSize: number,
+  options: WalkOptions = {},
+): Generator<void, WalkResult> {
   const result: WalkResult = { chunks: 0, messages: 0, damages: [], tornTail: null };
   const { isEnded = false, known = null, onProgress } = options;
   const state: Walk = { index, fd, fileSize, isEnded, known, result, onProgress };
   for (let at = from; at < fileSize;) {
     const resume = at === options.resume?.offset ? options.resume : undefined;
-    at = walkMember(state, at, resume);
+    at = yield* walkMember(state, at, resume);
     onProgress?.(at, fileSize);
+    yield;
   }
   return result;
 }
 
 /** Folds one member; answers where the next one starts, or where the file ends. */
-function walkMember(walk: Walk, fileOffset: number, resume: Chunk | undefined): number {
+function* walkMember(walk: Walk, fileOffset: number, resume: Chunk | undefined): Generator<void, number> {
   const { index, result } = walk;
   const before = { messages: result.messages, damages: result.damages.length };
   index.begin();
   try {
-    const { next, isDamaged } = readMember(walk, fileOffset, resume);
+    const { next, isDamaged } = yield* readMember(walk, fileOffset, resume);
     if (isDamaged) {
       // What came out of it is folded anew, as far as it can be believed.
       index.rollback();
       result.messages = before.messages;
       result.damages.length = before.damages;
       index.begin();
-      salvageMember(walk, fileOffset, next);
+      yield* salvageMember(walk, fileOffset, next);
     }
     index.commit();
     return next;
@@ -68,10 +81,14 @@ function walkMember(walk: Walk, fileOffset: number, resume: Chunk | undefined): 
   }
 }
 
-function readMember(walk: Walk, fileOffset: number, resume: Chunk | undefined): MemberOutcome {
+function* readMember(
+  walk: Walk,
+  fileOffset: number,
+  resume: Chunk | undefined,
+): Generator<void, MemberOutcome> {
   const reader = new ChunkReader(walk.fd, fileOffset, walk.fileSize, { findPoints: true });
   try {
-    return new MemberWalk(walk, reader, fileOffset, resume).run();
+    return yield* new MemberWalk(walk, reader, fileOffset, resume).run();
   } finally {
     reader.close();
   }

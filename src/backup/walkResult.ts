@@ -1,4 +1,4 @@
-/** What a walk (walk.ts) is given, and what it finds. */
+/** What a walk over a data file works on and what it finds: see walk.ts. */
 import type { IndexFile } from '../index/indexFile.ts';
 import type { Boundary } from '../log/member.ts';
 

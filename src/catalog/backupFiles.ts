@@ -61,6 +61,8 @@ function useridIn(name: string): string | null {
 }
 
 /** As the originals name folders and files below a partition: a letter of the userid or of its hash, then a plain name. */
+const HASH_LETTER = /^[A-Za-z]$/;
+const SLASH = 0x2f;
 const BELOW = /^\/+[A-Za-z]\/+([^/\0]+)$/;
 
 /** Why a path is not that of a data file below one of the partitions, in words that follow the path; null where it is. */
@@ -71,6 +73,27 @@ export function placeFault(path: string, partitions: Iterable<string>): string |
     if (name !== undefined && useridIn(name) !== null) return null;
   }
   return 'is no data file of a configured partition (backuppartition-NAME, then LETTER/USERID_XXXXXX)';
+}
+
+const SUFFIX = /^_[A-Za-z0-9]{6}$/;
+
+/** Reports, quickly, whether a path is PARTITION/LETTER/USERID_XXXXXX of this very userid, which is a valid one. */
+export function isOwnPlace(path: string, partition: string, userid: string): boolean {
+  const at = partition.length;
+  return (
+    path.charCodeAt(at) === SLASH &&
+    path.charCodeAt(at + 2) === SLASH &&
+    path.startsWith(userid, at + 3) &&
+    path.startsWith(partition) &&
+    HASH_LETTER.test(path.charAt(at + 1)) &&
+    SUFFIX.test(path.slice(at + 3 + userid.length))
+  );
+}
+
+/** Reports whether a path is one that a data file of some partition could have. */
+export function couldBePlace(path: string): boolean {
+  const isPlain = path.startsWith('/') && !path.includes('\0') && !path.split('/').includes('..');
+  return isPlain && HASH_LETTER.test(basename(dirname(path))) && useridIn(basename(path)) !== null;
 }
 
 /** All files of the backup but the data file itself. */

@@ -10,7 +10,7 @@ import { dirname, resolve } from 'node:path';
 import { BackupError } from '../errors.ts';
 import { syncFolder } from '../fs/folders.ts';
 import { isValidUserid, sharedUserid } from '../mailbox/names.ts';
-import { placeFault } from './backupFiles.ts';
+import { couldBePlace, isOwnPlace, placeFault } from './backupFiles.ts';
 import { Inboxes } from './inboxes.ts';
 import { beginAgain } from './missingFile.ts';
 import { PartitionSelector, createDataFile, hashLetter, type PartitionOptions } from './partitions.ts';
@@ -22,6 +22,10 @@ export interface CatalogOptions extends PartitionOptions {
   fullDirHash: boolean;
   /** Never creates, changes or repairs anything. */
   readOnly?: boolean;
+  /** For who only reads, and for long: a partition that was configured since is not known here, but its backups count. */
+  acceptsLaterPartitions?: boolean;
+  /** For who writes, and for long: the partitions as they are configured now. Never throws. */
+  partitionsNow?: () => readonly string[];
   /** Before a userid is changed, in the same transaction: what is said of one is said of the other, too. */
   beforeRename?: (from: string, to: string) => void;
   /** When a userid is changed: nothing is said of it any more. */
@@ -82,7 +86,8 @@ export class Catalog {
   readonly #options: CatalogOptions;
   readonly #selector: PartitionSelector;
   /** As configured, where the originals write them so, and as paths are made here. */
-  readonly #partitions: readonly string[];
+  #partitions: readonly string[];
+  #partitionsAskedMs = -Infinity;
 
   private constructor(database: Twoskip, options: CatalogOptions) {
     this.#database = database;
@@ -117,11 +122,15 @@ export class Catalog {
     return path;
   }
 
-  /** Why an entry must not be followed; null where all is well. Reads nothing. */
+  /** Why an entry must not be followed; null where all is well. Reads nothing but, where it must, the configuration. */
   faultOf(userid: string, path: string): string | null {
     if (!isUserid(userid))
       return `${this.#options.databasePath}: ${JSON.stringify(userid)} is no userid${CURE}`;
-    const fault = placeFault(path, this.#partitions);
+    // As it is for all but renamed users. Listing a hundred thousand is to take no longer for this check.
+    if (this.#partitions.some((partition) => isOwnPlace(path, partition, userid))) return null;
+    let fault = placeFault(path, this.#partitions);
+    if (fault !== null && this.#options.acceptsLaterPartitions === true && couldBePlace(path)) return null;
+    if (fault !== null && this.#askPartitions()) fault = placeFault(path, this.#partitions);
     return fault === null ? null : `${this.#options.databasePath}: ${path} ${fault}${CURE}`;
   }
 
@@ -237,11 +246,22 @@ export class Catalog {
     }
   }
 
+  /** Reports whether the partitions were looked up again: at most once a second, since any number of entries may be wrong. */
+  #askPartitions(): boolean {
+    const { partitionsNow } = this.#options;
+    const nowMs = performance.now();
+    if (partitionsNow === undefined || nowMs - this.#partitionsAskedMs < ASK_INTERVAL_MS) return false;
+    this.#partitionsAskedMs = nowMs;
+    this.#partitions = [...new Set([...this.#partitions, ...partitionsNow()])];
+    return true;
+  }
+
   #cured<T>(work: () => T): T {
     return withCure(this.#options.databasePath, work);
   }
 }
 
+const ASK_INTERVAL_MS = 1000;
 const CURE = ': stop backupd and run ctl_backups reconstruct';
 
 /** Says what to do where backups.db itself is damaged. */

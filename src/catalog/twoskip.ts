@@ -33,7 +33,7 @@ import {
 } from './twoskipTree.ts';
 import { checkTree } from './twoskipCheck.ts';
 import { isClean, recover, rollBack } from './twoskipRecovery.ts';
-import { emptyDatabase, rebuild, type KeyValue } from './twoskipBuild.ts';
+import { DUMMY_END, emptyDatabase, isUnfinished, rebuild, type KeyValue } from './twoskipBuild.ts';
 
 /** The original's MINREWRITE, its own digits: smaller files are never rewritten. */
 const MIN_REWRITE_SIZE = 16834;
@@ -241,7 +241,7 @@ export class Twoskip {
       file.lock(type);
       try {
         if (file.readOnly) return this.#load();
-        const usable = file.size > 0 && (this.#load(), isClean(this.#tree));
+        const usable = !this.#isUnfinished() && (this.#load(), isClean(this.#tree));
         if (usable) return;
         if (type === 'write') return this.#repair();
       } catch (error) {
@@ -264,10 +264,16 @@ export class Twoskip {
     this.#tree.end = this.#tree.header.currentSize;
   }
 
+  /** Whether there is no database in the file yet: it was just created, or a power cut kept it from being. */
+  #isUnfinished(): boolean {
+    const { file } = this.#tree;
+    return file.size <= DUMMY_END && isUnfinished(file.read(0, file.size));
+  }
+
   /** Under the write lock: gives an empty file its header and brings an unclean one back to its last commit. */
   #repair(): void {
     const { file } = this.#tree;
-    if (file.size === 0) {
+    if (this.#isUnfinished()) {
       file.syncName();
       file.write(emptyDatabase(), 0);
       file.sync();

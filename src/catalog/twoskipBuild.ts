@@ -51,6 +51,14 @@ export function emptyDatabase(): Buffer {
   return Buffer.concat([encodeHeader(header), dummyHead(Array<number>(MAX_LEVEL + 1).fill(0))]);
 }
 
+/** Whether these are all bytes of a file whose creation a power cut has broken off: zeros, or a part of an empty database. */
+export function isUnfinished(bytes: Buffer): boolean {
+  const empty = emptyDatabase();
+  if (bytes.length > empty.length) return false;
+  if (bytes.every((byte) => byte === 0)) return true;
+  return bytes.length < empty.length && bytes.equals(empty.subarray(0, bytes.length));
+}
+
 interface Plan {
   offsets: number[];
   levels: number[];

@@ -9,7 +9,7 @@ import { DEFAULT_CONFIG, readOnlyCatalog } from './catalogOptions.ts';
 export function backupTreeSource(configPath: string | undefined, mount: MountOptions): TreeSource {
   const source = resolve(configPath ?? DEFAULT_CONFIG);
   const config = loadConfig(source);
-  const catalog = readOnlyCatalog(config);
+  const catalog = { ...readOnlyCatalog(config), acceptsLaterPartitions: true };
   const options: BackupTreeOptions = {
     catalog,
     deletedPrefix: config.deletedprefix,

@@ -6,6 +6,7 @@ import type { Limits } from '../protocol/limits.ts';
 import type { DiskSpaceOptions } from '../server/diskSpace.ts';
 import { unlimitedHosts } from '../server/hostLimits.ts';
 import type { HostLimitOptions } from '../server/hostLimits.ts';
+import type { MemoryOptions } from '../server/memory.ts';
 
 /** Depth alone has no key: no master needs more, and no peer should have more. */
 export function wireLimits(config: Config): Limits {
@@ -36,6 +37,14 @@ export function diskSpaceOptions(config: Config): DiskSpaceOptions {
     reserveBytes: config.backup_disk_reserve,
     stagingDirectory: config.backup_staging_path,
     partitions: [...config.backuppartitions.values()],
+  };
+}
+
+export function memoryOptions(config: Config): MemoryOptions {
+  return {
+    totalBytes: config.backup_memory,
+    waitMs: config.backup_lock_timeout * 1000,
+    silentMs: config.backup_release_timeout * 1000,
   };
 }
 

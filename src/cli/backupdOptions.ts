@@ -13,6 +13,7 @@ import type { ListenAddress } from '../server/bind.ts';
 import { wireLimits } from './backupdLimits.ts';
 import type { DiskSpace } from '../server/diskSpace.ts';
 import type { HostLimits } from '../server/hostLimits.ts';
+import type { Memory } from '../server/memory.ts';
 import type { Log, ServerOptions } from '../server/options.ts';
 import { TlsContext } from '../server/tls.ts';
 import { tlsSettings } from './tlsSettings.ts';
@@ -25,6 +26,7 @@ const LEAST_IDLE_S = 3;
 export interface SharedLimits {
   readonly hosts: HostLimits;
   readonly disk: DiskSpace;
+  readonly memory: Memory;
 }
 
 export function serverOptions(
@@ -68,6 +70,7 @@ export function serverOptions(
     telemetryDirectory: `${requireConfigDirectory(config)}/log`,
     loginTimeoutMs: config.backup_login_timeout * 1000,
     idleTimeoutMs: Math.max(config.sync_timeout, LEAST_IDLE_S) * 1000,
+    writeTimeoutMs: config.backup_write_timeout * 1000,
     commandTimeoutMs: config.backup_command_timeout * 1000,
     releaseTimeoutMs: config.backup_release_timeout * 1000,
     failedLoginPauseMs: config.failedloginpause * 1000,

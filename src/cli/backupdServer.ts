@@ -13,8 +13,9 @@ import type { ListenAddress } from '../server/bind.ts';
 import { DiskSpace } from '../server/diskSpace.ts';
 import { HostLimits } from '../server/hostLimits.ts';
 import { Listener } from '../server/listener.ts';
+import { Memory } from '../server/memory.ts';
 import type { Log } from '../server/options.ts';
-import { diskSpaceOptions, hostLimitOptions } from './backupdLimits.ts';
+import { diskSpaceOptions, hostLimitOptions, memoryOptions } from './backupdLimits.ts';
 import { requireUsable, serverOptions } from './backupdOptions.ts';
 import type { SharedLimits } from './backupdOptions.ts';
 import { writableCatalog } from './catalogOptions.ts';
@@ -60,6 +61,7 @@ export class BackupdServer {
     this.#shared = {
       hosts: new HostLimits(hostLimitOptions(config)),
       disk: new DiskSpace(diskSpaceOptions(config)),
+      memory: new Memory(memoryOptions(config)),
     };
     makeFolders(config.backup_staging_path);
     this.#catalog = Catalog.open(writableCatalog(config));
@@ -84,6 +86,7 @@ export class BackupdServer {
       requireUsable(next, options, this.#addresses);
       this.#shared.hosts.reconfigure(hostLimitOptions(next));
       this.#shared.disk.reconfigure(diskSpaceOptions(next));
+      this.#shared.memory.reconfigure(memoryOptions(next));
       this.#config = next;
       this.#listener.reconfigure(options);
       this.log.info(`${next.file} was read again`);

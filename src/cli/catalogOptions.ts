@@ -1,5 +1,5 @@
 /** Of the configuration, what the catalogue needs: the same for the daemon, the tools and the mount. */
-import { requireBackupDatabase, requirePartitions } from '../config/imapdConf.ts';
+import { loadConfig, requireBackupDatabase, requirePartitions } from '../config/imapdConf.ts';
 import type { Config } from '../config/imapdConf.ts';
 import type { CatalogOptions } from '../catalog/catalog.ts';
 import { retentionRules } from './retainedSince.ts';
@@ -13,9 +13,19 @@ export function writableCatalog(config: Config): CatalogOptions {
     ...readOnlyCatalog(config),
     partitions: requirePartitions(config),
     readOnly: false,
-    beforeRename: (from, to) => retentionRules(config).copy(from, to),
+    partitionsNow: () => partitionsIn(config.file),
+    beforeRename: (from, to) => retentionRules(config).carry(from, to, config.backup_retention),
     afterRename: (from) => retentionRules(config).forget(from),
   };
+}
+
+/** A backup may be moved to a partition that was configured after backupd was started. */
+function partitionsIn(file: string): string[] {
+  try {
+    return [...loadConfig(file).backuppartitions.values()];
+  } catch {
+    return [];
+  }
 }
 
 /** For whoever only looks. Throws 'config'. */

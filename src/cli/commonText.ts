@@ -3,9 +3,10 @@ import type { CliIo } from './io.ts';
 
 const pad = (value: number, width: number): string => String(value).padStart(width, '0');
 
-/** `YYYY-MM-DD HH:MM:SS` in local time, of unix seconds. */
+/** `YYYY-MM-DD HH:MM:SS` in local time, of unix seconds; of what no date can be, `@` and the seconds. */
 export function localTime(unixSeconds: number): string {
   const date = new Date(unixSeconds * 1000);
+  if (Number.isNaN(date.getTime())) return `@${unixSeconds}`;
   const day = [pad(date.getFullYear(), 4), pad(date.getMonth() + 1, 2), pad(date.getDate(), 2)];
   const time = [pad(date.getHours(), 2), pad(date.getMinutes(), 2), pad(date.getSeconds(), 2)];
   return `${day.join('-')} ${time.join(':')}`;

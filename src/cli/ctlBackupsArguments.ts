@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { VERIFY_LEVELS } from '../backup/options.ts';
 import type { VerifyLevel } from '../backup/options.ts';
 import { messageOf } from '../errors.ts';
+import { nowSeconds } from '../mailbox/moment.ts';
 import { DEFAULT_CONFIG } from './catalogOptions.ts';
 import { usageError } from './commonRun.ts';
 import { flag, modeOf } from './commonSelect.ts';
@@ -16,6 +17,7 @@ export const USAGE = `usage: ctl_backups [options] list [-t hours] [[mode] backu
        ctl_backups [options] compact [mode] backup...
        ctl_backups [options] verify [mode] backup...
        ctl_backups [options] reindex [mode] backup...
+       ctl_backups [options] retime [mode] backup...
        ctl_backups [options] lock [-c] [-p | -s | -x command] [mode] backup
        ctl_backups [options] move [mode] backup partition
        ctl_backups [options] rename userid userid
@@ -42,7 +44,11 @@ Options:
   --read-all
             verify: and read every message as the mount and restore would
   --repair  verify: what is damaged leaves the backup, what is whole is kept
-  --jobs N  compact, verify, reindex: so many backups at a time
+  --force-clock
+            compact, retime: the clock is right, although no backup has a line of the last days
+  --force-drop
+            compact: also where it would drop all messages, or nearly all
+  --jobs N  compact, verify, reindex, retime: so many backups at a time
             (default: the processors there are)
   -t HOURS  list: only backups without an update in so many hours (default: 24)
   -c        lock: the backup is made, and must not be there
@@ -60,12 +66,12 @@ Modes:
   -m        backups that the mailboxes named belong to
   -u        backups of the userids named (default)
 
-  -A, -D and -P go with list, stat, compact, verify and reindex.
+  -A, -D and -P go with list, stat, compact, verify, reindex and retime.
 `;
 
 /** Commands that go through any number of backups. */
 const LOOK = ['list', 'stat'] as const;
-const WORK = ['compact', 'verify', 'reindex'] as const;
+const WORK = ['compact', 'verify', 'reindex', 'retime'] as const;
 const EACH = [...LOOK, ...WORK] as const;
 /** Commands on one backup, and how many names they take. */
 const ONE = { lock: 1, delete: 1, move: 2, rename: 2 } as const;
@@ -88,6 +94,8 @@ export interface Arguments {
   readonly jobs: number;
   readonly lock: LockOptions;
   readonly isDryRun: boolean;
+  /** compact, retime: the clock is right whatever the backups say. */
+  readonly mayForceClock: boolean;
   readonly options: Omit<CtlOptions, 'config'>;
 }
 
@@ -124,6 +132,8 @@ function parse(argv: readonly string[]) {
         level: { type: 'string' },
         'read-all': { type: 'boolean' },
         repair: { type: 'boolean' },
+        'force-clock': { type: 'boolean' },
+        'force-drop': { type: 'boolean' },
       },
     });
   } catch (error) {
@@ -149,6 +159,8 @@ export function interpret(argv: readonly string[]): Arguments {
     verbosity,
     waitsForLocks: values.w === true,
     isForced: values.F === true,
+    presentS: nowSeconds(),
+    mayDropMost: values['force-drop'] === true,
     isHuman: values.human === true,
     isColoured: values.colour === true,
     verify: {
@@ -167,6 +179,7 @@ export function interpret(argv: readonly string[]): Arguments {
     jobs: values.jobs === undefined ? availableParallelism() : positive('--jobs', values.jobs, 'a number'),
     lock: { mode: lockMode(values), isNew: values.c === true },
     isDryRun: values.n === true,
+    mayForceClock: values['force-clock'] === true,
     options,
   };
 }
@@ -224,9 +237,11 @@ function checkFits(command: Command, values: Values): void {
     level: 'verify',
     'read-all': 'verify',
     repair: 'verify',
+    'force-clock': 'compact and retime',
+    'force-drop': 'compact',
   } as const;
   for (const [option, its] of Object.entries(own)) {
-    if (values[option as keyof typeof own] !== undefined && command !== its) {
+    if (values[option as keyof typeof own] !== undefined && !its.split(' and ').includes(command)) {
       throw usageError(`${option.length === 1 ? '-' : '--'}${option} goes with ${its}`);
     }
   }

@@ -21,6 +21,10 @@ export interface CtlOptions {
   readonly verbosity: number;
   readonly waitsForLocks: boolean;
   readonly isForced: boolean;
+  /** compact: what counts as now, in unix seconds (trustedClock.ts). */
+  readonly presentS: number;
+  /** compact: nearly everything may go. */
+  readonly mayDropMost: boolean;
   /** Units and columns for people. */
   readonly isHuman: boolean;
   readonly isColoured: boolean;

@@ -1,6 +1,6 @@
 /**
  * `ctl_backups compact`: writes one backup anew without what its retention no longer needs. Where there is too little to
- * do it is skipped, unless forced.
+ * do it is skipped, unless forced. It never goes by the clock alone: see trustedClock.ts.
  */
 import { compactBackup } from '../backup/compact.ts';
 import type { FoundTarget } from './commonSelect.ts';
@@ -13,12 +13,13 @@ import { COMPRESSION_LEVEL } from '../backup/options.ts';
 const SWAP_PATIENCE_MS = 30_000;
 
 export function compactOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {
-  const { config, isForced, waitsForLocks, verbosity } = options;
+  const { config, isForced, presentS, mayDropMost, waitsForLocks, verbosity } = options;
   return reporting('compact', target, options, io, async (print) => {
     const { onProgress } = io;
     const done = await compactBackup({
       path: target.path,
-      horizon: retainedSince(config, target.userid, retentionRules(config)),
+      horizon: retainedSince(config, target.userid, retentionRules(config), presentS),
+      mayDropMost,
       sizes: {
         min: Math.max(0, config.backup_compact_minsize),
         max: Math.max(0, config.backup_compact_maxsize),

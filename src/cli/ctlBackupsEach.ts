@@ -20,9 +20,10 @@ export async function eachBackup(
   command: WorkCommand,
   work: BackupCommand,
   parsed: Arguments,
-  options: CtlOptions,
+  given: CtlOptions,
   io: CtlIo,
 ): Promise<boolean> {
+  const options = { ...given, presentS: await presentOf(command, parsed, given) };
   const targets = selectTargets(options.config, parsed.mode, parsed.names);
   const progress = io.stderr.isTTY === true && !options.isJson ? new Progress(command, io) : null;
   const store = storeOf(options.config, parsed.mode, parsed.names);
@@ -58,6 +59,18 @@ export async function eachBackup(
     pool?.stop();
     progress?.clear();
   }
+}
+
+/** What counts as now. Throws 'refused' before anything that a wrong clock would do for good. */
+async function presentOf(
+  command: WorkCommand,
+  { mode, names, mayForceClock }: Arguments,
+  { config, presentS }: CtlOptions,
+): Promise<number> {
+  if (mayForceClock || (command !== 'compact' && command !== 'retime')) return presentS;
+  const { trustedPresent } = await import('./trustedClock.ts');
+  const files = mode === 'file' ? names : [];
+  return trustedPresent(config, presentS, { files, trustsNewSite: command === 'compact' });
 }
 
 /** 0 where there is none: the command will say so. */

@@ -5,5 +5,6 @@ import type { BackupCommand } from './ctlBackupsCommand.ts';
 export const loadCommand: Record<WorkCommand, () => Promise<BackupCommand>> = {
   compact: async () => (await import('./ctlBackupsCompact.ts')).compactOne,
   verify: async () => (await import('./ctlBackupsVerify.ts')).verifyOne,
+  retime: async () => (await import('./ctlBackupsRetime.ts')).retimeOne,
   reindex: async () => (await import('./ctlBackupsReindex.ts')).reindexOne,
 };

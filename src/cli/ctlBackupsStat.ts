@@ -5,6 +5,7 @@
  * Compactable is what the originals mean by it: the sizes of all messages that a record names which lives, or went within
  * the retention. Utilisation is its share of the uncompressed size.
  */
+import { futureNote, isInFuture } from '../backup/clock.ts';
 import { sizeFigures } from '../backup/figures.ts';
 import type { SizeFigures } from '../backup/figures.ts';
 import type { Config } from '../config/imapdConf.ts';
@@ -20,6 +21,7 @@ interface Figures {
   readonly compressed: number;
   readonly uncompressed: number;
   readonly compactable: number;
+  readonly missing: number;
   /** Percent. */
   readonly compression: number;
   readonly utilisation: number;
@@ -32,7 +34,9 @@ export async function statOne(target: FoundTarget, options: CtlOptions, io: CtlI
   try {
     const since = retainedSince(options.config, target.userid, rulesOf(options.config));
     const sizes = sizeFigures(target.path, since, io.figures ?? null);
-    const figures = figuresOf(sizes instanceof Promise ? await sizes : sizes);
+    const known = sizes instanceof Promise ? await sizes : sizes;
+    if (isInFuture(known.lastEnd)) io.stderr.write(`${target.label}: ${futureNote(known.lastEnd)}\n`);
+    const figures = figuresOf(known);
     if (options.isJson) writeJson(io, asObject(target, figures));
     else io.stdout.write(options.isHuman ? humanLine(name, figures) : line(name, figures));
     return 'ok';
@@ -55,6 +59,7 @@ function figuresOf(sizes: SizeFigures): Figures {
     compressed: sizes.compressedBytes,
     uncompressed: sizes.uncompressedBytes,
     compactable: sizes.neededBytes,
+    missing: sizes.missingCount,
     compression: percent(sizes.compressedBytes, sizes.uncompressedBytes),
     utilisation: percent(sizes.neededBytes, sizes.uncompressedBytes),
     start: sizes.lastStart === null ? '[unknown]' : localTime(sizes.lastStart),
@@ -102,5 +107,6 @@ function asObject(target: FoundTarget, figures: Figures): object {
     utilisation_ratio: new Real(figures.utilisation),
     last_start_time: figures.start,
     last_end_time: figures.end,
+    missing_messages: figures.missing === 0 ? undefined : figures.missing,
   };
 }

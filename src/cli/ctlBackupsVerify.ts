@@ -79,6 +79,7 @@ function* faultsOf(found: Verification): Generator<string> {
   }
   yield* found.index;
   yield* found.missing;
+  yield* found.clock;
 }
 
 function messageFault(chunkId: number, { guid }: DamagedMessage): string {
@@ -109,6 +110,7 @@ function printChecks(found: Verification, verbosity: number, print: Print): void
   }
   const ofIndex = [...found.index, ...found.missing];
   if (ofIndex.length > 0) check('index against the chunks', ofIndex);
+  if (found.clock.length > 0) check('timestamps', found.clock);
 }
 
 function placeLines({ places }: DamagedMessage): string[] {
@@ -117,7 +119,7 @@ function placeLines({ places }: DamagedMessage): string[] {
 }
 
 /** For -j. */
-function reportOf({ chunks, index, missing }: Verification): object {
+function reportOf({ chunks, index, missing, clock }: Verification): object {
   const damaged = chunks.filter(({ checksums, messages }) => checksums.length + messages.length > 0);
   return {
     damaged_chunks: damaged.map(({ id, offset, checksums }) => ({ id, offset, faults: checksums })),
@@ -130,5 +132,6 @@ function reportOf({ chunks, index, missing }: Verification): object {
     ),
     index_faults: index,
     missing_messages: missing,
+    clock_faults: clock,
   };
 }

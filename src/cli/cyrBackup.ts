@@ -3,12 +3,15 @@
  * the originals' tool (cyrus-imapd backup/cyr_backup.c). It never locks, so it may be used while a master replicates.
  */
 import { parseArgs } from 'node:util';
+import { futureNoteOf, requireKnown } from '../backup/clock.ts';
 import { BackupReader, doubtIndex } from '../backup/reader.ts';
 import { loadConfig } from '../config/imapdConf.ts';
 import type { Config } from '../config/imapdConf.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { isDamagedIndex } from '../index/indexErrors.ts';
-import { parseMoment } from '../mailbox/moment.ts';
+import type { IndexFile } from '../index/indexFile.ts';
+import { lastMoment } from '../index/queries.ts';
+import { momentText, nowSeconds, parsePast, saysNow } from '../mailbox/moment.ts';
 import { DEFAULT_CONFIG } from './catalogOptions.ts';
 import { BACKUP_FAILED, guarded, runInProcess, usageError } from './commonRun.ts';
 import { flag, modeOf, selectTargets } from './commonSelect.ts';
@@ -73,7 +76,7 @@ interface Arguments {
   readonly backup: string;
   readonly run: LookCommand;
   readonly names: readonly string[];
-  readonly at: number | null;
+  readonly at: number | 'now' | null;
   readonly isVerbose: boolean;
 }
 
@@ -114,13 +117,20 @@ function show(path: string, parsed: Arguments, config: Config, io: CliIo): numbe
   }
 }
 
-function showOnce(path: string, { names, at, ...parsed }: Arguments, config: Config, io: CliIo): number {
+function showOnce(path: string, { names, ...parsed }: Arguments, config: Config, io: CliIo): number {
   const reader = new BackupReader(path);
   try {
     if (parsed.isVerbose) checkLastChunk(reader, io);
+    const at = timeOf(parsed.at, reader.index);
+    if (at !== null) {
+      requireKnown(reader.index, at, parsed.backup);
+      io.stderr.write(`${parsed.backup}: as of ${momentText(at)}\n`);
+    }
     const missing = reader.index.snapshot(() => parsed.run({ reader, config, io, names, at }));
     for (const each of missing) io.stderr.write(`${parsed.backup}: ${each}\n`);
-    return missing.length === 0 ? 0 : BACKUP_FAILED;
+    const doubt = typeof parsed.at === 'number' ? futureNoteOf(reader.index) : null;
+    if (doubt !== null) io.stderr.write(`${parsed.backup}: ${doubt}\n`);
+    return missing.length === 0 && doubt === null ? 0 : BACKUP_FAILED;
   } finally {
     reader.close();
   }
@@ -162,9 +172,18 @@ function interpret(argv: readonly string[]): Arguments {
         : names.length > 0;
   if (!isFit) throw usageError(`${name} takes ${argumentsOf[spec.takes]}`);
   if (values.at !== undefined && spec.knowsMoments !== true) throw usageError(`${name} goes without --at`);
-  const at = values.at === undefined ? null : parseMoment(values.at, Date.now() / 1000, '--at');
+  const at = values.at === undefined ? null : atOf(values.at);
   const isVerbose = values.v !== undefined;
   return { config: values.C, mode: modeOf(values, 'user'), backup, run: spec.run, names, at, isVerbose };
+}
+
+function atOf(text: string): number | 'now' {
+  return saysNow(text) ? 'now' : parsePast(text, nowSeconds(), '--at');
+}
+
+/** Now includes lines that a clock which was ahead has dated in the future. */
+function timeOf(at: Arguments['at'], index: IndexFile): number | null {
+  return at === 'now' ? Math.max(nowSeconds(), lastMoment(index) ?? 0) : at;
 }
 
 const argumentsOf: Record<CommandSpec['takes'], string> = {

@@ -28,8 +28,10 @@ export function jsonChunks({ reader, io }: Look): [] {
   return [];
 }
 
-function recordObject({ uid, guid, expunged }: RecordWithGuid): object {
-  return expunged === null ? { uid, guid } : { uid, guid, expunged: localTime(expunged) };
+/** `missing` is ours: a message that the master has recorded, and that is not here. */
+function recordObject({ uid, guid, expunged, chunk_id: chunkId }: RecordWithGuid): object {
+  if (expunged !== null) return { uid, guid, expunged: localTime(expunged) };
+  return chunkId === null ? { uid, guid, missing: true } : { uid, guid };
 }
 
 /** `messages` is left out where a mailbox has none. */

@@ -4,9 +4,13 @@
  */
 import type { Log } from '../server/options.ts';
 
+/** What is said of a peer may quote it: a name of a megabyte is not for a log, whose reader the process waits for. */
+const MOST_CHARS = 4096;
+
 /** Control characters from a peer must not forge lines. */
 function printable(message: string): string {
-  return message.replace(/[\u0000-\u001f\u007f]/g, (c) => (c === '\n' ? ' | ' : '?'));
+  const shown = message.length <= MOST_CHARS ? message : `${message.slice(0, MOST_CHARS)}...`;
+  return shown.replace(/[\u0000-\u001f\u007f]/g, (c) => (c === '\n' ? ' | ' : '?'));
 }
 
 export function createLog(prefix: string, withDebug: () => boolean, write: (line: string) => void): Log {

@@ -10,6 +10,7 @@ import type { UserOutcome } from '../restore/outcome.ts';
 import { restoreUser } from '../restore/restoreUser.ts';
 import { intoLevels } from '../restore/targetName.ts';
 import { runInParallel } from '../restore/parallel.ts';
+import { momentText } from '../mailbox/moment.ts';
 import { BACKUP_FAILED, guarded } from './commonRun.ts';
 import { DEFAULT_CONFIG } from './catalogOptions.ts';
 import { internalOf, selectTargets } from './commonSelect.ts';
@@ -93,6 +94,7 @@ export function runRestore(argv: readonly string[], io: RestoreIo): Promise<numb
     const args = interpretRestore(argv, Math.floor(Date.now() / 1000));
     const config = loadConfig(args.config);
     if (args.waitSeconds > 0) await sleep(args.waitSeconds * 1000);
+    if (args.time !== null) io.stderr.write(`restore: as of ${momentText(args.time)}\n`);
     const opener = await openerFor(args, config, io);
     const users = await restoreAll(args, config, opener, io);
     await opener.finish();

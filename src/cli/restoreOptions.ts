@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { asBackupError, messageOf } from '../errors.ts';
-import { parseMoment } from '../mailbox/moment.ts';
+import { parseMoment, parsePast, saysNow } from '../mailbox/moment.ts';
 import { WHAT } from '../restore/cyrus/job.ts';
 import type { Existing, What } from '../restore/cyrus/job.ts';
 import { parseUids } from '../restore/messageFilter.ts';
@@ -163,7 +163,7 @@ export function interpretRestore(argv: readonly string[], nowS: number): Restore
     verbose: values.v?.length ?? 0,
     waitSeconds: wholeNumber(values.w ?? '0', '-w', 0),
     compress: values.z ?? false,
-    time: values.at === undefined ? null : parseMoment(values.at, nowS, '--at'),
+    time: values.at === undefined || saysNow(values.at) ? null : parsePast(values.at, nowS, '--at'),
     between: betweenOf(values, nowS),
     isFlagsOnly: values['flags-only'] ?? false,
     what,
@@ -259,7 +259,7 @@ function expungedOf(values: Values): Expunged {
 
 function betweenOf(values: Values, nowS: number): RestoreArguments['between'] {
   if (values.between === undefined) return null;
-  const from = parseMoment(values.between, nowS, '--between');
+  const from = parsePast(values.between, nowS, '--between');
   const to = parseMoment(values.and ?? 'now', nowS, '--between');
   if (to <= from) throw usageError('--between: the second time is not after the first');
   return { from, to };

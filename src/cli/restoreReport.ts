@@ -20,7 +20,7 @@ export class RestoreProgress {
   #finishedBytes = 0;
   #shownMs = 0;
   /** Messages and bytes of mailboxes that are under way. */
-  readonly #running = new Map<MailboxOutcome, { readonly messages: number; readonly bytes: number }>();
+  readonly #running = new Map<string, { readonly messages: number; readonly bytes: number }>();
 
   constructor(io: CliIo, options: { readonly isTerminal: boolean; readonly isQuiet: boolean }) {
     this.#io = io;
@@ -33,14 +33,17 @@ export class RestoreProgress {
   }
 
   update(userid: string, outcome: MailboxOutcome): void {
-    this.#running.set(outcome, { messages: outcome.added + outcome.skipped, bytes: outcome.bytes });
+    this.#running.set(`${userid} ${outcome.source}`, {
+      messages: outcome.added + outcome.skipped,
+      bytes: outcome.bytes,
+    });
     if (!this.#isTerminal || Date.now() - this.#shownMs < REFRESH_MS) return;
     this.#shownMs = Date.now();
     this.#io.stderr.write(`\r\u001b[K${this.#line(userid, outcome)}`);
   }
 
   finish(userid: string, outcome: MailboxOutcome): void {
-    this.#running.delete(outcome);
+    this.#running.delete(`${userid} ${outcome.source}`);
     this.#finished += outcome.added + outcome.skipped;
     this.#finishedBytes += outcome.bytes;
     const clear = this.#isTerminal ? '\r\u001b[K' : '';

@@ -7,10 +7,18 @@ export function retentionRules(config: Config): RetentionRules {
   return new RetentionRules(requireBackupDatabase(config));
 }
 
-/** The moment from which on everything of a user's is kept, in unix seconds; -1: all of it. A file whose user is not known has the default. */
-export function retainedSince(config: Config, userid: string | null, rules: RetentionRules): number {
+/**
+ * The time from which on everything of a user's is kept, in unix seconds; -1: all of it. A file whose user is not known has the default.
+ * `nowS`: what counts as now.
+ */
+export function retainedSince(
+  config: Config,
+  userid: string | null,
+  rules: RetentionRules,
+  nowS = Math.floor(Date.now() / 1000),
+): number {
   if (userid !== null && rules.holdOf(userid) !== null) return -1;
   const seconds =
     userid === null ? config.backup_retention : rules.secondsOf(userid, config.backup_retention);
-  return seconds > 0 ? Math.floor(Date.now() / 1000) - seconds : -1;
+  return seconds > 0 ? nowS - seconds : -1;
 }

@@ -15,6 +15,7 @@ import { BACKUP_FAILED, guarded, usageError } from './commonRun.ts';
 import { flag } from './commonSelect.ts';
 import { writeJson } from './commonJson.ts';
 import { textOf } from './commonText.ts';
+import { isInFuture } from '../backup/clock.ts';
 import { lastWritten } from '../backup/figures.ts';
 import type { PasswdIo } from './passwd.ts';
 import { clientOptions } from './restoreConnect.ts';
@@ -128,7 +129,7 @@ async function stale(
   try {
     for (const userid of new Set(owners.values())) {
       const last = catalog === null ? null : lastUpdate(catalog, userid);
-      isStale.set(userid, last === null || last < limit);
+      isStale.set(userid, last === null || last < limit || isInFuture(last));
     }
   } finally {
     catalog?.close();

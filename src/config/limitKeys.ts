@@ -23,7 +23,8 @@ export const LIMIT_KEYS = [
     type: 'int',
     default: '100',
     least: 0,
-    meaning: 'Ours. How many of them a host may have, IPv6 hosts by their /64 network; 0 is no limit.',
+    meaning:
+      'Ours. How many of them a host may have, IPv6 hosts by their /64 network; 0 is no limit. Every host without a login.',
   },
   {
     name: 'backup_max_failed_logins',
@@ -53,7 +54,7 @@ export const LIMIT_KEYS = [
     type: 'list',
     default: '127.0.0.0/8 ::1',
     meaning:
-      'Ours. Addresses and networks to which the limits per host do not apply; unix sockets are never limited so.',
+      'Ours. Addresses and networks whose logins, failed or not, are not limited per host; nor are those by unix sockets.',
   },
   {
     name: 'backup_login_timeout',
@@ -70,6 +71,14 @@ export const LIMIT_KEYS = [
     default: '30m',
     least: 1,
     meaning: 'Ours. How long a command may take to come in, and each message in it.',
+  },
+  {
+    name: 'backup_write_timeout',
+    type: 'duration',
+    unit: 's',
+    default: '1m',
+    least: 1,
+    meaning: 'Ours. How long a peer may take nothing of an answer that waits for it.',
   },
   {
     name: 'backup_release_timeout',
@@ -106,6 +115,15 @@ export const LIMIT_KEYS = [
       'Ours. How much of its uploads a session keeps in memory, compressed; the rest is in backup_staging_path.',
   },
   {
+    name: 'backup_memory',
+    type: 'bytes',
+    unit: 'B',
+    default: '192M',
+    least: 1 << 20,
+    meaning:
+      'Ours. What all sessions together hold of commands and uploads; beyond it uploads go to a file and commands wait.',
+  },
+  {
     name: 'backup_max_command',
     type: 'bytes',
     unit: 'B',
@@ -118,10 +136,10 @@ export const LIMIT_KEYS = [
     name: 'backup_max_literal',
     type: 'bytes',
     unit: 'B',
-    default: '64M',
+    default: '4M',
     least: 1024,
     most: MOST_TEXT_BYTES,
-    meaning: 'Ours. The largest literal, such as a script or an annotation.',
+    meaning: 'Ours. The longest string, such as a script, an annotation or a list of seen messages.',
   },
   {
     name: 'backup_max_values',

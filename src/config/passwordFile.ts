@@ -8,13 +8,13 @@
  * them is enough, for what it serves. The file must not be readable by others. It is replaced by rename, never changed in
  * place, and read again when it has changed.
  */
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { closeSync, fstatSync, lstatSync, readFileSync, statSync, type BigIntStats } from 'node:fs';
 import { dirname } from 'node:path';
 import { BackupError, asBackupError } from '../errors.ts';
 import { decoyCredential, deriveCredential, formatCredential, newCredential } from './scramCredential.ts';
 import { SCRAM_MECHANISMS, parseCredential } from './scramCredential.ts';
-import type { ScramCredential, ScramMechanism } from './scramCredential.ts';
+import type { Derive, ScramCredential, ScramMechanism } from './scramCredential.ts';
 import { giveOwner } from '../fs/keepOwner.ts';
 import { createExclusively, openRegular } from '../fs/open.ts';
 import { lockSync } from '../fs/posixLock.ts';
@@ -22,6 +22,8 @@ import { replaceFile } from '../fs/replaceFile.ts';
 
 /** Group write, and anything for others. */
 const FORBIDDEN_MODE = 0o027n;
+
+const MOST_PROVED = 64;
 
 type Credentials = ReadonlyMap<ScramMechanism, ScramCredential>;
 type PasswordTable = Map<string, Credentials>;
@@ -69,6 +71,9 @@ function readTable(path: string, stats: BigIntStats): PasswordTable {
 export class PasswordFile {
   readonly path: string;
   readonly #unknownUserSecret = randomBytes(32);
+  readonly #proofKey = randomBytes(32);
+  /** Of passwords that were right: of each a hash that holds for this process, this user and this entry of the file. */
+  readonly #proved = new Set<string>();
   #table: PasswordTable = new Map();
   #version = '';
 
@@ -87,16 +92,30 @@ export class PasswordFile {
 
   /**
    * Whether it is the user's password. An unknown user costs the same derivation as a known one, with a salt that
-   * stays the same for the name, so that neither time nor SCRAM tells them apart.
+   * stays the same for the name, so that neither time nor SCRAM tells them apart. A password that was right before is known
+   * at once, by a keyed hash of it: masters that connect again do not wait behind those who guess.
    */
-  async verify(user: string, password: string): Promise<boolean> {
+  async verify(user: string, password: string, derive?: Derive): Promise<boolean> {
     const all = this.#credentials(user);
     const mechanism = SCRAM_MECHANISMS.find((kept) => all?.has(kept));
     const known = mechanism === undefined ? undefined : all?.get(mechanism);
     const credential = known ?? this.decoy(user, 'SCRAM-SHA-256');
-    const offered = await deriveCredential(mechanism ?? 'SCRAM-SHA-256', password, credential);
-    const matches = timingSafeEqual(offered.storedKey, credential.storedKey);
-    return matches && known !== undefined;
+    const proof = createHmac('sha256', this.#proofKey)
+      .update(JSON.stringify([user, password, credential.storedKey.toString('base64')]))
+      .digest('base64');
+    if (this.#proved.has(proof)) return true;
+    const offered = await deriveCredential(mechanism ?? 'SCRAM-SHA-256', password, credential, derive);
+    const isRight = timingSafeEqual(offered.storedKey, credential.storedKey) && known !== undefined;
+    if (isRight) this.#remember(proof);
+    return isRight;
+  }
+
+  #remember(proof: string): void {
+    for (const oldest of this.#proved) {
+      if (this.#proved.size < MOST_PROVED) break;
+      this.#proved.delete(oldest);
+    }
+    this.#proved.add(proof);
   }
 
   /** What SCRAM shows of a user that is not there; nobody's password fits. */

@@ -15,10 +15,21 @@ import { BackupError, asBackupError, messageOf } from '../errors.ts';
 import { replaceFile } from '../fs/replaceFile.ts';
 import { parseDuration } from './values.ts';
 
+/** How long: as an administrator wrote it, and in seconds; zero or less is for ever. */
+interface Rule {
+  readonly text: string;
+  readonly seconds: number;
+}
+
+function isLonger(one: Rule, other: Rule): boolean {
+  const [a, b] = [one, other].map(({ seconds }) => (seconds <= 0 ? Infinity : seconds)) as [number, number];
+  return a > b;
+}
+
 export class RetentionRules {
   readonly path: string;
   /** By userid, or @domain: seconds as configured; zero or less is for ever. */
-  readonly #retention = new Map<string, { readonly text: string; readonly seconds: number }>();
+  readonly #retention = new Map<string, Rule>();
   readonly #holds = new Map<string, string>();
 
   /** Reads the file; where there is none, there are no rules. Throws 'config', naming file and line. */
@@ -37,10 +48,7 @@ export class RetentionRules {
 
   /** In seconds, zero or less is for ever: the user's own, their domain's, or the default. */
   secondsOf(userid: string, defaultSeconds: number): number {
-    const at = userid.lastIndexOf('@');
-    const rule =
-      this.#retention.get(userid) ?? (at === -1 ? undefined : this.#retention.get(userid.slice(at)));
-    return rule?.seconds ?? defaultSeconds;
+    return this.#ruleOf(userid, defaultSeconds).seconds;
   }
 
   /** Why the user's backup is held, which may be an empty text; null where it is not. */
@@ -70,19 +78,32 @@ export class RetentionRules {
     this.#write();
   }
 
-  /** What is said of one userid is said of another, too. */
-  copy(from: string, to: string): void {
-    const [rule, hold] = [this.#retention.get(from), this.#holds.get(from)];
-    if (rule === undefined && hold === undefined) return;
-    if (rule !== undefined) this.#retention.set(to, rule);
-    if (hold !== undefined) this.#holds.set(to, hold);
-    this.#write();
+  /**
+   * A backup is to go from one userid to another, and its rules with it: no rename shortens its retention. Where the new name's would
+   * be shorter (that of another domain, say), the one that held so far becomes a rule of the new userid's own.
+   */
+  carry(from: string, to: string, defaultSeconds: number): void {
+    const [own, hold] = [this.#retention.get(from), this.#holds.get(from)];
+    const before = this.#ruleOf(from, defaultSeconds);
+    const moves =
+      isLonger(before, this.#ruleOf(to, defaultSeconds)) || (own !== undefined && !this.#retention.has(to));
+    const isHeld = hold !== undefined && !this.#holds.has(to);
+    if (moves) this.#retention.set(to, before);
+    if (isHeld) this.#holds.set(to, hold);
+    if (moves || isHeld) this.#write();
   }
 
   /** Nothing is said of the userid any more. */
   forget(userid: string): void {
     const wasKnown = [this.#retention.delete(userid), this.#holds.delete(userid)].includes(true);
     if (wasKnown) this.#write();
+  }
+
+  #ruleOf(userid: string, defaultSeconds: number): Rule {
+    const at = userid.lastIndexOf('@');
+    const rule =
+      this.#retention.get(userid) ?? (at === -1 ? undefined : this.#retention.get(userid.slice(at)));
+    return rule ?? { text: `${Math.max(0, defaultSeconds)}s`, seconds: defaultSeconds };
   }
 
   #take(line: string): void {

@@ -7,7 +7,16 @@
 import { createHash, createHmac, pbkdf2, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 
-const derive = promisify(pbkdf2);
+/** PBKDF2. */
+export type Derive = (
+  password: string,
+  salt: Buffer,
+  iterations: number,
+  keyBytes: number,
+  hash: string,
+) => Promise<Buffer>;
+
+const deriveInPool: Derive = promisify(pbkdf2);
 
 const HASHES = {
   'SCRAM-SHA-256': { hash: 'sha256', keyBytes: 32 },
@@ -44,6 +53,7 @@ export async function deriveCredential(
   mechanism: ScramMechanism,
   password: string,
   { salt, iterations }: Pick<ScramCredential, 'salt' | 'iterations'>,
+  derive = deriveInPool,
 ): Promise<ScramCredential> {
   const { hash, keyBytes } = HASHES[mechanism];
   const salted = await derive(password.normalize('NFKC'), salt, iterations, keyBytes, hash);

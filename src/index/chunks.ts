@@ -79,7 +79,35 @@ export function insertPoints(index: IndexFile, chunkId: number, points: readonly
   }
 }
 
+/** A chunk of some gigabytes has tens of thousands. */
+const POINTS_A_STEP = 500;
+
+/** The same in steps of a few milliseconds. */
+export function* insertPointsSteps(
+  index: IndexFile,
+  chunkId: number,
+  points: readonly FlushPoint[],
+): Generator<void, void> {
+  for (let at = 0; at < points.length; at += POINTS_A_STEP) {
+    insertPoints(index, chunkId, points.slice(at, at + POINTS_A_STEP));
+    yield;
+  }
+}
+
 /** The message's bytes proved wrong or unreadable: it counts as missing, and a master is asked for it again. */
 export function forgetBytes(index: IndexFile, guid: string): void {
-  index.run('UPDATE message SET chunk_id = NULL, offset = NULL WHERE guid = ?', guid);
+  index.run('UPDATE message SET chunk_id = NULL, offset = NULL, undelivered = NULL WHERE guid = ?', guid);
+  const places = index.all<{ mailbox_id: number; uid: number }>(
+    `SELECT mailbox_id, min(uid) AS uid FROM record
+     WHERE message_id = (SELECT id FROM message WHERE guid = ?) AND expunged IS NULL GROUP BY mailbox_id`,
+    guid,
+  );
+  for (const { mailbox_id: id, uid } of places) {
+    index.run(
+      'UPDATE mailbox SET missing_from = min(coalesce(missing_from, ?), ?) WHERE id = ?',
+      uid,
+      uid,
+      id,
+    );
+  }
 }

@@ -23,6 +23,8 @@ export interface Figures {
   readonly lastStart: number;
   readonly lastEnd: number;
   readonly uncompressedBytes: number;
+  /** Living records whose messages are not here. */
+  readonly missingCount: number;
   /** null: nobody asked yet. */
   readonly needed: Needed | null;
 }
@@ -42,6 +44,7 @@ type Row = [
   lastStart: number,
   lastEnd: number,
   uncompressed: number,
+  missing: number,
   needed: number | null,
   since: number | null,
   firstExpunged: number | null,
@@ -84,7 +87,7 @@ export class FiguresFile {
     this.#path = path;
     this.#db = db;
     this.#pages = db.prepare('SELECT * FROM figures WHERE path >= ? ORDER BY path LIMIT ?').raw();
-    this.#put = db.prepare('INSERT OR REPLACE INTO figures VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+    this.#put = db.prepare('INSERT OR REPLACE INTO figures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
   }
 
   /** null where there cannot be one. Made where it is missing or damaged, for the owner of backups.db. */
@@ -106,9 +109,9 @@ export class FiguresFile {
     this.#asked += 1;
     const row = this.#row(path);
     if (row === undefined || row[0] !== sealed(identity, row.slice(1))) return null;
-    const [, lastStart, lastEnd, uncompressedBytes, bytes, since, firstExpunged] = row;
+    const [, lastStart, lastEnd, uncompressedBytes, missingCount, bytes, since, firstExpunged] = row;
     const needed = bytes === null || since === null ? null : { bytes, since, firstExpunged };
-    return { lastStart, lastEnd, uncompressedBytes, needed };
+    return { lastStart, lastEnd, uncompressedBytes, missingCount, needed };
   }
 
   put(path: string, identity: string, figures: Figures): void {
@@ -192,8 +195,13 @@ export class FiguresFile {
 
   #write(): void {
     for (const [path, { identity, figures }] of this.#changed) {
-      const { lastStart, lastEnd, uncompressedBytes, needed } = figures;
-      const values = [needed?.bytes ?? null, needed?.since ?? null, needed?.firstExpunged ?? null];
+      const { lastStart, lastEnd, uncompressedBytes, missingCount, needed } = figures;
+      const values = [
+        missingCount,
+        needed?.bytes ?? null,
+        needed?.since ?? null,
+        needed?.firstExpunged ?? null,
+      ];
       const columns = [lastStart, lastEnd, uncompressedBytes, ...values];
       this.#put.run(path, sealed(identity, columns), ...columns);
     }
@@ -211,7 +219,7 @@ export function identityOf(data: Stats): string {
 }
 
 const SCHEMA = `CREATE TABLE figures (path TEXT PRIMARY KEY, identity TEXT NOT NULL, last_start INTEGER NOT NULL,
-  last_end INTEGER NOT NULL, uncompressed INTEGER NOT NULL, needed INTEGER, since INTEGER,
+  last_end INTEGER NOT NULL, uncompressed INTEGER NOT NULL, missing INTEGER NOT NULL, needed INTEGER, since INTEGER,
   first_expunged INTEGER) WITHOUT ROWID;
   PRAGMA user_version = ${SCHEMA_VERSION};`;
 

@@ -9,33 +9,43 @@ import { putItem } from './foldItem.ts';
 import { mailboxByName } from './queries.ts';
 import { parseState, printState } from './state.ts';
 import type { FoldLine, LiveMailbox } from './types.ts';
-import { KeyValues, getString, optionalString, toKeyValues } from '../protocol/dlist.ts';
+import { KeyValues, getString, optionalList, optionalString, toKeyValues } from '../protocol/dlist.ts';
 import type { Dlist } from '../protocol/dlist.ts';
 import { printDlist } from '../protocol/print.ts';
 
 /** What tells annotations of one mailbox apart, in the order in which masters list them. */
 type AnnotationName = readonly [entry: string, userid: string];
 
-export function foldAnnotation(context: FoldContext, line: FoldLine): void {
+/** Returns whether it changed anything. */
+export function foldAnnotation(context: FoldContext, line: FoldLine): boolean {
   const kv = toKeyValues(line.value, line.name);
   const mboxname = getString(kv, 'MBOXNAME');
   const name: AnnotationName = [getString(kv, 'ENTRY'), getString(kv, 'USERID')];
   // An empty value is an annotation removed.
   const value = line.name === 'UNANNOTATION' ? '' : getString(kv, 'VALUE');
   if (mboxname === '') {
-    putItem(context, 'annotation', name.join('\0'), value === '' ? null : printDlist(line.value, 'log'));
-    return;
+    return putItem(
+      context,
+      'annotation',
+      name.join('\0'),
+      value === '' ? null : printDlist(line.value, 'log'),
+    );
   }
   const mailbox = mailboxByName(context.index, mboxname);
   if (mailbox === undefined) throw nonexistent(mboxname);
-  putState(context, mailbox, annotated(mailbox.state, name, value, optionalString(kv, 'MODSEQ') ?? '0'));
+  return putState(
+    context,
+    mailbox,
+    annotated(mailbox.state, name, value, optionalString(kv, 'MODSEQ') ?? '0'),
+  );
 }
 
-function putState(context: FoldContext, mailbox: LiveMailbox, state: string): void {
+function putState(context: FoldContext, mailbox: LiveMailbox, state: string): boolean {
   const { index, now } = context;
-  if (state === mailbox.state) return;
+  if (state === mailbox.state) return false;
   keepMailbox(context, mailbox);
   index.run('UPDATE mailbox SET state = ?, since = ?, changed = ? WHERE id = ?', state, now, now, mailbox.id);
+  return true;
 }
 
 /** The state with an annotation set, or with an empty value taken out. */
@@ -55,10 +65,15 @@ function annotated(state: string, name: AnnotationName, value: string, modseq: s
   return printState([...entries, ['ANNOTATIONS', sorted]]);
 }
 
+/** Of a mailbox as a master sends it. Throws 'bad-parameters' where its annotations could not be told apart later. */
+export function requireAnnotations(mailbox: KeyValues): void {
+  for (const item of optionalList(mailbox, 'ANNOTATIONS') ?? []) nameOf(toKeyValues(item, 'ANNOTATIONS'));
+}
+
 /** A mailbox's own annotations, %(ENTRY USERID MODSEQ VALUE), from its state. */
 export function annotationsOf(state: string): KeyValues[] {
   const list = parseState(state).get('ANNOTATIONS');
-  return Array.isArray(list) ? list.map((item) => toKeyValues(item, 'ANNOTATIONS')) : [];
+  return Array.isArray(list) ? list.filter((item) => item instanceof KeyValues) : [];
 }
 
 function nameOf(annotation: KeyValues): AnnotationName {

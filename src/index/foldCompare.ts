@@ -11,8 +11,11 @@ import type { FoldContext } from './fold.ts';
 import { isSameAsSent, noCrcs, withCrcs, type Crcs, type SentCrcs } from './crcs.ts';
 import { expungeRecord } from './foldRecord.ts';
 import type { FoldedRecord } from './foldRecord.ts';
-import { livingUids } from './queries.ts';
+import { livingUidsAfter } from './pageQueries.ts';
 import { initialAnnotCrc, initialRecordCrc } from '../protocol/crc.ts';
+
+const UIDS_A_STEP = 2048;
+const EXPUNGED_A_STEP = 64;
 
 /** A mailbox's `resend`. */
 export const resend = {
@@ -60,13 +63,13 @@ export interface Claim {
 }
 
 /** `held`: of what we hold with the line folded. */
-export function compareWithSent(
+export function* compareWithSent(
   context: FoldContext,
   mailbox: { readonly id: number; readonly resend: number },
   claim: Claim,
   held: Crcs,
   listing: Listing,
-): Comparison {
+): Generator<void, Comparison, void> {
   const { sent } = claim;
   if (sent === null) return { crcs: held, resend: mailbox.resend };
   // To masters a zero is a checksum that is not known (mailbox_crceq): both are zero in a mailbox of an older version.
@@ -74,19 +77,38 @@ export function compareWithSent(
   const isUnknown = sent.crc === 0 && sent.crcAnnot === 0;
   if (isUnknown && held.crc !== 0) return { crcs: held, resend: resend.none };
   if (isSameAsSent(sent, held)) return { crcs: held, resend: resend.none };
-  const unlisted = livingUids(context.index, mailbox.id).filter((uid) => !listing.has(uid));
+  const unlisted = yield* unlistedUids(context, mailbox.id, listing);
   // Of annotations the master may be wrong about its own: when a user is renamed, it carries a CRC along that it makes anew only when
   // it finds it to differ from ours.
   const isListed = sent.crc !== 0 && sent.crc === listing.crcs.crc;
   if (!isListed && !isSameAsSent(sent, listing.crcs)) {
     return { crcs: held, resend: nextResend(mailbox.resend, claim, unlisted.length === 0) };
   }
-  for (const uid of unlisted) expungeRecord(context, mailbox.id, uid);
+  for (const [count, uid] of unlisted.entries()) {
+    expungeRecord(context, mailbox.id, uid);
+    if (count % EXPUNGED_A_STEP === EXPUNGED_A_STEP - 1) yield;
+  }
   const isSettled = isSameAsSent(sent, listing.crcs);
   return {
     crcs: listing.crcs,
     resend: isSettled ? resend.none : nextResend(mailbox.resend, claim, true),
   };
+}
+
+/** Living records that the line does not list. */
+function* unlistedUids(
+  { index }: FoldContext,
+  mailboxId: number,
+  listing: Listing,
+): Generator<void, number[], void> {
+  const unlisted: number[] = [];
+  for (let after = -1; ;) {
+    const uids = livingUidsAfter(index, mailboxId, after, UIDS_A_STEP);
+    for (const uid of uids) if (!listing.has(uid)) unlisted.push(uid);
+    if (uids.length < UIDS_A_STEP) return unlisted;
+    after = uids[uids.length - 1]!;
+    yield;
+  }
 }
 
 /** What a difference leads to that nothing explains. `isAll`: the line lists all that we hold. */

@@ -1,5 +1,5 @@
 /** The fold of everything a user has besides mailboxes: seen state, subscriptions, sieve scripts, quota. */
-import type { FoldContext } from './fold.ts';
+import type { FoldContext, Steps } from './fold.ts';
 import type { FoldLine, ItemKind } from './types.ts';
 import { item } from './queries.ts';
 import { KeyValues, getString, toKeyValues } from '../protocol/dlist.ts';
@@ -13,6 +13,8 @@ interface ItemFold {
   readonly gone: boolean;
   key(value: KeyValues): string;
 }
+
+const ITEMS_A_STEP = 64;
 
 /** A user has one active script, so the item's key is empty and its file name in the value. */
 const onlyOne = (): string => '';
@@ -52,25 +54,31 @@ export const itemFolds: ReadonlyMap<string, ItemFold> = new Map([
 ]);
 
 /** All of a user's items end: the account is gone. */
-export function endItems(context: FoldContext): void {
-  const all = context.index.all<{ kind: ItemKind; key: string }>('SELECT kind, key FROM item');
-  for (const { kind, key } of all) putItem(context, kind, key, null);
+export function* endItems(context: FoldContext): Steps {
+  const sql = `SELECT kind, key FROM item LIMIT ${ITEMS_A_STEP}`;
+  for (;;) {
+    const some = context.index.all<{ kind: ItemKind; key: string }>(sql);
+    if (some.length === 0) return;
+    for (const { kind, key } of some) putItem(context, kind, key, null);
+    yield;
+  }
 }
 
-export function foldItem(context: FoldContext, line: FoldLine): void {
+/** Returns whether it changed anything. */
+export function foldItem(context: FoldContext, line: FoldLine): boolean {
   const rule = itemFolds.get(line.name) as ItemFold;
   const key = itemKey(rule, line);
   const value = rule.gone ? null : printDlist(line.value, 'log');
-  putItem(context, rule.kind, key, value);
-  if (line.name === 'UNSIEVE') endActive(context, key);
+  const isChanged = putItem(context, rule.kind, key, value);
+  return (line.name === 'UNSIEVE' && endActive(context, key)) || isChanged;
 }
 
 /** A script that goes is no longer the active one. */
-function endActive(context: FoldContext, fileName: string): void {
+function endActive(context: FoldContext, fileName: string): boolean {
   const active = item(context.index, 'active', '');
-  if (active === undefined) return;
+  if (active === undefined) return false;
   const kv = toKeyValues(parseDlist(active.value), 'ACTIVATE_SIEVE');
-  if (getString(kv, 'FILENAME') === fileName) putItem(context, 'active', '', null);
+  return getString(kv, 'FILENAME') === fileName && putItem(context, 'active', '', null);
 }
 
 function itemKey(rule: ItemFold, line: FoldLine): string {
@@ -81,19 +89,19 @@ function itemKey(rule: ItemFold, line: FoldLine): string {
   throw new BackupError('bad-parameters', `${line.name}: not a list of keys`);
 }
 
-/** Sets an item, or with a value of null ends it; what held before goes to the history. */
+/** Sets an item, or with a value of null ends it; what held before goes to the history. Returns whether it changed. */
 export function putItem(
   { index, now }: FoldContext,
   kind: ItemKind,
   key: string,
   value: string | null,
-): void {
+): boolean {
   const old = index.get<{ value: string; since: number }>(
     'SELECT value, since FROM item WHERE kind = ? AND key = ?',
     kind,
     key,
   );
-  if (old?.value === value || (old === undefined && value === null)) return;
+  if (old?.value === value || (old === undefined && value === null)) return false;
   if (old !== undefined && old.since < now) {
     index.run(
       'INSERT INTO item_history (kind, key, value, since, until) VALUES (?, ?, ?, ?, ?)',
@@ -113,4 +121,5 @@ export function putItem(
       value,
       now,
     );
+  return true;
 }

@@ -1,5 +1,5 @@
 /** The fold of mailboxes: MAILBOX with its records, EXPUNGE, RENAME, UNMAILBOX, UNUSER. */
-import type { FoldContext } from './fold.ts';
+import type { FoldContext, Steps } from './fold.ts';
 import type { FoldLine, LiveMailbox } from './types.ts';
 import { endItems } from './foldItem.ts';
 import { Listing, compareWithSent } from './foldCompare.ts';
@@ -7,7 +7,8 @@ import type { Claim } from './foldCompare.ts';
 import { expungeRecord, foldRecord, modseqOf } from './foldRecord.ts';
 import { withCrcs, type Crcs, type SentCrcs } from './crcs.ts';
 import { printState, replaceInState } from './state.ts';
-import { livingMailboxes, mailboxByName, mailboxByUniqueid } from './queries.ts';
+import { nextLivingMailbox } from './pageQueries.ts';
+import { mailboxByName, mailboxByUniqueid } from './queries.ts';
 import {
   getNumber,
   getString,
@@ -21,12 +22,13 @@ import type { Dlist, KeyValues } from '../protocol/dlist.ts';
 import { initialAnnotCrc } from '../protocol/crc.ts';
 import { BackupError } from '../errors.ts';
 
-/** About five milliseconds. */
-const RECORDS_A_STEP = 256;
+/** Half a millisecond, or where each is as large as may be some 50. */
+const RECORDS_A_STEP = 16;
+const MAILBOXES_A_STEP = 64;
 
 /**
- * In a line that a compaction wrote: the mailbox's `resend` (foldCompare.ts). Such a line lists what is still needed of what the
- * master sent, so its CRCs are not to be compared.
+ * In a line that a compaction wrote: the mailbox's `resend` (foldCompare.ts) from there on. Such a line lists what is still needed
+ * of what the master sent, so its CRCs are not to be compared.
  */
 export const RESEND_KEY = 'RESEND';
 
@@ -35,27 +37,37 @@ const notState = new Set(['RECORD', 'SINCE_MODSEQ', 'SINCE_CRC', 'SINCE_CRC_ANNO
 
 /**
  * MAILBOX %(UNIQUEID ... RECORD (...)): the mailbox's whole state, and the records that changed.
- * An intermediate mailbox carries names and modseqs only, so all but the first two keys may be absent.
+ * An intermediate mailbox carries names and modseqs only, so all but the first two keys may be absent. Returns whether the
+ * line changed anything.
  */
-export function* foldMailbox(context: FoldContext, line: FoldLine): Generator<void, void, void> {
+export function* foldMailbox(context: FoldContext, line: FoldLine): Generator<void, boolean, void> {
   const kv = toKeyValues(line.value, line.name);
   const before = mailboxByUniqueid(context.index, getString(kv, 'UNIQUEID'));
   const mailbox = putMailbox(context, kv, before);
+  let isChanged = before === undefined || before.deleted !== null || before.state !== mailbox.state;
+  let missingFrom = mailbox.missing_from;
   const listing = new Listing();
   let held = crcsOf(mailbox);
   for (const [count, item] of (optionalList(kv, 'RECORD') ?? []).entries()) {
     const record = foldRecord(context, mailbox.id, toKeyValues(item, 'RECORD'));
     listing.add(record);
     held = withCrcs(held, record.change);
+    isChanged ||= record.isChanged;
+    if (record.isLiving && !record.hasMessage) missingFrom = Math.min(missingFrom ?? Infinity, record.uid);
     if (count % RECORDS_A_STEP === RECORDS_A_STEP - 1) yield;
   }
   const settled = optionalNumber(kv, RESEND_KEY);
   const compared =
     settled === undefined
-      ? compareWithSent(context, mailbox, claimOf(kv, mailbox, before), held, listing)
+      ? yield* compareWithSent(context, mailbox, claimOf(kv, mailbox, before), held, listing)
       : { crcs: held, resend: settled };
   setCrcs(context, mailbox.id, compared.crcs);
-  context.index.run('UPDATE mailbox SET resend = ? WHERE id = ?', compared.resend, mailbox.id);
+  const sql = 'UPDATE mailbox SET resend = ?, missing_from = ? WHERE id = ?';
+  context.index.run(sql, compared.resend, missingFrom, mailbox.id);
+  const { crc, crcAnnot } = compared.crcs;
+  const isSettled =
+    mailbox.resend === compared.resend && mailbox.crc === crc && mailbox.crc_annot === crcAnnot;
+  return isChanged || !isSettled;
 }
 
 function crcsOf({ crc, crc_annot: crcAnnot, crc_padding: crcPadding }: LiveMailbox): Crcs {
@@ -144,13 +156,14 @@ function setCrcs({ index }: FoldContext, id: number, { crc, crcAnnot, crcPadding
 }
 
 /** EXPUNGE %(MBOXNAME UNIQUEID UID (...)): from old masters; newer ones send records with \Expunged. */
-export function foldExpunge(context: FoldContext, line: FoldLine): void {
+export function* foldExpunge(context: FoldContext, line: FoldLine): Steps {
   const kv = toKeyValues(line.value, line.name);
   const mailbox = mailboxByUniqueid(context.index, getString(kv, 'UNIQUEID'));
   if (mailbox === undefined) throw nonexistent(getString(kv, 'MBOXNAME'));
   let crcs = crcsOf(mailbox);
-  for (const item of optionalList(kv, 'UID') ?? []) {
+  for (const [count, item] of (optionalList(kv, 'UID') ?? []).entries()) {
     crcs = withCrcs(crcs, expungeRecord(context, mailbox.id, toNumber(item, 'UID')));
+    if (count % RECORDS_A_STEP === RECORDS_A_STEP - 1) yield;
   }
   setCrcs(context, mailbox.id, crcs);
   context.index.run('UPDATE mailbox SET changed = ? WHERE id = ?', context.now, mailbox.id);
@@ -192,11 +205,14 @@ export function foldUnmailbox(context: FoldContext, line: FoldLine): void {
 }
 
 /** UNUSER userid: the account is gone, and all that it had with it; it stays for the retention. */
-export function foldUnuser(context: FoldContext): void {
-  // Read to the end first: SQLite changes nothing while a query of the same handle runs.
-  const living = Array.from(livingMailboxes(context.index));
-  for (const mailbox of living) endMailbox(context, mailbox);
-  endItems(context);
+export function* foldUnuser(context: FoldContext): Steps {
+  for (let count = 1; ; count += 1) {
+    const mailbox = nextLivingMailbox(context.index, null);
+    if (mailbox === undefined) break;
+    endMailbox(context, mailbox);
+    if (count % MAILBOXES_A_STEP === 0) yield;
+  }
+  yield* endItems(context);
 }
 
 export function nonexistent(name: string): BackupError {

@@ -3,7 +3,8 @@
  * the living records, so a change is what the record gave before, XOR what it gives now.
  */
 import type { FoldContext } from './fold.ts';
-import { messageIdOf } from './queries.ts';
+import { clearUndelivered } from './missing.ts';
+import { namedMessage } from './queries.ts';
 import {
   Flag,
   getBigInt,
@@ -28,6 +29,10 @@ export interface FoldedRecord {
   readonly adds: Crcs;
   /** What it changed in the mailbox's CRCs. */
   readonly change: Crcs;
+  /** Whether it is another than before. */
+  readonly isChanged: boolean;
+  /** Whether its message's bytes are here. */
+  readonly hasMessage: boolean;
 }
 
 const columnKeys = new Set([
@@ -57,6 +62,12 @@ interface RecordRow {
   crc_padding: number;
 }
 
+/** A record of the line at hand. */
+interface Read {
+  readonly row: RecordRow;
+  readonly hasMessage: boolean;
+}
+
 /** A modseq: 64 bits on the wire, of which SQLite takes 63. */
 export function modseqOf(kv: KeyValues, key: string): bigint {
   const modseq = getBigInt(kv, key);
@@ -67,12 +78,15 @@ export function modseqOf(kv: KeyValues, key: string): bigint {
 export function foldRecord(context: FoldContext, mailboxId: number, kv: KeyValues): FoldedRecord {
   const uid = getNumber(kv, 'UID');
   const old = currentRecord(context, mailboxId, uid);
-  const row = recordRow(context, kv, uid, old);
-  const folded = { uid, isLiving: row.expunged === null, adds: crcsOf(row) };
-  if (old !== undefined && sameRecord(old, row)) return { ...folded, change: noCrcs };
+  const { row, hasMessage } = recordRow(context, kv, uid, old);
+  const folded = { uid, isLiving: row.expunged === null, adds: crcsOf(row), hasMessage };
+  if (old !== undefined && sameRecord(old, row)) return { ...folded, change: noCrcs, isChanged: false };
   if (old !== undefined) keepRecord(context, mailboxId, uid, old);
   putRecord(context, mailboxId, uid, row);
-  return { ...folded, change: old === undefined ? folded.adds : withCrcs(folded.adds, crcsOf(old)) };
+  // The master's state is another: what it could not send before it may be able to send now.
+  if (!hasMessage) clearUndelivered(context.index, row.message_id);
+  const change = old === undefined ? folded.adds : withCrcs(folded.adds, crcsOf(old));
+  return { ...folded, change, isChanged: true };
 }
 
 /** Marks a record as expunged now; no change where there is none or it is so already. */
@@ -89,9 +103,9 @@ function crcsOf({ crc, crc_annot: crcAnnot, crc_padding: crcPadding }: RecordRow
   return { crc, crcAnnot, crcPadding };
 }
 
-function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: RecordRow | undefined): RecordRow {
+function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: RecordRow | undefined): Read {
   const modseq = modseqOf(kv, 'MODSEQ');
-  const flags = (optionalList(kv, 'FLAGS') ?? []).map(flagName);
+  const flags = (optionalList(kv, 'FLAGS') ?? []).flatMap(flagNames);
   const shown = flags.filter((flag) => !isExpungedFlag(flag));
   const isExpunged = shown.length < flags.length;
   const annotations = optionalList(kv, 'ANNOTATIONS');
@@ -101,12 +115,13 @@ function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: Record
   const size = optionalNumber(kv, 'SIZE') ?? 0;
   const extra = extraItems(kv);
   const counted = isExpunged || annotations === undefined ? [] : annotations.map(crcAnnotation);
-  return {
+  const message = namedMessage(context.index, guid, size);
+  const row = {
     modseq,
     last_updated,
     internaldate,
     size,
-    message_id: messageIdOf(context.index, guid, size),
+    message_id: message.id,
     flags: shown.join(' '),
     annotations: annotations === undefined ? null : printDlist(annotations, 'log'),
     extra,
@@ -119,6 +134,7 @@ function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: Record
     crc_annot: annotsCrc(uid, counted),
     crc_padding: paddingsCrc(uid, counted),
   };
+  return { row, hasMessage: message.isHere };
 }
 
 /** What has no column, printed; null where there is nothing. */
@@ -146,10 +162,29 @@ export function isExpungedFlag(name: string): boolean {
   return name.toLowerCase() === '\\expunged';
 }
 
-function flagName(value: Dlist): string {
-  if (value instanceof Flag) return value.name;
-  if (typeof value === 'string') return value;
-  throw new BackupError('bad-parameters', 'FLAGS: a list of flags is expected');
+/** What no flag's name holds: flags are kept in one text, parted by spaces, and written to the log without quotes. */
+const PARTS_FLAGS = /[\x00-\x20"()\x7f]+/;
+
+/** A flag's name. One that a log of an earlier version holds although it cannot be kept is several, the same wherever it is read. */
+export function flagNames(value: Dlist): string[] {
+  const name = value instanceof Flag ? value.name : value;
+  if (typeof name !== 'string') {
+    throw new BackupError('bad-parameters', 'FLAGS: a list of flags is expected');
+  }
+  return isStorableFlag(name) ? [name] : name.split(PARTS_FLAGS).filter((part) => part !== '');
+}
+
+function isStorableFlag(name: string): boolean {
+  return name !== '' && !PARTS_FLAGS.test(name);
+}
+
+/** Of a record that a master sends. Throws 'bad-parameters' where a flag's name would not come back as it came. */
+export function requireStorableFlags(record: KeyValues): void {
+  for (const value of optionalList(record, 'FLAGS') ?? []) {
+    const name = value instanceof Flag ? value.name : value;
+    if (typeof name === 'string' && isStorableFlag(name)) continue;
+    throw new BackupError('bad-parameters', `FLAGS: ${JSON.stringify(name)} is no name of a flag`);
+  }
 }
 
 function currentRecord({ index }: FoldContext, mailboxId: number, uid: number): RecordRow | undefined {

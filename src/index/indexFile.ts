@@ -7,22 +7,18 @@
  * is folded again from there at the next open.
  */
 import { asBackupError } from '../errors.ts';
+import { syncFile } from '../fs/syncFile.ts';
 import { indexError } from './indexErrors.ts';
 import type { IndexError } from './indexErrors.ts';
-import {
-  BUSY_TIMEOUT_MS,
-  CACHE_KIB,
-  openIndexDatabase,
-  requireOurSchema,
-  unlessDamaged,
-} from './openDatabase.ts';
+import { BUSY_TIMEOUT_MS, openIndexDatabase, requireOurSchema, unlessDamaged } from './openDatabase.ts';
+import { CACHE_KIB, writerClosed } from './pageCache.ts';
 import { RowIterator } from './rowIterator.ts';
 import { isOurs, markLog, settledBytes } from './settledBytes.ts';
 import { Slot } from './slot.ts';
 import { SqliteDatabase } from './sqlite.ts';
 import type { SqliteStatement } from './sqlite.ts';
 import { schemaSql } from './schema.ts';
-import { makeEmpty, syncFile, writeIndexFile } from './writeIndexFile.ts';
+import { makeEmpty, writeIndexFile } from './writeIndexFile.ts';
 
 export type SqlValue = string | number | bigint | null;
 /** In their places, or all of them by name (`:name`). */
@@ -36,6 +32,7 @@ export class IndexFile {
   /** It is a copy in it. */
   readonly #slot: Slot | null;
   #isOpen = true;
+  #isWriter = false;
 
   private constructor(path: string, db: SqliteDatabase, slot: Slot | null = null) {
     this.path = path;
@@ -51,7 +48,10 @@ export class IndexFile {
   static open(path: string, mode: 'read' | 'write', damaged?: (fault: IndexError) => void): IndexFile | null {
     return unlessDamaged(() => {
       const db = openIndexDatabase(path, mode);
-      return db === null ? null : new IndexFile(path, db);
+      if (db === null) return null;
+      const index = new IndexFile(path, db);
+      index.#isWriter = mode === 'write';
+      return index;
     }, damaged);
   }
 
@@ -260,6 +260,7 @@ export class IndexFile {
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    if (this.#isWriter) writerClosed();
     if (this.#slot === null) this.#db.close();
     else this.#slot.release();
   }

@@ -4,14 +4,13 @@
  * index say what the log does not.
  */
 import { IndexError, indexError, isDamagedIndex } from './indexErrors.ts';
+import { CACHE_KIB, cacheOfWriter } from './pageCache.ts';
 import { hasIndexFile, irregularIndexFile } from './removeIndexFiles.ts';
 import { APPLICATION_ID, SCHEMA_VERSION, schemaSql } from './schema.ts';
 import { SqliteDatabase } from './sqlite.ts';
 
 /** How long a reader or writer waits for SQLite's own short locks (checkpoints, recovery of a WAL). */
 export const BUSY_TIMEOUT_MS = 10_000;
-/** 2 MiB of page cache a handle: enough for a fold's working set, little enough for hundreds of open handles. */
-export const CACHE_KIB = 2048;
 
 /** Returns null where there is no index, it is the originals', or of another version. Throws an IndexError. */
 export function openIndexDatabase(path: string, mode: 'read' | 'write'): SqliteDatabase | null {
@@ -27,8 +26,9 @@ export function openIndexDatabase(path: string, mode: 'read' | 'write'): SqliteD
       return null;
     }
     requireOurSchema(db, path);
-    db.pragma(`cache_size = -${CACHE_KIB}`);
-    if (mode === 'write') {
+    const isWriter = mode === 'write';
+    db.pragma(`cache_size = -${isWriter ? cacheOfWriter() : CACHE_KIB}`);
+    if (isWriter) {
       db.pragma('synchronous = NORMAL');
       db.pragma('temp_store = MEMORY');
     }

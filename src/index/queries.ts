@@ -10,8 +10,9 @@ export interface RecordWithGuid extends MessageRecord {
 
 const mailboxColumns = `id, uniqueid, name, uidvalidity, last_uid, CAST(highestmodseq AS TEXT) AS highestmodseq,
   deleted, state, since`;
-const liveColumns = `${mailboxColumns}, crc, crc_annot, crc_padding, sent_crc, sent_crc_annot, resend, changed`;
-const recordColumns = `mailbox_id, uid, CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, record.size AS size,
+export const liveColumns = `${mailboxColumns}, crc, crc_annot, crc_padding, sent_crc, sent_crc_annot, resend,
+  missing_from, changed`;
+export const recordColumns = `mailbox_id, uid, CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, record.size AS size,
   message_id, flags, annotations, extra, expunged, since`;
 export const chunkColumns =
   'id, ts_start, ts_end, offset, length, file_end, crc32, member_sha1, file_sha1, closed';
@@ -156,11 +157,19 @@ export function recordsAt(
   );
 }
 
-/** UIDs of all living records. */
-export function livingUids(index: IndexFile, mailboxId: number): number[] {
-  return index
-    .all<{ uid: number }>('SELECT uid FROM record WHERE mailbox_id = ? AND expunged IS NULL', mailboxId)
-    .map(({ uid }) => uid);
+/** The first living records up to a UID, with their messages' GUIDs. */
+export function livingGuids(
+  index: IndexFile,
+  mailboxId: number,
+  lastUid: number,
+  limit: number,
+): { readonly uid: number; readonly guid: string }[] {
+  return index.all(
+    `SELECT uid, guid FROM record JOIN message ON message.id = message_id
+     WHERE mailbox_id = ? AND uid <= ? AND expunged IS NULL ORDER BY uid LIMIT ${limit}`,
+    mailboxId,
+    lastUid,
+  );
 }
 
 export function record(index: IndexFile, mailboxId: number, uid: number): MessageRecord | undefined {
@@ -171,25 +180,23 @@ export function record(index: IndexFile, mailboxId: number, uid: number): Messag
   );
 }
 
-/**
- * The lowest UID among a mailbox's living records whose bytes are not here, or undefined.
- * Cheap where nothing is missing: it starts from the partial index on such messages.
- */
-export function firstMissing(index: IndexFile, mailboxId: number): number | undefined {
-  const row = index.get<{ uid: number | null }>(
-    `SELECT min(uid) AS uid FROM message CROSS JOIN record ON message_id = message.id
-     WHERE message.chunk_id IS NULL AND mailbox_id = ? AND expunged IS NULL`,
-    mailboxId,
-  );
-  return row?.uid ?? undefined;
-}
-
 // --- messages
 
-/** The id of a message by GUID, made where it is new: its bytes follow, or are missing. */
-export function messageIdOf(index: IndexFile, guid: string, size: number): number {
-  const row = index.get<{ id: number }>('SELECT id FROM message WHERE guid = ?', guid);
-  return row?.id ?? index.run('INSERT INTO message (guid, size) VALUES (?, ?)', guid, size);
+/** A message that a record names. */
+export interface NamedMessage {
+  readonly id: number;
+  /** Whether its bytes are here. */
+  readonly isHere: boolean;
+}
+
+/** A message by GUID, made where it is new: its bytes follow, or are missing. */
+export function namedMessage(index: IndexFile, guid: string, size: number): NamedMessage {
+  const row = index.get<{ id: number; chunk_id: number | null }>(
+    'SELECT id, chunk_id FROM message WHERE guid = ?',
+    guid,
+  );
+  if (row !== undefined) return { id: row.id, isHere: row.chunk_id !== null };
+  return { id: index.run('INSERT INTO message (guid, size) VALUES (?, ?)', guid, size), isHere: false };
 }
 
 export function messageByGuid(index: IndexFile, guid: string): StoredMessage | undefined {

@@ -16,7 +16,8 @@ const neededMailboxesSql = `
 
 /** The names for all that follows here. The index is read only: they are in SQLite's own temporary files. */
 const NAMES = [
-  'CREATE TEMP TABLE IF NOT EXISTS needed_mailbox (id INTEGER PRIMARY KEY)',
+  // gone: it was deleted at the horizon, and came back.
+  'CREATE TEMP TABLE IF NOT EXISTS needed_mailbox (id INTEGER PRIMARY KEY, gone INTEGER NOT NULL DEFAULT 0)',
   'CREATE TEMP TABLE IF NOT EXISTS needed_message (id INTEGER PRIMARY KEY)',
   `CREATE TEMP TABLE IF NOT EXISTS kept (chunk_id INTEGER, offset INTEGER, guid TEXT, size INTEGER,
                             PRIMARY KEY (chunk_id, offset)) WITHOUT ROWID`,
@@ -47,7 +48,13 @@ export function makeRetainedNames(index: IndexFile): void {
 
 /** Fills the names, for as long as the snapshot is held. */
 export function prepareRetained(index: IndexFile, horizon: number): void {
-  index.run(`INSERT INTO needed_mailbox ${neededMailboxesSql}`, { horizon });
+  index.run(`INSERT INTO needed_mailbox (id) ${neededMailboxesSql}`, { horizon });
+  index.run(
+    `UPDATE needed_mailbox SET gone = 1 WHERE id IN (
+       SELECT id FROM mailbox WHERE since <= :horizon AND deleted IS NOT NULL
+       UNION SELECT id FROM mailbox_history WHERE since <= :horizon AND until > :horizon AND deleted IS NOT NULL)`,
+    { horizon },
+  );
   index.run(
     `INSERT OR IGNORE INTO needed_message SELECT message_id FROM record
      WHERE (expunged IS NULL OR expunged > :horizon) AND mailbox_id IN (SELECT id FROM needed_mailbox)`,
@@ -123,10 +130,14 @@ const eventsSql = `
   SELECT id AS mailbox_id, ${MAILBOX_ROW} AS uid, ${noRecord} since, '' AS guid, NULL AS chunk_id
   FROM mailbox_history WHERE since <= :horizon AND until > :horizon AND id IN (SELECT id FROM needed_mailbox)`;
 
-/** By time; at most `limit` records an event. */
+/**
+ * By time; at most `limit` records an event. Within a second those of deleted mailboxes come first: one of the same name, that lives, came
+ * after it, and a line of the other would end it.
+ */
 export function* mailboxEvents(index: IndexFile, horizon: number, limit: number): Generator<MailboxEvent> {
   let event: { time: number; mailboxId: number; records: RecordWithGuid[]; isLast: boolean } | undefined;
-  const sql = `${eventsSql} ORDER BY since, mailbox_id, uid`;
+  const goneFirst = 'mailbox_id IN (SELECT id FROM needed_mailbox WHERE gone = 1) DESC';
+  const sql = `SELECT * FROM (${eventsSql}) ORDER BY since, ${goneFirst}, mailbox_id, uid`;
   for (const row of index.each<RecordWithGuid>(sql, { horizon })) {
     const isSame = event?.time === row.since && event.mailboxId === row.mailbox_id;
     if (event === undefined || !isSame || event.records.length === limit) {
@@ -162,6 +173,13 @@ export function itemEvents(index: IndexFile, horizon: number): IterableIterator<
     horizon,
     horizon,
     horizon,
+  );
+}
+
+/** The needed mailboxes whose master is to send them again, or cannot help by it. */
+export function resendStates(index: IndexFile): { readonly uniqueid: string; readonly resend: number }[] {
+  return index.all(
+    'SELECT uniqueid, resend FROM mailbox WHERE resend <> 0 AND id IN (SELECT id FROM needed_mailbox) ORDER BY id',
   );
 }
 

@@ -12,7 +12,7 @@
 
 /** "CyBk": tells our index from the originals', which have the same name. */
 export const APPLICATION_ID = 0x4379426b;
-export const SCHEMA_VERSION = 9;
+export const SCHEMA_VERSION = 10;
 
 const mailboxColumns = `
   uniqueid TEXT NOT NULL,
@@ -38,6 +38,7 @@ const recordColumns = `
   expunged INTEGER,
   since INTEGER NOT NULL`;
 
+/** Without the indents of columns: SQLite keeps the text of each statement, and the first page has to hold all (slot.ts). */
 export const schemaSql = `
 PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${SCHEMA_VERSION};
@@ -67,18 +68,20 @@ CREATE TABLE point (
 ) WITHOUT ROWID;
 
 -- offset: where the message's own first byte is in the decompressed chunk. chunk_id NULL: a record names it, its
--- bytes are not here.
+-- bytes are not here. undelivered: when the master was last asked for them and could not send them. It does not
+-- follow from the log: an index that is built anew has the master asked once more.
 CREATE TABLE message (
   id INTEGER PRIMARY KEY,
   guid TEXT NOT NULL UNIQUE,
   size INTEGER NOT NULL,
   chunk_id INTEGER,
-  offset INTEGER
+  offset INTEGER,
+  undelivered INTEGER
 );
 CREATE INDEX message_missing ON message (id) WHERE chunk_id IS NULL;
 
 -- crc*: of the living records that are held here, see crcs.ts. sent_*: what the master last said. resend: see
--- foldCompare.ts.
+-- foldCompare.ts. missing_from: no living record below this UID lacks its message; NULL: none does (missing.ts).
 CREATE TABLE mailbox (
   id INTEGER PRIMARY KEY, ${mailboxColumns},
   crc INTEGER NOT NULL DEFAULT 0,
@@ -87,6 +90,7 @@ CREATE TABLE mailbox (
   sent_crc INTEGER,
   sent_crc_annot INTEGER,
   resend INTEGER NOT NULL DEFAULT 0,
+  missing_from INTEGER,
   changed INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX mailbox_uniqueid ON mailbox (uniqueid);
@@ -139,4 +143,4 @@ CREATE TABLE moment (time INTEGER PRIMARY KEY);
 -- One row: see horizon.ts.
 CREATE TABLE horizon (time INTEGER NOT NULL);
 INSERT INTO horizon VALUES (0);
-`;
+`.replaceAll(/\n +/g, ' ');

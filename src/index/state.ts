@@ -15,7 +15,13 @@ export function printState(entries: KeyValues['entries']): string {
   return entries.map(([key, value]) => printItem(key, value, 'log')).join(' ');
 }
 
-/** The state with some keys' values replaced; a value of null, and a key that the state has not, is left alone. */
+/** The state with some keys' values replaced, or added where it has no such key; a value of null is left alone. */
 export function replaceInState(state: string, changes: ReadonlyMap<string, Dlist>): string {
-  return printState(parseState(state).entries.map(([key, value]) => [key, changes.get(key) ?? value]));
+  const { entries } = parseState(state);
+  const known = new Set(entries.map(([key]) => key));
+  const added = [...changes].filter(([key, value]) => value !== null && !known.has(key));
+  return printState([
+    ...entries.map(([key, value]): [string, Dlist] => [key, changes.get(key) ?? value]),
+    ...added,
+  ]);
 }

@@ -50,6 +50,8 @@ export interface LiveMailbox extends Mailbox {
   readonly sent_crc_annot: number | null;
   /** Whether the master is to send all of it again: one of `resend` in foldCompare.ts. */
   readonly resend: number;
+  /** No living record below this UID lacks its message; null: none does. See missing.ts. */
+  readonly missing_from: number | null;
   /** When it or a record in it changed last. */
   readonly changed: number;
 }

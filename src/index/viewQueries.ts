@@ -18,6 +18,13 @@ export function goneMailboxes(index: IndexFile, time: number | null): ViewMailbo
   );
 }
 
+/** Names of the mailboxes that are gone for good, and when they went (unix seconds). */
+export function removedMailboxes(index: IndexFile): { readonly name: string; readonly deleted: number }[] {
+  return index.all<{ name: string; deleted: number }>(
+    'SELECT name, deleted FROM mailbox WHERE deleted IS NOT NULL',
+  );
+}
+
 /** Ids of the mailboxes with expunged messages that are still here. */
 export function mailboxesWithExpunged(index: IndexFile, time: number | null): Set<number> {
   const sql = (when: string): string =>

@@ -1,8 +1,8 @@
 /** Writing and syncing index files that no process has open. */
-import { closeSync, fsync, fsyncSync } from 'node:fs';
+import { closeSync, fsync } from 'node:fs';
 import { promisify } from 'node:util';
 import { writeAllSync } from '../fs/io.ts';
-import { createExclusively, openRegular } from '../fs/open.ts';
+import { createExclusively } from '../fs/open.ts';
 import { removeIndexFiles } from './removeIndexFiles.ts';
 
 const synced = promisify(fsync);
@@ -20,16 +20,6 @@ export async function writeIndexFile(path: string, bytes: Buffer): Promise<void>
   try {
     writeAllSync(fd, bytes, 0);
     await synced(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Only for a database that this process has closed: closing a descriptor of it would drop SQLite's locks. */
-export function syncFile(path: string): void {
-  const fd = openRegular(path, 'read-write');
-  try {
-    fsyncSync(fd);
   } finally {
     closeSync(fd);
   }

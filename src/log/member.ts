@@ -194,17 +194,20 @@ export class MemberInflater {
 
   /**
    * A failing step does not say what it gave, and up to 64 KiB of input went into it. So inflates again up to
-   * there, then goes on byte by byte: the lines before the damage are not lost with it.
+   * there, from the last flush point if one is known, then goes on byte by byte: the lines before the damage are not
+   * lost with it.
    */
   #crawl(): void {
     if (this.#crawling) return this.#end('damaged');
     this.#crawling = true;
     this.#inflater.reset();
-    this.#inputBase = this.#fileOffset + MEMBER_HEADER.length;
+    const start = { offset: 0, fileOffset: this.#fileOffset + MEMBER_HEADER.length };
+    const { offset, fileOffset } = this.#finder?.points.at(-1) ?? start;
+    this.#inputBase = fileOffset;
     this.#inputEnd = 0;
     this.#taken = 0;
     const scratch = Buffer.allocUnsafe(INPUT_BYTES);
-    for (let again = 0; again < this.inflated; again += this.#inflater.produced) {
+    for (let again = offset; again < this.inflated; again += this.#inflater.produced) {
       if (this.#taken === this.#inputEnd) this.#refill();
       const room = Math.min(scratch.length, this.inflated - again);
       const inputLength = this.#inputEnd - this.#taken;

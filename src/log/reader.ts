@@ -9,6 +9,7 @@ import { BackupError } from '../errors.ts';
 import { CHUNK_HEADER, MEMBER_HEADER, type FlushPoint } from './format.ts';
 import { GatheredBytes } from './gatheredBytes.ts';
 import { Inflater } from './inflater.ts';
+import { finish } from './steps.ts';
 import { readSyncInto } from '../fs/io.ts';
 import { isMemberHeader, MemberInflater, type Boundary, type MemberState } from './member.ts';
 
@@ -75,6 +76,11 @@ export class ChunkReader {
    * longer line, 'damaged' where the bytes end before (see `state`), also if a complete member ends in mid-line.
    */
   line(limitBytes: number): Buffer | null {
+    return finish(this.lineSteps(limitBytes));
+  }
+
+  /** The same in steps, of one buffer each. */
+  *lineSteps(limitBytes: number): Generator<void, Buffer | null> {
     const gathered = new GatheredBytes();
     while (this.#fill()) {
       const piece = this.#output.subarray(this.#start, this.#end);
@@ -86,6 +92,7 @@ export class ChunkReader {
       gathered.add(piece.subarray(0, size));
       this.#start += size;
       if (feed !== -1) return gathered.take();
+      yield;
     }
     if (gathered.length === 0 && this.#member.state === 'complete') return null;
     throw this.#unexpectedEnd();
@@ -100,6 +107,11 @@ export class ChunkReader {
 
   /** Hands `count` bytes to the sink piece by piece, or skips them; a piece is valid only during the call. Throws 'damaged'. */
   stream(count: number, sink?: (piece: Buffer) => void): void {
+    finish(this.streamSteps(count, sink));
+  }
+
+  /** The same in steps, of one buffer each. */
+  *streamSteps(count: number, sink?: (piece: Buffer) => void): Generator<void, void> {
     let left = count;
     while (left > 0) {
       if (!this.#fill()) throw this.#unexpectedEnd();
@@ -108,6 +120,7 @@ export class ChunkReader {
       this.#start += size;
       left -= size;
       sink?.(piece);
+      yield;
     }
   }
 
@@ -170,6 +183,11 @@ function beginsChunk(inflater: Inflater, probe: Buffer, atFileEnd: boolean): boo
  * must come out too. (Mail cannot plant one in a stored block: a gzip header has a NUL, which Cyrus refuses.)
  */
 export function findMember(fd: number, from: number, fileEnd: number): number | null {
+  return finish(findMemberSteps(fd, from, fileEnd));
+}
+
+/** The same in steps, of one buffer each. */
+export function* findMemberSteps(fd: number, from: number, fileEnd: number): Generator<void, number | null> {
   const magic = MEMBER_HEADER.subarray(0, 4);
   const window = Buffer.allocUnsafe(SCAN_BYTES + PROBE_BYTES);
   const inflater = new Inflater();
@@ -185,6 +203,7 @@ export function findMember(fd: number, from: number, fileEnd: number): number | 
         const probe = scanned.subarray(at, at + PROBE_BYTES);
         if (beginsChunk(inflater, probe, base + size === fileEnd)) return base + at;
       }
+      yield;
     }
     return null;
   } finally {

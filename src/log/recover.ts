@@ -14,17 +14,12 @@ import { BackupError } from '../errors.ts';
 import { syncFolder } from '../fs/folders.ts';
 import { giveOwner } from '../fs/keepOwner.ts';
 import { openForAppending } from '../fs/open.ts';
-import { Deflater } from './deflater.ts';
 import { memberEnding, MEMBER_HEADER } from './format.ts';
 import { Inflater } from './inflater.ts';
 import { ioError, readAll, syncData, truncate, writeAll } from '../fs/io.ts';
 import { isMemberHeader, type Boundary } from './member.ts';
-import { ChunkReader } from './reader.ts';
 
 const COPY_BYTES = 262_144;
-
-/** The most that is compressed anew behind a boundary: it is held in memory. */
-const LARGEST_REST_BYTES = 67_108_864;
 
 export interface ClosedMember extends Boundary {
   /** Hex SHA-1 of the member's bytes in the file. */
@@ -63,56 +58,20 @@ export async function cutTail(fd: number, fileEnd: number): Promise<void> {
 
 /**
  * Makes the last member plain gzip again: cuts it at a flush boundary (as a commit returned it, or as the
- * reader's boundaryAt found it) and ends it there. `keepLength`: up to where the bytes behind the boundary are
- * kept too, compressed anew, for whole lines whose own flush is cut off. Throws 'damaged', with the file
- * untouched, when the boundary is none or its CRC-32 wrong; 'limit' when there are over 64 MiB behind it.
+ * reader's boundaryAt found it) and ends it there. Throws 'damaged', with the file untouched, when the boundary is none or its
+ * CRC-32 wrong.
+ *
+ * The cut is on disk before the ending is written: after a power cut between the two, nothing that was cut off stands behind it.
  */
-export async function closeMember(
-  fd: number,
-  fileOffset: number,
-  boundary: Boundary,
-  keepLength: number = boundary.length,
-): Promise<ClosedMember> {
+export async function closeMember(fd: number, fileOffset: number, boundary: Boundary): Promise<ClosedMember> {
   const sha1 = createHash('sha1');
   await checkBoundary(fd, fileOffset, boundary, sha1);
-  const rest = readRest(fd, fileOffset, boundary, keepLength);
-  const crc32 = zlib.crc32(rest, boundary.crc32);
-  const tail: Buffer[] = [];
-  const deflater = new Deflater(6, (data) => void tail.push(data));
-  await deflater.write(rest);
-  await deflater.flush();
-  tail.push(memberEnding(crc32, keepLength));
-  const bytes = Buffer.concat(tail);
-  await replaceTail(fd, boundary.fileEnd, bytes);
-  const memberSha1 = sha1.update(bytes).digest('hex');
-  return { length: keepLength, fileEnd: boundary.fileEnd + bytes.length, crc32, memberSha1 };
-}
-
-/** Overwrites rather than cuts first, so that a kill between the two loses nothing that inflated before. */
-async function replaceTail(fd: number, fileEnd: number, bytes: Buffer): Promise<void> {
-  try {
-    await writeAll(fd, [bytes], fileEnd);
-  } catch (error) {
-    await truncate(fd, fileEnd);
-    throw error;
-  }
-  await truncate(fd, fileEnd + bytes.length);
+  if (fstatSync(fd).size > boundary.fileEnd) await cutTail(fd, boundary.fileEnd);
+  const ending = memberEnding(boundary.crc32, boundary.length);
+  await writeAll(fd, [ending], boundary.fileEnd);
   await syncData(fd);
-}
-
-function readRest(fd: number, fileOffset: number, boundary: Boundary, keepLength: number): Buffer {
-  const size = keepLength - boundary.length;
-  if (size === 0) return Buffer.alloc(0);
-  if (size > LARGEST_REST_BYTES) {
-    throw new BackupError('limit', `member at ${fileOffset}: ${size} bytes behind the last flush`);
-  }
-  const reader = new ChunkReader(fd, fileOffset, Number.MAX_SAFE_INTEGER);
-  try {
-    reader.stream(boundary.length, () => undefined);
-    return reader.bytes(size);
-  } finally {
-    reader.close();
-  }
+  const memberSha1 = sha1.update(ending).digest('hex');
+  return { ...boundary, fileEnd: boundary.fileEnd + ending.length, memberSha1 };
 }
 
 /** Inflates up to the boundary and sees that a last block is taken for one there. Hashes what is kept. */

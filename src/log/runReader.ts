@@ -7,6 +7,7 @@
  */
 import zlib from 'node:zlib';
 import { BackupError } from '../errors.ts';
+import { finish } from './steps.ts';
 import type { FlushPoint } from './format.ts';
 import { FLUSH_MARKER } from './format.ts';
 import { GatheredBytes } from './gatheredBytes.ts';
@@ -93,8 +94,13 @@ export class RunReader {
 
   /** Up to and including the next line feed; null at the clean end. Throws 'damaged' and 'limit'. */
   line(limitBytes: number): Buffer | null {
+    return finish(this.lineSteps(limitBytes));
+  }
+
+  /** The same in steps, of one buffer each. */
+  *lineSteps(limitBytes: number): Generator<void, Buffer | null> {
     const gathered = new GatheredBytes();
-    for (;;) {
+    for (; ; yield) {
       if (!this.#fill()) {
         if (gathered.length === 0 && this.#state === 'ended') return null;
         throw this.#unexpectedEnd();
@@ -108,20 +114,25 @@ export class RunReader {
     }
   }
 
-  bytes(count: number): Buffer {
-    const gathered = new GatheredBytes();
-    this.stream(count, (piece) => gathered.add(piece));
-    return gathered.take();
+  stream(count: number): void {
+    finish(this.streamSteps(count));
   }
 
-  /** A piece is valid only during the call. */
-  stream(count: number, sink: (piece: Buffer) => void = () => undefined): void {
-    for (let left = count; left > 0;) {
+  /** In steps, of one buffer each. A piece is valid only during the call of the sink. */
+  *streamSteps(count: number, sink: (piece: Buffer) => void = () => undefined): Generator<void, void> {
+    for (let left = count; left > 0; yield) {
       if (!this.#fill()) throw this.#unexpectedEnd();
       const piece = this.#take(Math.min(left, this.#pending.length));
       left -= piece.length;
       sink(piece);
     }
+  }
+
+  /** The place in the file of the flush marker that the bytes up to here end with; null where there is none. */
+  markerHere(): number | null {
+    const here = this.position;
+    if (this.#pending.length === 0) this.#fill();
+    return this.passed.findLast(({ offset }) => offset === here)?.fileOffset ?? null;
   }
 
   /** The next bytes, as many as there are up to `count`, which stay the next ones. */
@@ -224,7 +235,8 @@ export class RunReader {
   #atInputEnd(isMarker: boolean): void {
     const here = { offset: this.#inflated, fileOffset: this.#filePosition };
     if (isMarker) {
-      if (this.#passed.at(-1)?.offset !== here.offset) this.#passed.push(here);
+      if (this.#passed.at(-1)?.offset === here.offset) this.#passed.pop();
+      this.#passed.push(here);
       if (this.#passed.length > MOST_PASSED) this.#passed = this.#passed.filter((_, at) => at % 2 === 0);
       this.#finder.candidate(here);
     }

@@ -19,6 +19,14 @@ export interface StagingOptions {
   memoryBytes: number;
   /** zlib's 0 to 9; 6 if absent. */
   level?: number;
+  /** A bound on the memory of many stagings together. */
+  shared?: SharedMemory;
+}
+
+export interface SharedMemory {
+  /** Whether so much more may be held. */
+  take(bytes: number): boolean;
+  give(bytes: number): void;
 }
 
 /** One compressed piece: in memory, or in the staging file. */
@@ -35,12 +43,14 @@ export class Staging {
   readonly level: number;
   readonly spill: SpillFile;
   readonly #memoryBytes: number;
+  readonly #shared: SharedMemory | undefined;
   #memoryUsed = 0;
 
   constructor(options: StagingOptions) {
     this.level = options.level ?? 6;
     this.spill = new SpillFile(options.directory);
     this.#memoryBytes = options.memoryBytes;
+    this.#shared = options.shared;
   }
 
   /** Compressed bytes held, in memory and in the file. */
@@ -54,13 +64,14 @@ export class Staging {
 
   /** Frees everything; segments still held can no longer be read. */
   close(): void {
-    this.#memoryUsed = 0;
+    this.#give(this.#memoryUsed);
     this.spill.close();
   }
 
   /** Holds a piece for a segment. Copied, because zlib's output buffers are larger than what is in them. */
   async hold(data: Buffer): Promise<Piece> {
-    if (this.#memoryUsed + data.length > this.#memoryBytes) return this.spill.append(data);
+    const fits = this.#memoryUsed + data.length <= this.#memoryBytes;
+    if (!fits || this.#shared?.take(data.length) === false) return this.spill.append(data);
     this.#memoryUsed += data.length;
     return Buffer.from(data);
   }
@@ -68,10 +79,15 @@ export class Staging {
   release(pieces: readonly Piece[]): void {
     let extents = 0;
     for (const piece of pieces) {
-      if (Buffer.isBuffer(piece)) this.#memoryUsed = Math.max(0, this.#memoryUsed - piece.length);
+      if (Buffer.isBuffer(piece)) this.#give(Math.min(piece.length, this.#memoryUsed));
       else extents += 1;
     }
     if (extents > 0) this.spill.free(extents);
+  }
+
+  #give(bytes: number): void {
+    this.#memoryUsed -= bytes;
+    this.#shared?.give(bytes);
   }
 }
 

@@ -8,6 +8,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import fs from 'node:fs';
+import { setTimes, timesOf } from '../fs/times.ts';
 import { BackupError } from '../errors.ts';
 import { crc32Combine } from './crc32.ts';
 import { Deflater, STREAM_START, type DeflaterPosition } from './deflater.ts';
@@ -133,20 +134,29 @@ export class ChunkWriter {
     this.#written = this.#fileEnd;
     this.#deflater.restart(committed?.position ?? STREAM_START);
     await truncate(this.#fd, this.#fileEnd);
+    // After a power cut no sector of what was taken back may stand among those of what is written there next.
+    if (this.#isSynced) await syncData(this.#fd);
     if (committed !== null) this.#sha1 = committed.sha1.copy();
     this.#state = committed === null ? 'closed' : 'open';
   }
 
-  /** Commits, and ends the gzip member. */
+  /** Commits, and ends the gzip member. Where all was committed, that says nothing new, and the file's time stays as it was. */
   async close(): Promise<ChunkProgress> {
     return this.#guarded(async () => {
+      const times = this.#isAllCommitted ? timesOf(this.#fd) : null;
       await this.#deflater.flush();
       const { crc32, length } = this.#deflater.position;
       this.#enqueue(memberEnding(crc32, length));
+      await this.#writeQueue();
+      if (times !== null) setTimes(this.#fd, times);
       const progress = await this.#sync();
       this.#state = 'closed';
       return progress;
     });
+  }
+
+  get #isAllCommitted(): boolean {
+    return this.#committed?.position.length === this.length;
   }
 
   async #sync(): Promise<ChunkProgress> {

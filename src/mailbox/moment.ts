@@ -20,9 +20,22 @@ const AGO = /^(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:\s*ago)?
 /** Unix seconds, or undefined where the text is none of the above. `nowS`: the moment that is now, in unix seconds. */
 export function momentOf(text: string, nowS: number): number | undefined {
   const trimmed = text.trim();
-  const epoch = /^@(\d{1,12})$/.exec(trimmed);
+  const epoch = /^@(\d{1,16})$/.exec(trimmed);
   if (epoch !== null) return Number(epoch[1]);
   return namedMoment(trimmed, nowS) ?? dateMoment(trimmed) ?? momentAgo(trimmed, nowS);
+}
+
+export function nowSeconds(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+/** From the year 100 to the end of 9999: others are no dates to this file. */
+const [FIRST_DATE, LAST_DATE] = [-59_011_459_200, 253_402_300_799];
+
+/** As RFC 3339 in UTC, or unix seconds where that cannot say it; always a spelling that leads back. */
+export function momentText(time: number): string {
+  if (time < FIRST_DATE || time > LAST_DATE) return `@${time}`;
+  return new Date(time * 1000).toISOString().replace('.000Z', 'Z');
 }
 
 /** As momentOf. Throws 'usage' with `what` (an option, a path) in front. */
@@ -33,6 +46,20 @@ export function parseMoment(text: string, nowS: number, what: string): number {
   throw new BackupError('usage', `${what}: ${JSON.stringify(text)} is no time (such as ${examples})`, {
     subject: what,
   });
+}
+
+/** As parseMoment, of something that was: a time that lies in the future is a mistake. Throws 'usage'. */
+export function parsePast(text: string, nowS: number, what: string): number {
+  const moment = parseMoment(text, nowS, what);
+  if (moment <= nowS) return moment;
+  throw new BackupError('usage', `${what}: ${text} is ${momentText(moment)}, which lies in the future`, {
+    subject: what,
+  });
+}
+
+/** Whether the text says the present itself, and no time that happens to be it. */
+export function saysNow(text: string): boolean {
+  return text.trim().toLowerCase() === 'now';
 }
 
 function namedMoment(text: string, nowS: number): number | undefined {
@@ -59,6 +86,8 @@ function dateMoment(text: string): number | undefined {
     number,
     number,
   ];
+  // Date takes the year 24 for 1924.
+  if (year < 100) return undefined;
   // Date takes the 31st of February for the 3rd of March.
   const check = new Date(Date.UTC(year, month - 1, day));
   if (check.getUTCMonth() !== month - 1 || check.getUTCDate() !== day) return undefined;

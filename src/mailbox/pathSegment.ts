@@ -37,9 +37,22 @@ function escape(text: string): string {
   return /^[0-9]+\.eml$/i.test(safe) ? safe.replace('.', '%2E') : safe;
 }
 
-function cut(segment: string, level: string, limitBytes: number): string {
+/**
+ * A name that is short enough for a file with so many bytes after it: itself, or cut as a segment is. The caller sees to it that no other
+ * name ends with `%~` and a hash.
+ */
+export function shortened(name: string, spareBytes = 0): string {
+  return cut(name, Buffer.from(name, 'utf8'), maxSegmentBytes - spareBytes);
+}
+
+/** Of such a name there is no way back to what it was made of but by comparing. */
+export function isCut(name: string): boolean {
+  return name.includes('%~');
+}
+
+function cut(segment: string, identity: Buffer, limitBytes: number): string {
   if (Buffer.byteLength(segment) <= limitBytes) return segment;
-  const hash = createHash('sha256').update(level, 'latin1').digest('hex').slice(0, hashDigits);
+  const hash = createHash('sha256').update(identity).digest('hex').slice(0, hashDigits);
   const ending = `%~${hash}`;
   let start = '';
   let left = limitBytes - ending.length;
@@ -73,7 +86,7 @@ function restoreBytes(around: readonly string[], level: string): string {
 
 /** The folder name of a level (a latin1 byte string, with its dots as dots), with room left for so many bytes behind it. */
 export function encodeSegment(level: string, spareBytes = 0): string {
-  return cut(readable(level), level, maxSegmentBytes - spareBytes);
+  return cut(readable(level), Buffer.from(level, 'latin1'), maxSegmentBytes - spareBytes);
 }
 
 function unescape(segment: string): Buffer | undefined {

@@ -8,13 +8,13 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { BackupError } from '../errors.ts';
-import { FramingError, LineTooLongError, continuationOf } from './framing.ts';
+import { FramingError, continuationOf, tailBytes } from './framing.ts';
 import type { Continuation } from './framing.ts';
 import type { FileLiteral } from './dlist.ts';
 import { serverAnswer, takesDlist, wireCommand } from './grammar.ts';
 import type { Answer, WireCommand } from './grammar.ts';
 import type { Limits } from './limits.ts';
-import type { Need } from './scanner.ts';
+import type { Need } from './need.ts';
 import type { ByteSource } from './source.ts';
 
 export interface WireHandlers {
@@ -22,6 +22,10 @@ export interface WireHandlers {
   onFile(file: FileLiteral, source: ByteSource): Promise<void>;
   /** The peer sent `{n}` without a plus and may wait for "+ go ahead" (pristine clients of 3.6 and later do not). */
   onSynchronizingLiteral(): void;
+  /** Long work lets others have their turn here; where it is not given, all of them in each turn of the event loop. */
+  turn?(): Promise<void>;
+  /** The command takes about so much memory by now. May wait, or throw where that is too much. */
+  hold?(bytes: number): Promise<void> | undefined;
 }
 
 /** A file's bytes as a source of their own, so that no consumer can read beyond them. */
@@ -40,6 +44,10 @@ class FileSource implements ByteSource {
 
   line(): Promise<Buffer> {
     return Promise.reject(new BackupError('bad-parameters', 'a file is read in bytes, not in lines'));
+  }
+
+  linePart(): Promise<Buffer> {
+    return this.line();
   }
 
   async bytes(n: number): Promise<Buffer> {
@@ -64,6 +72,9 @@ class FileSource implements ByteSource {
   }
 }
 
+/** What is read of a line at once, and so the longest text that is scanned in one step. */
+const PART_BYTES = 64 * 1024;
+
 function ignore(): void {
   // Bytes of a command that has failed already.
 }
@@ -74,6 +85,10 @@ class Reading {
   readonly #limits: Limits;
   readonly #handlers: WireHandlers;
   #following: Continuation | undefined;
+  /** Of the line at hand: its last bytes so far, its length so far, and whether it was read to its end. */
+  #tail: Buffer = Buffer.alloc(0);
+  #lineBytes = 0;
+  #isLineRead = true;
   #drainedBytes = 0;
   #failed = false;
   #failure: unknown;
@@ -98,24 +113,51 @@ class Reading {
       if (error instanceof FramingError || (error instanceof BackupError && error.kind === 'closed')) {
         throw error;
       }
-      if (error instanceof LineTooLongError) this.#following = continuationOf(error.tail);
       await this.#drain();
       throw this.#failed ? this.#failure : error;
     }
   }
 
-  #fulfil(need: Need): Promise<Buffer | undefined> {
+  async #fulfil(need: Need): Promise<Buffer | undefined> {
     if (need.need === 'line') return this.#line();
     if (need.need === 'file') return this.#file(need.file);
-    if (need.need === 'turn') return setImmediate();
-    return this.#literal(need.count, need.synchronizing);
+    await this.#handlers.hold?.(need.held);
+    if (need.need === 'more') return this.#isLineRead ? undefined : this.#part(need.atLeast);
+    if (need.need === 'bytes') return this.#literal(need.count, need.synchronizing);
+    await (this.#handlers.turn?.() ?? setImmediate());
+    return undefined;
   }
 
-  async #line(): Promise<Buffer> {
-    const line = await this.#source.line(this.#limits.lineBytes);
+  /** A line, or the first part of a long one. */
+  #line(): Promise<Buffer> {
+    this.#lineBytes = 0;
+    this.#tail = Buffer.alloc(0);
+    return this.#part(0);
+  }
+
+  async #part(atLeastBytes: number): Promise<Buffer> {
+    const part = await this.#source.linePart(Math.max(PART_BYTES, atLeastBytes));
     this.isStarted = true;
-    this.#following = continuationOf(line);
-    return line;
+    this.#lineBytes += part.length;
+    this.#isLineRead = part[part.length - 1] === 0x0a;
+    this.#tail = this.#tail.length === 0 ? part : Buffer.concat([this.#tail, part.subarray(-tailBytes)]);
+    this.#tail = this.#tail.subarray(-tailBytes);
+    if (this.#isLineRead) this.#following = continuationOf(this.#tail);
+    if (this.#lineBytes > this.#limits.lineBytes) {
+      throw new BackupError('limit', `a line is longer than ${this.#limits.lineBytes} bytes`);
+    }
+    return part;
+  }
+
+  /** Reads the line at hand to its end, holding its last bytes only. */
+  async #skipLine(): Promise<void> {
+    while (!this.#isLineRead) {
+      try {
+        await this.#part(0);
+      } catch (error) {
+        if (!(error instanceof BackupError) || error.kind !== 'limit') throw error;
+      }
+    }
   }
 
   #literal(count: number, synchronizing: boolean): Promise<Buffer> {
@@ -140,6 +182,7 @@ class Reading {
 
   /** Reads the rest of a broken command. */
   async #drain(): Promise<void> {
+    await this.#skipLine();
     while (this.#following !== undefined) {
       const { size, synchronizing } = this.#following;
       this.#following = undefined;
@@ -147,12 +190,9 @@ class Reading {
         this.#handlers.onSynchronizingLiteral();
       }
       await this.#discard(size);
-      try {
-        await this.#line();
-      } catch (error) {
-        if (!(error instanceof LineTooLongError)) throw error;
-        this.#following = continuationOf(error.tail);
-      }
+      this.#isLineRead = false;
+      this.#tail = Buffer.alloc(0);
+      await this.#skipLine();
     }
   }
 

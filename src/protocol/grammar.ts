@@ -14,7 +14,7 @@ import { BackupError } from '../errors.ts';
 import type { Dlist } from './dlist.ts';
 import type { Limits } from './limits.ts';
 import { DlistScanner } from './scanner.ts';
-import type { Need } from './scanner.ts';
+import type { Need } from './need.ts';
 
 export interface WireCommand {
   /** In upper case; empty for an empty line. */

@@ -8,7 +8,7 @@ export interface Limits {
   readonly lineBytes: number;
   /** Longest command, in bytes: its lines and literals together, files not counted. */
   readonly commandBytes: number;
-  /** Largest ordinary literal, in bytes: those are held in memory. */
+  /** Longest string, in bytes, literal or not: each is handled in one step. */
   readonly literalBytes: number;
   /** Largest message file, in bytes: those are streamed. */
   readonly messageBytes: number;
@@ -25,15 +25,15 @@ const mebibyte = 1024 * 1024;
 /**
  * For authenticated masters.
  * Lines: a MAILBOX of sync_batchsize (8,192) records is about 3 MB; a master with sync_batchsize 0 sends a whole mailbox,
- * and 128 MiB are some 300,000 messages. Literals: sieve scripts and annotations, both limited far below by Cyrus itself
- * (sieve_maxscriptsize 32 KB, maxannotsize is kilobytes). Messages: uint32 in cyrus-imapd imap/dlist.c.
+ * and 128 MiB are some 300,000 messages. Strings: sieve scripts and annotations, both limited far below by Cyrus itself
+ * (sieve_maxscriptsize 32 KB, maxannotsize is kilobytes), and SEENUIDS, 8 bytes for each gap. Messages: uint32 in cyrus-imapd imap/dlist.c.
  * Depth: MAILBOX needs 5. Items: 25 to a record with its annotations.
  * Drain: one MESSAGE command of 1,024 messages of 4 MiB.
  */
 export const defaultLimits: Limits = {
   lineBytes: 128 * mebibyte,
   commandBytes: 128 * mebibyte,
-  literalBytes: 64 * mebibyte,
+  literalBytes: 4 * mebibyte,
   messageBytes: 2 ** 32 - 1,
   depth: 32,
   items: 10_000_000,

@@ -20,6 +20,13 @@ export interface SyncByteSource {
   readonly position: number;
 }
 
+/** The same in steps of about a millisecond, for a caller that has others to serve meanwhile. */
+export interface SteppedByteSource {
+  lineSteps(limitBytes: number): Generator<void, Buffer | null>;
+  streamSteps(n: number, sink?: (piece: Buffer) => void): Generator<void, void>;
+  readonly position: number;
+}
+
 export type FileReader = (file: FileLiteral, source: SyncByteSource) => void;
 
 function skip(file: FileLiteral, source: SyncByteSource): void {
@@ -41,7 +48,7 @@ export function readLogLine(
     const need = step.value;
     if (need.need === 'line') step = grammar.next(source.line(limits.lineBytes) ?? undefined);
     else if (need.need === 'bytes') step = grammar.next(source.bytes(need.count));
-    else if (need.need === 'turn') step = grammar.next();
+    else if (need.need === 'turn' || need.need === 'more') step = grammar.next();
     else {
       need.file.position = source.position;
       onFile(need.file, source);
@@ -49,4 +56,35 @@ export function readLogLine(
     }
   }
   return step.value;
+}
+
+/** As readLogLine, in steps. `onFile` consumes exactly the file's bytes, in steps too. */
+export function* logLineSteps(
+  source: SteppedByteSource,
+  limits: Limits,
+  onFile: (file: FileLiteral) => Generator<void, void>,
+): Generator<void, LogLine | null> {
+  const grammar = logLine(limits);
+  let step = grammar.next();
+  while (step.done !== true) {
+    const need = step.value;
+    if (need.need === 'line') step = grammar.next((yield* source.lineSteps(limits.lineBytes)) ?? undefined);
+    else if (need.need === 'bytes') step = grammar.next(yield* bytesOf(source, need.count));
+    else if (need.need === 'turn') {
+      yield;
+      step = grammar.next();
+    } else if (need.need === 'more') step = grammar.next();
+    else {
+      need.file.position = source.position;
+      yield* onFile(need.file);
+      step = grammar.next();
+    }
+  }
+  return step.value;
+}
+
+function* bytesOf(source: SteppedByteSource, count: number): Generator<void, Buffer> {
+  const pieces: Buffer[] = [];
+  yield* source.streamSteps(count, (piece) => pieces.push(Buffer.from(piece)));
+  return Buffer.concat(pieces, count);
 }

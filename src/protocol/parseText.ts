@@ -25,7 +25,7 @@ export function parseDlist(text: string): Dlist {
   while (step.done !== true) {
     const need = step.value;
     if (need.need === 'file') throw scanner.error('a file cannot be kept as text');
-    if (need.need === 'turn') step = item.next();
+    if (need.need === 'turn' || need.need === 'more') step = item.next();
     else step = item.next(need.need === 'line' ? line() : upTo(at + need.count));
   }
   scanner.expectEnd();

@@ -79,10 +79,17 @@ export function printDlist(value: Dlist, form: PrintForm): string {
 }
 
 /**
- * As printItem, in pieces: a mailbox's line is as long as the mailbox has messages, so the elements of the lists in
- * an outermost `%( )` come one by one.
+ * As printItem, in pieces: a mailbox's line is as long as the mailbox has messages, so the elements of an outermost list, and of
+ * the lists in an outermost `%( )`, come one by one.
  */
 export function* printItemPieces(key: string, value: Dlist, form: PrintForm): Generator<string> {
+  if (Array.isArray(value)) {
+    yield `${printString(key, form)} (`;
+    for (const [index, element] of value.entries())
+      yield (index === 0 ? '' : ' ') + printDlist(element, form);
+    yield ')';
+    return;
+  }
   if (!(value instanceof KeyValues)) {
     yield printItem(key, value, form);
     return;

@@ -13,6 +13,8 @@ import { LineTooLongError, tailBytes } from './framing.ts';
 export interface ByteSource {
   /** The next line with its LF. Throws LineTooLongError, with the line consumed; `closed` where the input ends before the LF. */
   line(limitBytes: number): Promise<Buffer>;
+  /** The next part of a line: up to its LF and with it, or, where none is among so many bytes, these. */
+  linePart(mostBytes: number): Promise<Buffer>;
   /** Exactly n bytes. Throws `closed` where the input ends before. */
   bytes(n: number): Promise<Buffer>;
   /** The next n bytes in pieces as they come; none is held. A piece counts as read before `onPiece` is called. */
@@ -110,6 +112,21 @@ export class SocketSource implements ByteSource {
       if (length !== -1 || this.#buffered > limitBytes) return this.#skipLine(limitBytes);
       await this.#more();
     }
+  }
+
+  async linePart(mostBytes: number): Promise<Buffer> {
+    for (;;) {
+      const length = this.#lineLength();
+      if (length !== -1 && length <= mostBytes) return this.#take(length);
+      if (this.#buffered >= mostBytes) break;
+      await this.#more();
+    }
+    const [chunks, bytes, before] = [this.#scannedChunks, this.#scannedBytes, this.#chunks.length];
+    const part = this.#take(mostBytes);
+    // What was searched in vain is not searched again: chunks that were taken whole are gone.
+    this.#scannedChunks = Math.max(0, chunks - (before - this.#chunks.length));
+    this.#scannedBytes = chunks < before - this.#chunks.length ? 0 : bytes;
+    return part;
   }
 
   async bytes(n: number): Promise<Buffer> {

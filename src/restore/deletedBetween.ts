@@ -23,7 +23,7 @@ export function selectDeletedBetween(
   to: number,
   deletedPrefix: string,
 ): SelectedMailbox[] {
-  source.requireKnown(from);
+  source.requireNotCompacted(from);
   const { index } = source.reader;
   const lost = new Map<Mailbox, SourceRecord[]>();
   const first = new Map<string, Place>();

@@ -36,6 +36,23 @@ export function newOutcome(source: string, target: string): MailboxOutcome {
   };
 }
 
+/**
+ * Takes a later try at the same mailbox into the outcome of an earlier one: what the earlier one added is what the later one
+ * found there, and what either could not carry stays told.
+ */
+export function addTry(outcome: MailboxOutcome, next: MailboxOutcome): void {
+  const union = (into: string[], more: readonly string[]): void => {
+    into.push(...more.filter((text) => !into.includes(text)));
+  };
+  outcome.isNew ||= next.isNew;
+  outcome.skipped = Math.max(0, next.skipped - outcome.added);
+  outcome.added += next.added;
+  outcome.changed += next.changed;
+  outcome.bytes += next.bytes;
+  union(outcome.failures, next.failures);
+  union(outcome.notes, next.notes);
+}
+
 /** A message that could not be restored, as a failure of its mailbox. */
 export function messageFailure(record: { readonly uid: number; readonly guid: string }, why: string): string {
   return `UID ${record.uid} (${record.guid}): ${why}`;

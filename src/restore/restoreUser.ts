@@ -10,7 +10,7 @@ import type { Destination, Move } from './destination.ts';
 import type { Mailbox } from '../index/types.ts';
 import type { What } from './cyrus/job.ts';
 import { notCarried } from './notCarried.ts';
-import { newOutcome, newUser } from './outcome.ts';
+import { addTry, newOutcome, newUser } from './outcome.ts';
 import type { MailboxOutcome, UserOutcome } from './outcome.ts';
 import { select } from './selection.ts';
 import type { SelectionOptions } from './selection.ts';
@@ -44,8 +44,12 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
   const user = newUser(job.userid ?? job.path);
   let source: RestoreSource | undefined;
   let destination: Destination | undefined;
+  /** Mailboxes that are not done. */
+  let untried = 0;
   try {
     source = new RestoreSource(job.userid, job.path, job.time);
+    const doubt = source.doubtOf(job.time ?? job.selection.between?.from ?? null);
+    if (doubt !== null) user.failures.push(doubt);
     const { mailboxes, missing, leftOut } = select(source, job.selection);
     if (leftOut.length > 0) user.notes.push(leftOutNote(leftOut));
     for (const object of missing) user.failures.push(`${object}: not in this backup`);
@@ -56,6 +60,7 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
         uploads: new UploadMemory(),
       }))
       .toSorted(inOrder);
+    untried = moves.length;
     const { index } = source.reader;
     job.onStart(
       moves.reduce((sum, { selected }) => sum + livingSize(index, selected.mailbox.id).messages, 0),
@@ -71,13 +76,15 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
     };
     let current = await connect();
     for (const move of moves) {
-      let outcome = await restoreOne(current, move);
-      for (let attempt = 0; outcome === 'closed';) {
+      const outcome = newOutcome(move.selected.mailbox.name, move.target);
+      user.mailboxes.push(outcome);
+      let isOver = await restoreOne(current, move, outcome, false);
+      for (let attempt = 0; !isOver;) {
         attempt = move.uploads.broke() ? 0 : attempt + 1;
         current = await connect();
-        outcome = await restoreOne(current, move, attempt >= RETRIES);
+        isOver = await restoreOne(current, move, outcome, attempt >= RETRIES);
       }
-      user.mailboxes.push(outcome);
+      untried -= 1;
       job.onMailbox(outcome);
     }
     const isWholeUser = job.selection.objects.length === 0 && job.selection.between === null;
@@ -87,7 +94,9 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
   } catch (error) {
     // A wrong password is the same for all users: going on would lock the account.
     if (error instanceof BackupError && error.kind === 'auth') throw error;
-    user.failures.push(reasonOf(error));
+    const lost =
+      untried > 0 ? `${untried} of the mailboxes not restored, nor settings` : 'settings not restored';
+    user.failures.push(source === undefined ? reasonOf(error) : `${reasonOf(error)}: ${lost}`);
   } finally {
     await destination?.close();
     source?.close();
@@ -105,20 +114,26 @@ function leftOutNote(mailboxes: readonly Mailbox[]): string {
   return `${what} without mail left out (--all-types restores them): ${names.join(', ')}`;
 }
 
-/** `closed`: the connection broke, and another try may help. Where it is the last one, that is a failure like others. */
+/**
+ * One try at a mailbox, which goes into its outcome. False where the connection broke and another try may help; where it is
+ * the last one, that is a failure like others.
+ */
 async function restoreOne(
   destination: Destination,
   move: Move,
-  isLast = false,
-): Promise<MailboxOutcome | 'closed'> {
-  const outcome = newOutcome(move.selected.mailbox.name, move.target);
+  outcome: MailboxOutcome,
+  isLast: boolean,
+): Promise<boolean> {
+  const attempt = newOutcome(outcome.source, outcome.target);
   try {
-    await destination.restoreMailbox(move, outcome, isLast);
+    await destination.restoreMailbox(move, attempt, isLast);
   } catch (error) {
-    if (error instanceof BackupError && error.kind === 'closed' && !isLast) return 'closed';
-    outcome.failures.push(reasonOf(error));
+    if (error instanceof BackupError && error.kind === 'closed' && !isLast) return false;
+    attempt.failures.push(reasonOf(error));
+  } finally {
+    addTry(outcome, attempt);
   }
-  return outcome;
+  return true;
 }
 
 /** What is no BackupError is a bug of ours: it costs what was at work, not the other mailboxes and users. */

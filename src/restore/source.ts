@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { BlockReader } from '../backup/blockReader.ts';
 import { readMessage } from '../backup/content.ts';
+import { futureNoteOf, requireKnown } from '../backup/clock.ts';
 import { BackupReader } from '../backup/reader.ts';
 import { BackupError } from '../errors.ts';
 import { horizon } from '../index/horizon.ts';
@@ -35,21 +36,21 @@ export class RestoreSource {
     this.#release = this.reader.index.holdSnapshot();
     this.userid = userid ?? backupUseridOf(this.knownMailboxes()[0]?.name ?? '');
     try {
-      if (time !== null) this.requireKnown(time);
+      if (time !== null) requireKnown(this.reader.index, time, this.userid);
     } catch (error) {
       this.close();
       throw error;
     }
   }
 
-  /** Throws 'not-found' where a compaction has dropped what was at a moment. */
-  requireKnown(time: number): void {
-    const first = horizon(this.reader.index);
-    if (time >= first) return;
-    const [asked, known] = [time, first].map((seconds) => new Date(seconds * 1000).toISOString());
-    throw new BackupError('not-found', `what was at ${asked} is gone: all is known from ${known} on`, {
-      subject: this.userid,
-    });
+  /** Throws 'not-found' where a compaction has dropped what was at a time. Before its first line a backup had nothing to lose. */
+  requireNotCompacted(time: number): void {
+    if (horizon(this.reader.index) > 0) requireKnown(this.reader.index, time, this.userid);
+  }
+
+  /** Why what was at a time cannot be known for certain; null where it can. */
+  doubtOf(time: number | null): string | null {
+    return time === null ? null : futureNoteOf(this.reader.index);
   }
 
   /** Mailboxes that lived at the moment, DELETED ones too, by name. */

@@ -2,9 +2,10 @@
 import { BackupError } from '../errors.ts';
 import { preAuthLimits } from '../protocol/limits.ts';
 import { responses } from '../protocol/responses.ts';
-import type { ConnectionSecurity } from './auth/exchange.ts';
+import type { ConnectionSecurity, VerifyPassword } from './auth/exchange.ts';
 import { startMechanism } from './auth/sasl.ts';
 import type { Channel } from './channel.ts';
+import { hostOf } from './hostLimits.ts';
 import type { ServerOptions } from './options.ts';
 
 export interface AuthenticationResult {
@@ -34,7 +35,10 @@ export async function authenticate(
     };
   }
   try {
-    const exchange = startMechanism(mechanism, options.passwords, channel.security);
+    const host = channel.address === undefined ? undefined : hostOf(channel.address);
+    const { passwords } = options;
+    const verify: VerifyPassword = (user, password) => passwords.verify(user, password, host);
+    const exchange = startMechanism(mechanism, { ...passwords, verify }, channel.security);
     // "=" stands for an empty initial response (RFC 4959).
     let data = initial === undefined ? null : Buffer.from(initial === '=' ? '' : initial, 'base64');
     for (;;) {

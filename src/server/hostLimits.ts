@@ -1,9 +1,10 @@
 /**
  * What one host may cost the others: how many connections it has, and how often it failed to log in lately.
  *
- * A host is an IPv4 address or an IPv6 /64, which is what one customer of a network is given. Who tunnels in from the machine
- * itself (stunnel, ssh, a container's proxy) looks like loopback, and a limit there would let one bad peer shut out all
- * others: loopback is exempt by default, unix sockets always. Memory: one entry for each host that is
+ * A host is an IPv4 address or an IPv6 /64, which is what one customer of a network is given. Peers that tunnel in from the machine
+ * itself (stunnel, ssh, a container's proxy) look like loopback, and a limit on those who have logged in would let one
+ * bad peer shut out all others: from that loopback is exempt by default, unix sockets always. Nobody is exempt from the limit on
+ * connections that have not logged in: at that, the oldest of them makes room (listener.ts). Memory: one entry for each host that is
  * connected or failed lately, and never more than MOST_HOSTS of the latter.
  */
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
@@ -64,6 +65,14 @@ export function hostOf(address: string): string {
     .join(':')}::/64`;
 }
 
+/** Unix sockets are one host. */
+const LOCAL_HOST = 'local';
+
+/** A host's name for a connection's address; undefined: a unix socket. */
+export function hostNameOf(address: string | undefined): string {
+  return address === undefined ? LOCAL_HOST : hostOf(address);
+}
+
 export class HostLimits {
   readonly #now: () => number;
   #options: HostLimitOptions;
@@ -83,6 +92,18 @@ export class HostLimits {
   reconfigure(options: HostLimitOptions): void {
     this.#unlimited = unlimitedHosts(options.unlimited);
     this.#options = options;
+  }
+
+  /** How many connections of a host may be open that have not logged in; 0 is no limit. */
+  get mostStrangers(): number {
+    return this.#options.connections;
+  }
+
+  /** Whether the host has as many connections as it may have. */
+  isFull(address: string | undefined): boolean {
+    const { connections } = this.#options;
+    if (address === undefined || connections === 0 || !this.#isLimited(address)) return false;
+    return (this.#connections.get(hostOf(address)) ?? 0) >= connections;
   }
 
   /** Counts a connection; or the reason why it is not taken. An undefined address is that of a unix socket. */

@@ -4,17 +4,24 @@ import type { Server, Socket } from 'node:net';
 import { bind, isTlsFromStart } from './bind.ts';
 import type { BoundAddress, ListenAddress } from './bind.ts';
 import { Channel } from './channel.ts';
+import { hostNameOf } from './hostLimits.ts';
 import type { ServerOptions } from './options.ts';
 import { Session } from './session.ts';
 
+/** In a flood one line in this time. */
+const EVICTIONS_LOGGED_MS = 1000;
 /** Connections that are over the limit and may still read why; in a flood the rest is closed at once. */
 const MOST_TURNED_AWAY = 64;
 
 export class Listener {
   #options: ServerOptions;
   readonly #servers: Server[] = [];
-  readonly #sessions = new Map<Session, Promise<void>>();
+  /** The oldest first. */
+  readonly #sessions = new Set<Session>();
+  /** Of each session until it is over, also where another has its place already. */
+  readonly #running = new Set<Promise<void>>();
   #turnedAway = 0;
+  readonly #evicted = { count: 0, loggedAt: -Infinity };
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -36,7 +43,7 @@ export class Listener {
    */
   reconfigure(options: ServerOptions): void {
     this.#options = options;
-    for (const session of this.#sessions.keys()) {
+    for (const session of this.#sessions) {
       if (session.user === null || options.admins.includes(session.user)) continue;
       options.log.info(`${session.user} is not one of admins any more, closing`);
       session.stop();
@@ -48,14 +55,15 @@ export class Listener {
     const closed = this.#servers.map(
       (server) => new Promise<void>((resolve) => server.close(() => resolve())),
     );
-    for (const session of this.#sessions.keys()) session.stop();
-    await Promise.all(this.#sessions.values());
+    for (const session of this.#sessions) session.stop();
+    await Promise.all(this.#running);
     await Promise.all(closed);
   }
 
   #accept(socket: Socket, isTls: boolean): void {
-    const { hosts, log, idleTimeoutMs } = this.#options;
-    const channel = new Channel(socket, idleTimeoutMs);
+    const { log, writeTimeoutMs } = this.#options;
+    const channel = new Channel(socket, writeTimeoutMs);
+    this.#makeRoom(channel.address);
     const reason = this.#reasonAgainst(channel);
     if (reason !== null) {
       if (this.#turnedAway < MOST_TURNED_AWAY) log.warn(`${channel.peer}: refused, ${reason}`);
@@ -63,11 +71,53 @@ export class Listener {
       return;
     }
     const session = new Session(channel, this.#options, isTls);
+    this.#sessions.add(session);
     const running = session.run().finally(() => {
-      this.#sessions.delete(session);
-      hosts.disconnect(channel.address);
+      this.#forget(session);
+      this.#running.delete(running);
     });
-    this.#sessions.set(session, running);
+    this.#running.add(running);
+  }
+
+  /** Its place is free. */
+  #forget(session: Session): void {
+    if (this.#sessions.delete(session)) this.#options.hosts.disconnect(session.address);
+  }
+
+  /**
+   * Where a limit is reached, a connection that has not logged in makes room for a new one: the oldest of the same host, or of the host
+   * that has the most of them. So those who only connect shut out nobody but themselves, and nobody who has logged in.
+   */
+  #makeRoom(address: string | undefined): void {
+    const { hosts, maxConnections } = this.#options;
+    const host = hostNameOf(address);
+    const strangers = new Map<string, Session[]>();
+    for (const session of this.#sessions) {
+      if (session.user !== null) continue;
+      const name = hostNameOf(session.address);
+      const others = strangers.get(name);
+      if (others === undefined) strangers.set(name, [session]);
+      else others.push(session);
+    }
+    const own = strangers.get(host) ?? [];
+    const isOver = hosts.mostStrangers > 0 && own.length >= hosts.mostStrangers;
+    if (isOver || hosts.isFull(address)) this.#evict(own.shift());
+    if (this.#sessions.size < maxConnections) return;
+    let most: Session[] = [];
+    for (const sessions of strangers.values()) if (sessions.length > most.length) most = sessions;
+    this.#evict(most[0]);
+  }
+
+  #evict(session: Session | undefined): void {
+    if (session === undefined) return;
+    this.#forget(session);
+    session.evict();
+    this.#evicted.count += 1;
+    if (performance.now() - this.#evicted.loggedAt < EVICTIONS_LOGGED_MS) return;
+    const { count } = this.#evicted;
+    this.#options.log.warn(`${count} connections that had not logged in were closed to make room for others`);
+    this.#evicted.count = 0;
+    this.#evicted.loggedAt = performance.now();
   }
 
   /** Counts the connection with its host, where there is none. */

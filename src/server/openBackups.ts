@@ -12,14 +12,21 @@ import type { IndexError } from '../index/indexErrors.ts';
 import { mailboxByName, mailboxByUniqueid } from '../index/queries.ts';
 import type { LiveMailbox } from '../index/types.ts';
 import { backupUseridOf, inboxOf } from '../mailbox/names.ts';
+import { getString } from '../protocol/dlist.ts';
+import type { KeyValues } from '../protocol/dlist.ts';
 import { BackupError } from '../errors.ts';
 import type { DiskSpace } from './diskSpace.ts';
+import { isHeldMailboxLater } from './renamedInbox.ts';
 
 export interface OpenBackupsOptions extends BackupOptions {
   readonly deletedPrefix: string;
   /** Most backups that a session holds at once. */
   readonly openBackups: number;
 }
+
+/** Of all sessions together: beyond it, each holds one. */
+const MOST_OPEN_IN_ALL = 256;
+let openInAll = 0;
 
 /** A living mailbox, and where it is. */
 export interface Holding {
@@ -34,6 +41,8 @@ export class OpenBackups {
   readonly #disk: DiskSpace;
   /** Least recently used first. */
   readonly #open = new Map<string, Backup>();
+  /** Users that the master has spoken of, since the last release. */
+  readonly #spokenOf = new Set<string>();
 
   constructor(catalog: Catalog, options: OpenBackupsOptions, disk: DiskSpace, notice: Notice) {
     this.#catalog = catalog;
@@ -54,6 +63,7 @@ export class OpenBackups {
     if (open !== undefined) {
       // Opening it brings log and index into step again.
       this.#open.delete(userid);
+      openInAll -= 1;
       await open.close();
     }
     const path = this.#catalog.find(userid);
@@ -62,17 +72,21 @@ export class OpenBackups {
 
   /**
    * The backup that holds a living mailbox of that internal name, and the mailbox; null where there is none. A mailbox of a
-   * user who was renamed is in the backup that followed the user, until it has a name of its own there.
+   * user who was renamed is in the backup that followed the user, until it has a name of its own there. `absent`: for a caller
+   * with many names, users who have proved to have no backup and no later name; they are looked up once.
    */
-  async holding(mboxname: string): Promise<Holding | null> {
+  async holding(mboxname: string, absent?: Set<string>): Promise<Holding | null> {
     const seen = new Set<string>();
     let userid: string | null = this.ownerOf(mboxname);
+    if (absent?.has(userid) === true) return null;
     while (userid !== null && !seen.has(userid)) {
       seen.add(userid);
       const backup: Backup | null = await this.find(userid);
       const mailbox = backup === null ? undefined : mailboxByName(backup.index, mboxname);
       if (backup !== null && mailbox !== undefined) return { backup, mailbox };
-      userid = this.#catalog.inboxes.laterName(userid);
+      const laterName: string | null = this.#catalog.inboxes.laterName(userid);
+      if (backup === null && laterName === null) absent?.add(userid);
+      userid = laterName;
     }
     return null;
   }
@@ -85,19 +99,9 @@ export class OpenBackups {
     return backup;
   }
 
-  /**
-   * Where the uniqueid was that of another user's INBOX, and this one has no backup yet, the user was renamed: the
-   * other's backup becomes this one's.
-   */
-  async followInbox(userid: string, uniqueid: string): Promise<void> {
-    const { inboxes } = this.#catalog;
-    const known = inboxes.userOf(uniqueid);
-    if (known === userid) return;
-    if (known !== null && (await this.find(userid)) === null) {
-      const backup = await this.find(known);
-      const mailbox = backup === null ? undefined : mailboxByUniqueid(backup.index, uniqueid);
-      if (mailbox?.deleted === null && mailbox.name === inboxOf(known)) await this.renameUser(known, userid);
-    }
+  /** The master speaks of a user as one that it has. */
+  speaksOf(userid: string): void {
+    this.#spokenOf.add(userid);
   }
 
   /**
@@ -109,10 +113,36 @@ export class OpenBackups {
     if (inboxes.userOf(uniqueid) !== userid) inboxes.put(uniqueid, userid);
   }
 
+  /**
+   * Where the INBOX was that of another user, this one has no backup yet, and there are signs that the user was renamed
+   * (renamedInbox.ts), the other's backup becomes this one's.
+   */
+  async followInbox(userid: string, inbox: KeyValues): Promise<void> {
+    const known = this.#catalog.inboxes.userOf(getString(inbox, 'UNIQUEID'));
+    if (known === null || known === userid) return;
+    if ((await this.find(userid)) === null) await this.#followFrom(known, userid, inbox);
+  }
+
+  async #followFrom(known: string, userid: string, inbox: KeyValues): Promise<void> {
+    const backup = await this.find(known);
+    const held = backup === null ? undefined : mailboxByUniqueid(backup.index, getString(inbox, 'UNIQUEID'));
+    if (backup === null || held?.deleted !== null || held.name !== inboxOf(known)) return;
+    // Two masters that both have the mailbox would send one backup to and fro.
+    const wasBefore = this.#catalog.inboxes.laterName(userid) === known;
+    if (!wasBefore && !this.#spokenOf.has(known) && isHeldMailboxLater(backup.index, held, inbox)) {
+      await this.renameUser(known, userid);
+      return;
+    }
+    this.#notice(
+      `${userid}: the INBOX has the uniqueid of ${known}'s, and nothing shows that ${known} was renamed: ` +
+        `${userid} gets a backup of their own`,
+    );
+  }
+
   /** The user's backup goes to another userid, which has none yet. */
   async renameUser(from: string, to: string): Promise<void> {
     const held = this.#open.get(from);
-    this.#open.delete(from);
+    if (this.#open.delete(from)) openInAll -= 1;
     await held?.close();
     // First, since a rename that is done must not be refused. Without a backup of the later name it means nothing.
     this.#catalog.inboxes.putLaterName(from, to);
@@ -138,6 +168,7 @@ export class OpenBackups {
     for (const [userid, backup] of this.#open) {
       if (backup.index.path !== path) continue;
       this.#open.delete(userid);
+      openInAll -= 1;
       await backup.closeWithoutIndex(message);
       return true;
     }
@@ -145,8 +176,8 @@ export class OpenBackups {
   }
 
   /** Before a master is told to upload. Throws 'no-space'. Of a user without a backup it shows when the mail comes. */
-  requireRoomForMail(backups: readonly (Backup | null)[]): void {
-    for (const backup of backups) if (backup !== null) this.#disk.requireRoomForMail(dirname(backup.path));
+  requireRoomForMail(paths: readonly string[]): void {
+    for (const path of paths) this.#disk.requireRoomForMail(dirname(path));
   }
 
   /** Those held now. */
@@ -156,8 +187,10 @@ export class OpenBackups {
 
   /** Ends all chunks and gives up all locks. */
   async release(): Promise<void> {
+    this.#spokenOf.clear();
     for (const [userid, backup] of this.#open) {
       this.#open.delete(userid);
+      openInAll -= 1;
       await backup.close();
     }
   }
@@ -172,12 +205,14 @@ export class OpenBackups {
 
   async #openBackup(userid: string, path: string): Promise<Backup> {
     for (const [oldest, held] of this.#open) {
-      if (this.#open.size < this.#options.openBackups) break;
+      if (this.#open.size < this.#options.openBackups && openInAll < MOST_OPEN_IN_ALL) break;
       this.#open.delete(oldest);
+      openInAll -= 1;
       await held.close();
     }
     const backup = await this.#openWhereItIs(userid, path);
     this.#open.set(userid, backup);
+    openInAll += 1;
     return backup;
   }
 

@@ -4,6 +4,7 @@ import type { ConnectionSecurity, Passwords } from './auth/exchange.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { DiskSpace } from './diskSpace.ts';
 import type { HostLimits } from './hostLimits.ts';
+import type { Memory } from './memory.ts';
 import type { OpenBackupsOptions } from './openBackups.ts';
 import type { TlsContext } from './tls.ts';
 
@@ -34,12 +35,15 @@ export interface ServerOptions {
   /** Shared by all listeners. */
   readonly hosts: HostLimits;
   readonly disk: DiskSpace;
+  readonly memory: Memory;
   /** Where the directories of users are whose sessions are logged; see telemetry.ts. */
   readonly telemetryDirectory: string;
   /** How long a peer may take to log in. */
   readonly loginTimeoutMs: number;
   /** How long one that has may say nothing between commands (sync_timeout). */
   readonly idleTimeoutMs: number;
+  /** How long a peer may take nothing of an answer: meanwhile its locks are held. */
+  readonly writeTimeoutMs: number;
   /** How long a command may take to come in, and each message in it. */
   readonly commandTimeoutMs: number;
   /** After how long of waiting for the peer its locks are given up. */

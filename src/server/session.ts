@@ -2,6 +2,8 @@
  * One connection's conversation: greeting and login (greeting.ts), compression, then commands until EXIT.
  *
  * Whatever a peer sends costs at most the command at hand, or where the protocol's framing is lost this connection.
+ * Over 300 lines because all that a session holds is given up in one place, however it ends.
+ *
  * Everything a session holds (locks, staged messages, memory) is given up when it ends, however it ends.
  */
 import { BackupError, messageOf } from '../errors.ts';
@@ -11,21 +13,26 @@ import type { WireCommand } from '../protocol/grammar.ts';
 import { takesDlist } from '../protocol/grammar.ts';
 import { preAuthLimits } from '../protocol/limits.ts';
 import { missingArgument, refusal, responses } from '../protocol/responses.ts';
+import { AskedFor } from './askedFor.ts';
 import type { Channel } from './channel.ts';
 import type { CommandContext } from './commands/context.ts';
 import { commands } from './commands/table.ts';
 import { Greeting } from './greeting.ts';
 import type { Outcome } from './greeting.ts';
+import type { Share } from './memory.ts';
 import { OpenBackups } from './openBackups.ts';
 import type { ServerOptions } from './options.ts';
 import { Patience } from './patience.ts';
 import { StagedMessages } from './staged.ts';
+import { Turns } from './turns.ts';
 import type { Upload } from './staged.ts';
 import { Telemetry } from './telemetry.ts';
 import { brokenTls } from './tls.ts';
 
 /** How long a peer may take to read an answer when the server is to stop. */
 const STOP_WRITE_TIMEOUT_MS = 2000;
+/** Keys beside a script, for which the limit of a literal holds. */
+const KEPT_BESIDE_BYTES = 64 * 1024;
 /** A client needs three or four commands to log in. */
 const MOST_COMMANDS_BEFORE_LOGIN = 50;
 
@@ -42,6 +49,8 @@ export class Session {
   /** Untagged lines. */
   #sentCount = 0;
   readonly #patience: Patience;
+  readonly #turns = new Turns();
+  readonly #memory: Share;
   readonly #endHold: () => void;
   /** The release that idleness has begun: the next command waits for it. */
   #releasing: Promise<void> = Promise.resolve();
@@ -67,6 +76,14 @@ export class Session {
       directory: options.backups.stagingDirectory,
       memoryBytes: options.stagingMemoryBytes,
       level: options.backups.compressionLevel,
+      shared: {
+        take: (bytes) => options.memory.takeForStaging(bytes),
+        give: (bytes) => options.memory.give(bytes),
+      },
+    });
+    this.#memory = options.memory.share(() => {
+      options.log.warn(`${this.#who()}: others need the memory of a command that does not come in, closing`);
+      channel.destroy();
     });
     this.#endHold = options.disk.hold(() => this.#staged.stagedBytes);
     this.#context = {
@@ -74,6 +91,9 @@ export class Session {
       staged: this.#staged,
       resending: new Set(),
       now: () => Math.floor(Date.now() / 1000),
+      asked: new AskedFor(),
+      keptBytes: options.limits.literalBytes + KEPT_BESIDE_BYTES,
+      turn: this.#turns.turn,
       send: (text) => {
         this.#sentCount += 1;
         return channel.write(text);
@@ -105,6 +125,16 @@ export class Session {
   /** Who has logged in, if anybody has. */
   get user(): string | null {
     return this.#greeting.user;
+  }
+
+  /** Of a unix socket undefined. */
+  get address(): string | undefined {
+    return this.#channel.address;
+  }
+
+  /** Ends at once, for nobody has logged in: another needs its place. */
+  evict(): void {
+    this.#channel.destroy();
   }
 
   /** Finishes the command in hand, then says goodbye. What has not come in whole was never promised to anybody. */
@@ -145,6 +175,8 @@ export class Session {
     } finally {
       this.#upload?.abort();
       this.#upload = null;
+      this.#turns.end();
+      this.#memory.release();
       if (command !== null) this.#logCommand(command, started);
     }
   }
@@ -154,6 +186,7 @@ export class Session {
     const { source } = this.#channel;
     try {
       await this.#patience.waiting(() => source.waitForInput(), idleTimeoutMs);
+      await this.#turns.begin();
       return await this.#patience.waiting(() =>
         readWireCommand(source, this.#greeting.user === null ? preAuthLimits : limits, {
           onFile: async (file, source) => {
@@ -164,12 +197,15 @@ export class Session {
             this.#counts.messages += 1;
             this.#counts.bytes += file.size;
           },
+          turn: this.#turns.turn,
+          hold: (bytes) => this.#memory.hold(bytes + this.#staged.entriesBytes),
           onSynchronizingLiteral: () => {
             void this.#answer(responses.goAhead).catch(() => this.#channel.destroy());
           },
         }),
       );
     } finally {
+      this.#memory.isWhole();
       await this.#releasing;
     }
   }
@@ -211,6 +247,7 @@ export class Session {
       const upload = this.#upload;
       this.#upload = null;
       if (upload !== null) await this.#staged.take(upload);
+      if (Array.isArray(value) && value.includes(null)) this.#context.asked.sentNil();
       return;
     }
     const run = commands.get(words);
@@ -241,6 +278,7 @@ export class Session {
   async #release(): Promise<void> {
     const unclaimed = this.#staged.clear();
     this.#context.resending.clear();
+    this.#context.asked.clear();
     if (unclaimed > 0) this.#context.warn(`${unclaimed} uploaded messages were claimed by no mailbox`);
     await this.#backups.release();
   }
@@ -274,6 +312,7 @@ export class Session {
     await this.#safely(this.#release());
     this.#endHold();
     this.#staged.close();
+    this.#memory.close();
     await this.#channel.close();
     const { commands: count, refused, messages, bytes } = this.#counts;
     this.#options.log.info(

@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import type { Backup } from '../backup/backup.ts';
 import { readMessage } from '../backup/content.ts';
 import type { MessageSource, StagedLine } from '../backup/messageSource.ts';
+import type { Turn } from '../backup/options.ts';
 import { BackupError } from '../errors.ts';
 import { messageByGuid } from '../index/queries.ts';
 import { Staging } from '../log/segment.ts';
@@ -24,6 +25,12 @@ interface StagedFile {
 
 /** Of one session, to bound what is known of each: a mailbox of a million messages that comes in one batch. */
 const MOST_MESSAGES = 1_000_000;
+
+/** Half a millisecond: each may be looked for in all backups that the session holds. */
+const LOOKED_A_STEP = 8;
+const CLAIMED_A_STEP = 1024;
+
+const ENTRY_BYTES = 400;
 
 /** One MESSAGE command while it comes in. */
 export class Upload {
@@ -81,6 +88,11 @@ export class StagedMessages {
     return this.#staging.stagedBytes;
   }
 
+  /** What is known of each message that waits takes memory, too. */
+  get entriesBytes(): number {
+    return this.#files.size * ENTRY_BYTES;
+  }
+
   begin(): Upload {
     return new Upload(this.#staging.begin(), MOST_MESSAGES - this.#files.size);
   }
@@ -101,21 +113,25 @@ export class StagedMessages {
    * Where to take the wanted messages from: whole segments where all of their messages are wanted, single ones from
    * the rest, or from another backup that this session holds and has just stored them in.
    */
-  sources(
+  async sources(
     wanted: ReadonlySet<string>,
     held: Iterable<Backup>,
-  ): { sources: MessageSource[]; found: Set<string> } {
+    turn: Turn,
+  ): Promise<{ sources: MessageSource[]; found: Set<string> }> {
     const sources: MessageSource[] = [];
     const found = new Set<string>();
     for (const [line, count] of this.#waiting) {
+      await turn();
       const isWhole = count === line.files.length && line.files.every(({ guid }) => wanted.has(guid));
       if (!isWhole) continue;
       sources.push({ kind: 'segment', line });
       for (const { guid } of line.files) found.add(guid);
     }
     const others = [...held];
+    let looked = 0;
     for (const guid of wanted) {
       if (found.has(guid)) continue;
+      if ((looked += 1) % LOOKED_A_STEP === 0) await turn();
       const source = this.#copyFromStage(guid) ?? copyFromBackups(guid, others);
       if (source === null) continue;
       sources.push(source);
@@ -125,8 +141,10 @@ export class StagedMessages {
   }
 
   /** These are in a backup now. */
-  claimed(guids: Iterable<string>): void {
+  async claimed(guids: Iterable<string>, turn: Turn): Promise<void> {
+    let count = 0;
     for (const guid of guids) {
+      if ((count += 1) % CLAIMED_A_STEP === 0) await turn();
       const staged = this.#files.get(guid);
       if (staged === undefined) continue;
       this.#files.delete(guid);

@@ -7,11 +7,13 @@ import { BackupReader } from '../../src/backup/reader.ts';
 import { LockedFile } from '../../src/fs/lockedFile.ts';
 import { horizon as horizonOf } from '../../src/index/horizon.ts';
 import { itemsAt, recordsPage } from '../../src/index/momentQueries.ts';
-import { chunks, mailboxesAt, messageById } from '../../src/index/queries.ts';
+import { momentsAtOrBefore } from '../../src/index/viewQueries.ts';
+import { chunks, mailboxByUniqueid, mailboxesAt, messageById } from '../../src/index/queries.ts';
 import type { ItemKind } from '../../src/index/types.ts';
 import { RestoreSource } from '../../src/restore/source.ts';
 import { randomFrom } from '../support/random.ts';
-import { CompactedBackup } from './compactedBackup.ts';
+import { line, mailboxLine } from '../support/backups.ts';
+import { CompactedBackup, subscribe } from './compactedBackup.ts';
 import { START, writeHistory } from './syntheticHistory.ts';
 
 const KINDS: readonly ItemKind[] = ['seen', 'sub', 'sieve', 'active', 'quota', 'annotation'];
@@ -94,15 +96,100 @@ describe('compact', () => {
   it('with a retention that is longer than the last one goes by what is still there', async () => {
     const { end } = await store.write(300, 6);
     const horizon = Math.floor((START + end) / 2);
+    // The last change up to what was asked for: from there on everything is as it was then.
+    const change = store.looking(({ index }) => momentsAtOrBefore(index, [horizon])[0] ?? 0);
     expect(await store.compact({ horizon })).to.equal('done');
     const before = store.looking((reader) => shownAt(reader, horizon, false));
     expect(await store.compact({ horizon: horizon - 5000, isForced: true })).to.equal('done');
-    expect(store.looking((reader) => horizonOf(reader.index))).to.equal(horizon);
+    expect(store.looking((reader) => horizonOf(reader.index))).to.equal(change);
     expect(await store.compact({ horizon: -1, isForced: true })).to.equal('done');
-    expect(store.looking((reader) => horizonOf(reader.index))).to.equal(horizon);
+    expect(store.looking((reader) => horizonOf(reader.index))).to.equal(change);
     expect(store.looking((reader) => shownAt(reader, horizon, false))).to.equal(before);
-    new RestoreSource('anne', store.path, horizon).close();
-    expect(() => new RestoreSource('anne', store.path, horizon - 1)).to.throw(/is gone: all is known from/);
+    new RestoreSource('anne', store.path, change).close();
+    expect(() => new RestoreSource('anne', store.path, change - 1)).to.throw(
+      /the backup of anne begins .* nothing is known of/,
+    );
+  });
+
+  it('leaves of a backup with nothing that is needed how far back it is known, and has nothing more to do', async () => {
+    const backup = await store.open();
+    await subscribe(backup, 'Plans');
+    await backup.append({ ...line(1_750_000_100, 'UNSUB', '%(USERID anne MBOXNAME user.anne.Plans)') });
+    await backup.close();
+    expect(await store.compact({ horizon: 1_750_001_000 })).to.equal('done');
+    expect(store.looking(({ index }) => horizonOf(index))).to.equal(1_750_000_100);
+    expect(await store.compact({ horizon: 1_750_002_000 }), 'again').to.equal('skipped');
+    expect(await store.faults()).to.equal(0);
+    new RestoreSource('anne', store.path, 1_750_000_200).close();
+    expect(() => new RestoreSource('anne', store.path, 1_750_000_050)).to.throw(/nothing is known of/);
+  });
+
+  it('refuses to drop all messages, or nearly all, unless it may', async () => {
+    await store.write(200, 13);
+    const bytes = readFileSync(store.path);
+    const backup = await store.open();
+    await backup.append(line(1_750_000_000, 'UNUSER', 'anne'));
+    await backup.close();
+    const error: unknown = await store
+      .compact({ horizon: 1_750_001_000, mayDropMost: false })
+      .catch((reason: unknown) => reason);
+    expect(error).to.have.property('kind', 'refused');
+    expect(error)
+      .to.have.property('message')
+      .that.matches(/^it would drop (\d+) of \1 messages, 100% of their \d+ bytes/);
+    expect(readFileSync(store.path).subarray(0, bytes.length).equals(bytes)).to.equal(true);
+    expect(await store.compact({ horizon: 1_750_001_000 })).to.equal('done');
+    expect(statSync(store.path).size).to.be.below(200);
+  });
+
+  it('keeps whether a mailbox is to be sent again, whatever lines before the horizon said of it', async () => {
+    const backup = await store.open();
+    const sent = (time: number, crc: number, since: string) =>
+      mailboxLine(START + time, {
+        uniqueid: 'u1',
+        name: 'user.anne',
+        records: [{ uid: 1, message: 'x', flags: crc === 3 ? '\\Seen' : '' }],
+        extra: `SYNC_CRC ${crc} SYNC_CRC_ANNOT 12345678${since}`,
+      });
+    // The last line makes "wanted" of a mailbox that was well, and "futile" of one that was wanted already.
+    await backup.append(mailboxLine(START, { uniqueid: 'u1', name: 'user.anne', records: [] }));
+    await backup.append(sent(10, 1, ' SINCE_MODSEQ 3'));
+    await backup.append(mailboxLine(START + 15, { uniqueid: 'u2', name: 'user.anne.A', records: [] }));
+    await backup.append(sent(20, 2, ''));
+    await backup.append(sent(30, 3, ' SINCE_MODSEQ 3'));
+    const state = mailboxByUniqueid(backup.index, 'u1')?.resend;
+    expect(state).to.be.above(0);
+    await backup.close();
+    for (const horizon of [START + 12, START + 25, START + 40]) {
+      expect(await store.compact({ horizon, isForced: true })).to.equal('done');
+      expect(store.looking(({ index }) => mailboxByUniqueid(index, 'u1')?.resend)).to.equal(state);
+    }
+  });
+
+  it('can be done to a backup in which an earlier version stored a flag with a space', async () => {
+    const backup = await store.open();
+    const records = [{ uid: 1, message: 'x', flags: '"a b" \\Seen' }];
+    await backup.append(mailboxLine(START, { uniqueid: 'u1', name: 'user.anne', records }));
+    await backup.append(mailboxLine(START + 9, { uniqueid: 'u1', name: 'user.anne', records: [] }));
+    await backup.close();
+    expect(await store.compact({ horizon: START + 5, isForced: true })).to.equal('done');
+    const shown = store.looking(({ index }) => recordsPage(index, 1, null, 0, 9).map(({ flags }) => flags));
+    expect(shown).to.deep.equal(['a b \\Seen']);
+  });
+
+  it('keeps a mailbox that took the name of another in the second in which that one went', async () => {
+    const backup = await store.open();
+    const named = (time: number, id: string, name: string) =>
+      backup.append(mailboxLine(START + time, { uniqueid: id, name, records: [{ uid: 1, message: 'x' }] }));
+    await named(0, 'u3', 'user.anne');
+    await named(2, 'u1', 'user.anne.A');
+    await named(8, 'u3', 'user.anne.A');
+    await named(10, 'u1', 'user.anne');
+    await backup.close();
+    expect(await store.compact({ horizon: START + 8, isForced: true })).to.equal('done');
+    expect(
+      store.looking(({ index }) => mailboxesAt(index, START + 9).map(({ uniqueid }) => uniqueid)),
+    ).to.deep.equal(['u3']);
   });
 
   it('combines small chunks and splits large ones', async () => {

@@ -1,5 +1,5 @@
 /** A made-up backup in a folder of its own that is compacted, and looked at before and after. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Backup } from '../../src/backup/backup.ts';
@@ -36,6 +36,7 @@ export class CompactedBackup {
       sizes: { min: 0, max: 0 },
       workThreshold: 1,
       isForced: false,
+      mayDropMost: true,
       keepsPrevious: false,
       compressionLevel: 6,
       lock: {},
@@ -58,6 +59,7 @@ export class CompactedBackup {
 
   /** As a backupd that appends to it. */
   open(): Promise<Backup> {
+    writeFileSync(this.path, '', { flag: 'a' });
     const options = { stagingDirectory: this.folder, compressionLevel: 6, lockTimeoutMs: 10_000 };
     return Backup.open('anne', this.path, options, () => undefined);
   }
@@ -77,5 +79,5 @@ export async function subscribe(backup: Backup, name: string): Promise<void> {
     ['USERID', 'anne'],
     ['MBOXNAME', `user.anne.${name}`],
   ]);
-  await backup.append({ time: 1_800_000_000, name: 'SUB', value });
+  await backup.append({ time: 1_750_000_000, name: 'SUB', value });
 }

@@ -82,7 +82,11 @@ describe('figures of a backup', () => {
     const backup = await Backup.open('anne', path, site.options, () => undefined);
     await backup.append(mailboxLine(START + 200, { uniqueid: 'u2', name: 'user.anne.More' }));
     await backup.close();
-    expect(lastWritten(path, cache)).to.deep.equal({ sizeBytes: statSync(path).size, lastTime: START + 200 });
+    expect(lastWritten(path, cache)).to.deep.equal({
+      sizeBytes: statSync(path).size,
+      lastTime: START + 200,
+      missingCount: 0,
+    });
     expect((await sizeFigures(path, START, cache)).lastEnd).to.equal(START + 200);
   });
 

@@ -148,9 +148,21 @@ describe('move', () => {
     expect(readFileSync(from, 'utf8')).to.equal('something else');
   });
 
-  it('is done once where two ask for it at a time, and loses nothing', async () => {
+  it('leaves the copy that another move is writing as it is, and says who has it', async () => {
+    mkdirSync(folder, { recursive: true });
+    const beside = `${join(folder, basename(from))}.new`;
+    const other = await LockedFile.acquire(beside, { create: true });
+    writeFileSync(other.fd, 'half a copy');
+    const failed = await move().catch((error: unknown) => error);
+    expect(failed).to.have.property('kind', 'locked');
+    expect(readFileSync(beside, 'utf8')).to.equal('half a copy');
+    other.release();
+    expect(await move()).to.equal(join(folder, basename(from)));
+  });
+
+  it('is done once where several ask for it at a time, and loses nothing', async () => {
     const bytes = readFileSync(from);
-    for (let round = 0; round < 5; round += 1) {
+    for (let round = 0; round < 2; round += 1) {
       const config = ['-C', site.config];
       const target = round % 2 === 0 ? 'two' : 'one';
       const ended = await Promise.all(

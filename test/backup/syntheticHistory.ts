@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
+import { NO_LATEST_TIME } from '../../src/backup/compactJob.ts';
 import { CompactWriter } from '../../src/backup/compactWriter.ts';
 import { planMessages } from '../../src/backup/messageSource.ts';
 import type { MessageSource } from '../../src/backup/messageSource.ts';
@@ -41,7 +42,7 @@ export interface History {
 export async function writeHistory(path: string, changes: number, seed: number): Promise<History> {
   const fd = openSync(path, 'w+', 0o600);
   try {
-    const writer = new HistoryWriter(new CompactWriter(fd, 6), randomFrom(seed));
+    const writer = new HistoryWriter(new CompactWriter(fd, 6, NO_LATEST_TIME), randomFrom(seed));
     for (let count = 0; count < changes; count += 1) await writer.change();
     return await writer.finish();
   } finally {

@@ -23,7 +23,7 @@ describe('a sync that fails', () => {
       exclude: [],
       softUsageLimitPercent: 0,
       usageReinit: 0,
-      beforeRename: (from, to) => rules().copy(from, to),
+      beforeRename: (from, to) => rules().carry(from, to, 0),
       afterRename: (from) => rules().forget(from),
     };
     Catalog.open(options).close();

@@ -163,6 +163,7 @@ describe('ctl_backups', () => {
         'damaged_messages',
         'index_faults',
         'missing_messages',
+        'clock_faults',
       ];
       expect(Object.keys(JSON.parse(out) as object)).to.deep.equal(keys);
       expect(err).to.match(/^error reading chunk 1/);

@@ -153,7 +153,7 @@ describe('cyr_backup', () => {
 
   it('looks at a moment before a mailbox was there', async () => {
     const { code, out, err } = await run('--at', '2026-11-22T21:28:30Z', 'anne', 'list', 'mailboxes');
-    expect({ code, err }).to.deep.equal({ code: 0, err: '' });
+    expect({ code, err }).to.deep.equal({ code: 0, err: 'anne: as of 2026-11-22T21:28:30Z\n' });
     expect(out).to.include('user.anne\n').and.not.to.include('Work');
     expect((await run('--at', '@1795382906', 'anne', 'dump', 'mailbox', 'user/anne/Work')).code).to.equal(75);
     expect((await run('--at', 'now', 'anne', 'list', 'chunks')).code).to.equal(64);

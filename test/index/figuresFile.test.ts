@@ -13,6 +13,7 @@ describe('figures.db', () => {
     lastStart: 1,
     lastEnd: 2,
     uncompressedBytes: 3,
+    missingCount: 0,
     needed: { bytes: 4, since: 5, firstExpunged: null },
   };
 

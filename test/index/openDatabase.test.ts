@@ -123,7 +123,7 @@ describe('an index that another program has changed', () => {
 });
 
 describe('a figures.db that is not what it should be', () => {
-  const figures = { lastStart: 1, lastEnd: 2, uncompressedBytes: 3, needed: null };
+  const figures = { lastStart: 1, lastEnd: 2, uncompressedBytes: 3, missingCount: 0, needed: null };
   let backupsDb: string;
   let database: string;
 

@@ -78,7 +78,14 @@ describe('the past in the mount', function () {
         }
       };
       await check('before');
-      const compacted = await runOurs('ctl_backups', ['-C', backup.conf, '-F', 'compact', 'anne']);
+      const compacted = await runOurs('ctl_backups', [
+        '-C',
+        backup.conf,
+        '-F',
+        '--force-drop',
+        'compact',
+        'anne',
+      ]);
       expect(compacted.stdout).to.equal('compact anne: ok\n');
       await check('after');
       expect(mount.log.split('\n')).to.have.length(2);

@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { renameSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
 import { join } from 'node:path';
@@ -196,6 +197,44 @@ for (const transport of TRANSPORT_NAMES) {
         });
       }
       for (const path of open.slice(1)) expect(await ask('bytes', path)).to.equal(sha1(old));
+    });
+
+    it('a message of a user who is renamed, or deleted, is ESTALE or its bytes, and never ENOENT', async () => {
+      for (const [user, ...command] of [
+        ['renamed', 'rename', 'renamed', 'other'],
+        ['removed', 'delete', 'removed'],
+      ] as const) {
+        const body = large(user);
+        await made(`user.${user}`, [body]);
+        const open = ['INBOX/1.eml', '.mh/INBOX/1', '.mbox/INBOX.mbox', '.status.json'].map(
+          (path) => `${user}/${path}`,
+        );
+        for (const path of open) await hold(path);
+        await tool(...command);
+        await vanishes(user);
+        // The tree may go on with a backup that it has open for a second.
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        for (const path of open.slice(0, 2))
+          expect(await ask('bytes', path)).to.be.oneOf([sha1(body), 'ESTALE']);
+        for (const path of open.slice(2)) expect(await ask('bytes', path)).to.not.equal('ENOENT');
+        for (const path of open) expect(await ask('open', path), path).to.equal('ENOENT');
+      }
+    });
+
+    it('a message on a partition that is gone is EIO or its bytes, and never ENOENT', async () => {
+      const body = large('partition');
+      await made('user.away', [body]);
+      const path = 'away/INBOX/1.eml';
+      await hold(path);
+      await say('RESTART\r\n');
+      const partition = join(backup.folder, 'data');
+      renameSync(partition, `${partition}.away`);
+      try {
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        expect(await ask('bytes', path)).to.be.oneOf([sha1(body), 'EIO', 'ESTALE']);
+      } finally {
+        renameSync(`${partition}.away`, partition);
+      }
     });
   });
 }

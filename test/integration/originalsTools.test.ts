@@ -238,6 +238,7 @@ describe('our tools beside the originals', function () {
   describe('moves', () => {
     it('what their tools find well with what we moved', async () => {
       mkdirSync(join(master.folder, 'second'));
+      giveToCyrus(join(master.folder, 'second'));
       appendFileSync(conf, `backuppartition-second: ${master.folder}/second\n`);
       const moved = await runOurs('ctl_backups', ['move', 'anne', 'second']);
       expect(moved.stdout + moved.stderr).to.equal('move anne: ok\n');

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BackupError } from '../../src/errors.ts';
+import { HostLimits } from '../../src/server/hostLimits.ts';
 import { Listener } from '../../src/server/listener.ts';
 import type { ServerOptions } from '../../src/server/options.ts';
 import { waitUntil } from '../support/machine.ts';
@@ -90,5 +91,62 @@ describe('the listener', () => {
     const started = Date.now();
     await server.stopListening();
     expect(Date.now() - started).to.be.lessThan(1500);
+  });
+});
+
+describe('connections that do not log in', () => {
+  let server: TestServer;
+
+  afterEach(() => server.stop());
+
+  const hosts = (connections: number, unlimited: string[]): HostLimits =>
+    new HostLimits({ connections, failedLogins: 0, failedLoginWindowMs: 1000, unlimited });
+
+  async function idle(count: number): Promise<SocketReader[]> {
+    const readers: SocketReader[] = [];
+    for (let at = 0; at < count; at += 1) {
+      const reader = await SocketReader.connect(server.port);
+      for (let line = ''; !line.startsWith('* OK');) line = await reader.line();
+      readers.push(reader);
+    }
+    return readers;
+  }
+
+  it('shut out nobody, however many they are: the oldest make room, those that have logged in stay', async () => {
+    server = await TestServer.start({ maxConnections: 6 });
+    const early = await server.login();
+    const [oldest] = await idle(20);
+    const late = await server.login();
+    for (const client of [early, late]) expect((await client.exchange('NOOP\r\n')).reply).to.match(/^OK/);
+    await closedWithin(oldest as SocketReader, 1000);
+    expect(server.logged('were closed to make room for others')).to.equal(true);
+    // One line in a second, not one for each.
+    expect(server.log.filter((line) => line.includes('to make room')).length).to.be.lessThan(5);
+  });
+
+  it('are limited by host for loopback, too, which has no other limit', async () => {
+    server = await TestServer.start({ hosts: hosts(3, ['127.0.0.0/8']) });
+    const [first, ...others] = await idle(4);
+    await closedWithin(first as SocketReader, 1000);
+    for (let at = 0; at < 5; at += 1) {
+      expect((await (await server.login()).exchange('NOOP\r\n')).reply).to.match(/^OK/);
+    }
+    for (const reader of others) reader.close();
+  });
+
+  it('make room for one that wants to log in where the host is at its limit', async () => {
+    server = await TestServer.start({ hosts: hosts(2, []) });
+    await idle(2);
+    const client = await server.login();
+    await idle(1);
+    expect((await client.exchange('NOOP\r\n')).reply).to.match(/^OK/);
+  });
+
+  it('are refused where all others have logged in', async () => {
+    server = await TestServer.start({ maxConnections: 2 });
+    await server.login();
+    await server.login();
+    const [line] = await closedWithin(await SocketReader.connect(server.port), 1000);
+    expect(line).to.equal('* BYE Too many connections');
   });
 });

@@ -186,9 +186,9 @@ describe('a session whose peer is silent', () => {
   });
 
   it('and does not read its answers, is broken off, and its lock is free', async () => {
-    server = await TestServer.start({ idleTimeoutMs: 300 });
+    server = await TestServer.start({ writeTimeoutMs: 300 });
     const client = await server.login();
-    await client.exchange(apply({ name: 'user.anne', extra: ` NOTES (${'word '.repeat(200_000)})` }));
+    await client.exchange(apply({ name: 'user.anne', extra: ` NOTES "${'word '.repeat(200_000)}"` }));
     await client.exchange('EXIT\r\n');
     const deaf = await SocketReader.connect(server.port);
     deaf.socket.pause();

@@ -10,6 +10,7 @@ import { Catalog } from '../../src/catalog/catalog.ts';
 import { defaultLimits } from '../../src/protocol/limits.ts';
 import { DiskSpace } from '../../src/server/diskSpace.ts';
 import { HostLimits } from '../../src/server/hostLimits.ts';
+import { Memory } from '../../src/server/memory.ts';
 import { Listener } from '../../src/server/listener.ts';
 import type { ServerOptions } from '../../src/server/options.ts';
 import { heldRecords } from '../support/heldRecords.ts';
@@ -124,10 +125,12 @@ function optionsFor(folder: string, catalog: Catalog, log: string[], changes: Ch
     limits: defaultLimits,
     maxConnections: 100,
     hosts: new HostLimits({ connections: 0, failedLogins: 0, failedLoginWindowMs: 1000, unlimited: [] }),
+    memory: new Memory({ totalBytes: 256 << 20, waitMs: 500, silentMs: 100 }),
     disk: new DiskSpace({ reserveBytes: 0, stagingDirectory: folder, partitions: [join(folder, 'data')] }),
     telemetryDirectory: join(folder, 'log'),
     commandTimeoutMs: 20_000,
     loginTimeoutMs: 20_000,
+    writeTimeoutMs: 5000,
     idleTimeoutMs: 20_000,
     releaseTimeoutMs: 10_000,
     failedLoginPauseMs: 0,

@@ -45,7 +45,7 @@ async function burn(): Promise<void> {
 
 async function compact(): Promise<void> {
   while (!state.ends) {
-    const args = ['-C', backup.conf, '-w', '-F', 'compact', 'anne'];
+    const args = ['-C', backup.conf, '-w', '-F', '--force-drop', 'compact', 'anne'];
     const { code, stdout, stderr } = await runOurs('ctl_backups', args, 300_000);
     if (code !== 0) faults.push(`compact: ${stdout}${stderr}`);
     note('compactions');

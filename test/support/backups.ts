@@ -32,12 +32,21 @@ export interface RecordFields {
   readonly flags?: string;
   /** What the GUID is made of. */
   readonly message: Buffer | string;
+  /** START and the UID, where it is not given. */
+  readonly internaldate?: number;
   /** More keys, printed. */
   readonly extra?: string;
 }
 
-function recordText({ uid, modseq = uid + 1, flags = '', message, extra = '' }: RecordFields): string {
-  const times = `LAST_UPDATED ${START} FLAGS (${flags}) INTERNALDATE ${START + uid}`;
+function recordText({
+  uid,
+  modseq = uid + 1,
+  flags = '',
+  message,
+  internaldate = START + uid,
+  extra = '',
+}: RecordFields): string {
+  const times = `LAST_UPDATED ${START} FLAGS (${flags}) INTERNALDATE ${internaldate}`;
   const more = extra === '' ? '' : ` ${extra}`;
   return `%(UID ${uid} MODSEQ ${modseq} ${times} SIZE ${message.length} GUID ${guidOf(message)}${more})`;
 }

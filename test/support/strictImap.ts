@@ -21,6 +21,8 @@ export interface Faults {
   readonly keywords?: string;
   /** Why a keyword is refused, with the command: NO or BAD. */
   readonly refusesKeyword?: (keyword: string) => string | undefined;
+  /** Answers OK, and does not keep these. */
+  readonly forgetsKeyword?: (keyword: string) => boolean;
   /** Closes the connection instead of answering an APPEND; `after`: having stored the message. */
   readonly dropsAt?: (bytes: Buffer) => 'before' | 'after' | undefined;
   /** Says BYE after so many APPENDs of one connection. */

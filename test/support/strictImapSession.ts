@@ -180,7 +180,8 @@ export class StrictSession {
     const refusal = this.#refusal(flags);
     if (refusal !== undefined) return refusal;
     const date = faults.ignoresDate === true ? undefined : match?.[3];
-    this.#state.put(found[0], faults.stored?.(bytes) ?? bytes, flags, date);
+    const kept = flags.filter((flag) => faults.forgetsKeyword?.(flag) !== true);
+    this.#state.put(found[0], faults.stored?.(bytes) ?? bytes, kept, date);
     if (drop === 'after') return undefined;
     const uid = found[1].at(-1)?.uid ?? 0;
     if (this.#selected === found[1]) await this.#say(`* ${found[1].length} EXISTS`);

@@ -5,20 +5,6 @@
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 
-export interface Stat {
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  readonly nlink: number;
-  readonly ino: number;
-  readonly blocks: number;
-  readonly blksize: number;
-  readonly atime: number;
-  readonly mtime: number;
-  readonly ctime: number;
-}
-
 export interface Statfs {
   readonly bsize: number;
   readonly frsize: number;
@@ -27,11 +13,14 @@ export interface Statfs {
   readonly namemax: number;
 }
 
-/** A handler's first argument back is 0, a negative errno, or for `read` the bytes read. */
+/**
+ * What the package is given: it announces to libfuse what is there. A handler's first argument back is 0, a negative errno, or for
+ * `read` the bytes read. The empty ones have another way: fuseNativeMount.ts.
+ */
 export interface Operations {
-  getattr(path: string, done: (error: number, stat?: Stat) => void): void;
-  fgetattr(path: string, handle: number, done: (error: number, stat?: Stat) => void): void;
-  readdir(path: string, done: (error: number, names?: string[], stats?: Stat[]) => void): void;
+  getattr(): void;
+  fgetattr(): void;
+  readdir(): void;
   opendir?(path: string, flags: number, done: (error: number, handle?: number) => void): void;
   releasedir?(path: string, handle: number, done: (error: number) => void): void;
   readlink(path: string, done: (error: number, target?: string) => void): void;
@@ -53,21 +42,17 @@ export interface Operations {
 /** Gives the binding a negative errno or a size, and the memory back that it lent. */
 export type XattrSignal = (result: number, memory: ArrayBufferLike) => void;
 
-/** Gives the binding a negative errno or 0, and attributes in its own shape. */
-type StatSignal = (error: number, stat?: unknown) => void;
+/** Called by the native half; `locals` is where libfuse's thread has left its arguments. */
+export type NativeHandler = (locals: Buffer, operation: number, path: string, handle: number) => void;
 
-/** The inner methods are replaced on the object, but for `_op_getattr`: see fuseNativeMount.ts. */
+/** The inner methods and handlers are replaced on the object: see fuseNativeMount.ts. */
 export interface Fuse {
   readonly mnt: string;
   /** The native side's memory: what is behind it holds on to the event loop. */
   readonly _thread: Buffer;
   _fuseOptions: () => string;
-  _op_getattr: (
-    this: { readonly ops: Pick<Operations, 'getattr'> },
-    signal: StatSignal,
-    path: string,
-  ) => void;
-  _op_fgetattr: (signal: StatSignal, path: string, handle: number) => void;
+  /** By operation. */
+  readonly _handlers: NativeHandler[];
   _op_getxattr: (signal: XattrSignal, path: string, name: string, target: Buffer) => void;
   _op_listxattr: (signal: XattrSignal, path: string, target: Buffer) => void;
   mount(done: (error: Error | null) => void): void;
@@ -79,8 +64,20 @@ export type FuseConstructor = new (
   options: { timeout: false },
 ) => Fuse;
 
-interface NativeBinding {
+export interface NativeBinding {
+  readonly op_getattr: number;
+  readonly op_fgetattr: number;
+  readonly op_readdir: number;
+  /** Wakes the thread whose arguments these are, with 0 or a negative errno. */
+  readonly fuse_native_signal_access: (locals: Buffer, result: number) => void;
   fuse_native_unmount(mountpoint: string, thread: Buffer): void;
+}
+
+/** The package's native half. */
+export function loadNativeBinding(): NativeBinding {
+  const main = createRequire(import.meta.url).resolve('fuse-native');
+  const load = createRequire(main)('node-gyp-build') as (folder: string) => NativeBinding;
+  return load(dirname(main));
 }
 
 /**
@@ -88,12 +85,16 @@ interface NativeBinding {
  * way of a shell, so its native half is called directly; despite its name that unmounts nothing.
  */
 export function releaseEventLoop(fuse: Fuse): void {
-  const main = createRequire(import.meta.url).resolve('fuse-native');
-  const load = createRequire(main)('node-gyp-build') as (folder: string) => NativeBinding;
-  load(dirname(main)).fuse_native_unmount(fuse.mnt, fuse._thread);
+  loadNativeBinding().fuse_native_unmount(fuse.mnt, fuse._thread);
 }
+
+/** Its native half's structures are used as this version has them: attributeAnswers.ts. */
+const VERSION = '2.2.6';
 
 /** Throws what the dynamic linker says when libfuse2 is missing. */
 export function loadFuseNative(): FuseConstructor {
-  return createRequire(import.meta.url)('fuse-native') as FuseConstructor;
+  const load = createRequire(import.meta.url);
+  const { version } = load('fuse-native/package.json') as { version: string };
+  if (version !== VERSION) throw new Error(`version ${version} of the package, where ${VERSION} is needed`);
+  return load('fuse-native') as FuseConstructor;
 }

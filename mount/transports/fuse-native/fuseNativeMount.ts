@@ -12,10 +12,11 @@ import { findMount, isOurs } from '../../mountTable.ts';
 import { unmount } from '../../unmount.ts';
 import { SUBTYPE } from '../transport.ts';
 import type { RunningMount, TransportOptions } from '../transport.ts';
-import { loadFuseNative, releaseEventLoop } from './binding.ts';
-import type { Operations } from './binding.ts';
+import { AttributeAnswers } from './attributeAnswers.ts';
+import { loadFuseNative, loadNativeBinding, releaseEventLoop } from './binding.ts';
 import type { Fuse } from './binding.ts';
-import { operationsOf, xattrOperationsOf } from './operations.ts';
+import { refusalOf } from './fusermount.ts';
+import { OpenNodes, attributeHandlersOf, operationsOf, xattrOperationsOf } from './operations.ts';
 import { Paths } from './paths.ts';
 
 /** libfuse2 knows one time-out for all nodes; this is what a new message may need to be seen. */
@@ -29,22 +30,23 @@ export async function startFuseNativeMount(options: TransportOptions): Promise<R
   const filesystem = new Filesystem(tree, new BlockCache(options.cacheBytes));
   const paths = new Paths(filesystem, VALID_MS);
   const FuseNative = loadFuseNative();
-  const operations = operationsOf(filesystem, paths, log);
-  const fuse = new FuseNative(mountpoint, operations, { timeout: false });
+  const opened = new OpenNodes();
+  const binding = loadNativeBinding();
+  const fuse = new FuseNative(mountpoint, operationsOf(filesystem, paths, opened, log), { timeout: false });
+  const answers = new AttributeAnswers(binding);
+  const handlers = attributeHandlersOf(filesystem, paths, opened, answers, log);
+  fuse._handlers[binding.op_getattr] = handlers.getattr;
+  fuse._handlers[binding.op_fgetattr] = handlers.fgetattr;
+  fuse._handlers[binding.op_readdir] = handlers.readdir;
   const { getxattr, listxattr } = xattrOperationsOf(filesystem, paths, log);
-  // The package's own asks `getattr`, which goes by the path.
-  fuse._op_fgetattr = (signal, path, handle) => {
-    const ops: Pick<Operations, 'getattr'> = {
-      getattr: (_, done) => operations.fgetattr(path, handle, done),
-    };
-    fuse._op_getattr.call({ ops }, signal, path);
-  };
   fuse._op_getxattr = getxattr;
   fuse._op_listxattr = listxattr;
   fuse._fuseOptions = () => `-o${mountOptions(options).join(',')}`;
-  await mounted(fuse, mountpoint).catch((error: unknown) => {
+  await mounted(fuse).catch(async (error: unknown) => {
     filesystem.close();
-    throw error;
+    const refusal = await refusalOf(mountpoint, mountOptions(options));
+    const why = refusal === '' ? messageOf(error) : refusal;
+    throw new BackupError('io', `cannot mount on ${mountpoint}: ${why}`, { subject: mountpoint });
   });
   const ended = endOf(mountpoint).finally(() => {
     releaseEventLoop(fuse);
@@ -66,13 +68,9 @@ function mountOptions({ allowOther, nonempty, source }: TransportOptions): strin
   return list;
 }
 
-function mounted(fuse: Fuse, mountpoint: string): Promise<void> {
+function mounted(fuse: Fuse): Promise<void> {
   return new Promise((resolve, reject) => {
-    fuse.mount((error) => {
-      if (error === null) return resolve();
-      const message = `cannot mount on ${mountpoint}: ${messageOf(error)}`;
-      reject(new BackupError('io', message, { subject: mountpoint }));
-    });
+    fuse.mount((error) => (error === null ? resolve() : reject(error)));
   });
 }
 

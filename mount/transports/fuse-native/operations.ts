@@ -6,14 +6,21 @@ import { faultLog } from '../../faultLog.ts';
 import type { Filesystem } from '../../filesystem.ts';
 import { errnoOfError } from '../../fsError.ts';
 import { FsError } from '../../fsError.ts';
-import type { Attributes, Node } from '../../tree.ts';
-import type { Operations, Stat, XattrSignal } from './binding.ts';
-import { statOf, statfsOf } from './convert.ts';
+import type { Node } from '../../tree.ts';
+import type { AttributeAnswers, ListedName } from './attributeAnswers.ts';
+import type { NativeHandler, Operations, XattrSignal } from './binding.ts';
+import { statfsOf } from './convert.ts';
 import type { Paths } from './paths.ts';
 
 export interface XattrOperations {
   readonly getxattr: (signal: XattrSignal, path: string, name: string, target: Buffer) => void;
   readonly listxattr: (signal: XattrSignal, path: string, target: Buffer) => void;
+}
+
+export interface AttributeHandlers {
+  readonly getattr: NativeHandler;
+  readonly fgetattr: NativeHandler;
+  readonly readdir: NativeHandler;
 }
 
 type Log = (line: string) => void;
@@ -45,7 +52,7 @@ function guardOf(filesystem: Filesystem, log: Log): Guard {
 }
 
 /** Nodes under the handles that the binding knows them by. */
-class OpenNodes {
+export class OpenNodes {
   readonly #nodes = new Map<number, Node>();
   #last = 0;
 
@@ -68,21 +75,10 @@ class OpenNodes {
   }
 }
 
-export function operationsOf(filesystem: Filesystem, paths: Paths, log: Log): Operations {
+export function operationsOf(filesystem: Filesystem, paths: Paths, opened: OpenNodes, log: Log): Operations {
   const guarded = guardOf(filesystem, log);
-  const opened = new OpenNodes();
   return {
     ...(filesystem.tracksOpenFolders ? folderOperations(filesystem, paths, guarded) : {}),
-    getattr: (path, done) => guarded(path, () => done(0, statOf(paths.resolve(path).attributes)), done),
-    // Of an open file whose name may be gone.
-    fgetattr(path, handle, done) {
-      const attributes = (): Attributes => {
-        const node = opened.get(handle);
-        return node === undefined ? paths.resolve(path).attributes : filesystem.attributes(node);
-      };
-      guarded(path, () => done(0, statOf(attributes())), done);
-    },
-    readdir: (path, done) => guarded(path, () => done(0, ...listOf(filesystem, paths.node(path))), done),
     readlink: (path, done) =>
       guarded(path, () => done(0, filesystem.readlink(paths.node(path)).toString()), done),
     statfs: (path, done) => guarded(path, () => done(0, statfsOf(filesystem.statistics())), done),
@@ -103,7 +99,10 @@ export function operationsOf(filesystem: Filesystem, paths: Paths, log: Log): Op
       opened.take(handle);
       done(0);
     },
-    // These two only make the binding announce the operations: see xattrOperationsOf.
+    // These only make the binding announce the operations: see attributeHandlersOf and xattrOperationsOf.
+    getattr: () => undefined,
+    fgetattr: () => undefined,
+    readdir: () => undefined,
     getxattr: () => undefined,
     listxattr: () => undefined,
   };
@@ -136,15 +135,42 @@ function folderOperations(
   };
 }
 
-function listOf(filesystem: Filesystem, node: Node): [names: string[], stats: Stat[]] {
-  const names: string[] = [];
-  const stats: Stat[] = [];
+/** `opened`: nodes of open files, whose names may be gone. */
+export function attributeHandlersOf(
+  filesystem: Filesystem,
+  paths: Paths,
+  opened: OpenNodes,
+  answers: AttributeAnswers,
+  log: Log,
+): AttributeHandlers {
+  const guarded = guardOf(filesystem, log);
+  return {
+    getattr(locals, _operation, path) {
+      const get = (): void => answers.attributes(locals, paths.resolve(path).attributes);
+      guarded(path, get, (errno) => answers.done(locals, errno));
+    },
+    fgetattr(locals, _operation, path, handle) {
+      const get = (): void => {
+        const node = opened.get(handle);
+        const attributes = node === undefined ? paths.resolve(path).attributes : filesystem.attributes(node);
+        answers.attributes(locals, attributes);
+      };
+      guarded(path, get, (errno) => answers.done(locals, errno));
+    },
+    readdir(locals, _operation, path) {
+      const list = (): void => answers.list(locals, listOf(filesystem, paths.node(path)));
+      guarded(path, list, (errno) => answers.done(locals, errno));
+    },
+  };
+}
+
+function listOf(filesystem: Filesystem, node: Node): ListedName[] {
+  const names: ListedName[] = [];
   filesystem.list(node, 0, ({ name, attributes }) => {
-    names.push(name.toString());
-    stats.push(statOf(attributes));
+    names.push({ name, attributes });
     return true;
   });
-  return [names, stats];
+  return names;
 }
 
 /** The binding's own copy values into buffers without a look at their size. */

@@ -44,18 +44,21 @@ export async function addToMailbox(
     await addBatch(job, selected, outcome, partition, batch);
     batch = [];
   };
-  for (const record of job.what.has('mail') ? selected.records() : []) {
-    const there = held.get(record.guid)?.shift();
-    if (there !== undefined) {
-      outcome.skipped += 1;
-      if (job.existing === 'replace') pairs.push([record, there]);
-      continue;
+  try {
+    for (const record of job.what.has('mail') ? selected.records() : []) {
+      const there = held.get(record.guid)?.shift();
+      if (there !== undefined) {
+        outcome.skipped += 1;
+        if (job.existing === 'replace') pairs.push([record, there]);
+        continue;
+      }
+      batch.push(takesFlags(job) ? limit.limited(record) : record);
+      if (batch.length >= RECORDS_A_BATCH) await send();
     }
-    batch.push(takesFlags(job) ? limit.limited(record) : record);
-    if (batch.length >= RECORDS_A_BATCH) await send();
+    if (batch.length > 0) await send();
+  } finally {
+    limit.report(outcome);
   }
-  if (batch.length > 0) await send();
-  limit.report(outcome);
   if (job.existing === 'replace' && full !== undefined) {
     // Matched before anything was added, so what has just come is not among them.
     const settings = settingsChanges(job, selected, full.mailbox);

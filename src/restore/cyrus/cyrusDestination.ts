@@ -6,6 +6,7 @@ import { recordsOfMessage } from '../../index/queries.ts';
 import { ownerOf } from '../../mailbox/names.ts';
 import { BackupError } from '../../errors.ts';
 import type { Destination, Move } from '../destination.ts';
+import { addTry, newOutcome } from '../outcome.ts';
 import type { ItemOutcome, MailboxOutcome } from '../outcome.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
 import type { SyncClient } from '../syncClient.ts';
@@ -77,9 +78,13 @@ export class CyrusDestination implements Destination {
     const all = (): Iterable<SourceRecord> =>
       mapped(selected.allRecords(), (record) => limit.limited(record));
     const exact = isExact ? { ...move, selected: { ...selected, allRecords: all } } : move;
-    const isOver = await this.#tryExactly(job, exact, outcome, server, isExact);
-    if (isOver) limit.report(outcome);
-    else await this.#add(job, move, outcome, server);
+    let isOver = true;
+    try {
+      isOver = await this.#tryExactly(job, exact, outcome, server, isExact);
+    } finally {
+      if (isOver) limit.report(outcome);
+    }
+    if (!isOver) await this.#add(job, move, outcome, server);
     this.#made.add(target);
   }
 
@@ -130,17 +135,14 @@ export class CyrusDestination implements Destination {
     server: ServerMailbox | undefined,
   ): Promise<void> {
     const there = this.#made.has(target) ? await this.#reread(target) : server;
-    const known = outcome.failures.length;
     try {
       await addToMailbox(job, selected, outcome, there);
     } catch (error) {
       const isRefusal = error instanceof BackupError && error.kind === 'io' && !job.isCautious;
       if (!isRefusal || !hasKeywords(selected.records())) throw error;
-      const isMade = outcome.isNew;
-      Object.assign(outcome, { added: 0, skipped: 0, changed: 0, bytes: 0 });
-      outcome.failures.length = known;
-      await addToMailbox({ ...job, isCautious: true }, selected, outcome, await this.#reread(target));
-      outcome.isNew ||= isMade;
+      const again = newOutcome(outcome.source, target);
+      await addToMailbox({ ...job, isCautious: true }, selected, again, await this.#reread(target));
+      addTry(outcome, again);
     }
   }
 

@@ -8,7 +8,7 @@ import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { asBackupError } from '../../errors.ts';
-import { GUID_FIELD, mboxFields, mboxFromLine } from '../../mailbox/mboxText.ts';
+import { GUID_FIELD, mboxFields, mboxFromLine, quoteLines } from '../../mailbox/mboxText.ts';
 import type { FileFormat, FolderWriter, OutgoingMessage } from './format.ts';
 import { safeSegment, userFolder } from './paths.ts';
 
@@ -116,8 +116,10 @@ export function mboxMessage({ record, flags, bytes }: OutgoingMessage): Buffer {
   const head = text.slice(0, headEnd);
   const fields = mboxFields(flags, record.guid).join('\n');
   const lead = head === '' || head.endsWith('\n') ? '' : '\n';
-  const rest = text.slice(headEnd);
-  const quoted = `${head}${lead}${fields}\n${rest}`.replaceAll(/^(>*From )/gm, '>$1');
-  const end = quoted.endsWith('\n') ? '\n' : '\n\n';
-  return Buffer.from(`${mboxFromLine(record.internaldate)}\n${quoted}${end}`, 'latin1');
+  // Before each line stands a line end, as quoteLines wants it.
+  const ownHead = quoteLines(`\n${head}`, true).slice(1);
+  const rest = quoteLines(`\n${text.slice(headEnd)}`, false).slice(1);
+  const message = `${ownHead}${lead}${fields}\n${rest}`;
+  const end = message.endsWith('\n') ? '\n' : '\n\n';
+  return Buffer.from(`${mboxFromLine(record.internaldate)}\n${message}${end}`, 'latin1');
 }

@@ -87,6 +87,7 @@ export class ImapDestination implements Destination {
         : await folder.held(source, records);
     try {
       await this.#restoreMessages(source, folder, held, records(), outcome);
+      await folder?.checkFlags();
     } finally {
       folder?.report(outcome);
     }

@@ -17,6 +17,8 @@ const ATTEMPTS = 3;
 /** So many messages in a row that break the connection, and it is the server or the folder. */
 const BROKEN_IN_A_ROW = 5;
 /** Refusals that every other message would meet as well. */
+/** Messages whose flags are checked with one command. */
+const CHECKED_AT_A_TIME = 1000;
 const GIVEN_UP = 'given up';
 const HOPELESS = new Set(['OVERQUOTA', 'NOPERM', 'TRYCREATE', 'NONEXISTENT', GIVEN_UP]);
 
@@ -29,6 +31,8 @@ export class ImapFolder {
   /** What is stored from here on has come since. */
   #nextUid = 1;
   #brokenInARow = 0;
+  /** By UID on the server: messages that were sent with flags, which are yet to be checked. */
+  readonly #sent = new Map<number, { readonly uid: number; readonly flags: readonly string[] }>();
 
   private constructor(connection: ImapConnection, path: string, isReadOnly: boolean) {
     this.#connection = connection;
@@ -54,6 +58,7 @@ export class ImapFolder {
       try {
         await this.#appendOnce(record, bytes, flags);
         this.#brokenInARow = 0;
+        if (this.#sent.size >= CHECKED_AT_A_TIME) await this.checkFlags();
         return;
       } catch (error) {
         if (!(error instanceof BackupError)) throw error;
@@ -115,7 +120,29 @@ export class ImapFolder {
     );
     const uid = answer === false ? undefined : answer.uid;
     if (uid !== undefined && uid >= this.#nextUid) this.#nextUid = uid + 1;
+    if (uid !== undefined && flags.length > 0) this.#sent.set(uid, { uid: record.uid, flags });
     return uid;
+  }
+
+  /** Some servers answer OK and keep only the flags that they know. One FETCH for many messages. */
+  async checkFlags(): Promise<void> {
+    const sent = new Map(this.#sent);
+    this.#sent.clear();
+    const [first] = sent.keys();
+    if (first === undefined) return;
+    try {
+      for (const { uid, flags } of await listMessages(this.#connection, first)) {
+        const kept = new Set(flags.map((flag) => flag.toLowerCase()));
+        const ours = sent.get(uid);
+        for (const flag of ours?.flags ?? [])
+          if (ours !== undefined && !kept.has(flag.toLowerCase()))
+            this.flags.lose(flag, ours.uid, 'the server took it and did not keep it');
+      }
+    } catch (error) {
+      // It was only a check.
+      if (!(error instanceof BackupError)) throw error;
+      if (error.kind === 'closed') await this.#comeBack();
+    }
   }
 
   /** One by one, to know which are refused. The message is there: nothing of this is an error of it. */

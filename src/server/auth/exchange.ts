@@ -5,8 +5,11 @@
 import type { ScramCredential, ScramMechanism } from '../../config/scramCredential.ts';
 import { BackupError } from '../../errors.ts';
 
-/** `user` and `password` are text as the client's UTF-8 says. Rejects only where no answer can be had. */
-export type VerifyPassword = (user: string, password: string) => Promise<boolean>;
+/**
+ * `user` and `password` are text as the client's UTF-8 says; `host`: the client's, which shares a turn with itself alone.
+ * Rejects only where no answer can be had.
+ */
+export type VerifyPassword = (user: string, password: string, host?: string) => Promise<boolean>;
 
 export interface ScramCredentials {
   /** What is kept of a user; null where it is nothing of that kind. */

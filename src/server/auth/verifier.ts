@@ -8,6 +8,7 @@
  */
 import { BackupError } from '../../errors.ts';
 import { PasswordFile } from '../../config/passwordFile.ts';
+import { Deriver } from './deriver.ts';
 import { verifyBySaslauthd, type SaslauthdOptions } from './saslauthd.ts';
 import type { Passwords, VerifyPassword } from './exchange.ts';
 
@@ -26,12 +27,15 @@ function methodOf(name: string): Method {
   throw new BackupError('config', text, { subject: 'sasl_pwcheck_method' });
 }
 
+/** One for the process, whatever a reload makes anew. */
+const deriver = new Deriver();
+
 /** Throws BackupError 'config' for a method that there is not. The file is looked for at each login. */
 export function createPasswords(options: VerifierOptions): Passwords {
   const configured = options.pwcheckMethods.map(methodOf);
   const file = new PasswordFile(options.passwdFile);
   const verifyBy: Record<Method, VerifyPassword> = {
-    auxprop: (user, password) => file.verify(user, password),
+    auxprop: (user, password, host = '') => file.verify(user, password, deriver.deriveFor(host)),
     saslauthd: (user, password) => verifyBySaslauthd(user, password, options.saslauthd),
   };
   const methods = (): readonly Method[] => {
@@ -39,8 +43,8 @@ export function createPasswords(options: VerifierOptions): Passwords {
     return file.exists() ? ['auxprop'] : ['saslauthd'];
   };
   return {
-    async verify(user, password) {
-      for (const method of methods()) if (await verifyBy[method](user, password)) return true;
+    async verify(user, password, host) {
+      for (const method of methods()) if (await verifyBy[method](user, password, host)) return true;
       return false;
     },
     scram: () => (methods().every((method) => method === 'auxprop') && file.exists() ? file : null),

@@ -1,8 +1,9 @@
 /** APPLY: what a master tells us to keep. OK means on disk. */
-import { setImmediate } from 'node:timers/promises';
 import type { Backup } from '../../backup/backup.ts';
-import { resend } from '../../index/foldCompare.ts';
-import { firstMissing, hasMessage, item, mailboxByUniqueid } from '../../index/queries.ts';
+import { requireAnnotations } from '../../index/foldAnnotation.ts';
+import { RESEND_KEY } from '../../index/foldMailbox.ts';
+import { requireStorableFlags } from '../../index/foldRecord.ts';
+import { hasMessage, item } from '../../index/queries.ts';
 import { isInbox } from '../../mailbox/names.ts';
 import {
   KeyValues,
@@ -16,10 +17,13 @@ import {
 import type { Dlist } from '../../protocol/dlist.ts';
 import { untagged } from '../../protocol/responses.ts';
 import { BackupError } from '../../errors.ts';
+import { isInStep } from '../askedFor.ts';
 import type { Command, CommandContext } from './context.ts';
+import { MOST_STATE_BYTES, requireKeepable } from './keepable.ts';
+import { sendItem } from './sendItem.ts';
 
-/** After these many records other connections have their turn; some milliseconds. */
-const RECORDS_A_TURN = 1024;
+/** After these many records or GUIDs other connections may have their turn: half a millisecond. */
+const CHECKED_A_STEP = 128;
 
 /**
  * APPLY RESERVE %(PARTITION MBOXNAME (names) GUID (guids)): answers MISSING with those that have to be uploaded. The
@@ -27,49 +31,102 @@ const RECORDS_A_TURN = 1024;
  */
 export async function applyReserve(context: CommandContext, value: Dlist): Promise<void> {
   const kv = toKeyValues(value, 'RESERVE');
-  const owners = new Set(getStrings(kv, 'MBOXNAME').map((name) => context.backups.ownerOf(name)));
-  const backups: (Backup | null)[] = [];
-  for (const owner of owners) backups.push(await context.backups.find(owner));
-  const isHere = (guid: string): boolean =>
-    context.staged.has(guid) || backups.every((backup) => backup !== null && hasMessage(backup.index, guid));
-  const missing = getStrings(kv, 'GUID').filter((guid) => !isHere(guid));
-  if (missing.length === 0) return;
-  context.backups.requireRoomForMail(backups);
-  await context.send(untagged('MISSING', missing));
+  const owners = new Set<string>();
+  for (const [count, name] of getStrings(kv, 'MBOXNAME').entries()) {
+    owners.add(context.backups.ownerOf(name));
+    if (count % CHECKED_A_STEP === 0) await context.turn();
+  }
+  const guids = getStrings(kv, 'GUID');
+  const lacking = new Set<string>();
+  const paths: string[] = [];
+  // One backup after another: of so many users, not all can be held open at once.
+  for (const owner of owners) {
+    const backup = await context.backups.find(owner);
+    if (backup !== null) paths.push(backup.path);
+    for (const [count, guid] of guids.entries()) {
+      if (count % CHECKED_A_STEP === 0) await context.turn();
+      if (lacking.has(guid) || context.staged.has(guid)) continue;
+      if (backup === null || !hasMessage(backup.index, guid)) lacking.add(guid);
+    }
+  }
+  if (lacking.size === 0) return;
+  context.backups.requireRoomForMail(paths);
+  const missing = guids.filter((guid) => lacking.has(guid));
+  context.asked.add(missing);
+  await sendItem(context, 'MISSING', missing);
 }
 
 /** APPLY MAILBOX %(...): stores the state, the records, and the messages that no record claimed before. */
 export async function applyMailbox(context: CommandContext, value: Dlist): Promise<void> {
   const kv = toKeyValues(value, 'MAILBOX');
   const name = getString(kv, 'MBOXNAME');
-  const { backups } = context;
+  const uniqueid = getString(kv, 'UNIQUEID');
+  const { backups, turn } = context;
+  // A key of ours, in lines of a compaction.
+  if (kv.has(RESEND_KEY)) throw new BackupError('bad-parameters', `${RESEND_KEY}: not a master's to say`);
+  requireAnnotations(kv);
+  requireKeepable(withoutRecords(kv), MOST_STATE_BYTES, 'MAILBOX');
   const owner = backups.ownerOf(name);
-  if (isInbox(name)) await backups.followInbox(owner, getString(kv, 'UNIQUEID'));
+  if (isInbox(name)) await backups.followInbox(owner, kv);
+  backups.speaksOf(owner);
   const backup = await backups.findOrCreate(owner);
-  if (isInbox(name)) backups.noteInbox(owner, getString(kv, 'UNIQUEID'));
-  const wanted = await lackingMessages(backup, optionalList(kv, 'RECORD') ?? []);
+  if (isInbox(name)) backups.noteInbox(owner, uniqueid);
+  const wanted = await lackingMessages(context, backup, optionalList(kv, 'RECORD') ?? []);
   const others = [...context.backups.held()].filter((held) => held !== backup);
-  const { sources, found } = context.staged.sources(wanted, others);
-  await backup.append({ time: context.now(), name: 'MAILBOX', value }, sources);
-  context.staged.claimed(found);
-  const lacking = wanted.size - found.size;
-  if (lacking > 0) {
-    context.warn(
-      `${backup.userid}: ${name}: ${lacking} messages were not sent, they will be asked for again`,
-    );
-  }
-  refuseOnceOutOfStep(context, backup, getString(kv, 'UNIQUEID'));
+  const { sources, found } = await context.staged.sources(wanted, others, turn);
+  await backup.append({ time: context.now(), name: 'MAILBOX', value }, sources, turn);
+  await context.staged.claimed(found, turn);
+  for (const guid of found) wanted.delete(guid);
+  await noteUndelivered(context, backup, name, wanted);
+  await refuseOnceOutOfStep(context, backup, uniqueid);
 }
 
-/** GUIDs that records name and the backup has not. */
-async function lackingMessages({ index }: Backup, recordList: readonly Dlist[]): Promise<Set<string>> {
+function withoutRecords({ flat }: KeyValues): Dlist[] {
+  const rest: Dlist[] = [];
+  for (let at = 0; at < flat.length; at += 2) {
+    if (flat[at] !== 'RECORD') rest.push(flat[at]!, flat[at + 1]!);
+  }
+  return rest;
+}
+
+/** GUIDs that records name and the backup has not. Throws 'bad-parameters' where a record cannot be kept as it is. */
+async function lackingMessages(
+  { turn }: CommandContext,
+  { index }: Backup,
+  recordList: readonly Dlist[],
+): Promise<Set<string>> {
   const lacking = new Set<string>();
   for (const [count, item] of recordList.entries()) {
-    const guid = getString(toKeyValues(item, 'RECORD'), 'GUID');
+    if (count % CHECKED_A_STEP === 0) await turn();
+    const record = toKeyValues(item, 'RECORD');
+    requireKeepable(record.flat, MOST_STATE_BYTES, 'RECORD');
+    requireStorableFlags(record);
+    const guid = getString(record, 'GUID');
     if (!hasMessage(index, guid)) lacking.add(guid);
-    if (count % RECORDS_A_TURN === RECORDS_A_TURN - 1) await setImmediate();
   }
   return lacking;
+}
+
+/** Records came without their messages: says which the master could not send, and will not be asked for soon. */
+async function noteUndelivered(
+  context: CommandContext,
+  backup: Backup,
+  name: string,
+  lacking: ReadonlySet<string>,
+): Promise<void> {
+  const { asked, turn } = context;
+  const undelivered = await asked.notDelivered(backup.index, lacking, context.now(), turn);
+  const first = undelivered[0];
+  const others = lacking.size - undelivered.length;
+  if (first !== undefined) {
+    const what = undelivered.length === 1 ? first : `${first} and ${undelivered.length - 1} more`;
+    context.warn(
+      `${backup.userid}: ${name}: the master has no whole file of message ${what}: repair its mailbox, then run sync_client -u`,
+    );
+  }
+  if (others > 0) {
+    context.warn(`${backup.userid}: ${name}: ${others} messages were not sent, they will be asked for again`);
+  }
 }
 
 /**
@@ -77,15 +134,12 @@ async function lackingMessages({ index }: Backup, recordList: readonly Dlist[]):
  * looks again at what we show and repeats. The second time it gets an OK, or its other mailboxes would wait for
  * this one (imap/sync_support.c, do_folders).
  */
-function refuseOnceOutOfStep({ resending }: CommandContext, backup: Backup, uniqueid: string): void {
-  const { index } = backup;
-  const mailbox = mailboxByUniqueid(index, uniqueid);
-  if (mailbox === undefined) return;
-  const isInStep = mailbox.resend !== resend.wanted && firstMissing(index, mailbox.id) === undefined;
-  if (isInStep) resending.delete(uniqueid);
+async function refuseOnceOutOfStep(context: CommandContext, backup: Backup, uniqueid: string): Promise<void> {
+  const { resending } = context;
+  if (await isInStep(backup.index, uniqueid, context)) resending.delete(uniqueid);
   else if (!resending.has(uniqueid)) {
     resending.add(uniqueid);
-    throw new BackupError('out-of-step', `${backup.userid}: ${mailbox.name}: differs from the master's`);
+    throw new BackupError('out-of-step', `${backup.userid}: mailbox ${uniqueid}: differs from the master's`);
   }
 }
 
@@ -95,8 +149,9 @@ function keep(name: string, ownerOf: (context: CommandContext, value: Dlist) => 
 }
 
 async function append(context: CommandContext, userid: string, name: string, value: Dlist): Promise<void> {
+  if (name !== 'EXPUNGE') requireKeepable(value, context.keptBytes, name);
   const backup = await context.backups.findOrCreate(userid);
-  await backup.append({ time: context.now(), name, value });
+  await backup.append({ time: context.now(), name, value }, [], context.turn);
 }
 
 function byUserid(_context: CommandContext, value: Dlist): string {
@@ -179,6 +234,6 @@ export async function applyUnquota(context: CommandContext, value: Dlist): Promi
   await context.backups.find(context.backups.ownerOf(root));
   for (const backup of Array.from(context.backups.held())) {
     if (item(backup.index, 'quota', root) === undefined) continue;
-    await backup.append({ time: context.now(), name: 'UNQUOTA', value });
+    await backup.append({ time: context.now(), name: 'UNQUOTA', value }, [], context.turn);
   }
 }

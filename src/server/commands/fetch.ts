@@ -9,8 +9,8 @@ import { FileLiteral, KeyValues, getNumber, getString, toKeyValues } from '../..
 import type { Dlist } from '../../protocol/dlist.ts';
 import { parseDlist } from '../../protocol/parseText.ts';
 import { printFileHeader } from '../../protocol/print.ts';
-import { untagged } from '../../protocol/responses.ts';
 import type { CommandContext } from './context.ts';
+import { sendItem } from './sendItem.ts';
 
 const PIECE_BYTES = 64 * 1024;
 
@@ -24,9 +24,12 @@ export async function getFetch(context: CommandContext, value: Dlist): Promise<v
   if (backup === null || message?.guid !== guid) {
     throw new BackupError('not-found', `${mboxname}: no message ${guid}`);
   }
-  checkBytes(backup, message);
+  await checkBytes(context, backup, message);
   await context.send(`* MESSAGE ${printFileHeader(new FileLiteral(partition, guid, message.size))}`);
-  for (const piece of pieces(backup, message)) await context.send(piece.toString('latin1'));
+  for (const piece of pieces(backup, message)) {
+    await context.send(piece.toString('latin1'));
+    await context.turn();
+  }
   await context.send('\r\n');
 }
 
@@ -43,9 +46,12 @@ function* pieces({ index, fd }: Backup, message: StoredMessage): Generator<Buffe
 }
 
 /** Before the first byte is sent, for there is no way to take it back. */
-function checkBytes(backup: Backup, message: StoredMessage): void {
+async function checkBytes({ turn }: CommandContext, backup: Backup, message: StoredMessage): Promise<void> {
   const hash = createHash('sha1');
-  for (const piece of pieces(backup, message)) hash.update(piece);
+  for (const piece of pieces(backup, message)) {
+    hash.update(piece);
+    await turn();
+  }
   if (hash.digest('hex') === message.guid) return;
   throw new BackupError('damaged', `${backup.userid}: message ${message.guid} is damaged`);
 }
@@ -63,5 +69,5 @@ export async function getFetchSieve(context: CommandContext, value: Dlist): Prom
     ['FILENAME', fileName],
     ['CONTENT', content],
   ]);
-  await context.send(untagged('SIEVE', answer));
+  await sendItem(context, 'SIEVE', answer);
 }

@@ -4,19 +4,20 @@
  *
  * Where anything is missing here, the mailbox is shown as one that is behind: modseq 0, so that the master lists all of its
  * records again, and LAST_UID below the first message whose bytes are not here, so that it sends the files from there
- * on. Were it shown as it is, the master would believe all is well; were a difference admitted, it would merge our
+ * on. What the master was asked for and could not send does not count as missing (askedFor.ts). Were it shown as it is, the master would believe all is well; were a difference admitted, it would merge our
  * state into its live mailbox. The price is the records' metadata once: RESERVE keeps messages that are here from
  * being uploaded again.
  */
+import { firstToSend } from '../askedFor.ts';
 import { annotAsCounted } from '../../index/crcs.ts';
 import { resend } from '../../index/foldCompare.ts';
 import type { IndexFile } from '../../index/indexFile.ts';
-import { firstMissing } from '../../index/queries.ts';
 import { parseState } from '../../index/state.ts';
 import type { LiveMailbox } from '../../index/types.ts';
 import { initialAnnotCrc, initialRecordCrc } from '../../protocol/crc.ts';
 import { KeyValues } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
+import type { CommandContext } from './context.ts';
 
 /** How much of a mailbox is shown. */
 interface Shown {
@@ -26,8 +27,7 @@ interface Shown {
   readonly crcAnnot: number;
 }
 
-function shownOf(index: IndexFile, mailbox: LiveMailbox, isResending: boolean): Shown {
-  const missing = firstMissing(index, mailbox.id);
+function shownOf(mailbox: LiveMailbox, missing: number | undefined, isResending: boolean): Shown {
   if (missing === undefined && mailbox.resend !== resend.wanted && !isResending) {
     return {
       lastUid: mailbox.last_uid,
@@ -64,9 +64,15 @@ const defaults: readonly (readonly [key: string, value: Dlist])[] = [
   ['SYNC_CRC_ANNOT', '0'],
 ];
 
-/** `isResending`: the master was told in this session to send all of it again, and has not yet. */
-export function mailboxItem(index: IndexFile, mailbox: LiveMailbox, isResending: boolean): KeyValues {
-  const shown = shownOf(index, mailbox, isResending);
+/** `isAskingAgain`: also for messages that the master could not send before. */
+export async function mailboxItem(
+  context: CommandContext,
+  index: IndexFile,
+  mailbox: LiveMailbox,
+  isAskingAgain: boolean,
+): Promise<KeyValues> {
+  const missing = await firstToSend(index, mailbox, context, isAskingAgain);
+  const shown = shownOf(mailbox, missing, context.resending.has(mailbox.uniqueid));
   return withKeys(mailbox, [
     ['LAST_UID', String(shown.lastUid)],
     ['HIGHESTMODSEQ', shown.highestModseq],

@@ -9,7 +9,8 @@
 import type { Backup } from '../../backup/backup.ts';
 import { recordItem } from '../../backup/recordItem.ts';
 import { BackupError } from '../../errors.ts';
-import { hasMessage, records } from '../../index/queries.ts';
+import { recordsAfter } from '../../index/pageQueries.ts';
+import { hasMessage } from '../../index/queries.ts';
 import type { RecordWithGuid } from '../../index/queries.ts';
 import { parseState } from '../../index/state.ts';
 import type { LiveMailbox } from '../../index/types.ts';
@@ -20,6 +21,8 @@ import type { CommandContext } from './context.ts';
 
 /** Records in a line of a mailbox that is moved; as many as a master sends at once by default (sync_batchsize). */
 const RECORDS_A_LINE = 8192;
+/** Read in one step: about a millisecond. */
+const RECORDS_A_PAGE = 256;
 
 interface Rename {
   readonly from: string;
@@ -52,7 +55,7 @@ export async function applyRename(context: CommandContext, value: Dlist): Promis
 }
 
 function appendRename(context: CommandContext, backup: Backup, { value }: Rename): Promise<void> {
-  return backup.append({ time: context.now(), name: 'RENAME', value });
+  return backup.append({ time: context.now(), name: 'RENAME', value }, [], context.turn);
 }
 
 /** Copies a mailbox with its messages into the other user's backup; here it ends, and is kept for the retention. */
@@ -64,16 +67,31 @@ async function moveMailbox(
 ): Promise<void> {
   const target = await context.backups.findOrCreate(context.backups.ownerOf(rename.to));
   const state = renamedState(mailbox, rename);
-  let batch: RecordWithGuid[] = [];
-  for (const record of Array.from(records(source.index, mailbox.id))) {
-    if (batch.length === RECORDS_A_LINE) {
-      await appendBatch(context, source, target, asBatch(state, batch), batch);
-      batch = [];
-    }
-    batch.push(record);
+  let batch = await nextBatch(context, source, mailbox, 0);
+  for (;;) {
+    const last = batch.at(-1);
+    const next = last === undefined ? [] : await nextBatch(context, source, mailbox, last.uid);
+    await appendBatch(context, source, target, next.length === 0 ? state : asBatch(state, batch), batch);
+    if (next.length === 0) break;
+    batch = next;
   }
-  await appendBatch(context, source, target, state, batch);
-  await source.append({ time: context.now(), name: 'UNMAILBOX', value: rename.from });
+  await source.append({ time: context.now(), name: 'UNMAILBOX', value: rename.from }, [], context.turn);
+}
+
+async function nextBatch(
+  { turn }: CommandContext,
+  { index }: Backup,
+  { id }: LiveMailbox,
+  afterUid: number,
+): Promise<RecordWithGuid[]> {
+  const batch: RecordWithGuid[] = [];
+  while (batch.length < RECORDS_A_LINE) {
+    const page = recordsAfter(index, id, batch.at(-1)?.uid ?? afterUid, RECORDS_A_PAGE);
+    batch.push(...page);
+    await turn();
+    if (page.length < RECORDS_A_PAGE) break;
+  }
+  return batch;
 }
 
 function renamedState(mailbox: LiveMailbox, { to, value }: Rename): KeyValues {
@@ -108,8 +126,9 @@ async function appendBatch(
   batch: readonly RecordWithGuid[],
 ): Promise<void> {
   const wanted = new Set(batch.map(({ guid }) => guid).filter((guid) => !hasMessage(target.index, guid)));
-  const { sources, found } = context.staged.sources(wanted, [source]);
+  const { turn } = context;
+  const { sources, found } = await context.staged.sources(wanted, [source], turn);
   const value = new KeyValues([...state.entries, ['RECORD', batch.map(recordItem)]]);
-  await target.append({ time: context.now(), name: 'MAILBOX', value }, sources);
-  context.staged.claimed(found);
+  await target.append({ time: context.now(), name: 'MAILBOX', value }, sources, turn);
+  await context.staged.claimed(found, turn);
 }

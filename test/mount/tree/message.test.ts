@@ -108,9 +108,9 @@ describe('names of folders beside MH’s messages', () => {
     for (const level of ['2024', 'a', '%25324', '%3', '0', '12a']) {
       const name = mhNaming.folderName(level);
       expect(mhNaming.uidOf(name), level).to.equal(undefined);
-      expect(mhNaming.segmentOf(name), level).to.equal(level);
+      expect(mhNaming.segmentOf(name, new Map()), level).to.equal(level);
     }
-    expect(mhNaming.segmentOf('2024')).to.equal(undefined);
+    expect(mhNaming.segmentOf('2024', new Map())).to.equal(undefined);
   });
 });
 

@@ -6,7 +6,15 @@ import type { StructureFolder } from '../../../mount/tree/structure.ts';
 
 function mailbox(id: number, name: string, changed = 100, highestmodseq = '1'): LiveMailbox {
   const state = { uidvalidity: 1, last_uid: 0, deleted: null, state: '', since: 0 };
-  const sums = { crc: 0, crc_annot: 0, crc_padding: 0, sent_crc: null, sent_crc_annot: null, resend: 0 };
+  const sums = {
+    crc: 0,
+    crc_annot: 0,
+    crc_padding: 0,
+    sent_crc: null,
+    sent_crc_annot: null,
+    resend: 0,
+    missing_from: null,
+  };
   return { id, uniqueid: `u${id}`, name, highestmodseq, ...state, ...sums, changed };
 }
 
@@ -78,8 +86,34 @@ describe('a user’s folders', () => {
     const root = buildStructure(livingMail(mailboxes, 'DELETED'));
     const times = ['', 'a', 'a/b'].map((path) => folderAt(root, path)?.changedMs);
     expect(Math.floor(times[0] as number)).to.be.within(200_000, 200_999);
-    expect(new Set(times).size).to.equal(1);
+    expect(new Set(times.map((time) => Math.floor((time ?? 0) / 1000)))).to.deep.equal(new Set([200]));
+    expect(times[0]).to.equal(times[1]);
     expect(folderAt(root, 'a')?.firstId).to.equal(1);
+  });
+
+  it('have another time after each change within a second, in whichever of their mailboxes', () => {
+    const states = [
+      [mailbox(1, 'user.anne', 100, '9'), mailbox(2, 'user.anne.a', 100, '7')],
+      [mailbox(1, 'user.anne', 100, '9'), mailbox(2, 'user.anne.a', 100, '8')],
+      [mailbox(1, 'user.anne', 100, '8'), mailbox(2, 'user.anne.a', 100, '8')],
+      [mailbox(1, 'user.anne', 100, '8')],
+    ];
+    const times = states.map((state) => buildStructure(livingMail(state, 'DELETED')).changedMs);
+    expect(new Set(times).size).to.equal(states.length);
+  });
+
+  it('are as new as what has gone from them, by the log', () => {
+    const living = [
+      mailbox(1, 'user.anne', 100),
+      mailbox(2, 'user.anne.a', 100),
+      mailbox(3, 'user.anne.a.b', 100),
+    ];
+    const departed = [{ path: ['a', 'gone', 'c'], until: 300 }];
+    const root = buildStructure(livingMail(living, 'DELETED'), departed);
+    const seconds = ['', 'a', 'a/b', 'INBOX'].map((path) =>
+      Math.floor((folderAt(root, path)?.changedMs ?? 0) / 1000),
+    );
+    expect(seconds).to.deep.equal([300, 300, 100, 100]);
   });
 
   it('have another time after each change within a second, also one that moves no modseq', () => {

@@ -2,6 +2,10 @@ import { expect } from 'chai';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Catalog } from '../../../src/catalog/catalog.ts';
+import { Twoskip } from '../../../src/catalog/twoskip.ts';
+import { BackupError } from '../../../src/errors.ts';
+import { Handles } from '../../../mount/tree/handles.ts';
+import { UserBackup } from '../../../mount/tree/userBackup.ts';
 import { Users } from '../../../mount/tree/users.ts';
 import { BackupSite } from '../../support/backups.ts';
 
@@ -61,5 +65,23 @@ describe('the users at the top of the mount', () => {
     users.refresh();
     const again = ['anne', 'bob', 'carl', 'hidden', '../x'].map((userid) => users.find(userid));
     expect(again).to.deep.equal(found);
+  });
+
+  it('are not followed out of the partitions: such a user is there, and all of the mail an error', () => {
+    const victim = join(site.folder, 'victim_ABCDEF');
+    const database = Twoskip.open(join(site.folder, 'backups.db'));
+    database.put('bob', victim);
+    database.put('../x', victim);
+    database.close();
+    users.refresh();
+    expect(from(0)).to.deep.equal(['bob', 'carl', 'dora']);
+    const handles = new Handles();
+    const [owner, path] = [{ uid: 0, gid: 0 }, users.find('bob') as string];
+    const bob = new UserBackup('bob', path, owner, catalog, handles);
+    expect(() => bob.reader()).to.throw(
+      BackupError,
+      'victim_ABCDEF is no data file of a configured partition',
+    );
+    handles.close();
   });
 });

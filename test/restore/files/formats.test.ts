@@ -50,6 +50,17 @@ describe('a message in an mbox', () => {
     );
   });
 
+  it('has its own notes quoted where readers would take them for ours, and nothing after a bare CR', () => {
+    const text = inMbox(
+      'Status: O\r\nx-keywords: No\r\nLines: 3\r\n\r\nStatus: x\r\na\rFrom b\r\n',
+      '\\Seen',
+    );
+    expect(text.slice(text.indexOf('\n') + 1)).to.equal(
+      '>Status: O\n>x-keywords: No\nLines: 3\n' +
+        `Status: RO\nX-Cyrus-GUID: ${record.guid}\n\nStatus: x\na\rFrom b\n\n`,
+    );
+  });
+
   it('ends with an empty line, whether or not its last line has an end', () => {
     expect(inMbox('Subject: x\r\n\r\nlast')).to.match(/\n\nlast\n\n$/);
     expect(inMbox('Subject: x\r\n\r\nlast\r\n')).to.match(/\n\nlast\n\n$/);

@@ -65,6 +65,18 @@ describe('an IMAP server that refuses keywords', () => {
     ]);
   });
 
+  it('answered OK and not kept are found out, and named', async () => {
+    const forgetsKeyword = (keyword: string): boolean => keyword === '$Lost';
+    const messages = [
+      { text: mail('one'), flags: '\\Seen $Lost $Kept' },
+      { text: mail('two'), flags: '$Lost' },
+    ];
+    await setUp({ 'user.anne': messages }, { forgetsKeyword });
+    expect(failuresOf(await restoreTo(server, site))).to.deep.equal([
+      'flag $Lost left off (UID 1:2): the server took it and did not keep it',
+    ]);
+  });
+
   it('with --existing replace sets the flags that it takes on messages that are there', async () => {
     await setUp({ 'user.anne': [{ text: mail('one'), flags: `\\Seen ${long} $Kept` }] }, { refusesKeyword });
     server.put('INBOX', mail('one'), ['\\Flagged']);

@@ -227,6 +227,13 @@ describe('APPLY and what GET says afterwards', () => {
     'UNMAILBOX (a b)',
     'QUOTA %(LIMIT 1)',
     'EXPUNGE %(MBOXNAME user.anne UID (1))',
+    'MAILBOX %(MBOXNAME user.anne.Odd UNIQUEID odd RESEND 1)',
+    'MAILBOX %(MBOXNAME user.anne.Odd UNIQUEID odd ANNOTATIONS (x))',
+    `MAILBOX %(MBOXNAME user.anne.Odd UNIQUEID odd RECORD (%(UID 1 MODSEQ 1 LAST_UPDATED 1 FLAGS ("a b") INTERNALDATE 1 SIZE 1 GUID ${'0'.repeat(40)})))`,
+    `MAILBOX %(MBOXNAME user.anne.Odd UNIQUEID odd RECORD (%(UID 1 MODSEQ 1 LAST_UPDATED 1 FLAGS ("") INTERNALDATE 1 SIZE 1 GUID ${'0'.repeat(40)})))`,
+    `MAILBOX %(MBOXNAME user.anne.Odd UNIQUEID odd RECORD (%(UID 1 MODSEQ 1 LAST_UPDATED 1 FLAGS ("a)b") INTERNALDATE 1 SIZE 1 GUID ${'0'.repeat(40)})))`,
+    `MAILBOX %(MBOXNAME user.anne.Odd UNIQUEID odd RECORD (%(UID 1 MODSEQ 1 LAST_UPDATED 1 FLAGS ({3+}\r\na\nb) INTERNALDATE 1 SIZE 1 GUID ${'0'.repeat(40)})))`,
+    `MAILBOX %(MBOXNAME user.anne.Odd UNIQUEID odd RECORD (%(UID 1 MODSEQ 1 LAST_UPDATED 1 FLAGS ("\\\\a b") INTERNALDATE 1 SIZE 1 GUID ${'0'.repeat(40)})))`,
   ];
   for (const command of wrong) {
     it(`refused, and nothing of it kept: ${command}`, async () => {

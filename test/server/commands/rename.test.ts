@@ -98,6 +98,64 @@ describe('APPLY RENAME from one user to another', () => {
       expect(server.dataPath('anne')).not.to.equal(server.dataPath('annette'));
     });
 
+    describe('is not taken from a uniqueid alone', () => {
+      const copy = (name: string, changes: { bodies?: string[]; extra?: string } = {}): string =>
+        apply({ name, uniqueid: idOf('user.anne'), bodies, ...changes });
+      const again = async (): Promise<void> => {
+        await client.exchange('EXIT\r\n');
+        client = await server.login();
+      };
+      const kept = async (name: string): Promise<void> => {
+        expect(server.dataPath(name)).not.to.equal(server.dataPath('anne'));
+        expect(await listed('anne')).to.deep.equal(['user.anne', 'user.anne.Work']);
+        expect(server.logged(`nothing shows that anne was renamed`)).to.equal(true);
+      };
+
+      it('where the INBOX has none of the messages', async () => {
+        await again();
+        await ok(copy('user.mallory', { bodies: [] }));
+        await kept('mallory');
+      });
+
+      it('where it has other messages under the same UIDs', async () => {
+        await again();
+        const others = [message('three'), message('four')];
+        await ok(upload(...others));
+        await ok(copy('user.mallory', { bodies: others }));
+        await kept('mallory');
+      });
+
+      it('where the same master has spoken of the old user', async () => {
+        await again();
+        await listed('anne');
+        await ok(upload(...bodies));
+        await ok(copy('user.mallory'));
+        await kept('mallory');
+      });
+
+      it('where a rename has not moved the modseq of the folder on: a copy of the master has another name for it', async () => {
+        await ok(apply({ name: 'user.anne', bodies, extra: ' FOLDERMODSEQ 3' }));
+        await again();
+        await ok(upload(...bodies));
+        await ok(
+          copy('user.anne@test', { extra: ' FOLDERMODSEQ 3' }).replace('"user.anne@test"', 'test!user.anne'),
+        );
+        await kept('anne@test');
+      });
+
+      it('to and fro, by two masters that have the same mailbox', async () => {
+        await again();
+        await ok(upload(...bodies));
+        await ok(copy('user.annette'));
+        const path = server.dataPath('annette');
+        await again();
+        await ok(upload(...bodies));
+        await ok(copy('user.anne'));
+        expect(server.dataPath('annette')).to.equal(path);
+        expect(server.dataPath('anne')).not.to.equal(path);
+      });
+    });
+
     it('waits for nobody in vain: whoever else asks for the new user finds the backup', async () => {
       await rename('user.anne', 'user.annette');
       await client.exchange('RESTART\r\n');

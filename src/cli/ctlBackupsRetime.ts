@@ -1,0 +1,58 @@
+/**
+ * `ctl_backups retime`: mends one backup that was written to while the clock was ahead. Each line that lies in the future gets the present
+ * time, and so does a horizon; the order of the lines stays. The data file of before is kept beside.
+ *
+ * What came while the clock was ahead counts as having come now, so the retention of what went meanwhile begins now.
+ */
+import { isInFuture } from '../backup/clock.ts';
+import { compactBackup } from '../backup/compact.ts';
+import { COMPRESSION_LEVEL, indexPath } from '../backup/options.ts';
+import { horizon } from '../index/horizon.ts';
+import { isDamagedIndex } from '../index/indexErrors.ts';
+import { IndexFile } from '../index/indexFile.ts';
+import { lastMoment } from '../index/queries.ts';
+import { nowSeconds } from '../mailbox/moment.ts';
+import type { FoundTarget } from './commonSelect.ts';
+import { reporting } from './ctlBackupsCommand.ts';
+import type { CtlIo, CtlOptions, Outcome } from './ctlBackupsCommand.ts';
+
+export function retimeOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {
+  const { waitsForLocks } = options;
+  return reporting('retime', target, options, io, async (print) => {
+    const { onProgress } = io;
+    const latestTime = nowSeconds();
+    if (!isAhead(target.path, latestTime)) return { outcome: 'skipped', reason: 'nothing to do' };
+    await compactBackup({
+      path: target.path,
+      horizon: -1,
+      latestTime,
+      sizes: { min: 0, max: 0 },
+      workThreshold: 1,
+      isForced: true,
+      mayDropMost: false,
+      keepsPrevious: true,
+      compressionLevel: COMPRESSION_LEVEL,
+      lock: waitsForLocks ? { wait: {} } : {},
+      swapWait: waitsForLocks ? {} : { timeoutMs: 0 },
+      notice: (message) => io.stderr.write(`${target.label}: ${message}\n`),
+      detail: () => undefined,
+      ...(onProgress && { onProgress }),
+    });
+    print('lines in the future have the present time now, the data file of before is kept beside');
+    return null;
+  });
+}
+
+/** Where there is no index to ask, it is built on the way, and the lines say. */
+function isAhead(path: string, nowS: number): boolean {
+  const index = IndexFile.peek(indexPath(path));
+  if (index === null) return true;
+  try {
+    return isInFuture(lastMoment(index), nowS) || isInFuture(horizon(index), nowS);
+  } catch (error) {
+    if (!isDamagedIndex(error)) throw error;
+    return true;
+  } finally {
+    index.close();
+  }
+}

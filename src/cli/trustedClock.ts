@@ -1,0 +1,86 @@
+/**
+ * Whether the machine's clock can be believed when something is to be done that cannot be undone: compaction drops what is older than
+ * the retention, retime rewrites timestamps. The log is the witness: on a site in use some backup has a line that is some days old.
+ *
+ * A line of the last day proves nothing, since it was written with the clock that is in doubt. So a clock that jumps ahead is refused
+ * at once, even where masters go on replicating, and is believed again only after a day.
+ */
+import { statSync } from 'node:fs';
+import { indexPath } from '../backup/options.ts';
+import { Catalog } from '../catalog/catalog.ts';
+import type { Config } from '../config/imapdConf.ts';
+import { BackupError } from '../errors.ts';
+import { IndexFile } from '../index/indexFile.ts';
+import { lastMoment } from '../index/queries.ts';
+import { momentsAtOrBefore } from '../index/viewQueries.ts';
+import { momentText } from '../mailbox/moment.ts';
+import { readOnlyCatalog } from './catalogOptions.ts';
+
+const DAY_SECONDS = 86_400;
+const RECENT_DAYS = 7;
+
+export interface Witnesses {
+  /** Data files beside those of backups.db. */
+  readonly files: readonly string[];
+  /** Whether a site without any line older than a day is believed: there is nothing old to lose. */
+  readonly trustsNewSite: boolean;
+}
+
+/**
+ * What counts as now: the clock's time, but no later than the newest line that was found, so that a horizon never passes the newest
+ * line minus the retention. Throws 'refused' where no backup has a line that is one to seven days old. Looks at as few as it takes.
+ */
+export function trustedPresent(config: Config, nowS: number, { files, trustsNewSite }: Witnesses): number {
+  const [recent, today] = [nowS - RECENT_DAYS * DAY_SECONDS, nowS - DAY_SECONDS];
+  let newest = 0;
+  let newestOld = 0;
+  for (const path of dataFiles(config, files)) {
+    const { last, old } = linesOf(path, today);
+    newest = Math.max(newest, last);
+    newestOld = Math.max(newestOld, old);
+    if (newestOld >= recent && newest >= today) break;
+  }
+  if (newestOld >= recent || (newestOld === 0 && trustsNewSite)) return Math.min(nowS, newest);
+  const found =
+    newestOld === 0 ? 'there is none older than a day' : `the newest before is of ${momentText(newestOld)}`;
+  throw new BackupError(
+    'refused',
+    `the clock says ${momentText(nowS)}, and no backup has a line that is one to ${RECENT_DAYS} days old (${found}): ` +
+      'nothing was changed: set the clock, or where it is right give --force-clock',
+    { subject: 'clock' },
+  );
+}
+
+function* dataFiles(config: Config, files: readonly string[]): Generator<string> {
+  yield* files;
+  let catalog: Catalog;
+  try {
+    catalog = Catalog.open(readOnlyCatalog(config));
+  } catch (error) {
+    if (error instanceof BackupError && error.kind === 'not-found') return;
+    throw error;
+  }
+  try {
+    for (const { path } of catalog.list()) yield path;
+  } finally {
+    catalog.close();
+  }
+}
+
+/** The times of the last line of all, and of the last up to `until`; without an index, the file's own. 0 where there is none. */
+function linesOf(path: string, until: number): { last: number; old: number } {
+  let index: IndexFile | null = null;
+  try {
+    index = IndexFile.peek(indexPath(path));
+    if (index !== null)
+      return { last: lastMoment(index) ?? 0, old: momentsAtOrBefore(index, [until])[0] ?? 0 };
+    const written = Math.floor((statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) / 1000);
+    return { last: written, old: written <= until ? written : 0 };
+  } catch (error) {
+    // What is wrong with one backup is for its own command to say.
+    if (error instanceof BackupError) return { last: 0, old: 0 };
+    throw error;
+  } finally {
+    index?.close();
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * When a file was modified, to the nanosecond. Node's own calls take and give fractions of seconds, which lose the last digits; and
+ * whoever compares times takes a file for another then.
+ */
+import { constants } from 'node:os';
+import { fstatSync } from 'node:fs';
+import koffi from 'koffi';
+import { BackupError } from '../errors.ts';
+
+/** Two of struct timespec: access and modification. */
+const TIMES_BYTES = 32;
+const BILLION = 1_000_000_000n;
+
+type Futimens = (fd: number, times: Buffer) => number;
+let futimens: Futimens | null = null;
+
+export interface FileTimes {
+  readonly accessedNs: bigint;
+  readonly modifiedNs: bigint;
+}
+
+export function timesOf(fd: number): FileTimes {
+  const { atimeNs, mtimeNs } = fstatSync(fd, { bigint: true });
+  return { accessedNs: atimeNs, modifiedNs: mtimeNs };
+}
+
+/** Throws 'io' where the file cannot have them. */
+export function setTimes(fd: number, { accessedNs, modifiedNs }: FileTimes): void {
+  futimens ??= koffi.load(null).func('int futimens(int fd, void *times)') as unknown as Futimens;
+  const times = Buffer.alloc(TIMES_BYTES);
+  for (const [at, ns] of [accessedNs, modifiedNs].entries()) {
+    const part = ((ns % BILLION) + BILLION) % BILLION;
+    times.writeBigInt64LE((ns - part) / BILLION, 16 * at);
+    times.writeBigInt64LE(part, 16 * at + 8);
+  }
+  if (futimens(fd, times) === 0) return;
+  const errno = koffi.errno();
+  const name = Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ?? errno;
+  throw new BackupError('io', `cannot set the times of a file: ${name}`);
+}

@@ -1,0 +1,24 @@
+/** Sends an untagged line in pieces: a list of MISSING or LSUB is as long as a master makes it. */
+import type { Dlist } from '../../protocol/dlist.ts';
+import { printItemPieces } from '../../protocol/print.ts';
+import type { CommandContext } from './context.ts';
+
+/** About the size of a piece. */
+const PIECE_CHARS = 32 * 1024;
+
+/** `* NAME dlist` */
+export async function sendItem(
+  { send, turn }: Pick<CommandContext, 'send' | 'turn'>,
+  name: string,
+  value: Dlist,
+): Promise<void> {
+  let text = '* ';
+  for (const piece of printItemPieces(name, value, 'client')) {
+    text += piece;
+    if (text.length < PIECE_CHARS) continue;
+    await send(text);
+    await turn();
+    text = '';
+  }
+  await send(`${text}\r\n`);
+}

@@ -1,0 +1,19 @@
+/** Runs a rack in a process of its own, with the recorder loaded before all else, on a file system in memory where there is one. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { promisify } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import type { Report } from './report.ts';
+
+const run = promisify(execFile);
+const MEMORY = '/dev/shm';
+
+export async function runRack(name: 'rack' | 'twoskipRack', states: number, seed: number): Promise<Report> {
+  const recorder = new URL('./recorder.js', import.meta.url).href;
+  const program = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+  const env = { ...process.env, TMPDIR: existsSync(MEMORY) ? MEMORY : tmpdir() };
+  const args = ['--import', recorder, program, String(states), String(seed)];
+  const { stdout } = await run(process.execPath, args, { env, maxBuffer: 1 << 26 });
+  return JSON.parse(stdout) as Report;
+}
