@@ -22,7 +22,7 @@ import { futureNoteOf } from './clock.ts';
 import { toLog } from './lines/envelope.ts';
 import { planMessages } from './lines/messageSource.ts';
 import type { MessageSource } from './lines/messageSource.ts';
-import { openIndexForWriting } from './openIndex.ts';
+import { openIndexForWriting, rebuildIndex } from './openIndex.ts';
 import type { BackupOptions, Notice, Turn } from './options.ts';
 import { writeLine } from './lines/writeLine.ts';
 
@@ -61,9 +61,7 @@ export class Backup {
   static async open(userid: string, path: string, options: BackupOptions, notice: Notice): Promise<Backup> {
     const file = await LockedFile.acquire(path, { wait: { timeoutMs: options.lockTimeoutMs } });
     try {
-      const index = await openIndexForWriting(file, (message) => notice(`${userid}: ${message}`));
-      const note = futureNoteOf(index);
-      if (note !== null) notice(`${userid}: ${note}`);
+      const index = await openedIndex(file, (message) => notice(`${userid}: ${message}`));
       return new Backup(userid, file, index, options, notice);
     } catch (error) {
       file.release();
@@ -210,6 +208,21 @@ export class Backup {
     this.#tsEnd = time;
     insertPoints(this.index, this.#chunkId, progress.points);
     updateChunk(this.index, this.#chunkId, { ...progress, tsEnd: time, state });
+  }
+}
+
+/** In step with the log; says where its timestamps are in the future. */
+async function openedIndex(file: LockedFile, notice: Notice): Promise<IndexFile> {
+  const index = await openIndexForWriting(file, notice);
+  try {
+    const note = futureNoteOf(index);
+    if (note !== null) notice(note);
+    return index;
+  } catch (error) {
+    index.close();
+    if (!isDamagedIndex(error)) throw error;
+    notice(`${error.message}, building it from the log`);
+    return (await rebuildIndex(file, notice)).index;
   }
 }
 

@@ -63,6 +63,7 @@ export class OpenBackups {
     if (open !== undefined) {
       // Opening it brings log and index into step again.
       this.#open.delete(userid);
+      openInAll -= 1;
       await open.close();
     }
     const path = this.#catalog.find(userid);
@@ -167,6 +168,7 @@ export class OpenBackups {
     for (const [userid, backup] of this.#open) {
       if (backup.index.path !== path) continue;
       this.#open.delete(userid);
+      openInAll -= 1;
       await backup.closeWithoutIndex(message);
       return true;
     }

@@ -71,9 +71,15 @@ describe('an index that is damaged', () => {
       const asked = await client.exchange('GET USER anne\r\n');
       // Where part of it had been sent, it fails once.
       if (asked.reply !== OK)
-        expect((await client.exchange('GET USER anne\r\n')).reply, `page ${page}`).to.equal(OK);
+        expect(
+          (await client.exchange('GET USER anne\r\n')).reply,
+          `page ${page}: ${server.log.slice(-6).join('; ')}`,
+        ).to.equal(OK);
       expect(await reply(upload(body)), `page ${page}`).to.equal(OK);
-      expect(await reply(apply({ name: 'user.anne', bodies: more })), `page ${page}`).to.equal(OK);
+      expect(
+        await reply(apply({ name: 'user.anne', bodies: more })),
+        `page ${page}: ${server.log.slice(-6).join('; ')}`,
+      ).to.equal(OK);
       expect(
         await reply('APPLY SEEN %(USERID anne UNIQUEID x LASTREAD 1 LASTUID 1 LASTCHANGE 1 SEENUIDS 1)\r\n'),
       ).to.equal(OK);

@@ -70,6 +70,9 @@ export function missingInWords(path: string): string[] {
   const index = IndexFile.peek(indexPath(path));
   try {
     return index === null ? [] : Array.from(missingMessages(index, MOST_NAMED), missingText);
+  } catch (error) {
+    if (faultOfIndex(error, indexPath(path)) === null) throw error;
+    return [];
   } finally {
     index?.close();
   }

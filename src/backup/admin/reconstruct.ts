@@ -10,6 +10,7 @@ import type { BackupFile } from '../../catalog/backupFiles.ts';
 import { BackupError, messageOf } from '../../errors.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
 import { lastChunk } from '../../index/queries/current.ts';
+import { faultOfIndex } from '../indexFault.ts';
 import { indexPath } from '../options.ts';
 import { contentOf, looksLikeDataFile } from './fileContent.ts';
 import type { Content } from './fileContent.ts';
@@ -101,6 +102,10 @@ function hasNoChunks(path: string): boolean {
   const index = IndexFile.peek(path);
   try {
     return index === null || lastChunk(index) === undefined;
+  } catch (error) {
+    // What it says is not known, and it may have been more than nothing.
+    if (faultOfIndex(error, path) === null) throw error;
+    return false;
   } finally {
     index?.close();
   }

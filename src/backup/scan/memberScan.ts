@@ -302,7 +302,8 @@ export class MemberWalk {
       this.#boundary === null
         ? memberStart(this.#fileOffset)
         : { offset: this.#boundary.length, fileOffset: this.#boundary.fileEnd };
-    const good = { offset, fileOffset, time: this.#tsEnd };
+    // Lines that are folded on trial are not part of it.
+    const good = { offset, fileOffset, time: this.#beforeTrial?.tsEnd ?? this.#tsEnd };
     if (yield* hasAcknowledgedBehind({ fd, fileSize, good, acknowledgedEnd })) return false;
     this.#takeBackTrial();
     yield* this.#recordTorn();

@@ -8,6 +8,7 @@ import { isInFuture } from '../../backup/clock.ts';
 import { compactBackup } from '../../backup/compact/compact.ts';
 import { COMPRESSION_LEVEL, indexPath } from '../../backup/options.ts';
 import { horizon } from '../../index/queries/horizon.ts';
+import { isDamagedIndex } from '../../index/store/indexErrors.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
 import { lastMoment } from '../../index/queries/current.ts';
 import { nowSeconds } from '../../mailbox/timestamp.ts';
@@ -48,6 +49,9 @@ function isAhead(path: string, nowS: number): boolean {
   if (index === null) return true;
   try {
     return isInFuture(lastMoment(index), nowS) || isInFuture(horizon(index), nowS);
+  } catch (error) {
+    if (!isDamagedIndex(error)) throw error;
+    return true;
   } finally {
     index.close();
   }

@@ -125,7 +125,7 @@ export class RunReader {
     finish(this.streamSteps(count, sink));
   }
 
-  /** In steps, of one buffer each. */
+  /** In steps, of one buffer each. A piece is valid only during the call of the sink. */
   *streamSteps(count: number, sink: (piece: Buffer) => void = () => undefined): Generator<void, void> {
     for (let left = count; left > 0; yield) {
       if (!this.#fill()) throw this.#unexpectedEnd();
@@ -242,7 +242,8 @@ export class RunReader {
   #atInputEnd(isMarker: boolean): void {
     const here = { offset: this.#inflated, fileOffset: this.#filePosition };
     if (isMarker) {
-      if (this.#passed.at(-1)?.offset !== here.offset) this.#passed.push(here);
+      if (this.#passed.at(-1)?.offset === here.offset) this.#passed.pop();
+      this.#passed.push(here);
       if (this.#passed.length > MOST_PASSED) this.#passed = this.#passed.filter((_, at) => at % 2 === 0);
       this.#finder.candidate(here);
     }
