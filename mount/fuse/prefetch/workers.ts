@@ -9,7 +9,7 @@ import { messageOf } from '../../../src/errors.ts';
 import { sharedMemory } from '../../content/sharedBlocks.ts';
 import type { AheadOptions } from './worker.ts';
 
-const AHEAD_WORKER = new URL(`./aheadWorker${extname(import.meta.url)}`, import.meta.url);
+const AHEAD_WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 
 /** What the thread that answers has of one. */
 export interface LaneEnds {

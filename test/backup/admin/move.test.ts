@@ -24,7 +24,7 @@ import { runCtl } from '../../support/killedTool.ts';
 import { MESSAGES, SampleSite, guidOf } from '../sampleBackup.ts';
 import { mailboxLine } from '../../support/backups.ts';
 
-const CTL_BACKUPS = fileURLToPath(new URL('../../bin/ctl_backups', import.meta.url));
+const CTL_BACKUPS = fileURLToPath(new URL('../../../bin/ctl_backups', import.meta.url));
 
 describe('move', () => {
   let site: SampleSite;

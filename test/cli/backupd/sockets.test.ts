@@ -10,7 +10,7 @@ import { Daemon, freePorts, makeFolder, waitUntil } from '../../support/machine.
 import { skipLoudly } from '../../support/skip.ts';
 import { SocketReader } from '../../support/socketReader.ts';
 
-const ROOT = new URL('../../../', import.meta.url).pathname;
+const ROOT = new URL('../../../../', import.meta.url).pathname;
 const BACKUPD = join(ROOT, 'dist/bin/backupd');
 
 /** Prints each datagram that comes to a unix socket; Node cannot. */
