@@ -153,7 +153,8 @@ describe('a message that its master cannot send', function () {
         what: () => rolling.output + backup.log,
       });
       await settled();
-      expect(applied(proxy.exchanges, 'MAILBOX')).to.have.lengthOf(1);
+      // The flag may have come in a round of its own.
+      expect(applied(proxy.exchanges, 'MAILBOX').length).to.be.within(1, 2);
       const before = proxy.exchanges.length;
       for (let round = 0; round < 4; round += 1) {
         await append('rolling', MESSAGES + 1 + round);
