@@ -16,7 +16,7 @@ MOCHAFLAGS ?=
 MODULES = node_modules/.package-lock.json
 
 .DEFAULT_GOAL := build
-.PHONY: build test check format docs coverage bench demo install clean help packages
+.PHONY: build test test-unit check format docs coverage bench demo install clean help packages
 
 build: $(MODULES) ## compile into dist/ (the default)
 	@node_modules/.bin/tsc -p tsconfig.json
@@ -33,6 +33,9 @@ packages: # what the tests run; as root it is installed, others are told
 
 test: packages build ## all tests (MOCHAFLAGS="-g words" for some)
 	@$(MOCHA) $(MOCHAFLAGS)
+
+test-unit: build ## the tests that need neither root nor Cyrus nor FUSE, without the slow ones: a minute
+	@$(MOCHA) --config .mocharc.unit.json $(MOCHAFLAGS)
 
 check: $(MODULES) ## lint, format, types and dead code
 	@node_modules/.bin/oxlint --type-aware --deny-warnings
@@ -74,4 +77,4 @@ clean: ## remove what was built
 	rm -rf dist coverage
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

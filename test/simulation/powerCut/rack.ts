@@ -1,6 +1,6 @@
 /**
  * The rack: `node --import RECORDER rack.js STATES SEED` crashes recorded histories of a backup in so many ways, opens what is left,
- * and prints a report as JSON. See test/backup/powerCut.test.ts, and test/soak/powerCut.soak.ts for long runs.
+ * and prints a report as JSON. See test/backup/powerCut.slow.test.ts, and test/soak/powerCut.soak.ts for long runs.
  */
 import { mkdtempSync, rmSync, statSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

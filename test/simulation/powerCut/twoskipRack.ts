@@ -1,6 +1,6 @@
 /**
  * The rack for backups.db: `node --import RECORDER twoskipRack.js STATES SEED` crashes recorded transactions of a twoskip database, and
- * the recoveries from that, opens what is left, and prints a report as JSON. See test/catalog/powerCut.test.ts.
+ * the recoveries from that, opens what is left, and prints a report as JSON. See test/catalog/powerCut.slow.test.ts.
  */
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
