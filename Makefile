@@ -71,7 +71,7 @@ install: build ## install below PREFIX (/usr/local)
 	  ln -sf $(PREFIX)/bin/mount-cyrus-backups $(SBINDIR)/$$name; done; \
 	else echo 'no right to write $(SBINDIR): lines in fstab will not work (cyrus-backups mount does)'; fi
 	install -d $(DESTDIR)$(PREFIX)/share/doc/cyrus-backups
-	cp -R README.md docs/* $(DESTDIR)$(PREFIX)/share/doc/cyrus-backups/
+	cp -R README.md LICENSE docs $(DESTDIR)$(PREFIX)/share/doc/cyrus-backups/
 
 clean: ## remove what was built
 	rm -rf dist coverage

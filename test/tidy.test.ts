@@ -12,7 +12,7 @@ const MAX_LINES = 300;
 
 type Layer = keyof typeof mayImport;
 
-/** A layer's own files it may always import. docs/architecture.md draws this. */
+/** A layer's own files it may always import. docs/development/architecture.md draws this. */
 const mayImport = {
   errors: [],
   fs: ['errors'],

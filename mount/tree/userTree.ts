@@ -24,7 +24,7 @@ import { TextFile } from './textFile.ts';
 import type { FixedName, FolderShape } from './treeFolder.ts';
 import type { UserBackup } from './backup/userBackup.ts';
 
-/** What the tree shows, and how; see docs/mount.md. */
+/** What the tree shows, and how; see docs/guide/mount.md. */
 export interface TreeSettings {
   readonly deletedPrefix: string;
   readonly view: ViewName;

@@ -1,7 +1,7 @@
 /**
  * A user's data file that is missing. It may never have held anything: a creation was broken off, or an administrator
  * removed an empty file. Or it holds the only copy of somebody's mail, on a partition that is not mounted. An empty
- * file in its place is begun only where all signs say the former (docs/operations.md, *When a data file is gone*).
+ * file in its place is begun only where all signs say the former (docs/guide/operations.md, *When a data file is gone*).
  */
 import { closeSync, fsyncSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';

@@ -1,6 +1,6 @@
 /**
  * Options of imapd.conf that bound what backupd takes from its peers: all ours, unknown to Cyrus. Each default lets every real
- * master through and keeps a bad one from filling memory, disk or time. See keys.ts; docs/operations.md has the table.
+ * master through and keeps a bad one from filling memory, disk or time. See keys.ts; docs/guide/operations.md has the table.
  */
 import type { KeySpec } from './keySpec.ts';
 

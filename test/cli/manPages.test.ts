@@ -70,7 +70,7 @@ describe('man pages', () => {
   });
 
   it('backupd has every limit with its default, and so has the table of the operations page', () => {
-    const table = read('docs/operations.md');
+    const table = read('docs/guide/operations.md');
     for (const { name, default: value } of LIMIT_KEYS) {
       expect(page('backupd'), name).to.contain(`.IR ${name} " (${value})"`);
       expect(table, name).to.contain(`| ${name} | ${value} |`);

@@ -1,4 +1,4 @@
-/** Rows of the matrix in docs/interop.md that no other test has, on Debian's Cyrus; test/interop/matrix.ts does all, on every version. */
+/** Rows of the matrix in docs/reference/interop.md that no other test has, on Debian's Cyrus; test/interop/matrix.ts does all, on every version. */
 import { expect } from 'chai';
 import { mailFamilies } from '../interop/mailFamilies.ts';
 import { Site } from '../interop/site.ts';

@@ -1,6 +1,6 @@
 /**
  * Our tools beside the originals: the same commands on the same files, which the original backupd wrote, print the same lines on the same
- * streams and end with the same code, but for what docs/deviations.md says.
+ * streams and end with the same code, but for what docs/reference/deviations.md says.
  */
 import { expect } from 'chai';
 import { appendFileSync, copyFileSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
@@ -101,7 +101,7 @@ const CODES: readonly [tool: 'ctl_backups' | 'cyr_backup', args: readonly string
   ['cyr_backup', ['nobody', 'list', 'chunks']],
 ];
 
-/** See docs/deviations.md. */
+/** See docs/reference/deviations.md. */
 const DEVIATING: readonly [tool: 'ctl_backups' | 'cyr_backup', args: readonly string[]][] = [
   ['ctl_backups', ['list', 'nobody', 'anne']],
   ['ctl_backups', ['-v', 'reindex', 'anne']],

@@ -1,5 +1,5 @@
 /**
- * docs/recovery.md, run as it is written: each recipe's disaster is made to happen to a real Cyrus, the commands of its section are run,
+ * docs/guide/recovery.md, run as it is written: each recipe's disaster is made to happen to a real Cyrus, the commands of its section are run,
  * and what they promise is looked at. Only hosts, paths, the configuration and the moment of `--at` are put in.
  */
 import { expect } from 'chai';
@@ -15,7 +15,7 @@ import { appendMessages } from '../support/mailboxes.ts';
 import { cyrusRequirements, needs } from '../support/needs.ts';
 import { difference, removeUser, restoreConf, stateOf } from '../support/restoring.ts';
 
-const text = readFileSync(new URL('../../../docs/recovery.md', import.meta.url), 'utf8');
+const text = readFileSync(new URL('../../../docs/guide/recovery.md', import.meta.url), 'utf8');
 
 /** The commands of a section, in its order. */
 function commandsOf(heading: string): string[] {
@@ -29,7 +29,7 @@ function commandsOf(heading: string): string[] {
   return commands;
 }
 
-describe('the recipes of docs/recovery.md', function () {
+describe('the recipes of docs/guide/recovery.md', function () {
   this.timeout(120_000);
 
   let master: CyrusMaster;

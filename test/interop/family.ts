@@ -1,4 +1,4 @@
-/** A row of the matrix in docs/interop.md: what is done on a master, and how its sync_client is run then. */
+/** A row of the matrix in docs/reference/interop.md: what is done on a master, and how its sync_client is run then. */
 import type { ImapClient } from '../support/imapClient.ts';
 import type { Site, SiteOptions } from './site.ts';
 

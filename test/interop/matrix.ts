@@ -1,7 +1,7 @@
 /**
  * `node dist/test/interop/matrix.js FOLDER ...`: each family of commands on masters of several versions of Cyrus, whose
  * programs, sync_client among them, are (or are linked) in a folder each; `debian` for the installed one. Writes the tables
- * of docs/interop.md.
+ * of docs/reference/interop.md.
  *
  * A cell is `ok` where the real sync_client was content, every record of ours is the master's by UID, flags, modseq, date and SHA-1
  * of the message, and one more sync_client -A, which compares its CRCs with ours, finds nothing to send.
@@ -16,7 +16,7 @@ import { Site } from './site.ts';
 import { tablesOf, withTables, type Column } from './tables.ts';
 import { userFamilies } from './userFamilies.ts';
 
-const PAGE = 'docs/interop.md';
+const PAGE = 'docs/reference/interop.md';
 const families: readonly Family[] = [...mailFamilies, ...userFamilies, ...loginFamilies, ...restoreFamilies];
 
 async function column(bin: string | undefined): Promise<Column> {

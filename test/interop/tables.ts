@@ -1,4 +1,4 @@
-/** The two tables of docs/interop.md, as Markdown, and their place in it. */
+/** The two tables of docs/reference/interop.md, as Markdown, and their place in it. */
 import { kinds, type Kind, type Said } from './said.ts';
 
 export interface Column {

@@ -1,4 +1,4 @@
-/** Programs of the system that come across a mount without being asked to: what docs/mount.md says of them. */
+/** Programs of the system that come across a mount without being asked to: what docs/guide/mount.md says of them. */
 import { expect } from 'chai';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

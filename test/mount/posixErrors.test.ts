@@ -1,7 +1,7 @@
 /**
  * Every system call that takes a path, for every kind of path, as root, as the owner and as somebody else: the mount has to answer what the
  * kernel's own file system does, mounted read-only with the same tree. So not only what POSIX wants but also which of two errors comes first is
- * that to which programs are used. (docs/testing.md: the same with pjdfstest's system calls, by hand.)
+ * that to which programs are used. (docs/development/testing.md: the same with pjdfstest's system calls, by hand.)
  */
 import { expect } from 'chai';
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';

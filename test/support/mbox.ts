@@ -1,4 +1,4 @@
-/** An mbox of the mount taken back to the very messages, by docs/mount.md and not by the code that writes it; and messages that are traps. */
+/** An mbox of the mount taken back to the very messages, by docs/guide/mount.md and not by the code that writes it; and messages that are traps. */
 import { guidOf } from './backups.ts';
 
 const OURS = /^(?:Status|X-Status|X-Keywords|X-Cyrus-GUID|X-Cyrus-Mbox): /;

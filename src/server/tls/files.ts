@@ -9,7 +9,7 @@ import { createSecureContext } from 'node:tls';
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { BackupError, messageOf } from '../../errors.ts';
 
-/** The `tls_` options of imapd.conf; docs/operations.md says what each does. */
+/** The `tls_` options of imapd.conf; docs/guide/operations.md says what each does. */
 export interface TlsSettings {
   readonly certificateFiles: readonly string[];
   /** None: the keys are in the certificates' files. */

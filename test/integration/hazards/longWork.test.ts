@@ -1,7 +1,7 @@
 /**
  * Masters that have much to say or to ask, each within the default limits, beside one that has little: that one never waits for long,
  * and memory stays bounded. What is asserted is the longest turn in processor time, and memory: a busy machine changes neither.
- * How long the other master waited is printed; docs/testing.md has what was measured.
+ * How long the other master waited is printed; docs/development/performance.md has what was measured.
  */
 import { expect } from 'chai';
 import { createHash } from 'node:crypto';
@@ -17,7 +17,7 @@ const MIB = 1 << 20;
 /** Twice and more of what anything takes; before, it was up to 24 s. */
 const TURN_MS = 250;
 const PEAK_MIB = 512;
-/** 1: all that is said in docs/testing.md. Runs of the tests take a tenth. */
+/** 1: all that is said in docs/development/performance.md. Runs of the tests take a tenth. */
 const SHARE = Number(process.env['CYRUS_BACKUPS_ATTACK'] ?? 0.1);
 
 function guid(number: number): string {
