@@ -3,10 +3,10 @@
  *
  * All writes go through append(), which works in this order:
  *
- * * Folds the line into an open transaction. A line that makes no sense is refused here, before a
+ * - Folds the line into an open transaction. A line that makes no sense is refused here, before a
  *   byte is written.
- * * Writes the line to the log, together with the messages that it is the first to claim.
- * * Syncs the log, then commits the index.
+ * - Writes the line to the log, together with the messages that it is the first to claim.
+ * - Syncs the log, then commits the index.
  *
  * When append() has returned, the line and its messages are on disk. When it has thrown, the log is
  * as it was before.

@@ -1,9 +1,9 @@
 /**
  * Builds a new index. No other code uses it before finishIndex() has resolved.
  *
- * * The index of a small backup is built in memory and written in one go when it is complete. The
+ * - The index of a small backup is built in memory and written in one go when it is complete. The
  *   memory, with its prepared statements, is kept for the next one.
- * * The index of a large backup is built in its file.
+ * - The index of a large backup is built in its file.
  */
 import { closeSync } from 'node:fs';
 import { openRegular } from '../fs/open.ts';

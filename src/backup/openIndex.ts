@@ -1,17 +1,14 @@
 /**
- * Brings a data file and its index into step, after the data file was locked.
+ * Brings a data file and its index into step, once the data file is locked. The log is the truth.
  *
- * The log is the truth:
+ * - Lines that the index lacks are folded. A kill between log and index left them, or an original
+ *   backupd wrote them.
+ * - A torn end is cut off and kept in NAME.torn. The member is ended, so that the file is plain
+ *   gzip.
+ * - An index that is missing, the originals', of another version or of another file is rebuilt.
  *
- * * Lines that the index does not know yet are folded. They come from a kill or power cut between
- *   log and index, or from an original backupd that wrote meanwhile.
- * * A torn end is cut off and kept in NAME.torn. The member is ended, so that the file is plain
- *   gzip again.
- * * A missing index is built beside and renamed into place. So is one of the originals, of another
- *   version or of another file.
- *
- * A chunk may hold gigabytes, and backupd serves other sessions meanwhile. Work that grows with the
- * file therefore runs in steps.
+ * A chunk may hold gigabytes while other sessions wait, so work that grows with the file runs in
+ * steps.
  */
 import { fstatSync, readSync, renameSync } from 'node:fs';
 import { BackupError } from '../errors.ts';
@@ -42,8 +39,8 @@ export const REINDEX_STEPS = ['built', 'removed', 'placed'] as const;
 const step = (name: (typeof REINDEX_STEPS)[number]): void => faultPoint(`reindex:${name}`);
 
 /**
- * Opens the index for writing, and repairs or rebuilds it first where needed. `damaged` is called
- * with the fault when our own index is damaged and is rebuilt for that reason.
+ * Opens the index, repaired or rebuilt where needed. `damaged` hears of one that was ours and
+ * damaged.
  */
 export async function openIndexForWriting(
   file: LockedFile,
@@ -98,10 +95,7 @@ function* belongsSteps(index: IndexFile, fd: number): Generator<void, boolean> {
   return isTrailerOf(trailer, last.crc32, last.length) || (yield* holdsItsData(last, fd));
 }
 
-/**
- * Reports whether only the trailer is damaged: the data before it has the CRC-32 that the index
- * has.
- */
+/** Reports whether only the trailer is damaged: the data before it has the index's CRC-32. */
 function* holdsItsData(
   { offset, file_end: fileEnd, length, crc32 }: Chunk,
   fd: number,
@@ -126,8 +120,8 @@ function isInStep(index: IndexFile, fd: number): boolean {
 
 /**
  * Returns a copy in memory of an index that is small, at rest, and in step with its data file. It
- * is for callers that do not write the index. For a small backup, opening the index file itself
- * would be most of the work. Returns null if the file has to be opened.
+ * is for callers that do not write. Opening the file would be most of their work. Returns null
+ * where that is needed.
  */
 export function settledIndex(path: string, fd: number): IndexFile | null {
   const index = IndexFile.peek(indexPath(path));
@@ -221,9 +215,7 @@ export async function rebuildIndex(
   return { index, result };
 }
 
-/**
- * Like rebuildIndex(), for a caller that has not opened the backup and does not use the new index.
- */
+/** Like rebuildIndex(), for a caller without an open backup that does not use the new index. */
 export async function reindexBackup(file: LockedFile, notice: Notice, options: WalkOptions): Promise<void> {
   await replaceBy(file, notice, options, () => IndexFile.peek(indexPath(file.path)));
 }
@@ -255,8 +247,7 @@ async function replaceBy(
     built = await build(null);
     const { damages, tornTail } = built.result;
     if (damages.length > 0 || tornTail !== null) {
-      // An index from before the damage helps to read the damaged log. It also knows what was
-      // acknowledged.
+      // An index from before the damage knows what was acknowledged, and helps to read.
       built.index.close();
       built = null;
       const withOld = (old: IndexFile): Promise<Rebuilt> | null =>
@@ -282,10 +273,7 @@ async function replaceBy(
   return built.result;
 }
 
-/**
- * Calls `ask` with the old index. Returns null if there is no index of ours, or if it cannot be
- * read.
- */
+/** Calls `ask` with the old index. Returns null if none is ours, or it cannot be read. */
 async function ofOld<T>(
   path: string,
   open: () => IndexFile | null,

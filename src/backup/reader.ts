@@ -2,11 +2,11 @@
  * One user's backup, open for reading. A reader locks nothing, writes nothing, and never makes a
  * writer wait.
  *
- * * The index in WAL mode gives a stable snapshot beside the writer. The data file only grows
+ * - The index in WAL mode gives a stable snapshot beside the writer. The data file only grows
  *   meanwhile.
- * * A compaction or reindex puts other files under the names. `isCurrent` reports that, and the
+ * - A compaction or reindex puts other files under the names. `isCurrent` reports that, and the
  *   caller opens the backup again. The files that are open here stay as they were.
- * * If the index is damaged, is the originals', or is of another data file, the log is folded into
+ * - If the index is damaged, is the originals', or is of another data file, the log is folded into
  *   memory. That lasts until another index takes its place.
  */
 import { fstatSync, lstatSync, statSync } from 'node:fs';
