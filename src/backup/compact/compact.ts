@@ -3,9 +3,9 @@
  *
  * 1. Writes the new file beside the old one, from a snapshot, while a backupd goes on appending.
  * 2. Reads the new file back completely: folds its lines into its index, hashes every message, and
- * compares the result with the old index.
+ *    compares the result with the old index.
  * 3. Copies what was appended meanwhile to the end, and renames the new files into place
- * (replace.ts).
+ *    (replace.ts).
  */
 import { fstatSync, ftruncateSync, rmSync } from 'node:fs';
 import { LockedFile, SharedRead } from '../../fs/lockedFile.ts';
