@@ -1,12 +1,12 @@
 /**
  * One user's backup, open for writing: the lock on the data file, the log's open chunk, the index.
  *
- * All writes go through append(), which works in this order:
+ * All writes go through append():
  *
- * - Folds the line into an open transaction. A line that makes no sense is refused here, before a
- *   byte is written.
- * - Writes the line to the log, together with the messages that it is the first to claim.
- * - Syncs the log, then commits the index.
+ * 1. It folds the line into an open transaction. A line that makes no sense is refused here, before
+ *    a byte is written.
+ * 2. It writes the line to the log, together with the messages that it is the first to claim.
+ * 3. It syncs the log, then commits the index.
  *
  * When append() has returned, the line and its messages are on disk. When it has thrown, the log is
  * as it was before.

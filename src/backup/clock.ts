@@ -1,6 +1,6 @@
 /**
- * Detects a clock that was ahead, from a backup's own timestamps. Lines never go back in time. A
- * line that was written while the clock was ahead therefore holds all later lines at its time,
+ * Detects a clock that was ahead, from a backup's own timestamps. Lines never go back in time. So
+ * all lines after one that was written while the clock was ahead get that line's time. This lasts
  * until the clock has caught up or `ctl_backups retime` has corrected the backup.
  */
 import type { IndexFile } from '../index/store/indexFile.ts';
@@ -17,7 +17,7 @@ export function isInFuture(time: number | null, nowS = nowSeconds()): time is nu
   return time !== null && time > nowS + TOLERANCE_SECONDS;
 }
 
-/** Warns an administrator of a last line that is in the future. */
+/** Returns the warning about a last line that is in the future. */
 export function futureNote(time: number): string {
   return (
     `its last line is of ${momentText(time)}, in the future: the clock was ahead, and everything since has that time: ` +

@@ -5,7 +5,7 @@
  *   backupd wrote them.
  * - A torn end is cut off and kept in NAME.torn. The member is ended, so that the file is plain
  *   gzip.
- * - An index that is missing, the originals', of another version or of another file is rebuilt.
+ * - An index is rebuilt if it is missing, written by the originals, or of another version or file.
  *
  * A chunk may hold gigabytes while other sessions wait, so work that grows with the file runs in
  * steps.
@@ -38,10 +38,7 @@ export const REINDEX_STEPS = ['built', 'removed', 'placed'] as const;
 
 const step = (name: (typeof REINDEX_STEPS)[number]): void => faultPoint(`reindex:${name}`);
 
-/**
- * Opens the index, repaired or rebuilt where needed. `damaged` hears of one that was ours and
- * damaged.
- */
+/** Opens the index, repaired or rebuilt where needed. `damaged` is called if ours was damaged. */
 export async function openIndexForWriting(
   file: LockedFile,
   notice: Notice,
@@ -120,8 +117,8 @@ function isInStep(index: IndexFile, fd: number): boolean {
 
 /**
  * Returns a copy in memory of an index that is small, at rest, and in step with its data file. It
- * is for callers that do not write. Opening the file would be most of their work. Returns null
- * where that is needed.
+ * is for callers that do not write. Opening a small index's file would be most of their work.
+ * Returns null if the file has to be opened.
  */
 export function settledIndex(path: string, fd: number): IndexFile | null {
   const index = IndexFile.peek(indexPath(path));

@@ -6,8 +6,8 @@
  *   meanwhile.
  * - A compaction or reindex puts other files under the names. `isCurrent` reports that, and the
  *   caller opens the backup again. The files that are open here stay as they were.
- * - If the index is damaged, is the originals', or is of another data file, the log is folded into
- *   memory. That lasts until another index takes its place.
+ * - The log is folded into memory if the index is damaged, was written by the originals, or is of
+ *   another data file. That lasts until another index takes its place.
  */
 import { fstatSync, lstatSync, statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';

@@ -96,7 +96,7 @@ export interface SizeFigures {
 }
 
 /**
- * Returns the stats. Messages expunged before `since` no longer count as needed; with -1 all count.
+ * Returns the stats. Messages expunged before `since` are not counted as needed; with -1, all are.
  * Without a usable index of ours, the whole data file is read.
  */
 export function sizeFigures(

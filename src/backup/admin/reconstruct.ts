@@ -152,7 +152,7 @@ function look(file: BackupFile, deletedPrefix: string): Candidate | Finding {
   }
 }
 
-/** Chooses the file that was written last, and the largest of those. */
+/** Chooses the file that was written last; of several, the largest. */
 function choose(userid: string, candidates: readonly Candidate[], instead: string | null): Finding[] {
   const ranked = candidates.toSorted(
     (a, b) =>

@@ -1,5 +1,5 @@
 /**
- * Compaction: writes a backup anew without what no timestamp within its retention needs.
+ * Compaction: rewrites a backup without the data that its retention no longer needs.
  *
  * 1. Writes the new file beside the old one, from a snapshot, while a backupd goes on appending.
  * 2. Reads the new file back completely: folds its lines into its index, hashes every message, and

@@ -1,7 +1,7 @@
 /**
- * Reads the lines of a chunk that a compaction keeps as they are: those after the horizon. Records
- * that were expunged before the horizon are taken out of them. A master repeats expunged records
- * for as long as it has them.
+ * Reads the lines of a chunk that a compaction keeps: those after the horizon. Records that were
+ * expunged by the horizon and stayed so are removed from them, since a master repeats expunged
+ * records for as long as it has them.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { flagNames, isExpungedFlag } from '../../index/fold/record.ts';

@@ -30,8 +30,8 @@ const SPLICE_BYTES = 4 << 20;
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * Messages that lie side by side and are separated as in a MESSAGE line. It reaches from the first
- * one's header to the last one's end.
+ * Messages that lie side by side and are separated as in a MESSAGE line. The run reaches from the
+ * first one's header to the last one's end.
  */
 interface Run {
   readonly start: number;
@@ -106,7 +106,7 @@ export class MessageCopy {
     return text.length - at;
   }
 
-  /** Ends the current line. The caller also ends the last line with it. */
+  /** Ends the current line. The caller must also call this after the last message. */
   async endLine(): Promise<void> {
     await this.#endRun();
     if (this.#written === 0) return;

@@ -17,8 +17,8 @@ import type { ChunkSizes } from './writer.ts';
 /** A chunk clearly needs compaction if more than this share of it is messages that are not kept. */
 const DEAD_SHARE = 0.2;
 /**
- * So does a chunk of which more than this must be inflated to reach a message: the originals make
- * no flush points inside a line.
+ * A chunk also needs compaction if more than this must be inflated to reach a message. The
+ * originals make no flush points inside a line.
  */
 const LONGEST_BLOCK_BYTES = 1 << 20;
 
@@ -96,8 +96,8 @@ export function planCompaction(index: IndexFile, horizon: number, sizes: ChunkSi
     fileEnd = chunk.file_end;
     count += 1;
   }
-  // Of an emptied backup, an earlier compaction leaves one chunk with nothing but the horizon. That
-  // is no work.
+  // An earlier compaction of an emptied backup leaves one chunk with nothing but the horizon. That
+  // needs no work.
   const isEmptied = needed.length === 0 && count === 1 && horizonOf(index) === horizon;
   return {
     chunks: needed,

@@ -36,8 +36,8 @@ import { whileLocked } from '../lockPriority.ts';
 import { walk } from '../scan/scan.ts';
 
 /**
- * A new file larger than this is synced before the lock is taken. A smaller one takes no longer
- * than any sync.
+ * A new file larger than this is synced before the lock is taken. Syncing a smaller one takes no
+ * longer than any sync.
  */
 const SYNCED_FIRST_BYTES = 1 << 20;
 /** Less than this is not worth copying before the lock: two or three short commands. */
@@ -132,7 +132,7 @@ async function replaceLocked(follower: Follower, file: LockedFile): Promise<void
   const hasGrown = fstatSync(file.fd).size > plan.fileEnd;
   const index = hasGrown || work.keepsPrevious ? await openIndexForWriting(file, notice) : null;
   try {
-    // The lines that came meanwhile have the times that retime is to remove.
+    // The lines that came meanwhile have the times that retime is meant to correct.
     if (hasGrown && work.latestTime !== undefined) {
       throw new BackupError('locked', `${path} was written to meanwhile: run it again`, { subject: path });
     }

@@ -3,8 +3,9 @@
  *
  * Their `reindex` fails on a line whose name it does not know. But it accepts any RESERVE and
  * ignores it (cyrus-imapd backup/lcb_indexw.c, backup_index), and their `compact` keeps it. So
- * `APPLY QUOTA %(...)` is written as `APPLY RESERVE %(PARTITION "" MBOXNAME () GUID () APPLY
- * %(QUOTA %(...)))`. We never write any other RESERVE, since it would change nothing.
+ * `APPLY QUOTA %(...)` is written as
+ * `APPLY RESERVE %(PARTITION "" MBOXNAME () GUID () APPLY %(QUOTA %(...)))`.
+ * We never write any other RESERVE, since it would change nothing.
  */
 import type { FoldLine } from '../../index/types.ts';
 import { KeyValues } from '../../protocol/dlist.ts';

@@ -4,8 +4,8 @@
  *
  * Flush points cut the log into blocks, of 32 to 128 KiB where we wrote it. In chunks of the
  * originals the next point may be far (a MESSAGE line is up to 1,024 messages) or not exist
- * (compact makes none). There a window of the chunk is inflated from the last point, in bounded
- * memory.
+ * (`compact` makes none). In that case, a window of the chunk is inflated from the last point, in
+ * bounded memory.
  */
 import { createHash, hash } from 'node:crypto';
 import { BackupError } from '../../errors.ts';

@@ -117,8 +117,8 @@ export class Salvage {
       const run = new RunReader(this.#fd, from, this.#fileEnd, this.#known?.points ?? []);
       try {
         yield* this.#readRun(run, from);
-        // One by one: a call takes some 120,000 arguments, and a chunk of some gigabytes has more
-        // points.
+        // One by one: a call takes at most some 120,000 arguments, and a chunk of some gigabytes
+        // has more points.
         for (const point of run.points) if (point.fileOffset >= this.#knownEnd) this.points.push(point);
         this.crc32 = run.crc32;
         this.hasItsChecksum = run.isEnded && from.offset === 0 && this.#isTrailerOf(run);

@@ -63,13 +63,10 @@ interface BeforeTrial {
 const MOST_UNPROVEN_BYTES = 4 << 20;
 
 /**
- * Scans one member. Lines are folded once it is proven that they were committed:
- *
- * - by a flush boundary after a line that is no MESSAGE
- * - or by the member's end
- *
- * A kill in the middle of a large commit leaves whole MESSAGE lines that no MAILBOX follows,
- * perhaps gigabytes. All of them are dropped.
+ * Scans one member. Lines are folded once it is proven that they were committed: by a flush
+ * boundary after a line that is no MESSAGE, or by the member's end. A kill in the middle of a large
+ * commit leaves whole MESSAGE lines that no MAILBOX follows, perhaps gigabytes. All of them are
+ * dropped.
  *
  * The last commit is folded only when it is known what follows. After a power cut, it may have been
  * read from sectors that were never written.

@@ -1,7 +1,7 @@
 /**
  * The scan: reads a data file's lines from some member on and folds them. Reindex scans from the
  * start into an empty index, recovery from where the index ends, and verify into memory. All of
- * them share this one reader, so they understand the same.
+ * them share this reader, so none understands a file differently.
  *
  * A message's SHA-1 is checked on the way. A message that does not match its GUID is left without
  * bytes in the index, so that a master is asked for it again. Damage costs only the lines and

@@ -30,7 +30,8 @@ const LENGTH_BYTES = 4;
 const LEAST_RATIO = 0.95;
 const MOST_RATIO = 100;
 /**
- * Bits of ENDED that may have changed on the disk. By chance, so few differ once in a billion ends.
+ * Bits of ENDED that may have changed on the disk. Random bytes come this close once in a billion
+ * ends.
  */
 const MOST_WRONG_BITS = 4;
 

@@ -1,7 +1,7 @@
 /**
  * Compares two indexes table by table: verify compares the index on disk with one that was just
- * folded from the log. Rows are matched by what they describe (uniqueid and UID, GUID, a chunk's
- * place in the file), since ids depend on the order in which an index was filled.
+ * folded from the log. Ids depend on the order in which an index was filled. So rows are matched by
+ * what they describe: uniqueid and UID, GUID, a chunk's place in the file.
  *
  * Both sides are read side by side, in the order of their keys, so that a large index needs no
  * memory.

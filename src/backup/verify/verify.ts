@@ -73,9 +73,9 @@ export interface Verification {
 }
 
 /**
- * Verifies a backup. An index that is missing or the originals' is built first, as by any open, and
- * `notice` is called. An index that is damaged is rebuilt, too, and is reported as a fault. Throws
- * 'io'.
+ * Verifies a backup. A missing index, or one written by the originals, is built first, as by any
+ * open. `notice` is called then. A damaged index is rebuilt, too, and is reported as a fault.
+ * Throws 'io'.
  */
 export async function verifyBackup(
   file: LockedFile,
