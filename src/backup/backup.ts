@@ -1,9 +1,15 @@
 /**
- * One user's backup, held for writing: the lock on the data file, the log's open chunk, the index.
+ * One user's backup, open for writing: the lock on the data file, the log's open chunk, the index.
  *
- * The one way in is append(): fold the line into an open transaction (what makes no sense is refused here, before a
- * byte is written), write it to the log with the messages that it is the first to claim, sync, commit the index.
- * When it has returned, the line and its messages are on disk. When it has thrown, the log is as it was before.
+ * All writes go through append():
+ *
+ * 1. It folds the line into an open transaction. A line that makes no sense is refused here, before
+ *    a byte is written.
+ * 2. It writes the line to the log, together with the messages that it is the first to claim.
+ * 3. It syncs the log, then commits the index.
+ *
+ * When append() has returned, the line and its messages are on disk. When it has thrown, the log is
+ * as it was before.
  */
 import { fstatSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
@@ -35,7 +41,7 @@ export class Backup {
   readonly #notice: Notice;
   #writer: ChunkWriter | null = null;
   #chunkId = 0;
-  /** Time of the last line. */
+  /** Timestamp of the last line. */
   #tsEnd = 0;
   #broken = false;
 
@@ -55,8 +61,8 @@ export class Backup {
   }
 
   /**
-   * Locks the data file and brings log and index into step, whatever happened to them before. Throws 'locked' where
-   * another holds it for longer than lockTimeoutMs.
+   * Locks the data file and brings log and index into step, whatever happened to them before.
+   * Throws 'locked' if another process holds the lock for longer than lockTimeoutMs.
    */
   static async open(userid: string, path: string, options: BackupOptions, notice: Notice): Promise<Backup> {
     const file = await LockedFile.acquire(path, { wait: { timeoutMs: options.lockTimeoutMs } });
@@ -69,26 +75,31 @@ export class Backup {
     }
   }
 
-  /** An earlier write failed: nothing more may be appended before log and index are in step again, which opening it sees to. */
+  /**
+   * An earlier write failed. Nothing more may be appended until the backup is opened again, which
+   * brings log and index back into step.
+   */
   get isBroken(): boolean {
     return this.#broken;
   }
 
-  /** The locked data file's descriptor: for reading messages back while it is held. */
+  /** The locked data file's descriptor, for reading messages back while the lock is held. */
   get fd(): number {
     return this.#file.fd;
   }
 
   /**
-   * A line that brings no message and changes nothing is not written: a master that repeats itself in every round must not
-   * fill the disk.
+   * Appends a line and the messages that it is the first to claim. A line that changes nothing and
+   * brings no message is not written: a master that repeats itself in every round must not fill the
+   * disk.
    */
   async append(
     command: FoldLine,
     sources: readonly MessageSource[] = [],
     turn: Turn = setImmediate,
   ): Promise<void> {
-    // The originals' reindex ends at a line that is older than its chunk's first: a clock that was set back stands still.
+    // The original `reindex` stops at a line that is older than its chunk's first. If the clock was
+    // set back, lines therefore keep the time of the last one.
     const line = { ...command, time: Math.max(command.time, lastMoment(this.index) ?? 0) };
     if (this.#broken)
       throw new BackupError('io', `${this.path}: an earlier write failed`, { subject: this.userid });
@@ -121,13 +132,13 @@ export class Backup {
     }
   }
 
-  /** Ends the gzip member, so that the data file is plain gzip; the next append begins another. */
+  /** Ends the gzip member, so that the data file is plain gzip. The next append begins another. */
   async endChunk(): Promise<void> {
     const writer = this.#writer;
     if (writer === null) return;
     this.#writer = null;
     if (this.#broken) return;
-    // Nothing more may be appended behind a member whose end is in doubt: the next open sees to it.
+    // Nothing more may be appended after a member whose end is in doubt. The next open repairs it.
     this.#broken = true;
     const progress = await writer.close();
     this.index.transaction(() => this.#recordProgress(progress, this.#tsEnd, 'whole'));
@@ -135,7 +146,7 @@ export class Backup {
     this.#chunkId = 0;
   }
 
-  /** Ends the chunk and gives up the lock. What fails here is repaired at the next open. */
+  /** Ends the chunk and releases the lock. The next open repairs what fails here. */
   async close(): Promise<void> {
     let isDamaged = false;
     try {
@@ -148,7 +159,10 @@ export class Backup {
     }
   }
 
-  /** As close, with an index that turned out to be damaged: it is removed, and the next open builds it from the log. */
+  /**
+   * Like close(), for an index that turned out to be damaged. The index is removed, and the next
+   * open builds it from the log.
+   */
   async closeWithoutIndex(fault: string): Promise<void> {
     this.#notice(`${this.userid}: ${fault}; it is removed`);
     const writer = this.#writer;
@@ -181,7 +195,7 @@ export class Backup {
     return this.#writer;
   }
 
-  /** false: the index could not even do that. */
+  /** Returns false if the index could not even roll back. */
   #rollbackIndex(): boolean {
     try {
       this.index.rollback();
@@ -211,7 +225,7 @@ export class Backup {
   }
 }
 
-/** In step with the log; says where its timestamps are in the future. */
+/** Opens the index in step with the log, and reports timestamps that lie in the future. */
 async function openedIndex(file: LockedFile, notice: Notice): Promise<IndexFile> {
   const index = await openIndexForWriting(file, notice);
   try {
@@ -226,7 +240,10 @@ async function openedIndex(file: LockedFile, notice: Notice): Promise<IndexFile>
   }
 }
 
-/** Lets other connections have their turn between the steps. Returns whether the line changed anything. */
+/**
+ * Folds a line and lets other sessions run between the steps. Returns whether the line changed
+ * anything.
+ */
 async function foldInTurns(index: IndexFile, line: FoldLine, chunkId: number, turn: Turn): Promise<boolean> {
   const steps = foldSteps(index, line, chunkId);
   for (;;) {

@@ -1,6 +1,7 @@
 /**
- * What a backup's own timestamps say of the clock. Lines never go back in time, so one that was written while the clock was ahead
- * holds all later ones at its time, until the clock has caught up with it or `ctl_backups retime` has mended the backup.
+ * Detects a clock that was ahead, from a backup's own timestamps. Lines never go back in time. So
+ * all lines after one that was written while the clock was ahead get that line's time. This lasts
+ * until the clock has caught up or `ctl_backups retime` has corrected the backup.
  */
 import type { IndexFile } from '../index/store/indexFile.ts';
 import { horizon } from '../index/queries/horizon.ts';
@@ -9,14 +10,14 @@ import { firstMoment } from '../index/queries/views.ts';
 import { BackupError } from '../errors.ts';
 import { momentText, nowSeconds } from '../mailbox/timestamp.ts';
 
-/** Clocks of a site differ by this much without anybody minding. */
+/** Clocks of one site may differ by this much without harm. */
 const TOLERANCE_SECONDS = 300;
 
 export function isInFuture(time: number | null, nowS = nowSeconds()): time is number {
   return time !== null && time > nowS + TOLERANCE_SECONDS;
 }
 
-/** For a person, about a last line that is in the future. */
+/** Returns the warning about a last line that is in the future. */
 export function futureNote(time: number): string {
   return (
     `its last line is of ${momentText(time)}, in the future: the clock was ahead, and everything since has that time: ` +
@@ -24,19 +25,25 @@ export function futureNote(time: number): string {
   );
 }
 
-/** futureNote where the backup needs it, else null. */
+/** Returns futureNote() if the backup's last line is in the future, else null. */
 export function futureNoteOf(index: IndexFile): string | null {
   const last = lastMoment(index);
   return isInFuture(last) ? futureNote(last) : null;
 }
 
-/** The first timestamp of which everything is known: the first line, or the horizon of a compaction. null: of none. */
+/**
+ * Returns the timestamp from which on everything is known: that of the first line, or the horizon
+ * of a compaction. Returns null if there is none.
+ */
 export function knownSince(index: IndexFile): number | null {
   const compacted = horizon(index);
   return compacted === 0 ? firstMoment(index) : compacted;
 }
 
-/** Throws 'not-found' where the backup does not reach back to a time. `who`: whose it is, for the message. */
+/**
+ * Throws 'not-found' if the backup does not reach back to `time`. `who`: the backup's owner, for
+ * the message.
+ */
 export function requireKnown(index: IndexFile, time: number, who: string): void {
   const first = knownSince(index);
   if (first !== null && time >= first) return;

@@ -1,14 +1,15 @@
 /**
- * Whether an error that arose while an index was read means that the index cannot be believed. SQLite notices a damaged
- * page, but not a number or a text in it that is merely another: that shows as an offset or a date that cannot be.
+ * Decides whether an error that arose while an index was read means that the index is damaged.
+ * SQLite notices a damaged page, but not a number or a text that is merely wrong. That shows as an
+ * offset or a date that is impossible.
  */
 import { BackupError, messageOf } from '../errors.ts';
 import { isDamagedIndex } from '../index/store/indexErrors.ts';
 
-/** What is wrong with the index, in words; null where the error says nothing about it. */
+/** Returns what is wrong with the index, in words, or null if the error says nothing about it. */
 export function faultOfIndex(error: unknown, indexPath: string): string | null {
   if (isDamagedIndex(error)) return error.path === indexPath ? error.message : null;
-  // On its way up it may have become an error that names the file.
+  // A caller may have wrapped it in an error that names the file.
   const thrown = error instanceof BackupError && error.kind === 'io' ? error.cause : error;
   const isNonsense =
     thrown instanceof RangeError || thrown instanceof TypeError || thrown instanceof SyntaxError;

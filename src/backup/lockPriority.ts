@@ -1,7 +1,11 @@
 /**
- * A process that is told to take its time must not take it while it holds a lock that a master waits for: whatever only computes would have its
- * turn before the master has its. Therefore what is done under such a lock is done with backupd's own priority (build/systemd/backupd.service), where the process
- * may give itself one: root may, and whoever has a `LimitNICE` of it (setrlimit(2), RLIMIT_NICE).
+ * Raises a process's scheduling priority while it holds a lock that a master waits for. At low
+ * priority, such a process would let every CPU-bound process run first, and the master would wait
+ * for all of them.
+ *
+ * Work under such a lock therefore runs at the priority of backupd (build/systemd/backupd.service),
+ * if the process may raise its own. Root may, and so may a process with a `LimitNICE` of that value
+ * (setrlimit(2), RLIMIT_NICE).
  */
 import { readdirSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
@@ -9,21 +13,24 @@ import { withOwnRights } from '../fs/actAsOwner.ts';
 import { LockedFile } from '../fs/lockedFile.ts';
 import type { AcquireOptions } from '../fs/lockedFile.ts';
 
-/** The nice(1) of backupd. */
+/** The nice(1) value of backupd. */
 export const BACKUPD_PRIORITY = -10;
 
-/** On Linux each thread of a process has a priority of its own (sched(7)). What may not be, is not. */
+/**
+ * Sets the priority of each thread: on Linux every thread has its own (sched(7)). Threads that may
+ * not be changed are skipped.
+ */
 export function setThreads(pid: number | 'self', priority: number): void {
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
     try {
       setPriority(Number(thread), priority);
     } catch {
-      // It has ended, or may not.
+      // The thread has ended, or its priority may not be changed.
     }
   }
 }
 
-/** Runs the work under the data file's lock. Throws what LockedFile.acquire and the work throw. */
+/** Runs `work` under the data file's lock. Throws what LockedFile.acquire() and `work` throw. */
 export async function whileLocked<T>(
   path: string,
   lock: AcquireOptions,

@@ -1,12 +1,14 @@
 /**
- * Brings a data file and its index into step, for whoever has just locked it.
+ * Brings a data file and its index into step, once the data file is locked. The log is the truth.
  *
- * The log is the truth. What the index does not know yet (a kill or power cut between log and index, an original
- * backupd that wrote meanwhile) is folded; a torn end is cut off, kept aside in NAME.torn, and the member closed, so that
- * the file is plain gzip again; an index that is missing, the originals', of another version or of another file is
- * built anew beside and renamed into place.
+ * - Lines that the index lacks are folded. A kill between log and index left them, or an original
+ *   backupd wrote them.
+ * - A torn end is cut off and kept in NAME.torn. The member is ended, so that the file is plain
+ *   gzip.
+ * - An index is rebuilt if it is missing, written by the originals, or of another version or file.
  *
- * A chunk may hold gigabytes, and backupd has other sessions meanwhile: whatever grows with the file is done in turns.
+ * A chunk may hold gigabytes while other sessions wait, so work that grows with the file runs in
+ * steps.
  */
 import { fstatSync, readSync, renameSync } from 'node:fs';
 import { BackupError } from '../errors.ts';
@@ -31,12 +33,12 @@ import { walkSteps } from './scan/scan.ts';
 import type { TornTail, WalkResult } from './scan/scanResult.ts';
 import type { WalkOptions } from './scan/scan.ts';
 
-/** In order; the tests kill a reindex behind each. */
+/** In order; the tests kill a reindex after each. */
 export const REINDEX_STEPS = ['built', 'removed', 'placed'] as const;
 
 const step = (name: (typeof REINDEX_STEPS)[number]): void => faultPoint(`reindex:${name}`);
 
-/** `damaged` hears of an index that was ours, could not be believed, and has been built anew. */
+/** Opens the index, repaired or rebuilt where needed. `damaged` is called if ours was damaged. */
 export async function openIndexForWriting(
   file: LockedFile,
   notice: Notice,
@@ -74,12 +76,12 @@ async function replaceIndex(file: LockedFile, notice: Notice, reason: string): P
   return index;
 }
 
-/** Whether the file ends, as far as the index knows it, as the index says. */
+/** Reports whether the index describes this file: the last chunk's end, length and CRC-32 match. */
 export function belongs(index: IndexFile, fd: number): boolean {
   return finish(belongsSteps(index, fd));
 }
 
-/** In steps: where the last chunk's trailer is damaged, all of the chunk is read. */
+/** Runs in steps: if the last chunk's trailer is damaged, the whole chunk is read. */
 function* belongsSteps(index: IndexFile, fd: number): Generator<void, boolean> {
   const last = lastChunk(index);
   if (last === undefined) return true;
@@ -90,7 +92,7 @@ function* belongsSteps(index: IndexFile, fd: number): Generator<void, boolean> {
   return isTrailerOf(trailer, last.crc32, last.length) || (yield* holdsItsData(last, fd));
 }
 
-/** Whether it is the trailer that was damaged: what stands before it is what the index has the CRC-32 of. */
+/** Reports whether only the trailer is damaged: the data before it has the index's CRC-32. */
 function* holdsItsData(
   { offset, file_end: fileEnd, length, crc32 }: Chunk,
   fd: number,
@@ -107,15 +109,16 @@ function* holdsItsData(
   }
 }
 
-/** Whether there is nothing to catch up with, and the last chunk was ended. */
+/** Reports whether the index knows all of the file, and the last chunk was ended. */
 function isInStep(index: IndexFile, fd: number): boolean {
   const last = lastChunk(index);
   return (last?.file_end ?? 0) === fstatSync(fd).size && (last === undefined || stateOf(last) !== 'open');
 }
 
 /**
- * A copy in memory of an index that is small, at rest, and in step with its file: for whoever has nothing to write, or to write elsewhere.
- * Opening the file itself costs most of what there is to do with a small backup. null: it has to be.
+ * Returns a copy in memory of an index that is small, at rest, and in step with its data file. It
+ * is for callers that do not write. Opening a small index's file would be most of their work.
+ * Returns null if the file has to be opened.
  */
 export function settledIndex(path: string, fd: number): IndexFile | null {
   const index = IndexFile.peek(indexPath(path));
@@ -129,7 +132,7 @@ export function settledIndex(path: string, fd: number): IndexFile | null {
   return null;
 }
 
-/** Folds what the index does not know, and repairs the end of the file. */
+/** Folds the lines that the index does not know, and repairs the end of the file. */
 async function catchUp(index: IndexFile, file: LockedFile, notice: Notice): Promise<void> {
   const { size } = fstatSync(file.fd);
   const last = lastChunk(index);
@@ -140,7 +143,7 @@ async function catchUp(index: IndexFile, file: LockedFile, notice: Notice): Prom
   }
 }
 
-/** The last session's chunk was not ended: its process died. */
+/** Handles a chunk that its session did not end because the process died. */
 async function finishOpenChunk(
   index: IndexFile,
   file: LockedFile,
@@ -173,7 +176,7 @@ async function finishWalk(
   if (result.tornTail !== null) await repairTail(index, file, result.tornTail, notice);
 }
 
-/** Cuts what is torn, keeps it aside, and ends the member behind its last whole line. */
+/** Cuts off torn bytes, keeps them in NAME.torn, and ends the member after its last whole line. */
 async function repairTail(index: IndexFile, file: LockedFile, tail: TornTail, notice: Notice): Promise<void> {
   const { size } = fstatSync(file.fd);
   const { fileEnd } = tail.boundary;
@@ -196,7 +199,7 @@ export interface Rebuilt {
   readonly result: WalkResult;
 }
 
-/** Builds the index from the log alone, beside the old one, and puts it in its place. */
+/** Builds a new index from the log, beside the old one, and renames it into place. */
 export async function rebuildIndex(
   file: LockedFile,
   notice: Notice,
@@ -209,7 +212,7 @@ export async function rebuildIndex(
   return { index, result };
 }
 
-/** As rebuildIndex, by a process that has the backup not open otherwise, and that wants nothing of the new index. */
+/** Like rebuildIndex(), for a caller without an open backup that does not use the new index. */
 export async function reindexBackup(file: LockedFile, notice: Notice, options: WalkOptions): Promise<void> {
   await replaceBy(file, notice, options, () => IndexFile.peek(indexPath(file.path)));
 }
@@ -223,7 +226,7 @@ async function replaceBy(
   const path = indexPath(file.path);
   const beside = `${path}.new`;
   const { size } = fstatSync(file.fd);
-  // If its last chunk was ended, what looks torn is damage, and stays where it is.
+  // If the last chunk is known to be ended, an end that looks torn is damage. It stays in the file.
   const isInStepWith = (old: IndexFile): boolean => belongs(old, file.fd) && isInStep(old, file.fd);
   const isEnded = (await ofOld(path, openOld, isInStepWith)) ?? false;
   const build = async (known: IndexFile | null): Promise<Rebuilt> => {
@@ -241,7 +244,7 @@ async function replaceBy(
     built = await build(null);
     const { damages, tornTail } = built.result;
     if (damages.length > 0 || tornTail !== null) {
-      // An index that knew the log when it was whole helps to read a damaged one, and knows what was acknowledged.
+      // An index from before the damage knows what was acknowledged, and helps to read.
       built.index.close();
       built = null;
       const withOld = (old: IndexFile): Promise<Rebuilt> | null =>
@@ -259,7 +262,7 @@ async function replaceBy(
   }
   keepOwner(beside, file.fd);
   step('built');
-  // SQLite would take the old index's write-ahead log for the new one's.
+  // Otherwise SQLite would take the old index's write-ahead log for the new one's.
   removeIndexFiles(path);
   step('removed');
   renameSync(beside, path);
@@ -267,7 +270,7 @@ async function replaceBy(
   return built.result;
 }
 
-/** Asks the old index; null where there is none of ours, or it turns out that it cannot be read. */
+/** Calls `ask` with the old index. Returns null if none is ours, or it cannot be read. */
 async function ofOld<T>(
   path: string,
   open: () => IndexFile | null,

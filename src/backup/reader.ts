@@ -1,10 +1,13 @@
 /**
- * One user's backup, opened for looking: it locks nothing, writes nothing, and never makes a writer wait.
+ * One user's backup, open for reading. A reader locks nothing, writes nothing, and never makes a
+ * writer wait.
  *
- * The index in WAL mode gives a steady snapshot beside the writer; the data file only grows behind it. A compaction or
- * reindex puts other files under the names: `isCurrent` tells, and whoever looks opens anew, while what is open here
- * stays as it was. Where the index is not ours, not of this file (the originals') or damaged, the log is folded into
- * memory, until another index has taken its place.
+ * - The index in WAL mode gives a stable snapshot beside the writer. The data file only grows
+ *   meanwhile.
+ * - A compaction or reindex puts other files under the names. `isCurrent` reports that, and the
+ *   caller opens the backup again. The files that are open here stay as they were.
+ * - The log is folded into memory if the index is damaged, was written by the originals, or is of
+ *   another data file. That lasts until another index takes its place.
  */
 import { fstatSync, lstatSync, statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
@@ -21,18 +24,20 @@ import { belongs } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import { walk } from './scan/scan.ts';
 
-/** Who reads on in a chunk is told where its blocks are by one look into the index for so many. */
+/** How many block positions one index query prefetches for a caller that reads a chunk forward. */
 const BLOCKS_AHEAD = 64;
 const NEAR_BYTES = 1 << 20;
 
 let opened = 0;
 
-/** Indexes that turned out to be damaged while they were read, by path: the identities of the files. */
+/**
+ * Indexes that turned out to be damaged while they were read: the identities of the files, by path.
+ */
 const damagedIndexes = new LRUCache<string, string>({ max: 1000 });
 
 /**
- * Notes that the index at a path is damaged: readers that have it open are not current any more, and those that are opened
- * next fold the log instead, until another file takes the name.
+ * Notes that the index at a path is damaged. Readers that have it open are no longer current.
+ * Readers that are opened next fold the log instead, until another file takes the name.
  */
 export function doubtIndex({ path }: IndexError): void {
   damagedIndexes.set(path, identityOf(path) ?? '');
@@ -40,22 +45,30 @@ export function doubtIndex({ path }: IndexError): void {
 
 export class BackupReader {
   readonly path: string;
-  /** Never given again in this thread, as an inode number is: to another file, as soon as the one that had it is closed. */
+  /**
+   * Unique in this thread and never reused. An inode number is reused for another file as soon as
+   * the one that had it is closed.
+   */
   readonly serial = ++opened;
   readonly index: IndexFile;
-  /** Names the data file itself, not its name: another when another file takes the name. */
+  /** Identifies the data file itself, not its name. It differs once another file takes the name. */
   readonly inode: bigint;
   readonly #data: SharedRead;
-  /** Names the index file: another when another file takes the name. */
+  /** Identifies the index file. It differs once another file takes the name. */
   readonly indexIdentity: string | null;
-  /** Why the log is read instead of the index, where that is damaged and was not known to be. */
+  /**
+   * Why the log is read instead of the index, if this reader found the index damaged; else null.
+   */
   indexFault: string | null = null;
-  /** The size that was folded, where the index is in memory. */
+  /** How many bytes of the data file were folded, if the index is in memory; else null. */
   readonly #foldedBytes: number | null;
   #lastBlock: Block | undefined;
   #blocksAhead: readonly Block[] = [];
 
-  /** `isThorough`: the index is read whole first, so that a damaged page does not show in the middle of the work. */
+  /**
+   * `isThorough`: checks the whole index first, so that no damaged page shows up in the middle of
+   * the work.
+   */
   constructor(path: string, { isThorough = false } = {}) {
     this.path = path;
     this.#data = SharedRead.open(path);
@@ -102,8 +115,9 @@ export class BackupReader {
   }
 
   /**
-   * The block that holds an uncompressed offset of a chunk; see blockAt. Messages of one mailbox lie side by side, so that it mostly is
-   * the one that was asked for last; what was committed of a chunk stays as it is.
+   * Returns the block that holds an uncompressed offset of a chunk: see blockAt() in
+   * messageBytes.ts. Messages of one mailbox lie side by side, so it is mostly the block that was
+   * asked for last. Committed bytes of a chunk never change, so the block stays valid.
    */
   blockAt(chunkId: number, offset: number): Block {
     const last = this.#lastBlock;
@@ -118,19 +132,23 @@ export class BackupReader {
     return block;
   }
 
-  /** A part of a message's bytes; see readMessage. */
+  /** Returns a part of a message's bytes: see readMessage(). */
   read(message: StoredMessage, offset: number, sizeBytes: number): Buffer {
     return readMessage(this.index, this.fd, message, offset, sizeBytes);
   }
 
-  /** Whether both names still lead to what is open here, and it is all that there is. */
+  /**
+   * Reports whether this reader is still up to date. Both names must lead to the files that are
+   * open here, and the index must not be known to be damaged. If the log was folded into memory, it
+   * must not have grown since.
+   */
   isCurrent(): boolean {
     if (inodeOf(this.path) !== this.inode || identityOf(indexPath(this.path)) !== this.indexIdentity)
       return false;
     return this.#foldedBytes === null ? !this.isDoubted : fstatSync(this.fd).size === this.#foldedBytes;
   }
 
-  /** The index that is open here turned out to be damaged: see doubtIndex. */
+  /** Reports whether the index that is open here turned out to be damaged: see doubtIndex(). */
   get isDoubted(): boolean {
     return damagedIndexes.size > 0 && this.#foldedBytes === null && isDamaged(this.path, this.indexIdentity);
   }
@@ -164,7 +182,10 @@ function inodeOf(path: string): bigint | null {
   return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? null;
 }
 
-/** An inode number is given again as soon as its file is gone: the time at which the file was made tells one from the other. */
+/**
+ * An inode number is reused as soon as its file is gone. The file's creation time tells the two
+ * apart.
+ */
 function identityOf(path: string): string | null {
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return stats === undefined ? null : `${stats.ino} ${stats.birthtimeNs}`;

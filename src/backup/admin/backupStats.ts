@@ -1,6 +1,7 @@
 /**
- * The figures of a backup that `list` and `stat` print, without a lock: from figures.db where the data file has not changed
- * since, else from the index.
+ * The stats of a backup that `list` and `stat` print, taken without a lock. They come from the
+ * stats cache, figures.db, if the data file has not changed since. Otherwise they come from the
+ * index.
  */
 import { fstatSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
@@ -20,20 +21,21 @@ import {
 import { faultOfIndex } from '../indexFault.ts';
 import { indexPath } from '../options.ts';
 
-/** Of the messages that are missing. */
+/** How many missing messages are named. */
 const MOST_NAMED = 20;
 
 export interface LastWritten {
   readonly sizeBytes: number;
-  /** Unix seconds; null where nothing was ever written. */
+  /** Unix seconds; null if nothing was ever written. */
   readonly lastTime: number | null;
-  /** Living records whose messages are not here, as far as an index of ours says. */
+  /** Living records whose messages are missing, according to an index of ours. */
   readonly missingCount: number;
 }
 
 /**
- * When it was last written to. Where the index does not know the end of the data file (the originals', none, or one that
- * is behind), the time is the data file's own. Throws where the data file is not there.
+ * Returns when the backup was last written to. If the index does not know the end of the data file,
+ * the time is the data file's own. That is so for the originals' index, for none, and for one that
+ * has not caught up. Throws if the data file is not there.
  */
 export function lastWritten(path: string, cache: FiguresFile | null = null): LastWritten {
   const data = dataFile(path);
@@ -47,7 +49,10 @@ export function lastWritten(path: string, cache: FiguresFile | null = null): Las
   return { sizeBytes, lastTime: figures.lastEnd, missingCount: figures.missingCount };
 }
 
-/** What the index says; null where there is none of ours, it is behind the data file, or it cannot be read. */
+/**
+ * Returns what `ask` finds in the index. Returns null if there is no index of ours, if it does not
+ * know the end of the data file, or if it cannot be read.
+ */
 function figuresByIndex<T>(
   path: string,
   sizeBytes: number,
@@ -65,7 +70,7 @@ function figuresByIndex<T>(
   }
 }
 
-/** The first records whose messages are not here, in words. */
+/** Describes the first records whose messages are missing. */
 export function missingInWords(path: string): string[] {
   const index = IndexFile.peek(indexPath(path));
   try {
@@ -86,14 +91,17 @@ export interface SizeFigures {
   readonly compressedBytes: number;
   readonly uncompressedBytes: number;
   readonly neededBytes: number;
-  /** Living records whose messages are not here. */
+  /** Living records whose messages are missing. */
   readonly missingCount: number;
-  /** Of the last chunk, unix seconds; null where there is none. */
+  /** Start of the last chunk, unix seconds; null if there is none. */
   readonly lastStart: number | null;
   readonly lastEnd: number | null;
 }
 
-/** `since`: what was expunged before it is needed no more; -1: all is. Where the index is not ours, all of the data file is read. */
+/**
+ * Returns the stats. Messages expunged before `since` are not counted as needed; with -1, all are.
+ * Without a usable index of ours, the whole data file is read.
+ */
 export function sizeFigures(
   path: string,
   since: number,
@@ -106,12 +114,12 @@ export function sizeFigures(
   const figures = figuresByIndex(path, data.size, (index, last) =>
     reckoned(path, index, last, data, since, cache),
   );
-  // By the log, where the index does not tell, or a writer was faster than this.
+  // Folds the log if the index does not tell, or if a writer appended meanwhile.
   return figures ?? foldedFigures(path, since, cache);
 }
 
 async function foldedFigures(path: string, since: number, cache: FiguresFile | null): Promise<SizeFigures> {
-  // Rarely needed, and most of the program hangs on it.
+  // Imported on demand: it is rarely needed, and it loads most of the program.
   const { BackupReader } = await import('../reader.ts');
   const reader = new BackupReader(path, { isThorough: true });
   try {
@@ -148,7 +156,10 @@ const NOTHING: SizeFigures = {
   lastEnd: null,
 };
 
-/** Nothing that was needed then has left the retention, and nothing has come back into it. */
+/**
+ * Reports whether `needed` still holds: since then no message has left the retention, and none has
+ * come back into it.
+ */
 function stillHolds({ since, firstExpunged }: Needed, now: number): boolean {
   return now >= since && (firstExpunged === null || firstExpunged > now);
 }

@@ -1,4 +1,4 @@
-/** Whose a data file is, by what is in it: for a backup that backups.db does not name. */
+/** Finds the owner of a data file by its content, for a backup that backups.db does not name. */
 import { closeSync, readSync } from 'node:fs';
 import { BackupError, asBackupError } from '../../errors.ts';
 import { openRegular } from '../../fs/open.ts';
@@ -8,16 +8,19 @@ import { MEMBER_HEADER } from '../../log/format.ts';
 import { BackupReader } from '../reader.ts';
 
 export interface Content {
-  /** Of the living mailboxes, or where there are none of all; null where there is no mailbox. A byte string. */
+  /**
+   * The owner of most living mailboxes, or of most mailboxes if none is living. A byte string; null
+   * if there is no mailbox.
+   */
   readonly userid: string | null;
-  /** Others that mailboxes in it belong to. */
+  /** Other owners of mailboxes in it. */
   readonly others: readonly string[];
-  /** Of the last line, unix seconds; null where there is none. */
+  /** Time of the last line, unix seconds; null if there is none. */
   readonly lastTime: number | null;
   readonly sizeBytes: number;
 }
 
-/** Whether a file begins as a data file does, or is empty as a new one is. */
+/** Reports whether a file begins as a data file does, or is empty as a new one is. */
 export function looksLikeDataFile(path: string): boolean {
   const fd = openRegular(path, 'read');
   try {
@@ -29,7 +32,10 @@ export function looksLikeDataFile(path: string): boolean {
   }
 }
 
-/** Reads the index, or where that is not ours the whole file. Throws 'damaged', 'io', 'permission'. */
+/**
+ * Reads the index, or the whole file if the index is not ours. Throws 'damaged', 'io',
+ * 'permission'.
+ */
 export function contentOf(path: string, sizeBytes: number, deletedPrefix: string): Content {
   const reader = new BackupReader(path, { isThorough: true });
   try {

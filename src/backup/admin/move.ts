@@ -1,9 +1,13 @@
 /**
- * Moves a backup to another partition, under a running backupd and mount.
+ * Moves a backup to another partition while backupd and the mount are running.
  *
- * What is surely final of the data file is copied without a lock; the rest, the index and what lies beside under it. Only when all is
- * on disk does backups.db name the new place, and only then the old files go. So a kill at any step leaves one whole backup that
- * backups.db names, and perhaps a copy of it, which the next move of it removes.
+ * 1. Copies without a lock the part of the data file that will not change any more.
+ * 2. Copies the rest, the index and the files beside under the lock.
+ * 3. Enters the new place in backups.db when everything is on disk.
+ * 4. Removes the old files.
+ *
+ * A kill at any step leaves one whole backup that backups.db names, and perhaps a copy of it. The
+ * next move of that backup removes the copy.
  */
 import { existsSync, fstatSync, fsyncSync, ftruncateSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -30,7 +34,7 @@ import { belongs, openIndexForWriting, rebuildIndex } from '../openIndex.ts';
 import { indexPath } from '../options.ts';
 import type { Notice } from '../options.ts';
 
-/** In order; the tests kill it behind each. */
+/** In order; the tests kill a move after each. */
 export const MOVE_STEPS = [
   'begun',
   'copied',
@@ -46,16 +50,19 @@ const step = (name: (typeof MOVE_STEPS)[number]): void => faultPoint(`move:${nam
 export interface Move {
   readonly catalog: Catalog;
   readonly userid: string;
-  /** The hashed folder below the partition that it goes to. */
+  /** The hashed folder below the target partition. */
   readonly folder: string;
-  /** Hashed folders where a copy may be left from a move that was broken off. */
+  /** Hashed folders where an interrupted move may have left a copy. */
   readonly otherFolders: readonly string[];
   readonly lock: AcquireOptions;
   readonly notice: Notice;
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
 
-/** Answers the new path; the present one where it is there already. Throws 'not-found', 'locked', 'no-space', 'io'. */
+/**
+ * Returns the new path, or the present one if the backup is there already. Throws 'not-found',
+ * 'locked', 'no-space', 'io'.
+ */
 export async function moveBackup(move: Move): Promise<string> {
   const { catalog, userid, folder } = move;
   const from = catalog.find(userid);
@@ -73,7 +80,7 @@ async function relocate(move: Move, from: string, to: string): Promise<void> {
   const beside = `${to}.new`;
   try {
     makeFolders(move.folder);
-    // Its lock keeps out a second move of the same backup.
+    // This lock keeps out a second move of the same backup.
     const target = await LockedFile.acquire(beside, { ...move.lock, create: true });
     try {
       ftruncateSync(target.fd, 0);
@@ -81,7 +88,7 @@ async function relocate(move: Move, from: string, to: string): Promise<void> {
       step('begun');
       await relocateLocked(from, target, copied, to, move);
     } finally {
-      // Where it was placed, the name is gone.
+      // The name is gone if the file was renamed into place.
       if (target.isCurrent()) {
         rmSync(beside, { force: true });
         removeIndexFiles(indexPath(beside));
@@ -115,7 +122,10 @@ interface Copied {
   readonly bytes: number;
 }
 
-/** Copies the chunks that were ended: they change no more, unless a compaction puts another file under the name. */
+/**
+ * Copies the chunks that were ended. They never change, unless a compaction puts another file under
+ * the name.
+ */
 async function copyFinal(from: string, target: LockedFile, { onProgress }: Move): Promise<Copied> {
   const source = SharedRead.open(from);
   try {
@@ -142,7 +152,7 @@ function finalBytes(path: string, fd: number): number {
   }
 }
 
-/** Under the lock: what was written since, and the index. */
+/** Copies what was written since, and the index. The caller holds the lock. */
 async function copyRest(
   file: LockedFile,
   target: LockedFile,
@@ -167,7 +177,7 @@ async function copyRest(
   }
 }
 
-/** One that cannot be read whole is built anew first. */
+/** Copies the index. One that cannot be read completely is rebuilt first. */
 async function copyIndex(index: IndexFile, file: LockedFile, to: string, notice: Notice): Promise<void> {
   try {
     index.copyTo(to);
@@ -189,8 +199,9 @@ async function copySides(from: string, folder: string): Promise<void> {
 }
 
 /**
- * The copy gets its name, backups.db names it, the old files go. Where it is not known whether backups.db names it, both
- * stay: the next move, or reconstruct, removes the one that is not named.
+ * Gives the copy its name, enters it in backups.db, and removes the old files. If it is not known
+ * whether backups.db names the copy, both stay. The next move, or reconstruct, removes the one that
+ * is not named.
  */
 function place(file: LockedFile, target: LockedFile, to: string, move: Move): void {
   const { catalog, userid, folder, notice } = move;
@@ -214,7 +225,7 @@ function place(file: LockedFile, target: LockedFile, to: string, move: Move): vo
   try {
     removeFiles(from);
   } catch (error) {
-    // The backup is moved. The next move of it removes what is no more than a copy.
+    // The backup is moved. Its next move removes the copy that is left.
     notice(`${from} could not be removed: ${messageOf(error)}`);
   }
   step('removed');
@@ -223,14 +234,17 @@ function place(file: LockedFile, target: LockedFile, to: string, move: Move): vo
 const isKept = (role: BackupFile['role']): boolean =>
   role === 'torn' || role === 'previous' || role === 'previous-index';
 
-/** A data file and all that lies beside it; the data file last, so that what a kill leaves is still found by its name. */
+/**
+ * Removes a data file and all files beside it. The data file goes last, so that what a kill leaves
+ * is still found by its name.
+ */
 export function removeFiles(path: string): void {
   for (const { path: side } of sideFiles(path)) rmSync(side, { force: true });
   rmSync(path, { force: true });
   syncFolder(dirname(path));
 }
 
-/** Removes what moves that were broken off have left, where it is no more than a copy. */
+/** Removes the files that interrupted moves have left, if they are mere copies. */
 async function removeCopies({ otherFolders, notice, lock }: Move, path: string): Promise<void> {
   rmSync(`${path}.new`, { force: true });
   removeIndexFiles(indexPath(`${path}.new`));

@@ -1,8 +1,13 @@
 /**
- * Reconstruct: backups.db from what is on the partitions. What it does follows from this plan, which only looks.
+ * Plans `reconstruct`, which rebuilds backups.db from the files on the partitions. The plan changes
+ * nothing.
  *
- * An entry of backups.db whose file is there, below a partition, stands as it is. Whose any other data file is, its content says, and
- * where that says nothing its name. An empty one that no entry names is of a creation that failed, and goes. Of several files of one user, one is taken and the others are told of; nothing is taken or left without a word.
+ * - An entry of backups.db stays as it is if its file exists below a partition.
+ * - The owner of any other data file is found by its content, or else by its name.
+ * - An empty data file that no entry names is left from a failed creation, and is removed.
+ * - If one user has several files, one is taken and the others are reported.
+ *
+ * Nothing is taken or left without a message.
  */
 import { existsSync, lstatSync } from 'node:fs';
 import { sideFiles } from '../../catalog/backupFiles.ts';
@@ -15,30 +20,30 @@ import { indexPath } from '../options.ts';
 import { contentOf, looksLikeDataFile } from './fileContent.ts';
 import type { Content } from './fileContent.ts';
 
-/** What is to be done, or only told. */
+/** Something to do, or only to report. */
 export type Finding =
   | { readonly kind: 'kept'; readonly userid: string; readonly path: string }
   | {
       readonly kind: 'entered';
       readonly userid: string;
       readonly path: string;
-      /** What backups.db said before. */
+      /** The entry of backups.db before. */
       readonly instead: string | null;
-      /** What to know of the choice; null where it is plain. */
+      /** A remark about the choice; null if the choice is plain. */
       readonly remark: string | null;
     }
-  /** An entry whose file is not there, or that is wrong. */
+  /** An entry whose file does not exist, or that is wrong. */
   | { readonly kind: 'missing'; readonly userid: string; readonly path: string; readonly reason: string }
   /** An empty data file that no entry names. */
   | { readonly kind: 'orphan'; readonly path: string }
-  /** The data file is gone, one of before is there: it can be put back. */
+  /** The data file is gone, but a previous one exists and can be put back. */
   | { readonly kind: 'restorable'; readonly userid: string; readonly path: string; readonly previous: string }
-  /** Of a compact, reindex or move that was broken off: it can go. */
+  /** Left by an interrupted compact, reindex or move; it can be removed. */
   | { readonly kind: 'leftover'; readonly path: string; readonly dataPath: string }
-  /** Left as it is. `isWrong`: somebody should look at it. */
+  /** Left as it is. `isWrong`: an administrator should look at it. */
   | { readonly kind: 'left'; readonly path: string; readonly reason: string; readonly isWrong: boolean };
 
-/** A userid as people read it. */
+/** Returns a userid in readable form. */
 const shown = (userid: string): string => Buffer.from(userid, 'latin1').toString('utf8');
 
 interface Candidate extends Content {
@@ -48,8 +53,11 @@ interface Candidate extends Content {
 }
 
 /**
- * `found`: all files below the partitions, a string for what is no backup's. `entries`: backups.db as it is. `faults`:
- * by userid, why an entry must not be followed.
+ * Makes the plan.
+ *
+ * - `found`: all files below the partitions; a string for a file that belongs to no backup.
+ * - `entries`: the present backups.db.
+ * - `faults`: by userid, why an entry must not be followed.
  */
 export function planReconstruct(
   found: Iterable<BackupFile | string>,
@@ -92,7 +100,10 @@ export function planReconstruct(
 
 const isFile = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
 
-/** Whether a data file has never held anything: there is no more than an index, which says so, too. */
+/**
+ * Reports whether a data file has never held anything: it is empty, and at most an index without
+ * chunks is beside it.
+ */
 export function isOrphan(path: string): boolean {
   if (lstatSync(path, { throwIfNoEntry: false })?.size !== 0) return false;
   return sideFiles(path).every(({ role }) => role === 'index') && hasNoChunks(indexPath(path));
@@ -124,7 +135,7 @@ const left = (path: string, reason: string, isWrong: boolean): Finding => ({
   isWrong,
 });
 
-/** Whose the file is, or why it is nobody's. */
+/** Returns the file's owner, or the finding why it has none. */
 function look(file: BackupFile, deletedPrefix: string): Candidate | Finding {
   try {
     if (!looksLikeDataFile(file.path)) return left(file.path, 'no data file: it does not begin as one', true);
@@ -146,7 +157,7 @@ function look(file: BackupFile, deletedPrefix: string): Candidate | Finding {
   }
 }
 
-/** The one that was written last, and of those the largest. */
+/** Chooses the file that was written last; of several, the largest. */
 function choose(userid: string, candidates: readonly Candidate[], instead: string | null): Finding[] {
   const ranked = candidates.toSorted(
     (a, b) =>
@@ -173,7 +184,7 @@ function gone(userid: string, path: string, previous: Map<string, BackupFile[]>)
   return [{ kind: 'restorable', userid, path, previous: newest.path }];
 }
 
-/** The name ends in the time. */
+/** Returns the newest file: each name ends in the time. */
 function newestOf(files: readonly BackupFile[]): BackupFile | undefined {
   const time = ({ path }: BackupFile): number => Number(path.slice(path.lastIndexOf('.') + 1));
   return files.toSorted((a, b) => time(b) - time(a))[0];
@@ -186,7 +197,10 @@ function sideFinding(file: BackupFile): Finding[] {
   return [left(file.path, 'an index without its data file', true)];
 }
 
-/** Data files of before: with one that is there they are kept copies, else they are all that there is. */
+/**
+ * Reports previous data files. If the data file exists they are kept copies, else they are all that
+ * is left.
+ */
 function orphanedPrevious(
   previous: Map<string, BackupFile[]>,
   entries: ReadonlyMap<string, string>,

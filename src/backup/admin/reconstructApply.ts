@@ -1,6 +1,7 @@
 /**
- * Does what reconstruct has planned. All changes of backups.db are one transaction; what is done to files is a rename or an unlink
- * each, so that a kill at any step leaves what a second run finishes.
+ * Carries out the plan of reconstruct. All changes of backups.db are one transaction, and each
+ * change of a file is one rename or unlink. So a second run can finish what a kill at any step has
+ * left.
  */
 import { existsSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -13,14 +14,15 @@ import { removeFiles } from './move.ts';
 import { isOrphan } from './reconstruct.ts';
 import type { Finding } from './reconstruct.ts';
 
-/** In order; the tests kill it behind each. */
+/** In order; the tests kill a reconstruct after each. */
 export const RECONSTRUCT_STEPS = ['restored', 'entered', 'removed'] as const;
 
 const step = (name: (typeof RECONSTRUCT_STEPS)[number]): void => faultPoint(`reconstruct:${name}`);
 
 /**
- * Empty files that no entry names are removed. With `isForced` entries without a file are dropped, files of before put
- * back, and leftovers removed. Returns why what could not be done of it was not.
+ * Applies the findings, and removes empty files that no entry names. `isForced` also drops entries
+ * without a file, puts previous files back, and removes leftovers. Returns the findings that could
+ * not be applied, with the reason.
  */
 export async function applyReconstruct(
   catalog: Catalog,
@@ -56,7 +58,7 @@ function putBack({ path, previous }: Extract<Finding, { kind: 'restorable' }>): 
   step('restored');
 }
 
-/** Under its lock, and that of backups.db: a backupd may be about to enter it. */
+/** Removes the file under its lock and that of backups.db: a backupd may be about to enter it. */
 async function removeOrphan(catalog: Catalog, path: string): Promise<void> {
   const file = await LockedFile.acquire(path);
   try {
@@ -69,7 +71,7 @@ async function removeOrphan(catalog: Catalog, path: string): Promise<void> {
   }
 }
 
-/** Only under the data file's lock: what looks broken off may be at work. */
+/** Removes the file under the data file's lock: what looks like a leftover may be in use. */
 async function removeLeftover({ path, dataPath }: Extract<Finding, { kind: 'leftover' }>): Promise<void> {
   const isThere = lstatSync(dataPath, { throwIfNoEntry: false })?.isFile() === true;
   const file = isThere ? await LockedFile.acquire(dataPath) : null;

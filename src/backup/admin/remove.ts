@@ -1,6 +1,6 @@
 /**
- * Removes a backup for good. backups.db forgets it first: a kill behind that leaves files that nobody names, which the next
- * delete of that userid finds and takes away.
+ * Removes a backup for good. Its entry in backups.db goes first. A kill after that leaves files
+ * that no entry names. The next delete of that userid finds and removes them.
  */
 import { basename } from 'node:path';
 import { backupFileOf, filesBelow } from '../../catalog/backupFiles.ts';
@@ -11,12 +11,12 @@ import { BackupError, messageOf } from '../../errors.ts';
 import { faultPoint } from '../faultPoint.ts';
 import { removeFiles } from './move.ts';
 
-/** In order; the tests kill it behind each. */
+/** In order; the tests kill a delete after each. */
 export const REMOVE_STEPS = ['forgotten', 'removed'] as const;
 
 const step = (name: (typeof REMOVE_STEPS)[number]): void => faultPoint(`delete:${name}`);
 
-/** Data files of a userid that backups.db does not name, as their names have it. */
+/** Returns the data files that are named for a userid and that backups.db does not name. */
 export function strayFiles(catalog: Catalog, userid: string, partitions: Iterable<string>): string[] {
   const paths = new Set<string>();
   for (const partition of partitions) {
@@ -24,12 +24,15 @@ export function strayFiles(catalog: Catalog, userid: string, partitions: Iterabl
       if (typeof file !== 'string' && file.userid === userid) paths.add(file.dataPath);
     }
   }
-  // A renamed user's backup has the name of before.
+  // A renamed user's backup still has its old file name.
   for (const { path } of paths.size === 0 ? [] : catalog.list()) paths.delete(path);
   return [...paths].toSorted();
 }
 
-/** `userid` null: no entry of backups.db goes with it. Throws 'locked'. */
+/**
+ * Removes a backup's files and its entry. `userid` is null if backups.db has no entry for it.
+ * Throws 'locked'.
+ */
 export async function removeBackup(
   catalog: Catalog,
   userid: string | null,
@@ -55,7 +58,7 @@ export async function removeBackup(
   }
 }
 
-/** null: the data file is gone already, or was never there. */
+/** Locks the data file. Returns null if it is gone already, or never existed. */
 async function lockIfThere(path: string, lock: AcquireOptions): Promise<LockedFile | null> {
   if (backupFileOf(path)?.role !== 'data') {
     throw new BackupError('bad-parameters', `${basename(path)} is not the name of a data file`, {

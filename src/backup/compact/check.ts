@@ -1,6 +1,7 @@
 /**
- * Whether a compacted backup says of every moment from the horizon on what the old one says: its index, folded from the new file, against the
- * old index, row by row. A compaction that cannot show this changes nothing.
+ * Proves a compaction: for every timestamp from the horizon on, the compacted backup says what the
+ * old one says. The index that was folded from the new file is compared with the old index, row by
+ * row. A compaction without this proof changes nothing.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { compareTables } from '../verify/compareIndexes.ts';
@@ -21,8 +22,9 @@ export const mailboxTable: Table = {
 };
 
 /**
- * What was so before the horizon may have come to be so at another time: `since` counts from there on. And what was later than
- * `latest` is of that second; of what changed within a second, only the last is left.
+ * Compares `since` only from the horizon on: an earlier state may have been reached at another
+ * time. Times later than `latest` count as that second. If something changed several times within a
+ * second, only the last state is left.
  */
 const since = (table: string): string => `min(max(${table}.since, :horizon), :latest) AS since`;
 const until = (table: string): string => `min(${table}.until, :latest) AS until`;
@@ -66,7 +68,10 @@ const tables: readonly Table[] = [
   },
 ];
 
-/** What differs, in words; empty where nothing does. `latest`: the new file has no line of a later time. */
+/**
+ * Returns the differences in words; empty if there are none. `latest`: the new file has no line of
+ * a later time.
+ */
 export function compareRetained(
   old: IndexFile,
   compacted: IndexFile,

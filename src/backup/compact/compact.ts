@@ -1,9 +1,11 @@
 /**
- * Compaction: writes a backup anew without what no moment of its retention needs any more.
+ * Compaction: rewrites a backup without the data that its retention no longer needs.
  *
- * The new file is written beside the old one, from a snapshot, while a backupd goes on appending. Then it is read back whole: its lines are
- * folded into its index, every message is hashed, and the result is held against the old index. Only then
- * what was appended meanwhile is copied behind the rest, and the new files take the names (compactReplace.ts).
+ * 1. Writes the new file beside the old one, from a snapshot, while a backupd goes on appending.
+ * 2. Reads the new file back completely: folds its lines into its index, hashes every message, and
+ *    compares the result with the old index.
+ * 3. Copies what was appended meanwhile to the end, and renames the new files into place
+ *    (replace.ts).
  */
 import { fstatSync, ftruncateSync, rmSync } from 'node:fs';
 import { LockedFile, SharedRead } from '../../fs/lockedFile.ts';
@@ -28,14 +30,17 @@ import { whileLocked } from '../lockPriority.ts';
 import { walk } from '../scan/scan.ts';
 
 /**
- * Without enough to do it is 'skipped'. Throws 'locked', 'damaged' (nothing was changed: what is damaged is for
- * verify to mend), 'refused' where it would drop nearly everything, 'no-space', 'io'.
+ * Compacts a backup. Returns 'skipped' if there is too little to do. Throws 'locked', 'no-space',
+ * 'io', and:
+ *
+ * - 'damaged': nothing was changed; `verify --repair` has to repair it first.
+ * - 'refused': it would drop nearly everything.
  */
 export async function compactBackup(work: Compaction): Promise<'done' | 'skipped'> {
   try {
     return await compactOnce(work);
   } catch (error) {
-    // What the new file is compared with is the old index: where they differ, that may be at fault.
+    // The new file is compared with the old index. If they differ, the old index may be wrong.
     const fault = error instanceof NotTheSame ? error.message : faultOfIndex(error, indexPath(work.path));
     if (fault === null) throw error;
     work.notice(`${fault}, building it from the log`);
@@ -67,7 +72,7 @@ async function compactSnapshot(snapshot: Snapshot, work: Compaction): Promise<'d
   } catch (error) {
     throw asBackupError(error, path);
   } finally {
-    // Where it was placed, the name is gone.
+    // The name is gone if the file was renamed into place.
     if (target.isCurrent()) {
       rmSync(beside, { force: true });
       removeIndexFiles(indexPath(beside));
@@ -104,9 +109,13 @@ async function compactInto(
 
 let hasOpenedAny = false;
 
-/** A torn end is mended and the index brought up to date; then a backupd may have it again. */
+/**
+ * Repairs a torn end, brings the index up to date, and opens both files. Then a backupd may use the
+ * backup again.
+ */
 async function takeSnapshot({ path, lock, notice }: Compaction): Promise<Snapshot> {
-  // The first index that a process opens takes many times what the next ones take. A writer is not to wait for that.
+  // The first index that a process opens takes far longer than the next ones. A writer should not
+  // wait for that.
   if (!hasOpenedAny) IndexFile.peek(indexPath(path))?.close();
   hasOpenedAny = true;
   return whileLocked(path, lock, async (file) => {
@@ -120,7 +129,7 @@ async function takeSnapshot({ path, lock, notice }: Compaction): Promise<Snapsho
   });
 }
 
-/** Answers the new file's size. */
+/** Writes the new data file. Returns its size. */
 async function writeAnew({ work, snapshot, target, horizon, plan }: Job): Promise<number> {
   const { data, index } = snapshot;
   giveOwner(target.fd, fstatSync(data.fd));
@@ -136,7 +145,7 @@ async function writeAnew({ work, snapshot, target, horizon, plan }: Job): Promis
   return out.fileEnd;
 }
 
-/** Reads the new file back, and proves it. */
+/** Reads the new file back and proves that it is right. Returns its index. */
 function foldAnew({ work, snapshot, target, horizon }: Job, bytes: number): IndexFile {
   const { path, onProgress, latestTime = NO_LATEST_TIME } = work;
   const fresh = beginIndex(indexPath(target.path), bytes);

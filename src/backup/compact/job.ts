@@ -1,4 +1,7 @@
-/** What the parts of a compaction know of one another: what is to be done, with what, and the steps that it goes through. */
+/**
+ * What the parts of a compaction share: the task, the files it works on, and the steps that it goes
+ * through.
+ */
 import type { AcquireOptions, LockedFile, SharedRead } from '../../fs/lockedFile.ts';
 import type { LockWait } from '../../fs/posixLock.ts';
 import { BackupError } from '../../errors.ts';
@@ -8,7 +11,7 @@ import type { ChunkSizes } from './writer.ts';
 import { faultPoint } from '../faultPoint.ts';
 import type { Notice } from '../options.ts';
 
-/** In order; the tests kill it behind each. */
+/** In order; the tests kill a compaction after each. */
 export const COMPACT_STEPS = [
   'begun',
   'written',
@@ -24,25 +27,31 @@ export const step = (name: (typeof COMPACT_STEPS)[number]): void => faultPoint(`
 
 export interface Compaction {
   readonly path: string;
-  /** Nothing is needed that went before this, in unix seconds; negative: all is kept. */
+  /** History before this time is not needed, in unix seconds. Negative: everything is kept. */
   readonly horizon: number;
-  /** No line of the new file is of a later time, in unix seconds: those that were get this one. For `ctl_backups retime`. */
+  /**
+   * The latest time of a line in the new file, in unix seconds: later times become this one. For
+   * `ctl_backups retime`.
+   */
   readonly latestTime?: number;
   /** Whether it may empty the backup, or drop nearly all of it. */
   readonly mayDropMost: boolean;
   readonly sizes: ChunkSizes;
-  /** How many chunks must plainly need it. */
+  /** How many chunks must clearly need it for the compaction to run. */
   readonly workThreshold: number;
   readonly isForced: boolean;
-  /** The old files stay, under names that end in the time. */
+  /** Keeps the old files, under names that end in the time. */
   readonly keepsPrevious: boolean;
   readonly compressionLevel: number;
   readonly lock: AcquireOptions;
-  /** For the end, when the new file takes the name: by then there is work to lose. */
+  /**
+   * How to wait for the lock at the end, when the new file takes the name. Giving up then would
+   * waste the work.
+   */
   readonly swapWait: LockWait;
-  /** Repairs on the way. */
+  /** Receives notices of repairs made on the way. */
   readonly notice: Notice;
-  /** Which chunks are kept, split and combined, in the originals' words. */
+  /** Receives which chunks are kept, split and combined, in the originals' words. */
   readonly detail: Notice;
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
@@ -54,21 +63,21 @@ export interface Snapshot {
   readonly inode: bigint;
 }
 
-/** What there is to do, once it is known. */
+/** The work to do, once it is planned. */
 export interface Job {
   readonly work: Compaction;
   readonly snapshot: Snapshot;
-  /** The new file, under its lock. */
+  /** The new file, locked. */
   readonly target: LockedFile;
-  /** See effectiveHorizon() in compactPlan.ts. */
+  /** See effectiveHorizon() in plan.ts. */
   readonly horizon: number;
   readonly plan: CompactionPlan;
 }
 
-/** Later than any time there is, as SQLite and dlists hold it. */
+/** Later than any time that SQLite and dlists can hold. */
 export const NO_LATEST_TIME = Number.MAX_SAFE_INTEGER;
 
-/** The new file would not hold what the old index says: nothing was changed. */
+/** The new file would not say what the old index says. Nothing was changed. */
 export class NotTheSame extends BackupError {
   constructor(path: string, faults: readonly string[]) {
     const shown = faults.slice(0, 3).join('; ');

@@ -1,6 +1,7 @@
 /**
- * The lines of a chunk that a compaction keeps as they are: those behind the horizon. Of what went before the horizon nothing is said
- * there either: a master repeats expunged records for as long as it has them.
+ * Reads the lines of a chunk that a compaction keeps: those after the horizon. Records that were
+ * expunged by the horizon and stayed so are removed from them, since a master repeats expunged
+ * records for as long as it has them.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { flagNames, isExpungedFlag } from '../../index/fold/record.ts';
@@ -18,15 +19,15 @@ import { BackupError } from '../../errors.ts';
 import { fromLog } from '../lines/envelope.ts';
 
 export interface LineTimes {
-  /** Unix seconds; negative: all lines are kept. */
+  /** Unix seconds. Negative: all lines are kept. */
   readonly horizon: number;
-  /** The latest that a horizon of the log may be. */
+  /** The latest horizon in the new log: later ones become this one. */
   readonly latestTime: number;
   /** The latest time of any line before. */
   readonly clock: number;
 }
 
-/** Behind the horizon, in order. Throws 'damaged'. */
+/** Yields the lines after the horizon, in order. Throws 'damaged'. */
 export function* linesBehind(
   index: IndexFile,
   fd: number,
@@ -48,7 +49,7 @@ export function* linesBehind(
   }
 }
 
-/** Null where nothing of it is needed. */
+/** Returns the line as it is kept, or null if nothing of it is needed. */
 function keptLine(index: IndexFile, line: FoldLine, horizon: number, latestTime: number): FoldLine | null {
   switch (line.name) {
     case 'MESSAGE': // copied apart
@@ -72,7 +73,7 @@ function horizonLine(line: FoldLine, latestTime: number): FoldLine {
   return time <= latestTime ? line : { ...line, value: new KeyValues([['HORIZON', String(latestTime)]]) };
 }
 
-/** The mailbox that a line names, if it is needed. */
+/** Returns the mailbox that a line names, if the compaction keeps that mailbox. */
 function mailboxOf(index: IndexFile, value: Dlist): number | undefined {
   const uniqueid = value instanceof KeyValues ? optionalString(value, 'UNIQUEID') : undefined;
   const mailbox = uniqueid === undefined ? undefined : mailboxByUniqueid(index, uniqueid);

@@ -1,9 +1,11 @@
 /**
  * Copies the messages that a compaction keeps from one chunk to another.
  *
- * What lies between two flush points refers to nothing outside, so where all of it is kept its compressed bytes are copied as they
- * are; it is inflated only for its CRC-32 and to see that it is whole. The rest is compressed again. Messages that lay side by side in
- * one MESSAGE line do so afterwards.
+ * The data between two flush points refers to nothing outside. If all of it is kept, its compressed
+ * bytes are copied as they are. They are inflated only to compute the CRC-32 and to check that they
+ * are whole. The rest is compressed again.
+ *
+ * Messages that lie side by side in one MESSAGE line also do so afterwards.
  */
 import { crc32 } from 'node:zlib';
 import { BackupError } from '../../errors.ts';
@@ -15,16 +17,22 @@ import type { ChunkBytes } from '../read/chunkBytes.ts';
 import type { CompactWriter } from './writer.ts';
 import { FILES_PER_LINE, messageLineEnd, messageLineStart } from '../lines/messageSource.ts';
 
-/** Partition names are words; with GUID and size a header is far smaller. */
+/**
+ * Upper limit of a header's length. Partition names are words, so with GUID and size a header is
+ * far smaller.
+ */
 const HEADER_BYTES = 512;
-/** Larger blocks are the originals': they are cut anew. */
+/** Larger blocks come from the originals. They are compressed again, with more flush points. */
 const COPIED_BLOCK_BYTES = 256 * 1024;
-/** Compressed bytes that are gathered before they are copied. */
+/** How many compressed bytes are gathered before they are copied. */
 const SPLICE_BYTES = 4 << 20;
-/** A message is read in pieces of this. */
+/** A message is read in pieces of this size. */
 const PIECE_BYTES = 256 * 1024;
 
-/** Messages that lie side by side, separated as a MESSAGE line separates them: from the first one's header to the last one's end. */
+/**
+ * Messages that lie side by side and are separated as in a MESSAGE line. The run reaches from the
+ * first one's header to the last one's end.
+ */
 interface Run {
   readonly start: number;
   end: number;
@@ -36,20 +44,23 @@ export class MessageCopy {
   readonly #out: CompactWriter;
   readonly #source: ChunkBytes;
   readonly #points: readonly FlushPoint[];
-  /** The next point that may be of use. */
+  /** The next flush point that may be used. */
   #nextPoint = 0;
   readonly #time: number;
-  /** A line ends when it has so many bytes. */
+  /** A line ends when it reaches this many bytes. */
   readonly #lineBytes: number;
   readonly #onLine: () => Promise<void>;
   #run: Run | null = null;
-  /** Of the line at hand: how many messages it has. */
+  /** How many messages the current line has. */
   #files = 0;
   #bytes = 0;
-  /** Runs of the line at hand that are written. */
+  /** How many runs of the current line are written. */
   #written = 0;
 
-  /** `points`: the chunk's, by offset. `onLine`: called behind each line, where a chunk may be split. */
+  /**
+   * `points`: the chunk's flush points, by offset. `onLine`: called after each line, where a chunk
+   * may be split.
+   */
   constructor(
     out: CompactWriter,
     source: ChunkBytes,
@@ -64,7 +75,7 @@ export class MessageCopy {
     this.#onLine = options.onLine;
   }
 
-  /** In the order of their places. Throws 'damaged'. */
+  /** Adds a message. The caller adds them in the order of their offsets. Throws 'damaged'. */
   async add(message: KeptMessage): Promise<void> {
     const start = message.offset - this.#headerLength(message);
     const end = message.offset + message.size;
@@ -81,9 +92,9 @@ export class MessageCopy {
     if (this.#files === FILES_PER_LINE || this.#bytes >= this.#lineBytes) await this.endLine();
   }
 
-  /** Of `%{partition guid size}` CRLF before the message. */
+  /** Returns the length of the header before a message: `%{partition guid size}` and CRLF. */
   #headerLength({ offset, guid, size }: KeptMessage): number {
-    // What comes directly behind the last one begins with what separates them.
+    // Directly after the last message comes the separator, which is not part of the header.
     const from = Math.max(this.#run?.end ?? 0, offset - HEADER_BYTES);
     const text = this.#source.read(from, offset).toString('latin1');
     const at = text.lastIndexOf('%{');
@@ -95,7 +106,7 @@ export class MessageCopy {
     return text.length - at;
   }
 
-  /** Also behind the last one. */
+  /** Ends the current line. The caller must also call this after the last message. */
   async endLine(): Promise<void> {
     await this.#endRun();
     if (this.#written === 0) return;
@@ -144,7 +155,9 @@ export class MessageCopy {
     return this.#points[this.#nextPoint]?.offset;
   }
 
-  /** Copies whole blocks that begin at `at` and end by `end`; answers how far it came. */
+  /**
+   * Copies whole blocks that begin at `at` and end by `end`. Returns the offset that it reached.
+   */
   async #splice(writer: ChunkWriter, at: number, end: number): Promise<number> {
     this.#pointAfter(at - 1);
     let first = this.#points[this.#nextPoint];

@@ -1,4 +1,7 @@
-/** What a compaction has to do, from the index alone: which chunks hold something that is kept, and whether it is worth the while. */
+/**
+ * Plans a compaction from the index alone: which chunks hold something that is kept, and whether
+ * compacting them is worthwhile.
+ */
 import { BackupError } from '../../errors.ts';
 import { stateOf } from '../../index/queries/chunks.ts';
 import { horizon as horizonOf } from '../../index/queries/horizon.ts';
@@ -11,39 +14,43 @@ import { momentsAtOrBefore } from '../../index/queries/views.ts';
 import { isCombined, isSplit } from './writer.ts';
 import type { ChunkSizes } from './writer.ts';
 
-/** A chunk plainly needs it where this part of it is messages that are not kept. */
+/** A chunk clearly needs compaction if more than this share of it is messages that are not kept. */
 const DEAD_SHARE = 0.2;
-/** Or where it has to be inflated so far to get at a message: the originals made no flush points inside a line. */
+/**
+ * A chunk also needs compaction if more than this must be inflated to reach a message. The
+ * originals make no flush points inside a line.
+ */
 const LONGEST_BLOCK_BYTES = 1 << 20;
 
 export interface PlannedChunk {
   readonly chunk: Chunk;
   readonly kept: MessageSums;
-  /** It has lines behind the horizon. */
+  /** It has lines after the horizon. */
   readonly isRecent: boolean;
   /** The latest time of any line before it. */
   readonly clock: number;
 }
 
 export interface CompactionPlan {
-  /** Those with something to keep. */
+  /** The chunks with something to keep. */
   readonly chunks: readonly PlannedChunk[];
-  /** Ends of the chunks that the plan is about; what is behind came later. */
+  /** Where the planned chunks end in the file. What follows was appended later. */
   readonly fileEnd: number;
-  /** How many chunks plainly need it. */
+  /** How many chunks clearly need compaction. */
   readonly work: number;
   readonly all: MessageSums;
   readonly kept: MessageSums;
 }
 
-/** A compaction that would drop more than this share of the messages' bytes asks first. */
+/** A compaction that would drop more than this share of the messages' bytes needs permission. */
 const MOST_DROPPED_SHARE = 0.9;
 
 /**
- * The timestamp from which on a compaction keeps all history; -1: everything is kept.
+ * Returns the timestamp from which on a compaction keeps all history; -1: everything is kept.
  *
- * It is the time of a change, the last one up to what is asked for: from there on nothing changed, so nothing more is kept, and
- * a reader who pinned that change still finds its state. It never goes back behind the horizon of an earlier compaction.
+ * It is the time of the last change at or before the time asked for. Nothing changed between the
+ * two, so this keeps nothing more. A reader that has pinned that change still finds its state. The
+ * result is never before the horizon of an earlier compaction.
  */
 export function effectiveHorizon(index: IndexFile, asked: number): number {
   if (asked < 0) return -1;
@@ -52,7 +59,7 @@ export function effectiveHorizon(index: IndexFile, asked: number): number {
   return Math.max(change, earlier === 0 ? -1 : earlier);
 }
 
-/** Throws 'refused' where nothing, or nearly nothing, of the messages would be left. */
+/** Throws 'refused' if none, or nearly none, of the messages would be left. */
 export function requireModestDrop({ all, kept }: CompactionPlan, path: string): void {
   const [count, bytes] = [all.count - kept.count, all.bytes - kept.bytes];
   const isMost = count === all.count || bytes > MOST_DROPPED_SHARE * all.bytes;
@@ -66,7 +73,7 @@ export function requireModestDrop({ all, kept }: CompactionPlan, path: string): 
   );
 }
 
-/** Throws 'damaged' where a chunk is known to be. */
+/** Makes the plan. Throws 'damaged' if a chunk is known to be damaged. */
 export function planCompaction(index: IndexFile, horizon: number, sizes: ChunkSizes): CompactionPlan {
   const sums = messageSums(index);
   const times = new Times(stateTimes(index, horizon));
@@ -89,7 +96,8 @@ export function planCompaction(index: IndexFile, horizon: number, sizes: ChunkSi
     fileEnd = chunk.file_end;
     count += 1;
   }
-  // One chunk with nothing that is needed is all that an earlier compaction left of an emptied backup: its horizon.
+  // An earlier compaction of an emptied backup leaves one chunk with nothing but the horizon. That
+  // needs no work.
   const isEmptied = needed.length === 0 && count === 1 && horizonOf(index) === horizon;
   return {
     chunks: needed,
@@ -107,7 +115,7 @@ function total(sums: readonly MessageSums[]): MessageSums {
   };
 }
 
-/** All that were ended; the last one may be in work. */
+/** Yields the chunks that were ended. The last one may still be open. */
 function* endedChunks(index: IndexFile): Generator<Chunk> {
   for (const chunk of chunks(index)) {
     const state = stateOf(chunk);
@@ -119,7 +127,9 @@ function* endedChunks(index: IndexFile): Generator<Chunk> {
   }
 }
 
-/** Chunks to be combined or split (cyrus-imapd backup/lcb_compact.c, compact_required). */
+/**
+ * Counts the chunks to be combined or split (cyrus-imapd backup/lcb_compact.c, compact_required).
+ */
 function boundaryWork(planned: readonly PlannedChunk[], sizes: ChunkSizes): number {
   const areContradictory = sizes.min > 0 && sizes.max > 0 && sizes.min >= sizes.max;
   if ((sizes.min === 0 && sizes.max === 0) || areContradictory) return 0;
@@ -131,7 +141,7 @@ function boundaryWork(planned: readonly PlannedChunk[], sizes: ChunkSizes): numb
   return work;
 }
 
-/** Times in order, asked for in order. */
+/** Sorted times. The queries also come in order. */
 class Times {
   readonly #times: readonly number[];
   #next = 0;

@@ -1,11 +1,15 @@
 /**
- * The end of a compaction: the new file takes the old one's name, with all that was appended to the old one meanwhile.
+ * The end of a compaction: the new file takes the old one's name, with all that was appended to the
+ * old one meanwhile.
  *
- * Under the old file's lock a writer waits. So what came while the new file was written is copied before, and what came
- * while that was copied, until there is next to nothing left for the lock; and if by the time of the lock there is more, the same again. On a busy
- * machine the folding of a hundred lines takes a quarter of a second.
+ * A writer waits while the old file is locked, so little must be left to do under the lock. What
+ * was appended while the new file was written is copied before the lock is taken. Then comes what
+ * was appended during that copy, until next to nothing is left. If more has come by the time the
+ * lock is held, the lock is released and the copying repeated. On a busy machine, folding a hundred
+ * lines takes a quarter of a second.
  *
- * Of the old files the index goes first: a kill between the steps leaves a data file, old or new, without an index, which the next open builds.
+ * The old index is removed first. A kill between the steps leaves a data file, old or new, without
+ * an index. The next open builds one.
  */
 import { fstatSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -31,39 +35,54 @@ import { keepPrevious } from '../admin/previousName.ts';
 import { whileLocked } from '../lockPriority.ts';
 import { walk } from '../scan/scan.ts';
 
-/** What is smaller is on disk as soon as a sync is. */
+/**
+ * A new file larger than this is synced before the lock is taken. Syncing a smaller one takes no
+ * longer than any sync.
+ */
 const SYNCED_FIRST_BYTES = 1 << 20;
-/** Two or three short commands. */
+/** Less than this is not worth copying before the lock: two or three short commands. */
 const LITTLE_BYTES = 1024;
-/** So much is copied under the lock within some milliseconds. What has grown by more, while the lock was waited for, is followed without it again. */
+/**
+ * This much is copied under the lock within some milliseconds. If more was appended while the lock
+ * was awaited, it is first copied without the lock.
+ */
 const SOON_COPIED_BYTES = 8192;
-/** A writer may be quicker than the copying. */
+/** Limits the rounds: a writer may be faster than the copying. */
 const MOST_ROUNDS = 8;
-/** A master leaves a gap of a millisecond or two. Who looks seldom has much to copy when the lock is had. */
+/**
+ * The longest pause between two tries for the lock. A master leaves gaps of only a millisecond or
+ * two. With longer pauses, more would be left to copy under the lock.
+ */
 const LONGEST_PAUSE_MS = 4;
 
-/** How far the new file is. */
+/** How far the new file has caught up. */
 interface Follower {
   readonly job: Job;
   readonly fresh: IndexFile;
-  /** Up to here it has what the old one has. */
+  /** The new file holds what the old one has up to this offset. */
   oldEnd: number;
   end: number;
 }
 
-/** `bytes`: the new file's size, of which all is in its index. */
+/**
+ * Puts the new files in the place of the old ones. `bytes`: the new file's size, all of which is in
+ * its index.
+ */
 export async function replace(job: Job, fresh: IndexFile, bytes: number): Promise<void> {
   const follower: Follower = { job, fresh, oldEnd: job.plan.fileEnd, end: bytes };
   for (let round = 1; !(await replaceSoon(follower, round === MOST_ROUNDS)); round += 1);
 }
 
-/** false: too much was appended in between for the lock to be kept while that is copied; not in the last round. */
+/**
+ * Returns false if too much was appended meanwhile to copy it under the lock. The last round copies
+ * it anyway.
+ */
 async function replaceSoon(follower: Follower, isLast: boolean): Promise<boolean> {
   const { job, fresh } = follower;
   const { work, snapshot, target } = job;
   const { path, swapWait } = work;
   if (work.latestTime === undefined) await follow(follower);
-  // Whoever waits for the lock waits for the tail only to come to the disk.
+  // A writer that waits for the lock then waits only for the tail to be synced.
   if (follower.end > SYNCED_FIRST_BYTES) await allOf(syncData(target.fd), syncIndex(fresh));
   return whileLocked(path, { wait: { longestPauseMs: LONGEST_PAUSE_MS, ...swapWait } }, async (file) => {
     const { ino, size } = fstatSync(file.fd, { bigint: true });
@@ -76,7 +95,10 @@ async function replaceSoon(follower: Follower, isLast: boolean): Promise<boolean
   });
 }
 
-/** Copies what has been appended, while more may be: whole chunks, since of an open one it is not known whether it will stand. */
+/**
+ * Copies what has been appended, while a writer may append more. It copies ended chunks only: an
+ * open one may still be rolled back.
+ */
 async function follow(follower: Follower): Promise<void> {
   const { path } = follower.job.work;
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
@@ -87,7 +109,10 @@ async function follow(follower: Follower): Promise<void> {
   }
 }
 
-/** Where the last chunk that was ended ends, as the index says. Zero where it says nothing: then whoever has the lock mends it. */
+/**
+ * Returns where the last ended chunk ends, according to the index. Returns 0 if the index does not
+ * tell; it is then repaired under the lock.
+ */
 function endOf(path: string): number {
   const index = IndexFile.open(indexPath(path), 'read');
   try {
@@ -107,7 +132,7 @@ async function replaceLocked(follower: Follower, file: LockedFile): Promise<void
   const hasGrown = fstatSync(file.fd).size > plan.fileEnd;
   const index = hasGrown || work.keepsPrevious ? await openIndexForWriting(file, notice) : null;
   try {
-    // What came meanwhile has the times that are to go.
+    // The lines that came meanwhile have the times that retime is meant to correct.
     if (hasGrown && work.latestTime !== undefined) {
       throw new BackupError('locked', `${path} was written to meanwhile: run it again`, { subject: path });
     }
@@ -127,17 +152,17 @@ async function replaceLocked(follower: Follower, file: LockedFile): Promise<void
   }
   keepOwner(indexPath(target.path), target.fd);
   target.requireCurrent();
-  // The user's folder in the mount has this time, and nothing in it has changed.
+  // The mount shows this as the time of the user's folder, and nothing in that folder has changed.
   setTimes(target.fd, timesOf(file.fd));
   place(path);
 }
 
-/** Resolves when all have ended, so that none is at work on what is closed then. */
+/** Settles when all have ended, so that none still uses a file that the caller then closes. */
 async function allOf(...works: readonly Promise<void>[]): Promise<void> {
   for (const ended of await Promise.allSettled(works)) if (ended.status === 'rejected') throw ended.reason;
 }
 
-/** Whole members, up to the old file's offset, and into the new index. */
+/** Copies whole members up to an offset of the old file, and folds them into the new index. */
 async function copyTail(follower: Follower, oldEnd: number): Promise<void> {
   const { job, fresh, end } = follower;
   const count = oldEnd - follower.oldEnd;
@@ -156,7 +181,7 @@ function keepBoth(path: string, index: IndexFile): void {
 }
 
 function place(path: string): void {
-  // SQLite would take the old index's write-ahead log for the new one's.
+  // Otherwise SQLite would take the old index's write-ahead log for the new one's.
   removeIndexFiles(indexPath(path));
   step('removed');
   renameSync(`${path}.new`, path);

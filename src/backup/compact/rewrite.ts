@@ -1,6 +1,7 @@
 /**
- * Writes the data file of a compaction: chunk by chunk what the old one has and the horizon still needs. The state at the
- * horizon takes the place of all lines before it; each chunk's messages come first, since the lines behind them name them.
+ * Writes the data file of a compaction: chunk by chunk, what the old one has and the horizon still
+ * needs. The state at the horizon replaces all lines before it. Each chunk's messages come first,
+ * since the lines after them name them.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { IndexFile } from '../../index/store/indexFile.ts';
@@ -20,16 +21,16 @@ import { isCombined, isSplit } from './writer.ts';
 import type { ChunkSizes, CompactWriter } from './writer.ts';
 import type { Notice } from '../options.ts';
 
-/** A line of messages is not longer, so that a reader of the originals' kind holds no more. */
+/** The longest MESSAGE line. A reader like the originals' holds a whole line in memory. */
 const LINE_BYTES = 64 << 20;
 
 export interface Rewrite {
   readonly index: IndexFile;
   /** The old data file. */
   readonly fd: number;
-  /** Unix seconds; negative: everything is kept. */
+  /** Unix seconds. Negative: everything is kept. */
   readonly horizon: number;
-  /** See Compaction; also of horizons. */
+  /** See Compaction. It also limits the horizons in the log. */
   readonly latestTime: number;
   readonly sizes: ChunkSizes;
   readonly notice: Notice;
@@ -40,7 +41,7 @@ export async function rewrite(work: Rewrite, plan: CompactionPlan, out: CompactW
   const { horizon, onProgress } = work;
   const [first] = plan.chunks;
   if (horizon > 0) {
-    // Also where nothing else is left: a backup without history must say that it had one.
+    // Written even if nothing else is left: a backup without history must say that it had some.
     const time = first?.chunk.ts_start ?? lastMoment(work.index) ?? horizon;
     const value = new KeyValues([['HORIZON', String(horizon)]]);
     await out.line({ time, name: HORIZON_LINE, value });
@@ -88,7 +89,10 @@ async function rewriteChunk(
   if (isLast) await writeResendStates(index, out);
 }
 
-/** What the fold of the lines that are kept cannot come to: it depends on lines before the horizon. */
+/**
+ * Writes the resend states. Folding the lines that are kept does not lead to them, because they
+ * depend on lines before the horizon.
+ */
 async function writeResendStates(index: IndexFile, out: CompactWriter): Promise<void> {
   for (const { uniqueid, resend } of resendStates(index)) {
     const value = new KeyValues([
@@ -136,12 +140,17 @@ async function endOrCombine(
   } else await out.endChunk();
 }
 
-/** The state's lines, written as their time comes, but not before the messages that they name. */
+/**
+ * The lines of the state. Each is written when its time has come, but not before the messages that
+ * it names.
+ */
 class PendingState {
   readonly #lines: Iterator<StateLine>;
   readonly #out: CompactWriter;
   #next: IteratorResult<StateLine>;
-  /** Their time has come, their messages have not: those were sent again, later. */
+  /**
+   * Lines whose time has come, but whose messages were sent again later and are not written yet.
+   */
   #delayed: StateLine[] = [];
 
   constructor(lines: Iterator<StateLine>, out: CompactWriter) {
@@ -150,7 +159,10 @@ class PendingState {
     this.#next = lines.next();
   }
 
-  /** `chunkId`: the chunk of the old file whose messages have been written last. */
+  /**
+   * Writes the lines up to a time. `chunkId`: the chunk of the old file whose messages were written
+   * last.
+   */
   async writeUpTo(time: number, chunkId: number): Promise<void> {
     const isDue = ({ chunkId: needed }: StateLine): boolean => needed === null || needed <= chunkId;
     const due = this.#delayed.filter(isDue);

@@ -1,6 +1,6 @@
 /**
- * The state at the horizon as lines of the log: what every line before it has come to. Each mailbox, record and item comes with the time at
- * which it came to be so; what was before that is gone.
+ * Writes the state at the horizon as lines of the log: the result of all lines before it. Each
+ * mailbox, record and item has the time at which it came to be so. Its earlier history is gone.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { RESEND_KEY } from '../../index/fold/mailbox.ts';
@@ -12,16 +12,16 @@ import { KeyValues } from '../../protocol/dlist.ts';
 import { itemLine } from '../lines/itemLine.ts';
 import { recordItem } from '../lines/recordItem.ts';
 
-/** Some hundred kilobytes of text. */
+/** This many records are some hundred kilobytes of text. */
 const RECORDS_A_LINE = 1024;
 
-/** A line, and the last of the chunks that hold messages which its records name; null: none does. */
+/** A line, and the last chunk with messages that its records name; null if they name none. */
 export interface StateLine {
   readonly line: FoldLine;
   readonly chunkId: number | null;
 }
 
-/** By time. */
+/** Yields the lines, ordered by time. */
 export function* stateLines(index: IndexFile, horizon: number): Generator<StateLine> {
   const items = itemEvents(index, horizon);
   try {
@@ -47,11 +47,11 @@ function* mailboxLines(
   horizon: number,
 ): Generator<StateLine> {
   const mailbox = mailboxAt(index, mailboxId, horizon);
-  // It came to be after the horizon: the lines from there on say all.
+  // The mailbox was created after the horizon. The lines that are kept tell all about it.
   if (mailbox === undefined) return;
   const value = new KeyValues([
     ...parseState(mailbox.state).entries,
-    // Settled by the lines behind, or by what compactRewrite.ts ends the file with.
+    // Set by the lines that follow, or by those with which rewrite.ts ends the file.
     [RESEND_KEY, '0'],
     ['RECORD', records.map(recordItem)],
   ]);

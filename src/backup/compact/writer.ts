@@ -1,17 +1,18 @@
 /**
- * The data file that a compaction writes: lines in the order in which they are given, cut into chunks as the configuration
- * asks. Nothing of it counts before it has a name, so syncing it is for whoever gives it one.
+ * Writes the data file of a compaction: lines in the order in which they are given, cut into chunks
+ * as the configuration asks. The file does not count before it is renamed into place, so the caller
+ * syncs it before the rename.
  */
 import { ChunkWriter } from '../../log/write/chunkWriter.ts';
 import type { FoldLine } from '../../index/types.ts';
 import { toLog } from '../lines/envelope.ts';
 import { writeLine } from '../lines/writeLine.ts';
 
-/** In bytes after decompression; 0 for none. */
+/** Limits in bytes after decompression; 0 for none. */
 export interface ChunkSizes {
-  /** Neighbouring chunks are put together while one of them is smaller. */
+  /** Neighbouring chunks are combined while one of them is smaller. */
   readonly min: number;
-  /** Chunks are not to become larger. */
+  /** Chunks should not become larger. */
   readonly max: number;
 }
 
@@ -30,23 +31,26 @@ export class CompactWriter {
     this.#latestTime = latestTime;
   }
 
-  /** Of the chunk that is being written, after decompression; 0 between chunks. */
+  /** Bytes of the current chunk, after decompression; 0 between chunks. */
   get length(): number {
     return this.#writer?.length ?? 0;
   }
 
-  /** Bytes of the chunks that were ended. */
+  /** Bytes of the chunks that were ended, in the file. */
   get fileEnd(): number {
     return this.#fileEnd;
   }
 
-  /** A line's time: they never go back in a file, as those of a clock that was set back would. */
+  /**
+   * Returns the time to write for a line. Times in a file never go back, even if the clock was set
+   * back.
+   */
   timeFor(time: number): number {
     this.#time = Math.min(Math.max(this.#time, time), this.#latestTime);
     return this.#time;
   }
 
-  /** The chunk at hand, for writing messages to. */
+  /** Returns the current chunk, for messages to be written to. Begins one if none is open. */
   async chunk(): Promise<ChunkWriter> {
     this.#writer ??= await ChunkWriter.open(this.#fd, this.#fileEnd, {
       level: this.#level,
@@ -69,7 +73,10 @@ export class CompactWriter {
   }
 }
 
-/** Whether a chunk of so many bytes goes on with what comes next (cyrus-imapd backup/lcb_compact.c, want_combine). */
+/**
+ * Reports whether a chunk of `length` bytes is combined with the next (cyrus-imapd
+ * backup/lcb_compact.c, want_combine).
+ */
 export function isCombined(
   length: number,
   nextLength: number | undefined,
@@ -79,7 +86,10 @@ export function isCombined(
   return max === 0 || length + nextLength <= max;
 }
 
-/** Whether a chunk ends where `written` bytes of it have been (want_split there); without `written`: whether it will at all. */
+/**
+ * Reports whether a chunk is split after `written` of its bytes (want_split there). With null:
+ * whether it will be split at all.
+ */
 export function isSplit(chunkLength: number, written: number | null, { min, max }: ChunkSizes): boolean {
   if (max === 0 || chunkLength < max + min) return false;
   return written === null || (written >= max && chunkLength - written > min);

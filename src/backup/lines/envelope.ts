@@ -1,10 +1,11 @@
 /**
- * How lines that the originals' tools do not know are written, so that those still read our files.
+ * Writes lines that the originals' tools do not know in a form that those tools still read.
  *
- * Their `reindex` fails on a line whose name it does not know, but takes any RESERVE and gives it no meaning
- * (cyrus-imapd backup/lcb_indexw.c, backup_index), and their `compact` keeps it. So
- * `APPLY QUOTA %(...)` is written as `APPLY RESERVE %(PARTITION "" MBOXNAME () GUID () APPLY %(QUOTA %(...)))`. We never write a
- * RESERVE of any other kind: it changes nothing.
+ * Their `reindex` fails on a line whose name it does not know. But it accepts any RESERVE and
+ * ignores it (cyrus-imapd backup/lcb_indexw.c, backup_index), and their `compact` keeps it. So
+ * `APPLY QUOTA %(...)` is written as
+ * `APPLY RESERVE %(PARTITION "" MBOXNAME () GUID () APPLY %(QUOTA %(...)))`.
+ * We never write any other RESERVE, since it would change nothing.
  */
 import type { FoldLine } from '../../index/types.ts';
 import { KeyValues } from '../../protocol/dlist.ts';
@@ -24,7 +25,7 @@ const plain: ReadonlySet<string> = new Set([
   'UNSUB',
 ]);
 
-/** The line as it is written to the log. */
+/** Returns the line as it is written to the log. */
 export function toLog(line: FoldLine): FoldLine {
   if (plain.has(line.name)) return line;
   const value = new KeyValues([
@@ -36,7 +37,7 @@ export function toLog(line: FoldLine): FoldLine {
   return { time: line.time, name: 'RESERVE', value };
 }
 
-/** The line that a line of the log stands for. */
+/** Returns the line that a line of the log stands for. */
 export function fromLog(line: FoldLine): FoldLine {
   const inner =
     line.name === 'RESERVE' && line.value instanceof KeyValues ? line.value.get('APPLY') : undefined;

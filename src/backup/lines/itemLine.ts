@@ -1,8 +1,14 @@
-/** What a user has besides mailboxes, as lines of the log: the fold of them (src/index/fold/item.ts) the other way round. */
+/**
+ * Writes what a user has besides mailboxes as lines of the log: the reverse of the fold in
+ * src/index/fold/item.ts.
+ */
 import type { FoldLine, Item, ItemKind } from '../../index/types.ts';
 import { parseDlist } from '../../protocol/parseText.ts';
 
-/** The line's name that sets an item of a kind, and the one that ends it, where that takes no more than its keys. */
+/**
+ * The name of the line that sets an item, and of the one that removes it. The latter is null if no
+ * line removes it by its keys alone.
+ */
 export const itemNames: Record<ItemKind, { readonly set: string; readonly unset: string | null }> = {
   seen: { set: 'SEEN', unset: null },
   sub: { set: 'SUB', unset: 'UNSUB' },

@@ -1,7 +1,9 @@
 /**
- * The messages that a MAILBOX line claims, on their way into the log: whole staged segments, whose compressed bytes
- * are copied as they are, and single messages read from elsewhere (a segment of which only a part is claimed, another
- * user's backup of the same session), which are written anew.
+ * Brings the messages that a MAILBOX line claims into the log.
+ *
+ * - Whole staged segments: their compressed bytes are copied as they are.
+ * - Single messages from elsewhere: they are written anew. They come from a segment that is claimed
+ *   only in part, or from another user's backup in the same session.
  */
 import type { FoldLine } from '../../index/types.ts';
 import type { Segment } from '../../log/write/staging.ts';
@@ -9,7 +11,10 @@ import type { ChunkWriter } from '../../log/write/chunkWriter.ts';
 import { FileLiteral } from '../../protocol/dlist.ts';
 import { printFileHeader } from '../../protocol/print.ts';
 
-/** The files of a MESSAGE line as they were staged, between its parentheses; their positions are offsets in the segment. */
+/**
+ * The files of a MESSAGE line as they were staged, without the parentheses. Their positions are
+ * offsets in the segment.
+ */
 export interface StagedLine {
   readonly segment: Segment;
   readonly files: readonly FileLiteral[];
@@ -22,17 +27,20 @@ export type MessageSource =
 type CopySource = Extract<MessageSource, { kind: 'copy' }>;
 
 export interface MessagePlan {
-  /** What the fold is told, with positions as they will be in the chunk. */
+  /** The lines to fold, with positions as they will be in the chunk. */
   readonly lines: readonly FoldLine[];
-  /** Writes exactly that. */
+  /** Writes exactly these lines. */
   write(writer: ChunkWriter): Promise<void>;
 }
 
 const COPY_BYTES = 256 * 1024;
-/** As sync_client does: one line holds up to 1,024 messages. */
+/** One line holds up to 1,024 messages, as with sync_client. */
 export const FILES_PER_LINE = 1024;
 
-/** Where everything will be, known before a byte is written: lengths before compression are all it takes. */
+/**
+ * Plans where each message will be before a byte is written. The lengths before compression are
+ * enough for that.
+ */
 export function planMessages(sources: readonly MessageSource[], start: number, time: number): MessagePlan {
   const lines: FoldLine[] = [];
   const writes: ((writer: ChunkWriter) => Promise<void>)[] = [];
@@ -67,7 +75,7 @@ function moved(file: FileLiteral, position: number): FileLiteral {
   return copy;
 }
 
-/** The beginning of a MESSAGE line, up to its first file. */
+/** Returns the beginning of a MESSAGE line, up to its first file. */
 export function messageLineStart(time: number): string {
   return `${time} APPLY MESSAGE (`;
 }

@@ -1,4 +1,4 @@
-/** A record as RECORD (...) lists it, in a MAILBOX line of the log or of a master. */
+/** Writes a record as RECORD (...) lists it, in a MAILBOX line of the log or of a master. */
 import type { RecordWithGuid } from '../../index/queries/current.ts';
 import { Flag, KeyValues } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';

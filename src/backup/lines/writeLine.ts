@@ -1,9 +1,9 @@
-/** Writes a line of the log, in pieces: that of a large mailbox is tens of megabytes. */
+/** Writes a line of the log in pieces: the line of a large mailbox is tens of megabytes. */
 import type { FoldLine } from '../../index/types.ts';
 import type { ChunkWriter } from '../../log/write/chunkWriter.ts';
 import { printItemPieces } from '../../protocol/print.ts';
 
-/** About the size of a piece. */
+/** The approximate size of a piece. */
 const WRITE_CHARS = 1 << 16;
 
 export async function writeLine(writer: ChunkWriter, line: FoldLine): Promise<void> {

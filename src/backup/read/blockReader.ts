@@ -1,11 +1,17 @@
-/** Loads blocks for whoever goes through many messages, mostly in the order of the log: each is inflated once. */
+/**
+ * Loads blocks for callers that read many messages, mostly in the order of the log. Each block is
+ * inflated once.
+ */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { chunkById } from '../../index/queries/current.ts';
 import { ForwardReader } from '../../log/read/forwardReader.ts';
 import { loadBlock } from './messageBytes.ts';
 import type { Block } from './messageBytes.ts';
 
-/** Messages of one folder lie side by side in the log: the last blocks are what is asked for next. */
+/**
+ * Messages of one folder lie side by side in the log, so the last blocks are likely to be needed
+ * next.
+ */
 const KEPT_BLOCKS = 8;
 
 export class BlockReader {
@@ -17,7 +23,7 @@ export class BlockReader {
     this.#index = index;
   }
 
-  /** For readMessage. Throws 'damaged'. */
+  /** Passed to readMessage() as `load`. Throws 'damaged'. */
   readonly load = (fd: number, block: Block): Buffer => {
     const key = `${block.chunkId}:${block.start}`;
     const kept = this.#blocks.get(key);
@@ -29,12 +35,15 @@ export class BlockReader {
     return bytes;
   };
 
-  /** Gives zlib's memory back. */
+  /** Releases zlib's memory. */
   close(): void {
     this.#forward?.reader.close();
   }
 
-  /** Where the originals made no flush point near, from where the last such read ended, if that is not behind. */
+  /**
+   * Reads a block that is far from any flush point, as in chunks of the originals. It continues
+   * where the last such read ended, if that is between the flush point and the block.
+   */
   #readOn(fd: number, block: Block): Buffer {
     const { chunkId, start, end, from } = block;
     const forward = this.#forward;

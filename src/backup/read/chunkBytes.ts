@@ -1,4 +1,7 @@
-/** The decompressed bytes of one chunk, for whoever goes through it forward: each block is inflated once. */
+/**
+ * The decompressed bytes of one chunk, for callers that read it forward. Each block is inflated
+ * once.
+ */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { BlockReader } from './blockReader.ts';
 import { blockAt } from './messageBytes.ts';
@@ -19,7 +22,10 @@ export class ChunkBytes {
     this.#reader = new BlockReader(index);
   }
 
-  /** From `start` up to `end`; valid until the next call. Throws 'damaged'. */
+  /**
+   * Returns the bytes from `start` up to `end`. They are valid until the next call. Throws
+   * 'damaged'.
+   */
   read(start: number, end: number): Buffer {
     const parts: Buffer[] = [];
     for (let at = start; at < end;) {

@@ -1,9 +1,11 @@
 /**
- * Reading a message's bytes: from the flush point before them, one read and one inflation a block.
+ * Reads a message's bytes from the flush point before them, with one read and one inflation a
+ * block.
  *
- * Blocks are what the log is cut into by flush points, 32 to 128 KiB where we wrote it. In chunks of the originals
- * the next point may be far (a MESSAGE line is up to 1,024 messages) or not exist (compact makes none): there a
- * window of the chunk is inflated from the last point, in bounded memory.
+ * Flush points cut the log into blocks, of 32 to 128 KiB where we wrote it. In chunks of the
+ * originals the next point may be far (a MESSAGE line is up to 1,024 messages) or not exist
+ * (`compact` makes none). In that case, a window of the chunk is inflated from the last point, in
+ * bounded memory.
  */
 import { createHash, hash } from 'node:crypto';
 import { BackupError } from '../../errors.ts';
@@ -16,27 +18,30 @@ import { readBlock, readBlockStart, readFrom } from '../../log/read/blocks.ts';
 import type { FlushPoint } from '../../log/format.ts';
 import { MEMBER_HEADER } from '../../log/format.ts';
 
-/** A stretch of a chunk that is read as one. */
+/** A part of a chunk that is read at once. */
 export interface Block {
   readonly chunkId: number;
   /** Uncompressed offsets in the chunk. */
   readonly start: number;
   readonly end: number;
   readonly from: FlushPoint;
-  /** Where the next flush point, or the end of what is whole, is in the file. */
+  /** Offset in the file of the next flush point, or of the end of what is whole. */
   readonly fileEnd: number;
-  /** The stretch is exactly what lies between two points. */
+  /** The block is exactly what lies between two points. */
   readonly isExact: boolean;
 }
 
-/** Beyond this a block is cut into windows, so that what is held at once stays bounded. */
+/** Larger blocks are read in windows, to bound the memory that is held at once. */
 const LARGEST_BLOCK_BYTES = 1 << 20;
-/** Empty flushes may make a block longer in the file than it inflates to; and an index may say anything. */
+/**
+ * Limits the compressed size. Empty flushes may make a block longer in the file than inflated, and
+ * a damaged index may claim any size.
+ */
 const LARGEST_STORED_BYTES = 4 << 20;
 const WINDOW_BYTES = 256 * 1024;
 const HASH_BYTES = 1 << 20;
 
-/** The block that holds an uncompressed offset of a chunk. */
+/** Returns the block that holds an uncompressed offset of a chunk. */
 export function blockAt(index: IndexFile, chunkId: number, offset: number): Block {
   const around = chunkAround(index, chunkId, offset);
   if (around === undefined || offset >= around.chunk.length) {
@@ -53,7 +58,10 @@ export function blockAt(index: IndexFile, chunkId: number, offset: number): Bloc
   return { chunkId, start, end: Math.min(end, start + WINDOW_BYTES), from, fileEnd, isExact };
 }
 
-/** The blocks of a chunk from a flush point on that end at another, in order, as far as they are small enough to be read as one. */
+/**
+ * Returns, in order, the blocks of a chunk that begin at a flush point from `point` on and end at
+ * the next one. Blocks that are too large to be read at once are left out.
+ */
 export function blocksFrom(index: IndexFile, chunkId: number, point: number, count: number): Block[] {
   const points = pointsFrom(index, chunkId, point, count + 1);
   return points.flatMap((from, at) => {
@@ -68,13 +76,19 @@ function chunkStart(chunk: Chunk): FlushPoint {
   return { offset: 0, fileOffset: chunk.offset + MEMBER_HEADER.length };
 }
 
-/** The block's bytes, perhaps in `room`, which is then the caller's no more. Throws 'damaged'. */
+/**
+ * Returns the block's bytes. They may be in `room`, which the caller then must not use any more.
+ * Throws 'damaged'.
+ */
 export function loadBlock(fd: number, block: Block, room?: Buffer): Buffer {
   if (block.isExact) return readBlock(fd, block.from, endOf(block), room);
   return readFrom(fd, block.from, block.start, block.end - block.start, block.fileEnd);
 }
 
-/** As loadBlock, but only as far as is asked for: damage behind that, and some within it, is not noticed. */
+/**
+ * Like loadBlock(), but reads only as many bytes as are asked for. Damage after them, and some
+ * damage within them, is not noticed.
+ */
 export function loadBlockStart(fd: number, block: Block, sizeBytes: number, room?: Buffer): Buffer {
   if (block.isExact) return readBlockStart(fd, block.from, endOf(block), sizeBytes, room);
   return loadBlock(fd, block, room);
@@ -85,8 +99,8 @@ function endOf({ end, fileEnd }: Block): FlushPoint {
 }
 
 /**
- * A part of a message: as many bytes as are asked for, or as there are. Throws 'not-found' where the bytes are not
- * here, 'damaged' where they cannot be read.
+ * Returns a part of a message: as many bytes as are asked for, or as there are. Throws 'not-found'
+ * if the bytes are not in this backup, 'damaged' if they cannot be read.
  */
 export function readMessage(
   index: IndexFile,
@@ -111,7 +125,10 @@ export function readMessage(
   return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
 }
 
-/** A part of a block. Where the block is damaged, the bytes in front of that are whole. */
+/**
+ * Returns a part of a block. If the block is damaged, the bytes before the damage can still be
+ * read.
+ */
 function part(fd: number, block: Block, from: number, to: number, load: typeof loadBlock): Buffer {
   try {
     return load(fd, block).subarray(from - block.start, to - block.start);
@@ -121,12 +138,15 @@ function part(fd: number, block: Block, from: number, to: number, load: typeof l
   }
 }
 
-/** As a GUID is written: in lower-case hexadecimal. */
+/** Returns the SHA-1 as a GUID is written, in lower-case hexadecimal. */
 export function sha1Of(bytes: Buffer): string {
   return hash('sha1', bytes, 'hex');
 }
 
-/** Reads a message the way everybody does, through the index's flush points, and holds it against its GUID. */
+/**
+ * Reads a message through the index's flush points, as every reader does, and compares it with its
+ * GUID.
+ */
 export function hasItsBytes(index: IndexFile, fd: number, message: StoredMessage): boolean {
   const hash = createHash('sha1');
   try {

@@ -1,13 +1,14 @@
 /**
- * What can still be read of a damaged chunk, line by line.
+ * Reads what is left of a damaged chunk, line by line.
  *
- * Deflate has no way back into step by itself; flush points are one. So the chunk is read in runs, each from a flush point up to
- * where it no longer inflates or makes no sense, and the next from a later point that a line or a message begins at. An index
- * that knew the chunk when it was whole says where its points and messages are: then offsets stay what they were, and
- * nothing inside of a message is taken for a line. Without one, points are looked for, and the offsets behind the damage are
- * the reader's own.
+ * Inflating can resume after damage only at a flush point. So the chunk is read in runs. Each run
+ * goes from a flush point to where the data no longer inflates or makes no sense. The next begins
+ * at a later point where a line or a message begins.
  *
- * Messages are checked against their GUID; lines cannot be.
+ * An index from before the damage knows the chunk's points and messages. Then offsets stay what
+ * they were, and nothing inside a message is taken for a line. Without such an index, points are
+ * searched for, and the offsets after the damage are the reader's own. Messages are checked against
+ * their GUID; lines cannot be checked.
  */
 import { createHash } from 'node:crypto';
 import { BackupError } from '../../errors.ts';
@@ -33,27 +34,27 @@ import type { KnownChunk } from './knownChunk.ts';
 
 export interface CheckedFile {
   readonly file: FileLiteral;
-  /** Its bytes are what the GUID promises. */
+  /** Its bytes match the GUID. */
   readonly whole: boolean;
 }
 
-/** A line that could be read, or of a MESSAGE line that breaks off its whole messages. */
+/** A line that could be read, or the whole messages of a MESSAGE line that breaks off. */
 export interface SalvagedLine {
   readonly line: LogLine;
   readonly files: readonly CheckedFile[];
   /** Uncompressed offset of its end. */
   readonly end: number;
-  /** Where in the file the flush marker stands that it ends with; null where there is none. */
+  /** Offset in the file of the flush marker that ends it; null if there is none. */
   readonly fileEnd: number | null;
 }
 
 /** Where the first run begins. */
 export interface SalvageStart extends FlushPoint {
-  /** No line can be older. */
+  /** No line can be older than this. */
   readonly time: number;
 }
 
-/** The first compressed byte of the member at `fileOffset`. */
+/** Returns the first compressed byte of the member at `fileOffset`. */
 export function memberStart(fileOffset: number): SalvageStart {
   return { offset: 0, fileOffset: fileOffset + MEMBER_HEADER.length, time: 0 };
 }
@@ -73,27 +74,29 @@ const FILE_START = /^ ?%\{[^\r\n{}]+ [0-9a-fA-F]{40} [0-9]+\}\r\n/;
 
 export class Salvage {
   readonly breaks: Break[] = [];
-  /** Those that were found behind what an index knows. */
+  /** Flush points that were found after the part that an index knows. */
   readonly points: FlushPoint[] = [];
-  /** Of the last run's bytes. */
+  /** CRC-32 of the last run's bytes. */
   crc32 = 0;
-  /** All was read in one run, and the CRC-32 and size behind it are right. */
+  /** All was read in one run, and the CRC-32 and size after it are right. */
   hasItsChecksum = false;
   readonly #fd: number;
   readonly #fileEnd: number;
   readonly #known: KnownChunk | null;
-  /** An index may know a part of the chunk only: up to here in the file, and in uncompressed bytes. */
+  /**
+   * An index may know only a part of the chunk: up to here, in the file and in uncompressed bytes.
+   */
   readonly #knownEnd: number;
   readonly #knownLength: number;
-  /** Uncompressed end of what was last found good. */
+  /** Uncompressed end of the last part that was found good. */
   #good = 0;
   #time = 0;
-  /** No line can be younger. */
+  /** No line can be younger than this. */
   readonly #latest: number;
   readonly #start: FlushPoint;
   #files: CheckedFile[] = [];
 
-  /** A member from some place on; no byte at or behind `fileEnd` is its own. */
+  /** Reads a member from `start` on. No byte at or after `fileEnd` belongs to it. */
   constructor(fd: number, start: SalvageStart, fileEnd: number, known: KnownChunk | null) {
     this.#start = start;
     this.#time = start.time;
@@ -106,7 +109,7 @@ export class Salvage {
     this.#latest = isKnown ? known.chunk.ts_end : Math.floor(Date.now() / 1000) + CLOCK_TOLERANCE_S;
   }
 
-  /** In steps of about a millisecond: null stands for a turn that others may have. */
+  /** Yields the lines, in steps of about a millisecond. A null only lets others run. */
   *lines(): Generator<SalvagedLine | null> {
     let start: FlushPoint | null = this.#start;
     while (start !== null) {
@@ -114,7 +117,8 @@ export class Salvage {
       const run = new RunReader(this.#fd, from, this.#fileEnd, this.#known?.points ?? []);
       try {
         yield* this.#readRun(run, from);
-        // One by one: a call takes some 120,000 arguments, and a chunk of some gigabytes has more points.
+        // One by one: a call takes at most some 120,000 arguments, and a chunk of some gigabytes
+        // has more points.
         for (const point of run.points) if (point.fileOffset >= this.#knownEnd) this.points.push(point);
         this.crc32 = run.crc32;
         this.hasItsChecksum = run.isEnded && from.offset === 0 && this.#isTrailerOf(run);
@@ -131,7 +135,7 @@ export class Salvage {
     return isTrailerOf(trailer, crc32, position);
   }
 
-  /** From one start to the clean end, or to where nothing follows that could be read. */
+  /** Reads from one start to the clean end, or to where nothing readable follows. */
   *#readRun(run: RunReader, start: FlushPoint): Generator<SalvagedLine | null> {
     let prefix: Buffer | null = null;
     try {
@@ -176,11 +180,11 @@ export class Salvage {
     const line = yield* logLineSteps(prefixed(run, prefix), logLimits, (file) => this.#check(run, file));
     if (line === null) return null;
     if (line.verb !== 'APPLY') throw new BackupError('syntax', `unknown verb ${line.verb} in the log`);
-    // The name is damaged: its messages count all the same, see #partOf.
+    // The name is damaged. Its messages count nevertheless: see #partOf().
     if (line.name !== 'MESSAGE' && this.#files.length > 0) {
       throw new BackupError('syntax', `${line.name} with messages`);
     }
-    // A wrong digit would take all later lines along into the future.
+    // A wrong digit would move all later lines into the future.
     if (line.time < this.#time || line.time > this.#latest) {
       throw new BackupError('syntax', `a line of the time ${line.time}`);
     }
@@ -193,7 +197,7 @@ export class Salvage {
     this.#files.push({ file, whole: hash.digest('hex') === file.guid });
   }
 
-  /** Of a MESSAGE line that breaks off, the messages before the break are as good as any. */
+  /** Returns the messages before the break of a MESSAGE line. They are as good as any. */
   #partOf(files: readonly CheckedFile[]): SalvagedLine {
     const value = files.map(({ file }) => file);
     const end = Math.max(...value.map(({ position, size }) => position + size));
@@ -201,14 +205,17 @@ export class Salvage {
     return { line: { time: this.#time, verb: 'APPLY', name: 'MESSAGE', value }, files, end, fileEnd: null };
   }
 
-  /** Notes what ended a line; answers whether the bytes behind still come out in step. */
+  /** Notes what ended a line. Returns whether the bytes after it still inflate in step. */
   #break(error: unknown, run: RunReader): boolean {
     if (!(error instanceof BackupError)) throw error;
     this.breaks.push({ position: run.position, reason: error.message });
     return error.kind === 'syntax' || error.kind === 'limit';
   }
 
-  /** Passes over what is no line; answers the next one, which has been taken. Throws 'damaged' where none follows. */
+  /**
+   * Skips what is no line. Returns the next line, already read from `run`. Throws 'damaged' if none
+   * follows.
+   */
   *#nextLine(run: RunReader, known: KnownChunk): Generator<void, Buffer | null> {
     for (;;) {
       const start = run.position;
@@ -218,7 +225,7 @@ export class Salvage {
     }
   }
 
-  /** The next flush point behind what was good at which a run can begin. */
+  /** Returns the next flush point after the good part at which a run can begin. */
   *#nextStart(from: FlushPoint, run: RunReader): Generator<null, FlushPoint | null> {
     const isBehind = (point: FlushPoint): boolean =>
       point.fileOffset > from.fileOffset && point.offset >= this.#good;
@@ -237,7 +244,10 @@ export class Salvage {
     return LINE_START.test(text) && Number(text.slice(0, text.indexOf(' '))) >= this.#time;
   }
 
-  /** Flush markers behind a start: those that the run passed, with its offsets, then all others, as if they stood where it ended. */
+  /**
+   * Yields the flush markers after a start: those that the run passed, with its offsets, then all
+   * others, as if they stood where the run ended.
+   */
   *#markers(from: FlushPoint, run: RunReader): Generator<FlushPoint> {
     yield* run.passed;
     const offset = run.position + 1;
@@ -248,7 +258,7 @@ export class Salvage {
       const bytes = window.subarray(0, readSyncInto(this.#fd, window, 0, size, base));
       for (let at = bytes.indexOf(FLUSH_MARKER); at !== -1; at = bytes.indexOf(FLUSH_MARKER, at + 1)) {
         const fileOffset = base + at + FLUSH_MARKER.length;
-        // Of flushes one after another, the last begins an item if any does.
+        // Of several flushes in a row, only the last can begin an item.
         const next = at + FLUSH_MARKER.length;
         if (emptyBlocks(bytes.subarray(next, next + EMPTY_BLOCK.length)) > 0) continue;
         if (at < SCAN_BYTES && fileOffset < this.#fileEnd) yield { offset, fileOffset };
@@ -257,7 +267,9 @@ export class Salvage {
   }
 }
 
-/** The run with bytes in front that were taken from it before, or stand for some that are lost. */
+/**
+ * Puts bytes in front of a run: those that were read from it before, or a substitute for lost ones.
+ */
 function prefixed(run: RunReader, prefix: Buffer | null): SteppedByteSource {
   if (prefix === null) return run;
   let isFirst = true;

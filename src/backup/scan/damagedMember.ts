@@ -1,6 +1,7 @@
 /**
- * A damaged member in the walk (walk.ts): what salvage.ts reads of it is folded, and what an index that knew it can still find of
- * its messages. What is damaged is left without bytes, and named.
+ * Folds a damaged member for scan.ts: the lines that damagedChunk.ts can read, and the messages
+ * that an index from before the damage still finds. Damaged messages are left without bytes and are
+ * reported.
  */
 import {
   forgetBytes,
@@ -25,7 +26,9 @@ import type { Damage, Walk } from './scanResult.ts';
 import { Salvage, memberStart } from './damagedChunk.ts';
 import type { SalvagedLine } from './damagedChunk.ts';
 
-/** The partition is not known of a message that is found without its line, and nothing hangs on it. */
+/**
+ * The partition of a message that is found without its line is not known. Nothing depends on it.
+ */
 const ANY_PARTITION = 'default';
 
 /** Folds the member between two offsets of the file. */
@@ -66,8 +69,9 @@ export function* salvageMember(walk: Walk, fileOffset: number, fileEnd: number):
 }
 
 /**
- * Damage may move what follows it in the same block. Messages there are whole, and stand at other offsets than they did; one that
- * runs into what the next point has the offsets of cannot be read by any.
+ * Forgets the bytes of messages that cannot be read through the index. Damage may move what follows
+ * it in the same block: messages there are whole, but at other offsets. If these overlap the
+ * offsets after the next flush point, the message cannot be read.
  */
 function* forgetUnreadable(
   { index, fd }: Walk,
@@ -109,7 +113,10 @@ function withoutWrong(line: FoldLine, files: SalvagedLine['files']): FoldLine {
   return { ...line, value: files.filter(({ whole }) => whole).map(({ file }) => file) };
 }
 
-/** Messages that the index knows to be here and no line that could be read has told of; null for a turn that others may have. */
+/**
+ * Yields the messages that the index knows and that no readable line has named. A null only lets
+ * others run.
+ */
 function* missedMessages(
   { index, fd, result }: Walk,
   known: KnownChunk | null,
@@ -126,7 +133,7 @@ function* missedMessages(
   }
 }
 
-/** Why a member is damaged that could be read from its first line to its last. */
+/** Returns why a member is damaged although all of its lines could be read. */
 function reasonOf({ fd }: Walk, fileOffset: number, salvage: Salvage, known: KnownChunk | null): string {
   const header = Buffer.alloc(MEMBER_HEADER.length);
   readSyncInto(fd, header, 0, header.length, fileOffset);

@@ -1,9 +1,12 @@
-/** Which messages a verify finds damaged or missing, and where each of them is: what an administrator wants to know. */
+/**
+ * Finds the messages that are damaged or missing, and the mailboxes that hold them, for the report
+ * of verify.
+ */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { chunkById, messageByGuid } from '../../index/queries/current.ts';
 import type { Damage } from './scanResult.ts';
 
-/** Where a message is, or was. */
+/** The mailbox and UID that a message has, or had. */
 interface Place {
   /** Internal name, a byte string. */
   readonly mailbox: string;
@@ -18,9 +21,10 @@ export interface DamagedMessage {
 }
 
 /**
- * Messages whose bytes the index has and the log no longer gives there, and those that the walk itself has seen to be wrong. An index
- * that was made of the damaged file knows only the latter. Damage may also move what is whole: it cannot be read by the index
- * either, and a repair keeps it.
+ * Yields the messages whose bytes the index has and the log no longer gives at that place, and
+ * those that the scan itself found wrong. An index that was built from the damaged file knows only
+ * the latter. Damage may also move a message that is whole. The index cannot read it either, and a
+ * repair keeps it.
  */
 export function* damagedMessages(
   index: IndexFile,
@@ -47,14 +51,15 @@ export function* damagedMessages(
   }
   for (const { guid, fileOffset: chunkOffset } of damages) {
     if (guid === undefined || seen.has(guid)) continue;
-    // Sent again, it lies whole in a later chunk; or the GUID itself is damaged, and no record names it.
+    // The message was sent again and is whole in a later chunk. Or the GUID itself is damaged, and
+    // no record names it.
     if (messageByGuid(folded, guid)?.chunk_id != null || messageByGuid(index, guid) === undefined) continue;
     seen.add(guid);
     yield { guid, chunkOffset, places: placesOf(index, guid) };
   }
 }
 
-/** The mailboxes and UIDs that a message has, or had. */
+/** Returns the mailboxes and UIDs that a message has, or had. */
 function placesOf(index: IndexFile, guid: string): Place[] {
   return index.all<Place>(
     `SELECT mailbox.name AS mailbox, uid FROM message JOIN record ON message_id = message.id
@@ -68,7 +73,7 @@ function placesOf(index: IndexFile, guid: string): Place[] {
   );
 }
 
-/** Living records of living mailboxes whose messages' bytes are not here. */
+/** Yields the living records of living mailboxes whose messages' bytes are missing. */
 export function* missingMessages(folded: IndexFile): Generator<Place & { readonly guid: string }> {
   yield* folded.each<Place & { guid: string }>(
     `SELECT guid, name AS mailbox, uid FROM message CROSS JOIN record ON message_id = message.id

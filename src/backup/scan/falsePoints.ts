@@ -1,12 +1,12 @@
-/** Flush points of an index that are none: nobody could read from there. */
+/** Finds false flush points in an index: places from which nothing can be read. */
 import { isDamagedIndex } from '../../index/store/indexErrors.ts';
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { BackupError, messageOf } from '../../errors.ts';
 import { blockAt, loadBlock } from '../read/messageBytes.ts';
 
 /**
- * The index's flush points that the walk has not found good itself: what is between them must inflate exactly. Chunks that are
- * known to be damaged are left out.
+ * Checks the index's flush points that the scan has not found itself: the data between them must
+ * inflate exactly. Chunks that are known to be damaged are skipped.
  */
 export function* falsePoints(
   index: IndexFile,

@@ -1,6 +1,7 @@
 /**
- * What an index that was made when a chunk was whole still knows of it: by this a damaged chunk is read with its offsets as they were,
- * and every message that is whole is found, whatever became of the lines around it.
+ * What an index from before the damage still knows of a chunk. With it, a damaged chunk is read
+ * with its offsets as they were, and every whole message is found, whatever happened to the lines
+ * around it.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { pointsOfChunk } from '../../index/queries/points.ts';
@@ -13,7 +14,7 @@ export class KnownChunk {
   readonly chunk: Chunk;
   /** In order. */
   readonly points: readonly FlushPoint[];
-  /** In the order in which they lie there. */
+  /** In the order of their offsets. */
   readonly messages: readonly StoredMessage[];
   readonly #index: IndexFile;
 
@@ -24,13 +25,16 @@ export class KnownChunk {
     this.messages = messagesOfChunk(index, chunk.id);
   }
 
-  /** The chunk that begins at that offset in the file; null where the index knows of none, or of nothing in it. */
+  /**
+   * Returns the chunk that begins at an offset in the file. Returns null if the index does not know
+   * it, or knows nothing in it.
+   */
   static find(index: IndexFile | null, fileOffset: number): KnownChunk | null {
     const chunk = index === null ? undefined : chunkAt(index, fileOffset);
     return index === null || chunk === undefined || chunk.length === 0 ? null : new KnownChunk(index, chunk);
   }
 
-  /** Whether an uncompressed offset lies in a message's bytes. */
+  /** Reports whether an uncompressed offset lies within a message's bytes. */
   isInMessage(offset: number): boolean {
     let [low, high] = [0, this.messages.length];
     while (low < high) {
@@ -42,7 +46,7 @@ export class KnownChunk {
     return before !== undefined && offset < (before.offset ?? 0) + before.size;
   }
 
-  /** Whether a message's bytes are still what its GUID promises. */
+  /** Reports whether a message's bytes still match its GUID. */
   isWhole(fd: number, message: StoredMessage): boolean {
     return hasItsBytes(this.#index, fd, message);
   }

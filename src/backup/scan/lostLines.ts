@@ -1,6 +1,7 @@
 /**
- * What the lines said that a damaged log has lost: from an index that was made when they were whole. The lines made here bring an index
- * that was folded from what is left to the same state as of now. The moments between stay lost.
+ * Restores what the lost lines of a damaged log said, from an index that was built when they were
+ * whole. The lines made here bring an index that was folded from what is left to the same final
+ * state. The states in between stay lost.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { allMailboxes, lastMoment, mailboxByUniqueid, records } from '../../index/queries/current.ts';
@@ -12,22 +13,25 @@ import { parseDlist } from '../../protocol/parseText.ts';
 import { itemLine, itemNames } from '../lines/itemLine.ts';
 import { recordItem } from '../lines/recordItem.ts';
 
-/** As a master's batches. */
+/** As in a master's batches. */
 const RECORDS_A_LINE = 8192;
 
 const unsetKeys = new Set(['USERID', 'MBOXNAME', 'FILENAME', 'ROOT']);
 
-/** `before`: the index that is believed. `now`: what is left; the lines may be folded into it as they come. */
+/**
+ * Yields the lines. `before`: the index that is trusted. `now`: an index of what is left; the
+ * caller may fold the lines into it as they come.
+ */
 export function* lostLines(before: IndexFile, now: IndexFile): Generator<FoldLine> {
   const time = lastMoment(before) ?? 0;
   for (const { uniqueid, name, deleted } of Array.from(allMailboxes(now))) {
-    // Made of a line whose bytes were wrong.
+    // This mailbox comes from a line whose bytes were wrong.
     if (deleted === null && mailboxByUniqueid(before, uniqueid) === undefined) {
       yield { time, name: 'UNMAILBOX', value: name };
     }
   }
   const mailboxes = Array.from(allMailboxes(before));
-  // A mailbox takes its name from whoever has it: those that are gone come first.
+  // A mailbox takes its name away from any other that has it, so deleted mailboxes come first.
   for (const mailbox of mailboxes.filter(({ deleted }) => deleted !== null)) {
     yield* mailboxLines(before, now, mailbox, time);
   }
@@ -69,7 +73,10 @@ function* mailboxLines(
   if (mailbox.deleted !== null) yield { time, name: 'UNMAILBOX', value: mailbox.name };
 }
 
-/** Records that are not what they were, as they were; and UIDs of living ones that never were. */
+/**
+ * Returns the records that differ, as they were before, and the UIDs of living records that did not
+ * exist before.
+ */
 function recordChanges(
   before: IndexFile,
   now: IndexFile,
@@ -90,7 +97,7 @@ function recordChanges(
   return { lost, extra: [...living] };
 }
 
-/** All of a record but when it came to be so. */
+/** Returns all of a record except the time at which it came to be so. */
 function textOf(record: RecordWithGuid): string {
   const { modseq, last_updated: lastUpdated, internaldate, size, guid, flags, annotations, extra } = record;
   const isExpunged = record.expunged !== null;

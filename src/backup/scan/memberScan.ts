@@ -1,5 +1,5 @@
 /**
- * One member of the walk (walk.ts): reads its lines, folds them, and judges how it ends.
+ * Scans one member for scan.ts: reads its lines, folds them, and judges how it ends.
  *
  * Over 300 lines because reading, folding and judging one member share all of its state.
  */
@@ -31,7 +31,7 @@ import type { CheckedFile } from './damagedChunk.ts';
 import type { MemberOutcome, Walk } from './scanResult.ts';
 import { hasAcknowledgedBehind, hasMissingSector, isZero } from './tornEnd.ts';
 
-/** A line that was read, and its files: whether their bytes were right. */
+/** A line that was read, and its files, with whether their bytes were right. */
 interface ReadLine {
   readonly line: LogLine;
   readonly files: readonly CheckedFile[];
@@ -45,7 +45,7 @@ interface Commit {
   readonly boundary: Boundary;
 }
 
-/** What there was before lines were folded on trial. */
+/** The state before lines were folded on trial. */
 interface BeforeTrial {
   readonly trial: Trial;
   readonly lineEnd: number;
@@ -56,15 +56,20 @@ interface BeforeTrial {
 }
 
 /**
- * This much text of lines is held until a flush boundary proves them. Parsed lines take many times the memory of what
- * they change in the index, so more are folded on trial, to be taken out of the index again where nothing proves them.
+ * How much text of lines is held until a flush boundary proves them. Parsed lines take many times
+ * the memory of what they change in the index. So lines beyond this are folded on trial, and
+ * removed from the index again if nothing proves them.
  */
 const MOST_UNPROVEN_BYTES = 4 << 20;
 
 /**
- * Lines are folded when a flush boundary behind a line that is no MESSAGE proves that they were committed, or the member's end does: a kill
- * in the middle of a large commit leaves whole MESSAGE lines that no MAILBOX follows, gigabytes perhaps, which go as a whole. The last
- * commit waits for what follows: after a power cut it may have been read out of sectors that were never written.
+ * Scans one member. Lines are folded once it is proven that they were committed: by a flush
+ * boundary after a line that is no MESSAGE, or by the member's end. A kill in the middle of a large
+ * commit leaves whole MESSAGE lines that no MAILBOX follows, perhaps gigabytes. All of them are
+ * dropped.
+ *
+ * The last commit is folded only when it is known what follows. After a power cut, it may have been
+ * read from sectors that were never written.
  */
 export class MemberWalk {
   readonly #walk: Walk;
@@ -75,25 +80,26 @@ export class MemberWalk {
   #lineEnd = 0;
   #tsStart = 0;
   #tsEnd = 0;
-  /** Behind the last commit that was folded. */
+  /** The boundary after the last commit that was folded. */
   #boundary: Boundary | null = null;
-  /** Files of the line at hand whose bytes have been read. */
+  /** Files of the current line whose bytes have been read. */
   #files: CheckedFile[] = [];
-  /** The last one that was read, and is not folded yet. */
+  /** The last commit that was read, if it is not folded yet. */
   #last: Commit | null = null;
-  /** Lines after it that are not folded yet, and how much text they are. */
+  /** Lines after `#last` that are not folded yet, and the length of their text. */
   #unproven: ReadLine[] = [];
   #unprovenBytes = 0;
-  /** Uncompressed offset at which they start. */
+  /** Uncompressed offset at which those lines start. */
   #unprovenStart = 0;
-  /** Open while lines of `#last`, or where there is none of those after the boundary, are folded on trial. */
+  /** Set while lines are folded on trial: those of `#last`, or else those after the boundary. */
   #beforeTrial: BeforeTrial | null = null;
 
   constructor(walk: Walk, reader: ChunkReader, fileOffset: number, resume: Chunk | undefined) {
     this.#walk = walk;
     this.#reader = reader;
     this.#fileOffset = fileOffset;
-    // A session that wrote no line leaves a chunk without a time: rather than 1970 it gets that of the one before.
+    // A session that wrote no line leaves a chunk without a time. It gets the time of the chunk
+    // before, rather than 1970.
     this.#tsEnd = lastChunk(walk.index)?.ts_end ?? 0;
     this.#chunkId = resume?.id ?? insertChunk(walk.index, fileOffset, 0);
     if (resume === undefined) return;
@@ -118,7 +124,8 @@ export class MemberWalk {
       : ((yield* findMemberSteps(fd, this.#fileOffset + 1, fileSize)) ?? fileSize);
     if (next === fileSize && !isEnded && !isKnownEnded) {
       if (yield* this.#finishTorn(before?.file_end ?? 0)) return { next, isDamaged: false };
-      // An index that knows only a part of the chunk is of no use for what is behind the damage: the caller makes another.
+      // An index that knows only a part of the chunk does not help after the damage. The caller
+      // rebuilds it.
       if (committed > 0) throw new BackupError('damaged', failure.message);
     }
     if (committed === 0) return { next, isDamaged: true };
@@ -127,8 +134,8 @@ export class MemberWalk {
   }
 
   /**
-   * Passes over what the index knows. Behind that anything can stand after a power cut; where it is itself not what was committed, this
-   * throws 'damaged', and the caller makes another index.
+   * Skips what the index knows. Anything may follow that after a power cut. If the skipped part
+   * itself is not what was committed, this throws 'damaged', and the caller rebuilds the index.
    */
   *#passCommitted(length: number): Generator<void, void> {
     if (length === 0) return;
@@ -141,7 +148,7 @@ export class MemberWalk {
     throw new BackupError('damaged', `the chunk at ${this.#fileOffset} is not what was committed of it`);
   }
 
-  /** Folds line by line; answers what stopped it, or null at a clean end. */
+  /** Folds line by line. Returns the error that stopped it, or null at a clean end. */
   *#foldLines(): Generator<void, BackupError | null> {
     try {
       for (;;) {
@@ -151,7 +158,7 @@ export class MemberWalk {
         yield* this.#takeLine(line);
       }
     } catch (error) {
-      // What the index cannot take now is no reason to take the rest of the log for torn.
+      // A failing index is no reason to treat the rest of the log as torn.
       if (error instanceof BackupError && !(error instanceof IndexError)) return error;
       throw error;
     }
@@ -180,7 +187,7 @@ export class MemberWalk {
     this.#forgetText(end);
   }
 
-  /** The lines that were held are in the index, or in `#last`. */
+  /** Forgets the lines that were held: they are in the index, or in `#last`. */
   #forgetText(end: number): void {
     this.#unproven = [];
     this.#unprovenBytes = 0;
@@ -196,7 +203,10 @@ export class MemberWalk {
     this.#boundary = last.boundary;
   }
 
-  /** So much follows the last commit that it was on disk. */
+  /**
+   * Folds the unproven lines on trial. So much follows the last commit that it must have been on
+   * disk: it is folded for good.
+   */
   *#foldOnTrial(): Generator<void, void> {
     yield* this.#foldLast();
     if (this.#beforeTrial === null) {
@@ -219,7 +229,7 @@ export class MemberWalk {
     this.#beforeTrial = null;
   }
 
-  /** Leaves nothing in the index of the lines after the last commit that was folded. */
+  /** Removes from the index the lines after the last commit that was folded. */
   #takeBackTrial(): void {
     const before = this.#beforeTrial;
     if (before === null) return;
@@ -236,7 +246,7 @@ export class MemberWalk {
     for (const read of lines) yield* this.#foldLine(read);
   }
 
-  /** All that was read, whether a boundary follows or not. */
+  /** Folds all that was read, whether a boundary follows or not. */
   *#foldAll(): Generator<void, void> {
     yield* this.#foldLast();
     yield* this.#fold(this.#unproven);
@@ -248,7 +258,8 @@ export class MemberWalk {
     try {
       yield* foldWholeSteps(this.#walk.index, fromLog(line), this.#chunkId);
     } catch (error) {
-      // A line that was accepted once and makes no sense to us: it costs itself, not what follows.
+      // The line was accepted once, but makes no sense to us. Only this line is lost, not what
+      // follows.
       if (!isFaultOfLine(error)) throw error;
       const { result } = this.#walk;
       const where = { fileOffset: this.#fileOffset, position: end };
@@ -269,7 +280,7 @@ export class MemberWalk {
     }
   }
 
-  /** Of a MESSAGE line that breaks off, the messages before the break are as good as any. */
+  /** Folds the messages before the break of a MESSAGE line. They are as good as any. */
   #foldWholeFiles(): void {
     const value = this.#files.filter(({ whole }) => whole).map(({ file }) => file);
     if (value.length === 0) return;
@@ -292,8 +303,9 @@ export class MemberWalk {
   }
 
   /**
-   * The member is ended by the caller, who may write: see openIndex.ts. Answers false, with nothing done, where the end is not torn but
-   * damaged. `acknowledgedEnd`: up to where another index knows of data.
+   * Handles a torn end. The caller ends the member, since it may write: see openIndex.ts. Returns
+   * false if the end is not torn but damaged. `acknowledgedEnd`: where the data ends that another
+   * index knows.
    */
   *#finishTorn(acknowledgedEnd: number): Generator<void, boolean> {
     if (this.#last !== null && (yield* this.#isWritten(this.#last, acknowledgedEnd))) yield* this.#foldLast();
@@ -310,7 +322,9 @@ export class MemberWalk {
     return true;
   }
 
-  /** Whether no sector of it is missing, or what follows shows that it was on disk. */
+  /**
+   * Reports whether a commit was on disk: no sector of it is missing, or what follows proves it.
+   */
   *#isWritten({ boundary: { fileEnd } }: Commit, acknowledgedEnd: number): Generator<void, boolean> {
     const { fd, fileSize } = this.#walk;
     if (fileEnd <= acknowledgedEnd || !(yield* isZero(fd, fileEnd, fileSize))) return true;
@@ -328,14 +342,14 @@ export class MemberWalk {
       result.tornTail = { chunkId: null, fileOffset, boundary: nothing };
       return;
     }
-    // Those behind the boundary are in bytes that are cut off.
+    // Points after the boundary are in bytes that are cut off.
     const points = this.#reader.points.filter(({ offset }) => offset <= boundary.length);
     yield* insertPointsSteps(index, chunkId, points);
     this.#update(boundary.length, boundary.fileEnd, boundary.crc32, '', 'open');
     result.tornTail = { chunkId, fileOffset, boundary };
   }
 
-  /** Of a member that the index knew in part. */
+  /** Finishes a damaged member that the index knew in part. */
   *#finishDamaged(failure: BackupError, next: number): Generator<void, void> {
     yield* this.#foldAll();
     this.#damage(failure.message);

@@ -1,11 +1,12 @@
 /**
- * The walk: reads a data file's lines from some member on and folds them. Reindex walks from the start into an empty
- * index, recovery from where the index ends, verify into memory: one reader for all of them, so that what one
- * understands the others do.
+ * The scan: reads a data file's lines from some member on and folds them. Reindex scans from the
+ * start into an empty index, recovery from where the index ends, and verify into memory. All of
+ * them share this reader, so none understands a file differently.
  *
- * A message's SHA-1 is checked on the way; one that is not what its GUID promises is left without bytes in the
- * index, so that a master is asked for it again. Damage costs the lines and messages that it hits: the rest of the member is
- * read as salvage.ts does, and the walk goes on at the next one.
+ * A message's SHA-1 is checked on the way. A message that does not match its GUID is left without
+ * bytes in the index, so that a master is asked for it again. Damage costs only the lines and
+ * messages that it hits. The rest of the member is read as in damagedChunk.ts, and the scan
+ * continues at the next member.
  */
 import { asBackupError } from '../../errors.ts';
 import type { IndexFile } from '../../index/store/indexFile.ts';
@@ -17,17 +18,20 @@ import type { MemberOutcome, Walk, WalkResult } from './scanResult.ts';
 import { salvageMember } from './damagedMember.ts';
 
 export interface WalkOptions {
-  /** A chunk that the index knows in part: folding starts behind what it knows. */
+  /** A chunk that the index knows in part. Folding starts after the known part. */
   readonly resume?: Chunk;
-  /** The file is known to end with an ended member: a last one that looks cut off is damaged, not torn. */
+  /**
+   * The file is known to end with an ended member. A last member that looks cut off is then
+   * damaged, not torn.
+   */
   readonly isEnded?: boolean;
-  /** An index that may have known the file when it was whole: where a member is damaged it helps to read the rest. */
+  /** An index that may be from before the damage. It helps to read the rest of a damaged member. */
   readonly known?: IndexFile;
-  /** Called after each message and chunk with how far in the file the walk is, in bytes. */
+  /** Called after each message and chunk with how far the scan is in the file, in bytes. */
   readonly onProgress?: (fileEnd: number, fileSize: number) => void;
 }
 
-/** Folds all members from a file offset on. The index is written in one transaction a member. */
+/** Folds all members from a file offset on. Each member is one transaction of the index. */
 export function walk(
   index: IndexFile,
   fd: number,
@@ -38,7 +42,7 @@ export function walk(
   return finish(walkSteps(index, fd, from, fileSize, options));
 }
 
-/** The same in steps of about a millisecond, for a process that has others to serve meanwhile. */
+/** Like walk(), in steps of about a millisecond, for a process that serves others meanwhile. */
 export function* walkSteps(
   index: IndexFile,
   fd: number,
@@ -58,7 +62,7 @@ export function* walkSteps(
   return result;
 }
 
-/** Folds one member; answers where the next one starts, or where the file ends. */
+/** Folds one member. Returns where the next one starts, or where the file ends. */
 function* walkMember(walk: Walk, fileOffset: number, resume: Chunk | undefined): Generator<void, number> {
   const { index, result } = walk;
   const before = { messages: result.messages, damages: result.damages.length };
@@ -66,7 +70,7 @@ function* walkMember(walk: Walk, fileOffset: number, resume: Chunk | undefined):
   try {
     const { next, isDamaged } = yield* readMember(walk, fileOffset, resume);
     if (isDamaged) {
-      // What came out of it is folded anew, as far as it can be believed.
+      // The member is folded again, as far as it can be trusted.
       index.rollback();
       result.messages = before.messages;
       result.damages.length = before.damages;

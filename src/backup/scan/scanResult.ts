@@ -1,4 +1,4 @@
-/** What a walk over a data file works on and what it finds: see walk.ts. */
+/** What a scan of a data file works on and what it finds: see scan.ts. */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import type { Boundary } from '../../log/read/member.ts';
 
@@ -8,18 +8,23 @@ export interface Damage {
   /** Uncompressed offset up to which it was read. */
   readonly position: number;
   readonly reason: string;
-  /** The message that is not what its GUID promises, where it is one. */
+  /** The message that does not match its GUID, if the damage is one. */
   readonly guid?: string;
-  /** A line that can be read and makes no sense ends at `position`. */
+  /** A line ends at `position` that can be read but makes no sense. */
   readonly isSenseless?: true;
 }
 
-/** The last member, where it was begun and not finished: cut off by a kill, a power cut or a full disk. */
+/**
+ * The last member, if it was begun and not finished: cut off by a kill, a power cut or a full disk.
+ */
 export interface TornTail {
-  /** null: not one whole line of it is left. */
+  /** null: no whole line of it is left. */
   readonly chunkId: number | null;
   readonly fileOffset: number;
-  /** Where it can be ended: at the last line's end that is a flush boundary. What is behind was never acknowledged. */
+  /**
+   * Where it can be ended: at the last line that ends at a flush boundary. What follows was never
+   * acknowledged.
+   */
   readonly boundary: Boundary;
 }
 
@@ -30,13 +35,13 @@ export interface WalkResult {
   tornTail: TornTail | null;
 }
 
-/** What a walk is over, and what it has found so far. */
+/** What a scan works on, and what it has found so far. */
 export interface Walk {
   readonly index: IndexFile;
   readonly fd: number;
   readonly fileSize: number;
   readonly isEnded: boolean;
-  /** An index that may have known the file when it was whole. */
+  /** An index that may be from before the damage. */
   readonly known: IndexFile | null;
   readonly result: WalkResult;
   readonly onProgress: ((fileEnd: number, fileSize: number) => void) | undefined;
@@ -45,6 +50,6 @@ export interface Walk {
 export interface MemberOutcome {
   /** Where the next member begins, or the file ends. */
   readonly next: number;
-  /** Then nothing that was folded of it is to count: salvageMember.ts reads it anew. */
+  /** If true, nothing that was folded of the member counts: damagedMember.ts reads it again. */
   readonly isDamaged: boolean;
 }

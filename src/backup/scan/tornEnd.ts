@@ -1,10 +1,12 @@
 /**
- * Tells a torn end from damage, where the last member of a data file cannot be read to its end.
+ * Distinguishes a torn end from damage if the last member of a data file cannot be read to its end.
  *
- * backupd syncs each commit before it begins the next, and a member's end before it begins another. So after a power cut
- * only the last commit, or the last member's ending, may lack sectors; nothing that was acknowledged stands behind a torn place.
- * Evidence that something acknowledged does stand there proves that the disk has lost or changed bytes that it had: damage.
- * Without such evidence the end is torn. See docs/decisions/0026-torn-or-damaged.md.
+ * backupd syncs each commit before it begins the next, and a member's end before it begins another.
+ * So after a power cut only the last commit, or the last member's ending, may lack sectors. Nothing
+ * that was acknowledged follows a torn place.
+ *
+ * Evidence that something acknowledged does follow proves that the disk has lost or changed bytes:
+ * damage. Without such evidence the end is torn. See docs/decisions/0026-torn-or-damaged.md.
  */
 import { FLUSH_MARKER, MEMBER_TRAILER_BYTES } from '../../log/format.ts';
 import { readSyncInto } from '../../fs/io.ts';
@@ -21,27 +23,33 @@ const ENDING_BYTES = 2 + MEMBER_TRAILER_BYTES;
 const ENDED = Buffer.concat([FLUSH_MARKER, Buffer.from([3, 0])]);
 /** A member's uncompressed length stands at its end. */
 const LENGTH_BYTES = 4;
-/** Uncompressed bytes for a compressed one: of bytes that do not deflate at all, and of lines that hardly differ. */
+/**
+ * Uncompressed bytes for each compressed one: least for bytes that cannot be compressed, most for
+ * lines that hardly differ.
+ */
 const LEAST_RATIO = 0.95;
 const MOST_RATIO = 100;
-/** Bits of ENDED that may have rotted. That so few differ by chance happens once in a billion ends. */
+/**
+ * Bits of ENDED that may have changed on the disk. Random bytes come this close once in a billion
+ * ends.
+ */
 const MOST_WRONG_BITS = 4;
 
 export interface DoubtfulEnd {
   readonly fd: number;
   readonly fileSize: number;
-  /** Behind the last line that is known to be good. */
+  /** The position after the last line that is known to be good. */
   readonly good: SalvageStart;
-  /** Up to where an index says that data was on disk; 0 where none does. */
+  /** Where the data ends that an index says was on disk; 0 if no index does. */
   readonly acknowledgedEnd: number;
 }
 
-/** Whether something that was acknowledged stands behind the last good line. */
+/** Reports whether something that was acknowledged follows the last good line. */
 export function* hasAcknowledgedBehind(end: DoubtfulEnd): Generator<void, boolean> {
   const { fd, fileSize, good, acknowledgedEnd } = end;
   if (acknowledgedEnd > good.fileOffset && endsWithMarker(fd, acknowledgedEnd, fileSize)) return true;
   const hasGap = yield* hasMissingSector(fd, good.fileOffset, fileSize);
-  // All lines are good, and the ending may be torn by itself.
+  // All lines are good. Only the ending itself may be torn.
   if (fileSize - good.fileOffset <= ENDING_BYTES) return !hasGap && isEnded(fd, fileSize);
   if (
     isEnded(fd, fileSize) ||
@@ -53,13 +61,17 @@ export function* hasAcknowledgedBehind(end: DoubtfulEnd): Generator<void, boolea
     // A commit is MESSAGE lines and one other line, which is its last.
     if (read === null || read.line.name === 'MESSAGE' || read.fileEnd === null) continue;
     if (!(yield* isZero(fd, read.fileEnd, fileSize))) return true;
-    // The last commit itself is damaged before its last line. If no sector is missing, that was not the power cut.
+    // The last commit itself is damaged before its last line. If no sector is missing, a power cut
+    // was not the cause.
     return !hasGap;
   }
   return false;
 }
 
-/** Whether a stretch of the file has a sector, or the part of one, that was never written: it reads as zeros. */
+/**
+ * Reports whether a part of the file has a sector, or the part of one, that was never written: it
+ * reads as zeros.
+ */
 export function* hasMissingSector(fd: number, from: number, to: number): Generator<void, boolean> {
   for (let at = from; at < to;) {
     const scan = Math.min(to, at - (at % SECTOR_BYTES) + SCAN_BYTES);
@@ -76,7 +88,7 @@ export function* hasMissingSector(fd: number, from: number, to: number): Generat
   return false;
 }
 
-/** Whether a stretch of the file has no byte but zeros. */
+/** Reports whether a part of the file is all zeros. */
 export function* isZero(fd: number, from: number, to: number): Generator<void, boolean> {
   const bytes = Buffer.alloc(SCAN_BYTES);
   for (let at = from; at < to; at += SCAN_BYTES) {
@@ -98,7 +110,10 @@ function endsWithMarker(fd: number, end: number, fileSize: number): boolean {
   return bytes.equals(FLUSH_MARKER);
 }
 
-/** Whether the file ends as a member of ours does: an ending is written when all before it is on disk. */
+/**
+ * Reports whether the file ends as a member of ours does. The ending is written only when all
+ * before it is on disk.
+ */
 function isEnded(fd: number, fileSize: number): boolean {
   const at = fileSize - MEMBER_TRAILER_BYTES - ENDED.length;
   if (at < 0) return false;
@@ -112,8 +127,9 @@ function isEnded(fd: number, fileSize: number): boolean {
 }
 
 /**
- * Whether a member without any flush looks ended, as the original's compact writes them: its last bytes are a length that so many
- * compressed bytes may have. Of bytes that a power cut has left, one end in some thousands does.
+ * Reports whether a member without any flush looks ended, as the original `compact` writes them.
+ * Its last four bytes must be a length that fits the number of compressed bytes. If a power cut
+ * tore the file, this is true by chance once in some thousand ends.
  */
 function* isEndedUnflushed(fd: number, start: number, fileSize: number): Generator<void, boolean> {
   const compressed = fileSize - start - MEMBER_TRAILER_BYTES;

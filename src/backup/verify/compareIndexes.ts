@@ -1,9 +1,10 @@
 /**
- * Whether two indexes say the same, table by table: verify holds the index on disk against one that was just folded from
- * the log. Rows are matched by what they are about (uniqueid and UID, GUID, a chunk's place in the file), since ids depend
- * on the order in which an index came to be.
+ * Compares two indexes table by table: verify compares the index on disk with one that was just
+ * folded from the log. Ids depend on the order in which an index was filled. So rows are matched by
+ * what they describe: uniqueid and UID, GUID, a chunk's place in the file.
  *
- * Both sides are read in the order of their keys, side by side, so that a large index costs no memory.
+ * Both sides are read side by side, in the order of their keys, so that a large index needs no
+ * memory.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { chainHash } from '../../index/queries/chunks.ts';
@@ -13,7 +14,7 @@ import { LONGEST_BLOCK_BYTES } from '../../log/format.ts';
 
 export interface Table {
   readonly name: string;
-  /** How many of the columns are the key. */
+  /** How many of the first columns are the key. */
   readonly keys: number;
   /** Ordered by the key. */
   readonly sql: string;
@@ -27,7 +28,7 @@ const recordColumns = (table: string): string =>
   `CAST(${table}.modseq AS TEXT) AS modseq, last_updated, internaldate, ${table}.size AS size, guid, flags, annotations,
    extra, expunged`;
 
-/** In histories everything is key. */
+/** In the histories, all columns are the key. */
 const tables: readonly Table[] = [
   {
     name: 'chunk',
@@ -77,10 +78,10 @@ const tables: readonly Table[] = [
   { name: 'horizon', keys: 1, sql: 'SELECT time FROM horizon' },
 ];
 
-/** Beyond so many differences of a table they are only counted. */
+/** More differences of a table than this are only counted. */
 const LISTED_PER_TABLE = 20;
 
-/** What the log is known to have lost, and an index that was made before rightly knows. */
+/** What the log is known to have lost. An index from before the damage rightly knows it. */
 export interface Lost {
   /** By their offsets in the file. */
   readonly chunks: ReadonlySet<number>;
@@ -90,8 +91,8 @@ export interface Lost {
 const nothingLost: Lost = { chunks: new Set(), guids: new Set() };
 
 /**
- * What differs, in words; empty where nothing does. `index` is the one that is doubted, `folded` the one that is
- * true.
+ * Returns the differences in words; empty if there are none. `index` is the one to check, `folded`
+ * the one that is right.
  */
 export function compareIndexes(index: IndexFile, folded: IndexFile, lost = nothingLost): string[] {
   const differences = compareTables(tables, index, folded, { lost });
@@ -100,11 +101,11 @@ export function compareIndexes(index: IndexFile, folded: IndexFile, lost = nothi
 
 interface Compared {
   readonly lost?: Lost;
-  /** By the names that the queries have for them. */
+  /** By their names in the queries. */
   readonly values?: Readonly<Record<string, number>>;
 }
 
-/** The same for any queries. */
+/** Like compareIndexes(), for any queries. */
 export function compareTables(
   queries: readonly Table[],
   index: IndexFile,
@@ -118,7 +119,7 @@ export function compareTables(
   });
 }
 
-/** Chunks of which the chain of hashes (docs/decisions/0004-file-sha1-chain.md) is not what it should be. */
+/** Finds chunks whose chain of hashes (docs/decisions/0004-file-sha1-chain.md) is wrong. */
 function* falseChain(index: IndexFile): Generator<string> {
   let before = '';
   for (const { offset, member_sha1: member, file_sha1: chain } of chunks(index)) {
@@ -152,7 +153,7 @@ function* differencesIn(
       const order =
         mine.done === true ? 1 : right.done === true ? -1 : compareKeys(table, mine.value, right.value);
       if (isLost(table, (order > 0 ? right.value : mine.value) as Row, lost)) {
-        // Named as damaged.
+        // Already reported as damaged.
       } else if (order < 0) yield `${label(table, mine.value as Row)}: in the index, not in the log`;
       else if (order > 0) yield `${label(table, right.value as Row)}: in the log, not in the index`;
       else yield* changedColumns(table, mine.value as Row, right.value as Row);
@@ -182,7 +183,10 @@ function* changedColumns(table: Table, mine: Row, right: Row): Generator<string>
   }
 }
 
-/** As SQLite's ORDER BY: NULL first, then numbers, then text by its bytes (of latin1, its UTF-16 units). */
+/**
+ * Compares like SQLite's ORDER BY: NULL first, then numbers, then text by its bytes (of latin1, its
+ * UTF-16 units).
+ */
 function compareKeys({ keys }: Table, a: Row, b: Row): number {
   const theirs = Object.values(b);
   for (const [at, value] of Object.values(a).slice(0, keys).entries()) {
@@ -195,8 +199,9 @@ function compareKeys({ keys }: Table, a: Row, b: Row): number {
 }
 
 /**
- * Where the log has flush points and the index has none near: reading there would inflate far too much. Which points an
- * index has is otherwise its own: the writer notes those it means to make, the fold those it finds.
+ * Finds places where the log has flush points and the index has none nearby. Reading there would
+ * inflate far too much. Otherwise the points of two indexes may differ: the writer notes those it
+ * means to make, the fold those it finds.
  */
 function* pointGaps(index: IndexFile, folded: IndexFile): Generator<string> {
   const points = folded.each<{ chunk: number; offset: number; place: number; id: number | null }>(

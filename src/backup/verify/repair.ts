@@ -1,14 +1,17 @@
 /**
- * Repair: a data file in which something is damaged is written anew without that, and the index built from it. See
- * docs/decisions: the log is the truth, so what is damaged must leave the log, or the next reindex would stumble over it again.
+ * Repair: writes a damaged data file anew without the damage, and builds its index. The log is the
+ * truth, so what is damaged must leave the log. Otherwise the next reindex would fail on it again
+ * (docs/decisions/0013-repair-rewrites.md).
  *
- * Whole chunks are copied byte for byte. Of a damaged one the messages that are whole are written again, and the lines that can be
- * read; what its lost lines said is taken from the index, where that knew the chunk when it was whole, and written at the end as
- * of now. A message whose bytes are lost keeps its records: mailboxes that hold it show themselves as behind, and the master
- * sends it again.
+ * - Whole chunks are copied byte for byte.
+ * - Of a damaged chunk, the whole messages and the readable lines are written again.
+ * - The content of lost lines is taken from the index, if that is from before the damage. It is
+ *   written at the end, as of now.
+ * - A message whose bytes are lost keeps its records. Mailboxes that hold it report themselves as
+ *   behind the master, and the master sends it again.
  *
- * The old data file is kept beside as NAME.UNIXTIME. Until the new one takes the name, nothing has changed; from then on, an index
- * that is not the new file's is built anew by whoever opens it.
+ * The old data file is kept beside as NAME.UNIXTIME. Until the new one takes the name, nothing has
+ * changed. From then on, an open rebuilds any index that is not the new file's.
  */
 import { closeSync, fstatSync, fsyncSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -40,12 +43,15 @@ import { Salvage, memberStart } from '../scan/damagedChunk.ts';
 import { walk } from '../scan/scan.ts';
 import { writeLine } from '../lines/writeLine.ts';
 
-/** In order; the tests kill a repair behind each. */
+/** In order; the tests kill a repair after each. */
 export const REPAIR_STEPS = ['written', 'kept', 'placed', 'indexed'] as const;
 
 const step = (name: (typeof REPAIR_STEPS)[number]): void => faultPoint(`repair:${name}`);
 
-/** Where the old data file is kept; what was damaged is no more in the new one. The lock stays on the old file. */
+/**
+ * Repairs a backup. Returns where the old data file is kept. The new one no longer has what was
+ * damaged. The lock stays on the old file.
+ */
 export async function repairBackup(
   file: LockedFile,
   options: BackupOptions,
@@ -73,7 +79,7 @@ export async function repairBackup(
 
 const besideOf = (path: string): string => `${path}.repair`;
 
-/** Removes what a repair that was killed has left. */
+/** Removes what a killed repair has left. */
 export function removeUnfinished(path: string): void {
   const beside = besideOf(path);
   rmSync(beside, { force: true });
@@ -83,9 +89,9 @@ export function removeUnfinished(path: string): void {
 
 interface Source {
   readonly fd: number;
-  /** As it was on disk. */
+  /** The index as it was on disk. */
   readonly index: IndexFile;
-  /** Of what is left. */
+  /** An index of what is left. */
   readonly folded: IndexFile;
   readonly damages: readonly Damage[];
   readonly level: number;
@@ -110,7 +116,7 @@ async function append(fd: number, { offset, file_end: end }: Chunk, target: numb
   await copyBytes(fd, target, offset, end, { at: fstatSync(target).size });
 }
 
-/** What is left of a damaged chunk: its whole messages, then its lines. */
+/** Writes what is left of a damaged chunk: its whole messages, then its lines. */
 async function rewrite(
   { fd, index, folded, level }: Source,
   chunk: Chunk,
@@ -143,7 +149,7 @@ function copyOf(folded: IndexFile, fd: number, message: StoredMessage): MessageS
   };
 }
 
-/** Ends the new file with what lost lines said. */
+/** Ends the new file with the content of the lost lines. */
 async function writeLost(index: IndexFile, beside: string, options: BackupOptions): Promise<void> {
   const backup = await Backup.open('', beside, options, () => undefined);
   try {
@@ -154,7 +160,9 @@ async function writeLost(index: IndexFile, beside: string, options: BackupOption
   }
 }
 
-/** The new file gets the name, under its own lock: nobody is to open it before its index is there. */
+/**
+ * Gives the new file the name, under its own lock: nobody may open it before its index is there.
+ */
 async function place(file: LockedFile, beside: string): Promise<string> {
   const fresh = await LockedFile.acquire(beside);
   try {

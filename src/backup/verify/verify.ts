@@ -1,13 +1,20 @@
 /**
- * Verify, at three levels.
+ * Verify, at three levels:
  *
- * quick: the index is this data file's, and the last chunk is as it was written. checksums: so is every chunk, by the SHA-1
- * of its bytes. full: reads the file from its first byte to its last, as if there were no index, and holds the index against
- * what it read: every member's CRC-32 and size, every line, every message's SHA-1 against its GUID, then all that the index
- * says; that each flush point of the index is one; and that no living record's message is missing. `readsAll` also reads every
- * message once more the way the mount and restore do.
+ * - quick: the index belongs to this data file, and the last chunk is as it was written.
+ * - checksums: every chunk is as it was written, by the SHA-1 of its bytes.
+ * - full: reads the whole file as if there were no index, and compares the index with the result.
  *
- * Where a lower level finds a checksum wrong it goes on as full, which names the messages. The index is kept as it is.
+ * A full verify checks:
+ *
+ * - every member's CRC-32 and size, every line, and every message's SHA-1 against its GUID
+ * - everything that the index says, and that each of its flush points is one
+ * - that no living record's message is missing
+ *
+ * `readsAll` also reads every message once more the way the mount and restore do.
+ *
+ * If a lower level finds a wrong checksum, it continues as full, which names the messages. The
+ * index is not changed.
  */
 import { fstatSync } from 'node:fs';
 import type { LockedFile } from '../../fs/lockedFile.ts';
@@ -34,7 +41,7 @@ import type { WalkOptions } from '../scan/scan.ts';
 import type { Damage } from '../scan/scanResult.ts';
 
 export interface VerifyOptions extends Pick<WalkOptions, 'onProgress'> {
-  /** full where it is not said. */
+  /** Default: full. */
   readonly level?: VerifyLevel;
   readonly readsAll?: boolean;
 }
@@ -43,20 +50,22 @@ export interface ChunkFindings {
   readonly id: number;
   /** Where it starts in the file. */
   readonly offset: number;
-  /** What cannot be read as it was written, in words, one fault each. */
+  /** What cannot be read as it was written, in words, one entry for each fault. */
   readonly checksums: readonly string[];
-  /** Messages that are not what their GUID promises, or can no longer be read. */
+  /** Messages that do not match their GUID, or can no longer be read. */
   readonly messages: readonly DamagedMessage[];
 }
 
 export interface Verification {
-  /** All chunks that were looked at, those without fault too. */
+  /** All chunks that were checked, including those without a fault. */
   readonly chunks: readonly ChunkFindings[];
   /** What is wrong with the index, in words. */
   readonly index: readonly string[];
-  /** It cannot be read, or its parts do not fit together: what it says is not to be used for a repair. */
+  /**
+   * The index cannot be read, or its parts contradict each other. It must not be used for a repair.
+   */
   readonly isIndexUnsound: boolean;
-  /** Records whose messages are not here, in words: for a master to send. */
+  /** Records whose messages are missing, in words. A master can send them. */
   readonly missing: readonly string[];
   /** What is wrong with timestamps, in words. */
   readonly clock: readonly string[];
@@ -64,8 +73,9 @@ export interface Verification {
 }
 
 /**
- * `notice` hears what opening has to say: an index that is missing or the originals' is built first, as by any open; one
- * that cannot be believed is, too, and is reported as a fault. Throws 'io'.
+ * Verifies a backup. A missing index, or one written by the originals, is built first, as by any
+ * open. `notice` is called then. A damaged index is rebuilt, too, and is reported as a fault.
+ * Throws 'io'.
  */
 export async function verifyBackup(
   file: LockedFile,
@@ -78,7 +88,7 @@ export async function verifyBackup(
     settled ??
     (await openIndexForWriting(file, notice, (fault) => void replaced.push(`${fault}; built anew`)));
   try {
-    // A copy is read under one lock, not with one for each query.
+    // A copy is read under one lock, rather than one for each query.
     settled?.holdSnapshot();
     const { level = 'full', readsAll = false } = options;
     if (level !== 'full' && !readsAll && replaced.length === 0) {
@@ -89,7 +99,7 @@ export async function verifyBackup(
   } catch (error) {
     const fault = faultOfIndex(error, index.path);
     if (fault === null) throw error;
-    // The log is checked by itself then.
+    // Checks the log by itself.
     const faults = [...replaced, fault];
     const found = withFolded(file.fd, (folded) => verifyAll(null, folded, file.fd, faults, options));
     return { ...found, isIndexUnsound: true };
@@ -107,14 +117,17 @@ function withFolded<T>(fd: number, work: (folded: IndexFile) => T): T {
   }
 }
 
-/** An index of ours that is about to be given up because the data file is not the one that it was made of. */
+/**
+ * Reports an index of ours that is about to be replaced because it was built from another data
+ * file.
+ */
 function replacedIndex(file: LockedFile): string[] {
   const index = IndexFile.open(indexPath(file.path), 'read');
   try {
     if (index === null || belongs(index, file.fd)) return [];
     return ['the data file is shorter than the index says, or its last chunk another'];
   } catch (error) {
-    // Opening it for writing will tell.
+    // Opening it for writing will report that.
     if (faultOfIndex(error, indexPath(file.path)) === null) throw error;
     return [];
   } finally {
@@ -122,7 +135,7 @@ function replacedIndex(file: LockedFile): string[] {
   }
 }
 
-/** null: something is wrong, and all has to be looked at. */
+/** Checks checksums only. Returns null if something is wrong and everything has to be checked. */
 function verifyChecksums(index: IndexFile, fd: number, level: 'quick' | 'checksums'): Verification | null {
   const all = Array.from(chunks(index));
   const looked = level === 'quick' ? all.slice(-1) : all;
@@ -137,7 +150,7 @@ function hasItsSha1(fd: number, chunk: Chunk): boolean {
   return sha1OfRange(fd, chunk.offset, chunk.file_end) === chunk.member_sha1;
 }
 
-/** `known` null: there is no index that can be read, and what was folded stands for it. */
+/** `known` is null if no index can be read. The folded one then stands for it. */
 function verifyAll(
   known: IndexFile | null,
   folded: IndexFile,
@@ -147,7 +160,7 @@ function verifyAll(
 ): Verification {
   const index = known ?? folded;
   const unsound = known === null ? [] : integrityFaults(known);
-  // The file was just brought in step: what looks torn is damage.
+  // The file and its index were just brought into step, so what looks torn is damage.
   const walkOptions = {
     ...(known === null ? {} : { known }),
     isEnded: true,
@@ -203,8 +216,8 @@ function inWords(chunkId: number, { fileOffset, position, reason, guid }: Damage
 }
 
 /**
- * Chunks whose data is what it was and whose bytes in the file are not: there are some in the gzip header that mean nothing. The
- * index is believed where its chain of hashes holds.
+ * Finds chunks whose data is unchanged although their bytes in the file are not: some bytes of the
+ * gzip header mean nothing. The index is trusted where its chain of hashes is right.
  */
 function* alteredChunks(index: IndexFile, folded: IndexFile): Generator<number> {
   let chain = '';
@@ -219,7 +232,7 @@ function* alteredChunks(index: IndexFile, folded: IndexFile): Generator<number> 
   }
 }
 
-/** Messages that nobody could read through the index although they are in the file. */
+/** Finds messages that are in the file but cannot be read through the index. */
 function* unreadable(index: IndexFile, fd: number, known: ReadonlySet<string>): Generator<string> {
   for (const message of allMessages(index)) {
     if (message.chunk_id === null || known.has(message.guid) || hasItsBytes(index, fd, message)) continue;
