@@ -1,11 +1,14 @@
-/** What a restore goes to: a Cyrus server, another IMAP server, or files. One for each user and connection. */
+/**
+ * The target of a restore: a Cyrus server, another IMAP server, or files. There is one per user and
+ * connection.
+ */
 import type { What } from './cyrus/job.ts';
 import type { ItemOutcome, MailboxOutcome } from './report/outcome.ts';
 import type { SelectedMailbox } from './select/selectedMailbox.ts';
 import type { RestoreSource } from './source.ts';
 import type { UploadMemory } from './uploadMemory.ts';
 
-/** A mailbox and where it goes, as an internal name. */
+/** A mailbox and its target, an internal name. */
 export interface Move {
   readonly selected: SelectedMailbox;
   readonly target: string;
@@ -13,16 +16,19 @@ export interface Move {
 }
 
 export interface Destination {
-  /** What it has a form for; the rest is told as left out. */
+  /** What the destination can hold; the rest is reported as left out. */
   readonly carries: ReadonlySet<What>;
-  /** Learns what is there of these. Called once, before all else. */
+  /**
+   * Reads what the destination already has for these mailboxes. Call once, before everything else.
+   */
   prepare(source: RestoreSource, moves: readonly Move[]): Promise<void>;
   /**
-   * Throws where nothing of the mailbox could be done; single messages fail in the outcome. `isLastTry`: the connection broke
-   * at this mailbox before, and the next time it is given up.
+   * Throws where nothing of the mailbox could be restored; failures of single messages are in the
+   * outcome. `isLastTry`: the connection broke at this mailbox before, and the next time the
+   * mailbox is given up.
    */
   restoreMailbox(move: Move, outcome: MailboxOutcome, isLastTry: boolean): Promise<void>;
-  /** Everything that is no mailbox. `isWholeUser`: no single mailboxes were named. */
+  /** Restores everything except mailboxes. `isWholeUser`: no single mailboxes were named. */
   restoreItems(isWholeUser: boolean): Promise<ItemOutcome[]>;
   close(): Promise<void>;
 }

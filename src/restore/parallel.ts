@@ -1,4 +1,7 @@
-/** Many pieces of work with so many at a time; the results in the order of the pieces. */
+/**
+ * Runs `work` on all pieces, at most `atATime` at once. Returns the results in the order of the
+ * pieces.
+ */
 export async function runInParallel<T, R>(
   pieces: readonly T[],
   atATime: number,

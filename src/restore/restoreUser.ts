@@ -1,7 +1,8 @@
 /**
- * Restores one user: what is selected, mailbox by mailbox, INBOX first, then everything else. A mailbox that fails is named
- * and the rest goes on; where the connection broke, over a new one, after another try at the same mailbox. A message that
- * breaks it each time is given up alone.
+ * Restores one user: the selected mailboxes one by one, INBOX first, then everything else.
+ * - A mailbox that fails is reported, and the restore continues.
+ * - If the connection breaks, the same mailbox is tried again over a new one.
+ * - A message that breaks the connection each time is given up alone.
  */
 import { BackupError, messageOf } from '../errors.ts';
 import { livingSize } from '../index/queries/atTime.ts';
@@ -19,23 +20,29 @@ import { targetName } from './select/targetName.ts';
 import type { NamingOptions } from './select/targetName.ts';
 import { UploadMemory } from './uploadMemory.ts';
 
-/** A mailbox that breaks the connection again so often (it may kill the server's process) is given up. */
+/**
+ * How often a mailbox is retried after it broke the connection, since it may crash the server's
+ * process.
+ */
 const RETRIES = 2;
 
 export interface UserRestore {
-  /** null: the backup was named by its file, and its mailboxes tell whose it is. */
+  /** null: the backup was named by its file; its mailboxes tell whose it is. */
   readonly userid: string | null;
-  /** The data file. */
+  /** The path of the data file. */
   readonly path: string;
-  /** Unix seconds; null: as the backup is now. */
+  /** Unix seconds; null: the backup's current state. */
   readonly time: number | null;
   readonly selection: SelectionOptions;
   readonly naming: NamingOptions;
-  /** What is wanted: to tell what of it the destination cannot take. */
+  /** The values of --what, to report those that the destination cannot hold. */
   readonly what: ReadonlySet<What>;
-  /** Opened when there is something to do. */
+  /** Called when there is something to restore. */
   open(userid: string): Promise<Destination>;
-  /** Before the first mailbox: how many messages there are to look at, at the most. */
+  /**
+   * Called before the first mailbox, with the greatest number of messages that may have to be
+   * restored.
+   */
   onStart(messages: number): void;
   onMailbox(outcome: MailboxOutcome): void;
 }
@@ -44,7 +51,7 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
   const user = newUser(job.userid ?? job.path);
   let source: RestoreSource | undefined;
   let destination: Destination | undefined;
-  /** Mailboxes that are not done. */
+  /** The number of mailboxes that are not finished. */
   let untried = 0;
   try {
     source = new RestoreSource(job.userid, job.path, job.time);
@@ -92,7 +99,7 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
     const lost = notCarried(from, moves, job.what, current.carries, isWholeUser);
     if (lost !== undefined) user.notes.push(lost);
   } catch (error) {
-    // A wrong password is the same for all users: going on would lock the account.
+    // A wrong password is wrong for all users; further attempts would lock the account.
     if (error instanceof BackupError && error.kind === 'auth') throw error;
     const lost =
       untried > 0 ? `${untried} of the mailboxes not restored, nor settings` : 'settings not restored';
@@ -104,7 +111,7 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
   return user;
 }
 
-/** The names of a few are enough to know what they are. */
+/** The report names only the first few mailboxes left out. */
 const NAMES_TOLD = 5;
 
 function leftOutNote(mailboxes: readonly Mailbox[]): string {
@@ -115,8 +122,8 @@ function leftOutNote(mailboxes: readonly Mailbox[]): string {
 }
 
 /**
- * One try at a mailbox, which goes into its outcome. False where the connection broke and another try may help; where it is
- * the last one, that is a failure like others.
+ * Tries a mailbox once and adds the result to its outcome. Returns false where the connection broke
+ * and another try may help. On the last try, a broken connection is a failure like any other.
  */
 async function restoreOne(
   destination: Destination,
@@ -136,12 +143,14 @@ async function restoreOne(
   return true;
 }
 
-/** What is no BackupError is a bug of ours: it costs what was at work, not the other mailboxes and users. */
+/**
+ * Any other error is a bug of ours. It fails only the current work, not other mailboxes or users.
+ */
 function reasonOf(error: unknown): string {
   return error instanceof BackupError ? error.message : `internal error: ${messageOf(error)}`;
 }
 
-/** INBOXes first: a server has no user without one. */
+/** Sorts INBOXes first: on a server, no user exists without one. */
 function inOrder(a: Move, b: Move): number {
   const rank = Number(isInbox(b.target)) - Number(isInbox(a.target));
   if (rank !== 0) return rank;

@@ -1,6 +1,7 @@
 /**
- * The backup that is restored from: one user's, at one moment, as a steady snapshot while a master goes on writing to
- * it. Records come in pages and messages in pieces, so that no mailbox's size is a size in memory.
+ * The backup to restore from: one user's, at one point in time. It is a stable snapshot, even while
+ * a master writes to the backup. Records are read in pages and messages in pieces, so memory use
+ * does not depend on the size of a mailbox.
  */
 import { createHash } from 'node:crypto';
 import { BlockReader } from '../backup/read/blockReader.ts';
@@ -19,18 +20,18 @@ export type SourceRecord = RecordWithGuid;
 
 const PAGE_RECORDS = 1000;
 const PIECE_BYTES = 256 * 1024;
-/** A larger message is read twice rather than kept. */
+/** A larger message is read twice instead of being kept in memory. */
 const WHOLE_BYTES = 16 << 20;
 
 export class RestoreSource {
   readonly userid: string;
-  /** Unix seconds; null: as the backup is now. */
+  /** Unix seconds; null: the backup's current state. */
   readonly time: number | null;
   readonly reader: BackupReader;
   readonly #release: () => void;
   readonly #blocks: BlockReader;
 
-  /** `userid` null: the mailboxes tell. */
+  /** `userid` null: it is derived from the mailboxes. */
   constructor(userid: string | null, path: string, time: number | null) {
     this.time = time;
     this.reader = new BackupReader(path, { isThorough: true });
@@ -45,32 +46,38 @@ export class RestoreSource {
     }
   }
 
-  /** Throws 'not-found' where a compaction has dropped what was at a time. Before its first line a backup had nothing to lose. */
+  /**
+   * Throws 'not-found' where a compaction has dropped the history of that time. A time before the
+   * backup's first line is accepted: there was nothing to lose.
+   */
   requireNotCompacted(time: number): void {
     if (horizon(this.reader.index) > 0) requireKnown(this.reader.index, time, this.userid);
   }
 
-  /** Why what was at a time cannot be known for certain; null where it can. */
+  /** Returns why the state at a time is not certain; null where it is. */
   doubtOf(time: number | null): string | null {
     return time === null ? null : futureNoteOf(this.reader.index);
   }
 
-  /** Mailboxes that lived at the moment, DELETED ones too, by name. */
+  /** Returns the mailboxes that existed at the chosen time, including DELETED ones, by name. */
   mailboxes(): Mailbox[] {
     return mailboxesAt(this.reader.index, this.time ?? Number.MAX_SAFE_INTEGER);
   }
 
-  /** Mailboxes that had gone for good (UNMAILBOX) by the moment, as they were last, by name. */
+  /**
+   * Returns the mailboxes removed completely (UNMAILBOX) by the chosen time, in their last state,
+   * by name.
+   */
   goneMailboxes(): Mailbox[] {
     return goneMailboxesAt(this.reader.index, this.time ?? Number.MAX_SAFE_INTEGER);
   }
 
-  /** Every mailbox that the backup still knows, as it is now or was last. */
+  /** Returns every mailbox that the backup still knows, in its current or last state. */
   knownMailboxes(): Mailbox[] {
     return [...allMailboxes(this.reader.index)];
   }
 
-  /** All records of a mailbox by UID, expunged ones too, as they were at the moment or at another one. */
+  /** Yields all records of a mailbox by UID, including expunged ones, as they were at `time`. */
   *records(mailbox: Mailbox, time = this.time): Generator<SourceRecord> {
     let after = 0;
     for (;;) {
@@ -85,7 +92,10 @@ export class RestoreSource {
     return itemsAt(this.reader.index, kind, this.time);
   }
 
-  /** A message's bytes in pieces, unchecked. Throws 'not-found' where they are not here, 'damaged'. */
+  /**
+   * Yields a message's bytes in pieces, unchecked. Throws 'not-found' where the backup does not
+   * have them, and 'damaged'.
+   */
   *pieces(guid: string): Generator<Buffer> {
     const message = messageByGuid(this.reader.index, guid);
     if (message === undefined) throw new BackupError('not-found', `no message ${guid} in this backup`);
@@ -94,14 +104,19 @@ export class RestoreSource {
     }
   }
 
-  /** A whole message, for small ones. Throws as pieces, and 'damaged' where it is not what its GUID says. */
+  /**
+   * Returns a whole message; for small ones. Throws like `pieces`, and 'damaged' where the bytes do
+   * not match the GUID.
+   */
   message(guid: string): Buffer {
     const bytes = Buffer.concat([...this.pieces(guid)]);
     if (createHash('sha1').update(bytes).digest('hex') !== guid) throw damaged(guid);
     return bytes;
   }
 
-  /** A message of any size, checked now; each call of what is returned reads it anew. Throws as message. */
+  /**
+   * Checks a message of any size now, and returns a function that reads it. Throws like `message`.
+   */
   checked(guid: string, sizeBytes: number): () => Iterable<Buffer> {
     if (sizeBytes > WHOLE_BYTES) {
       this.check(guid);
@@ -111,7 +126,7 @@ export class RestoreSource {
     return () => [bytes];
   }
 
-  /** Reads a message to its end without keeping it. Throws as message. */
+  /** Reads a message to its end without keeping it. Throws like `message`. */
   check(guid: string): void {
     const hash = createHash('sha1');
     for (const piece of this.pieces(guid)) hash.update(piece);
@@ -125,7 +140,10 @@ export class RestoreSource {
   }
 }
 
-/** Throws 'not-found' where the backup knows the message and does not have it: for plans, which read none. */
+/**
+ * Throws 'not-found' where the backup knows the message but lacks its bytes. Plans use it, since
+ * they read no messages.
+ */
 export function requireBytes({ chunk_id: chunkId }: SourceRecord): void {
   if (chunkId === null) throw new BackupError('not-found', 'its bytes are not in this backup');
 }

@@ -1,11 +1,12 @@
 /**
- * What was on its way to the server when a connection broke, kept across connections: so the one message that breaks them is
- * found, by sending the suspects one by one, and given up alone.
+ * Remembers, across connections, which messages were being sent when the connection broke. The
+ * suspects are then sent one by one. This finds the message that breaks the connection, so that it
+ * alone is given up.
  */
 
 /** How often one message, sent by itself, may break the connection. */
 const ATTEMPTS = 2;
-/** So many messages given up in a mailbox, and it is the server. */
+/** After so many messages given up in one mailbox, the fault is the server's. */
 const MOST_GIVEN_UP = 5;
 
 export class UploadMemory {
@@ -13,12 +14,12 @@ export class UploadMemory {
   readonly #suspects = new Set<string>();
   readonly #breaks = new Map<string, number>();
 
-  /** Before a command with these messages (GUIDs); an empty list after it. */
+  /** Call before a command with the GUIDs of its messages, and after it with an empty list. */
   sending(guids: readonly string[]): void {
     this.#onTheWay = guids;
   }
 
-  /** The connection broke. Answers whether another try will find out more. */
+  /** Call when the connection broke. Returns whether another try will find out more. */
   broke(): boolean {
     const guids = this.#onTheWay;
     this.#onTheWay = [];

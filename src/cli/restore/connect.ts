@@ -1,4 +1,7 @@
-/** From restore's command line and imapd.conf to a way of opening the destination, once a user. */
+/**
+ * Turns restore's command line and imapd.conf into an opener: it opens one destination for each
+ * user.
+ */
 import { readFileSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import type { Config } from '../../config/imapdConf.ts';
@@ -24,7 +27,7 @@ import type { PasswdIo } from '../cyrus-backups/passwd.ts';
 import { textOf } from '../common/text.ts';
 import type { RestoreArguments } from './options.ts';
 
-/** Standard output may be an archive. */
+/** Standard output may carry the archive. */
 export interface RestoreIo extends PasswdIo {
   readonly stdout: Writable;
 }
@@ -33,9 +36,12 @@ const CONNECT_TIMEOUT_MS = 30_000;
 
 export interface Opener {
   open(userid: string, onProgress: (outcome: MailboxOutcome) => void): Promise<Destination>;
-  /** Ends what all users share, such as an archive. */
+  /** Finishes what all users share, such as an archive. */
   finish(): Promise<void>;
-  /** After an error: what all users share is not left half done under its name. */
+  /**
+   * Called after an error: leaves nothing half-written under the final name of what all users
+   * share.
+   */
   abandon?(): void;
 }
 
@@ -49,13 +55,13 @@ export async function openerFor(args: RestoreArguments, config: Config, io: Rest
   return archiveOpener(args, config, scheme, rest, io);
 }
 
-/** What of a command line is about the login. */
+/** The part of the command line that concerns the login. */
 export type LoginArguments = Pick<
   RestoreArguments,
   'user' | 'passwordFile' | 'tlsCa' | 'verifyTls' | 'useTls' | 'compress' | 'timeoutSeconds'
 >;
 
-/** How to connect to a Cyrus server as its administrator. */
+/** Returns the options for connecting to a Cyrus server as its administrator. */
 export async function clientOptions(
   args: LoginArguments,
   config: Config,
@@ -102,7 +108,10 @@ async function cyrusOpener(args: RestoreArguments, config: Config, io: RestoreIo
   };
 }
 
-/** `imap://{user}@host` logs in as each user; `--user admin` logs in as that and acts for each user. */
+/**
+ * `imap://{user}@host` logs in as each user. `--user admin` logs in as admin and acts for each
+ * user.
+ */
 async function imapOpener(args: RestoreArguments, config: Config, io: RestoreIo): Promise<Opener> {
   const address = parseAddress(args.destination);
   const [port = address.isImplicitTls ? 993 : 143] = address.ports;
@@ -166,7 +175,7 @@ function archiveOpener(
   return filesOpener(args, config, makeFormat(file, output, args.existing === 'replace'));
 }
 
-/** Throws 'usage' where there is no name, or no password and nobody to ask. */
+/** Throws 'usage' without a user name, or without a password and a terminal to ask on. */
 async function credentialsOf(
   args: LoginArguments,
   config: Config,
@@ -206,7 +215,10 @@ function readText(file: string | number): string {
   }
 }
 
-/** On loopback nobody sits between, and a certificate that is made out to "localhost" is rare: there any will do. */
+/**
+ * On loopback nobody can intercept the connection, and certificates issued for "localhost" are
+ * rare. There any certificate is accepted, unless a CA file is given.
+ */
 function trustOf(args: LoginArguments, config: Config, host: string): TlsTrust | null {
   if (!args.useTls) return null;
   const caFile = args.tlsCa ?? config.tls_server_ca_file;

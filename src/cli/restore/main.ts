@@ -1,6 +1,7 @@
 /**
- * `restore [options] server [mode] backup [mboxname | uniqueid | guid]...`: mail and everything else back from backups, to a Cyrus
- * server or, with --to, anywhere. Users are restored side by side; whatever fails is named, and the rest goes on.
+ * `restore [options] server [mode] backup [mboxname | uniqueid | guid]...`: restores mail and
+ * everything else from backups, to a Cyrus server or, with --to, to another destination. Users are
+ * restored in parallel. Each failure is reported, and the remaining work continues.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '../../config/imapdConf.ts';
@@ -85,7 +86,14 @@ export function main(args: string[]): Promise<number> {
   return runRestore(args, processIo);
 }
 
-/** Resolves to the exit code: 0, 64 usage, 75 where anything failed, 77 a wrong password, 78 configuration. */
+/**
+ * Resolves to the exit code:
+ * - 0: success
+ * - 64: usage
+ * - 75: something failed
+ * - 77: wrong password
+ * - 78: configuration
+ */
 export function runRestore(argv: readonly string[], io: RestoreIo): Promise<number> {
   return guarded('restore', USAGE, io, async () => {
     if (argv.includes('--help') || argv.includes('-h')) {
@@ -105,7 +113,7 @@ export function runRestore(argv: readonly string[], io: RestoreIo): Promise<numb
       throw error;
     }
     await opener.finish();
-    // An archive may have standard output for itself.
+    // Standard output may be taken by an archive; the report then goes to standard error.
     const report = /^(?:tar|zip):-$/.test(args.destination) ? { stdout: io.stderr, stderr: io.stderr } : io;
     writeReport(report, users, {
       isPlan: args.isPlan,
@@ -160,19 +168,19 @@ async function restoreAll(
   const paths = new Set<string>();
   for (const { userid, path, label, fault } of selectTargets(config, args.mode, args.backups)) {
     if (path !== null) {
-      // One that is named twice is restored once.
+      // A backup that is named twice is restored once.
       if (!paths.has(path)) found.push({ userid, path, label });
       paths.add(path);
     } else users.push({ ...newUser(label), failures: [fault ?? 'no such backup'] });
   }
-  // All users of an archive write to one stream.
+  // All users of an archive write to one stream, so they are restored one after another.
   const jobs = /^(?:tar|zip):/.test(args.destination) ? 1 : args.jobs;
   const restored = await runInParallel(found, jobs, one);
   progress.end();
   return [...users, ...restored];
 }
 
-/** An admin's name, or as the original's -M wants it, an internal one. */
+/** Accepts an administrator's name or, like the original's -M, an internal one. */
 function internalMailbox(name: string, config: Config): string {
   return /^user\.|^DELETED\.|!/.test(name) ? bytesOf(name) : internalOf(name, config);
 }

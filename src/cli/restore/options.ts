@@ -1,6 +1,6 @@
 /**
- * restore's command line: every option of the original (cyrus-imapd backup/restore.c), which are single letters, and ours, which
- * are words. Only the grammar is here; what is in a backup or on a server is looked at later.
+ * restore's command line: the original's single-letter options (cyrus-imapd backup/restore.c), and
+ * our own, which are words. Only the grammar is checked here.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -17,12 +17,12 @@ import { flag } from '../common/select.ts';
 
 export interface RestoreArguments {
   readonly config: string;
-  /** A Cyrus server's address, or what --to names. */
+  /** The address of a Cyrus server, or the argument of --to. */
   readonly destination: string;
   readonly isCyrus: boolean;
   readonly mode: 'all' | 'domain' | 'file' | 'mailbox' | 'user';
   readonly backups: readonly string[];
-  /** As written: names of an administrator, uniqueids, GUIDs. */
+  /** As written on the command line: administrator's names, uniqueids, GUIDs. */
   readonly objects: readonly string[];
   readonly acl: string | undefined;
   readonly keepsDeleted: boolean;
@@ -46,7 +46,7 @@ export interface RestoreArguments {
   readonly filter: MessageFilter;
   readonly isJson: boolean;
   readonly jobs: number;
-  /** Mailboxes that hold no mail go to destinations other than Cyrus, too. */
+  /** Restores mailboxes without mail to destinations other than Cyrus, too. */
   readonly allTypes: boolean;
   readonly timeoutSeconds: number;
   readonly user: string | undefined;
@@ -56,7 +56,7 @@ export interface RestoreArguments {
   readonly useTls: boolean;
 }
 
-/** A server may work on a command for minutes; one that hangs does so for ever. */
+/** A server may work on one command for minutes; a hung one never answers. */
 const DEFAULT_TIMEOUT_S = 300;
 
 const text = { type: 'string' } as const;
@@ -120,7 +120,7 @@ function parse(argv: readonly string[]) {
 
 type Values = ReturnType<typeof parse>['values'];
 
-/** What parseArgs has no form for: `--between T1 T2`, and the original's `-A` with nothing behind it. */
+/** Rewrites what parseArgs cannot parse: `--between T1 T2`, and `-A` without a value. */
 function rewritten(argv: readonly string[]): string[] {
   const args = [...argv];
   const at = args.indexOf('--between');
@@ -133,7 +133,7 @@ function rewritten(argv: readonly string[]): string[] {
   return args;
 }
 
-/** `nowS`: the moment that is now, in unix seconds. Throws 'usage', and what a file that cannot be read throws. */
+/** `nowS`: now, in Unix seconds. Throws 'usage', or the error of an unreadable file. */
 export function interpretRestore(argv: readonly string[], nowS: number): RestoreArguments {
   const { values, positionals } = parse(argv);
   const rest = [...positionals];
@@ -198,7 +198,7 @@ function backupsOf(values: Values, rest: string[]): Pick<RestoreArguments, 'mode
   return { mode: 'user', backups: [backup] };
 }
 
-/** One a line; empty lines and comments are skipped. `-` is standard input. */
+/** Reads one object per line and skips empty lines and comments. `-` is standard input. */
 function readObjects(path: string): string[] {
   try {
     const lines = readFileSync(path === '-' ? 0 : path, 'utf8').split('\n');
@@ -241,8 +241,8 @@ function checkCombinations(values: Values, mode: RestoreArguments['mode'], objec
 }
 
 /**
- * Identifiers and rights, each with a TAB behind it, as Cyrus keeps them. The original passes on what it gets, and a space in
- * place of a TAB made a mailbox that nobody could open; here words may be parted by spaces as well.
+ * Returns identifiers and rights, each followed by a TAB, as Cyrus stores them. Spaces are
+ * accepted, too: the original passed them on, and nobody could open the mailbox.
  */
 function aclOf(acl: string): string {
   const words = acl.includes('\t') ? acl.split('\t') : acl.split(' ');
@@ -273,7 +273,7 @@ function whatOf(values: Values): Set<What> {
   return new Set(WHAT.filter((known) => names.includes(known)));
 }
 
-/** Who leaves the mail out wants the settings that are named, so those are replaced. */
+/** With only settings in --what, the user wants those, so existing ones are replaced. */
 function existingOf(values: Values, what: ReadonlySet<What>): Existing {
   const given = values.existing ?? (what.has('mail') ? 'skip' : 'replace');
   if (given !== 'skip' && given !== 'copy' && given !== 'replace') {

@@ -1,6 +1,10 @@
 /**
- * What restore tells: on a terminal one line that moves, with rate and estimate; elsewhere a line a mailbox; at the end a
- * table or JSON. Lines go to standard error, the plan and the report to standard output.
+ * restore's output:
+ * - progress, on a terminal: one line, updated in place, with rate and estimated time left
+ * - progress, elsewhere: one line per mailbox
+ * - report, at the end: a table or JSON
+ *
+ * Progress and failures go to standard error, the plan and the report to standard output.
  */
 import { countFailures } from '../../restore/report/outcome.ts';
 import type { ItemOutcome, MailboxOutcome, UserOutcome } from '../../restore/report/outcome.ts';
@@ -19,7 +23,7 @@ export class RestoreProgress {
   #finished = 0;
   #finishedBytes = 0;
   #shownMs = 0;
-  /** Messages and bytes of mailboxes that are under way. */
+  /** Messages and bytes of the mailboxes being restored, by user and mailbox. */
   readonly #running = new Map<string, { readonly messages: number; readonly bytes: number }>();
 
   constructor(io: CliIo, options: { readonly isTerminal: boolean; readonly isQuiet: boolean }) {
@@ -96,7 +100,7 @@ function mailboxLine(outcome: MailboxOutcome): string {
   return `${name}: ${parts.join(', ')}`;
 }
 
-/** The report of all users; of a plan, in the same words. */
+/** Writes the report of all users. A plan is reported in the same format. */
 export function writeReport(
   io: CliIo,
   users: readonly UserOutcome[],

@@ -1,15 +1,16 @@
 /**
- * Where to restore to, as it stands on a command line: `host`, `host:port`, `[::1]:port`, `imap://host`, `imaps://host`,
- * `csync://host`, each with `user@` before the host if wanted. Without a scheme, a server on port 2005 (or `csync`) is a
- * sync_server and any other an IMAP server, unless its greeting says otherwise.
+ * Parses the address of the server to restore to: `host`, `host:port`, `[::1]:port`, `imap://host`,
+ * `imaps://host` or `csync://host`, each with an optional `user@` before the host. Without a
+ * scheme, the server's greeting tells an IMAP server from a sync_server; port 993 (`imaps`) implies
+ * TLS.
  */
 import { BackupError } from '../../errors.ts';
 
 export interface ServerAddress {
   readonly host: string;
-  /** In the order to be tried: where none is given, IMAP and then csync, as the original does. */
+  /** In the order to be tried. Without a port, IMAP comes first, then csync, as in the original. */
   readonly ports: readonly number[];
-  /** TLS from the first byte on. */
+  /** TLS starts with the first byte. */
   readonly isImplicitTls: boolean;
   readonly user: string | undefined;
 }
@@ -18,7 +19,7 @@ const PORTS = { imap: 143, imaps: 993, csync: 2005 } as const;
 const ADDRESS =
   /^(?:(imap|imaps|csync):\/\/)?(?:([^@/]*)@)?(\[[0-9a-f:.]+\]|[^:/[\]]+)(?::([a-z0-9]+))?\/?$/i;
 
-/** Throws 'usage', naming the text. */
+/** Throws 'usage', quoting the text. */
 export function parseAddress(text: string): ServerAddress {
   const match = ADDRESS.exec(text);
   const host = match?.[3]?.replace(/^\[|\]$/g, '');

@@ -1,9 +1,9 @@
 /**
- * Logging in to a server: PLAIN (RFC 4616), LOGIN, and SCRAM-SHA-256 and SCRAM-SHA-1 (RFC 5802, RFC 7677), where the
- * password itself never crosses the wire and the server proves that it knows it.
+ * SASL logins: PLAIN (RFC 4616), LOGIN, and SCRAM-SHA-256 and SCRAM-SHA-1 (RFC 5802, RFC 7677).
+ * With SCRAM the password itself is never sent, and the server proves that it knows it.
  *
- * A mechanism is a generator: it yields what to send and is given what the server answers, so that IMAP, csync and a
- * test drive the same code.
+ * A mechanism is a generator: it yields what to send and receives the server's answer. IMAP, csync
+ * and the tests drive the same code.
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes, timingSafeEqual } from 'node:crypto';
 import { BackupError } from '../../errors.ts';
@@ -11,14 +11,14 @@ import { BackupError } from '../../errors.ts';
 export interface Credentials {
   readonly user: string;
   readonly password: string;
-  /** sasl's realm: appended to the user where that has none. */
+  /** SASL realm: appended to a user name that has no `@`. */
   readonly realm: string | undefined;
 }
 
-/** What to send, each time, for what the server said before. */
+/** Yields what to send next, and receives the server's answer to it. */
 export type Mechanism = Generator<Buffer, void, Buffer>;
 
-/** A server that asks for more rounds than this is not one that we would wait for. */
+/** More rounds than this would take too long: the server's challenge is rejected. */
 const MAX_ITERATIONS = 1_000_000;
 
 function* plain({ user, password, realm }: Credentials): Mechanism {
@@ -26,7 +26,7 @@ function* plain({ user, password, realm }: Credentials): Mechanism {
 }
 
 function* login({ user, password, realm }: Credentials): Mechanism {
-  // The server asks "Username:", then "Password:"; its words are not looked at.
+  // The server asks "Username:", then "Password:"; the text of its prompts is ignored.
   yield Buffer.from(withRealm(user, realm));
   yield Buffer.from(password);
 }
@@ -77,19 +77,20 @@ function attributes(message: string): Record<string, string | undefined> {
   return Object.fromEntries(message.split(',').map((part) => [part.slice(0, 1), part.slice(2)]));
 }
 
-/** A way to log in that the server offers and we know. */
+/** A mechanism that the server offers and we support. */
 export interface Choice {
   readonly name: string;
-  /** What is sent first may go with the command itself (the initial response). */
+  /** The client's first message may be sent with the command itself (the initial response). */
   readonly isClientFirst: boolean;
-  /** The password itself goes over the wire. */
+  /** The password itself is sent. */
   readonly saysPassword: boolean;
   start(): Mechanism;
 }
 
 /**
- * What to try, best first. A server may offer SCRAM and hold no credentials for it (saslauthd behind Cyrus), so PLAIN
- * comes behind it, where the server itself offers that. Throws 'auth' where there is nothing that we know.
+ * Returns the mechanisms to try, best first. A server may offer SCRAM without having credentials
+ * for it (Cyrus with saslauthd). So PLAIN or LOGIN follows where the server offers one. Throws
+ * 'auth' where no offered mechanism is supported.
  */
 export function mechanismsFor(offered: readonly string[], credentials: Credentials): Choice[] {
   const known: Choice[] = [

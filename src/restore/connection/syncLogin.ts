@@ -1,9 +1,13 @@
 /**
- * From a fresh connection to a session that takes sync commands: the greeting, which tells an imapd from a sync_server,
- * STARTTLS where it is offered, authentication, and compression where it is asked for.
+ * Turns a fresh connection into a session that accepts sync commands. The steps:
+ * - the greeting, which tells an imapd from a sync_server
+ * - STARTTLS, where it is offered
+ * - authentication
+ * - compression, where it is requested
  *
- * imapd answers tagged commands and lists what it can in CAPABILITY; sync_server (csync) has neither tags nor
- * CAPABILITY, and says the same in the lines before its greeting (cyrus-imapd imap/sync_server.c).
+ * imapd answers tagged commands and lists its capabilities in CAPABILITY. sync_server (csync) has
+ * neither tags nor CAPABILITY: it lists the same in the lines before its greeting (cyrus-imapd
+ * imap/sync_server.c).
  */
 import { BackupError } from '../../errors.ts';
 import { readAnswer } from '../../protocol/driver.ts';
@@ -16,30 +20,36 @@ import type { TlsTrust, Wire } from './wire.ts';
 
 export interface LoginOptions {
   readonly credentials: Credentials;
-  /** null: no TLS even where it is offered. */
+  /** null: TLS is not used even where it is offered. */
   readonly tls: TlsTrust | null;
   readonly isImplicitTls: boolean;
-  /** Whether a password may go over the wire as it is where there is no TLS. */
+  /** Whether the password may be sent in the clear where there is no TLS. */
   readonly allowsClear: boolean;
-  /** Fail where the server cannot compress; without, nothing is compressed. */
+  /**
+   * Requires compression: the login fails where the server cannot compress. If false, nothing is
+   * compressed.
+   */
   readonly compress: boolean;
 }
 
 export type Dialect = 'imap' | 'csync';
 
-/** Answers hold no files but those of GET FETCH, which we never send. */
+/** Only GET FETCH is answered with files, and it is never sent. */
 const handlers: WireHandlers = {
   onFile: () => Promise.reject(new BackupError('syntax', 'a file where none was asked for')),
   onSynchronizingLiteral: () => undefined,
 };
 
-/** A connection with its dialect, which numbers its commands. */
+/** A connection with its dialect (IMAP or csync). It numbers the commands. */
 export class Session {
   readonly wire: Wire;
   dialect: Dialect = 'csync';
   /** In upper case: `X-REPLICATION`, `AUTH=PLAIN`, `SASL PLAIN LOGIN`, `COMPRESS DEFLATE`. */
   capabilities: string[] = [];
-  /** The greeting's last line, which names the server's version unless its `serverinfo` says otherwise. */
+  /**
+   * The greeting's last line. It names the server's version, unless `serverinfo` in its imapd.conf
+   * hides that.
+   */
   greeting = '';
   #commands = 0;
 
@@ -47,7 +57,7 @@ export class Session {
     this.wire = wire;
   }
 
-  /** What a command starts with, and the tag that its answer will have. */
+  /** Returns the tag of the next command and its answer; '' in csync, which has none. */
   tag(): string {
     this.#commands += 1;
     return this.dialect === 'imap' ? `R${this.#commands}` : '';
@@ -62,7 +72,9 @@ export class Session {
     await this.wire.flush();
   }
 
-  /** Sends and reads to the tagged answer; untagged ones are given to `onUntagged`. */
+  /**
+   * Sends a command and reads up to its tagged answer. Untagged answers are passed to `onUntagged`.
+   */
   async command(text: string, onUntagged: (answer: Answer) => void = () => undefined): Promise<Answer> {
     const tag = this.tag();
     await this.send(tag, text);
@@ -97,7 +109,10 @@ export async function openSession(wire: Wire, options: LoginOptions): Promise<Se
   return session;
 }
 
-/** Answer lines up to the one that ends a greeting. The word before the text is `*` in both dialects. */
+/**
+ * Reads answer lines up to the one that ends the greeting. In both dialects each line starts with
+ * `*`.
+ */
 async function readGreeting(session: Session): Promise<void> {
   session.capabilities = [];
   for (;;) {
@@ -135,7 +150,8 @@ async function startTls(session: Session, trust: TlsTrust): Promise<void> {
   const answer = await session.command('STARTTLS');
   if (answer.kind !== 'status' || answer.status !== 'OK') throw refused(session, 'STARTTLS', answer);
   await session.wire.startTls(trust);
-  // What was said in the clear does not count; csync greets again, IMAP is asked again.
+  // Capabilities announced in the clear do not count. csync sends its greeting again; IMAP is asked
+  // again.
   if (session.dialect === 'imap') await readCapabilities(session);
   else await readGreeting(session);
 }
@@ -153,7 +169,7 @@ async function authenticate(session: Session, { credentials, allowsClear }: Logi
   let last: BackupError | undefined;
   for (const choice of mechanismsFor(offered, credentials)) {
     if (!session.wire.isEncrypted && !allowsClear && choice.saysPassword) {
-      // Whoever sits between may have taken STARTTLS out of what the server offers.
+      // An attacker in between may have removed STARTTLS from the capabilities.
       const why = 'no TLS is offered, and the password would be readable on the way (--no-tls allows that)';
       last ??= new BackupError('auth', `${session.wire.peer}: ${why}`);
       continue;
@@ -174,7 +190,7 @@ async function tryMechanism(session: Session, choice: Choice): Promise<void> {
   const mechanism = choice.start();
   const tag = session.tag();
   let step = mechanism.next();
-  // An initial response saves a round.
+  // An initial response saves a round trip.
   const withInitial = choice.isClientFirst && (session.dialect === 'csync' || session.has('SASL-IR'));
   const initial = withInitial && step.done !== true ? ` ${step.value.toString('base64')}` : '';
   await session.send(tag, `AUTHENTICATE ${choice.name}${initial}`);

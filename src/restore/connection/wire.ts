@@ -1,7 +1,9 @@
 /**
- * Our end of a connection to a server that is restored to: TCP, TLS from the start or after STARTTLS, raw deflate
- * after COMPRESS. Reading goes through a SocketSource, so that what is buffered is bounded; writing waits for a server
- * that does not read. A server that is silent for too long is given up, so that a restore never hangs for good.
+ * Our end of a connection to a server: TCP, TLS from the start or after STARTTLS, raw deflate after
+ * COMPRESS.
+ * - A SocketSource bounds what is buffered on reading.
+ * - Writing waits while the server does not read.
+ * - A server that is silent for too long is given up, so a restore never hangs forever.
  */
 import { connect as connectTcp, isIP } from 'node:net';
 import type { Socket } from 'node:net';
@@ -11,11 +13,14 @@ import zlib from 'node:zlib';
 import { BackupError, messageOf } from '../../errors.ts';
 import { SocketSource } from '../../protocol/source.ts';
 
-/** How to be sure of the server. */
+/** How to authenticate the server. */
 export interface TlsTrust {
-  /** PEM certificates of the authorities that may vouch for it, in place of the system's. */
+  /** PEM certificates of the accepted authorities, in place of the system's. */
   readonly ca: string | undefined;
-  /** false: any certificate will do. The connection is private, but nobody knows with whom. */
+  /**
+   * false: any certificate is accepted. The connection is encrypted, but the server's identity is
+   * unproven.
+   */
   readonly verify: boolean;
 }
 
@@ -23,15 +28,15 @@ export interface WireOptions {
   readonly host: string;
   readonly port: number;
   readonly connectTimeoutMs: number;
-  /** How long the server may neither send nor take anything. */
+  /** How long the connection may be idle in both directions. */
   readonly silenceTimeoutMs: number;
 }
 
-/** The subject of an error of a server that was silent for too long. */
+/** The subject of the error for a server that was silent for too long. */
 export const TIMED_OUT = 'timeout';
 const GOODBYE_MS = 5000;
 
-/** Fast rather than small: a restore waits for the server, and mail shrinks little. */
+/** Speed matters more than size: a restore waits for the server, and mail compresses little. */
 const DEFLATE_LEVEL = 3;
 const GATHER_BYTES = 64 * 1024;
 
@@ -45,9 +50,9 @@ export class Wire {
   #gathered: Buffer[] = [];
   #gatheredBytes = 0;
   #isEncrypted = false;
-  /** What the error will say when nothing comes. */
+  /** Names the missing answer in the timeout error. */
   #missing = 'no greeting';
-  /** Why we gave the server up. */
+  /** The error with which the server was given up. */
   #givenUp: BackupError | undefined;
 
   private constructor(options: WireOptions, socket: Socket) {
@@ -57,7 +62,7 @@ export class Wire {
     this.source = this.#listen(socket);
   }
 
-  /** Throws 'closed' where nobody answers there. */
+  /** Throws 'closed' where the connection cannot be opened. */
   static async connect(options: WireOptions): Promise<Wire> {
     const { host, port, connectTimeoutMs } = options;
     const socket = connectTcp({ host, port, noDelay: true });
@@ -69,12 +74,15 @@ export class Wire {
     return this.#isEncrypted;
   }
 
-  /** The server owes an answer to this from now on. */
+  /** Names the command whose answer is expected next; the timeout error quotes it. */
   expect(what: string): void {
     this.#missing = `no answer to ${what}`;
   }
 
-  /** A step before any command: bounded as a whole, since a server that trickles bytes is never silent. */
+  /**
+   * Runs a step before the first command, with a limit on its whole duration: a server that
+   * trickles bytes is never silent.
+   */
   async step<T>(
     missing: string,
     run: () => Promise<T>,
@@ -89,15 +97,18 @@ export class Wire {
     }
   }
 
-  /** How long a login may take: some servers delay the answer to a wrong password, but not for ever. */
+  /**
+   * How long a login may take. Some servers delay the answer to a wrong password, but not this
+   * long.
+   */
   get loginLimitMs(): number {
     return this.#options.connectTimeoutMs + this.#options.silenceTimeoutMs;
   }
 
-  /** TLS from here on. Throws 'auth' where the server's certificate is not to be trusted. */
+  /** Starts TLS. Throws 'auth' where the server's certificate is not trusted. */
   async startTls(trust: TlsTrust): Promise<void> {
     if (this.source.buffered > 0) {
-      // Whoever sits between could have put it there, to be taken for the server's own word.
+      // An attacker in between could have injected it, to pass for an answer of the server.
       throw new BackupError('auth', `${this.peer}: there are answers in the clear behind STARTTLS`);
     }
     const { host, connectTimeoutMs } = this.#options;
@@ -106,7 +117,7 @@ export class Wire {
     old.setTimeout(0);
     const options: ConnectionOptions = {
       socket: old,
-      // Not to connect to, but what the certificate has to be made out to.
+      // Not an address to connect to: the name that the certificate must be issued for.
       host,
       rejectUnauthorized: trust.verify,
       ...(isIP(host) === 0 ? { servername: host } : {}),
@@ -123,7 +134,7 @@ export class Wire {
     this.source = this.#listen(secure);
   }
 
-  /** Deflate both ways from the next byte on (RFC 4978). */
+  /** Starts deflate in both directions, from the next byte on (RFC 4978). */
   startCompression(): void {
     const inflater = zlib.createInflateRaw();
     this.#socket.removeAllListeners('data');
@@ -139,7 +150,7 @@ export class Wire {
     this.#socket.pipe(inflater);
   }
 
-  /** Text is latin1. Small pieces are gathered; waits where the server does not read. */
+  /** Strings are latin1. Gathers small pieces, and waits while the server does not read. */
   async write(piece: string | Buffer): Promise<void> {
     const bytes = typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece;
     this.#gathered.push(bytes);
@@ -154,12 +165,15 @@ export class Wire {
     await new Promise<void>((resolve) => deflater.flush(zlib.constants.Z_SYNC_FLUSH, resolve));
   }
 
-  /** Sends the last command without waiting for its answer, or long for its sending, and closes. */
+  /**
+   * Sends the last command and closes the connection. Does not wait for the answer, and waits only
+   * briefly for the command to be sent.
+   */
   async sayGoodbye(send: () => Promise<void>): Promise<void> {
     try {
       await this.step('the server takes nothing', send, GOODBYE_MS);
     } catch {
-      // It was gone already.
+      // The connection was already gone.
     }
     this.close();
   }

@@ -1,7 +1,7 @@
 /**
- * XBACKUP: asks the imapd of a Cyrus server (3.0 to 3.10, `xbackup_enabled: yes`) to replicate users to us now, over the
- * channel that its imapd.conf knows (cyrus-imapd imap/imapd.c, cmd_xbackup). The answers are `* OK USER anne`,
- * `* OK MAILBOX shared`, `* NO USER bob (reason)`.
+ * XBACKUP asks the imapd of a Cyrus server (3.0 to 3.10, `xbackup_enabled: yes`) to replicate users
+ * to us now. The server uses a sync channel from its imapd.conf (cyrus-imapd imap/imapd.c,
+ * cmd_xbackup). The answers are `* OK USER anne`, `* OK MAILBOX shared`, `* NO USER bob (reason)`.
  */
 import { BackupError } from '../../errors.ts';
 import { sharedUserid } from '../../mailbox/names.ts';
@@ -16,7 +16,7 @@ export interface XbackupResult {
   readonly kind: 'user' | 'mailbox';
   readonly name: string;
   readonly isDone: boolean;
-  /** What the server said of one that it could not replicate. */
+  /** The server's reason for not replicating it. */
   readonly reason: string | undefined;
 }
 
@@ -42,7 +42,10 @@ export class XbackupClient {
     }
   }
 
-  /** Each result is given as it comes: a server of many users takes its time. Throws where the server refuses all of it. */
+  /**
+   * Reports each result as it arrives: a server with many users needs a while. Throws where the
+   * server refuses the whole command.
+   */
   async backUp(pattern: string, channel: string, onResult: (result: XbackupResult) => void): Promise<void> {
     const { peer } = this.#session.wire;
     this.#session.wire.expect(`XBACKUP ${pattern}`);
@@ -64,7 +67,7 @@ export class XbackupClient {
     } catch (error) {
       if (!(error instanceof BackupError && error.kind === 'closed') || error.subject === TIMED_OUT)
         throw error;
-      // imapd 3.6 dies of a channel without a host (seen with Debian's 3.6.1).
+      // imapd 3.6 crashes on a channel without a host (seen with Debian's 3.6.1).
       const hint = `is ${channel}_sync_host set in its imapd.conf?`;
       throw new BackupError(
         'closed',
@@ -74,7 +77,10 @@ export class XbackupClient {
     }
   }
 
-  /** Users and mailboxes without an owner that the pattern names: name to the userid whose backup it is in. */
+  /**
+   * Returns the users and the ownerless mailboxes that match the pattern: a map from each name to
+   * the userid whose backup holds it.
+   */
   async owners(pattern: string): Promise<Map<string, string>> {
     const owners = new Map<string, string>();
     this.#session.wire.expect(`LIST ${pattern}`);
@@ -99,7 +105,9 @@ export class XbackupClient {
   }
 }
 
-/** Of an administrator's name: the name that stands for its user (or itself), and the userid. */
+/**
+ * Maps an administrator's name to the name of its user's root (or to itself), and to the userid.
+ */
 export function ownerOfListed(name: string, separator: string): [root: string, userid: string] {
   const at = name.lastIndexOf('@');
   const domain = at === -1 ? '' : name.slice(at);

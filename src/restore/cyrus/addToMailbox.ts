@@ -1,8 +1,10 @@
 /**
- * Restoring into a mailbox that lives, or into a new one without keeping UIDs: what the server does not hold yet comes in as
- * new messages (RESTORE MAILBOX), what it holds is told by GUID and left alone, or with `replace` set as it was.
+ * Restores into an existing mailbox, or into a new one without keeping UIDs. Messages that the
+ * server lacks are added as new messages (RESTORE MAILBOX). Messages that it holds are recognized
+ * by GUID and left unchanged, or with `replace` set to the backup's state.
  *
- * A message that the mailbox has once and the backup has twice comes once more: copies are mail, too.
+ * If the backup has two copies of a message and the mailbox has one, one more is added: copies are
+ * mail, too.
  */
 import type { Dlist } from '../../protocol/dlist.ts';
 import { optionalList, optionalString } from '../../protocol/dlist.ts';
@@ -60,7 +62,7 @@ export async function addToMailbox(
     limit.report(outcome);
   }
   if (job.existing === 'replace' && full !== undefined) {
-    // Matched before anything was added, so what has just come is not among them.
+    // The pairs were matched before anything was added, so no new message is among them.
     const settings = settingsChanges(job, selected, full.mailbox);
     await changeMailbox(job, outcome, full.mailbox.name, pairs, { isFlagsOnly: false, settings });
   }
@@ -82,7 +84,7 @@ function* recordsNotHeld(
   }
 }
 
-/** Living records of each GUID, by UID. */
+/** Groups the records that are not expunged by GUID, in UID order. */
 export function livingByGuid(records: readonly ServerRecord[]): Map<string, ServerRecord[]> {
   const byGuid = new Map<string, ServerRecord[]>();
   for (const record of records) {
@@ -94,7 +96,10 @@ export function livingByGuid(records: readonly ServerRecord[]): Map<string, Serv
   return byGuid;
 }
 
-/** The server chooses uniqueid, UIDVALIDITY and modseqs. Annotations go in a second step: see exactMailbox.ts. */
+/**
+ * The server chooses uniqueid, UIDVALIDITY and modseqs. Annotations are set in a second step;
+ * exactMailbox.ts explains why.
+ */
 async function createMailbox(
   job: CyrusJob,
   selected: SelectedMailbox,
@@ -128,7 +133,7 @@ async function addBatch(
   partition: string,
   batch: readonly SourceRecord[],
 ): Promise<void> {
-  // A message that is expunged in the backup comes back alive, so its bytes are needed.
+  // A message that is expunged in the backup is restored as a living one, so its bytes are needed.
   const wanted = batch.map((record) => ({ ...record, expunged: null }));
   const folders = job.foldersWith(batch, outcome.target);
   const { failed } = job.isPlan

@@ -1,6 +1,7 @@
 /**
- * Annotations, of a mailbox or of a record, as every Cyrus server takes them. Cyrus 3.0 sends them without MODSEQ, and a
- * message's thread as nobody's (USERID NIL); later servers refuse both (imap/sync_support.c, decode_annotations).
+ * Converts annotations of a mailbox or a record to a form that every Cyrus server accepts. Cyrus
+ * 3.0 sends them without MODSEQ, and a message's thread ID without an owner (USERID NIL). Later
+ * servers refuse both (imap/sync_support.c, decode_annotations).
  */
 import { KeyValues, optionalString } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
@@ -19,10 +20,13 @@ function taken(annotation: KeyValues): KeyValues {
   return new KeyValues(annotation.get('MODSEQ') == null ? [...entries, ['MODSEQ', '0']] : entries);
 }
 
-/** What Cyrus keeps of a message for itself: threads, and when it was saved or made. */
+/** Annotations that Cyrus itself keeps about a message: threads, save date and creation modseq. */
 const INTERNAL = /^\/vendor\/cmu\/cyrus-imapd\/(?:thrid|basethrid|savedate|createdmodseq)$/;
 
-/** The entries of a record's annotations (printed) that people or their programs have set. */
+/**
+ * Returns the entry names of a record's annotations (printed form) that people or their programs
+ * have set.
+ */
 export function setAnnotations(annotations: string | null): string[] {
   if (annotations === null || annotations === '()') return [];
   const list = parseDlist(annotations);

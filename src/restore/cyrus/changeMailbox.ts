@@ -1,7 +1,8 @@
 /**
- * Changes what a living mailbox holds without touching its messages: flags, dates and annotations of records, and the
- * mailbox's own settings. As a master would: the mailbox's state with a higher modseq and the changed records, on the condition
- * (SINCE_*) that nothing has changed since it was read; where something has, it is read anew.
+ * Changes an existing mailbox without touching its messages: flags and dates of records, and the
+ * mailbox's own settings (ACL, annotations). It acts as a master does and sends the mailbox's state
+ * with a higher modseq and the changed records. The SINCE_* keys make the server refuse if the
+ * mailbox has changed since it was read. It is then read again, and the change is retried.
  */
 import { BackupError } from '../../errors.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
@@ -18,17 +19,17 @@ import { fullMailbox } from './serverState.ts';
 import type { ServerMailbox, ServerRecord } from './serverState.ts';
 
 export interface Changes {
-  /** Only flags, no dates and annotations. */
+  /** Changes only flags, not dates. */
   readonly isFlagsOnly: boolean;
-  /** Keys of the mailbox's state. */
+  /** Keys of the mailbox's state, with their new values. */
   readonly settings: ReadonlyMap<string, Dlist>;
 }
 
-/** How often a mailbox may change under our hands before it is given up. */
+/** How often a mailbox may change during the update before it is given up. */
 const ATTEMPTS = 5;
 const RECORDS_A_BATCH = 1024;
 
-/** ACL and annotations where they differ from the backup's. */
+/** Returns the ACL and annotations where they differ from the backup's. */
 export function settingsChanges(
   job: CyrusJob,
   selected: SelectedMailbox,
@@ -47,7 +48,10 @@ export function settingsChanges(
   return settings;
 }
 
-/** `pairs`: each record of the backup with the server's that is the same message. Counts in `outcome.changed`. */
+/**
+ * `pairs`: records of the backup, each with the server's record of the same message. Counts the
+ * changes in `outcome.changed`.
+ */
 export async function changeMailbox(
   job: CyrusJob,
   outcome: MailboxOutcome | undefined,

@@ -1,6 +1,8 @@
 /**
- * Restoring one user to a Cyrus server. Each mailbox goes one of three ways: it is made exactly as it was (exactMailbox.ts),
- * what it lacks is added (addToMailbox.ts), or only flags are put back (flagsOnly.ts).
+ * Restores one user to a Cyrus server. Each mailbox is handled in one of three ways:
+ * - recreated exactly as it was (exactMailbox.ts)
+ * - completed with the messages that it lacks (addToMailbox.ts)
+ * - given back its flags only (flagsOnly.ts)
  */
 import { recordsOfMessage } from '../../index/queries/current.ts';
 import { ownerOf } from '../../mailbox/names.ts';
@@ -29,11 +31,13 @@ export class CyrusDestination implements Destination {
   readonly #client: SyncClient;
   readonly #options: CyrusOptions;
   #source: RestoreSource | undefined;
-  /** By target name: as the server had them at first; one that was made since is among #made. */
+  /**
+   * By target name, as the server had them at the start. Mailboxes created since then are in #made.
+   */
   #byName = new Map<string, ServerMailbox>();
   #byUniqueid = new Map<string, ServerMailbox>();
   readonly #made = new Set<string>();
-  /** Where each mailbox of the backup went or goes. */
+  /** The target name of each mailbox of the backup, by mailbox ID. */
   readonly #targets = new Map<number, string>();
   readonly #uniqueids = new Map<number, string>();
 
@@ -96,7 +100,7 @@ export class CyrusDestination implements Destination {
     return this.#client.close();
   }
 
-  /** Whether that was all there was to do. */
+  /** Returns whether the mailbox is finished. */
   async #tryExactly(
     job: CyrusJob,
     { selected }: Move,
@@ -117,7 +121,8 @@ export class CyrusDestination implements Destination {
     }
     if (!isExact) return false;
     if (state === 'behind') await restoreExactly(job, selected, outcome, server);
-    // Made by an administrator just now, and never used: the server itself puts ours in its place.
+    // An administrator has just created it, and it was never used: the server itself replaces it
+    // with ours.
     else if (server.lastUid === 0 && server.uniqueid !== selected.mailbox.uniqueid) {
       await restoreExactly(job, selected, outcome, undefined);
     } else return false;
@@ -125,8 +130,9 @@ export class CyrusDestination implements Destination {
   }
 
   /**
-   * A mailbox that has had its 128 keywords, for messages that are gone, says so to nobody: the server refuses ours, or dies of
-   * them. So a mailbox that is refused is tried once more without new keywords.
+   * A mailbox may have used up its 128 keywords for messages that are gone, and the server does not
+   * report that. It then refuses new keywords, or crashes on them. So a refused mailbox is tried
+   * once more without new keywords.
    */
   async #add(
     job: CyrusJob,
@@ -172,7 +178,10 @@ export class CyrusDestination implements Destination {
     };
   }
 
-  /** The server finds a message in a mailbox by looking through all of it: only those are named that should have it. */
+  /**
+   * Returns the mailboxes that should hold these messages. To find a message in a mailbox, the
+   * server scans all of it, so no others are named.
+   */
   #foldersWith(source: RestoreSource, records: readonly SourceRecord[], target: string): Set<string> {
     const holders = new Set<number>();
     for (const { mailbox_id: id, message_id: messageId } of records) {
@@ -183,7 +192,7 @@ export class CyrusDestination implements Destination {
     for (const name of [target, ...[...holders].map((id) => this.#targets.get(id))]) {
       if (name !== undefined && (this.#byName.has(name) || this.#made.has(name))) folders.add(name);
     }
-    // A deleted mailbox of the same identity still has the files.
+    // A deleted mailbox with the same uniqueid still has the files.
     for (const id of holders) {
       const twin = this.#byUniqueid.get(this.#uniqueids.get(id) ?? '');
       if (twin !== undefined) folders.add(twin.name);

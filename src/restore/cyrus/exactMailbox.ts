@@ -1,11 +1,12 @@
 /**
- * A mailbox made again exactly as it was: UIDVALIDITY, UIDs, modseqs, flags and checksum, so that no client notices. It is
- * sent as a master replicates it (APPLY MAILBOX), batch by batch in UID order; the server checks its checksum behind
- * each, so what it answers OK to is equal. A restore that was broken off leaves a mailbox that equals the beginning of
- * ours, and the next one goes on from there.
+ * Recreates a mailbox exactly as it was: UIDVALIDITY, UIDs, modseqs, flags and checksum. Clients
+ * notice no difference. It is sent as a master replicates it (APPLY MAILBOX), in batches in UID
+ * order. The server verifies its checksum after each batch, so whatever it answers with OK is
+ * equal. An interrupted restore leaves a mailbox that equals the beginning of ours; the next
+ * restore continues from there.
  *
- * RESTORE MAILBOX, which the original uses for this, kills Debian's server where a new mailbox has annotations (an
- * assertion about a lock that only APPLY takes), and checks nothing.
+ * The original uses RESTORE MAILBOX for this. That checks nothing, and it crashes Debian's server
+ * where a new mailbox has annotations: an assertion about a lock that only APPLY takes.
  */
 import { randomUUID } from 'node:crypto';
 import { BackupError } from '../../errors.ts';
@@ -22,11 +23,15 @@ import type { RecordFields } from './recordText.ts';
 import type { ServerMailbox } from './serverState.ts';
 import { uploadMissing, withoutBytes } from './uploader.ts';
 
-/** A commit on the server each. */
+/** Each batch is one commit on the server. */
 const RECORDS_A_BATCH = 1024;
 
 /**
- * Whether what the server has is the beginning of what we have: then the rest can be sent. `same`: it is all of it.
+ * Compares a mailbox of the server with the backup's:
+ * - `same`: they are equal.
+ * - `behind`: the server's equals the beginning of ours, so the rest can be sent.
+ * - `other`: anything else.
+ *
  * The checksum stands for the records, as between a master and its replica.
  */
 export function compareExactly(
@@ -46,7 +51,7 @@ export function compareExactly(
   return isOlder && server.uniqueid === mailbox.uniqueid ? 'behind' : 'other';
 }
 
-/** Makes it, or with `server` sends what it lacks. */
+/** Creates the mailbox, or sends what `server` lacks. */
 export async function restoreExactly(
   job: CyrusJob,
   selected: SelectedMailbox,
@@ -70,7 +75,8 @@ export async function restoreExactly(
       ...changes,
       ['LAST_UID', String(isLast ? lastUid : (batch.at(-1)?.uid ?? 0))],
       ['HIGHESTMODSEQ', isLast ? highestmodseq : String(modseq)],
-      // Zero stands for "do not check" (imap/mailbox.c, mailbox_crceq), and is what no records come to.
+      // Zero means "do not check" (imap/mailbox.c, mailbox_crceq); it is also the checksum of no
+      // records.
       ['SYNC_CRC', String(crc.basic)],
       ['SYNC_CRC_ANNOT', UNCHECKED],
     ]);
@@ -96,9 +102,12 @@ export async function restoreExactly(
 }
 
 /**
- * A server that has expired a deleted mailbox still keeps its uniqueid under the name DELETED.… (seen with 3.6.1: the entry by
- * uniqueid stays in mailboxes.db), says so of no mailbox, and refuses it to APPLY as "moved". RESTORE takes it: it makes the
- * mailbox, empty and at the lowest modseq, and APPLY fills it.
+ * Applies the mailbox; if the server refuses it as moved, creates it empty with RESTORE first.
+ *
+ * A server that has expired a deleted mailbox keeps its uniqueid under the name DELETED.… (seen
+ * with 3.6.1: the entry by uniqueid stays in mailboxes.db). It does not list that mailbox, but
+ * refuses the uniqueid in APPLY as "moved". RESTORE accepts it and creates the mailbox at the
+ * lowest modseq. APPLY then fills it.
  */
 async function applyOrCreate(
   job: CyrusJob,
@@ -119,7 +128,7 @@ async function applyOrCreate(
   }
 }
 
-/** Sends the bytes; answers the records that can be filed. */
+/** Uploads the missing bytes, and returns the records that can be sent. */
 async function uploadBatch(
   job: CyrusJob,
   selected: SelectedMailbox,
@@ -154,7 +163,8 @@ async function mailboxChanges(
 ): Promise<Map<string, Dlist | undefined>> {
   const changes = new Map<string, Dlist | undefined>([['MBOXNAME', outcome.target]]);
   if (job.partition !== undefined) changes.set('PARTITION', job.partition);
-  // A server wants each of these (imap/sync_support.c, sync_apply_mailbox); not every master sent all of them.
+  // A server requires each of these (imap/sync_support.c, sync_apply_mailbox); not every master
+  // sent all of them.
   for (const [key, fallback] of required) if (selected.state.get(key) == null) changes.set(key, fallback);
   if (!job.what.has('annotations')) changes.set('ANNOTATIONS', undefined);
   if (!job.what.has('acl')) changes.set('ACL', job.ownersAcl(outcome.target));
@@ -177,7 +187,7 @@ const required: readonly [string, string][] = [
   ['ACL', ''],
 ];
 
-/** Whether the state says what an exact mailbox takes. */
+/** Reports whether the state has everything that an exact mailbox needs. */
 export function isComplete({ state, mailbox }: SelectedMailbox): boolean {
   return mailbox.uidvalidity > 0 && BigInt(mailbox.highestmodseq) > 0n && getNumber(state, 'LAST_UID') >= 0;
 }

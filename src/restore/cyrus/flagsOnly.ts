@@ -1,7 +1,7 @@
 /**
- * Flags put back as they were, on messages that are there, and nothing else: for "mark all as read by accident". A
- * message is the same where UIDVALIDITY and UID are and its GUID is; else, as in a mailbox that was restored before,
- * where its GUID is.
+ * Restores flags on messages that are still there, and nothing else, for example after an
+ * accidental "mark all as read". A message is the same if UIDVALIDITY, UID and GUID match.
+ * Otherwise, as in a mailbox that was restored before, the GUID alone decides.
  */
 import type { MailboxOutcome } from '../report/outcome.ts';
 import type { SelectedMailbox } from '../select/selectedMailbox.ts';

@@ -1,6 +1,7 @@
 /**
- * What a user has besides mailboxes, onto a Cyrus server: sieve scripts and which is active, subscriptions, quota, seen
- * state. What is there already stays, but with `replace`; subscriptions only ever come in addition.
+ * Restores what a user has besides mailboxes to a Cyrus server: sieve scripts and the active one,
+ * subscriptions, quota, seen state. Existing items are kept, except with `replace`. Subscriptions
+ * are only ever added.
  */
 import { createHash } from 'node:crypto';
 import { BackupError, messageOf } from '../../errors.ts';
@@ -20,9 +21,9 @@ import type { ItemAction, ItemOutcome } from '../report/outcome.ts';
 import type { CyrusJob } from './job.ts';
 import { mailboxesByUniqueid } from './serverState.ts';
 
-/** What the server says of a user. */
+/** The user's items on the server. */
 interface ServerItems {
-  /** File name to GUID, which for a script is the SHA-1 of its text. */
+  /** From file name to GUID; a script's GUID is the SHA-1 of its text. */
   readonly scripts: Map<string, string>;
   readonly active: string | undefined;
   readonly subscriptions: Set<string>;
@@ -65,14 +66,14 @@ async function readItems({ client, source }: CyrusJob): Promise<ServerItems> {
     if (name !== 'SIEVE') continue;
     const kv = toKeyValues(value, 'SIEVE');
     const file = getString(kv, 'FILENAME');
-    // The active one comes once more, as the name of its compiled form.
+    // The active script is listed a second time, under the name of its compiled form.
     if ((optionalNumber(kv, 'ISACTIVE') ?? 0) === 1) active = file.replace(/\.(?:bc|script)$/, '');
     if (!file.endsWith('.bc')) scripts.set(file, optionalString(kv, 'GUID') ?? '');
   }
   return { scripts, active, subscriptions, seen };
 }
 
-/** Does it, unless this is a plan; a refusal costs the one item. */
+/** Applies the item, unless this is a plan. A refusal fails only this item. */
 async function apply(
   job: CyrusJob,
   item: { readonly kind: string; readonly name: string },
@@ -139,7 +140,10 @@ async function restoreQuota(job: CyrusJob, kv: KeyValues): Promise<ItemOutcome> 
   return apply(job, { kind: 'quota', name: root }, printItem('QUOTA', kv, 'log'));
 }
 
-/** Seen state of mailboxes that keep it apart (others' and shared ones), by uniqueid: only where that mailbox is there. */
+/**
+ * Restores the seen state of mailboxes that keep it separately (other users' and shared ones). They
+ * are found by uniqueid; where the server has no such mailbox, the state is left out.
+ */
 async function restoreSeen(job: CyrusJob, server: ServerItems, outcomes: ItemOutcome[]): Promise<void> {
   const ours = job.source.items('seen').map(({ value }) => toKeyValues(parseDlist(value), 'SEEN'));
   const there = await mailboxesByUniqueid(
@@ -163,7 +167,7 @@ async function restoreSeen(job: CyrusJob, server: ServerItems, outcomes: ItemOut
   }
 }
 
-/** The same keys with some given anew, or added. */
+/** Returns the same keys, with some of them replaced or added. */
 function withKeys(kv: KeyValues, keys: Readonly<Record<string, string>>): KeyValues {
   return new KeyValues([...kv.entries.filter(([key]) => !(key in keys)), ...Object.entries(keys)]);
 }

@@ -1,30 +1,33 @@
-/** What the steps of restoring one user to a Cyrus server share. */
+/** Data that the steps of restoring one user to a Cyrus server share. */
 import type { MailboxOutcome } from '../report/outcome.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
 import type { SyncClient } from './syncClient.ts';
 import type { UploadMemory } from '../uploadMemory.ts';
 
-/** What `--what` names. */
+/** The values of `--what`. */
 export const WHAT = ['mail', 'flags', 'seen', 'sieve', 'subs', 'quota', 'annotations', 'acl'] as const;
 export type What = (typeof WHAT)[number];
 
-/** What is done with what is there already: nothing, a second copy beside it, or made as it was in the backup. */
+/** How to treat existing data: leave it, add a second copy, or set it to the backup's state. */
 export type Existing = 'skip' | 'copy' | 'replace';
 
 export interface CyrusOptions {
-  /** Work out what would be done, and do nothing. */
+  /** Report what would be done, and change nothing. */
   readonly isPlan: boolean;
-  /** -U: keep UIDs and all else, where the mailbox is not there or is the beginning of ours. */
+  /**
+   * -U: keep UIDs and everything else, where the mailbox does not exist or equals the beginning of
+   * ours.
+   */
   readonly isExact: boolean;
-  /** -L: no mupdate. */
+  /** -L: change this server only, not mupdate. */
   readonly isLocal: boolean;
-  /** -P. */
+  /** -P: the partition for new mailboxes. */
   readonly partition: string | undefined;
-  /** -A: identifiers and rights, TAB behind each; empty: what the server gives by itself. */
+  /** -A: identifiers and rights, each followed by a TAB. Empty: the server's default. */
   readonly acl: string | undefined;
   readonly existing: Existing;
   readonly what: ReadonlySet<What>;
-  /** Put flags and seen state back, and nothing else. */
+  /** Restore flags and seen state, and nothing else. */
   readonly isFlagsOnly: boolean;
   readonly deletedPrefix: string;
   onProgress(outcome: MailboxOutcome): void;
@@ -33,13 +36,15 @@ export interface CyrusOptions {
 export interface CyrusJob extends CyrusOptions {
   readonly client: SyncClient;
   readonly source: RestoreSource;
-  /** The server broke the connection at this mailbox before. */
+  /** The connection broke, or the server refused, at this mailbox before: send no new keywords. */
   readonly isCautious: boolean;
   readonly uploads: UploadMemory;
-  /** Names of the server's mailboxes that may hold some of these messages. */
+  /** Returns the names of the server's mailboxes that may hold some of these messages. */
   foldersWith(records: readonly SourceRecord[], target: string): Set<string>;
-  /** The name of the server's mailbox with that uniqueid. */
+  /** Returns the name of the server's mailbox with that uniqueid. */
   holderOf(uniqueid: string): string | undefined;
-  /** What an owner has by default (cyrus-imapd lib/acl.h); empty for a shared mailbox. */
+  /**
+   * Returns the owner's default rights (cyrus-imapd lib/acl.h); for a shared mailbox, `anyone lrs`.
+   */
   ownersAcl(name: string): string;
 }

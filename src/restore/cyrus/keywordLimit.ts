@@ -1,7 +1,8 @@
 /**
- * Keeps a mailbox of a Cyrus server within the keywords that it has room for (cyrus-imapd imap/mailbox.h, MAX_USER_FLAGS). A
- * server that gets one more in APPLY or RESTORE MAILBOX aborts, and the mailbox stays as it was. The keywords that most
- * living messages have are kept; the others are left off, and told.
+ * Keeps a mailbox of a Cyrus server within its maximum number of keywords (cyrus-imapd
+ * imap/mailbox.h, MAX_USER_FLAGS). A server that receives one more in APPLY or RESTORE MAILBOX
+ * aborts, and the mailbox stays as it was. The keywords that most living messages have are kept.
+ * The others are left off and reported.
  */
 import { FlagLosses } from '../report/flagLosses.ts';
 import type { MailboxOutcome } from '../report/outcome.ts';
@@ -15,14 +16,15 @@ interface Flagged {
 }
 
 export class KeywordLimit {
-  /** In lower case: Cyrus compares keywords so. Undefined where all of them fit. */
+  /** In lower case, as Cyrus compares keywords without case. Undefined where all of them fit. */
   readonly #allowed: ReadonlySet<string> | undefined;
   readonly #losses = new FlagLosses();
   readonly #why: string;
 
   /**
-   * `there`: what the mailbox holds on the server. `isCautious`: it may have used up its keywords for messages that are gone,
-   * which the server does not say, so no new ones are sent.
+   * `there`: what the mailbox holds on the server. `isCautious`: the mailbox may have used up its
+   * keywords for messages that are gone, which the server does not report. Then no new keywords are
+   * sent.
    */
   constructor(there: Iterable<Flagged>, wanted: Iterable<Flagged>, isCautious = false) {
     const used = new Set<string>();
@@ -42,7 +44,7 @@ export class KeywordLimit {
     this.#allowed = new Set([...used, ...order.slice(0, room).map(([keyword]) => keyword)]);
   }
 
-  /** The same record with the keywords that there is room for. */
+  /** Returns the record with only the keywords that fit. */
   limited<T extends Flagged>(record: T): T {
     const allowed = this.#allowed;
     if (allowed === undefined) return record;

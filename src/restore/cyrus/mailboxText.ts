@@ -1,11 +1,14 @@
-/** MAILBOX as it is sent in APPLY and RESTORE: a mailbox's state with some keys given anew, and records behind it. */
+/**
+ * MAILBOX as it is sent in APPLY and RESTORE: a mailbox's state with some keys replaced, followed
+ * by records.
+ */
 import type { Dlist, KeyValues } from '../../protocol/dlist.ts';
 import { printItem } from '../../protocol/print.ts';
 import { takenAnnotations } from './annotations.ts';
 import { recordText } from './recordText.ts';
 import type { RecordFields } from './recordText.ts';
 
-/** Of the transfer, not of the mailbox; or worked out anew. */
+/** Keys that belong to the transfer and not to the mailbox, or that are computed anew. */
 const left = new Set([
   'RECORD',
   'SYNC_CRC',
@@ -15,7 +18,7 @@ const left = new Set([
   'SINCE_CRC_ANNOT',
 ]);
 
-/** `changes` replace keys of the state or come behind it; a key whose change is undefined is left out. */
+/** `changes` replace keys of the state or are appended to it. An undefined value drops the key. */
 export function mailboxText(
   verb: string,
   state: KeyValues,

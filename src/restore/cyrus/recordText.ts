@@ -1,6 +1,7 @@
 /**
- * Records as a Cyrus server takes them (cyrus-imapd imap/sync_support.c, parse_upload), and what they add to a mailbox's
- * checksum. Flags, annotations and unknown keys are kept printed in the index, and go out as they are.
+ * Records in the form that a Cyrus server accepts (cyrus-imapd imap/sync_support.c, parse_upload),
+ * and their share of a mailbox's checksum. The index stores flags, annotations and unknown keys in
+ * printed form; they are sent unchanged.
  */
 import { combineCrc, initialRecordCrc, recordCrc } from '../../protocol/crc.ts';
 import { optionalString, toKeyValuesList } from '../../protocol/dlist.ts';
@@ -9,7 +10,7 @@ import { printDlist, printItem } from '../../protocol/print.ts';
 import type { SourceRecord } from '../source.ts';
 import { takenAnnotations } from './annotations.ts';
 
-/** A record as a server or a backup has it; flags separated by SP, annotations printed. */
+/** A record of a server or a backup. Flags are separated by SP, annotations are in printed form. */
 export interface RecordFields {
   readonly uid: number;
   readonly modseq: string;
@@ -22,16 +23,18 @@ export interface RecordFields {
   readonly extra: string | null;
 }
 
-/** The record as it was, \Expunged included where it was. */
+/** Returns the record as it was, with \Expunged where it was expunged. */
 export function exactFields(record: SourceRecord): RecordFields {
   const flags = record.expunged === null ? record.flags : `${record.flags} \\Expunged`.trim();
   return { ...fieldsOf(record), flags };
 }
 
 /**
- * The record as a new message of a living mailbox. An expunged message comes back alive: the originals sent \Expunged
- * along, and it arrived invisible. Its \Deleted goes too, or the next EXPUNGE would take it again. CREATEDMODSEQ speaks
- * of the modseqs of another mailbox.
+ * Returns the record as a new message of a living mailbox.
+ * - An expunged message is restored as a living one. The original sent \Expunged along, and the
+ *   message arrived invisible.
+ * - Its \Deleted is dropped, or the next EXPUNGE would remove it again.
+ * - CREATEDMODSEQ is dropped: it refers to the modseqs of another mailbox.
  */
 export function freshFields(record: SourceRecord): RecordFields {
   const fields = fieldsOf(record);
@@ -81,17 +84,18 @@ export function recordText(record: RecordFields): string {
 }
 
 /**
- * What to say as SYNC_CRC_ANNOT, and as SINCE_CRC_ANNOT where the server has not said it: not to be checked (mailbox_crceq). What a
- * server counts in it beside annotations (threads, dates, modseqs of creation) is another in each version, and so is how. A
- * change of a message's annotations changes its modseq, which SYNC_CRC counts.
+ * The value of SYNC_CRC_ANNOT, and of SINCE_CRC_ANNOT where the server's own is unknown: "do not
+ * check" (mailbox_crceq). Besides annotations, servers include threads, dates and creation modseqs
+ * in it; which of them, and how, differs between versions. A change of a message's annotations
+ * changes its modseq, which SYNC_CRC covers.
  */
 export const UNCHECKED = '0';
 
-/** SYNC_CRC, kept up record by record. */
+/** SYNC_CRC, updated record by record. */
 export class MailboxCrc {
   basic = initialRecordCrc;
 
-  /** Adds a record, or takes it out again: XOR is its own inverse. Expunged ones count for nothing. */
+  /** Adds a record, or removes it again: XOR is its own inverse. Expunged records do not count. */
   toggle(record: RecordFields): void {
     const flags = record.flags === '' ? [] : record.flags.split(' ');
     this.basic = combineCrc(this.basic, recordCrc({ ...record, modseq: BigInt(record.modseq), flags }));

@@ -1,6 +1,7 @@
 /**
- * What a Cyrus server has already, read before anything is sent: mailboxes by name and by uniqueid, and the records of one
- * mailbox. Servers say of a mailbox that is not there nothing at all.
+ * Reads what a Cyrus server already has, before anything is sent: mailboxes by name and by
+ * uniqueid, and the records of one mailbox. For a mailbox that does not exist, servers return
+ * nothing at all.
  */
 import {
   Flag,
@@ -26,13 +27,13 @@ export interface ServerMailbox {
   readonly crc: number;
   readonly crcAnnot: number;
   readonly partition: string;
-  /** A name that only holds others, and no mail. */
+  /** A name that only has mailboxes below it, and no mail. */
   readonly isIntermediate: boolean;
-  /** All that the server said, as it will want it back. */
+  /** All keys that the server sent, in the form in which it expects them back. */
   readonly state: KeyValues;
 }
 
-/** A GET MAILBOXES line names so many: lines stay short, and answers few. */
+/** The number of keys in one GET: lines stay short, and round trips few. */
 const NAMES_A_GET = 200;
 
 export async function mailboxesByName(
@@ -45,8 +46,9 @@ export async function mailboxesByName(
 }
 
 /**
- * By uniqueid. 3.0 cannot be asked so, and 3.2 and 3.4 must not be: they die where there is no such mailbox (seen with 3.2.12 and
- * 3.4.9). Of these we learn of no mailbox that has the uniqueid under another name.
+ * Returns mailboxes by uniqueid. 3.0 does not support the query. 3.2 and 3.4 must not be asked:
+ * they crash where no such mailbox exists (seen with 3.2.12 and 3.4.9). On these servers, a mailbox
+ * that has the uniqueid under another name is not found.
  */
 export async function mailboxesByUniqueid(
   client: SyncClient,
@@ -103,7 +105,10 @@ const columns = new Set([
   'ANNOTATIONS',
 ]);
 
-/** A mailbox as it is this moment, with all of its records; undefined where it is not there. */
+/**
+ * Returns the current state of a mailbox with all of its records; undefined where it does not
+ * exist.
+ */
 export async function fullMailbox(
   client: SyncClient,
   name: string,

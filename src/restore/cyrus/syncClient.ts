@@ -1,8 +1,8 @@
 /**
- * The sync protocol from the sending side, to imapd (tagged SYNCGET, SYNCAPPLY, SYNCRESTORE, SYNCRESTART of an
- * admin, capability X-REPLICATION) and to sync_server (GET, APPLY, RESTORE, RESTART): the same dlists either way
- * (cyrus-imapd imap/imapd.c, imap/sync_server.c). Commands are text that was printed for the log: literals to a Cyrus
- * server carry a plus.
+ * The client side of the sync protocol. imapd takes tagged SYNCGET, SYNCAPPLY, SYNCRESTORE and
+ * SYNCRESTART from an admin (capability X-REPLICATION). sync_server takes GET, APPLY, RESTORE and
+ * RESTART. Both use the same dlists (cyrus-imapd imap/imapd.c, imap/sync_server.c). Commands are
+ * text printed in the log's form, because literals to a Cyrus server carry a plus.
  */
 import { BackupError } from '../../errors.ts';
 import type { ErrorKind } from '../../errors.ts';
@@ -20,7 +20,10 @@ export interface AnswerItem {
   readonly value: Dlist;
 }
 
-/** A message to be sent: its bytes are asked for when their turn has come, exactly as many as announced. */
+/**
+ * A message to be sent. Its bytes are requested only when its turn comes, and must be exactly as
+ * many as announced.
+ */
 export interface Upload {
   readonly guid: string;
   readonly sizeBytes: number;
@@ -34,7 +37,9 @@ export interface ClientOptions extends Omit<LoginOptions, 'isImplicitTls'> {
 
 type Verb = 'GET' | 'APPLY' | 'RESTORE';
 
-/** The words after NO that mean something to us (cyrus-imapd imap/sync_support.c, sync_response). */
+/**
+ * The words after NO that map to an error kind (cyrus-imapd imap/sync_support.c, sync_response).
+ */
 const kinds: Readonly<Record<string, ErrorKind>> = {
   IMAP_MAILBOX_NONEXISTENT: 'not-found',
   IMAP_MAILBOX_LOCKED: 'locked',
@@ -51,7 +56,10 @@ export class SyncClient {
     this.#session = session;
   }
 
-  /** Tries the address's ports in turn. Throws what the last one said; wrong passwords at once. */
+  /**
+   * Tries the address's ports in turn. Throws the last one's error; a wrong password is thrown at
+   * once.
+   */
   static async connect(address: ServerAddress, options: ClientOptions): Promise<SyncClient> {
     let last: unknown;
     for (const port of address.ports) {
@@ -88,12 +96,12 @@ export class SyncClient {
     return this.#session.wire.peer;
   }
 
-  /** As `3.4.9-Debian`; undefined where the server does not say. */
+  /** For example `3.4.9-Debian`; undefined where the server does not report it. */
   get serverVersion(): string | undefined {
     return /\bCyrus (?:IMAP|sync server) v?(\d\S*)/.exec(this.#session.greeting)?.[1];
   }
 
-  /** `text` is what follows GET: key and value, printed. */
+  /** `text` follows GET: the key and its value, printed. */
   get(text: string): Promise<AnswerItem[]> {
     return this.#run('GET', text);
   }
@@ -106,7 +114,7 @@ export class SyncClient {
     return this.#run('RESTORE', text);
   }
 
-  /** The server drops what it has staged of uploads. */
+  /** Makes the server drop the uploads that it has staged. */
   async restart(): Promise<void> {
     const tag = this.#session.tag();
     this.#session.wire.expect('RESTART');
@@ -114,7 +122,7 @@ export class SyncClient {
     await this.#finish(tag, 'RESTART', []);
   }
 
-  /** APPLY MESSAGE: the server stages the messages until RESTART. */
+  /** Sends APPLY MESSAGE: the server stages the messages until RESTART. */
   async upload(partition: string, messages: readonly Upload[]): Promise<void> {
     const { wire } = this.#session;
     const tag = this.#session.tag();
@@ -130,7 +138,7 @@ export class SyncClient {
     await this.#finish(tag, 'APPLY MESSAGE', []);
   }
 
-  /** Says goodbye, and does not wait long for the answer. */
+  /** Sends the closing command, without waiting for the answer. */
   async close(): Promise<void> {
     const session = this.#session;
     const last = session.dialect === 'imap' ? 'LOGOUT' : 'EXIT';

@@ -1,7 +1,8 @@
 /**
- * Gets messages onto a Cyrus server ahead of the command that files them: asks with RESERVE what is missing there, naming the
- * mailboxes that may have it, and sends only that. Messages are checked against their GUIDs on the way out; one
- * that is damaged or not in the backup fails alone.
+ * Uploads messages to a Cyrus server before the command that files them. RESERVE names the
+ * mailboxes that may hold them, and answers which are missing; only those are sent. Messages are
+ * checked against their GUIDs before they are sent. A message that is damaged or not in the backup
+ * fails alone.
  */
 import { messageOf } from '../../errors.ts';
 import { toStrings } from '../../protocol/dlist.ts';
@@ -10,22 +11,25 @@ import type { RestoreSource, SourceRecord } from '../source.ts';
 import type { CyrusJob } from './job.ts';
 import type { SyncClient, Upload } from './syncClient.ts';
 
-/** sync_client's own figure. */
+/** The same number as sync_client's. */
 const MESSAGES_A_COMMAND = 1024;
-/** A command holds so much at the most in memory; larger messages go piece by piece, each in a command of its own. */
+/**
+ * The total size at which a command is sent. It also bounds memory: large messages are streamed in
+ * pieces.
+ */
 const HELD_BYTES = 8 * 1024 * 1024;
 const NO_BYTES = 'its bytes are not in this backup';
 const STREAMED_FROM_BYTES = 2 * 1024 * 1024;
 
 export interface UploadResult {
-  /** GUIDs that did not get there, with the reason. */
+  /** GUIDs that were not uploaded, with the reason. */
   readonly failed: ReadonlyMap<string, string>;
   readonly sentBytes: number;
 }
 
 /**
- * Sends what the server lacks of these records. Expunged records may do without their bytes: nothing is said of those.
- * `folders`: internal names of mailboxes on the server where copies may be.
+ * Sends what the server lacks of these records. An expunged record whose bytes are missing is no
+ * failure. `folders`: internal names of the server's mailboxes that may hold copies.
  */
 export async function uploadMissing(
   { client, source, uploads }: Pick<CyrusJob, 'client' | 'source' | 'uploads'>,
@@ -69,7 +73,10 @@ export async function uploadMissing(
   return { failed, sentBytes };
 }
 
-/** For a plan: living records whose bytes neither the backup nor the server has, with the reason. */
+/**
+ * For a plan: returns the living records whose bytes neither the backup nor the server has, with
+ * the reason.
+ */
 export async function withoutBytes(
   client: SyncClient,
   partition: string,
@@ -87,7 +94,7 @@ export async function withoutBytes(
 function prepare(source: RestoreSource, { guid, size, chunk_id: chunkId }: SourceRecord): Upload {
   if (chunkId === null) throw new Error(NO_BYTES);
   if (size >= STREAMED_FROM_BYTES) {
-    // Once announced it has to be sent to its end, so it is read through before.
+    // Once announced, a message must be sent completely, so it is checked first.
     source.check(guid);
     return { guid, sizeBytes: size, pieces: () => source.pieces(guid) };
   }

@@ -1,10 +1,10 @@
-/** Which mailbox each folder of a destination holds, so that no two ever go into one. */
+/** Assigns each mailbox a folder of a destination, so that no two mailboxes share one. */
 import { BackupError } from '../../errors.ts';
 
 export interface ClaimOptions {
-  /** The mailbox that a folder held before this run, or undefined. */
+  /** Returns the mailbox that a folder held before this run, or undefined. */
   readonly holder?: (path: string) => string | undefined;
-  /** Paths with the same key are the same. */
+  /** Paths with the same key name the same folder. */
   readonly key?: (path: string) => string;
 }
 
@@ -17,14 +17,14 @@ export class Claims {
     this.#options = options;
   }
 
-  /** The mailbox's path in this run, where it has one. */
+  /** Returns the mailbox's path in this run, if it has one. */
   pathOf(mailbox: string): string | undefined {
     return this.#paths.get(mailbox);
   }
 
   /**
-   * The first of the paths that is free or the mailbox's own. Throws 'io' where each holds
-   * another mailbox.
+   * Returns the first of the paths that is free or already the mailbox's own. Throws 'io' where
+   * each of them holds another mailbox.
    */
   claim(mailbox: string, candidates: readonly string[]): string {
     const { holder, key } = this.#options;

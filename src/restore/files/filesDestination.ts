@@ -1,7 +1,7 @@
 /**
- * Restoring one user into files of some format: messages that are there, proven by their bytes,
- * are left, the rest is added. A message counts as added once it is on disk under its name;
- * whatever a format could not hold is named.
+ * Restores one user into files of some format. Messages that are already there, proven by their
+ * bytes, are left; the others are added. A message counts as added once it is on disk under its
+ * name. Anything that the format cannot hold is reported.
  */
 import { BackupError, messageOf } from '../../errors.ts';
 import { getString, optionalString, toKeyValues } from '../../protocol/dlist.ts';
@@ -36,7 +36,7 @@ export interface FilesOptions {
 
 const PROGRESS_EVERY = 100;
 
-/** Messages that were handed to a folder and may be lost until it commits. */
+/** Messages written to a folder since its last commit; they may still be lost. */
 interface Uncommitted {
   messages: number;
   bytes: number;
@@ -50,7 +50,7 @@ export class FilesDestination implements Destination {
   readonly #losses = new FlagLosses();
   #source: RestoreSource | undefined;
   #user: UserWriter | undefined;
-  /** How many mailboxes are still to go into each target. */
+  /** How many mailboxes are still to be restored into each target. */
   readonly #toCome = new Map<string, number>();
 
   constructor(format: FileFormat, userid: string, options: FilesOptions) {
@@ -86,7 +86,7 @@ export class FilesDestination implements Destination {
     }
   }
 
-  /** Scripts, subscriptions and what has no form in files, as files beside the folders. */
+  /** Writes scripts, subscriptions, quota and seen state as files beside the folders. */
   async restoreItems(isWholeUser: boolean): Promise<ItemOutcome[]> {
     if (!isWholeUser) return [];
     const { what } = this.#options;
@@ -149,8 +149,9 @@ export class FilesDestination implements Destination {
   }
 
   /**
-   * undefined, and a failure, where the backup does not have the message: that fails alone. A
-   * full disk does not get better.
+   * Returns undefined, and reports a failure, where the backup does not have the message or has it
+   * damaged. Only that message fails. Other errors, such as a full disk, are thrown: they would
+   * recur.
    */
   #read(record: SourceRecord, outcome: MailboxOutcome): OutgoingMessage | 'plan' | undefined {
     try {
@@ -185,7 +186,7 @@ export class FilesDestination implements Destination {
     }
   }
 
-  /** What was written before the error counts where it can still be put in its place. */
+  /** After an error, commits what was already written if the format can; otherwise discards it. */
   async #giveUp(folder: FolderWriter, outcome: MailboxOutcome, uncommitted: Uncommitted): Promise<void> {
     try {
       if (this.#open().batch.messages !== Infinity && !this.#options.isPlan) {

@@ -1,8 +1,8 @@
 /**
- * What a mailbox (internal name) is called in each format of files. Names are made from the
- * mailbox's name alone, so that every run makes the same ones, and two mailboxes never share one.
- * Each component fits into 255 bytes: a longer one is cut and ends with `%~` and a hash of the
- * whole. The mailbox's own name is kept in a file (see marker.ts).
+ * Names of a mailbox (internal name) in each file format. They are made from the mailbox's name
+ * alone: every run makes the same names, and no two mailboxes share one. Each component fits into
+ * 255 bytes; a longer one is cut and ends with `%~` and a hash of the whole. The mailbox's own name
+ * is kept in a file (see marker.ts).
  */
 import { hashedName, percent, shortened } from '../../mailbox/fileName.ts';
 import { encodeMutf7 } from '../../mailbox/mutf7.ts';
@@ -11,21 +11,24 @@ import { toPathSegments } from '../../mailbox/path.ts';
 import { MARKER } from './marker.ts';
 
 const MAX_BYTES = 255;
-/** An mbox has side files, `.NAME.cyrus-backups-mailbox` among them, and `.sbd` behind it. */
+/**
+ * Leaves room for the names of an mbox's side files, such as `.NAME.cyrus-backups-mailbox`, and for
+ * `.sbd`.
+ */
 const MBOX_BYTES = MAX_BYTES - MARKER.length - 8;
 
 /**
- * Where else a mailbox goes whose own name is taken on this file system, by one that differs only
- * in case for instance.
+ * Returns the alternative name of a mailbox whose own name is taken on this file system, for
+ * instance by one that differs only in case.
  */
 export function otherName(name: string, mailbox: string, maxBytes = MAX_BYTES): string {
   return hashedName(name, `other ${mailbox}`, maxBytes);
 }
 
 /**
- * As Maildir++ has it, with a dot in front and between levels, names in modified UTF-7; '' for
- * the INBOX. A dot in a level is `%2E`. A folder called INBOX has its first letter escaped, since
- * IMAP servers would take it for the INBOX.
+ * Returns the Maildir++ name: a dot in front and between levels, in modified UTF-7; '' for the
+ * INBOX. A dot within a level becomes `%2E`. A folder called INBOX has its first letter escaped,
+ * since IMAP servers would mistake it for the INBOX.
  */
 export function maildirName(mailbox: string, deletedPrefix: string): string {
   const { boxes, localpart, domain, deletedAt } = parseName(mailbox, deletedPrefix);
@@ -50,10 +53,12 @@ function maildirLevel(level: string): string {
   );
 }
 
-/** Files that stand beside the folders of a user. */
+/** Files beside the folders of a user. */
 const SIDE_FILES = /^(?:sieve|subscriptions|cyrus-backups-.*)$/i;
 
-/** The path of an mbox: each folder above in `NAME.sbd`, and nothing else ends so. */
+/**
+ * Returns the path of an mbox. Each parent folder is `NAME.sbd`, and no other name ends like that.
+ */
 export function mboxPath(mailbox: string, deletedPrefix: string): string[] {
   const names = toPathSegments(mailbox, deletedPrefix).map((segment, index) => {
     const free = index === 0 && SIDE_FILES.test(segment) ? escapeFirst(segment) : segment;
@@ -62,13 +67,13 @@ export function mboxPath(mailbox: string, deletedPrefix: string): string[] {
   return names.map((name, index) => (index === names.length - 1 ? name : `${name}.sbd`));
 }
 
-/** What Windows does not take in a name, or drops from its end. */
+/** What Windows does not allow in a name, or drops from its end. */
 const NOT_ON_WINDOWS = /[\\:*?"<>|]|[. ]$/g;
 const DEVICE = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?=\.|$)/i;
-/** Files that stand beside the messages of a folder. */
+/** Files beside the messages of a folder. */
 const IN_FOLDER = /^(?:messages\.json|cyrus-backups-.*|[0-9]+-[0-9]+\.eml)$/i;
 
-/** The path of a folder in a zip, which people unpack on any system. */
+/** Returns the path of a folder in a zip, which may be unpacked on any system. */
 export function zipPath(mailbox: string, deletedPrefix: string): string[] {
   return toPathSegments(mailbox, deletedPrefix).map((segment, index) => {
     const isTaken = IN_FOLDER.test(segment) || DEVICE.test(segment);
@@ -77,7 +82,7 @@ export function zipPath(mailbox: string, deletedPrefix: string): string[] {
   });
 }
 
-/** The first letter as %XX. */
+/** Returns the name with its first letter as %XX. */
 function escapeFirst(name: string): string {
   return percent(name.charAt(0)) + name.slice(1);
 }

@@ -1,79 +1,86 @@
 /**
- * What a format of files does with a user, a folder and its messages; the same for Maildir, mbox,
- * tar and zip.
+ * The interface of the file formats (Maildir, mbox, tar, zip): how they store a user, a folder and
+ * its messages.
  */
 import type { Mailbox } from '../../index/types.ts';
 import type { Existing } from '../cyrus/job.ts';
 import type { ItemOutcome } from '../report/outcome.ts';
 import type { SourceRecord } from '../source.ts';
 
-/** A message on its way into a file. */
+/** A message to be written. */
 export interface OutgoingMessage {
   readonly record: SourceRecord;
-  /** Names, as they are to be restored. */
+  /** Names of the flags to be restored. */
   readonly flags: readonly string[];
-  /** Its bytes, checked against its GUID; each call starts anew. */
+  /** Returns its bytes, checked against its GUID; each call reads from the start. */
   readonly pieces: () => Iterable<Buffer>;
 }
 
-/** The messages that a folder held when it was asked. */
+/** The messages that a folder held when `held()` was called. */
 export interface HeldMessages {
   /**
-   * Whether one more copy of this message is there, proven by its bytes and not by a name or a
-   * header field. `pieces` are the backup's. Each copy counts once.
+   * Reports whether one more copy of this message is there, and counts that copy as taken. Only its
+   * bytes prove that, not a name or a header field. `pieces` are the backup's bytes.
    */
   take(record: SourceRecord, pieces: () => Iterable<Buffer>): boolean;
 }
 
-/** Something of a message that a format cannot hold. */
+/** Part of a message that a format cannot hold. */
 export interface Loss {
-  /** A flag, a date, in words. */
+  /** In words, such as a flag or a date. */
   readonly what: string;
   readonly why: string;
 }
 
 export interface FolderWriter {
-  /** Where it is, for the report. */
+  /** The folder's path, for the report. */
   readonly name: string;
   readonly isNew: boolean;
-  /** For the report: another name than usual, a file that is not what it seems. */
+  /** For the report: an unusual name, or a file that is not the message it claims to be. */
   readonly notes: readonly string[];
-  /** Annotations of messages are kept. */
+  /** Whether the format keeps annotations of messages. */
   readonly holdsAnnotations: boolean;
   held(): Promise<HeldMessages>;
   /**
-   * Returns what of the message's flags, date or bytes the format cannot hold. Part of the
-   * message may be there if it throws.
+   * Returns which of the message's flags, date or bytes the format cannot hold. If it throws, part
+   * of the message may have been written.
    */
   add(message: OutgoingMessage): Promise<readonly Loss[]>;
-  /** All that was added is on disk; a message of an archive once the archive is finished. */
+  /**
+   * Resolves once everything added is on disk. In an archive, a message is safe only once the
+   * archive is finished.
+   */
   commit(): Promise<void>;
-  /** As commit, and nothing more is added. `isLast`: no other mailbox goes into this folder. */
+  /**
+   * Commits and ends the folder for this mailbox. `isLast`: no other mailbox is restored into it.
+   */
   finish(isLast: boolean): Promise<void>;
-  /** Takes back what was added since the last commit, where the format can. */
+  /** Discards what was added since the last commit, where the format can. */
   abandon(): void;
 }
 
-/** What becomes of a small file beside the folders. */
+/** A small file beside the folders. */
 export interface SideFile {
   readonly kind: string;
-  /** A path below the user's folder. */
+  /** The path below the user's folder. */
   readonly path: string;
   readonly bytes: Buffer;
   /**
-   * Of a file that is there and differs: it stays, or only restore writes it, or its lines are a
-   * set to be added to.
+   * What to do with an existing file that differs:
+   * - `stays`: keep it.
+   * - `ours`: replace it; only restore writes this file.
+   * - `lines`: add the missing lines.
    */
   readonly there: 'stays' | 'ours' | 'lines';
 }
 
 export interface UserWriter {
-  /** Nothing is made in a plan. */
+  /** Opens the folder for a mailbox. A plan creates nothing. */
   folder(target: string, mailbox: Mailbox): Promise<FolderWriter>;
   sideFile(file: SideFile): Promise<ItemOutcome>;
-  /** A subscribed mailbox, as the format's `subscriptions` has it. */
+  /** Returns the line for a subscribed mailbox in the format's `subscriptions` file. */
   subscriptionLine(mailbox: string): string;
-  /** A folder takes messages best in such batches, each of which is then committed. */
+  /** The size of a batch, after which a folder commits. */
   readonly batch: { readonly messages: number; readonly bytes: number };
   close(): void;
 }
@@ -86,8 +93,8 @@ export interface FormatOptions {
 
 export interface FileFormat {
   user(userid: string, options: FormatOptions): UserWriter;
-  /** Ends what all users share. */
+  /** Finishes what all users share. */
   finish(): Promise<void>;
-  /** After an error: nothing is left that looks whole. */
+  /** Called after an error: leaves nothing behind that looks complete. */
   abandon(): void;
 }

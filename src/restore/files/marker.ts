@@ -1,7 +1,7 @@
 /**
- * `cyrus-backups-mailbox`: a file in each folder (beside an mbox) that says which mailbox the
- * folder holds, with all that the mailbox's master said of it: ACL, annotations, UIDVALIDITY. A
- * folder's name alone proves nothing: it may be shortened, or the file system may ignore case.
+ * `cyrus-backups-mailbox`: a file in each folder (or beside an mbox) that names the folder's
+ * mailbox. It also keeps everything that the mailbox's master sent: ACL, annotations, UIDVALIDITY.
+ * A folder's name alone proves nothing: it may be shortened, or the file system may ignore case.
  */
 import { lstatSync, readFileSync } from 'node:fs';
 import { asBackupError, BackupError } from '../../errors.ts';
@@ -9,14 +9,14 @@ import type { Mailbox } from '../../index/types.ts';
 
 export const MARKER = 'cyrus-backups-mailbox';
 
-/** Byte strings become one character a byte. */
+/** Byte strings are written with one character per byte. */
 export function markerText(target: string, { name, state }: Pick<Mailbox, 'name' | 'state'>): string {
   return `${JSON.stringify({ mailbox: target, from: name, state }, null, 1)}\n`;
 }
 
 /**
- * The mailbox that a folder says it holds; undefined where it says nothing. Throws 'damaged'
- * where it cannot be read.
+ * Returns the mailbox that the marker names; undefined where there is no marker. Throws 'damaged'
+ * where the marker cannot be read.
  */
 export function markedMailbox(path: string): string | undefined {
   if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return undefined;

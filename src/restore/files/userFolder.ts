@@ -1,7 +1,7 @@
 /**
- * A user's folder of a Maildir or mbox destination, with the small files beside the mail. A
- * marker file in it says whose it is and is locked while a restore writes there, so that two
- * users never share a folder and two restores do not disturb each other.
+ * A user's folder in a Maildir or mbox destination, with the small files beside the mail. A marker
+ * file names the folder's user and is locked during a restore. So two users never share a folder,
+ * and concurrent restores cannot interfere.
  */
 import {
   closeSync,
@@ -24,13 +24,13 @@ import type { ItemAction, ItemOutcome } from '../report/outcome.ts';
 import type { FormatOptions, SideFile } from './format.ts';
 
 /**
- * In a Maildir a dot would make it look like a folder; among mboxes it must not look like one of
- * them.
+ * In a Maildir, a leading dot would make the marker look like a folder. Among mboxes, a marker
+ * without a dot would look like an mbox.
  */
 export const USER_MARKER = 'cyrus-backups-user';
 export const HIDDEN_USER_MARKER = `.${USER_MARKER}`;
 
-/** The user's folder: `{user}` in the root, else one below it. */
+/** Returns the user's folder: the root with `{user}` replaced, or else a folder below the root. */
 export function userPath(root: string, userid: string): string {
   const name = fileName(userid);
   return root.includes('{user}') ? root.replaceAll('{user}', () => name) : join(root, name);
@@ -41,13 +41,12 @@ export class UserFolder {
   readonly #options: FormatOptions;
   readonly #lockFd: number | null;
   /**
-   * Side files of this run: where one is, another must not go on a file system that ignores case.
+   * Side files of this run, by folded name. On a file system that ignores case, one must not
+   * overwrite another.
    */
   readonly #written = new Map<string, string>();
 
-  /**
-   * Throws 'locked' where another restore writes there, 'io' where the folder is another user's.
-   */
+  /** Throws 'locked' where another restore is writing, 'io' where the folder is another user's. */
   constructor(path: string, userid: string, markerName: string, options: FormatOptions) {
     this.path = path;
     this.#options = options;
@@ -66,9 +65,10 @@ export class UserFolder {
   }
 
   /**
-   * Writes the file as a whole. One that is there stays, but where it is the beginning of the new
-   * content, which is what a broken restore left, where its lines are a set, or with `--existing
-   * replace`.
+   * Writes a side file as a whole. An existing file is kept, unless:
+   * - it is the beginning of the new content, left by an interrupted restore
+   * - its rule is `lines` (missing lines are added) or `ours`
+   * - `--existing replace` is set
    */
   sideFile({ kind, path, bytes, there: rule }: SideFile): ItemOutcome {
     const full = join(this.path, path);
@@ -107,7 +107,7 @@ export class UserFolder {
   }
 }
 
-/** Opens, locks and, where it is new, writes the marker. */
+/** Opens and locks the marker, and writes it if it is new. */
 function lockMarker(marker: string, userid: string, path: string): number {
   const fd = openSync(marker, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   try {
@@ -116,7 +116,7 @@ function lockMarker(marker: string, userid: string, path: string): number {
     }
     const text = readFileSync(fd, 'latin1');
     if (!text.endsWith('\n')) {
-      // New, or torn by a power cut.
+      // The marker is new, or was torn by a power cut.
       ftruncateSync(fd);
       writeSync(fd, Buffer.from(`${userid}\n`, 'latin1'), 0, null, 0);
       fsyncSync(fd);
@@ -130,8 +130,8 @@ function lockMarker(marker: string, userid: string, path: string): number {
 }
 
 /**
- * A file system without locks, as some network file systems are, has nothing to keep others away
- * with.
+ * Returns true where the file system has no locks, like some network file systems: there, nothing
+ * can keep other restores away.
  */
 function isLocked(fd: number): boolean {
   try {
@@ -151,7 +151,7 @@ function requireOwner(text: string, userid: string, path: string): void {
   );
 }
 
-/** The lines that are there, and those of the others that are not. */
+/** Returns the existing lines, followed by the others that are missing. */
 function withLines(there: Buffer, others: Buffer): Buffer {
   const lines = (bytes: Buffer): string[] => bytes.toString('latin1').split('\n').filter(Boolean);
   const all = new Set([...lines(there), ...lines(others)]);

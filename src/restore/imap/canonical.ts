@@ -1,7 +1,8 @@
 /**
- * A message's text in a form that survives what IMAP servers change in storing it. Dovecot, Exchange and others turn bare LF
- * into CRLF, end a message with a line end, and store 0x80 for NUL (which IMAP cannot carry). Two messages with the same
- * canonical hash differ in nothing else.
+ * Hashes a message's text in a form that survives the changes that IMAP servers make when they
+ * store it. Dovecot, Exchange and others turn bare LFs into CRLF, end a message with a line end,
+ * and store 0x80 for NUL (which IMAP cannot carry). Two messages with the same canonical hash
+ * differ in nothing else.
  */
 import { createHash } from 'node:crypto';
 

@@ -1,6 +1,7 @@
 /**
- * A connection to any IMAP server that is restored to, over ImapFlow: opened with a time limit for each step, opened again
- * when it breaks, and with errors in our words. Every error names the command that it happened at.
+ * A connection to any IMAP server, over ImapFlow. Each step has a time limit, and `reopen()`
+ * replaces a broken connection. Errors are BackupErrors, and each one names the command that
+ * failed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ImapFlow } from 'imapflow';
@@ -13,22 +14,22 @@ export interface ImapLogin {
   readonly isImplicitTls: boolean;
   readonly user: string;
   readonly password: string;
-  /** Whom to act for, where the user is an administrator (SASL's authorization identity). */
+  /** The user to act for, where the login is an administrator's (SASL's authorization identity). */
   readonly actFor: string | undefined;
-  /** null: no TLS even where it is offered. */
+  /** null: TLS is not used even where it is offered. */
   readonly tls: TlsTrust | null;
-  /** Whether a password may go over the wire as it is where there is no TLS. */
+  /** Whether the password may be sent in the clear where there is no TLS. */
   readonly allowsClear: boolean;
-  /** For connecting, and for the greeting. */
+  /** The limit for connecting, and for the greeting. */
   readonly connectTimeoutMs: number;
   /** How long the server may be silent while it owes an answer. */
   readonly silenceTimeoutMs: number;
-  /** Pauses before the attempts to connect again. */
+  /** Pauses before each attempt to reconnect. */
   readonly backoffMs?: readonly number[];
 }
 
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
-/** Refusals that a later try may not meet (RFC 5530). */
+/** Refusals that may not recur on a later try (RFC 5530). */
 const TRANSIENT = new Set(['UNAVAILABLE', 'INUSE']);
 /** ImapFlow's codes for a connection that is gone (its errors.d.ts). */
 const GONE = new Set([
@@ -44,7 +45,9 @@ export class ImapConnection {
   readonly peer: string;
   readonly #login: ImapLogin;
   #client: ImapFlow;
-  /** What broke the connection, as ImapFlow reported it beside the failed command. */
+  /**
+   * The cause of a broken connection, which ImapFlow reports separately from the failed command.
+   */
   #reason: unknown;
 
   private constructor(login: ImapLogin) {
@@ -53,7 +56,7 @@ export class ImapConnection {
     this.#client = this.#newClient();
   }
 
-  /** Throws 'auth' where the server takes neither name and password nor shows a certificate to be trusted. */
+  /** Throws 'auth' where the server rejects the login, or its certificate is not trusted. */
   static async open(login: ImapLogin): Promise<ImapConnection> {
     const connection = new ImapConnection(login);
     await connection.#connect();
@@ -64,7 +67,10 @@ export class ImapConnection {
     return this.#client;
   }
 
-  /** Runs one command. Throws 'closed' where the connection broke, 'locked' where a later try may succeed. */
+  /**
+   * Runs one command. Throws 'closed' where the connection broke, and 'locked' where a later try
+   * may succeed.
+   */
   async ask<T>(what: string, run: (client: ImapFlow) => Promise<T>): Promise<T> {
     const client = this.#client;
     try {
@@ -74,7 +80,7 @@ export class ImapConnection {
     }
   }
 
-  /** A new connection in place of a broken one, tried several times. Throws what the last try said. */
+  /** Replaces a broken connection, with several attempts. Throws the last one's error. */
   async reopen(): Promise<void> {
     const pauses = this.#login.backoffMs ?? BACKOFF_MS;
     this.#client.close();
@@ -85,14 +91,15 @@ export class ImapConnection {
         await this.#connect();
         return;
       } catch (error) {
-        // The password was right before: a refusal now is one of too many connections, or of a restart.
+        // The password was accepted before. So this refusal is about too many connections, or a
+        // restart.
         if (index < pauses.length - 1) continue;
         throw new BackupError('closed', messageOf(error), { cause: error });
       }
     }
   }
 
-  /** The pause before the n-th try of something that was refused for now. */
+  /** Waits before retry number `attempt` of a command that the server refused for now. */
   async pause(attempt: number): Promise<void> {
     const pauses = this.#login.backoffMs ?? BACKOFF_MS;
     await sleep(pauses[Math.min(attempt, pauses.length) - 1] ?? 0);
@@ -129,7 +136,7 @@ export class ImapConnection {
     return client;
   }
 
-  /** Bounded as a whole: a server that trickles bytes would never be silent for long. */
+  /** Limits the login as a whole: a server that trickles bytes would never be silent for long. */
   async #connect(): Promise<void> {
     const client = this.#client;
     const { connectTimeoutMs, silenceTimeoutMs } = this.#login;
@@ -148,7 +155,10 @@ export class ImapConnection {
     }
   }
 
-  /** ImapFlow's own errors say "Command failed" and keep the server's words apart. */
+  /**
+   * Converts errors of ImapFlow, which say "Command failed" and keep the server's text in separate
+   * fields.
+   */
   #inOurWords(error: unknown, what: string, client: ImapFlow): BackupError {
     if (error instanceof BackupError) return error;
     const detail = detailOf(error);
@@ -211,7 +221,7 @@ function hungUp(detail: Detail, broken: Detail, what: string): string {
   return system === undefined ? `the connection broke at ${what}` : `${what}: ${system.said}`;
 }
 
-/** Required, refused, or used where it is offered (left out). */
+/** STARTTLS is refused, required, or (with the option left out) used where it is offered. */
 function startTlsOption({ tls, allowsClear }: ImapLogin): { doSTARTTLS?: boolean } {
   if (tls === null) return { doSTARTTLS: false };
   return allowsClear ? {} : { doSTARTTLS: true };

@@ -1,21 +1,24 @@
 /**
- * Which flags a folder takes: what the server says beforehand (PERMANENTFLAGS), and what it has refused since. The message
- * goes in any case; flags that are left off are told.
+ * Decides which flags a folder takes: those that the server announces (PERMANENTFLAGS), less those
+ * that it has refused since. The message is sent in any case; flags that are left off are reported.
  */
 import { FlagLosses } from '../report/flagLosses.ts';
 import type { MailboxOutcome } from '../report/outcome.ts';
 
 const SYSTEM = new Set(['\\seen', '\\answered', '\\flagged', '\\deleted', '\\draft']);
-/** What may stand in a command as a keyword (RFC 9051, flag-keyword: an atom). */
+/** The characters that a keyword may have in a command (RFC 9051, flag-keyword: an atom). */
 const KEYWORD = /^[^\x00-\x20\x7f-\uffff(){%*"\\\]]+$/;
 
 export class FlagFilter {
-  /** By lower-case name, as the server writes it; undefined where the server does not say. */
+  /**
+   * From lower-case names to the server's spelling; undefined where the server does not announce
+   * them.
+   */
   #permanent: ReadonlyMap<string, string> | undefined;
   readonly #refused = new Map<string, string>();
   readonly #losses = new FlagLosses();
 
-  /** As SELECT has told. */
+  /** Takes the PERMANENTFLAGS of a SELECT. */
   learn(permanentFlags: ReadonlySet<string> | undefined): void {
     this.#permanent =
       permanentFlags === undefined
@@ -23,7 +26,7 @@ export class FlagFilter {
         : new Map([...permanentFlags].map((flag) => [flag.toLowerCase(), flag]));
   }
 
-  /** The flags to send. The others are noted as lost. */
+  /** Returns the flags to send. The others are recorded as lost. */
   taken(flags: readonly string[], uid: number): string[] {
     return flags.flatMap((flag) => {
       if (flag.toLowerCase() === '\\recent') return [];
@@ -34,13 +37,13 @@ export class FlagFilter {
     });
   }
 
-  /** The server has refused this one: it is not tried again. */
+  /** Records a flag that the server has refused; it is not tried again. */
   refuse(flag: string, uid: number, why: string): void {
     this.#refused.set(flag.toLowerCase(), why);
     this.#losses.add(flag, uid, why);
   }
 
-  /** Lost of this message only. */
+  /** Records a flag as lost for this message only. */
   lose(flag: string, uid: number, why: string): void {
     this.#losses.add(flag, uid, why);
   }

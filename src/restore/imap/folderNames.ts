@@ -1,8 +1,12 @@
 /**
- * Names of folders on an IMAP server, one for each mailbox of the backup and never the same for two. A server may have no
- * levels (a delimiter of NIL), allow no folders below some (\Noinferiors), or not tell upper from lower case; and its
- * separator cannot stand within a level. So a mailbox has a first choice and others, in an order that depends on the backup
- * alone: a second restore finds what the first one made.
+ * Assigns each mailbox of the backup its own folder name on an IMAP server. Servers have limits:
+ * - some have no levels (a delimiter of NIL)
+ * - some allow no folders below certain others (\Noinferiors)
+ * - some ignore case
+ * - none allows its separator within a level
+ *
+ * So each mailbox has a first choice and alternatives. Their order depends on the backup alone, so
+ * a second restore finds the folders of the first.
  */
 import { isInbox } from '../../mailbox/names.ts';
 import { folderLevels } from '../folderLevels.ts';
@@ -23,12 +27,12 @@ export class FolderNames {
   /** Mailboxes by the lower case of their paths. */
   readonly #folded = new Map<string, string[]>();
 
-  /** `targets`: every mailbox that may need a folder, chosen for this restore or not. */
+  /** `targets`: every mailbox that may need a folder, whether or not this restore includes it. */
   constructor(targets: Iterable<string>, namespace: Namespace, deletedPrefix: string) {
     this.#namespace = namespace;
     this.#deletedPrefix = deletedPrefix;
     const all = [...new Set(targets)].toSorted();
-    // Names that need no change come first: they keep theirs.
+    // Names that need no change come first, so they keep their names.
     const isPlain = (target: string): boolean => this.natural(target) === this.#written(this.#levels(target));
     for (const wanted of [true, false]) {
       for (const target of all) if (isPlain(target) === wanted) this.#paths.set(target, this.#claim(target));
@@ -40,7 +44,7 @@ export class FolderNames {
     }
   }
 
-  /** The first choice. */
+  /** Returns the first choice. */
   path(target: string): string {
     const known = this.#paths.get(target);
     if (known !== undefined) return known;
@@ -49,20 +53,23 @@ export class FolderNames {
     return path;
   }
 
-  /** As it would be called on a server that takes every name: for telling that it is not. */
+  /**
+   * Returns the name on a server that takes every name, so that a report can mention the
+   * difference.
+   */
   natural(target: string): string {
     if (isInbox(target)) return 'INBOX';
     const { prefix, delimiter } = this.#namespace;
     return prefix + this.#levels(target).join(delimiter ?? '/');
   }
 
-  /** Names to try where the server refuses the first choice. */
+  /** Returns alternatives for when the server refuses the first choice. */
   others(target: string): string[] {
     const flat = this.#flat.get(target) ?? this.#claimFlat(target);
     return [flat, this.#unique(flat)];
   }
 
-  /** The folders above a path. */
+  /** Returns the folders above a path. */
   parents(path: string): string[] {
     const { delimiter } = this.#namespace;
     if (delimiter === null) return [];
@@ -70,7 +77,9 @@ export class FolderNames {
     return levels.slice(1).map((_, index) => levels.slice(0, index + 1).join(delimiter));
   }
 
-  /** Whether another mailbox of the backup, earlier in order, differs from this one in case only. */
+  /**
+   * Whether an earlier mailbox of the backup, in sort order, differs from this one only in case.
+   */
   hasEarlierTwin(target: string): boolean {
     const path = this.path(target);
     const twins = this.#folded.get(path.toLowerCase()) ?? [];
@@ -87,7 +96,7 @@ export class FolderNames {
     return path;
   }
 
-  /** A name without levels, and without signs that servers refuse. */
+  /** Claims a name without levels, and without characters that servers refuse. */
   #claimFlat(target: string): string {
     const { prefix, delimiter } = this.#namespace;
     const levels = this.#levels(target).map((level) =>
@@ -99,14 +108,14 @@ export class FolderNames {
     return flat;
   }
 
-  /** Levels with the server's own separator, which becomes `_` within a level. */
+  /** Joins levels with the server's separator, which becomes `_` within a level. */
   #written(levels: readonly string[]): string {
     const { prefix, delimiter } = this.#namespace;
     if (delimiter === null) return prefix + levels.join('_');
     return prefix + levels.map((level) => level.replaceAll(delimiter, '_')).join(delimiter);
   }
 
-  /** INBOX is one folder in any case (RFC 3501, 5.1). */
+  /** INBOX is one folder, whatever its case (RFC 3501, 5.1). */
   #unique(path: string): string {
     const isFree = (name: string): boolean => !this.#taken.has(name) && name.toUpperCase() !== 'INBOX';
     if (isFree(path)) return path;

@@ -1,12 +1,15 @@
 /**
- * Which messages of a folder the server holds already. Only bytes prove that two messages are the same: a Message-ID, or
- * date and size, only say which are worth fetching.
+ * Finds which messages of a folder the server already holds. Only bytes prove that two messages are
+ * the same. Message-ID, date and size only select candidates to fetch.
  *
- * 1. One FETCH lists UID, size, date and flags. Messages that are as long as one of the backup's are fetched and hashed.
- * 2. Servers may store a message altered (see canonical.ts), or report another size. So what is left over is fetched as well
- *    where its date or Message-ID is that of a message of the backup, and compared in its canonical form.
+ * 1. One FETCH lists UID, size, date and flags. Messages with the size of one of the backup's are
+ *    fetched and hashed.
+ * 2. Servers may alter a message when they store it (see canonical.ts), or report another size. So
+ *    a remaining message is also fetched if its date or Message-ID is that of one of the backup's.
+ *    These are compared in canonical form.
  *
- * A server's message stands for one message of the backup: two identical copies in the backup are two on the server.
+ * Each message on the server matches one message of the backup: two identical copies in the backup
+ * need two on the server.
  */
 import type { FetchMessageObject, FetchQueryObject } from 'imapflow';
 import { BackupError } from '../../errors.ts';
@@ -23,15 +26,15 @@ export interface HeldMessage {
   readonly date: number;
 }
 
-/** A command line stays short, and an answer that fails costs few. */
+/** Keeps command lines short, and limits what one failed answer costs. */
 const UIDS_A_FETCH = 100;
 
 export class HeldMessages {
-  /** By SHA-1; only messages whose bytes were fetched. */
+  /** By SHA-1; holds only messages whose bytes were fetched. */
   readonly #exact: ReadonlyMap<string, HeldMessage[]>;
-  /** By canonical hash: those that no message of the backup equals byte for byte. */
+  /** By canonical hash: messages that differ from every one of the backup's in some byte. */
   readonly #altered: ReadonlyMap<string, ReadMessage[]>;
-  /** Messages that the server lists but does not give out, by size and date. */
+  /** By size and date: the number of messages that the server lists but does not return. */
   readonly #unreadable = new Map<string, number>();
 
   constructor(
@@ -51,13 +54,16 @@ export class HeldMessages {
     return this.#exact.get(guid)?.shift();
   }
 
-  /** `isAltered` is false where the server only reported another size than it stores. */
+  /** `isAltered` is false where the server stores the same bytes and only reports another size. */
   takeAltered(bytes: Buffer, guid: string): { held: HeldMessage; isAltered: boolean } | undefined {
     const found = this.#altered.get(canonicalHash(bytes))?.shift();
     return found === undefined ? undefined : { held: found, isAltered: found.guid !== guid };
   }
 
-  /** Whether the server has a message of this size and date that cannot be compared. Each answers for one record. */
+  /**
+   * Whether the server has a message of this size and date that cannot be compared. Each such
+   * message is used for one record.
+   */
   takeUnreadable({ size, internaldate }: SourceRecord): boolean {
     const key = `${size} ${internaldate}`;
     const count = this.#unreadable.get(key) ?? 0;
@@ -68,7 +74,7 @@ export class HeldMessages {
 
 type ReadMessage = HeldMessage & { readonly guid: string };
 
-/** Reads the selected folder. `reselect` selects it again after the connection broke. */
+/** Reads the selected folder. `reselect` selects it again after a reconnect. */
 export async function readHeld(
   connection: ImapConnection,
   source: RestoreSource,
@@ -103,7 +109,7 @@ interface Hashes {
   readonly canonical: string;
 }
 
-/** Fetches bodies, hashes them one by one, and gets over messages that cannot be read. */
+/** Fetches bodies, hashes them one by one, and skips messages that cannot be read. */
 class BodyReader {
   readonly #unreadable = new Set<number>();
   readonly #connection: ImapConnection;
@@ -124,7 +130,7 @@ class BodyReader {
       const some = messages.slice(at, at + UIDS_A_FETCH).map(({ uid }) => uid);
       const uids = some.filter((uid) => !this.#unreadable.has(uid));
       if (uids.length === 0 || (await this.#fetch(uids, hashes))) continue;
-      // One of them fails the command, so each is asked for by itself.
+      // One message makes the command fail, so each is fetched separately.
       for (const uid of uids.filter((each) => !hashes.has(each)))
         if (!(await this.#fetch([uid], hashes))) this.#unreadable.add(uid);
     }
@@ -150,12 +156,12 @@ class BodyReader {
   }
 }
 
-/** All messages from a UID on, without their text. */
+/** Lists all messages from a UID on, without their text. */
 export async function listMessages(connection: ImapConnection, firstUid = 1): Promise<HeldMessage[]> {
   const listed: HeldMessage[] = [];
   const query = { uid: true, size: true, internalDate: true, flags: true };
   await eachMessage(connection, `${firstUid}:*`, query, ({ uid, size = 0, internalDate, flags }) => {
-    // `n:*` always names the last message, even where its UID is below n (RFC 3501, 6.4.8).
+    // `n:*` always includes the last message, even if its UID is below n (RFC 3501, 6.4.8).
     if (uid < firstUid) return;
     const date = Math.floor(new Date(internalDate ?? 0).getTime() / 1000);
     listed.push({ uid, flags: [...(flags ?? [])], size, date });
@@ -190,7 +196,7 @@ function grouped<T extends HeldMessage>(
   return groups;
 }
 
-/** Records of the backup that no message of the server equals byte for byte. */
+/** Yields the records of the backup that no message on the server equals byte for byte. */
 function* missing(
   exact: ReadonlyMap<string, readonly HeldMessage[]>,
   records: Iterable<SourceRecord>,
@@ -203,7 +209,10 @@ function* missing(
   }
 }
 
-/** Messages of the server that equal no record of the backup byte for byte; of several equal ones, the later. */
+/**
+ * Returns the server's messages that equal no record of the backup byte for byte, including surplus
+ * copies.
+ */
 function unequal(
   listed: readonly HeldMessage[],
   exact: ReadonlyMap<string, readonly HeldMessage[]>,
@@ -221,7 +230,10 @@ function unequal(
   });
 }
 
-/** Of the server's messages those that may be one of the missing ones: by date, else by Message-ID. */
+/**
+ * Returns the server's messages that may be one of the missing records: by date, otherwise by
+ * Message-ID.
+ */
 async function likely(
   connection: ImapConnection,
   source: RestoreSource,
@@ -255,7 +267,7 @@ function messageIdOf(source: RestoreSource, record: SourceRecord): string {
     const [head = Buffer.alloc(0)] = source.pieces(record.guid);
     return idOf(headerField(head, 'message-id'));
   } catch (error) {
-    // A damaged message fails when it is to be sent.
+    // A damaged message fails later, when it is sent.
     if (error instanceof BackupError) return '';
     throw error;
   }

@@ -1,9 +1,10 @@
 /**
- * Restoring one user to any IMAP server, as that user: folders are made and subscribed to, messages come by APPEND with their flags
- * and INTERNALDATE. ImapFlow speaks the protocol, and uses LITERAL+ and UIDPLUS where they are offered.
+ * Restores one user to any IMAP server, logged in as that user. Folders are created, messages are
+ * sent by APPEND with their flags and INTERNALDATE, and subscriptions are set. ImapFlow speaks the
+ * protocol, and uses LITERAL+ and UIDPLUS where they are offered.
  *
- * Nothing comes twice: what a folder holds already is told by its bytes (heldMessages.ts). So a restore that was broken off is
- * run again, and needs no file of its own to know how far it was.
+ * No message is added twice: those that a folder already holds are recognized by their bytes
+ * (heldMessages.ts). So an interrupted restore is simply run again, without a state file.
  */
 import { BackupError, messageOf } from '../../errors.ts';
 import { ownerOf } from '../../mailbox/names.ts';
@@ -48,7 +49,7 @@ export class ImapDestination implements Destination {
     this.#options = options;
   }
 
-  /** Throws 'auth' where the server takes neither name and password nor shows a certificate to be trusted. */
+  /** Throws 'auth' where the server rejects the login, or its certificate is not trusted. */
   static async connect(options: ImapOptions): Promise<ImapDestination> {
     return new ImapDestination(await ImapConnection.open(options), options);
   }
@@ -78,7 +79,7 @@ export class ImapDestination implements Destination {
     outcome.isNew = isNew;
     if (note !== undefined) outcome.notes.push(note);
     if (!what.has('mail')) return;
-    // A plan has nothing to select where the folder is yet to be made.
+    // In a plan, a folder that does not exist yet cannot be selected.
     const folder = isNew && isPlan ? undefined : await ImapFolder.open(this.#connection, path, isPlan);
     const records = (): Iterable<SourceRecord> => selected.records();
     const held =
@@ -93,7 +94,7 @@ export class ImapDestination implements Destination {
     }
   }
 
-  /** Subscriptions; IMAP has no way to take the rest. */
+  /** Restores subscriptions; IMAP has no form for the rest. */
   async restoreItems(isWholeUser: boolean): Promise<ItemOutcome[]> {
     const outcomes: ItemOutcome[] = [];
     const source = this.#source;

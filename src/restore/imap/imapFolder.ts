@@ -1,7 +1,8 @@
 /**
- * One folder of an IMAP server: selected, read, and added to. The connection may break at any message: it is opened again,
- * and what arrived in the meantime is told by its bytes, so that no message is lost or sent twice. A message that breaks
- * the connection time and again is given up alone.
+ * One folder of an IMAP server: selects it, reads it and adds messages. The connection may break at
+ * any message. It is then reopened, and messages that arrived meanwhile are recognized by their
+ * bytes. So no message is lost or sent twice. A message that repeatedly breaks the connection is
+ * given up alone.
  */
 import { BackupError, messageOf } from '../../errors.ts';
 import { canonicalHash, sha1Of } from './canonical.ts';
@@ -14,12 +15,14 @@ import type { RestoreSource, SourceRecord } from '../source.ts';
 
 /** How often one message may break the connection, or be refused for now. */
 const ATTEMPTS = 3;
-/** So many messages in a row that break the connection, and it is the server or the folder. */
+/**
+ * After so many messages in a row broke the connection, the fault is the server's or the folder's.
+ */
 const BROKEN_IN_A_ROW = 5;
-/** Refusals that every other message would meet as well. */
 /** Messages whose flags are checked with one command. */
 const CHECKED_AT_A_TIME = 1000;
 const GIVEN_UP = 'given up';
+/** Refusals that every other message would meet as well. */
 const HOPELESS = new Set(['OVERQUOTA', 'NOPERM', 'TRYCREATE', 'NONEXISTENT', GIVEN_UP]);
 
 export class ImapFolder {
@@ -28,10 +31,10 @@ export class ImapFolder {
   readonly #path: string;
   readonly #isReadOnly: boolean;
   #uidValidity: bigint | undefined;
-  /** What is stored from here on has come since. */
+  /** UIDs from here on were stored after the last message that we know of. */
   #nextUid = 1;
   #brokenInARow = 0;
-  /** By UID on the server: messages that were sent with flags, which are yet to be checked. */
+  /** By UID on the server: messages sent with flags that are still to be checked. */
   readonly #sent = new Map<number, { readonly uid: number; readonly flags: readonly string[] }>();
 
   private constructor(connection: ImapConnection, path: string, isReadOnly: boolean) {
@@ -40,19 +43,19 @@ export class ImapFolder {
     this.#isReadOnly = isReadOnly;
   }
 
-  /** Selects it; read-only where nothing will be changed. */
+  /** Selects the folder; read-only for a plan. */
   static async open(connection: ImapConnection, path: string, isReadOnly: boolean): Promise<ImapFolder> {
     const folder = new ImapFolder(connection, path, isReadOnly);
     await folder.#select();
     return folder;
   }
 
-  /** What is there of these records. */
+  /** Reads which of these records the folder already holds. */
   held(source: RestoreSource, records: () => Iterable<SourceRecord>): Promise<HeldMessages> {
     return readHeld(this.#connection, source, records, () => this.#select());
   }
 
-  /** Adds a message. Throws its failure; see isFatal for one that is the folder's. */
+  /** Adds a message. Throws its failure; `isFatal` tells whether that concerns the whole folder. */
   async append(record: SourceRecord, bytes: Buffer, flags: readonly string[]): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -74,7 +77,10 @@ export class ImapFolder {
     }
   }
 
-  /** Gives a message of the server these flags and no others; answers whether that was a change. */
+  /**
+   * Sets exactly these flags on a message of the server. Returns whether that is a change; a plan
+   * only compares.
+   */
   async setFlags(record: SourceRecord, there: HeldMessage, wanted: readonly string[]): Promise<boolean> {
     const flags = this.flags.taken(wanted, record.uid);
     if (normal(flags) === normal(there.flags)) return false;
@@ -84,7 +90,8 @@ export class ImapFolder {
         client.messageFlagsSet(String(there.uid), [...some], { uid: true }),
       );
     if (await set(flags)) return true;
-    // One of the keywords is refused, and with it the command: each is tried by itself.
+    // The server refused a keyword, and with it the whole command: the keywords are tried one by
+    // one.
     if (!(await set(flags.filter((flag) => !isKeyword(flag)))))
       throw new BackupError('io', 'its flags could not be set');
     await this.#addKeywords(record, there.uid, flags.filter(isKeyword), 'STORE: the server refuses it');
@@ -102,7 +109,8 @@ export class ImapFolder {
     } catch (error) {
       const keywords = flags.filter(isKeyword);
       if (!isRefusal(error) || keywords.length === 0) throw error;
-      // Perhaps it was a keyword. If the message itself is refused, it is now refused again.
+      // A keyword may have been the reason. If the message itself is refused, this attempt fails,
+      // too.
       const uid = await this.#send(
         record,
         bytes,
@@ -112,7 +120,7 @@ export class ImapFolder {
     }
   }
 
-  /** The message's UID there, where the server says it. */
+  /** Returns the message's UID on the server, where the server reports it. */
   async #send(record: SourceRecord, bytes: Buffer, flags: readonly string[]): Promise<number | undefined> {
     const date = new Date(record.internaldate * 1000);
     const answer = await this.#connection.ask(`APPEND to ${this.#path}`, (client) =>
@@ -124,7 +132,10 @@ export class ImapFolder {
     return uid;
   }
 
-  /** Some servers answer OK and keep only the flags that they know. One FETCH for many messages. */
+  /**
+   * Checks the flags of the messages sent. Some servers answer OK, but keep only the flags that
+   * they support.
+   */
   async checkFlags(): Promise<void> {
     const sent = new Map(this.#sent);
     this.#sent.clear();
@@ -139,13 +150,16 @@ export class ImapFolder {
             this.flags.lose(flag, ours.uid, 'the server took it and did not keep it');
       }
     } catch (error) {
-      // It was only a check.
+      // A failed check is no error.
       if (!(error instanceof BackupError)) throw error;
       if (error.kind === 'closed') await this.#comeBack();
     }
   }
 
-  /** One by one, to know which are refused. The message is there: nothing of this is an error of it. */
+  /**
+   * Adds keywords one by one, to learn which are refused. The message is already stored, so none of
+   * this fails it.
+   */
   async #addKeywords(
     record: SourceRecord,
     uid: number | undefined,
@@ -190,7 +204,7 @@ export class ImapFolder {
     this.#uidValidity = mailbox.uidValidity;
     if (isFirst) this.#nextUid = mailbox.uidNext || (await this.#lastUid(mailbox.exists)) + 1;
     this.flags.learn(this.#isReadOnly || mailbox.readOnly === true ? undefined : mailbox.permanentFlags);
-    // ImapFlow would drop flags without a word; which ones go is decided here.
+    // ImapFlow would silently drop flags; FlagFilter has already decided which to send.
     mailbox.permanentFlags?.add('\\*');
   }
 
@@ -200,7 +214,7 @@ export class ImapFolder {
     return last === false ? 0 : last.uid;
   }
 
-  /** Whether a message whose APPEND was not answered was stored nevertheless. */
+  /** Whether a message was stored although its APPEND was not answered. */
   async #hasArrived(record: SourceRecord, bytes: Buffer): Promise<boolean> {
     for (const { uid } of await listMessages(this.#connection, this.#nextUid)) {
       const message = await this.#connection.ask('FETCH', (client) =>
@@ -233,7 +247,7 @@ export function isFatal(error: BackupError): boolean {
   return isConnection(error) || HOPELESS.has(error.subject ?? '');
 }
 
-/** Whether nothing more can be asked over this connection. */
+/** Whether this connection cannot be used any more. */
 export function isConnection({ kind }: BackupError): boolean {
   return kind === 'closed' || kind === 'auth';
 }

@@ -1,7 +1,7 @@
 /**
- * Finds or makes the folder for a mailbox. A folder that the server lists by exactly that name is used. Else it is created,
- * which tells what LIST does not: whether the server takes the name, and whether it tells upper from lower case. Where the
- * name is refused, another is used, and told.
+ * Finds or creates the folder for a mailbox. A folder that the server lists under exactly that name
+ * is used. Otherwise it is created: that shows, unlike LIST, whether the server accepts the name
+ * and whether it ignores case. If the name is refused, another is used and reported.
  */
 import type { ListResponse } from 'imapflow';
 import { BackupError, messageOf } from '../../errors.ts';
@@ -11,11 +11,14 @@ import type { FolderNames } from './folderNames.ts';
 export interface OpenedFolder {
   readonly path: string;
   readonly isNew: boolean;
-  /** Undefined where it has the name that it should have. */
+  /** Undefined if the folder has its usual name. */
   readonly note: string | undefined;
 }
 
-/** Refusals of CREATE that are not about the name (RFC 5530): another name would be refused as well. */
+/**
+ * Refusals of CREATE that do not concern the name (RFC 5530): another name would be refused as
+ * well.
+ */
 const NOT_THE_NAME = new Set(['OVERQUOTA', 'NOPERM', 'LIMIT', 'SERVERBUG', 'AUTHORIZATIONFAILED']);
 
 export class FolderFinder {
@@ -23,10 +26,10 @@ export class FolderFinder {
   readonly #names: FolderNames;
   readonly #isPlan: boolean;
   readonly #listed: Map<string, ListResponse>;
-  /** Paths by their lower case: those of the server, and those that were made. */
+  /** Paths by their lower case: the server's, and those created since. */
   readonly #folded = new Map<string, string[]>();
   readonly #used = new Set<string>();
-  /** By mailbox. */
+  /** Paths by mailbox. */
   readonly #chosen = new Map<string, string>();
 
   constructor(
@@ -42,7 +45,7 @@ export class FolderFinder {
     for (const path of this.#listed.keys()) if (this.#isListed(path)) this.#remember(path);
   }
 
-  /** Where a mailbox went, or would go. */
+  /** Returns the folder that a mailbox was, or would be, restored to. */
   pathOf(target: string): string {
     return this.#chosen.get(target) ?? this.#names.path(target);
   }
@@ -51,7 +54,7 @@ export class FolderFinder {
     return this.#listed.get(path)?.subscribed === true;
   }
 
-  /** Throws what the server says where it takes none of the names. */
+  /** Throws the server's error where it accepts none of the names. */
   async open(target: string): Promise<OpenedFolder> {
     const before = this.#chosen.get(target);
     if (before !== undefined) return { path: before, isNew: false, note: undefined };
@@ -107,9 +110,9 @@ export class FolderFinder {
     });
   }
 
-  /** Answers with an error where the name is refused. Throws what is not about the name. */
+  /** Returns an error where the name is refused. Throws errors that do not concern the name. */
   async #create(path: string): Promise<'made' | 'exists' | BackupError> {
-    // A plan cannot ask without doing it.
+    // A plan must not create the folder, so it cannot find out.
     if (this.#isPlan) return 'made';
     try {
       const { created } = await this.#connection.ask(`CREATE ${path}`, (client) =>

@@ -1,6 +1,6 @@
 /**
- * Flags, dates, annotations that a destination does not take: counted by what it is and why, and
- * reported in one line each, with the UIDs.
+ * Collects the flags, dates and annotations that a destination does not take. Each combination of
+ * item and reason is reported in one line, with its UIDs.
  */
 import type { MailboxOutcome } from './outcome.ts';
 
@@ -11,7 +11,7 @@ export class FlagLosses {
     this.addOther(`flag ${flag}`, uid, why);
   }
 
-  /** As add, for what is no flag. */
+  /** Like `add`, for losses other than flags. */
   addOther(what: string, uid: number, why: string): void {
     const key = `${what} ${why}`;
     const loss = this.#losses.get(key);
@@ -19,7 +19,7 @@ export class FlagLosses {
     else loss.uids.add(uid);
   }
 
-  /** Adds a failure for each flag, and forgets them. */
+  /** Adds one failure per loss to the outcome, and clears the list. */
   report(outcome: MailboxOutcome): void {
     for (const { what, why, uids } of this.#losses.values()) {
       outcome.failures.push(`${what} left off (UID ${uidSet([...uids])}): ${why}`);
@@ -28,7 +28,7 @@ export class FlagLosses {
   }
 }
 
-/** `1:3,7`, as in IMAP. `uids` ascend. */
+/** Formats ascending UIDs as in IMAP: `1:3,7`. */
 export function uidSet(uids: readonly number[]): string {
   const runs: [number, number][] = [];
   for (const uid of uids) {

@@ -1,10 +1,16 @@
-/** What the backup has and the destination has no form for, in one line: nothing is left out in silence. */
+/**
+ * Describes in one line what the backup has and the destination cannot hold. So nothing is left out
+ * silently.
+ */
 import { optionalList, optionalString } from '../../protocol/dlist.ts';
 import type { What } from '../cyrus/job.ts';
 import type { Move } from '../destination.ts';
 import type { RestoreSource } from '../source.ts';
 
-/** Undefined where everything that is wanted is carried. `isWholeUser`: settings that belong to no mailbox, too. */
+/**
+ * Returns undefined where the destination holds everything that is wanted. `isWholeUser`: includes
+ * settings that belong to no mailbox.
+ */
 export function notCarried(
   source: RestoreSource,
   moves: readonly Move[],
@@ -42,7 +48,7 @@ export function notCarried(
   return parts.length === 0 ? undefined : `not carried by this destination: ${parts.join(', ')}`;
 }
 
-/** What Cyrus keeps for itself in annotations: threads, and when a message was saved or made. */
+/** Annotations that Cyrus itself keeps about a message: threads, save date and creation modseq. */
 const INTERNAL = /\/vendor\/cmu\/cyrus-imapd\/(?:thrid|basethrid|savedate|createdmodseq)/g;
 
 function annotatedMessages(moves: readonly Move[]): number {

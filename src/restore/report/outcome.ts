@@ -1,23 +1,29 @@
 /**
- * What became of each mailbox and of everything else: the same figures for a plan (-n) and for what was done, so that a plan
- * can be held against its report.
+ * The results of a restore, for each mailbox and everything else. A plan (-n) and a report have the
+ * same counts, so that they can be compared.
  */
 export interface MailboxOutcome {
-  /** Internal name in the backup. */
+  /** The internal name in the backup. */
   readonly source: string;
-  /** Where it goes: an internal name on a Cyrus server, else as the destination writes it. */
+  /**
+   * The target: an internal name on a Cyrus server, otherwise the name as the destination writes
+   * it.
+   */
   readonly target: string;
-  /** The mailbox was not there. */
+  /** Whether the mailbox did not exist before. */
   isNew: boolean;
-  /** Messages. */
+  /** The number of messages added. */
   added: number;
-  /** Messages that were there already. */
+  /** The number of messages that were already there. */
   skipped: number;
-  /** Messages whose flags, date or annotations were set as in the backup; and 1 for the mailbox's own settings. */
+  /**
+   * The number of messages whose flags or date were set as in the backup; plus 1 for the mailbox's
+   * own settings.
+   */
   changed: number;
-  /** Of the messages added. */
+  /** The total size of the messages added. */
   bytes: number;
-  /** Each a line for a person. */
+  /** Each one is a line for people to read. */
   readonly failures: string[];
   readonly notes: string[];
 }
@@ -37,8 +43,9 @@ export function newOutcome(source: string, target: string): MailboxOutcome {
 }
 
 /**
- * Takes a later try at the same mailbox into the outcome of an earlier one: what the earlier one added is what the later one
- * found there, and what either could not carry stays told.
+ * Merges a later try at the same mailbox into the outcome of an earlier one. The later try finds
+ * what the earlier one added, and counts it as skipped: that is corrected here. Failures and notes
+ * of both are kept.
  */
 export function addTry(outcome: MailboxOutcome, next: MailboxOutcome): void {
   const union = (into: string[], more: readonly string[]): void => {
@@ -53,14 +60,14 @@ export function addTry(outcome: MailboxOutcome, next: MailboxOutcome): void {
   union(outcome.notes, next.notes);
 }
 
-/** A message that could not be restored, as a failure of its mailbox. */
+/** Describes a message that could not be restored, as a failure of its mailbox. */
 export function messageFailure(record: { readonly uid: number; readonly guid: string }, why: string): string {
   return `UID ${record.uid} (${record.guid}): ${why}`;
 }
 
 export type ItemAction = 'set' | 'kept' | 'same' | 'failed' | 'left out';
 
-/** A script, a subscription, a quota, a seen state. */
+/** A script, a subscription, a quota or a seen state. */
 export interface ItemOutcome {
   readonly kind: string;
   readonly name: string;
@@ -72,9 +79,12 @@ export interface UserOutcome {
   readonly userid: string;
   readonly mailboxes: MailboxOutcome[];
   readonly items: ItemOutcome[];
-  /** What concerns no mailbox: a backup that cannot be opened, a name that is not in it. */
+  /** Failures that concern no mailbox: a backup that cannot be opened, a name that is not in it. */
   readonly failures: string[];
-  /** What was left out by design: mailboxes without mail, settings that the destination has no form for. */
+  /**
+   * What was left out on purpose: mailboxes without mail, settings that the destination cannot
+   * hold.
+   */
   readonly notes: string[];
 }
 

@@ -1,7 +1,8 @@
 /**
- * What was deleted between two moments (Cyrus issue 3071): messages that were expunged, and mailboxes that were deleted, and
- * whose messages lived nowhere any more at the second moment. A message that was moved was not deleted. One that went
- * from several mailboxes (from a folder to the trash, and out of that) comes back where it had been first.
+ * Selects what was deleted between two timestamps (Cyrus issue 3071): expunged messages, and the
+ * messages of deleted mailboxes. Only messages that no mailbox held at the second timestamp count,
+ * so a moved message is not included. A message deleted from several mailboxes (from a folder to
+ * the trash, then from the trash) returns to the one that had it first.
  */
 import { expungedBetween, firstSeen, livesAt } from '../../index/queries/atTime.ts';
 import { parseState } from '../../index/fold/state.ts';
@@ -10,7 +11,7 @@ import { parseName } from '../../mailbox/names.ts';
 import type { SelectedMailbox } from './selectedMailbox.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
 
-/** Where a message was first, among the places that it was deleted from. */
+/** The earliest of the places that a message was deleted from. */
 interface Place {
   readonly mailboxId: number;
   readonly uid: number;

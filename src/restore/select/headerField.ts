@@ -1,10 +1,13 @@
 /**
- * A field of a message's header as a person reads it: folded lines joined, encoded words (RFC 2047) decoded. Bytes that are
- * neither ASCII nor UTF-8 are taken for latin1, as mail from the last century has them.
+ * Reads a header field as people see it: folded lines are joined, encoded words (RFC 2047) decoded.
+ * Bytes that are neither ASCII nor UTF-8 are read as latin1, as in old mail.
  */
 const ENCODED_WORD = /=\?([^?*\s]+)(?:\*[^?]*)?\?([bq])\?([^?]*)\?=/gi;
 
-/** All fields of that name, one after another; empty where there is none. `head`: the message's beginning. */
+/**
+ * Returns the values of all fields of that name, one per line; empty where there is none. `head`:
+ * the beginning of the message.
+ */
 export function headerField(head: Buffer, name: string): string {
   const text = head.toString('latin1');
   const end = /\r?\n\r?\n/.exec(text)?.index ?? text.length;

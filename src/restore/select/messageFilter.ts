@@ -1,4 +1,4 @@
-/** Choosing messages as a person remembers them: who from, about what, when it came; or by UID. */
+/** Selects messages by what people remember: sender, subject, date of arrival; or by UID. */
 import { BackupError } from '../../errors.ts';
 import { headerField } from './headerField.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
@@ -6,12 +6,12 @@ import type { RestoreSource, SourceRecord } from '../source.ts';
 export interface MessageFilter {
   /** null: any. */
   readonly uids: ReadonlySet<number> | null;
-  /** Somewhere in the field, in any case. */
+  /** Text anywhere in the field, in any case. */
   readonly from: string | null;
   readonly subject: string | null;
-  /** Unix seconds, of INTERNALDATE: not before this. */
+  /** Unix seconds: INTERNALDATE is this or later. */
   readonly since: number | null;
-  /** Before this. */
+  /** Unix seconds: INTERNALDATE is before this. */
   readonly before: number | null;
 }
 
@@ -19,7 +19,7 @@ export function hasFilter(filter: MessageFilter): boolean {
   return Object.values(filter).some((value) => value !== null);
 }
 
-/** A message that cannot be read matches: that it is damaged is for the restore to say. */
+/** A message that cannot be read matches; the restore will report the damage. */
 export function matches(source: RestoreSource, record: SourceRecord, filter: MessageFilter): boolean {
   if (filter.uids !== null && !filter.uids.has(record.uid)) return false;
   if (filter.since !== null && record.internaldate < filter.since) return false;
@@ -38,7 +38,7 @@ function holds(head: Buffer, field: string, wanted: string | null): boolean {
   return wanted === null || headerField(head, field).toLowerCase().includes(wanted.toLowerCase());
 }
 
-/** `1,5:9`. Throws 'usage'. */
+/** Parses a list such as `1,5:9`. Throws 'usage'. */
 export function parseUids(text: string): Set<number> {
   const uids = new Set<number>();
   for (const part of text.split(',')) {

@@ -1,4 +1,6 @@
-/** A mailbox chosen for restoring, as it was at the moment chosen, with those of its records that are meant. */
+/**
+ * A mailbox selected for the restore, in its state at the chosen time, with the selected records.
+ */
 import type { Mailbox } from '../../index/types.ts';
 import type { KeyValues } from '../../protocol/dlist.ts';
 import type { SourceRecord } from '../source.ts';
@@ -7,10 +9,13 @@ export interface SelectedMailbox {
   readonly mailbox: Mailbox;
   /** All keys that its master sent. */
   readonly state: KeyValues;
-  /** All of its records are meant, so it can be made again exactly as it was. */
+  /** All of its records are selected, so it can be recreated exactly as it was. */
   readonly isWhole: boolean;
-  /** By UID; each call starts anew. Expunged ones only where they are meant. */
+  /**
+   * Returns the selected records by UID, from the start at each call. Expunged ones are included
+   * only if they are selected.
+   */
   records(): Iterable<SourceRecord>;
-  /** Every record, expunged ones with their mark: for making it exactly as it was. */
+  /** Returns every record, including expunged ones with their mark, for an exact copy. */
   allRecords(): Iterable<SourceRecord>;
 }

@@ -1,9 +1,10 @@
 /**
- * What of a backup is meant: mailboxes by name, pattern or uniqueid, messages by GUID, and filters on messages. Names are
- * in internal form here; whoever reads a command line turns an admin's into those.
+ * Selects from a backup: mailboxes by name, pattern or uniqueid, messages by GUID, with filters on
+ * messages. Names are in internal form here; the command line converts an administrator's names.
  *
- * Of deleted mailboxes (DELETED.…, or gone for good but still in the backup) only those are meant that are asked for: by
- * name, by uniqueid, or with `withDeleted`. A lost server must not come back with everything that people threw away.
+ * Deleted mailboxes (DELETED.…, or removed completely but still in the backup) are selected only on
+ * request: by name, by uniqueid, or with `withDeleted`. Otherwise a rebuilt server would get back
+ * everything that people threw away.
  */
 import { holdsMail } from '../../mailbox/mailboxType.ts';
 import { optionalString } from '../../protocol/dlist.ts';
@@ -17,13 +18,16 @@ import { selectDeletedBetween } from './deletedBetween.ts';
 import type { SelectedMailbox } from './selectedMailbox.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
 
-/** Expunged messages: not, too, or only those. */
+/** Whether expunged messages are left out, included, or the only ones selected. */
 export type Expunged = 'without' | 'with' | 'only';
 
 export interface SelectionOptions {
-  /** Internal names with `*` (anything) and `%` (within a level), uniqueids, GUIDs. Empty: the whole user. */
+  /**
+   * Internal names with `*` (anything) and `%` (within a level), uniqueids, GUIDs. Empty: the whole
+   * user.
+   */
   readonly objects: readonly string[];
-  /** Mailboxes below those named, too. */
+  /** Includes the mailboxes below the named ones. */
   readonly isRecursive: boolean;
   readonly withDeleted: boolean;
   readonly expunged: Expunged;
@@ -31,13 +35,16 @@ export interface SelectionOptions {
   /** Unix seconds: what was deleted after `from` and up to `to`. */
   readonly between: { readonly from: number; readonly to: number } | null;
   readonly deletedPrefix: string;
-  /** Only mailboxes that hold mail, but for those named: for destinations that take nothing else. */
+  /**
+   * For destinations that take only mail: leaves out mailboxes that hold none, unless they are
+   * named.
+   */
   readonly mailOnly: boolean;
 }
 
 export interface Selection {
   readonly mailboxes: SelectedMailbox[];
-  /** Mailboxes that `mailOnly` leaves out. */
+  /** Mailboxes left out because of `mailOnly`. */
   readonly leftOut: Mailbox[];
   /** Objects that are not in the backup. */
   readonly missing: string[];
@@ -58,7 +65,7 @@ function isMail({ mailbox, state }: SelectedMailbox, { deletedPrefix }: Selectio
   return holdsMail(parseName(mailbox.name, deletedPrefix).boxes, optionalString(state, 'MBOXTYPE'));
 }
 
-/** By uniqueid, by GUID, or by a name that says what it is. */
+/** Whether the mailbox was requested by uniqueid, by GUID, or by a name that contains a `#`. */
 function isAskedFor({ mailbox, isWhole }: SelectedMailbox, { objects }: SelectionOptions): boolean {
   return objects.some(
     (object) => object === mailbox.uniqueid || object.includes('#') || (!isWhole && isGuid(object)),
@@ -85,7 +92,9 @@ function selectAll(source: RestoreSource, options: SelectionOptions): Omit<Selec
   return selectObjects(source, options);
 }
 
-/** Those under a name with the deleted prefix, and those that went for good but are still in the backup. */
+/**
+ * Returns mailboxes under the deleted prefix, and those removed completely but still in the backup.
+ */
 function deletedMailboxes(source: RestoreSource, options: SelectionOptions): Mailbox[] {
   const delayed = source.mailboxes().filter((mailbox) => !isAlive(mailbox, options));
   return [...delayed, ...source.goneMailboxes()];
@@ -119,7 +128,10 @@ function selectObjects(source: RestoreSource, options: SelectionOptions): Omit<S
   return { mailboxes, missing };
 }
 
-/** A name that no living mailbox has is looked for among the deleted ones, under the name that they had. */
+/**
+ * Finds living mailboxes by name. If there are none, or with `withDeleted`, it also searches
+ * deleted ones by their former names.
+ */
 function findMailboxes(
   object: string,
   all: readonly Mailbox[],
@@ -139,7 +151,7 @@ function findMailboxes(
   return deleted();
 }
 
-/** A living mailbox is no former one. */
+/** Whether the mailbox is alive, so that its name is not a former one. */
 function isGoneName(mailbox: Mailbox, alive: readonly Mailbox[], options: SelectionOptions): boolean {
   return alive.includes(mailbox) && isAlive(mailbox, options);
 }
@@ -148,7 +160,7 @@ function formerName({ name }: Mailbox, { deletedPrefix }: SelectionOptions): str
   return trimDeleted(name, deletedPrefix);
 }
 
-/** The name that a deleted mailbox had. */
+/** Returns the name that a deleted mailbox had before. */
 export function trimDeleted(name: string, deletedPrefix: string): string {
   const parsed = parseName(name, deletedPrefix);
   return parsed.deletedAt === undefined
@@ -156,7 +168,7 @@ export function trimDeleted(name: string, deletedPrefix: string): string {
     : internalName({ ...parsed, deletedAt: undefined }, deletedPrefix);
 }
 
-/** A whole name, or one below the user's INBOX: `Archive.2024`, `INBOX`. */
+/** Matches a full name, or one below the user's INBOX: `Archive.2024`, `INBOX`. */
 function patternOf(object: string, userid: string, isRecursive: boolean): RegExp {
   const source = (text: string): string =>
     text
@@ -181,7 +193,10 @@ function isNamed(mailbox: Mailbox, source: RestoreSource, options: SelectionOpti
   );
 }
 
-/** The mailboxes that have or had the message; those that were deleted only where no other has it. */
+/**
+ * Selects a message in the mailboxes that have or had it; in deleted ones only where no living
+ * mailbox has it.
+ */
 function addMessage(
   source: RestoreSource,
   guid: string,
@@ -210,7 +225,7 @@ function wants(record: SourceRecord, expunged: Expunged): boolean {
 }
 
 function whole(source: RestoreSource, mailbox: Mailbox, options: SelectionOptions): SelectedMailbox {
-  // A mailbox that went at some time is as it was until then: its records did not change with it.
+  // A deleted mailbox is shown as it was until then: deleting it did not change its records.
   const { deleted } = mailbox;
   const isLater = deleted !== null && (source.time === null || source.time < deleted);
   const all = (): Iterable<SourceRecord> => source.records(mailbox, isLater ? null : source.time);
@@ -221,13 +236,14 @@ function whole(source: RestoreSource, mailbox: Mailbox, options: SelectionOption
   );
 }
 
-/** Narrows a mailbox to what the options want of its messages. */
+/** Narrows a mailbox to the messages that the options select. */
 function filtered(
   source: RestoreSource,
   selected: SelectedMailbox,
   options: SelectionOptions,
 ): SelectedMailbox {
-  // Exactly as it was, expunged messages stay expunged; who asks for them wants them alive.
+  // In an exact copy, expunged messages stay expunged. If they are requested, they are wanted
+  // alive.
   const isFiltered = hasFilter(options.filter) || options.expunged !== 'without';
   return {
     ...selected,
@@ -240,7 +256,7 @@ function filtered(
   };
 }
 
-/** Single messages, expunged or not: who names one wants it. */
+/** Selects single messages by GUID. Expunged ones are included, because they were asked for. */
 function onlyGuids(source: RestoreSource, mailbox: Mailbox, guids: ReadonlySet<string>): SelectedMailbox {
   const all = (): Iterable<SourceRecord> => source.records(mailbox);
   return {
@@ -250,7 +266,7 @@ function onlyGuids(source: RestoreSource, mailbox: Mailbox, guids: ReadonlySet<s
     *records() {
       const chosen = new Map<string, SourceRecord>();
       for (const record of all()) {
-        // Of two records of one message the living one counts.
+        // If a message has several records, a living one is preferred.
         const other = chosen.get(record.guid);
         if (guids.has(record.guid) && (other === undefined || other.expunged !== null)) {
           chosen.set(record.guid, record);

@@ -1,18 +1,21 @@
-/** Where a mailbox of the backup goes: under its own name, under another, or into a folder apart from living ones. */
+/** Computes a mailbox's target name: its own, another one, or one in a separate folder. */
 import { internalName, parseName } from '../../mailbox/names.ts';
 import { trimDeleted } from './selection.ts';
 
 export interface NamingOptions {
-  /** -M: everything into this one mailbox (internal name). */
+  /** -M: restores everything into this one mailbox (internal name). */
   readonly mailbox: string | undefined;
   /** --into: levels of a folder below the user, such as Restored and 2026-11-20. */
   readonly into: readonly string[];
-  /** -D: deleted mailboxes keep their names. */
+  /** -D: deleted mailboxes keep their names under the deleted prefix. */
   readonly keepsDeleted: boolean;
   readonly deletedPrefix: string;
 }
 
-/** The levels of `Restored/{date}`; `{date}` and `{time}` are those of `now`, in local time. */
+/**
+ * Returns the levels of text such as `Restored/{date}`. `{date}` and `{time}` are taken from `now`,
+ * in local time.
+ */
 export function intoLevels(text: string, now: Date): string[] {
   const pad = (value: number): string => String(value).padStart(2, '0');
   const date = `${now.getFullYear()}-${pad(now.getMonth() + 1)}-${pad(now.getDate())}`;
@@ -24,7 +27,10 @@ export function intoLevels(text: string, now: Date): string[] {
     .filter((level) => level !== '');
 }
 
-/** Internal name to internal name. An INBOX becomes a folder INBOX where it goes into another folder. */
+/**
+ * Maps an internal name to the target's internal name. Within another folder, an INBOX becomes a
+ * folder called INBOX.
+ */
 export function targetName(name: string, options: NamingOptions): string {
   if (options.mailbox !== undefined) return options.mailbox;
   const former = options.keepsDeleted ? name : trimDeleted(name, options.deletedPrefix);

@@ -1,4 +1,4 @@
-/** What tar and zip have in common: one file for all users, whose folders are paths in it. */
+/** The common part of tar and zip: one file for all users, in which folders are paths. */
 import type { Mailbox } from '../../../index/types.ts';
 import { fileName } from '../../../mailbox/fileName.ts';
 import type { ArchiveOutput } from './output.ts';
@@ -15,22 +15,25 @@ import type { SourceRecord } from '../../source.ts';
 
 export interface Archiver {
   add(path: string, sizeBytes: number, pieces: Iterable<Buffer>, mtimeS: number): Promise<void>;
-  /** All is in the output. */
+  /** Resolves once everything is written to the output. */
   end(): Promise<void>;
 }
 
 export interface ArchiveLayout {
-  /** The folder's path below the user's; '' for the user's own. */
+  /** Returns the folder's path below the user's; '' for the user's own folder. */
   folderPath(mailbox: string, deletedPrefix: string): string;
-  /** Another one, where another folder of this archive could be taken for it. */
+  /**
+   * Returns an alternative path, for when the first one clashes with another folder of this
+   * archive.
+   */
   otherPath(path: string, mailbox: string): string;
   subscriptionLine(path: string): string;
   folder(path: string, target: string, mailbox: Mailbox): ArchiveFolder;
-  /** Of folders that are one for it. */
+  /** Folders with the same key clash in this archive. */
   readonly key: (path: string) => string;
 }
 
-/** A folder in an archive, without what is the same for all of them. */
+/** The format's own part of a folder in an archive. */
 export type ArchiveFolder = Pick<FolderWriter, 'add' | 'holdsAnnotations'> & { finish(): Promise<void> };
 
 export async function addText(archiver: Archiver, path: string, text: string): Promise<void> {
@@ -74,7 +77,7 @@ class ArchiveUser implements UserWriter {
   readonly #options: FormatOptions;
   readonly #claims: Claims;
   readonly #folded = new Map<string, string>();
-  /** Folders that more mailboxes go into. */
+  /** Folders that are still to receive mailboxes. */
   readonly #open = new Map<string, OpenFolder>();
 
   constructor(name: string, archiver: Archiver, layout: ArchiveLayout, options: FormatOptions) {
@@ -126,7 +129,7 @@ class OpenFolder implements FolderWriter {
   isNew = true;
   readonly #folder: ArchiveFolder;
   readonly #onEnd: () => void;
-  /** GUIDs that other mailboxes have brought. */
+  /** The number of copies of each GUID that earlier mailboxes added. */
   #counts = new Map<string, number>();
   #added: string[] = [];
 
@@ -175,6 +178,6 @@ class OpenFolder implements FolderWriter {
   }
 
   abandon(): void {
-    // What is in an archive stays in it.
+    // Whatever was written to an archive stays in it.
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Where an archive is written to. A file takes its name only once the archive is whole: until
- * then it is `NAME.part`, which the next run replaces. Standard output is written as it comes.
+ * Outputs of an archive. A file gets its name only when the archive is complete. Until then it is
+ * `NAME.part`, which the next run replaces. Standard output is written as data arrives.
  */
 import { lstatSync } from 'node:fs';
 import type { Writable } from 'node:stream';
@@ -9,12 +9,12 @@ import { ReplacementFile } from '../../../fs/replacementFile.ts';
 
 export interface ArchiveOutput {
   write(bytes: Buffer): Promise<void>;
-  /** All is on disk under its name, or handed on. */
+  /** Resolves once everything is on disk under its name, or written to the stream. */
   finish(): Promise<void>;
   abandon(): void;
 }
 
-/** Throws 'usage' where the file exists and is not to be replaced, or is no file. */
+/** Throws 'io' where the path exists and may not be replaced, or is not a regular file. */
 export function fileOutput(path: string, replaces: boolean): ArchiveOutput {
   requireFree(path, replaces);
   const file = new ReplacementFile(path, {
@@ -66,8 +66,8 @@ export function streamOutput(stream: Writable, name: string): ArchiveOutput {
 }
 
 /**
- * A stream of an archiver on its way to the output. Once it fails, every later step fails in the
- * same way.
+ * Copies an archiver's stream to the output. After one failure, every later step fails with the
+ * same error.
  */
 export class Pump {
   readonly #done: Promise<void>;
@@ -78,7 +78,7 @@ export class Pump {
     this.#done = this.#run(from, output);
   }
 
-  /** Fails the step under way and all later ones. */
+  /** Fails the current step and all later ones. */
   fail(error: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = asBackupError(error, 'cannot write the archive');
@@ -86,7 +86,8 @@ export class Pump {
   }
 
   /**
-   * Waits for a step of the archiver, which never ends once the output has failed. One at a time.
+   * Waits for a step of the archiver, which would never end once the output has failed. Only one
+   * step may run at a time.
    */
   during(step: (resolve: () => void, reject: (error: unknown) => void) => void): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -96,7 +97,7 @@ export class Pump {
     });
   }
 
-  /** All of it was taken by the output. */
+  /** Resolves once the output has taken everything. */
   async end(): Promise<void> {
     await Promise.race([this.#done, this.during(() => undefined)]);
     if (this.#failure !== undefined) throw this.#failure;
@@ -112,7 +113,7 @@ export class Pump {
     }
   }
 
-  /** The failure is known before the archiver hears of it and fails in words of its own. */
+  /** Records the failure first: otherwise the archiver would report it as an error of its own. */
   async #write(output: ArchiveOutput, chunk: Uint8Array): Promise<void> {
     try {
       await output.write(Buffer.from(chunk));

@@ -1,7 +1,7 @@
 /**
- * tar holds Maildirs, `anne/.Archive/cur/NAME:2,S`, to be unpacked where a server wants them. A
- * path that is long or not ASCII, and a date that the header has no room for, stand in a PAX
- * header, which GNU tar, bsdtar and Python read.
+ * tar holds Maildirs, `anne/.Archive/cur/NAME:2,S`, to be unpacked on a mail server. PAX headers,
+ * which GNU tar, bsdtar and Python read, hold what does not fit into a tar header: long paths,
+ * paths that are not ASCII, and some dates.
  */
 import type { Writable } from 'node:stream';
 import tar from 'tar-stream';
@@ -16,8 +16,8 @@ import { MaildirNames } from '../maildir/names.ts';
 import { MARKER, markerText } from '../marker.ts';
 
 /**
- * The eleven octal digits of a header, for readers that know no PAX header: as far as 32 bits of
- * a time go.
+ * The latest date in a tar header: the eleven octal digits are limited to 32 bits, for readers that
+ * ignore PAX headers.
  */
 const MAX_HEADER_TIME = 0x7fff_ffff;
 
@@ -49,7 +49,7 @@ class TarArchiver implements Archiver {
   readonly #pump: Pump;
 
   constructor(output: ArchiveOutput) {
-    // What fails here fails in the step under way, too.
+    // The same error also fails the current step.
     this.#pack.on('error', () => undefined);
     this.#pump = new Pump(this.#pack, output);
   }
@@ -89,7 +89,7 @@ class TarArchiver implements Archiver {
   }
 }
 
-/** Names that differ only in case stay as they are: a tar is for a mail server. */
+/** Names that differ only in case stay as they are: a tar is meant for a mail server. */
 const tarLayout = (archiver: TarArchiver): ArchiveLayout => ({
   folderPath: maildirName,
   otherPath: otherName,

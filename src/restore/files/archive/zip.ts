@@ -1,7 +1,7 @@
 /**
- * zip is for people, on systems where a colon is no part of a name and case does not count:
- * `anne/Archive/17.eml`, and in each folder `messages.json` with what a file cannot carry (flags,
- * exact dates, GUIDs, annotations).
+ * zip is for people, on systems whose file names cannot contain a colon and ignore case. A message
+ * is `anne/Archive/17.eml`. Each folder has a `messages.json` with what a message file cannot
+ * carry: flags, exact dates, GUIDs, annotations.
  */
 import { Readable } from 'node:stream';
 import type { Writable } from 'node:stream';
@@ -25,13 +25,13 @@ class ZipArchiver implements Archiver {
   readonly #pump: Pump;
 
   constructor(output: ArchiveOutput) {
-    // What fails here fails in the step under way, too.
+    // The same error also fails the current step.
     this.#zip.outputStream.on('error', () => undefined);
     this.#pump = new Pump(Readable.from(this.#zip.outputStream), output);
     this.#zip.on('error', (error) => this.#pump.fail(error));
   }
 
-  /** One at a time: yazl would queue them all. */
+  /** Adds one file at a time: yazl would queue them all. */
   async add(name: string, sizeBytes: number, pieces: Iterable<Buffer>, mtimeS: number): Promise<void> {
     await this.#pump.during((resolve, reject) => {
       const stream = Readable.from(pieces);

@@ -1,4 +1,4 @@
-/** The messages that a Maildir folder holds already, each proven by the SHA-1 of its file. */
+/** The messages that a Maildir folder already holds, each proven by the SHA-1 of its file. */
 import { closeSync, fstatSync } from 'node:fs';
 import { basename } from 'node:path';
 import { BackupError } from '../../../errors.ts';
@@ -9,7 +9,7 @@ import type { HeldMessages } from '../format.ts';
 import { guidInName } from './names.ts';
 
 export class MaildirHeld implements HeldMessages {
-  /** By the GUID in their names. */
+  /** Paths by the GUID in their file names. */
   readonly #files = new Map<string, string[]>();
   readonly #notes: string[];
   #torn: string[] = [];
@@ -26,9 +26,9 @@ export class MaildirHeld implements HeldMessages {
   }
 
   /**
-   * A file that only begins as the message does was left by a broken restore: it is to be
-   * replaced. Any other file that is not the message was changed by somebody: it stays, is named,
-   * and the message comes once more.
+   * Reports whether the message is there. A file that is only the message's beginning was left by
+   * an interrupted restore, and is replaced. Any other differing file was changed by somebody: it
+   * is kept and reported, and the message is added again.
    */
   take(record: SourceRecord, pieces: () => Iterable<Buffer>): boolean {
     const files = this.#files.get(record.guid) ?? [];
@@ -41,7 +41,7 @@ export class MaildirHeld implements HeldMessages {
     return false;
   }
 
-  /** Files to be removed once the whole messages are there. */
+  /** Returns files to be removed once their messages are completely written. */
   takeTorn(): string[] {
     const torn = this.#torn;
     this.#torn = [];
@@ -69,7 +69,7 @@ function compare(file: string, record: SourceRecord, pieces: () => Iterable<Buff
   }
 }
 
-/** Whether the message begins with the bytes of the file; not where the backup cannot tell. */
+/** Whether the message begins with the bytes of the file; false where the backup cannot tell. */
 function isBeginning(fd: number, sizeBytes: number, pieces: () => Iterable<Buffer>): boolean {
   if (sizeBytes === 0) return true;
   let at = 0;

@@ -1,11 +1,11 @@
 /**
- * Maildir++: INBOX is the folder itself, others are `.Archive.2024` in it, as Dovecot and Courier
- * have it. Flags are letters behind `:2,`, keywords small letters with `dovecot-keywords` to tell
- * which; a file's time is INTERNALDATE.
+ * Maildir++, as Dovecot and Courier use it. INBOX is the folder itself, and other mailboxes are
+ * folders in it, such as `.Archive.2024`. Flags are letters after `:2,`. Keywords are lower-case
+ * letters, which `dovecot-keywords` maps to their names. A file's time is INTERNALDATE.
  *
- * A message is written to tmp, synced, and renamed to cur, a batch at a time; it counts as added
- * once its folder is synced too. A file counts as there only if its bytes have the SHA-1 that its
- * name says.
+ * Messages are written to tmp, then synced and renamed to cur in batches. A message counts as added
+ * once its folder is synced, too. A file counts as the message only if its bytes have the SHA-1 in
+ * its name.
  */
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ import { USER_MARKER, UserFolder, userPath } from '../userFolder.ts';
 
 const KEYWORDS_FILE = 'dovecot-keywords';
 const BATCH = { messages: 64, bytes: 16 << 20 };
-/** Of a line of `dovecot-keywords`. */
+/** The highest number accepted in a line of `dovecot-keywords`. */
 const MAX_KEYWORD_INDEX = 999;
 
 export function maildirFormat(root: string): FileFormat {
@@ -101,12 +101,12 @@ class MaildirFolder implements FolderWriter {
     this.#queue = new MaildirQueue(path);
   }
 
-  /** Throws what the system throws. */
+  /** Throws system errors unchanged. */
   static open(path: string, isSubfolder: boolean, isPlan: boolean, marker: string): MaildirFolder {
     const folder = new MaildirFolder(path, !existsSync(join(path, 'cur')));
     if (isPlan) return folder;
     for (const name of ['cur', 'new', 'tmp']) makeFolders(join(path, name));
-    // The user's folder is locked, so whoever left these is gone.
+    // The user's folder is locked, so no running restore needs these files.
     for (const name of namesIn(join(path, 'tmp'))) {
       if (guidInName(name) !== undefined) rmSync(join(path, 'tmp', name));
     }
@@ -130,7 +130,8 @@ class MaildirFolder implements FolderWriter {
   }
 
   async commit(): Promise<void> {
-    // A message whose letters nobody can tell has lost its keywords: they come first.
+    // Keywords are written first: without them, the letters in the file names would have no
+    // meaning.
     if (this.#names.hasNewKeywords) {
       replaceFile(join(this.name, KEYWORDS_FILE), Buffer.from(keywordLines(this.#names.keywords)));
     }
@@ -150,7 +151,7 @@ function namesIn(path: string): string[] {
   return existsSync(path) ? readdirSync(path) : [];
 }
 
-/** Lines `0 name`; the number is that of the letter. */
+/** Reads lines such as `0 name`; the number is the position of the keyword's letter. */
 function readKeywords(path: string): string[] {
   const file = join(path, KEYWORDS_FILE);
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';

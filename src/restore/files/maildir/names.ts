@@ -1,8 +1,7 @@
 /**
- * Names of the files in one Maildir folder: unique up to the colon, then flags as letters and
- * keywords as small letters, of which there are 26. The GUID is part of a name, so that a second
- * restore finds the file again in whatever folder (cur or new) and with whatever flags it is by
- * then.
+ * File names in one Maildir folder: a unique part up to the colon, then flags as letters and
+ * keywords as lower-case letters (at most 26). The name contains the GUID. So a later restore finds
+ * the file again, in cur or new, whatever flags it has by then.
  */
 import { keywordLetter, maildirUnique, splitFlags } from '../../../mailbox/maildirText.ts';
 import type { SourceRecord } from '../../source.ts';
@@ -10,12 +9,12 @@ import type { Loss } from '../format.ts';
 
 const OURS = /^-?[0-9]+\.U[0-9]+G([0-9a-f]{40})(?:_[0-9]+)?\.cyrus-backups,/;
 
-/** The GUID in the name of a file that a restore has made. */
+/** Returns the GUID in the name of a file that a restore wrote. */
 export function guidInName(name: string): string | undefined {
   return OURS.exec(name)?.[1];
 }
 
-/** The part of a name that stays when flags change. */
+/** Returns the part of a name that stays the same when flags change. */
 export function uniqueOf(name: string): string {
   return name.replace(/:.*/s, '');
 }
@@ -25,7 +24,7 @@ export class MaildirNames {
   readonly #known: number;
   readonly #uniques: Set<string>;
 
-  /** Keywords by letter, as `dovecot-keywords` has them, and names that are taken. */
+  /** `keywords`: by letter, as in `dovecot-keywords`. `uniques`: names that are taken. */
   constructor(keywords: string[] = [], uniques: Iterable<string> = []) {
     this.keywords = keywords;
     this.#known = keywords.length;
@@ -36,7 +35,7 @@ export class MaildirNames {
     return this.keywords.length > this.#known;
   }
 
-  /** A name of its own for one more message, and the flags that it cannot hold, in words. */
+  /** Returns a new name for one more message, and the flags that it cannot hold. */
   next(record: SourceRecord, flags: readonly string[]): { unique: string; name: string; left: Loss[] } {
     const { letters, keywords, unknown } = splitFlags(flags);
     const left = unknown.map((flag): Loss => ({ what: `flag ${flag}`, why: 'Maildir has no letter for it' }));
@@ -51,7 +50,10 @@ export class MaildirNames {
     return { unique, name: `${unique}:2,${letters}${own.toSorted().join('')}`, left };
   }
 
-  /** Two copies of one message, or two of one UID from different mailboxes, are two files. */
+  /**
+   * Two copies of one message get different names. So do messages with the same UID from different
+   * mailboxes.
+   */
   #unique(record: SourceRecord): string {
     const plain = maildirUnique(record);
     let unique = plain;

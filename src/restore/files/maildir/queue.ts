@@ -1,6 +1,5 @@
 /**
- * Messages on their way into one Maildir folder: written to tmp, and a batch at a time synced and
- * renamed to cur.
+ * Writes messages into one Maildir folder: first to tmp, then synced and renamed to cur in batches.
  */
 import { closeSync, fstatSync, futimesSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import type { Stats } from 'node:fs';
@@ -12,7 +11,7 @@ import { giveOwner } from '../../../fs/keepOwner.ts';
 import { createExclusively } from '../../../fs/open.ts';
 import type { Loss, OutgoingMessage } from '../format.ts';
 
-/** File systems with 32 bits for a time end here. */
+/** The latest time on file systems with 32-bit times. */
 const SAFE_TIME = 0x7fff_ffff;
 
 interface Waiting {
@@ -24,9 +23,9 @@ interface Waiting {
 export class MaildirQueue {
   readonly #folder: string;
   #waiting: Waiting[] = [];
-  /** As root: new files belong to the folder's owner. */
+  /** The folder's owner, who gets the new files when restore runs as root. */
   #owner: Stats | undefined;
-  /** Once a sync has failed, another that succeeds proves nothing. */
+  /** After a failed sync, a later successful one proves nothing. */
   #failure: BackupError | undefined;
 
   constructor(folder: string) {
@@ -58,7 +57,7 @@ export class MaildirQueue {
     }
   }
 
-  /** Puts all into cur, synced, and then removes the files that these replace. */
+  /** Syncs all waiting files and renames them to cur. Then removes the files that they replace. */
   async commit(replaced: readonly string[]): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#waiting.length === 0) return;

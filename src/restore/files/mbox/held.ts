@@ -1,8 +1,8 @@
 /**
- * The messages that an mbox holds already. A GUID in a header is a claim; what proves it is the
- * message's bytes: line ends as CR LF again, quotes of From lines and the fields that restore
- * adds taken away. A message that has no such form to go back to (bare LFs) is compared with the
- * backup's, as that would be written.
+ * The messages that an mbox already holds. A GUID in a header is only a claim; the message's bytes
+ * prove it. For the proof, line ends become CR LF, and the quotes of From lines and the fields that
+ * restore adds are removed. A message with bare LFs cannot be converted back like this. It is
+ * compared with the backup's message, ignoring the kind of line ends.
  */
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
@@ -20,13 +20,13 @@ const MAX_HEAD = 8 << 20;
 const GUID_LINE = new RegExp(`^${GUID_FIELD}: ([0-9a-f]{40})$`);
 /** Fields that restore adds. */
 const ADDED = /^(?:Status|X-Status|X-Keywords): /i;
-/** Fields that programs put behind these when they change a flag. */
+/** Fields that programs add after these when they change a flag. */
 const REWRITTEN = /^(?:Status|X-Status|X-Keywords|Content-Length|Lines|X-UID): /i;
 
 export class MboxHeld implements HeldMessages {
-  /** How many proven copies there are of each GUID. */
+  /** The number of proven copies of each GUID. */
   readonly #proven = new Map<string, number>();
-  /** Hashes of what claims to be it and is not proven, by GUID. */
+  /** By GUID: hashes of messages that claim it without proof. */
   readonly #claimed = new Map<string, string[]>();
 
   static async read(fd: number): Promise<MboxHeld> {
@@ -79,14 +79,14 @@ function* piecesOf(fd: number): Generator<Buffer> {
   }
 }
 
-/** The next line from an offset on that begins with `From `, or -1. */
+/** Returns the offset of the next line that begins with `From `, or -1. */
 function nextFrom(text: string, from: number): number {
   if (from === 0 && text.startsWith('From ')) return 0;
   const at = text.indexOf('\nFrom ', Math.max(0, from - 1));
   return at === -1 ? -1 : at + 1;
 }
 
-/** One message as it is read: its From line, its head up to the empty line, its body. */
+/** One message while it is read: its From line, its header up to the empty line, its body. */
 class MessageText {
   #head = '';
   #isHead = true;
@@ -108,12 +108,12 @@ class MessageText {
     this.#text(rest, true);
   }
 
-  /** undefined where it claims no GUID. */
+  /** Returns undefined where the message claims no GUID. */
   end(): { readonly guid: string; readonly isProven: boolean; readonly core: string } | undefined {
     if (this.#isHead) this.#endHead(this.#head);
     const guid = this.#guid;
     if (guid === undefined) return undefined;
-    // One empty line was added; where the message had no line end at its end, that was added, too.
+    // An empty line was added; if the message did not end with a line end, that was added, too.
     const isProven = [1, 2, 0].some((fewer) => this.#message.digest(fewer) === guid);
     return { guid, isProven, core: this.#core.digest(Infinity) };
   }
@@ -138,7 +138,7 @@ class MessageText {
   }
 }
 
-/** From which line up to which the fields stand that are no part of the message. */
+/** Returns the range of lines with added fields, which are not part of the message. */
 function addedFields(lines: readonly string[], guidAt: number): [start: number, end: number] {
   let start = guidAt;
   let end = guidAt + 1;
@@ -147,10 +147,10 @@ function addedFields(lines: readonly string[], guidAt: number): [start: number, 
   return [start, end];
 }
 
-/** At most so many line ends wait for what follows them. */
+/** The most line ends that are held back until more text follows. */
 const MAX_WAITING = 64;
 
-/** SHA-1 of a text with all of its line ends, or with fewer at its end. */
+/** SHA-1 of a text, with all of the line ends at its end, or with fewer. */
 class TextHash {
   readonly #hash: Hash = createHash('sha1');
   readonly #lineEnd: string;
@@ -169,7 +169,10 @@ class TextHash {
     if (this.#waiting > 2 * MAX_WAITING) this.#update(this.#waiting - MAX_WAITING, '');
   }
 
-  /** Of the text with so many line ends fewer; Infinity: without those at its end. */
+  /**
+   * Returns the hash with that many line ends fewer. Infinity drops all line ends that are held
+   * back.
+   */
   digest(fewer: number): string {
     const ends = Math.max(0, this.#waiting - fewer);
     return this.#hash.copy().update(this.#lineEnd.repeat(ends)).digest('hex');
@@ -182,7 +185,7 @@ class TextHash {
   }
 }
 
-/** undefined where the backup cannot tell. */
+/** Returns undefined where the backup cannot tell. */
 function coreOf(pieces: () => Iterable<Buffer>): string | undefined {
   const core = new TextHash('\n');
   try {

@@ -1,11 +1,10 @@
 /**
- * mbox, one file a folder, folders below in `NAME.sbd` as Thunderbird has them. Flags are in
- * Status, X-Status and X-Keywords, which every reader of mbox knows, and the GUID in
- * X-Cyrus-GUID.
+ * mbox: one file per folder, with subfolders in `NAME.sbd` as in Thunderbird. Flags are in Status,
+ * X-Status and X-Keywords, which mbox readers know. The GUID is in X-Cyrus-GUID.
  *
- * A file that is there is never written to: what is missing is added to a copy beside it, which
- * takes its name once it is whole and synced. So a full disk, a kill or a power cut leaves the
- * file as it was.
+ * An existing file is never written to. Missing messages are added to a copy beside it, which
+ * replaces the file once it is complete and synced. So a full disk, a kill or a power cut leaves
+ * the file as it was.
  */
 import { closeSync, existsSync, fstatSync, lstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
@@ -101,7 +100,7 @@ class MboxFolder implements FolderWriter {
   readonly isNew: boolean;
   readonly holdsAnnotations = false;
   readonly notes: string[] = [];
-  /** The file as it was when it was read. */
+  /** The file's state when it was read. */
   #before: Stats | undefined;
   #file: ReplacementFile | undefined;
 
@@ -154,7 +153,7 @@ class MboxFolder implements FolderWriter {
     this.#before = lstatSync(this.name);
   }
 
-  /** A folder without messages is an empty file. */
+  /** A folder without messages becomes an empty file. */
   async finish(): Promise<void> {
     if (this.#before === undefined) this.#file ??= await this.#begin();
     await this.commit();
@@ -185,7 +184,7 @@ class MboxFolder implements FolderWriter {
   }
 }
 
-/** What is missing of the empty line behind the last message. */
+/** Returns what is missing of the empty line after the last message. */
 function separator(fd: number, sizeBytes: number): Buffer {
   const end = Buffer.alloc(Math.min(2, sizeBytes));
   readSyncInto(fd, end, 0, end.length, sizeBytes - end.length);

@@ -1,24 +1,29 @@
 /**
- * A message as it stands in an mbox that restore writes: a From line, line ends LF, flags and the
- * GUID as the last fields of its header, quoted lines (see mboxText.ts), an empty line at its end. In pieces, so that a message of any size
- * is in memory piece by piece.
+ * A message in the mbox form that restore writes:
+ * - a From line
+ * - LF line ends
+ * - flags and the GUID as the last fields of the header
+ * - quoted From lines (see mboxText.ts)
+ * - an empty line at the end
+ *
+ * It is written in pieces, so that a message of any size needs little memory.
  */
 import { splitFlags } from '../../../mailbox/maildirText.ts';
 import { mboxFields, mboxFromLine, quoteLines } from '../../../mailbox/mboxText.ts';
 import type { Loss, OutgoingMessage } from '../format.ts';
 
-/** Unix seconds: a From line has room for no later date. */
+/** Unix seconds: a From line cannot hold this date or a later one. */
 const YEAR_10000 = 253_402_300_800;
-/** A line that is longer comes in several pieces. */
+/** A line longer than this is split into several pieces. */
 const LINE_BYTES = 1 << 20;
 
 export interface TextPiece {
-  /** latin1, line ends LF. */
+  /** latin1, with LF line ends. */
   readonly text: string;
   readonly startsLine: boolean;
 }
 
-/** Bytes as text, cut between lines. CR LF becomes LF. */
+/** Converts bytes to text, cut between lines. CR LF becomes LF. */
 export function* textPieces(pieces: Iterable<Buffer>): Generator<TextPiece> {
   let startsLine = true;
   let rest = '';
@@ -61,19 +66,22 @@ export function* mboxMessage({ record, flags, pieces }: OutgoingMessage): Genera
   else yield Buffer.from(last === '\n' ? '\n' : '\n\n');
 }
 
-/** Where the empty line behind the header is; undefined where it is not in this piece. */
+/**
+ * Returns the offset of the empty line after the header; undefined where this piece does not
+ * contain it.
+ */
 function headEnd(text: string, startsLine: boolean): number | undefined {
   if (startsLine && text.startsWith('\n')) return 0;
   const at = text.indexOf('\n\n');
   return at === -1 ? undefined : at + 1;
 }
 
-/** Before each line that quoteLines quotes stands a line end. */
+/** quoteLines expects a line end before each line that it quotes. */
 function quoted(text: string, startsLine: boolean, isHead: boolean): string {
   return startsLine ? quoteLines(`\n${text}`, isHead).slice(1) : quoteLines(text, isHead);
 }
 
-/** What of a message an mbox cannot hold, in words. */
+/** Returns what an mbox cannot hold of a message. */
 export function leftOffMbox({ record, flags }: Pick<OutgoingMessage, 'record' | 'flags'>): Loss[] {
   const left = splitFlags(flags).unknown.map((flag): Loss => ({
     what: `flag ${flag}`,
