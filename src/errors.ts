@@ -1,34 +1,41 @@
 /**
- * Errors: one type with a closed list of kinds, and the only three tables that say what a kind means to
- * somebody else: to a sync client (the word after NO), to a program on the mount (errno), to a shell (sysexits).
+ * Defines the project's one error type, with a closed list of kinds. Only three tables translate a
+ * kind for the outside world, all of them in this file:
  *
- * Every error that a user may see is a BackupError; anything else that is thrown is a bug of ours.
+ * - for a sync client: the words after NO;
+ * - for a program on the mount: an errno;
+ * - for a shell: an exit code from sysexits.h.
+ *
+ * Every error that a user may see is a BackupError. Anything else that is thrown is a bug in this
+ * project.
  */
 import { constants } from 'node:os';
 
 export type ErrorKind =
   | 'usage' // the command line is wrong
-  | 'config' // imapd.conf is wrong: names file, line and key
-  | 'auth' // not, or wrongly, authenticated
+  | 'config' // imapd.conf is wrong: the message names file, line and key
+  | 'auth' // not logged in, or the login failed
   | 'permission' // authenticated, but not an admin
-  | 'syntax' // bytes that are not the grammar's
-  | 'unknown-command' // grammatical, but not a command that is served
-  | 'bad-parameters' // a known command with keys missing or wrong
-  | 'checksum' // a message's bytes are not those its GUID promises
-  | 'out-of-step' // a mailbox here is not what the master has: all of it is to be sent again
-  | 'limit' // over one of src/protocol/limits.ts
-  | 'no-user' // a userid that cannot be one
+  | 'syntax' // bytes that do not follow the grammar
+  | 'unknown-command' // grammatical, but no command that the server knows
+  | 'bad-parameters' // a known command with missing or wrong keys
+  | 'checksum' // a message's bytes do not match its GUID
+  | 'out-of-step' // a mailbox differs from the master's: the master must resend all of it
+  | 'limit' // over a limit in src/protocol/limits.ts
+  | 'no-user' // not a valid userid
   | 'not-found' // no such backup, mailbox, message
   | 'locked' // another process holds the backup: try again later
-  | 'damaged' // data on disk is not what was written
-  | 'refused' // it would be, but an option has to ask for it
-  | 'no-space' // the disk is full, or nearly so: try again later
-  | 'io' // anything else that the system refused
-  | 'closed'; // the peer went away
+  | 'damaged' // the data on disk differs from what was written
+  | 'refused' // possible, but only with an explicit option
+  | 'no-space' // the disk is full or nearly full: try again later
+  | 'io' // any other system error
+  | 'closed'; // the peer closed the connection
 
 export interface ErrorDetail {
   cause?: unknown;
-  /** What the error is about: a file, a user, a line, an option. Printed by nobody, for tests and logs. */
+  /**
+   * What the error is about: a file, a user, a line, an option. For tests and logs; never printed.
+   */
   subject?: string;
 }
 
@@ -45,8 +52,9 @@ export class BackupError extends Error {
 }
 
 /**
- * The tagged answer's text. sync_client matches the first word after NO and wants a space behind it
- * (cyrus-imapd imap/sync_support.c, sync_parse_resp); every word it does not know is a refusal.
+ * The text of the tagged response. sync_client matches the first word after NO, and needs a space
+ * after that word (cyrus-imapd imap/sync_support.c, sync_parse_resp). It treats every word that it
+ * does not know as a refusal.
  */
 export const syncResponse: Record<ErrorKind, string> = {
   usage: 'BAD IMAP_PROTOCOL_ERROR Protocol error',
@@ -90,7 +98,7 @@ export const errnoOf: Record<ErrorKind, number> = {
   closed: constants.errno.EIO,
 };
 
-/** sysexits.h, as the original tools use them. */
+/** Exit codes from sysexits.h, used as the original tools use them. */
 export const exitCodeOf: Record<ErrorKind, number> = {
   usage: 64,
   config: 78,
@@ -112,12 +120,12 @@ export const exitCodeOf: Record<ErrorKind, number> = {
   closed: 76,
 };
 
-/** The text of whatever was thrown, for a log line or a person. */
+/** Returns the text of anything that was thrown, for a log line or a person. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Turns what the system threw into a BackupError; leaves a BackupError as it is. */
+/** Turns a system error into a BackupError. Returns a BackupError unchanged. */
 export function asBackupError(error: unknown, what: string): BackupError {
   if (error instanceof BackupError) return error;
   const code = (error as { code?: unknown } | null)?.code;

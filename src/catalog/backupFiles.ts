@@ -1,8 +1,9 @@
 /**
- * The names of all files that belong to a backup, and finding them below the backup partitions: what reconstruct goes by, and what
- * move and delete take along.
+ * Names the files that belong to a backup, and finds them below the backup partitions. reconstruct
+ * relies on these names, and move and delete take all files of a backup along.
  *
- * A data file is PARTITION/HASH/USERID_XXXXXX; everything else of the same backup has its name and a suffix.
+ * A data file is PARTITION/HASH/USERID_XXXXXX. Every other file of the same backup has its name and
+ * a suffix.
  */
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -11,25 +12,25 @@ import { isValidUserid } from '../mailbox/names.ts';
 
 export type FileRole =
   | 'data'
-  | 'index' // with what SQLite keeps beside it
-  | 'unfinished' // of a compact, reindex, repair or move that was broken off
-  | 'torn' // kept aside when a torn end was repaired
-  | 'previous' // kept by backup_keep_previous or a repair: a data file of before, its name ends in a unix time
+  | 'index' // also the files that SQLite keeps beside it
+  | 'unfinished' // left by an interrupted compact, reindex, repair or move
+  | 'torn' // kept when a torn end was repaired
+  | 'previous' // an earlier data file (backup_keep_previous, repair); ends in a unix time
   | 'previous-index';
 
 export interface BackupFile {
   readonly path: string;
   readonly role: FileRole;
-  /** Path of the data file that it belongs to, there or not. */
+  /** Path of the data file that it belongs to, whether that exists or not. */
   readonly dataPath: string;
-  /** As the name has it, a byte string. */
+  /** The userid from the file name, as a byte string. */
   readonly userid: string;
 }
 
 const ASCII = /^[\0-\x7f]*$/;
 const DATA_NAME = /^(.+)_[A-Za-z0-9]{6}$/s;
 const SQLITE = /-(?:wal|shm|journal)$/;
-/** In this order: `.index.new` is unfinished, and no index. */
+/** The order matters: `.index.new` is unfinished, not an index. */
 const SUFFIXES: readonly [RegExp, FileRole][] = [
   [/\.(?:new|repair)(?:\.index)?$|\.index\.new$/, 'unfinished'],
   [/\.index\.\d+$/, 'previous-index'],
@@ -38,7 +39,7 @@ const SUFFIXES: readonly [RegExp, FileRole][] = [
   [/\.\d+$/, 'previous'],
 ];
 
-/** What a file is by its name; null where it is no backup's. */
+/** Classifies a file by its name. Returns null if it belongs to no backup. */
 export function backupFileOf(path: string): BackupFile | null {
   const name = basename(path);
   const userid = useridIn(name);
@@ -60,12 +61,18 @@ function useridIn(name: string): string | null {
   return isValidUserid(bytes) ? bytes : null;
 }
 
-/** As the originals name folders and files below a partition: a letter of the userid or of its hash, then a plain name. */
+/**
+ * Paths below a partition, as the original tools make them: a folder named by a letter of the
+ * userid or of its hash, then a plain file name.
+ */
 const HASH_LETTER = /^[A-Za-z]$/;
 const SLASH = 0x2f;
 const BELOW = /^\/+[A-Za-z]\/+([^/\0]+)$/;
 
-/** Why a path is not that of a data file below one of the partitions, in words that follow the path; null where it is. */
+/**
+ * Says why a path is not a data file below one of the partitions, in words that follow the path.
+ * Returns null if it is one.
+ */
 export function placeFault(path: string, partitions: Iterable<string>): string | null {
   for (const partition of partitions) {
     const plain = partition.replace(/\/+$/, '');
@@ -77,7 +84,10 @@ export function placeFault(path: string, partitions: Iterable<string>): string |
 
 const SUFFIX = /^_[A-Za-z0-9]{6}$/;
 
-/** Reports, quickly, whether a path is PARTITION/LETTER/USERID_XXXXXX of this very userid, which is a valid one. */
+/**
+ * Reports whether a path is PARTITION/LETTER/USERID_XXXXXX of exactly this userid, which must be
+ * valid. Fast, because it is called for every entry.
+ */
 export function isOwnPlace(path: string, partition: string, userid: string): boolean {
   const at = partition.length;
   return (
@@ -90,20 +100,23 @@ export function isOwnPlace(path: string, partition: string, userid: string): boo
   );
 }
 
-/** Reports whether a path is one that a data file of some partition could have. */
+/** Reports whether a data file of some partition could have this path. */
 export function couldBePlace(path: string): boolean {
   const isPlain = path.startsWith('/') && !path.includes('\0') && !path.split('/').includes('..');
   return isPlain && HASH_LETTER.test(basename(dirname(path))) && useridIn(basename(path)) !== null;
 }
 
-/** All files of the backup but the data file itself. */
+/** Returns all files of the backup except the data file itself. */
 export function sideFiles(dataPath: string): BackupFile[] {
   return entriesOf(dirname(dataPath))
     .map((name) => backupFileOf(join(dirname(dataPath), name)))
     .filter((file): file is BackupFile => file?.dataPath === dataPath && file.role !== 'data');
 }
 
-/** What is below a partition: a backup's files, and the paths of what is none. Throws where the partition cannot be read. */
+/**
+ * Yields the backup files below a partition, and as plain strings the paths of everything else.
+ * Throws if the partition cannot be read.
+ */
 export function* filesBelow(partition: string): Generator<BackupFile | string> {
   for (const folder of readdirSafely(partition)) {
     const path = join(partition, folder.name);

@@ -1,9 +1,14 @@
 /**
- * The catalogue of all backups, backups.db: userid to the absolute path of the user's data file.
+ * The catalogue of all backups, backups.db. It maps each userid to the absolute path of the user's
+ * data file.
  *
- * It promises that a path it returns for a new user exists, that two processes creating the same user agree on one
- * path, and that neither a userid nor an entry leads out of the configured partitions. The lock on backups.db is held
- * only within one call.
+ * It promises:
+ *
+ * - The path that it returns for a new user exists.
+ * - Two processes that create the same user agree on one path.
+ * - Neither a userid nor an entry leads out of the configured partitions.
+ *
+ * The lock on backups.db is held only within one call.
  */
 import { rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -22,13 +27,13 @@ export interface CatalogOptions extends PartitionOptions {
   fullDirHash: boolean;
   /** Never creates, changes or repairs anything. */
   readOnly?: boolean;
-  /** For who only reads, and for long: a partition that was configured since is not known here, but its backups count. */
+  /** For long-lived readers: accepts entries in partitions that were configured later. */
   acceptsLaterPartitions?: boolean;
-  /** For who writes, and for long: the partitions as they are configured now. Never throws. */
+  /** For long-lived writers: returns the partitions as configured now. Must not throw. */
   partitionsNow?: () => readonly string[];
-  /** Before a userid is changed, in the same transaction: what is said of one is said of the other, too. */
+  /** Before a userid changes, in its transaction: copies what is stored about `from` to `to`. */
   beforeRename?: (from: string, to: string) => void;
-  /** When a userid is changed: nothing is said of it any more. */
+  /** Called after a userid has changed: removes what is stored about the former one. */
   afterRename?: (from: string) => void;
 }
 
@@ -39,9 +44,9 @@ export interface CatalogEntry {
   path: string;
 }
 
-/** An entry as it is in backups.db, right or wrong. */
+/** An entry exactly as backups.db has it, valid or not. */
 export interface ListedEntry extends CatalogEntry {
-  /** Why nothing is to be done with the file; null where all is well. */
+  /** Why the file must not be touched; null if the entry is valid. */
   fault: string | null;
 }
 
@@ -58,7 +63,10 @@ function decodePath(bytes: Buffer, userid: string): string {
   }
 }
 
-/** The userid as a file name: node takes names as text, so the userid's bytes must be some. */
+/**
+ * Returns the userid as a file name. Node takes file names as text, so the userid's bytes must be
+ * UTF-8.
+ */
 function fileNameOf(userid: string): string {
   try {
     return utf8.decode(Buffer.from(userid, 'latin1'));
@@ -80,12 +88,15 @@ function keyFor(userid: string): Buffer {
 }
 
 export class Catalog {
-  /** Whose INBOX a uniqueid is, as far as was seen. */
+  /** Knows which user's INBOX a uniqueid is, as far as it was seen. */
   readonly inboxes: Inboxes;
   readonly #database: Twoskip;
   readonly #options: CatalogOptions;
   readonly #selector: PartitionSelector;
-  /** As configured, where the originals write them so, and as paths are made here. */
+  /**
+   * Both as configured, which is how the original tools write them, and resolved, which is how new
+   * paths are made here.
+   */
   #partitions: readonly string[];
   #partitionsAskedMs = -Infinity;
 
@@ -99,7 +110,10 @@ export class Catalog {
     ];
   }
 
-  /** Creates backups.db where it is missing, unless read-only (then BackupError 'not-found'). */
+  /**
+   * Opens backups.db. Creates it if it is missing; throws BackupError 'not-found' instead if
+   * read-only.
+   */
   static open(options: CatalogOptions): Catalog {
     const readOnly = options.readOnly ?? false;
     const { databasePath } = options;
@@ -110,8 +124,8 @@ export class Catalog {
   }
 
   /**
-   * The path of the user's data file, or null where the user has no backup. Throws 'damaged' where the entry leads out
-   * of the partitions.
+   * Returns the path of the user's data file, or null if the user has no backup. Throws 'damaged'
+   * if the entry leads out of the partitions.
    */
   find(userid: string): string | null {
     const found = this.#cured(() => this.#database.get(keyFor(userid)));
@@ -122,11 +136,11 @@ export class Catalog {
     return path;
   }
 
-  /** Why an entry must not be followed; null where all is well. Reads nothing but, where it must, the configuration. */
+  /** Says why an entry must not be followed, or null. Reads at most the configuration. */
   faultOf(userid: string, path: string): string | null {
     if (!isUserid(userid))
       return `${this.#options.databasePath}: ${JSON.stringify(userid)} is no userid${CURE}`;
-    // As it is for all but renamed users. Listing a hundred thousand is to take no longer for this check.
+    // Fast path for all but renamed users: it must not slow down a list of 100,000 backups.
     if (this.#partitions.some((partition) => isOwnPlace(path, partition, userid))) return null;
     let fault = placeFault(path, this.#partitions);
     if (fault !== null && this.#options.acceptsLaterPartitions === true && couldBePlace(path)) return null;
@@ -135,8 +149,8 @@ export class Catalog {
   }
 
   /**
-   * The path of the user's data file; makes an empty one and enters it where there is none yet. A second process
-   * that creates the same user meanwhile waits for the lock and gets the same path.
+   * Returns the path of the user's data file. Creates an empty file and its entry if there is none.
+   * A second process that creates the same user waits for the lock and gets the same path.
    */
   create(userid: string): string {
     const key = keyFor(userid);
@@ -160,8 +174,8 @@ export class Catalog {
   }
 
   /**
-   * Makes an empty file in place of the user's missing one, if it was empty and its partition is there; else throws
-   * 'io', naming what to do.
+   * Creates an empty file in place of the user's missing one, if the missing one was empty and its
+   * partition is there. Otherwise throws 'io' and says what to do.
    */
   beginAgain(userid: string, path: string): void {
     const others = (): Iterable<CatalogEntry> => this.list();
@@ -169,7 +183,10 @@ export class Catalog {
     beginAgain({ userid, path, partitions: this.#partitions, others, hadInbox });
   }
 
-  /** Enters or changes a path (move, reconstruct, a renamed user). Throws 'usage' where it is outside the partitions. */
+  /**
+   * Adds or changes an entry (for move, reconstruct or a renamed user). Throws 'usage' if the path
+   * is outside the partitions.
+   */
   set(userid: string, path: string): void {
     const key = keyFor(userid);
     const fault = this.faultOf(userid, path);
@@ -178,8 +195,8 @@ export class Catalog {
   }
 
   /**
-   * The backup of `from` is that of `to` from now on; its files keep their names. Throws 'not-found' where there is
-   * none, 'bad-parameters' where `to` has one already.
+   * Makes the backup of `from` the backup of `to`. Its files keep their names. Throws 'not-found'
+   * if `from` has none, 'bad-parameters' if `to` already has one.
    */
   rename(from: string, to: string): void {
     const [oldKey, newKey] = [keyFor(from), keyFor(to)];
@@ -198,22 +215,23 @@ export class Catalog {
     try {
       this.#options.afterRename?.(from);
     } catch (error) {
-      // It is renamed. A rule or a hold of the former userid keeps nothing that is there, and is listed.
+      // The rename itself has succeeded. A rule or hold left for the former userid affects no
+      // backup, and is still listed.
       if (!(error instanceof BackupError)) throw error;
     }
   }
 
-  /** Whether the user was entered. The data file stays. */
+  /** Removes the user's entry; returns whether there was one. The data file stays. */
   remove(userid: string): boolean {
     return this.#cured(() => this.#database.delete(Buffer.from(userid, 'latin1')));
   }
 
-  /** All changes made by `work` are one transaction. `work` is synchronous. */
+  /** Makes all changes by `work` one transaction. `work` must be synchronous. */
   transaction<T>(work: () => T): T {
     return this.#cured(() => this.#database.transaction(work));
   }
 
-  /** In the order of the userids' bytes, streaming; wrong entries, too. */
+  /** Streams entries in the byte order of userids, including invalid ones. */
   *list(prefix = ''): Generator<ListedEntry> {
     const entries = this.#database.entries(Buffer.from(prefix, 'latin1'));
     for (;;) {
@@ -225,7 +243,7 @@ export class Catalog {
     }
   }
 
-  /** What is wrong with backups.db; empty where all is well. */
+  /** Returns what is wrong with backups.db; empty if nothing is. */
   checkConsistency(): string[] {
     return this.#database.checkConsistency();
   }
@@ -235,18 +253,24 @@ export class Catalog {
     this.#database.close();
   }
 
-  /** Removes a data file of a creation that failed, unless backups.db has it all the same, or nobody can tell. */
+  /**
+   * Removes the data file of a failed creation, unless backups.db refers to it after all or cannot
+   * be read.
+   */
   #removeUnnamed(userid: string, path: string): void {
     try {
       if (this.find(userid) === path) return;
       rmSync(path, { force: true });
       syncFolder(dirname(path));
     } catch {
-      // What is left is an empty file, which reconstruct removes where no entry names it.
+      // The leftover is an empty file. reconstruct removes it if no entry names it.
     }
   }
 
-  /** Reports whether the partitions were looked up again: at most once a second, since any number of entries may be wrong. */
+  /**
+   * Reads the configured partitions again, and reports whether it did. Does so at most once a
+   * second, because any number of entries may be invalid.
+   */
   #askPartitions(): boolean {
     const { partitionsNow } = this.#options;
     const nowMs = performance.now();
@@ -264,7 +288,7 @@ export class Catalog {
 const ASK_INTERVAL_MS = 1000;
 const CURE = ': stop backupd and run ctl_backups reconstruct';
 
-/** Says what to do where backups.db itself is damaged. */
+/** Adds advice to an error that says that backups.db itself is damaged. */
 function withCure<T>(databasePath: string, work: () => T): T {
   try {
     return work();

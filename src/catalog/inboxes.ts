@@ -1,25 +1,28 @@
 /**
- * Whose INBOX a uniqueid is, and what became of userids: `inboxes.db` beside backups.db, a twoskip database of uniqueid to
- * userid, and of `renamed to` userid to the later one.
+ * Remembers which user's INBOX a uniqueid is, and what renamed users are called now. The file is
+ * `inboxes.db` beside backups.db, a twoskip database. It maps a uniqueid to a userid, and `renamed
+ * to` plus a userid to the later userid.
  *
- * A master that renames a user does not always say so: `sync_client -u` and `-A` only ever ask for the new user. The INBOX
- * keeps its uniqueid, and by that the backup is found that is to follow. And for a while after a rename masters speak of
- * mailboxes by the old user's name. Nothing else depends on this file: where it is
- * lost, a user renamed that way gets a second backup, and the first stays as it is.
+ * A master that renames a user does not always say so: `sync_client -u` and `-A` only ask for the
+ * new user. The INBOX keeps its uniqueid, which leads to the backup that must follow. For a while
+ * after a rename, masters also use the old user's name for mailboxes.
+ *
+ * Nothing else depends on this file. If it is lost, a user renamed that way gets a second backup,
+ * and the first stays as it is.
  */
 import { dirname, join } from 'node:path';
 import { BackupError } from '../errors.ts';
 import { setAside } from '../fs/setAside.ts';
 import { Twoskip } from './twoskip/database.ts';
 
-/** No uniqueid begins so. */
+/** No uniqueid begins with this. */
 const RENAMED = 'renamed to ';
 
 export class Inboxes {
   readonly #path: string;
   #database: Twoskip | null = null;
 
-  /** Makes the file at the first use, not before. */
+  /** Creates the file only on first use. */
   constructor(backupsDb: string) {
     this.#path = join(dirname(backupsDb), 'inboxes.db');
   }
@@ -34,7 +37,7 @@ export class Inboxes {
     this.#using((database) => database.put(Buffer.from(uniqueid, 'latin1'), Buffer.from(userid, 'latin1')));
   }
 
-  /** Whether an INBOX of the user is known: then their backup has held something. */
+  /** Reports whether an INBOX of the user is known; if so, the backup has held something. */
   hasInboxOf(userid: string): boolean {
     const wanted = Buffer.from(userid, 'latin1');
     return this.#using((database) => {
@@ -45,7 +48,7 @@ export class Inboxes {
     });
   }
 
-  /** What the user is called by now, where the userid was changed; one step of it. */
+  /** Returns the next name of a userid that was changed. Follows one rename only. */
   laterName(userid: string): string | null {
     return this.userOf(RENAMED + userid);
   }
@@ -59,7 +62,7 @@ export class Inboxes {
     this.#database = null;
   }
 
-  /** A file that cannot be read is set aside, and begun anew: what it knew is known again with time. */
+  /** Sets an unreadable file aside and begins a new one, which fills again over time. */
   #using<T>(work: (database: Twoskip) => T): T {
     try {
       return work(this.#open());

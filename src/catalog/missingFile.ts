@@ -1,7 +1,11 @@
 /**
- * A user's data file that is missing. It may never have held anything: a creation was broken off, or an administrator
- * removed an empty file. Or it holds the only copy of somebody's mail, on a partition that is not mounted. An empty
- * file in its place is begun only where all signs say the former (docs/guide/operations.md, *When a data file is gone*).
+ * Handles a user's data file that is missing. There are two explanations:
+ *
+ * - It never held anything: a creation was interrupted, or an administrator removed an empty file.
+ * - It holds the only copy of the user's mail, on a partition that is not mounted.
+ *
+ * An empty file is put in its place only if all signs say the former (docs/guide/operations.md, *When a
+ * data file is gone*).
  */
 import { closeSync, fsyncSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -12,20 +16,20 @@ import { createExclusively } from '../fs/open.ts';
 import { placeFault, sideFiles } from './backupFiles.ts';
 import type { CatalogEntry } from './catalog.ts';
 
-/** So many other backups of the partition are looked for. */
+/** At most this many other backups of the partition are checked. */
 const SAMPLE = 64;
 
 interface Missing {
   readonly userid: string;
   readonly path: string;
   readonly partitions: Iterable<string>;
-  /** All entries of backups.db. */
+  /** Returns all entries of backups.db. */
   readonly others: () => Iterable<CatalogEntry>;
-  /** An INBOX of the user has been backed up. */
+  /** Whether an INBOX of the user has been backed up. */
   readonly hadInbox: boolean;
 }
 
-/** Makes the empty file, at the same path. Throws 'io', saying why not and what to do. */
+/** Creates the empty file at the same path, or throws 'io' with the reason and what to do. */
 export function beginAgain(missing: Missing): void {
   const { userid, path } = missing;
   const reason = placeFault(path, missing.partitions) ?? whyNot(missing);
@@ -45,7 +49,7 @@ export function beginAgain(missing: Missing): void {
     }
     syncFolder(dirname(path));
   } catch (error) {
-    // Another process has made it meanwhile.
+    // EEXIST: another process has created it in the meantime.
     if ((error as { code?: unknown }).code !== 'EEXIST') throw asBackupError(error, `cannot create ${path}`);
   }
 }

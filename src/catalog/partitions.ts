@@ -1,8 +1,10 @@
 /**
- * Where a new backup's data file goes: which backup partition, which hashed directory, which name.
+ * Decides where a new backup's data file goes: which backup partition, which hashed directory,
+ * which name.
  *
- * Selection follows cyrus-imapd imap/partlist.c, so that a mixed site fills its disks as before. One deviation: a
- * partition that cannot be looked at is left out, where the original falls back to random choice among all.
+ * The selection follows cyrus-imapd imap/partlist.c, so that a mixed site fills its disks as
+ * before. One deviation: an unreadable partition is left out, whereas the original falls back to a
+ * random choice among all.
  */
 import { closeSync, fsyncSync, rmSync, statSync, statfsSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
@@ -23,22 +25,28 @@ export interface PartitionOptions {
   /** Name to directory. */
   partitions: ReadonlyMap<string, string>;
   mode: PartitionSelectMode;
-  /** Names that get no new backups. */
+  /** Partitions that get no new backups. */
   exclude: readonly string[];
-  /** A partition used to more than so many percent is left out, unless all are; 0 leaves out none. */
+  /**
+   * Leaves out partitions that are used to more than this percentage, unless all are; 0 leaves out
+   * none.
+   */
   softUsageLimitPercent: number;
-  /** Look at the disks again after so many selections; 0 looks once. */
+  /** Measures the disks again after this many selections; 0 measures once. */
   usageReinit: number;
 }
 
 export interface Usage {
-  /** Partitions with an equal id share one file system. */
+  /** Partitions with the same id share a file system. */
   fileSystemId: number;
   availableBytes: number;
   totalBytes: number;
 }
 
-/** Looks at a partition's file system, making the directory where it is missing; null where that fails. */
+/**
+ * Measures a partition's file system, and creates the directory if it is missing. Returns null if
+ * that fails.
+ */
 export function usageOf(directory: string): Usage | null {
   try {
     makeFolders(directory);
@@ -55,7 +63,7 @@ interface Candidate {
   name: string;
   directory: string;
   availableBytes: number;
-  /** Percent free, or the share of the dice where the mode is weighted; 0 is never chosen. */
+  /** Free space in percent, or the share of the dice in a weighted mode. 0 is never chosen. */
   weight: number;
 }
 
@@ -67,7 +75,10 @@ export interface PartitionProbe {
 
 const MODES_BY_DISK = new Set<PartitionSelectMode>(['freespace-most', 'freespace-percent-most']);
 
-/** Free space in percent; 0 for what is not to be chosen: broken, or the same disk as one before it. */
+/**
+ * Measures free space in percent. Sets 0 for partitions that must not be chosen: unreadable ones,
+ * or a second one on the same disk.
+ */
 function measure(options: PartitionOptions, probe: PartitionProbe): Candidate[] {
   const seen = new Set<number>();
   const candidates: Candidate[] = [];
@@ -96,7 +107,10 @@ function applySoftLimit(candidates: Candidate[], softUsageLimitPercent: number):
   for (const candidate of candidates) if (candidate.weight <= freeLimit) candidate.weight = 0;
 }
 
-/** Turns free space into shares of the dice. The fullest keeps half a percent, lest it starve. */
+/**
+ * Turns free space into shares of the dice. The fullest partition keeps half a percent, so that it
+ * does not starve.
+ */
 function weigh(candidates: Candidate[], mode: PartitionSelectMode): void {
   const chosen = candidates.filter(({ weight }) => weight > 0);
   if (mode !== 'freespace-percent-weighted-delta') return;
@@ -122,7 +136,10 @@ export class PartitionSelector {
     this.#probe = probe;
   }
 
-  /** The directory of the partition that the next new backup goes to. Throws 'config' where there is none. */
+  /**
+   * Returns the directory of the partition for the next new backup. Throws 'config' if none is
+   * usable.
+   */
   select(): string {
     const usable = this.#current().filter(({ weight }) => weight > 0);
     const chosen = this.#choose(usable);
@@ -163,7 +180,10 @@ export class PartitionSelector {
   }
 }
 
-/** The hashed directory's one letter (cyrus-imapd lib/util.c, dir_hash_c). `userid` is one byte per character. */
+/**
+ * Returns the one letter of the hashed directory (cyrus-imapd lib/util.c, dir_hash_c). `userid` is
+ * one byte per character.
+ */
 export function hashLetter(userid: string, fullDirHash: boolean): string {
   if (!fullDirHash) {
     const first = userid.charAt(0).toLowerCase();
@@ -188,8 +208,9 @@ function randomSuffix(): string {
 }
 
 /**
- * Makes an empty data file PARTITION/HASH/NAME_XXXXXX, mode 0600, directories 0700, and syncs the directory, so
- * that the name is on disk before anything refers to it. `name` is the userid as a file name.
+ * Creates an empty data file PARTITION/HASH/NAME_XXXXXX with mode 0600, in directories of mode
+ * 0700. Syncs the directory, so that the name is on disk before anything refers to it. `name` is
+ * the userid as a file name.
  */
 export function createDataFile(partition: string, letter: string, name: string): string {
   const directory = join(partition, letter);

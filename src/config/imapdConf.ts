@@ -1,10 +1,12 @@
 /**
- * imapd.conf as a plain object: read once at the start, by the command line or the daemon, and handed on as plain
- * options from there.
+ * Reads imapd.conf into a plain object. The command line or the daemon reads it once at the start,
+ * and hands plain options on from there.
  *
- * Unknown options are no error, for the file is shared with Cyrus. A bad value of an option that we know is an
- * error that names file, line and option, and so is an option given twice, as in cyrus-imapd lib/libconfig.c. What
- * is required is checked by who needs it (requireServerConfig and the like), not at loading.
+ * - An unknown option is no error, because the file is shared with Cyrus.
+ * - A bad value of a known option is an error that names file, line and option.
+ * - An option given twice is an error, too, as in cyrus-imapd lib/libconfig.c.
+ * - Loading does not check required options. The code that needs them does, with
+ *   requireServerConfig and the like.
  */
 import { BackupError } from '../errors.ts';
 import { KEYS, type ConfigValues } from './keys.ts';
@@ -19,18 +21,21 @@ export interface Config extends ConfigValues {
   readonly backup_staging_path: string;
   /** The file that was read. */
   readonly file: string;
-  /** backuppartition-NAME: name to directory. */
+  /** The backuppartition-NAME options: name to directory. */
   readonly backuppartitions: ReadonlyMap<string, string>;
 }
 
 export interface LoadOptions {
-  /** The service's name in cyrus.conf: an option SERVICE_key wins over key. */
+  /** The service's name in cyrus.conf. An option SERVICE_KEY takes precedence over KEY. */
   service?: string;
 }
 
 const specs = new Map<string, KeySpec>(KEYS.map((spec) => [spec.name, spec]));
 
-/** The settings that count, by key: of a known option, the service's own one. Throws where one is given twice. */
+/**
+ * Returns the effective settings by key. For a known option, the service's own setting takes
+ * precedence. Throws if a setting is given twice.
+ */
 function collect(path: string, service: string | undefined): Map<string, Setting> {
   const prefix = service === undefined ? null : `${service.toLowerCase()}_`;
   const general = new Map<string, Setting>();
@@ -82,7 +87,7 @@ function defaultOf(spec: KeySpec): ConfigValue | null {
   return spec.type === 'list' ? [] : null;
 }
 
-/** An option's own value, else that of its older name, else the default. */
+/** Returns an option's own value, else the value of its older name, else the default. */
 function resolveValue(spec: KeySpec, settings: Map<string, Setting>): ConfigValue | null {
   const own = settings.get(spec.name);
   if (own !== undefined) return valueFrom(spec, own);
@@ -93,13 +98,13 @@ function resolveValue(spec: KeySpec, settings: Map<string, Setting>): ConfigValu
   return defaultOf(spec);
 }
 
-/** Null where the text needs a configdirectory and there is none. */
+/** Returns null if the text needs a configdirectory and none is set. */
 function expand(value: ConfigValue | null, configDirectory: string | null): ConfigValue | null {
   if (typeof value !== 'string' || !value.toLowerCase().startsWith(CONFIG_DIRECTORY)) return value;
   return configDirectory === null ? null : configDirectory + value.slice(CONFIG_DIRECTORY.length);
 }
 
-/** Throws BackupError 'config'. */
+/** Reads the file. Throws BackupError 'config'. */
 export function loadConfig(path: string, options: LoadOptions = {}): Config {
   const settings = collect(path, options.service);
   const configDirectory = settings.get('configdirectory')?.value ?? null;
@@ -126,13 +131,16 @@ function requireAbsolute(config: Config, key: string, path: string): string {
   return path;
 }
 
-/** configdirectory, or BackupError 'config' where it is not set. */
+/** Returns configdirectory. Throws BackupError 'config' if it is not set. */
 export function requireConfigDirectory(config: Config): string {
   if (config.configdirectory === null) throw missing(config, 'configdirectory is not set');
   return requireAbsolute(config, 'configdirectory', config.configdirectory);
 }
 
-/** The path of backups.db; BackupError 'config' where none follows, or its format is not supported. */
+/**
+ * Returns the path of backups.db. Throws BackupError 'config' if no path can be derived or the
+ * format is not supported.
+ */
 export function requireBackupDatabase(config: Config): string {
   if (config.backup_db !== 'twoskip') {
     throw missing(config, `backup_db ${config.backup_db} is not supported, only twoskip`);
@@ -141,7 +149,10 @@ export function requireBackupDatabase(config: Config): string {
   return requireAbsolute(config, 'backup_db_path', path);
 }
 
-/** At least one backuppartition-NAME that is not excluded, all absolute. */
+/**
+ * Returns all backuppartition-NAME options. All paths must be absolute, and at least one partition
+ * must not be excluded.
+ */
 export function requirePartitions(config: Config): ReadonlyMap<string, string> {
   const { backuppartitions } = config;
   for (const [name, path] of backuppartitions) requireAbsolute(config, PARTITION_PREFIX + name, path);
@@ -157,7 +168,7 @@ export function requirePasswdFile(config: Config): string {
   return requireAbsolute(config, 'backup_passwd_file', path);
 }
 
-/** All that backupd cannot do without, checked before it listens. */
+/** Checks everything that backupd needs. Called before it listens. */
 export function requireServerConfig(config: Config): void {
   requireConfigDirectory(config);
   requireBackupDatabase(config);

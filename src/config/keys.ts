@@ -1,7 +1,9 @@
 /**
- * The one table of imapd.conf options that this project reads: name, type, default and meaning. Config's type is
- * derived from it, and so is the manual page. Names and defaults are those of cyrus-imapd 3.6 (lib/imapoptions);
- * options marked as ours are unknown to Cyrus, which ignores them.
+ * The only table of the imapd.conf options that this project reads: name, type, default and
+ * meaning. The type of Config is derived from it, and the option reference is generated from it.
+ *
+ * Names and defaults are those of cyrus-imapd 3.6 (lib/imapoptions). Options marked "Ours" exist
+ * only in this project; Cyrus ignores them.
  */
 
 import { LIMIT_KEYS } from './limitKeys.ts';
@@ -12,7 +14,10 @@ export const KEYS = [...STORAGE_KEYS, ...SERVER_KEYS, ...LIMIT_KEYS] as const;
 
 type Key = (typeof KEYS)[number];
 
-/** A default makes a string certain to be there; a path under configdirectory is only as certain as that. */
+/**
+ * A string with a default is always set. A path below configdirectory is set only if
+ * configdirectory is.
+ */
 type StringValue<K extends Key> = K['default'] extends null
   ? string | null
   : K['default'] extends `{configdirectory}${string}`

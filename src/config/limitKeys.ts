@@ -1,13 +1,19 @@
 /**
- * Options of imapd.conf that bound what backupd takes from its peers: all ours, unknown to Cyrus. Each default lets every real
- * master through and keeps a bad one from filling memory, disk or time. See keys.ts; docs/guide/operations.md has the table.
+ * Options of imapd.conf that limit what backupd accepts from its peers. All of them are this
+ * project's own; Cyrus does not know them.
+ *
+ * Each default lets every real master through, and keeps a bad one from filling memory, disk or
+ * time. See keys.ts; docs/guide/operations.md has the table.
  */
 import type { KeySpec } from './keySpec.ts';
 
-/** A command is held in memory, a line as a JavaScript string; beyond this there can be none. */
+/**
+ * A command is held in memory, and a line as a JavaScript string. Larger ones than this are not
+ * possible.
+ */
 const MOST_TEXT_BYTES = 500 << 20;
 const LEAST_COMMAND_BYTES = 64 << 10;
-/** uint32 in cyrus-imapd imap/dlist.c. */
+/** A message's size is a uint32 in cyrus-imapd imap/dlist.c. */
 const MOST_MESSAGE_BYTES = 2 ** 32 - 1;
 
 export const LIMIT_KEYS = [

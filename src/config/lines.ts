@@ -1,8 +1,13 @@
 /**
- * The syntax of imapd.conf, as cyrus-imapd lib/libconfig.c reads it: `key: value` lines, `#` comments, a backslash
- * at the end of a line joins the next one, `@include: path` reads another file in its place. Keys are lower-cased,
- * white space around values is dropped, quotes mean nothing. As there, an include's relative path is relative to
- * the working directory, and no file may be read twice.
+ * The syntax of imapd.conf, as cyrus-imapd lib/libconfig.c reads it:
+ *
+ * - Options are `key: value` lines; `#` begins a comment line.
+ * - A backslash at the end of a line joins the next line to it.
+ * - `@include: path` reads another file in its place.
+ * - Keys are lower-cased, white space around values is dropped, and quotes have no meaning.
+ *
+ * As in Cyrus, the relative path of an include is relative to the working directory, and no file
+ * may be read twice.
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -10,7 +15,7 @@ import { BackupError, messageOf } from '../errors.ts';
 
 export interface Setting {
   key: string;
-  /** One UTF-16 unit per byte is not kept here: the file is read as UTF-8. */
+  /** Text decoded as UTF-8, not the one-byte-per-unit form of protocol strings. */
   value: string;
   file: string;
   /** The last line of the setting, counted from 1. */
@@ -29,7 +34,7 @@ function readText(path: string): string {
   }
 }
 
-/** Physical lines joined at their backslashes, each with the number of its last one. */
+/** Yields lines joined at their backslashes, each with the number of its last physical line. */
 function* logicalLines(text: string): Generator<[string, number]> {
   let joined = '';
   let number = 0;
@@ -56,7 +61,7 @@ function parseLine(text: string, file: string, line: number): Setting | null {
   return { key, value, file, line };
 }
 
-/** All settings of a file and of what it includes, in order. */
+/** Yields all settings of a file and of the files that it includes, in order. */
 export function* readSettings(path: string, read: Set<string> = new Set()): Generator<Setting> {
   const file = resolve(path);
   if (read.has(file)) throw new BackupError('config', `${file} is included twice`, { subject: file });

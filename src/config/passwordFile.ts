@@ -1,12 +1,14 @@
 /**
- * The password file of backupd (option backup_passwd_file): for each user two lines,
+ * The password file of backupd (option backup_passwd_file). It has two lines per user:
  *
  *   USER:SCRAM-SHA-256$ITERATIONS:SALT$STOREDKEY:SERVERKEY
  *   USER:SCRAM-SHA-1$...
  *
- * so that the same file serves PLAIN and both kinds of SCRAM, and knowing it is not enough to log in with PLAIN; one of
- * them is enough, for what it serves. The file must not be readable by others. It is replaced by rename, never changed in
- * place, and read again when it has changed.
+ * The same file serves PLAIN and both kinds of SCRAM, and knowing its content is not enough to log
+ * in with PLAIN. One of the lines is enough for the mechanisms that it serves.
+ *
+ * The file must not be readable by others. It is replaced by a rename, never changed in place, and
+ * read again after a change.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { closeSync, fstatSync, lstatSync, readFileSync, statSync, type BigIntStats } from 'node:fs';
@@ -20,7 +22,7 @@ import { createExclusively, openRegular } from '../fs/open.ts';
 import { lockSync } from '../fs/posixLock.ts';
 import { replaceFile } from '../fs/replaceFile.ts';
 
-/** Group write, and anything for others. */
+/** Write access for the group, and any access for others. */
 const FORBIDDEN_MODE = 0o027n;
 
 const MOST_PROVED = 64;
@@ -67,12 +69,15 @@ function readTable(path: string, stats: BigIntStats): PasswordTable {
   }
 }
 
-/** The file as a verifier of passwords. */
+/** Verifies passwords against the file. */
 export class PasswordFile {
   readonly path: string;
   readonly #unknownUserSecret = randomBytes(32);
   readonly #proofKey = randomBytes(32);
-  /** Of passwords that were right: of each a hash that holds for this process, this user and this entry of the file. */
+  /**
+   * Keyed hashes of passwords that proved right. Each is valid only in this process, for one user
+   * and one entry of the file.
+   */
   readonly #proved = new Set<string>();
   #table: PasswordTable = new Map();
   #version = '';
@@ -85,15 +90,20 @@ export class PasswordFile {
     return statFile(this.path) !== null;
   }
 
-  /** What is stored of a user; null where the user is not in the file, or the file is not there. */
+  /**
+   * Returns the user's stored credential. null: the user is not in the file, or there is no file.
+   */
   lookup(user: string, mechanism: ScramMechanism = 'SCRAM-SHA-256'): ScramCredential | null {
     return this.#credentials(user)?.get(mechanism) ?? null;
   }
 
   /**
-   * Whether it is the user's password. An unknown user costs the same derivation as a known one, with a salt that
-   * stays the same for the name, so that neither time nor SCRAM tells them apart. A password that was right before is known
-   * at once, by a keyed hash of it: masters that connect again do not wait behind those who guess.
+   * Reports whether the password is the user's. An unknown user costs the same key derivation as a
+   * known one, with a salt that is constant for the name. So neither time nor SCRAM reveals which
+   * users exist.
+   *
+   * A password that was right before is recognized at once by a keyed hash. So masters that
+   * reconnect do not wait behind password guessers.
    */
   async verify(user: string, password: string, derive?: Derive): Promise<boolean> {
     const all = this.#credentials(user);
@@ -118,7 +128,7 @@ export class PasswordFile {
     this.#proved.add(proof);
   }
 
-  /** What SCRAM shows of a user that is not there; nobody's password fits. */
+  /** Returns what SCRAM shows for an unknown user. No password matches it. */
   decoy(user: string, mechanism: ScramMechanism): ScramCredential {
     return decoyCredential(mechanism, user, this.#unknownUserSecret);
   }
@@ -135,10 +145,10 @@ export class PasswordFile {
   }
 }
 
-/** Another passwd has it for milliseconds. */
+/** Another passwd process holds the lock for milliseconds. */
 const LOCK_TIMEOUT_MS = 10_000;
 
-/** Neither follows nor replaces what else has the name. */
+/** Neither follows nor replaces anything else that has the name. */
 function openOrCreate(path: string): number {
   for (;;) {
     try {
@@ -158,8 +168,9 @@ function openOrCreate(path: string): number {
 }
 
 /**
- * The file, opened and locked against another passwd. The lock goes with the descriptor, so that of a process that was
- * killed does not stay. Throws 'not-found' where there is none and it is not to be created.
+ * Opens the file and locks it against another passwd process. The lock belongs to the descriptor,
+ * so a killed process leaves none behind. Throws 'not-found' if the file is missing and must not be
+ * created.
  */
 function lockFile(path: string, isCreated: boolean): number {
   for (;;) {
@@ -168,7 +179,7 @@ function lockFile(path: string, isCreated: boolean): number {
       if (!lockSync(fd, 'write', LOCK_TIMEOUT_MS, 'descriptor')) {
         throw new BackupError('locked', `${path} is locked by another passwd: try again`, { subject: path });
       }
-      // While the lock was waited for, another file may have taken the name.
+      // Another file may have taken the name during the wait for the lock.
       if (lstatSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino) return fd;
       closeSync(fd);
     } catch (error) {
@@ -178,7 +189,7 @@ function lockFile(path: string, isCreated: boolean): number {
   }
 }
 
-/** Puts a changed file in place of the one that is there. */
+/** Applies a change, and replaces the file with the result. */
 function rewrite(path: string, isCreated: boolean, change: (table: PasswordTable) => void): void {
   const fd = lockFile(path, isCreated);
   try {
@@ -190,7 +201,7 @@ function rewrite(path: string, isCreated: boolean, change: (table: PasswordTable
   }
 }
 
-/** Enters or changes a user's password; makes the file, mode 0600, where there is none. */
+/** Adds or changes a user's password. Creates the file with mode 0600 if it is missing. */
 export async function setPassword(path: string, user: string, password: string): Promise<void> {
   if (!/^[^:\p{Cc}]+$/u.test(user) || user.startsWith('#')) {
     throw new BackupError('usage', `not a user name: ${JSON.stringify(user)}`);
@@ -205,7 +216,7 @@ export async function setPassword(path: string, user: string, password: string):
   rewrite(path, true, (table) => table.set(user, credentials));
 }
 
-/** Throws BackupError 'not-found' where the user is not in the file. */
+/** Removes a user. Throws BackupError 'not-found' if the user is not in the file. */
 export function removePassword(path: string, user: string): void {
   rewrite(path, false, (table) => {
     if (table.delete(user)) return;

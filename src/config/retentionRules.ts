@@ -1,13 +1,14 @@
 /**
- * How long the backups of single users and domains keep what went, and whose are held: lines of a text file beside backups.db, which an
- * administrator may read and edit.
+ * Retention and holds of single users and domains. They are lines of a text file beside backups.db,
+ * which an administrator may read and edit:
  *
- *   retention USERID 90d        this user's
- *   retention @DOMAIN 365d      all users' of a domain that have no line of their own
- *   hold USERID [REASON]        nothing of theirs goes, and their backup is not deleted, until the line is taken out
+ *   retention USERID 90d        for this user
+ *   retention @DOMAIN 365d      for all users of a domain without a line of their own
+ *   hold USERID [REASON]        nothing is dropped and the backup is not deleted
+ *                               until the line is removed
  *
- * Bytes of a userid that are not printable, blanks, `#` and `%` stand as %XX. Changes are made under the lock of backups.db, and the file is
- * replaced as a whole.
+ * In a userid, bytes that are not printable, blanks, `#` and `%` are written as %XX. Changes are
+ * made under the lock of backups.db, and the file is always replaced as a whole.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,7 +16,7 @@ import { BackupError, asBackupError, messageOf } from '../errors.ts';
 import { replaceFile } from '../fs/replaceFile.ts';
 import { parseDuration } from './values.ts';
 
-/** How long: as an administrator wrote it, and in seconds; zero or less is for ever. */
+/** A retention as the administrator wrote it, and in seconds. Zero or less means forever. */
 interface Rule {
   readonly text: string;
   readonly seconds: number;
@@ -28,11 +29,11 @@ function isLonger(one: Rule, other: Rule): boolean {
 
 export class RetentionRules {
   readonly path: string;
-  /** By userid, or @domain: seconds as configured; zero or less is for ever. */
+  /** By userid or @domain. */
   readonly #retention = new Map<string, Rule>();
   readonly #holds = new Map<string, string>();
 
-  /** Reads the file; where there is none, there are no rules. Throws 'config', naming file and line. */
+  /** Reads the file. A missing file means no rules. Throws 'config' with file and line. */
   constructor(backupsDb: string) {
     this.path = join(dirname(backupsDb), 'backup.retention');
     for (const [at, line] of linesOf(this.path).entries()) {
@@ -46,12 +47,15 @@ export class RetentionRules {
     }
   }
 
-  /** In seconds, zero or less is for ever: the user's own, their domain's, or the default. */
+  /**
+   * Returns the retention in seconds: the user's own, the domain's, or the default. Zero or less
+   * means forever.
+   */
   secondsOf(userid: string, defaultSeconds: number): number {
     return this.#ruleOf(userid, defaultSeconds).seconds;
   }
 
-  /** Why the user's backup is held, which may be an empty text; null where it is not. */
+  /** Returns the reason of the user's hold, which may be empty; null if there is no hold. */
   holdOf(userid: string): string | null {
     return this.#holds.get(userid) ?? null;
   }
@@ -64,14 +68,17 @@ export class RetentionRules {
     return this.#holds;
   }
 
-  /** `text`: a duration, null: none of its own. Throws 'bad-parameters'. */
+  /**
+   * Sets the retention of a userid or @domain to a duration; null removes its rule. Throws
+   * 'bad-parameters'.
+   */
   setRetention(name: string, text: string | null): void {
     if (text === null) this.#retention.delete(name);
     else this.#retention.set(name, { text, seconds: secondsIn(text) });
     this.#write();
   }
 
-  /** `reason` null: held no more. */
+  /** Sets a hold; a null `reason` removes it. */
   setHold(userid: string, reason: string | null): void {
     if (reason === null) this.#holds.delete(userid);
     else this.#holds.set(userid, reason.replace(/\s+/g, ' ').trim());
@@ -79,8 +86,9 @@ export class RetentionRules {
   }
 
   /**
-   * A backup is to go from one userid to another, and its rules with it: no rename shortens its retention. Where the new name's would
-   * be shorter (that of another domain, say), the one that held so far becomes a rule of the new userid's own.
+   * Carries the rules along when a backup moves from one userid to another: a rename never shortens
+   * the retention. If the new userid's retention would be shorter (in another domain, say), the
+   * former one becomes the new userid's own rule.
    */
   carry(from: string, to: string, defaultSeconds: number): void {
     const [own, hold] = [this.#retention.get(from), this.#holds.get(from)];
@@ -93,7 +101,7 @@ export class RetentionRules {
     if (moves || isHeld) this.#write();
   }
 
-  /** Nothing is said of the userid any more. */
+  /** Removes the userid's rule and hold. */
   forget(userid: string): void {
     const wasKnown = [this.#retention.delete(userid), this.#holds.delete(userid)].includes(true);
     if (wasKnown) this.#write();
@@ -127,7 +135,7 @@ export class RetentionRules {
   }
 }
 
-/** A duration as in imapd.conf, a bare number in days. */
+/** Parses a duration as in imapd.conf. A number without a unit is in days. */
 function secondsIn(text: string): number {
   const seconds = parseDuration(text, 'd');
   if (seconds === null) throw new BackupError('bad-parameters', `${JSON.stringify(text)} is no duration`);

@@ -1,13 +1,13 @@
 /**
- * What is kept of a password: the keys of RFC 5802, which serve SCRAM and are enough to check a password that is shown, but not
- * enough to log in with. As text, in the way that PostgreSQL writes it:
+ * The stored form of a password: the keys of RFC 5802. They serve SCRAM and can verify a password
+ * that a client sends, but they are not enough to log in with. The text form is PostgreSQL's:
  *
  *   SCRAM-SHA-256$ITERATIONS:SALT$STOREDKEY:SERVERKEY        (the last three in base64)
  */
 import { createHash, createHmac, pbkdf2, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 
-/** PBKDF2. */
+/** Derives a key with PBKDF2. */
 export type Derive = (
   password: string,
   salt: Buffer,
@@ -25,7 +25,7 @@ const HASHES = {
 
 export type ScramMechanism = keyof typeof HASHES;
 
-/** The stronger first. */
+/** The stronger mechanism comes first. */
 export const SCRAM_MECHANISMS = ['SCRAM-SHA-256', 'SCRAM-SHA-1'] as const satisfies readonly ScramMechanism[];
 
 export interface ScramCredential {
@@ -35,7 +35,10 @@ export interface ScramCredential {
   readonly serverKey: Buffer;
 }
 
-/** The most that libsasl's client, and so sync_client, takes: with 65,537 it breaks off (2.1.28, seen). */
+/**
+ * The most that libsasl's client accepts, and so sync_client: with 65,537 it gives up (seen with
+ * 2.1.28).
+ */
 const ITERATIONS = 65_536;
 const MAX_ITERATIONS = 10_000_000;
 const SALT_BYTES = 16;
@@ -48,7 +51,10 @@ export function scramHmac(mechanism: ScramMechanism, key: Buffer, data: string):
   return createHmac(HASHES[mechanism].hash, key).update(data).digest();
 }
 
-/** RFC 5802 wants SASLprep; its normalisation is NFKC, which leaves ASCII as it is. */
+/**
+ * RFC 5802 demands SASLprep. Only its normalisation is done here: NFKC, which leaves ASCII
+ * unchanged.
+ */
 export async function deriveCredential(
   mechanism: ScramMechanism,
   password: string,
@@ -66,7 +72,10 @@ export function newCredential(mechanism: ScramMechanism, password: string): Prom
   return deriveCredential(mechanism, password, { salt: randomBytes(SALT_BYTES), iterations: ITERATIONS });
 }
 
-/** What an unknown user's credential looks like: for a name and a secret of ours it is always the same. */
+/**
+ * Returns a made-up credential for an unknown user. It is always the same for one name and one
+ * secret.
+ */
 export function decoyCredential(mechanism: ScramMechanism, user: string, secret: Buffer): ScramCredential {
   const digest = createHmac('sha256', secret).update(`${mechanism} ${user}`).digest();
   const key = digest.subarray(0, HASHES[mechanism].keyBytes);
@@ -82,7 +91,7 @@ export function formatCredential(mechanism: ScramMechanism, credential: ScramCre
 
 const TEXT = /^([A-Z0-9-]+)\$(\d+):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)$/;
 
-/** Null where the text is not one. */
+/** Returns null if the text is not a valid credential. */
 export function parseCredential(text: string): [ScramMechanism, ScramCredential] | null {
   const match = TEXT.exec(text);
   const mechanism = SCRAM_MECHANISMS.find((known) => known === match?.[1]);

@@ -1,4 +1,7 @@
-/** Options of imapd.conf about connections: who may log in, TLS, logging, and restore's own logins. See keys.ts. */
+/**
+ * Options of imapd.conf for connections: who may log in, TLS, logging, and restore's own logins.
+ * See keys.ts.
+ */
 import type { KeySpec } from './keySpec.ts';
 
 export const SERVER_KEYS = [

@@ -1,4 +1,4 @@
-/** Options of imapd.conf about backups on disk and the names in them. See keys.ts. */
+/** Options of imapd.conf for backups on disk and the names in them. See keys.ts. */
 import type { KeySpec } from './keySpec.ts';
 
 const PARTITION_MODES = [
@@ -9,7 +9,7 @@ const PARTITION_MODES = [
   'freespace-percent-weighted-delta',
 ] as const;
 
-/** A value that starts with `{configdirectory}` has that directory in its place. */
+/** In a value, a leading `{configdirectory}` is replaced by that directory. */
 export const STORAGE_KEYS = [
   {
     name: 'configdirectory',

@@ -1,12 +1,12 @@
 /**
- * The types of imapd.conf's values, read as Cyrus reads them (cyrus-imapd lib/libconfig.c). Each parser returns
- * the value, or null where the text is none; who reads the file knows the line to name.
+ * Parses the values of imapd.conf as Cyrus does (cyrus-imapd lib/libconfig.c). Each parser returns
+ * the value, or null if the text is not valid. The caller knows the file and line to report.
  */
 import type { KeySpec } from './keySpec.ts';
 
 export type ConfigValue = boolean | number | string | readonly string[];
 
-/** Cyrus looks at the first letters only, and at no capitals. */
+/** Cyrus compares the first letters only, and accepts no capitals. */
 export function parseSwitch(text: string): boolean | null {
   if (/^(0|n|of|f)/.test(text)) return false;
   if (/^(1|y|on|t)/.test(text)) return true;
@@ -25,7 +25,7 @@ export function parseInteger(text: string): number | null {
 
 const SECONDS_OF: Record<string, number> = { d: 86_400, h: 3_600, m: 60, s: 1 };
 
-/** `1h30m`, `7d`, `-1`: in seconds. A bare number at the end is in `defaultUnit`. */
+/** `1h30m`, `7d`, `-1`: returns seconds. A number without a unit is in `defaultUnit`. */
 export function parseDuration(text: string, defaultUnit: string): number | null {
   const match = /^(-?)((?:\d+[dhms])*)(\d*)$/.exec(text);
   if (match === null || text === '' || text === '-') return null;
@@ -40,7 +40,7 @@ export function parseDuration(text: string, defaultUnit: string): number | null 
 
 const BYTES_OF: Record<string, number> = { b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
-/** `64K`, `1M`, `2 GiB`: in bytes. A bare number is in `defaultUnit`. */
+/** `64K`, `1M`, `2 GiB`: returns bytes. A number without a unit is in `defaultUnit`. */
 export function parseBytes(text: string, defaultUnit: string): number | null {
   const match = /^(-?\d+)\s*([kmg]?)(i?b)?$/i.exec(text);
   if (match === null) return null;
@@ -53,7 +53,9 @@ export function parseBytes(text: string, defaultUnit: string): number | null {
 const ON = new Set(['1', 'yes', 't', 'true']);
 const OFF = new Set(['0', 'no', 'f', 'false']);
 
-/** An enum may name `on` and `off` in the ways of a switch. */
+/**
+ * An enum's values `on` and `off` may be written as in a switch: 1, yes, t, true; 0, no, f, false.
+ */
 export function parseEnum(text: string, values: readonly string[]): string | null {
   let value = text;
   if (ON.has(text)) value = 'on';

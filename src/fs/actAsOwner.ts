@@ -1,7 +1,9 @@
 /**
- * Root's commands on somebody's store act as its owner: whatever names the owner has put there, root's command can do
- * no more to them than the owner could. Effective ids are used, so that the process can take its rights back; with
- * glibc they hold for all threads.
+ * Commands that root runs on a store act as the store's owner. Whatever names the owner has put
+ * there, root's command can then do no more to them than the owner could.
+ *
+ * Only the effective ids change, so the process can regain its rights. With glibc they apply to all
+ * threads.
  */
 import { lstatSync, statSync } from 'node:fs';
 
@@ -10,17 +12,20 @@ interface Owner {
   readonly gid: number;
 }
 
-/** Who acts now; null for the account that started the process. */
+/** The owner that the process acts as; null for the account that started the process. */
 let actor: Owner | null = null;
 
-/** process.initgroups() of Node's documentation, which its types lack. */
+/** Node documents process.initgroups(), but its types lack it. */
 interface WithInitgroups {
   initgroups(uid: number, gid: number): void;
 }
 
 const MAY_MISS = { throwIfNoEntry: false } as const;
 
-/** The owner of the first of these files and folders that is there and is not root's; null where there is none. */
+/**
+ * Returns the owner of the first of these paths that exists and does not belong to root; null if
+ * there is none.
+ */
 function ownerOf(paths: readonly string[]): Owner | null {
   for (const path of paths) {
     for (const stats of [lstatSync(path, MAY_MISS), statSync(path, MAY_MISS)]) {
@@ -30,7 +35,9 @@ function ownerOf(paths: readonly string[]): Owner | null {
   return null;
 }
 
-/** Reports whether work in this store would run with other rights than those of the process now. */
+/**
+ * Reports whether work in this store would run with rights other than the process's current ones.
+ */
 export function actsAsOther(paths: readonly string[]): boolean {
   return process.geteuid?.() === 0 && ownerOf(paths) !== null;
 }
@@ -53,8 +60,9 @@ function returnToRoot(groups: number[]): void {
 }
 
 /**
- * Runs the work as the owner of the first of these files and folders that is not root's. Does no more than run it
- * for anybody but root, or where all is root's. One work at a time.
+ * Runs the work as the owner of the first of these paths that does not belong to root. If the
+ * process is not root, or everything belongs to root, it just runs the work. Only one call may be
+ * active at a time.
  */
 export async function asOwnerOf<T>(paths: readonly string[], work: () => Promise<T>): Promise<T> {
   const groups = process.getgroups?.() ?? [];
@@ -67,7 +75,7 @@ export async function asOwnerOf<T>(paths: readonly string[], work: () => Promise
   }
 }
 
-/** Becomes the owner as asOwnerOf does, for the rest of the process. */
+/** Becomes the owner, as asOwnerOf does, for the rest of the process's life. */
 export function becomeOwnerOf(paths: readonly string[]): void {
   const owner = process.geteuid?.() === 0 ? ownerOf(paths) : null;
   if (owner === null) return;
@@ -75,7 +83,10 @@ export function becomeOwnerOf(paths: readonly string[]): void {
   actor = owner;
 }
 
-/** Does one thing, which touches no file of the store, with the rights of the account that started the process. */
+/**
+ * Runs the work with the rights of the account that started the process. The work must not touch
+ * files of the store.
+ */
 export function withOwnRights<T>(work: () => T): T {
   if (actor === null) return work();
   process.seteuid?.(0);
@@ -86,7 +97,7 @@ export function withOwnRights<T>(work: () => T): T {
   }
 }
 
-/** For spawn(): starts another process with the ids of the account that started this one. */
+/** Options for spawn(): the child gets the ids of the account that started this process. */
 export function ownIds(): { uid?: number; gid?: number } {
   return actor === null ? {} : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 }

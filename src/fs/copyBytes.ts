@@ -1,4 +1,7 @@
-/** Copying and comparing data files by descriptor, in pieces, with turns for others in between. */
+/**
+ * Copies and compares data files by descriptor. The work is done in pieces and yields to the event
+ * loop between them.
+ */
 import { fstatSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { BackupError } from '../errors.ts';
@@ -6,7 +9,10 @@ import { writeAllSync } from './io.ts';
 
 const PIECE_BYTES = 1 << 20;
 
-/** Copies the bytes from one offset up to another, to the same place in another file or to `at`. Throws what the system does. */
+/**
+ * Copies the bytes from `start` up to `end`: to the same offset in the other file, or to `at`.
+ * Throws a BackupError 'io' if the source became shorter, and system errors unchanged.
+ */
 export async function copyBytes(
   from: number,
   to: number,
@@ -27,7 +33,7 @@ export async function copyBytes(
   }
 }
 
-/** Whether a file's bytes are those that another begins with. */
+/** Reports whether `longer` begins with all bytes of `shorter`. */
 export async function isPrefix(shorter: number, longer: number): Promise<boolean> {
   const { size } = fstatSync(shorter);
   if (fstatSync(longer).size < size) return false;

@@ -1,4 +1,4 @@
-/** Copying a whole file to another folder of the store. */
+/** Copies a whole file to another folder of the store. */
 import { closeSync, fchmodSync, fstatSync, fsyncSync, futimesSync } from 'node:fs';
 import { copyBytes } from './copyBytes.ts';
 import { giveOwner } from './keepOwner.ts';
@@ -6,9 +6,11 @@ import { SharedRead } from './lockedFile.ts';
 import { createAnew } from './open.ts';
 
 /**
- * Copies a regular file in place of whatever has the other name, with its mode, its times and, as root, its owner.
- * The copy's content is on disk when this resolves; its name is once the caller has synced the folder. A lock that
- * this process holds on the file stays. Throws what the system throws.
+ * Copies a regular file over whatever has the target name. The copy keeps the mode, the times and,
+ * as root, the owner.
+ *
+ * When this resolves, the copy's content is on disk; its name is on disk once the caller has synced
+ * the folder. A lock that this process holds on the source is kept. Throws system errors unchanged.
  */
 export async function copyFile(from: string, to: string): Promise<void> {
   const source = SharedRead.open(from);

@@ -1,6 +1,6 @@
 /**
- * Folders that survive a power cut. A new name is on disk only once the folder that holds it is synced, and that
- * goes for each new folder on the way, too.
+ * Folders that survive a power cut. A new name is on disk only after the folder that holds it is
+ * synced. That applies to every new folder along the path.
  */
 import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -8,10 +8,10 @@ import { giveOwner } from './keepOwner.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
 
-/** Folders whose own names this process has synced. */
+/** Folders whose own names this process has already synced. */
 const synced = new Set<string>();
 
-/** Syncs the names in a folder. Throws what the system throws. */
+/** Syncs the names in a folder. Throws system errors unchanged. */
 export function syncFolder(path: string): void {
   const fd = openSync(path, O_RDONLY | O_DIRECTORY);
   try {
@@ -22,10 +22,11 @@ export function syncFolder(path: string): void {
 }
 
 /**
- * Creates a folder and all missing ones above it, mode 0700 unless said otherwise, and syncs the parent of each
- * that it created. As root, the new ones belong to the owner of the folder that they are in. The parent of a folder
- * that was there is synced once by each process: whoever created it may have died before its own sync. Throws what
- * the system throws.
+ * Creates a folder and all missing parents, with mode 0700 by default, and syncs the parent of each
+ * new folder. As root, gives each new folder to the owner of its parent.
+ *
+ * If the folder already existed, its parent is synced once per process: its creator may have died
+ * before its own sync. Throws system errors unchanged.
  */
 export function makeFolders(path: string, mode = 0o700): void {
   const last = resolve(path);
@@ -47,7 +48,7 @@ export function makeFolders(path: string, mode = 0o700): void {
   synced.add(last);
 }
 
-/** The parent of a partition need not be readable to the account that backupd runs as. */
+/** The account that backupd runs as may lack the right to read a partition's parent. */
 function syncIfReadable(path: string): void {
   try {
     syncFolder(path);
@@ -56,7 +57,7 @@ function syncIfReadable(path: string): void {
   }
 }
 
-/** By descriptors: what was made a moment ago may have been replaced by a link. */
+/** Works by descriptor: a new folder may have been replaced by a link in the meantime. */
 function giveToOwnerOf(parent: string, folder: string): void {
   if (process.geteuid?.() !== 0) return;
   const above = openSync(parent, O_RDONLY | O_DIRECTORY);

@@ -1,7 +1,9 @@
 /**
- * Positional reads and writes on a descriptor that somebody else owns: whole or failed, never by halves, and
- * every failure a BackupError. No call opens or closes anything, because closing any descriptor of a file
- * drops all POSIX locks that the process holds on it.
+ * Positional reads and writes on a descriptor that the caller owns. Each call succeeds completely
+ * or fails with a BackupError.
+ *
+ * No function here opens or closes a file: closing any descriptor of a file drops all POSIX locks
+ * that the process holds on it.
  */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -9,8 +11,8 @@ import { promisify } from 'node:util';
 import { asBackupError, BackupError } from '../errors.ts';
 
 /**
- * What the system refused, as 'no-space' or 'io': a staging or data file that is missing or forbidden is the
- * server's fault, never "no such mailbox" or "permission denied" to a client.
+ * Turns a system error into 'no-space' or 'io'. A missing or forbidden staging or data file is the
+ * server's fault: a client must not see it as "no such mailbox" or "permission denied".
  */
 export function ioError(error: unknown, what: string): BackupError {
   const known = asBackupError(error, what);
@@ -24,10 +26,10 @@ const ftruncate = promisify(fs.ftruncate);
 const fdatasync = promisify(fs.fdatasync);
 const fsync = promisify(fs.fsync);
 
-/** writev(2) takes at most IOV_MAX buffers, 1024 on Linux; more at once gain nothing. */
+/** writev(2) takes at most IOV_MAX buffers, 1024 on Linux. Larger calls gain nothing. */
 const BUFFERS_A_CALL = 256;
 
-/** Copying so little into the page cache takes less than a trip to the thread pool. */
+/** Copying up to this much into the page cache is faster than a trip to the thread pool. */
 const INLINE_BYTES = 65_536;
 
 const HASH_BYTES = 1 << 20;
@@ -46,7 +48,10 @@ function sizeOf(buffers: readonly Buffer[]): number {
   return buffers.reduce((sum, { length }) => sum + length, 0);
 }
 
-/** Writes all of the buffers at a position. Rejects with 'no-space' or 'io'; part may be written then. */
+/**
+ * Writes all buffers at a position. Rejects with 'no-space' or 'io'; some bytes may have been
+ * written by then.
+ */
 export async function writeAll(fd: number, buffers: readonly Buffer[], position: number): Promise<void> {
   let left = buffers.filter((buffer) => buffer.length > 0);
   let at = position;
@@ -63,7 +68,9 @@ export async function writeAll(fd: number, buffers: readonly Buffer[], position:
   }
 }
 
-/** Reads exactly `size` bytes, off the main thread. Rejects with 'damaged' if the file ends before. */
+/**
+ * Reads exactly `size` bytes off the main thread. Rejects with 'damaged' if the file ends earlier.
+ */
 export async function readAll(fd: number, position: number, size: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(size);
   let have = 0;
@@ -79,7 +86,10 @@ export async function readAll(fd: number, position: number, size: number): Promi
   return buffer;
 }
 
-/** Fills the buffer from `at` on; returns how many bytes there were, fewer only at the file's end. */
+/**
+ * Reads `size` bytes into the buffer, starting at index `at`. Returns the number of bytes read,
+ * which is smaller only at the end of the file.
+ */
 export function readSyncInto(fd: number, buffer: Buffer, at: number, size: number, position: number): number {
   let have = 0;
   try {
@@ -94,7 +104,7 @@ export function readSyncInto(fd: number, buffer: Buffer, at: number, size: numbe
   return have;
 }
 
-/** Hex SHA-1 of the bytes from one offset up to another, or to the file's end. */
+/** Returns the hex SHA-1 of the bytes from `from` up to `to`, or up to the end of the file. */
 export function sha1OfRange(fd: number, from: number, to: number): string {
   const hash = createHash('sha1');
   const piece = Buffer.allocUnsafe(Math.min(HASH_BYTES, to - from));
@@ -107,7 +117,9 @@ export function sha1OfRange(fd: number, from: number, to: number): string {
   return hash.digest('hex');
 }
 
-/** Writes all of the bytes at a position, however many calls that takes. Throws what the system throws. */
+/**
+ * Writes all bytes at a position, with as many calls as that takes. Throws system errors unchanged.
+ */
 export function writeAllSync(fd: number, bytes: Uint8Array, position: number): void {
   for (let done = 0; done < bytes.length;) {
     done += fs.writeSync(fd, bytes, done, bytes.length - done, position + done);
@@ -122,7 +134,10 @@ export async function truncate(fd: number, length: number): Promise<void> {
   }
 }
 
-/** Data and length on disk. In the thread pool: a sync can take long, and other connections go on. */
+/**
+ * Syncs data and length to disk. Runs in the thread pool: a sync can take long, and other
+ * connections must go on.
+ */
 export async function syncData(fd: number): Promise<void> {
   try {
     await fdatasync(fd);
@@ -131,7 +146,7 @@ export async function syncData(fd: number): Promise<void> {
   }
 }
 
-/** As syncData, and times, mode and owner too. */
+/** Syncs as syncData does, and also times, mode and owner. */
 export async function syncAll(fd: number): Promise<void> {
   try {
     await fsync(fd);

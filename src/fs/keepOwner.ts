@@ -1,6 +1,7 @@
 /**
- * A command run by root leaves every file to the account that owns the store: backupd runs as that account. Owners
- * are set by descriptor, never by name: a name may have become a link to something else meanwhile.
+ * Gives files that root's commands create to the account that owns the store, because backupd runs
+ * as that account. Owners are set by descriptor, never by name: a name may have become a link in
+ * the meantime.
  */
 import { closeSync, fchownSync, fstatSync } from 'node:fs';
 import { openRegular } from './open.ts';
@@ -10,14 +11,16 @@ interface Owner {
   readonly gid: number;
 }
 
-/** As root, gives an open file to an owner; does nothing for anybody else. */
+/** As root, gives an open file to an owner. Does nothing for any other account. */
 export function giveOwner(fd: number, { uid, gid }: Owner): void {
   if (process.geteuid?.() === 0) fchownSync(fd, uid, gid);
 }
 
 /**
- * As root, gives the file of this name to the owner of an open file. Throws 'damaged' for a link. The file must not
- * be one that this process holds a lock on or has open as a database: closing it here would drop the lock.
+ * As root, gives the named file to the owner of an open file. Throws 'damaged' for a link.
+ *
+ * The process must neither hold a lock on the named file nor have it open as a database: closing it
+ * here would drop the lock.
  */
 export function keepOwner(path: string, likeFd: number): void {
   if (process.geteuid?.() !== 0) return;

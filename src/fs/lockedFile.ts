@@ -1,12 +1,13 @@
 /**
- * Descriptors of data files, one registry per process, keyed by device and inode.
+ * A registry of open data files, one per process, keyed by device and inode.
  *
- * LockedFile holds the exclusive lock on a data file as the originals do (cyrus-imapd lib/lock_fcntl.c): after
- * locking, the descriptor and the name must still be the same inode, else a compaction has renamed another file
- * over it and we start over. SharedRead is for readers in a process that also writes.
+ * - LockedFile holds the exclusive lock on a data file, as the original tools do (cyrus-imapd
+ *   lib/lock_fcntl.c). After locking, the descriptor and the name must still be the same inode.
+ *   Otherwise a compaction has renamed another file over the name, and the attempt starts over.
+ * - SharedRead is for readers in a process that also writes.
  *
- * Because closing any descriptor of a file drops the process's locks on it (see posixLock.ts), descriptors of
- * one inode are closed all together, when its last user has gone.
+ * Closing any descriptor of a file drops the process's locks on it (see posixLock.ts). All
+ * descriptors of an inode are therefore closed together, when its last user has gone.
  */
 import { closeSync, fstatSync, lstatSync, type BigIntStats } from 'node:fs';
 import { BackupError, asBackupError } from '../errors.ts';
@@ -17,7 +18,7 @@ interface Entry {
   key: string;
   readFd: number | null;
   writeFd: number | null;
-  /** Opened in a race and not closable before the others. */
+  /** Descriptors that were opened in a race. They can only be closed together with the others. */
   strayFds: number[];
   users: number;
   locked: boolean;
@@ -32,8 +33,9 @@ function statOrNull(path: string): BigIntStats | null {
 }
 
 /**
- * Finds the inode's entry, or opens the file and makes one, with the wanted descriptor in it. The name is looked
- * up before it is opened: opening and closing a file that is already registered would drop its lock.
+ * Returns the inode's entry with the wanted descriptor in it; opens the file if necessary. The name
+ * is looked up before it is opened: opening and closing a file that is already registered would
+ * drop its lock.
  */
 function enter(path: string, access: 'readFd' | 'writeFd', create: boolean): Entry {
   const before = statOrNull(path);
@@ -72,13 +74,18 @@ function opened(path: string, access: 'readFd' | 'writeFd', create: boolean): En
 }
 
 export interface AcquireOptions {
-  /** Creates the file, mode 0600, where there is none, and in place of a link. For names of unfinished work. */
+  /**
+   * Creates the file with mode 0600 if it is missing, and replaces a link. Only for names of
+   * unfinished work.
+   */
   create?: boolean;
-  /** Without it, a held lock is BackupError('locked') at once. */
+  /** Default: a lock that is held elsewhere is a BackupError 'locked' at once. */
   wait?: LockWait;
 }
 
-/** The exclusive lock on a data file, and a descriptor of it open for reading and writing. */
+/**
+ * Holds the exclusive lock on a data file, and a descriptor that is open for reading and writing.
+ */
 export class LockedFile {
   readonly path: string;
   readonly fd: number;
@@ -91,7 +98,10 @@ export class LockedFile {
     this.#entry = entry;
   }
 
-  /** Throws BackupError 'locked' (also where this very process holds it), 'not-found', 'permission' or 'io'. */
+  /**
+   * Throws BackupError 'locked' (also if this process itself holds the lock), 'not-found',
+   * 'permission' or 'io'.
+   */
   static async acquire(path: string, options: AcquireOptions = {}): Promise<LockedFile> {
     let holder = '';
     const attempt = (): LockedFile | null => {
@@ -105,7 +115,7 @@ export class LockedFile {
     throw new BackupError('locked', `${path} is locked by ${holder}`, { subject: path });
   }
 
-  /** Synchronous, so that nothing else of this process comes between look-up, open and lock. */
+  /** Synchronous, so that nothing else in this process runs between lookup, open and lock. */
   static #attempt(path: string, create: boolean): LockedFile | string {
     for (;;) {
       const entry = opened(path, 'writeFd', create);
@@ -125,19 +135,25 @@ export class LockedFile {
     }
   }
 
-  /** Whether the name still leads to the locked file, as it does until a compaction is renamed over it. */
+  /**
+   * Reports whether the name still leads to the locked file. A compaction that renames another file
+   * over the name ends that.
+   */
   isCurrent(): boolean {
     const named = statOrNull(this.path);
     return named !== null && keyOf(named) === this.#entry.key;
   }
 
-  /** Throws 'locked' where the name leads to another file: before a rename, which goes by the name. */
+  /**
+   * Throws 'locked' if the name leads to another file. Call it before a rename, which works by
+   * name.
+   */
   requireCurrent(): void {
     if (this.isCurrent()) return;
     throw new BackupError('locked', `${this.path} was replaced by another process`, { subject: this.path });
   }
 
-  /** Gives up the lock; the descriptor must not be used afterwards. May be called again. */
+  /** Releases the lock. The descriptor must not be used afterwards. Idempotent. */
   release(): void {
     if (!this.#held) return;
     this.#held = false;
@@ -152,7 +168,10 @@ function holderText(fd: number): string {
   return pid === null ? 'another process' : `process ${pid}`;
 }
 
-/** A data file opened for reading, without a lock and without harm to a lock that this process holds on it. */
+/**
+ * A data file opened for reading without a lock. Opening and closing it does not affect a lock that
+ * this process holds on the file.
+ */
 export class SharedRead {
   readonly fd: number;
   readonly #entry: Entry;
@@ -163,7 +182,7 @@ export class SharedRead {
     this.fd = fd;
   }
 
-  /** Positional reads only: the descriptor is shared, and with it the file position. */
+  /** Use positional reads only: the descriptor is shared, and so is its file position. */
   static open(path: string): SharedRead {
     const entry = opened(path, 'readFd', false);
     return new SharedRead(entry, entry.readFd as number);
@@ -176,7 +195,7 @@ export class SharedRead {
   }
 }
 
-/** How many inodes are registered: for tests that look for leaks. */
+/** Returns the number of registered inodes, for tests that check for leaks. */
 export function registeredFileCount(): number {
   return registry.size;
 }

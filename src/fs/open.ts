@@ -1,8 +1,12 @@
 /**
- * Opening and creating files that belong to the store. The folders of a store may be writable by another account
- * than the one that runs a command (root runs `compact` on the files of user cyrus), so a name is never trusted:
- * no symbolic link is followed, and a FIFO, a socket or a device is refused without being waited for. Root does not
- * write to a file that also has a name elsewhere: the account that owns the folder may have linked it in.
+ * Opens and creates files of the store safely. A store's folders may be writable by another account
+ * than the one that runs a command: root runs `compact` on the files of user cyrus. So a name is
+ * never trusted:
+ *
+ * - Symbolic links are not followed.
+ * - A FIFO, a socket or a device is refused without waiting for it.
+ * - Root does not write to a file that also has a name elsewhere: the folder's owner may have
+ *   linked it in.
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, rmSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
@@ -14,25 +18,32 @@ const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_W
 /** Flags that make open(2) refuse a symbolic link and return at once for a FIFO. */
 const SAFE_FLAGS = O_NOFOLLOW | O_NONBLOCK;
 
-/** Another process may create and remove the same file meanwhile; more often than this it does so on purpose. */
+/**
+ * Another process may create and remove the same file in the meantime. More often than this must be
+ * deliberate.
+ */
 const MOST_ATTEMPTS = 10;
 
 /**
- * Opens an existing regular file and returns its descriptor. Throws BackupError 'damaged' for anything that is not
- * a regular file, else 'not-found', 'permission' or 'io'. Folders above the file may be links.
+ * Opens an existing regular file and returns its descriptor. Throws BackupError 'damaged' for
+ * anything that is not a regular file, otherwise 'not-found', 'permission' or 'io'. Parent folders
+ * may be links.
  */
 export function openRegular(path: string, access: 'read' | 'read-write'): number {
   return openSafely(path, access === 'read' ? O_RDONLY : O_RDWR, access === 'read-write');
 }
 
-/** Opens a regular file for appending, and creates it, mode 0600, where there is none. Throws as openRegular does. */
+/**
+ * Opens a regular file for appending, and creates it with mode 0600 if it is missing. Throws as
+ * openRegular does.
+ */
 export function openForAppending(path: string): number {
   return openSafely(path, O_WRONLY | O_APPEND | O_CREAT, true);
 }
 
 /**
- * Opens a regular file for reading and writing, and creates it, mode 0600, where there is none. Anything else that
- * has the name is removed first. For names that only unfinished work has.
+ * Opens a regular file for reading and writing, and creates it with mode 0600 if it is missing.
+ * Anything else with that name is removed first. Only for names of unfinished work.
  */
 export function openOrCreate(path: string): number {
   for (let attempt = 1; ; attempt++) {
@@ -52,20 +63,24 @@ export function openOrCreate(path: string): number {
 }
 
 /**
- * Creates a file that must not exist, mode 0600 unless said otherwise, and returns a descriptor for reading and
- * writing. Neither follows nor replaces what has the name. Throws what the system throws (EEXIST among it).
+ * Creates a file that must not exist, with mode 0600 by default. Returns a descriptor for reading
+ * and writing. Neither follows nor replaces whatever has the name. Throws system errors unchanged,
+ * including EEXIST.
  */
 export function createExclusively(path: string, mode = 0o600): number {
   return openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
 }
 
-/** Creates a file in place of whatever has the name. For names that only unfinished work has. */
+/** Creates a file in place of whatever has the name. Only for names of unfinished work. */
 export function createAnew(path: string): number {
   rmSync(path, { force: true });
   return createExclusively(path);
 }
 
-/** Reports whether the name is that of a regular file which openRegular would open. For libraries that open by name. */
+/**
+ * Reports whether the name leads to a regular file that openRegular would open. For libraries that
+ * open files by name.
+ */
 export function isSafeFile(path: string, access: 'read' | 'read-write'): boolean {
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   if (stats === undefined || !stats.isFile()) return false;
@@ -102,8 +117,8 @@ function refuseOthers(fd: number, path: string, isWritten: boolean): void {
 const isRoot = (): boolean => process.geteuid?.() === 0;
 
 /**
- * Reports whether the file has a name that is not explained. A data file has NAME.TIME beside it while compact or a
- * repair keeps it, and still has where they were killed.
+ * Reports whether the file has an unexplained second name. NAME.TIME beside a data file is
+ * explained: compact or a repair keeps it there, and leaves it there when killed.
  */
 function hasForeignLink({ nlink, ino, dev }: BigIntStats, path: string): boolean {
   if (nlink === 1n) return false;
@@ -118,7 +133,10 @@ function hasForeignLink({ nlink, ino, dev }: BigIntStats, path: string): boolean
 
 const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code;
 
-/** What open(2) refused. ELOOP is a link, ENXIO a FIFO without a reader or a socket, EISDIR a folder: not what we put there. */
+/**
+ * Turns an error of open(2) into a BackupError. ELOOP means a link, ENXIO a FIFO without a reader
+ * or a socket, EISDIR a folder. None of these was put there by this project.
+ */
 function openError(error: unknown, path: string): BackupError {
   const code = codeOf(error);
   if (code === 'ELOOP') {
@@ -128,7 +146,7 @@ function openError(error: unknown, path: string): BackupError {
     return new BackupError('damaged', `${path} is not a regular file`, { subject: path });
   }
   const { kind } = asBackupError(error, path);
-  // Node's text ends in the call and the path.
+  // Node's message ends with the call and the path.
   const reason = messageOf(error).replace(/, open '.*'$/s, '');
   return new BackupError(kind, `cannot open ${path}: ${reason}`, { cause: error, subject: path });
 }

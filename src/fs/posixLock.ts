@@ -1,29 +1,33 @@
 /**
- * POSIX record locks on whole files: the locks that Cyrus itself takes on data files and on backups.db
- * (cyrus-imapd lib/lock_fcntl.c), so that the original tools and ours exclude each other. Node has no call for
- * them, hence koffi; flock(2) would not be seen by the originals.
+ * POSIX record locks on whole files. Cyrus takes the same locks on data files and on backups.db
+ * (cyrus-imapd lib/lock_fcntl.c), so the original tools and this project exclude each other. Node
+ * has no call for these locks, so koffi calls fcntl(2). The original tools would not see flock(2).
  *
- * THE TRAP: a POSIX lock belongs to the process, not to the descriptor. Closing ANY descriptor of a file drops
- * every lock that the process holds on it, and two opens within one process never conflict. Therefore:
- *  - nobody opens and closes a data file on their own in a process that may hold its lock; they go through
- *    LockedFile and SharedRead of lockedFile.ts, which keep one registry of descriptors per process;
- *  - backups.db is locked only within one synchronous call (twoskip.ts), so no other code can run in between.
- * Worker threads share the process and its locks, but not the registry: only one thread may open data files that
- * any of them locks.
+ * THE TRAP: a POSIX lock belongs to the process, not to the descriptor. Closing ANY descriptor of a
+ * file drops every lock that the process holds on it. Two opens within one process never conflict.
+ * Therefore:
  *
- * For who only reads there is another kind, by which a lock belongs to the open descriptor (fcntl_locking(2), "Open file
- * description locks"; Linux 3.15). The originals' locks and these exclude each other, and several threads of one
- * process may hold one each.
+ * - In a process that may hold a data file's lock, no code opens and closes that file directly. It
+ *   uses LockedFile and SharedRead of lockedFile.ts, which keep one registry of descriptors per
+ *   process.
+ * - backups.db is locked only within one synchronous call (catalog/twoskip/database.ts), so no
+ *   other code can run in between.
+ * - Worker threads share the process and its locks, but not the registry. Only one thread may open
+ *   data files that any thread locks.
+ *
+ * Read-only users have another kind of lock, which belongs to the open descriptor
+ * (fcntl_locking(2), "Open file description locks"; Linux 3.15). These locks and those of the
+ * original tools exclude each other, and each thread of a process may hold its own.
  */
 import koffi from 'koffi';
 import { BackupError } from '../errors.ts';
 
 export type LockType = 'read' | 'write';
 
-/** Whose a lock is. */
+/** The owner of a lock. */
 export type LockOwner = 'process' | 'descriptor';
 
-/** fcntl(2) of Linux, the same on x64 and arm64 (asm-generic/fcntl.h). */
+/** fcntl(2) commands of Linux, the same on x64 and arm64 (asm-generic/fcntl.h). */
 const F_GETLK = 5;
 const F_SETLK = 6;
 const F_OFD_SETLK = 37;
@@ -54,7 +58,7 @@ function fcntl(fd: number, cmd: number, lock: Buffer): number {
   }
 }
 
-/** l_start and l_len stay zero: the whole file, however it grows. */
+/** l_start and l_len stay zero, which covers the whole file however it grows. */
 function wholeFile(type: number): Buffer {
   const lock = Buffer.alloc(FLOCK_SIZE);
   lock.writeInt16LE(type, OFFSET_TYPE);
@@ -68,7 +72,10 @@ function refused(errno: number, what: string): BackupError {
 
 const commandFor: Record<LockOwner, number> = { process: F_SETLK, descriptor: F_OFD_SETLK };
 
-/** Takes the lock at once or returns false. A write lock wants a descriptor that is open for writing. */
+/**
+ * Takes the lock at once, or returns false. A write lock needs a descriptor that is open for
+ * writing.
+ */
 export function tryLock(fd: number, type: LockType, owner: LockOwner = 'process'): boolean {
   const errno = fcntl(fd, commandFor[owner], wholeFile(type === 'write' ? F_WRLCK : F_RDLCK));
   if (errno === 0) return true;
@@ -82,8 +89,8 @@ export function unlock(fd: number, owner: LockOwner = 'process'): void {
 }
 
 /**
- * The process that keeps us from a write lock; null where nobody does, or a descriptor, which has no process. Our
- * own locks are never reported.
+ * Returns the process that blocks a write lock. null: nobody does, or the holder is a descriptor
+ * lock, which has no process. Locks of this process are never reported.
  */
 export function lockHolder(fd: number): number | null {
   const lock = wholeFile(F_WRLCK);
@@ -94,22 +101,28 @@ export function lockHolder(fd: number): number | null {
 }
 
 export interface LockWait {
-  /** Without it, waits for ever. */
+  /** Default: waits forever. */
   timeoutMs?: number;
-  /** Between two looks, at most: 100 if not given. Whoever must get it soon after it was given up looks more often. */
+  /**
+   * The longest pause between two attempts; 100 by default. Lower it to get a lock soon after its
+   * release.
+   */
   longestPauseMs?: number;
   signal?: AbortSignal;
 }
 
 /**
- * Grows from 1 ms to 100 ms, so that a short hold costs little and a long one costs no CPU. It grows slowly, because a lock that is given up in a
- * pause is had at its end: by this, a wait is a seventh longer than the hold at most.
+ * Returns the next pause, which grows from 1 ms to 100 ms. A short hold then costs little delay,
+ * and a long one costs little CPU.
+ *
+ * A lock that is released during a pause is taken at the end of that pause. The pause grows slowly,
+ * so that a wait is at most a seventh longer than the hold.
  */
 export function nextPauseMs(pauseMs: number, longestMs = LONGEST_PAUSE_MS): number {
   return Math.min(pauseMs * PAUSE_GROWTH, longestMs);
 }
 
-/** Calls `attempt` until it returns something else than null; null where the time is up. */
+/** Calls `attempt` until it returns a value other than null. Returns null when the time is up. */
 export async function pollUntil<T>(attempt: () => T | null, wait: LockWait): Promise<T | null> {
   const endMs = wait.timeoutMs === undefined ? Infinity : performance.now() + wait.timeoutMs;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = nextPauseMs(pauseMs, wait.longestPauseMs)) {
@@ -122,12 +135,15 @@ export async function pollUntil<T>(attempt: () => T | null, wait: LockWait): Pro
   }
 }
 
-/** F_SETLKW would hold a thread of the pool and could not be given up, so this polls. */
+/** Polls, because F_SETLKW would block a thread of the pool and could not be cancelled. */
 export async function lockWait(fd: number, type: LockType, wait: LockWait = {}): Promise<boolean> {
   return (await pollUntil(() => (tryLock(fd, type) ? true : null), wait)) ?? false;
 }
 
-/** Waits without yielding to the event loop: for locks that every holder keeps for milliseconds only. */
+/**
+ * Waits without yielding to the event loop. Use it only for locks that every holder keeps for
+ * milliseconds.
+ */
 export function lockSync(
   fd: number,
   type: LockType,

@@ -1,6 +1,7 @@
 /**
- * Replacing a small file as a whole: after a kill, a full disk or a power cut the name leads to the old content or
- * to the new, never to a part, and nothing that was left behind stands in the way of the next attempt.
+ * Replaces a small file atomically. After a kill, a full disk or a power cut, the name leads to the
+ * old content or to the new content, never to a part. Leftovers of a failed attempt do not block
+ * the next one.
  */
 import { closeSync, fchmodSync, fsyncSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -11,15 +12,18 @@ import { giveOwner } from './keepOwner.ts';
 import { createAnew } from './open.ts';
 
 /**
- * Puts these bytes in place of whatever the path names (a link itself, not its target), keeping the mode and, as
- * root, the owner of the file that was there; a new file has mode 0600 and the owner of its folder. Synced, file
- * and folder. The caller excludes a second writer by a lock of its own. Throws a BackupError that names the path.
+ * Writes these bytes in place of whatever the path names; a link itself is replaced, not its
+ * target. An existing file's mode and, as root, its owner are kept. A new file has mode 0600 and
+ * the owner of its folder.
+ *
+ * File and folder are synced. The caller must exclude a second writer with its own lock. Throws a
+ * BackupError that names the path.
  */
 export function replaceFile(path: string, bytes: Uint8Array): void {
   replaceWith(path, `${path}.new`, (fd) => writeAllSync(fd, bytes, 0));
 }
 
-/** As replaceFile, with the content written by the caller, first to a file of the temporary name. */
+/** As replaceFile, but the caller writes the content, first to a file with the temporary name. */
 export function replaceWith(path: string, temporary: string, write: (fd: number) => void): void {
   try {
     const fd = createAnew(temporary);

@@ -1,8 +1,9 @@
 /**
- * A file of any size that takes its name only once it is whole: it is written beside
- * (`temporary`), and renamed over the name by `commit`, synced, file and folder. After a kill or
- * on a full disk the name leads to what it led to before. What a killed run left is removed by
- * the next one; a run that is still writing there is not disturbed.
+ * A file of any size that takes its name only when it is complete. The content is written to a
+ * temporary name beside it, and `commit` renames it over the final name and syncs file and folder.
+ * After a kill or on a full disk, the name still leads to the old file.
+ *
+ * The next run removes what a killed run left. A run that is still writing is not disturbed.
  */
 import {
   closeSync,
@@ -24,14 +25,15 @@ import { giveOwner } from './keepOwner.ts';
 import { createExclusively } from './open.ts';
 import { tryLock } from './posixLock.ts';
 
-/** Written together. */
+/** Writes are gathered up to this size. */
 const GATHER_BYTES = 1 << 20;
 
 export interface ReplacementOptions {
-  /** In the same folder. */
+  /** A name in the same folder. */
   readonly temporary: string;
   /**
-   * The file whose mode and, as root, owner the new one gets; else 0600 and those of its folder.
+   * The file whose mode and, as root, owner the new file gets. Default: mode 0600 and the owner of
+   * the folder.
    */
   readonly like?: Stats | undefined;
 }
@@ -45,7 +47,10 @@ export class ReplacementFile {
   #writtenBytes = 0;
   #isOpen = true;
 
-  /** Throws 'locked' where another process writes there, else what asBackupError makes of it. */
+  /**
+   * Throws 'locked' if another process is writing to the temporary file. Other errors come from
+   * asBackupError.
+   */
   constructor(path: string, { temporary, like }: ReplacementOptions) {
     this.#path = path;
     this.#temporary = temporary;
@@ -60,7 +65,7 @@ export class ReplacementFile {
     }
   }
 
-  /** Adds the first bytes of another file. */
+  /** Appends the first `sizeBytes` bytes of another file. */
   async copyFrom(fd: number, sizeBytes: number): Promise<void> {
     await this.#flush();
     try {
@@ -71,7 +76,7 @@ export class ReplacementFile {
     this.#writtenBytes += sizeBytes;
   }
 
-  /** The buffer must not change afterwards. */
+  /** Appends bytes. The caller must not change the buffer afterwards. */
   async write(bytes: Buffer): Promise<void> {
     this.#gathered.push(bytes);
     this.#gatheredBytes += bytes.length;
@@ -79,8 +84,8 @@ export class ReplacementFile {
   }
 
   /**
-   * Puts it in place of what has the name. Throws as write does; then abandon is still to be
-   * called.
+   * Renames the finished file over the final name. Throws as write does; the caller must then call
+   * abandon.
    */
   async commit(): Promise<void> {
     await this.#flush();
@@ -127,7 +132,7 @@ export class ReplacementFile {
   }
 }
 
-/** Removes a file that a killed process left. Throws 'locked' where its process lives. */
+/** Removes a file that a killed process left. Throws 'locked' if its process is still alive. */
 function removeAbandoned(temporary: string): void {
   const there = lstatSync(temporary, { throwIfNoEntry: false });
   if (there === undefined) return;

@@ -1,10 +1,11 @@
-/** Syncing a file by its name. */
+/** Syncs a file by its name. */
 import { closeSync, fsyncSync } from 'node:fs';
 import { openRegular } from './open.ts';
 
 /**
- * Brings a regular file to the disk. Not for one that this process holds a lock on or has open as a database: closing a
- * descriptor of it would drop the locks. Throws what openRegular and the system throw.
+ * Syncs a regular file to disk. The process must neither hold a lock on the file nor have it open
+ * as a database: closing a descriptor of it would drop the locks. Throws as openRegular does, and
+ * system errors unchanged.
  */
 export function syncFile(path: string): void {
   const fd = openRegular(path, 'read-write');

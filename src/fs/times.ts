@@ -1,13 +1,13 @@
 /**
- * When a file was modified, to the nanosecond. Node's own calls take and give fractions of seconds, which lose the last digits; and
- * whoever compares times takes a file for another then.
+ * File times to the nanosecond. Node's own calls use fractions of seconds, which lose the last
+ * digits. A program that compares times would then take the file for a changed one.
  */
 import { constants } from 'node:os';
 import { fstatSync } from 'node:fs';
 import koffi from 'koffi';
 import { BackupError } from '../errors.ts';
 
-/** Two of struct timespec: access and modification. */
+/** Size of two struct timespec: access time and modification time. */
 const TIMES_BYTES = 32;
 const BILLION = 1_000_000_000n;
 
@@ -24,7 +24,7 @@ export function timesOf(fd: number): FileTimes {
   return { accessedNs: atimeNs, modifiedNs: mtimeNs };
 }
 
-/** Throws 'io' where the file cannot have them. */
+/** Throws 'io' if the times cannot be set. */
 export function setTimes(fd: number, { accessedNs, modifiedNs }: FileTimes): void {
   futimens ??= koffi.load(null).func('int futimens(int fd, void *times)') as unknown as Futimens;
   const times = Buffer.alloc(TIMES_BYTES);

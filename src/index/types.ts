@@ -1,4 +1,7 @@
-/** What the index's queries answer and its fold takes. Byte strings are latin1 strings, times unix seconds. */
+/**
+ * The types that the index's queries return and its fold takes. Byte strings are latin1 strings;
+ * times are in unix seconds.
+ */
 import type { Dlist } from '../protocol/dlist.ts';
 
 /** A line of the log as the fold sees it. */
@@ -13,11 +16,11 @@ export interface Chunk {
   readonly id: number;
   readonly ts_start: number;
   readonly ts_end: number;
-  /** Where the gzip member starts in the file. */
+  /** Where the gzip member starts in the data file. */
   readonly offset: number;
   /** Bytes after decompression. */
   readonly length: number;
-  /** Where it ends in the file, as far as it is committed. */
+  /** The end in the data file of what has been committed. */
   readonly file_end: number;
   readonly crc32: number;
   readonly member_sha1: string;
@@ -34,25 +37,31 @@ export interface Mailbox {
   readonly last_uid: number;
   /** Decimal: a modseq may pass 2^53. */
   readonly highestmodseq: string;
-  /** When it went, null while it lives. */
+  /** When it was deleted; null while it lives. */
   readonly deleted: number | null;
-  /** Every key that MAILBOX carried, but RECORD and SINCE_*, as printed: key SP value, separated by SP. */
+  /**
+   * The printed keys of the MAILBOX line except RECORD and SINCE_*: `key SP value`, separated by
+   * SP.
+   */
   readonly state: string;
   readonly since: number;
 }
 
-/** A mailbox as it is now, with what is computed from its records. */
+/** A mailbox as it is now, with values that are computed from its records. */
 export interface LiveMailbox extends Mailbox {
   readonly crc: number;
   readonly crc_annot: number;
   readonly crc_padding: number;
   readonly sent_crc: number | null;
   readonly sent_crc_annot: number | null;
-  /** Whether the master is to send all of it again: one of `resend` in foldCompare.ts. */
+  /** Whether the master must resend the whole mailbox: a value of `resend` in fold/compare.ts. */
   readonly resend: number;
-  /** No living record below this UID lacks its message; null: none does. See missing.ts. */
+  /**
+   * No living record below this UID lacks its message. null: no record lacks its message. See
+   * queries/missing.ts.
+   */
   readonly missing_from: number | null;
-  /** When it or a record in it changed last. */
+  /** When the mailbox or one of its records last changed. */
   readonly changed: number;
 }
 
@@ -62,25 +71,25 @@ export interface MessageRecord {
   readonly modseq: string;
   readonly last_updated: number;
   readonly internaldate: number;
-  /** Of the message in bytes. */
+  /** Size of the message in bytes. */
   readonly size: number;
   readonly message_id: number;
-  /** Without \Expunged, separated by SP. */
+  /** Flags without \Expunged, separated by SP. */
   readonly flags: string;
-  /** The printed ANNOTATIONS list, null where there is none. */
+  /** The printed ANNOTATIONS list; null if there is none. */
   readonly annotations: string | null;
-  /** Keys that have no column, printed. */
+  /** Keys without a column, as printed. */
   readonly extra: string | null;
   readonly expunged: number | null;
   readonly since: number;
 }
 
-/** Where a message's bytes are. */
+/** Where the bytes of a message are stored. */
 export interface StoredMessage {
   readonly id: number;
   readonly guid: string;
   readonly size: number;
-  /** null: a record names the message, its bytes are not here. */
+  /** null: a record names the message, but the backup does not hold its bytes. */
   readonly chunk_id: number | null;
   readonly offset: number | null;
 }

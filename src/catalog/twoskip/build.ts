@@ -1,9 +1,11 @@
 /**
- * Writes a twoskip database from scratch, in key order, without dead bytes: for the rewrite that the original
- * calls a checkpoint, and for a rescue. The new file is NAME.NEW, synced whole, then renamed over NAME; the
- * generation in its header tells other processes that offsets they remember are void.
+ * Writes a twoskip database from scratch, in key order and without dead bytes. It serves the
+ * rewrite that the original calls a checkpoint, and the rescue of a damaged file.
  *
- * Records are passed over twice, so only an offset and a level of each are held in memory.
+ * The new file is NAME.NEW, which is synced as a whole and then renamed over NAME. The generation
+ * in its header tells other processes that offsets they remember are void.
+ *
+ * The records are iterated twice, so only an offset and a level of each are held in memory.
  */
 import { crc32 } from 'node:zlib';
 import {
@@ -31,7 +33,7 @@ export type KeyValue = [Buffer, Buffer];
 
 const WRITE_SIZE = 1 << 20;
 const EMPTY_TAIL_CRC = crc32(Buffer.alloc(0));
-/** Where the first record stands: the dummy before it is always the same size. */
+/** Offset of the first record: the dummy before it always has the same size. */
 export const DUMMY_END = DUMMY_OFFSET + headLengthOf(MAX_LEVEL, 0, 0);
 
 function dummyHead(next: number[]): Buffer {
@@ -45,13 +47,16 @@ function dummyHead(next: number[]): Buffer {
   });
 }
 
-/** The bytes of a database without records: header and dummy. */
+/** Returns the bytes of a database without records: header and dummy. */
 export function emptyDatabase(): Buffer {
   const header = { generation: 1, recordCount: 0, repackSize: DUMMY_END, currentSize: DUMMY_END, flags: 0 };
   return Buffer.concat([encodeHeader(header), dummyHead(Array<number>(MAX_LEVEL + 1).fill(0))]);
 }
 
-/** Whether these are all bytes of a file whose creation a power cut has broken off: zeros, or a part of an empty database. */
+/**
+ * Reports whether these are all bytes of a file whose creation a power cut interrupted: zeros, or a
+ * part of an empty database.
+ */
 export function isUnfinished(bytes: Buffer): boolean {
   const empty = emptyDatabase();
   if (bytes.length > empty.length) return false;
@@ -62,7 +67,9 @@ export function isUnfinished(bytes: Buffer): boolean {
 interface Plan {
   offsets: number[];
   levels: number[];
-  /** Of each record, then of the dummy: where its levels lead, lowest first. */
+  /**
+   * Per record, and last for the dummy: the offsets that its levels point to, lowest level first.
+   */
   pointers: number[][];
   end: number;
 }
@@ -91,7 +98,7 @@ function plan(records: Iterable<KeyValue>, limit: (end: number) => void): Plan {
   return { offsets, levels, pointers, end };
 }
 
-/** The bytes of the whole file but its header, piece by piece. */
+/** Yields the bytes of the whole file except its header. */
 function* body(records: Iterable<KeyValue>, { offsets, levels, pointers, end }: Plan): Generator<Buffer> {
   yield dummyHead([0, ...(pointers[offsets.length] as number[])]);
   let position = DUMMY_END;
@@ -144,19 +151,23 @@ function writeDatabase(fd: number, generation: number, planned: Plan, records: I
   writeAllSync(fd, encodeHeader(header), 0);
 }
 
-/** A rewrite only differs in the levels that chance gives to records. A larger one comes from records that overlap. */
+/**
+ * A rewrite differs from the old file only in the random levels of records. A much larger result
+ * comes from records that overlap.
+ */
 const MAX_GROWTH = 4;
 
 /**
- * Replaces the file, which the caller has locked for writing, by one that holds `records`. They are iterated twice
- * and must come in key order. Afterwards the file object is at the new file, which is not locked.
+ * Replaces the file with one that holds `records`. The caller has locked the file for writing. The
+ * records are iterated twice and must come in key order. Afterwards the file object refers to the
+ * new file, which is not locked.
  */
 export function rebuild(file: TwoskipFile, generation: number, records: () => Iterable<KeyValue>): void {
   const limit = MAX_GROWTH * (file.size + WRITE_SIZE);
   const planned = plan(records(), (end) => {
     if (end > limit) throw damaged(file.path, 'records overlap');
   });
-  // Until its folder is synced, the name may lead to the old file again after a power cut.
+  // Until the folder is synced, a power cut may bring the old file back under this name.
   file.isNameInDoubt = true;
   replaceWith(file.path, `${file.path}.NEW`, (fd) => writeDatabase(fd, generation, planned, records()));
   file.isNameInDoubt = false;

@@ -1,7 +1,8 @@
 /**
- * Walks a twoskip database and names whatever is wrong with it: order, linkage of every level, checksums, count.
- * The same rules as `cyr_dbtool FILE twoskip consistent` (cyrus-imapd lib/cyrusdb_twoskip.c, myconsistent), and
- * besides them the checksum of every key and value.
+ * Checks a twoskip database and lists everything that is wrong with it: order, linkage of every
+ * level, checksums, record count. The rules are those of `cyr_dbtool FILE twoskip consistent`
+ * (cyrus-imapd lib/cyrusdb_twoskip.c, myconsistent). In addition, the checksum of every key and
+ * value is verified.
  */
 import { messageOf } from '../../errors.ts';
 import { DUMMY_OFFSET, TYPE_DELETE, nextOffset, type SkipRecord } from './format.ts';
@@ -15,7 +16,7 @@ export function checkTree(tree: Tree): string[] {
   }
 }
 
-/** Moves each level's expectation on over one record. */
+/** Advances each level's expected offset past one record. Returns the mismatches. */
 function follow(tree: Tree, record: SkipRecord, expected: number[]): string[] {
   const problems: string[] = [];
   for (let level = 0; level < record.level; level++) {

@@ -1,12 +1,15 @@
 /**
- * A twoskip database, as Cyrus keeps backups.db: byte compatible with cyrus-imapd lib/cyrusdb_twoskip.c, and safe
- * to use while the original tools work on the same file.
+ * A twoskip database, the format in which Cyrus keeps backups.db. It is byte compatible with
+ * cyrus-imapd lib/cyrusdb_twoskip.c, and safe to use while the original tools work on the same
+ * file.
  *
- * Every call locks, looks at the header afresh, works, and unlocks, all in one synchronous run; a transaction
- * holds the lock for the run of its function. A change is on disk when the call returns: dirty header, sync;
- * records and commit, sync; clean header, sync. A file that another writer left dirty is repaired by whoever comes
- * next (twoskipRecovery.ts), and one that is mostly dead bytes is rewritten in order (twoskipBuild.ts). A transaction that
- * throws has left nothing: where its last sync fails, it is rolled back.
+ * - Every call locks, reads the header again, works and unlocks, all in one synchronous run. A
+ *   transaction holds the lock while its function runs.
+ * - A change is on disk when the call returns: dirty header, sync; records and commit, sync; clean
+ *   header, sync.
+ * - A file that another writer left dirty is repaired by its next user (recovery.ts).
+ * - A file that consists mostly of dead bytes is rewritten in order (build.ts).
+ * - A transaction that throws leaves no change: if its last sync fails, it is rolled back.
  */
 import { BackupError, messageOf } from '../../errors.ts';
 import {
@@ -35,7 +38,7 @@ import { checkTree } from './check.ts';
 import { isClean, recover, rollBack } from './recovery.ts';
 import { DUMMY_END, emptyDatabase, isUnfinished, rebuild, type KeyValue } from './build.ts';
 
-/** The original's MINREWRITE, its own digits: smaller files are never rewritten. */
+/** The original's MINREWRITE, its own digits (not 16384): smaller files are never rewritten. */
 const MIN_REWRITE_SIZE = 16834;
 const BATCH_RECORDS = 256;
 const BATCH_BYTES = 4 << 20;
@@ -52,8 +55,8 @@ export class Twoskip {
   }
 
   /**
-   * Throws BackupError 'not-found' where there is no file and `create` is not set, 'damaged' where it is no
-   * twoskip database. Not for nesting: do not open or close a database from within a transaction on it.
+   * Throws BackupError 'not-found' if there is no file and `create` is not set, 'damaged' if it is
+   * not a twoskip database. Do not open or close a database from within a transaction on it.
    */
   static open(path: string, options: OpenOptions = {}): Twoskip {
     const file = TwoskipFile.open(path, options);
@@ -85,7 +88,7 @@ export class Twoskip {
     });
   }
 
-  /** Whether the key was there. */
+  /** Removes a key; returns whether it was there. */
   delete(key: Buffer | string): boolean {
     const keyed = keyBytes(key);
     return this.transaction(() => {
@@ -95,7 +98,7 @@ export class Twoskip {
     });
   }
 
-  /** Calls of get, put and delete inside `work` are one transaction: all or nothing. `work` is synchronous. */
+  /** Makes all calls inside `work`, which must be synchronous, one atomic transaction. */
   transaction<T>(work: () => T): T {
     if (this.#inTransaction) return work();
     if (this.#tree.file.readOnly) {
@@ -117,8 +120,9 @@ export class Twoskip {
   }
 
   /**
-   * In key order, streaming: the lock is held for 256 records at a time and never while the caller works, so
-   * changes in the meantime may or may not be seen. `prefix` of no bytes is everything.
+   * Streams entries in key order. The lock is held for at most 256 records at a time, and never
+   * while the caller works. Concurrent changes may or may not be seen. An empty `prefix` selects
+   * everything.
    */
   *entries(prefix: Buffer | string = ''): Generator<[Buffer, Buffer]> {
     const wanted = Buffer.from(prefix);
@@ -131,12 +135,12 @@ export class Twoskip {
     }
   }
 
-  /** Number of keys. */
+  /** Returns the number of keys. */
   size(): number {
     return this.#withLock('read', () => this.#tree.header.recordCount);
   }
 
-  /** What is wrong with the order, the linkage or a checksum; empty where all is well. */
+  /** Returns what is wrong with order, linkage or checksums; empty if nothing is. */
   checkConsistency(): string[] {
     return this.#withLock('read', () => checkTree(this.#tree));
   }
@@ -188,7 +192,7 @@ export class Twoskip {
     if (currentSize > MIN_REWRITE_SIZE && currentSize > 2 * repackSize) this.#tryRepack();
   }
 
-  /** Where that fails, too, the file is left as one whose writer died: whoever comes next brings it to its last commit. */
+  /** If this fails, too, the file's next user brings it back to its last commit. */
   #rollBack(reason: unknown): void {
     try {
       rollBack(this.#tree);
@@ -198,7 +202,7 @@ export class Twoskip {
     }
   }
 
-  /** The change is committed, so a rewrite that fails (a full disk) is not its failure: the next commit tries again. */
+  /** The change is committed. If the rewrite fails (a full disk), the next commit tries again. */
   #tryRepack(): void {
     try {
       this.#repack();
@@ -234,7 +238,7 @@ export class Twoskip {
     }
   }
 
-  /** Ends with the lock of the wanted type on a database that is whole (or read-only). */
+  /** Returns with the lock of the wanted type held, on a database that is clean (or read-only). */
   #lock(type: 'read' | 'write'): void {
     const { file } = this.#tree;
     for (;;) {
@@ -264,13 +268,13 @@ export class Twoskip {
     this.#tree.end = this.#tree.header.currentSize;
   }
 
-  /** Whether there is no database in the file yet: it was just created, or a power cut kept it from being. */
+  /** Reports whether there is no database yet: a new file, or creation cut off by a power cut. */
   #isUnfinished(): boolean {
     const { file } = this.#tree;
     return file.size <= DUMMY_END && isUnfinished(file.read(0, file.size));
   }
 
-  /** Under the write lock: gives an empty file its header and brings an unclean one back to its last commit. */
+  /** Gives an empty file its header, and recovers an unclean one. Needs the write lock. */
   #repair(): void {
     const { file } = this.#tree;
     if (this.#isUnfinished()) {

@@ -1,9 +1,10 @@
 /**
- * A twoskip database's file: the descriptor, its lock, and reads through a small block cache. Knows where bytes
- * are, not what they mean.
+ * The file of a twoskip database: the descriptor, its lock, and reads through a small block cache.
+ * It knows where bytes are, not what they mean.
  *
- * The original maps the file; Node cannot, so blocks are kept and thrown away whenever the header shows that
- * another process has written. Blocks are never changed in place: what was read stays valid.
+ * The original maps the file; Node cannot. So blocks are cached, and dropped when the header shows
+ * that another process has written. Blocks are never changed in place: a buffer that was read stays
+ * valid.
  */
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, lstatSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -17,7 +18,7 @@ import { HEADER_SIZE, damaged } from './format.ts';
 
 const BLOCK_SIZE = 16384;
 const MAX_CACHED_BLOCKS = 512;
-/** Holders keep the lock for one operation, at most one rewrite of the whole file. */
+/** Every holder keeps the lock for one operation, at most for one rewrite of the whole file. */
 const LOCK_TIMEOUT_MS = 30_000;
 
 export interface OpenOptions {
@@ -29,9 +30,9 @@ export class TwoskipFile {
   readonly path: string;
   readonly readOnly: boolean;
   size = 0;
-  /** The next sync brings the file's name to the disk, too. */
+  /** If set, the next sync also syncs the file's name. */
   isNameInDoubt = false;
-  /** Who only reads may be one of several threads. */
+  /** A read-only user may be one of several threads, so its lock belongs to the descriptor. */
   readonly #lockOwner: LockOwner;
   #fd: number;
   #blocks = new Map<number, Buffer>();
@@ -58,7 +59,7 @@ export class TwoskipFile {
     closeSync(this.#fd);
   }
 
-  /** Locks the file that the name leads to now, and looks at its size and header afresh. */
+  /** Locks the file that the name leads to now, and reads its size and header again. */
   lock(type: LockType): void {
     for (;;) {
       if (!lockSync(this.#fd, type, LOCK_TIMEOUT_MS, this.#lockOwner)) throw this.#lockedByOther();
@@ -77,7 +78,7 @@ export class TwoskipFile {
     unlock(this.#fd, this.#lockOwner);
   }
 
-  /** Follows the name to the file that was renamed over ours. Drops the lock. */
+  /** Opens the file that was renamed over this one. Drops the lock. */
   reopen(): void {
     let fd: number;
     try {
@@ -91,7 +92,7 @@ export class TwoskipFile {
     this.#headerBytes = Buffer.alloc(0);
   }
 
-  /** The header as it was when the lock was taken; shorter than HEADER_SIZE in a file that has none yet. */
+  /** Returns the header as of the lock. Shorter than HEADER_SIZE if the file has none yet. */
   headerBytes(): Buffer {
     return this.#headerBytes;
   }
@@ -118,7 +119,7 @@ export class TwoskipFile {
     this.size = Math.max(this.size, offset + bytes.length);
   }
 
-  /** Brings the file's content to the disk. */
+  /** Syncs the file's content to disk, and its name if that is in doubt. */
   sync(): void {
     if (this.isNameInDoubt) this.syncName();
     try {
@@ -128,7 +129,7 @@ export class TwoskipFile {
     }
   }
 
-  /** Brings the file's name to the disk. */
+  /** Syncs the file's name to disk. */
   syncName(): void {
     try {
       syncFolder(dirname(this.path));
@@ -177,7 +178,7 @@ export class TwoskipFile {
     return ours.ino === named.ino && ours.dev === named.dev;
   }
 
-  /** Before writing nothing is trusted but the disk; for reading, an equal header means equal contents. */
+  /** Before a write, only the disk is trusted. For a read, an equal header means equal contents. */
   #refresh(type: LockType): void {
     this.size = fstatSync(this.#fd).size;
     const header = Buffer.alloc(Math.min(HEADER_SIZE, this.size));

@@ -1,10 +1,11 @@
 /**
- * The bytes of a twoskip database: header and record heads, encoded and decoded, nothing else. Facts from
- * cyrus-imapd lib/cyrusdb_twoskip.c; all integers are big-endian.
+ * The byte format of a twoskip database: encodes and decodes the header and the heads of records,
+ * nothing else. Source: cyrus-imapd lib/cyrusdb_twoskip.c. All integers are big-endian.
  *
- *   header  magic[20] version:u32 generation:u64 num_records:u64 repack_size:u64 current_size:u64 flags:u32 crc:u32
- *   record  type:u8 level:u8 keylen:u16 vallen:u32 [keylen:u64] [vallen:u64] pointers:u64[level + 1]
- *           head crc:u32 tail crc:u32 key value zeros to 8
+ *   header  magic[20] version:u32 generation:u64 num_records:u64 repack_size:u64
+ *           current_size:u64 flags:u32 crc:u32
+ *   record  type:u8 level:u8 keylen:u16 vallen:u32 [keylen:u64] [vallen:u64]
+ *           pointers:u64[level + 1] head crc:u32 tail crc:u32 key value zeros to 8
  *   blank   8 bytes that keep a record's head within one disk block
  */
 import { crc32 } from 'node:zlib';
@@ -14,7 +15,10 @@ export const MAX_LEVEL = 31;
 export const HEADER_SIZE = 64;
 export const DUMMY_OFFSET = HEADER_SIZE;
 export const MAX_HEAD_SIZE = (MAX_LEVEL + 5) * 8;
-/** A userid or a path is far shorter. What is longer comes from a file that was made to use up memory. */
+/**
+ * A userid or a path is far shorter. Anything longer comes from a file that was made to exhaust
+ * memory.
+ */
 export const MAX_KEY_BYTES = 1 << 20;
 export const MAX_VALUE_BYTES = 1 << 20;
 export const FLAG_DIRTY = 1;
@@ -38,7 +42,7 @@ export interface Header {
   recordCount: number;
   /** The file's size right after the last rewrite in order. */
   repackSize: number;
-  /** The file's size at the last commit; whatever lies behind it does not count. */
+  /** The file's size at the last commit. Any bytes after it do not count. */
   currentSize: number;
   flags: number;
 }
@@ -48,7 +52,7 @@ export interface RecordHead {
   level: number;
   keyLength: number;
   valueLength: number;
-  /** level + 1 offsets; the first two are both of the lowest level (see nextOffset). */
+  /** level + 1 offsets. The first two both belong to the lowest level (see nextOffset). */
   next: number[];
   tailCrc: number;
 }
@@ -111,7 +115,9 @@ export function encodeHeader(header: Header): Buffer {
   return bytes;
 }
 
-/** `bytes` starts at the record and holds all of its head; `fileSize` bounds what the record may span. */
+/**
+ * `bytes` starts at the record and contains its whole head. `fileSize` limits the record's extent.
+ */
 export function decodeRecord(bytes: Buffer, offset: number, fileSize: number, path: string): SkipRecord {
   const at = `record at offset ${offset}`;
   if (bytes.length < MIN_RECORD_SIZE) throw damaged(path, `${at} is past the end`);
@@ -178,13 +184,18 @@ export function encodeHead(record: RecordHead): Buffer {
   return bytes;
 }
 
-/** Key, value and zeros, as they stand behind the head; the tail's checksum covers all of it. */
+/**
+ * Returns key, value and zeros, as they follow the head. The tail's checksum covers all of them.
+ */
 export function encodeTail(key: Buffer, value: Buffer): Buffer {
   const length = key.length + value.length;
   return Buffer.concat([key, value], roundUp8(length));
 }
 
-/** How many blank bytes go before a record's head at `end`, so that rewriting the head touches one block only. */
+/**
+ * Returns the number of blank bytes before a record's head at `end`. With them, a rewrite of the
+ * head touches one disk block only.
+ */
 export function paddingBefore(end: number, headLength: number): number {
   if (headLength > DISK_BLOCK_SIZE - 8) return 0;
   let position = end;
@@ -192,7 +203,7 @@ export function paddingBefore(end: number, headLength: number): number {
   return position - end;
 }
 
-/** Level n or more has probability 2^(1 - n). */
+/** Returns a random level: n or more with probability 2^(1 - n). */
 export function randomLevel(random: () => number = Math.random): number {
   let level = 1;
   while (level < MAX_LEVEL && random() < 0.5) level++;
@@ -200,9 +211,12 @@ export function randomLevel(random: () => number = Math.random): number {
 }
 
 /**
- * Where a record's pointer of a level (0 is the lowest) leads; 0 is the end of the list. Of the lowest level's two
- * pointers, the higher one below `end` counts: the other is older, or belongs to what was never committed. Higher
- * pointers past `end` come from a writer that died: whatever they skip, the lowest level still finds.
+ * Returns the offset that a record's pointer of a level leads to; 0 is the end of the list. Level 0
+ * is the lowest.
+ *
+ * The lowest level has two pointers. The higher one below `end` counts: the other is older, or
+ * belongs to a change that was never committed. On the levels above, pointers past `end` come from
+ * a writer that died. The lowest level still finds all records that they skip.
  */
 export function nextOffset(record: RecordHead, level: number, end: number): number {
   if (level > 0) {
@@ -216,7 +230,10 @@ export function nextOffset(record: RecordHead, level: number, end: number): numb
   return Math.max(first, second);
 }
 
-/** Points a level elsewhere; at the lowest, never overwrites the pointer that held at the last commit. */
+/**
+ * Sets a level's pointer. On the lowest level, never overwrites the pointer that was valid at the
+ * last commit.
+ */
 export function setNextOffset(
   record: RecordHead,
   level: number,

@@ -1,9 +1,10 @@
 /**
- * Brings a twoskip database whose writer died back to its last commit, as cyrus-imapd lib/cyrusdb_twoskip.c does
- * (recovery1, recovery2). Always under the write lock.
+ * Brings a twoskip database whose writer died back to its last commit, as cyrus-imapd
+ * lib/cyrusdb_twoskip.c does (recovery1, recovery2). Always runs under the write lock.
  *
- * First by walking the lowest level, whose older pointer always holds what the last commit held, and mending the
- * pointers above. Where that fails, by reading the file from its start and applying whole commits to a new one.
+ * - First it follows the lowest level, whose older pointer always holds the state of the last
+ *   commit, and mends the pointers above.
+ * - If that fails, it reads the file from its start and applies complete commits to a new file.
  */
 import { BackupError, messageOf } from '../../errors.ts';
 import {
@@ -44,11 +45,11 @@ export function recover(tree: Tree): void {
   }
 }
 
-/** Undoes a transaction of our own that has failed. */
+/** Undoes a failed transaction of this process. */
 export function rollBack(tree: Tree): void {
   tree.end = tree.header.currentSize;
   if (isClean(tree)) return;
-  // The header on disk may be the one of the commit that failed.
+  // The header on disk may already be that of the failed commit.
   tree.header.flags |= FLAG_DIRTY;
   writeHeader(tree);
   tree.file.sync();
@@ -89,7 +90,7 @@ function mendPointers(tree: Tree): void {
   settle(tree, recordCount);
 }
 
-/** Makes the last record that reaches so high point at `offset`, if it does not already. */
+/** Makes the last record that has this level point at `offset`, if it does not already. */
 function lead(tree: Tree, trail: Trail, slot: number, offset: number): void {
   if (trail.next === offset) return;
   const record = readRecord(tree, trail.offset);
@@ -115,7 +116,7 @@ function settle(tree: Tree, recordCount: number): void {
 
 type Change = { key: Buffer; value: Buffer } | { deletedBefore: Buffer | null };
 
-/** The live keys while commits are applied one after another, in order. */
+/** The live keys, while commits are applied one after another. */
 class Rescue {
   readonly entries: KeyValue[] = [];
 
@@ -144,8 +145,9 @@ class Rescue {
 }
 
 /**
- * A deletion marker names the record that follows the deleted one, so the deleted key is the last one before it at
- * that moment. (The original takes the follower itself for the deleted record here, and loses it.)
+ * A deletion marker names the record that follows the deleted one. So the deleted key is the last
+ * one before that record at the time. (The original takes the follower itself for the deleted
+ * record here, and loses it.)
  */
 function changeOf(tree: Tree, record: SkipRecord): Change | null {
   if (record.type === TYPE_RECORD) {
@@ -156,7 +158,7 @@ function changeOf(tree: Tree, record: SkipRecord): Change | null {
   return { deletedBefore: follower === null ? null : Buffer.from(keyOf(tree, follower)) };
 }
 
-/** Ten million users' worth. Beyond it somebody has made the file to keep a machine busy. */
+/** Enough for ten million users. A larger file was made to keep a machine busy. */
 const MAX_RESCUE_BYTES = 1 << 30;
 
 function rescueCommits(tree: Tree, reason: string): void {

@@ -1,7 +1,7 @@
 /**
- * The skip list of a twoskip database: finding a key, and linking a record in or out. Works on a file that is
- * locked; knows no transactions. Every key is ordered by its raw bytes (backups.db is opened without Cyrus'
- * mailbox ordering, cyrus-imapd backup/lcb_backupdb.c).
+ * The skip list of a twoskip database: finds a key, and links a record in or out. The file must be
+ * locked; transactions are not known here. Keys are ordered by their raw bytes, because backups.db
+ * is opened without Cyrus' mailbox ordering (cyrus-imapd backup/lcb_backupdb.c).
  */
 import { crc32 } from 'node:zlib';
 import {
@@ -30,17 +30,20 @@ import type { TwoskipFile } from './file.ts';
 export interface Tree {
   file: TwoskipFile;
   header: Header;
-  /** Where the next record goes: past currentSize while a transaction is under way. */
+  /** Offset of the next record: past currentSize during a transaction. */
   end: number;
 }
 
 export interface Location {
-  /** The record itself where the key is there, else the last one before it (the dummy before all). */
+  /**
+   * The record itself if the key exists, else the last record before it (the dummy if there is
+   * none).
+   */
   record: SkipRecord;
   exact: boolean;
-  /** Of each level, the record that points here. */
+  /** Per level, the record that points here. */
   back: number[];
-  /** Of each level, what follows. */
+  /** Per level, the record that follows. */
   forward: number[];
 }
 
@@ -52,7 +55,7 @@ export function readRecord(tree: Tree, offset: number): SkipRecord {
   return decodeRecord(head, offset, file.size, file.path);
 }
 
-/** Steps over a deletion marker to the record behind it; null at the end of the list. */
+/** Skips a deletion marker and returns the record after it; null at the end of the list. */
 export function readLive(tree: Tree, offset: number): SkipRecord | null {
   if (offset === 0) return null;
   let record = readRecord(tree, offset);
@@ -66,8 +69,8 @@ export function readLive(tree: Tree, offset: number): SkipRecord | null {
 }
 
 /**
- * Throws 'damaged' where a key does not follow the one before it. A list whose links lead in a circle is found by this,
- * so every scan of the list has it.
+ * Throws 'damaged' if a key does not follow the one before it. Every scan of the list calls this,
+ * because it detects links that form a circle.
  */
 export function requireOrder(tree: Tree, previousKey: Buffer, key: Buffer, offset: number): void {
   if (Buffer.compare(previousKey, key) < 0) return;
@@ -78,7 +81,7 @@ export function keyOf(tree: Tree, record: SkipRecord): Buffer {
   return tree.file.read(record.offset + record.headLength, record.keyLength);
 }
 
-/** A copy of the value, its checksum verified. */
+/** Returns a copy of the value after verifying its checksum. */
 export function valueOf(tree: Tree, record: SkipRecord): Buffer {
   const start = record.offset + record.headLength;
   const tail = tree.file.read(start, roundUp8(record.keyLength + record.valueLength));
@@ -137,7 +140,7 @@ export function rewriteHead(tree: Tree, record: SkipRecord): void {
 
 type NewRecord = Pick<RecordHead, 'type' | 'level' | 'next'>;
 
-/** Appends behind what is there and returns the new record's offset. The header is dirty on disk before. */
+/** Appends a record and returns its offset. The header on disk is marked dirty first. */
 export function appendRecord(
   tree: Tree,
   fresh: NewRecord,
@@ -155,7 +158,7 @@ export function appendRecord(
   return offset;
 }
 
-/** Points the records in front of the location, up to `levels`, at what `forward` now says. */
+/** Points the records before the location, up to `levels`, at the offsets in `forward`. */
 function stitch(tree: Tree, at: Location, levels: number): void {
   for (let level = 0; level < levels;) {
     const record = readRecord(tree, at.back[level] ?? 0);
@@ -168,7 +171,7 @@ function stitch(tree: Tree, at: Location, levels: number): void {
   }
 }
 
-/** Adds or replaces the key's record. */
+/** Adds or replaces the record of a key. */
 export function storeAt(tree: Tree, at: Location, key: Buffer, value: Buffer): void {
   const level = randomLevel();
   const oldLevel = at.exact ? at.record.level : 0;
@@ -179,7 +182,7 @@ export function storeAt(tree: Tree, at: Location, key: Buffer, value: Buffer): v
   if (!at.exact) tree.header.recordCount++;
 }
 
-/** Takes out the record of an exact location, leaving a deletion marker for the lowest level to point at. */
+/** Unlinks the record of an exact location. The lowest level then points at a deletion marker. */
 export function deleteAt(tree: Tree, at: Location): void {
   const behind = readLive(tree, at.forward[0] ?? 0);
   const next = [behind === null ? 0 : behind.offset];

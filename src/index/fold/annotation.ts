@@ -1,7 +1,10 @@
 /**
- * The fold of ANNOTATION and UNANNOTATION, which say one annotation of a mailbox apart from its MAILBOX line (sync_client does
- * so where nothing else of the mailbox has changed). It becomes part of the mailbox's state, among the ANNOTATIONS that
- * MAILBOX lines carry, so that there is one place to ask. Those of the server have an empty mailbox name, and are items.
+ * Folds ANNOTATION and UNANNOTATION, which carry one annotation of a mailbox outside its MAILBOX
+ * line. sync_client sends them if nothing else of the mailbox has changed.
+ *
+ * The annotation becomes part of the mailbox's state, among the ANNOTATIONS that MAILBOX lines
+ * carry, so that there is only one place to query. Server annotations have an empty mailbox name,
+ * and are stored as items.
  */
 import type { FoldContext } from './fold.ts';
 import { keepMailbox, nonexistent } from './mailbox.ts';
@@ -13,15 +16,17 @@ import { KeyValues, getString, optionalList, optionalString, toKeyValues } from 
 import type { Dlist } from '../../protocol/dlist.ts';
 import { printDlist } from '../../protocol/print.ts';
 
-/** What tells annotations of one mailbox apart, in the order in which masters list them. */
+/**
+ * Identifies an annotation within a mailbox. Masters list annotations in the order of these fields.
+ */
 type AnnotationName = readonly [entry: string, userid: string];
 
-/** Returns whether it changed anything. */
+/** Folds the line; returns whether it changed anything. */
 export function foldAnnotation(context: FoldContext, line: FoldLine): boolean {
   const kv = toKeyValues(line.value, line.name);
   const mboxname = getString(kv, 'MBOXNAME');
   const name: AnnotationName = [getString(kv, 'ENTRY'), getString(kv, 'USERID')];
-  // An empty value is an annotation removed.
+  // An empty value removes the annotation.
   const value = line.name === 'UNANNOTATION' ? '' : getString(kv, 'VALUE');
   if (mboxname === '') {
     return putItem(
@@ -48,7 +53,7 @@ function putState(context: FoldContext, mailbox: LiveMailbox, state: string): bo
   return true;
 }
 
-/** The state with an annotation set, or with an empty value taken out. */
+/** Returns the state with an annotation set, or removed if the value is empty. */
 function annotated(state: string, name: AnnotationName, value: string, modseq: string): string {
   const entries = parseState(state).entries.filter(([key]) => key !== 'ANNOTATIONS');
   const others = annotationsOf(state).filter((annotation) => compareNames(nameOf(annotation), name) !== 0);
@@ -65,12 +70,15 @@ function annotated(state: string, name: AnnotationName, value: string, modseq: s
   return printState([...entries, ['ANNOTATIONS', sorted]]);
 }
 
-/** Of a mailbox as a master sends it. Throws 'bad-parameters' where its annotations could not be told apart later. */
+/**
+ * Checks a mailbox as a master sends it. Throws 'bad-parameters' if its annotations could not be
+ * told apart later.
+ */
 export function requireAnnotations(mailbox: KeyValues): void {
   for (const item of optionalList(mailbox, 'ANNOTATIONS') ?? []) nameOf(toKeyValues(item, 'ANNOTATIONS'));
 }
 
-/** A mailbox's own annotations, %(ENTRY USERID MODSEQ VALUE), from its state. */
+/** Returns the annotations in a mailbox's state, each %(ENTRY USERID MODSEQ VALUE). */
 export function annotationsOf(state: string): KeyValues[] {
   const list = parseState(state).get('ANNOTATIONS');
   return Array.isArray(list) ? list.filter((item) => item instanceof KeyValues) : [];

@@ -1,11 +1,14 @@
 /**
- * Whether a mailbox is, behind a MAILBOX line, what the master says it is: the CRCs of the records held here against
- * those that the line carries.
+ * Checks, after a MAILBOX line, whether the mailbox here is what the master says. It compares the
+ * CRCs of the records held here with those in the line.
  *
- * A replica that finds a difference makes Cyrus merge both sides (imap/sync_support.c, mailbox_full_update), and a backup
- * must never change its master. So a difference is settled here, from what the master itself has said:
- * either the line lists just the records that make its CRCs, then the others are gone on the master (expunged and
- * cleaned up while it could not reach us), or all of the mailbox is asked for once more.
+ * If a replica reports a difference, Cyrus merges both sides (imap/sync_support.c,
+ * mailbox_full_update), but a backup must never change its master. So a difference is settled here,
+ * from what the master itself has sent:
+ *
+ * - If the records that the line lists produce its CRCs, all other records are gone on the master.
+ *   They were expunged and cleaned up while it could not reach this server.
+ * - Otherwise, the master is asked to send the whole mailbox again.
  */
 import type { FoldContext } from './fold.ts';
 import { isSameAsSent, noCrcs, withCrcs, type Crcs, type SentCrcs } from '../queries/crcs.ts';
@@ -17,13 +20,13 @@ import { initialAnnotCrc, initialRecordCrc } from '../../protocol/crc.ts';
 const UIDS_A_STEP = 2048;
 const EXPUNGED_A_STEP = 64;
 
-/** A mailbox's `resend`. */
+/** The values of a mailbox's `resend`. */
 export const resend = {
-  /** It is what the master has, as far as we can tell. */
+  /** The mailbox is the master's, as far as its CRCs tell. */
   none: 0,
-  /** The master is to send all of its records. */
+  /** The master must send all of its records. */
   wanted: 1,
-  /** It has sent them all, and its CRCs still are not ours: they are made in a way that we do not know. */
+  /** The master has sent all, and its CRCs still differ: it computes them in an unknown way. */
   futile: 2,
 } as const;
 
@@ -52,17 +55,23 @@ export interface Comparison {
   readonly resend: number;
 }
 
-/** A MAILBOX line's own words, beside its records. */
+/** The content of a MAILBOX line besides its records. */
 export interface Claim {
-  /** null where it carries no CRCs, as an intermediate mailbox and a batch do (there SYNC_CRC is a dummy zero, SYNC_CRC_ANNOT absent). */
+  /**
+   * null if the line carries no CRCs, as for an intermediate mailbox and for a batch. (A batch has
+   * a dummy zero in SYNC_CRC, and no SYNC_CRC_ANNOT.)
+   */
   readonly sent: SentCrcs | null;
-  /** What the line before said. */
+  /** The CRCs of the previous line. */
   readonly sentBefore: SentCrcs | null;
-  /** It lists all there is, and not what changed since something. Masters of 3.0 do not say. */
+  /**
+   * The line lists all records, not only those changed since some modseq. Masters of version 3.0
+   * never say since when, so their lines count as full.
+   */
   readonly isFull: boolean;
 }
 
-/** `held`: of what we hold with the line folded. */
+/** Compares the line with `held`, the CRCs of the records held here after the line was folded. */
 export function* compareWithSent(
   context: FoldContext,
   mailbox: { readonly id: number; readonly resend: number },
@@ -72,14 +81,15 @@ export function* compareWithSent(
 ): Generator<void, Comparison, void> {
   const { sent } = claim;
   if (sent === null) return { crcs: held, resend: mailbox.resend };
-  // To masters a zero is a checksum that is not known (mailbox_crceq): both are zero in a mailbox of an older version.
-  // Zero beside `initialAnnotCrc` is an empty mailbox.
+  // For masters, zero means an unknown checksum (mailbox_crceq). A mailbox of an older version has
+  // zero for both. Zero with `initialAnnotCrc` is an empty mailbox.
   const isUnknown = sent.crc === 0 && sent.crcAnnot === 0;
   if (isUnknown && held.crc !== 0) return { crcs: held, resend: resend.none };
   if (isSameAsSent(sent, held)) return { crcs: held, resend: resend.none };
   const unlisted = yield* unlistedUids(context, mailbox.id, listing);
-  // Of annotations the master may be wrong about its own: when a user is renamed, it carries a CRC along that it makes anew only when
-  // it finds it to differ from ours.
+  // The record CRC alone is enough: the master's own CRC of annotations may be wrong. A rename of a
+  // user carries that CRC along, and the master only recomputes it after finding a difference from
+  // ours.
   const isListed = sent.crc !== 0 && sent.crc === listing.crcs.crc;
   if (!isListed && !isSameAsSent(sent, listing.crcs)) {
     return { crcs: held, resend: nextResend(mailbox.resend, claim, unlisted.length === 0) };
@@ -95,7 +105,7 @@ export function* compareWithSent(
   };
 }
 
-/** Living records that the line does not list. */
+/** Returns the living records that the line does not list. */
 function* unlistedUids(
   { index }: FoldContext,
   mailboxId: number,
@@ -111,7 +121,10 @@ function* unlistedUids(
   }
 }
 
-/** What a difference leads to that nothing explains. `isAll`: the line lists all that we hold. */
+/**
+ * Returns the new `resend` for a difference without an explanation. `isAll`: the line lists all
+ * records held here.
+ */
 function nextResend(now: number, { sent, sentBefore, isFull }: Claim, isAll: boolean): number {
   const isSameClaim = sent?.crc === sentBefore?.crc && sent?.crcAnnot === sentBefore?.crcAnnot;
   if (now === resend.futile && isSameClaim) return resend.futile;

@@ -1,9 +1,10 @@
 /**
- * The fold: what a line of the log does to the index. Live append, reindex, recovery and verify all come through
- * here and nowhere else, so an index can only differ from its log where the disk has lied.
+ * Applies a line of the log to the index. Live append, reindex, recovery and verify all use this
+ * code and no other. So an index can only differ from its log if the disk has returned wrong data.
  *
- * Runs inside a transaction of the caller's. A line with keys missing or wrong throws 'bad-parameters' and is to be
- * rolled back; a line of a kind that the index has no use for (RESERVE in the originals' files) does nothing.
+ * The fold runs inside the caller's transaction. A line with missing or wrong keys throws
+ * 'bad-parameters', and the caller must roll back. A line that the index does not use (RESERVE in
+ * files of the original) has no effect.
  */
 import { isFaultOfLine } from '../store/indexErrors.ts';
 import type { IndexFile } from '../store/indexFile.ts';
@@ -16,30 +17,30 @@ import { foldExpunge, foldMailbox, foldRename, foldUnmailbox, foldUnuser } from 
 import { FileLiteral } from '../../protocol/dlist.ts';
 import { BackupError } from '../../errors.ts';
 
-/** About a millisecond. */
+/** Takes about a millisecond. */
 const FILES_A_STEP = 64;
 
-/** The index, and what a fold needs to know of the line at hand. */
+/** The index, and what a fold needs to know about the current line. */
 export interface FoldContext {
   readonly index: IndexFile;
   readonly chunkId: number;
-  /** The line's time, made monotonic: a clock that was set back must not make history run backwards. */
+  /** The line's time, made monotonic: if a clock is set back, history must not run backwards. */
   readonly now: number;
 }
 
-/** Work in steps of a millisecond or so. */
+/** Work in steps of about a millisecond. */
 export type Steps = Generator<void, void, void>;
 
-/** All of a line at once. */
+/** Folds a line in one go. */
 export function fold(index: IndexFile, line: FoldLine, chunkId: number): void {
   const steps = foldSteps(index, line, chunkId);
   while (steps.next().done !== true);
 }
 
 /**
- * The same in steps of a few milliseconds, for a caller with others to serve meanwhile: a MAILBOX may hold 100,000 records.
- * Returns whether the line changed anything. A line that did not need not be kept: without it the log folds to the same
- * state.
+ * Folds a line in steps of a few milliseconds, for a caller that must serve others in between: a
+ * MAILBOX may hold 100,000 records. Returns whether the line changed anything. A line that changed
+ * nothing need not be kept: without it, the log folds to the same state.
  */
 export function* foldSteps(
   index: IndexFile,
@@ -86,8 +87,8 @@ export function* foldSteps(
 }
 
 /**
- * All or nothing, in the same steps, inside a transaction of the caller's that goes on: a line that makes no sense throws a BackupError
- * and leaves nothing behind.
+ * Folds a line atomically, in the same steps, inside a transaction of the caller that continues. An
+ * invalid line throws a BackupError and leaves no change.
  */
 export function* foldWholeSteps(
   index: IndexFile,
@@ -98,7 +99,7 @@ export function* foldWholeSteps(
   try {
     yield* foldSteps(index, line, chunkId);
   } catch (error) {
-    // Any other error is the database's, and ends the transaction.
+    // Any other error comes from the database and ends the transaction.
     if (!isFaultOfLine(error)) throw error;
     index.run('ROLLBACK TO whole_line');
     index.run('RELEASE whole_line');
@@ -114,14 +115,17 @@ function advanceTime(index: IndexFile, time: number): number {
   return time;
 }
 
-/** MESSAGE (%{partition guid size}bytes ...): each literal's position is where its bytes start in the chunk. */
+/**
+ * MESSAGE (%{partition guid size}bytes ...): the position of each literal is where its bytes start
+ * in the chunk.
+ */
 function* foldMessage({ index, chunkId }: FoldContext, line: FoldLine): Steps {
   if (!Array.isArray(line.value)) throw new BackupError('bad-parameters', 'MESSAGE: not a list');
   for (const [count, file] of line.value.entries()) {
     if (count % FILES_A_STEP === FILES_A_STEP - 1) yield;
     if (!(file instanceof FileLiteral))
       throw new BackupError('bad-parameters', 'MESSAGE: not a list of files');
-    // The later copy wins: a message is sent again where the first one was found damaged.
+    // The later copy wins: a message is sent again if its first copy was found damaged.
     index.run(
       `INSERT INTO message (guid, size, chunk_id, offset) VALUES (?, ?, ?, ?)
        ON CONFLICT (guid) DO UPDATE

@@ -1,4 +1,7 @@
-/** The fold of everything a user has besides mailboxes: seen state, subscriptions, sieve scripts, quota. */
+/**
+ * Folds everything that a user has besides mailboxes: seen state, subscriptions, sieve scripts,
+ * quota.
+ */
 import type { FoldContext, Steps } from './fold.ts';
 import type { FoldLine, ItemKind } from '../types.ts';
 import { item } from '../queries/current.ts';
@@ -16,13 +19,13 @@ interface ItemFold {
 
 const ITEMS_A_STEP = 64;
 
-/** A user has one active script, so the item's key is empty and its file name in the value. */
+/** A user has one active script. So the item's key is empty, and the file name is in the value. */
 const onlyOne = (): string => '';
 const activeScript = (kv: KeyValues): string => {
   getString(kv, 'FILENAME');
   return onlyOne();
 };
-/** A script without its text could not be given back. */
+/** A script without its text could not be restored. */
 const scriptWithContent = (kv: KeyValues): string => {
   getString(kv, 'CONTENT');
   return getString(kv, 'FILENAME');
@@ -53,7 +56,7 @@ export const itemFolds: ReadonlyMap<string, ItemFold> = new Map([
   ['UNQUOTA', unset('quota', 'ROOT')],
 ]);
 
-/** All of a user's items end: the account is gone. */
+/** Ends all items of a user whose account is gone. */
 export function* endItems(context: FoldContext): Steps {
   const sql = `SELECT kind, key FROM item LIMIT ${ITEMS_A_STEP}`;
   for (;;) {
@@ -64,7 +67,7 @@ export function* endItems(context: FoldContext): Steps {
   }
 }
 
-/** Returns whether it changed anything. */
+/** Folds the line; returns whether it changed anything. */
 export function foldItem(context: FoldContext, line: FoldLine): boolean {
   const rule = itemFolds.get(line.name) as ItemFold;
   const key = itemKey(rule, line);
@@ -73,7 +76,7 @@ export function foldItem(context: FoldContext, line: FoldLine): boolean {
   return (line.name === 'UNSIEVE' && endActive(context, key)) || isChanged;
 }
 
-/** A script that goes is no longer the active one. */
+/** A removed script is no longer the active one. */
 function endActive(context: FoldContext, fileName: string): boolean {
   const active = item(context.index, 'active', '');
   if (active === undefined) return false;
@@ -83,13 +86,16 @@ function endActive(context: FoldContext, fileName: string): boolean {
 
 function itemKey(rule: ItemFold, line: FoldLine): string {
   if (line.value instanceof KeyValues) return rule.key(line.value);
-  // UNQUOTA root: a bare value in place of keys.
+  // UNQUOTA root: a bare value instead of keys.
   const bare: Dlist = line.value;
   if (typeof bare === 'string' && rule.gone) return bare;
   throw new BackupError('bad-parameters', `${line.name}: not a list of keys`);
 }
 
-/** Sets an item, or with a value of null ends it; what held before goes to the history. Returns whether it changed. */
+/**
+ * Sets an item, or ends it if the value is null. The old value goes to the history. Returns whether
+ * the item changed.
+ */
 export function putItem(
   { index, now }: FoldContext,
   kind: ItemKind,

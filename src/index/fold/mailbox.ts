@@ -1,4 +1,4 @@
-/** The fold of mailboxes: MAILBOX with its records, EXPUNGE, RENAME, UNMAILBOX, UNUSER. */
+/** Folds mailboxes: MAILBOX with its records, EXPUNGE, RENAME, UNMAILBOX, UNUSER. */
 import type { FoldContext, Steps } from './fold.ts';
 import type { FoldLine, LiveMailbox } from '../types.ts';
 import { endItems } from './item.ts';
@@ -22,23 +22,25 @@ import type { Dlist, KeyValues } from '../../protocol/dlist.ts';
 import { initialAnnotCrc } from '../../protocol/crc.ts';
 import { BackupError } from '../../errors.ts';
 
-/** Half a millisecond, or where each is as large as may be some 50. */
+/**
+ * Takes about half a millisecond, or some 50 milliseconds if every record is as large as allowed.
+ */
 const RECORDS_A_STEP = 16;
 const MAILBOXES_A_STEP = 64;
 
 /**
- * In a line that a compaction wrote: the mailbox's `resend` (foldCompare.ts) from there on. Such a line lists what is still needed
- * of what the master sent, so its CRCs are not to be compared.
+ * In a line that a compaction wrote: the mailbox's `resend` (compare.ts) from there on. Such a line
+ * lists only what is still needed of the master's records, so its CRCs must not be compared.
  */
 export const RESEND_KEY = 'RESEND';
 
-/** Keys that speak of the transfer rather than of the mailbox: not part of its state. */
+/** Keys that describe the transfer, not the mailbox. They are not part of its state. */
 const notState = new Set(['RECORD', 'SINCE_MODSEQ', 'SINCE_CRC', 'SINCE_CRC_ANNOT', RESEND_KEY]);
 
 /**
  * MAILBOX %(UNIQUEID ... RECORD (...)): the mailbox's whole state, and the records that changed.
- * An intermediate mailbox carries names and modseqs only, so all but the first two keys may be absent. Returns whether the
- * line changed anything.
+ * All keys but the first two may be absent, because an intermediate mailbox carries only names and
+ * modseqs. Returns whether the line changed anything.
  */
 export function* foldMailbox(context: FoldContext, line: FoldLine): Generator<void, boolean, void> {
   const kv = toKeyValues(line.value, line.name);
@@ -98,7 +100,7 @@ function putMailbox(context: FoldContext, kv: KeyValues, old: LiveMailbox | unde
     highestmodseq: kv.get('HIGHESTMODSEQ') == null ? 0n : modseqOf(kv, 'HIGHESTMODSEQ'),
     state: printState(kv.entries.filter(([key]) => !notState.has(key))),
     sent_crc: optionalNumber(kv, 'SYNC_CRC') ?? null,
-    // Absent in a batch, whose SYNC_CRC is a dummy zero (imap/sync_support.c, ispartial).
+    // Absent in a batch, where SYNC_CRC is a dummy zero (imap/sync_support.c, ispartial).
     sent_crc_annot: optionalNumber(kv, 'SYNC_CRC_ANNOT') ?? null,
   };
   if (old === undefined) {
@@ -127,13 +129,16 @@ function putMailbox(context: FoldContext, kv: KeyValues, old: LiveMailbox | unde
   return mailboxByUniqueid(index, uniqueid) as LiveMailbox;
 }
 
-/** A living mailbox of that name with another uniqueid was deleted and made anew, whether we were told or not. */
+/**
+ * Ends a living mailbox of this name with another uniqueid. It was deleted and created again,
+ * whether the master said so or not.
+ */
 function retireNamesake(context: FoldContext, name: string, uniqueid: string | undefined): void {
   const namesake = mailboxByName(context.index, name);
   if (namesake !== undefined && namesake.uniqueid !== uniqueid) endMailbox(context, namesake);
 }
 
-/** What the mailbox was until now goes to the history, unless it was so for no whole second. */
+/** Moves the mailbox's former state to the history, unless it lasted less than a full second. */
 export function keepMailbox({ index, now }: FoldContext, old: LiveMailbox): void {
   if (old.since >= now) return;
   index.run(
@@ -155,7 +160,9 @@ function setCrcs({ index }: FoldContext, id: number, { crc, crcAnnot, crcPadding
   index.run(sql, crc, crcAnnot, crcPadding, id);
 }
 
-/** EXPUNGE %(MBOXNAME UNIQUEID UID (...)): from old masters; newer ones send records with \Expunged. */
+/**
+ * EXPUNGE %(MBOXNAME UNIQUEID UID (...)), from old masters. Newer ones send records with \Expunged.
+ */
 export function* foldExpunge(context: FoldContext, line: FoldLine): Steps {
   const kv = toKeyValues(line.value, line.name);
   const mailbox = mailboxByUniqueid(context.index, getString(kv, 'UNIQUEID'));
@@ -196,7 +203,10 @@ export function foldRename(context: FoldContext, line: FoldLine): void {
   );
 }
 
-/** UNMAILBOX name: it is gone; its mail stays for the retention. No error where it is gone already. */
+/**
+ * UNMAILBOX name: the mailbox is deleted, and its mail stays for the retention. No error if it is
+ * already gone.
+ */
 export function foldUnmailbox(context: FoldContext, line: FoldLine): void {
   if (typeof line.value !== 'string')
     throw new BackupError('bad-parameters', `${line.name}: a name is expected`);
@@ -204,7 +214,10 @@ export function foldUnmailbox(context: FoldContext, line: FoldLine): void {
   if (mailbox !== undefined) endMailbox(context, mailbox);
 }
 
-/** UNUSER userid: the account is gone, and all that it had with it; it stays for the retention. */
+/**
+ * UNUSER userid: the account and everything in it is gone, and stays in the backup for the
+ * retention.
+ */
 export function* foldUnuser(context: FoldContext): Steps {
   for (let count = 1; ; count += 1) {
     const mailbox = nextLivingMailbox(context.index, null);

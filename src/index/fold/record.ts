@@ -1,6 +1,6 @@
 /**
- * The fold of one message's record in a mailbox. Answers what it does to the mailbox's CRCs: they are XORs over
- * the living records, so a change is what the record gave before, XOR what it gives now.
+ * Folds one message's record in a mailbox, and returns how the mailbox's CRCs change. They are XORs
+ * over the living records, so a change is the record's old contribution XOR its new one.
  */
 import type { FoldContext } from './fold.ts';
 import { clearUndelivered } from '../queries/missing.ts';
@@ -22,16 +22,16 @@ import { noCrcs, withCrcs, type Crcs } from '../queries/crcs.ts';
 import type { CrcAnnotation } from '../../protocol/crc.ts';
 import { BackupError } from '../../errors.ts';
 
-/** A record that was listed in a MAILBOX line, as it is now. */
+/** A record listed in a MAILBOX line, as it is now. */
 export interface FoldedRecord {
   readonly uid: number;
   readonly isLiving: boolean;
   readonly adds: Crcs;
-  /** What it changed in the mailbox's CRCs. */
+  /** How the record changed the mailbox's CRCs. */
   readonly change: Crcs;
-  /** Whether it is another than before. */
+  /** Whether the record differs from before. */
   readonly isChanged: boolean;
-  /** Whether its message's bytes are here. */
+  /** Whether the backup holds its message's bytes. */
   readonly hasMessage: boolean;
 }
 
@@ -62,13 +62,13 @@ interface RecordRow {
   crc_padding: number;
 }
 
-/** A record of the line at hand. */
+/** A record parsed from the current line. */
 interface Read {
   readonly row: RecordRow;
   readonly hasMessage: boolean;
 }
 
-/** A modseq: 64 bits on the wire, of which SQLite takes 63. */
+/** Returns a modseq. It has 64 bits on the wire, but SQLite stores only 63. */
 export function modseqOf(kv: KeyValues, key: string): bigint {
   const modseq = getBigInt(kv, key);
   if (modseq >= 1n << 63n) throw new BackupError('bad-parameters', `${key}: the number is too large`);
@@ -83,13 +83,16 @@ export function foldRecord(context: FoldContext, mailboxId: number, kv: KeyValue
   if (old !== undefined && sameRecord(old, row)) return { ...folded, change: noCrcs, isChanged: false };
   if (old !== undefined) keepRecord(context, mailboxId, uid, old);
   putRecord(context, mailboxId, uid, row);
-  // The master's state is another: what it could not send before it may be able to send now.
+  // The master's state has changed: a message that it could not send before may now be available.
   if (!hasMessage) clearUndelivered(context.index, row.message_id);
   const change = old === undefined ? folded.adds : withCrcs(folded.adds, crcsOf(old));
   return { ...folded, change, isChanged: true };
 }
 
-/** Marks a record as expunged now; no change where there is none or it is so already. */
+/**
+ * Marks a record as expunged now. Has no effect if the record does not exist or is already
+ * expunged.
+ */
 export function expungeRecord(context: FoldContext, mailboxId: number, uid: number): Crcs {
   const old = currentRecord(context, mailboxId, uid);
   if (old === undefined || old.expunged !== null) return noCrcs;
@@ -127,7 +130,7 @@ function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: Record
     extra,
     expunged: isExpunged ? (old?.expunged ?? context.now) : null,
     since: context.now,
-    // Expunged records count for nothing (imap/mailbox.c, crc_basic).
+    // Expunged records do not count (imap/mailbox.c, crc_basic).
     crc: isExpunged
       ? 0
       : recordCrc({ uid, modseq, lastUpdated: last_updated, flags: shown, internaldate, guid }),
@@ -137,7 +140,7 @@ function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: Record
   return { row, hasMessage: message.isHere };
 }
 
-/** What has no column, printed; null where there is nothing. */
+/** Returns the keys without a column, as printed; null if there are none. */
 function extraItems({ flat }: KeyValues): string | null {
   const extra: string[] = [];
   for (let at = 0; at < flat.length; at += 2) {
@@ -162,10 +165,16 @@ export function isExpungedFlag(name: string): boolean {
   return name.toLowerCase() === '\\expunged';
 }
 
-/** What no flag's name holds: flags are kept in one text, parted by spaces, and written to the log without quotes. */
+/**
+ * Characters that no stored flag may contain: flags are kept in one text, separated by spaces, and
+ * written to the log without quotes.
+ */
 const PARTS_FLAGS = /[\x00-\x20"()\x7f]+/;
 
-/** A flag's name. One that a log of an earlier version holds although it cannot be kept is several, the same wherever it is read. */
+/**
+ * Returns a flag's name. A log of an earlier version may hold a flag that cannot be stored. Such a
+ * flag is split into several, in the same way for every reader.
+ */
 export function flagNames(value: Dlist): string[] {
   const name = value instanceof Flag ? value.name : value;
   if (typeof name !== 'string') {
@@ -178,7 +187,10 @@ function isStorableFlag(name: string): boolean {
   return name !== '' && !PARTS_FLAGS.test(name);
 }
 
-/** Of a record that a master sends. Throws 'bad-parameters' where a flag's name would not come back as it came. */
+/**
+ * Checks a record that a master sends. Throws 'bad-parameters' if a flag's name could not be
+ * restored exactly.
+ */
 export function requireStorableFlags(record: KeyValues): void {
   for (const value of optionalList(record, 'FLAGS') ?? []) {
     const name = value instanceof Flag ? value.name : value;

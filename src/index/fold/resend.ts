@@ -1,8 +1,10 @@
 /**
- * Whether a mailbox is to be sent again (foldCompare.ts), as a line of its own: `RESEND %(UNIQUEID id RESEND n)`.
+ * Folds whether a mailbox must be sent again (compare.ts) from a line of its own: `RESEND
+ * %(UNIQUEID id RESEND n)`.
  *
- * Each MAILBOX line carries the state on from the line before. A compaction drops lines, so the lines that it keeps may come to
- * another state; it ends its file with what the whole log came to.
+ * Each MAILBOX line derives this state from the line before. A compaction drops lines, so the lines
+ * that it keeps may lead to another state. Therefore it ends its file with the state that the whole
+ * log led to.
  */
 import type { FoldContext } from './fold.ts';
 import type { FoldLine } from '../types.ts';

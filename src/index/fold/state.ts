@@ -1,6 +1,6 @@
 /**
- * A mailbox's state: the text of every key that its last MAILBOX carried, as printed to the log. Kept as text, so
- * that keys nobody here has heard of come back to the master as they came.
+ * A mailbox's state: every key of its last MAILBOX line, as printed to the log. It is kept as text,
+ * so that keys unknown here return to the master unchanged.
  */
 import { KeyValues } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
@@ -15,7 +15,10 @@ export function printState(entries: KeyValues['entries']): string {
   return entries.map(([key, value]) => printItem(key, value, 'log')).join(' ');
 }
 
-/** The state with some keys' values replaced, or added where it has no such key; a value of null is left alone. */
+/**
+ * Returns the state with the values of some keys replaced, or added if the key is new. A value of
+ * null changes nothing.
+ */
 export function replaceInState(state: string, changes: ReadonlyMap<string, Dlist>): string {
   const { entries } = parseState(state);
   const known = new Set(entries.map(([key]) => key));

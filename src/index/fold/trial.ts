@@ -1,4 +1,4 @@
-/** Lines that are folded on trial: a savepoint within the transaction of whoever folds. */
+/** Folds lines on trial, with a savepoint within the caller's transaction. */
 import type { IndexFile } from '../store/indexFile.ts';
 
 export class Trial {
@@ -8,7 +8,7 @@ export class Trial {
     this.#index = index;
   }
 
-  /** One at a time, within a transaction. */
+  /** Begins a trial. Only one at a time, within a transaction. */
   static begin(index: IndexFile): Trial {
     index.run('SAVEPOINT trial');
     return new Trial(index);

@@ -1,6 +1,7 @@
 /**
- * What is asked of an index about a moment, or between two: mailboxes, records and items as they were. A moment of
- * null is now, which needs no history. Lists of records come in pages by UID.
+ * Queries for the state of an index at a timestamp, or for changes between two: mailboxes, records
+ * and items. A timestamp of null means now, which needs no history. Lists of records come in pages
+ * by UID.
  */
 import type { IndexFile } from '../store/indexFile.ts';
 import type { RecordWithGuid } from './current.ts';
@@ -13,7 +14,10 @@ const recordColumns: Columns = (table) =>
    message_id, flags, annotations, extra, expunged, since, guid, message.size AS message_size, chunk_id, offset`;
 const joined = (table: string): string => `${table} JOIN message ON message.id = message_id`;
 
-/** Of a mailbox's records: those that live; those expunged, or all, whose messages are here; every one. */
+/**
+ * Which of a mailbox's records to show: living ones; expunged ones whose messages are held; or all
+ * records whose messages are held. 'every' adds no condition.
+ */
 export type RecordsShown = 'living' | 'expunged' | 'all';
 type Which = RecordsShown | 'every';
 
@@ -24,7 +28,7 @@ const condition: Record<Which, string> = {
   every: 'TRUE',
 };
 
-/** Values in the order of PlacedUid. */
+/** Columns in the order of PlacedUid. */
 const placeColumns: Columns = (table) =>
   `uid, ${table}.size AS size, message.size AS message_size, chunk_id, offset, guid, expunged`;
 
@@ -54,13 +58,19 @@ const then = each(thenSql, recordColumns);
 const placesNow = each(nowSql, placeColumns);
 const placesThen = each(thenSql, placeColumns);
 
-/** A record with where its message is, which is as long as the record says, or damaged. */
+/**
+ * A record with the place of its message. A message whose size differs from the record's is
+ * damaged.
+ */
 export interface PlacedRecord extends RecordWithGuid {
   readonly message_size: number;
   readonly offset: number | null;
 }
 
-/** A page of the records behind a UID, as they were at a moment; expunged ones too, where it is not said which. */
+/**
+ * Returns a page of the records after a UID, as they were at a timestamp. Includes expunged ones by
+ * default.
+ */
 export function recordsPage(
   index: IndexFile,
   mailboxId: number,
@@ -81,7 +91,7 @@ const oneNow: Record<Which, string> = {
   every: oneNowSql('every'),
 };
 
-/** The record of a UID, where recordsPage would show it. */
+/** Returns the record of a UID if recordsPage would show it. */
 export function recordAt(
   index: IndexFile,
   mailboxId: number,
@@ -94,7 +104,7 @@ export function recordAt(
   return record?.uid === uid ? record : undefined;
 }
 
-/** Of a record: its UID and size, its message's size, chunk, offset there and GUID, and when it was expunged. */
+/** A record's UID and size, the place and GUID of its message, and when it was expunged. */
 export type PlacedUid = readonly [
   uid: number,
   size: number,
@@ -105,7 +115,7 @@ export type PlacedUid = readonly [
   expunged: number | null,
 ];
 
-/** As recordsPage, only with where the messages are. */
+/** As recordsPage, but returns only the places of messages. */
 export function placesPage(
   index: IndexFile,
   mailboxId: number,
@@ -126,7 +136,7 @@ export function placesPage(
   );
 }
 
-/** Items of a kind as they were at a moment, by key. */
+/** Returns the items of a kind at a timestamp, by key. */
 export function itemsAt(index: IndexFile, kind: ItemKind, time: number | null): Item[] {
   if (time === null) {
     return index.all<Item>('SELECT kind, key, value, since FROM item WHERE kind = ? ORDER BY key', kind);
@@ -145,7 +155,7 @@ export function itemsAt(index: IndexFile, kind: ItemKind, time: number | null): 
   );
 }
 
-/** Records that were expunged after one moment and up to another, as they were before that. */
+/** Returns the records that were expunged after `from` and up to `to`, as they were before that. */
 export function expungedBetween(
   index: IndexFile,
   mailboxId: number,
@@ -175,7 +185,10 @@ export function expungedBetween(
   );
 }
 
-/** Whether a message lived in a living mailbox at a moment. `deletedPattern` (GLOB) names mailboxes that only wait to go. */
+/**
+ * Reports whether a message lived in a living mailbox at a timestamp. `deletedPattern` (GLOB)
+ * excludes deleted mailboxes that only wait for their removal.
+ */
 export function livesAt(index: IndexFile, messageId: number, time: number, deletedPattern: string): boolean {
   const row = index.get(
     `SELECT 1 FROM (
@@ -205,7 +218,7 @@ export function livesAt(index: IndexFile, messageId: number, time: number, delet
   return row !== undefined;
 }
 
-/** When a message first came into a mailbox, in unix seconds. */
+/** Returns when a message first came into a mailbox, in unix seconds. */
 export function firstSeen(index: IndexFile, mailboxId: number, uid: number): number {
   const row = index.get<{ first: number | null }>(
     `SELECT min(first) AS first FROM (
@@ -219,7 +232,7 @@ export function firstSeen(index: IndexFile, mailboxId: number, uid: number): num
   return row?.first ?? 0;
 }
 
-/** How many living records a mailbox has now, and the bytes of their messages. */
+/** Returns the number of living records in a mailbox now, and the bytes of their messages. */
 export function livingSize(
   index: IndexFile,
   mailboxId: number,

@@ -1,11 +1,17 @@
-/** What has changed in a mailbox since a moment, for whoever told somebody what was before. */
+/**
+ * Queries for what has changed in a mailbox since a timestamp, for a caller that has to invalidate
+ * what it reported before.
+ */
 import type { IndexFile } from '../store/indexFile.ts';
 import type { MessageRecord } from '../types.ts';
 
-/** A record that is not what it was, and since when (unix seconds) it is as it is. */
+/** A changed record, and since when (unix seconds) it has its present state. */
 export type ChangedRecord = Pick<MessageRecord, 'uid' | 'since'>;
 
-/** A mailbox's records that are expunged, and have changed at `since` (unix seconds) or later; cheap however many there are. */
+/**
+ * Returns a mailbox's expunged records that changed at `since` (unix seconds) or later. Cheap,
+ * however many records there are.
+ */
 export function expungedSince(
   index: IndexFile,
   mailboxId: number,
@@ -19,7 +25,10 @@ export function expungedSince(
   );
 }
 
-/** A mailbox's living records that were something else before, and have changed at `since` (unix seconds) or later. */
+/**
+ * Returns a mailbox's living records that changed at `since` (unix seconds) or later and have an
+ * earlier version.
+ */
 export function changedSince(
   index: IndexFile,
   mailboxId: number,

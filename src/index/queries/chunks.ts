@@ -1,4 +1,7 @@
-/** Writing what the index knows of the data file itself: chunks, flush points, and the mark by which it knows its file. */
+/**
+ * Writes what the index knows about the data file itself: chunks, flush points, and the checksums
+ * by which it recognizes the file.
+ */
 import { createHash } from 'node:crypto';
 import type { IndexFile } from '../store/indexFile.ts';
 import type { Chunk } from '../types.ts';
@@ -21,7 +24,7 @@ export interface ChunkProgressRow {
   readonly state: ChunkState;
 }
 
-/** Begins a chunk at a file offset; answers its id. */
+/** Adds a chunk that begins at a file offset; returns its id. */
 export function insertChunk(index: IndexFile, offset: number, time: number): number {
   return index.run(
     `INSERT INTO chunk (ts_start, ts_end, offset, length, file_end, crc32, member_sha1, file_sha1, closed)
@@ -33,7 +36,10 @@ export function insertChunk(index: IndexFile, offset: number, time: number): num
   );
 }
 
-/** What has been committed of a chunk. The chain is a hash over the chunk before and this one's own. */
+/**
+ * Stores what has been committed of a chunk. The chain hash covers the previous chunk's chain hash
+ * and this chunk's own hash.
+ */
 export function updateChunk(index: IndexFile, id: number, progress: ChunkProgressRow): void {
   const before = index.get<{ file_sha1: string }>(
     `SELECT file_sha1 FROM chunk WHERE offset < (SELECT offset FROM chunk WHERE id = ?) ORDER BY offset DESC LIMIT 1`,
@@ -54,7 +60,10 @@ export function updateChunk(index: IndexFile, id: number, progress: ChunkProgres
   );
 }
 
-/** file_sha1 of a chunk, from that of the chunk before (empty for the first) and its own member_sha1. */
+/**
+ * Returns a chunk's file_sha1. It is computed from the previous chunk's file_sha1 (empty for the
+ * first chunk) and this chunk's member_sha1.
+ */
 export function chainHash(before: string, memberSha1: string): string {
   return createHash('sha1').update(before).update(memberSha1).digest('hex');
 }
@@ -79,10 +88,10 @@ export function insertPoints(index: IndexFile, chunkId: number, points: readonly
   }
 }
 
-/** A chunk of some gigabytes has tens of thousands. */
+/** A chunk of several gigabytes has tens of thousands of points. */
 const POINTS_A_STEP = 500;
 
-/** The same in steps of a few milliseconds. */
+/** As insertPoints, in steps of a few milliseconds. */
 export function* insertPointsSteps(
   index: IndexFile,
   chunkId: number,
@@ -94,7 +103,10 @@ export function* insertPointsSteps(
   }
 }
 
-/** The message's bytes proved wrong or unreadable: it counts as missing, and a master is asked for it again. */
+/**
+ * Records that a message's bytes proved wrong or unreadable. The message then counts as missing,
+ * and a master is asked for it again.
+ */
 export function forgetBytes(index: IndexFile, guid: string): void {
   index.run('UPDATE message SET chunk_id = NULL, offset = NULL, undelivered = NULL WHERE guid = ?', guid);
   const places = index.all<{ mailbox_id: number; uid: number }>(

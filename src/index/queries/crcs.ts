@@ -1,20 +1,22 @@
-/** A mailbox's checksums as they are kept here, and as its master counts them. */
+/** A mailbox's checksums as stored here, and as its master computes them. */
 import { initialAnnotCrc } from '../../protocol/crc.ts';
 
-/** Of a mailbox, or what a record adds to them: each is an XOR over records. */
+/** The checksums of a mailbox, or a record's contribution to them: each is an XOR over records. */
 export interface Crcs {
   readonly crc: number;
   readonly crcAnnot: number;
-  /** What crcAnnot differs by for a master that counts conversations' ids with their leading zeros. */
+  /**
+   * The difference in crcAnnot for a master that includes the leading zeros of conversation ids.
+   */
   readonly crcPadding: number;
 }
 
 export const noCrcs: Crcs = { crc: 0, crcAnnot: 0, crcPadding: 0 };
 
-/** What a MAILBOX line carries. */
+/** The checksums that a MAILBOX line carries. */
 export type SentCrcs = Omit<Crcs, 'crcPadding'>;
 
-/** With the other's records added, or taken out: XOR is its own inverse. */
+/** Adds or removes the contribution of other records: XOR is its own inverse. */
 export function withCrcs(one: Crcs, other: Crcs): Crcs {
   return {
     crc: (one.crc ^ other.crc) >>> 0,
@@ -24,8 +26,9 @@ export function withCrcs(one: Crcs, other: Crcs): Crcs {
 }
 
 /**
- * Our CRC of annotations in the form in which the master sent its own, where it is one of those that we know, else in that of
- * Cyrus 3.2 to 3.12 (imap/mailbox.c, mailbox_synccrcs, crc_virtannot): 3.0 starts from 0, and 3.13.1 and later count leading zeros.
+ * Returns our CRC of annotations in the form that the master uses. If the master's value matches no
+ * known form, returns that of Cyrus 3.2 to 3.12 (imap/mailbox.c, mailbox_synccrcs, crc_virtannot).
+ * 3.0 starts from 0; 3.13.1 and later count leading zeros.
  */
 export function annotAsCounted(
   sentAnnot: number | null,

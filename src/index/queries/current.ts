@@ -1,8 +1,11 @@
-/** What is asked of an index. Lists come as iterators, so that no mailbox's size is a size in memory. */
+/**
+ * Queries for the current state of an index. Long lists come as iterators or pages, so that memory
+ * use does not depend on a mailbox's size.
+ */
 import type { IndexFile } from '../store/indexFile.ts';
 import type { Chunk, Item, ItemKind, LiveMailbox, Mailbox, MessageRecord, StoredMessage } from '../types.ts';
 
-/** A record with its message's GUID, and whether its bytes are here. */
+/** A record with its message's GUID and chunk; chunk_id is null if the bytes are missing. */
 export interface RecordWithGuid extends MessageRecord {
   readonly guid: string;
   readonly chunk_id: number | null;
@@ -23,7 +26,7 @@ export function mailboxByUniqueid(index: IndexFile, uniqueid: string): LiveMailb
   return index.get<LiveMailbox>(`SELECT ${liveColumns} FROM mailbox WHERE uniqueid = ?`, uniqueid);
 }
 
-/** The living mailbox of that internal name. */
+/** Returns the living mailbox with this internal name. */
 export function mailboxByName(index: IndexFile, name: string): LiveMailbox | undefined {
   return index.get<LiveMailbox>(
     `SELECT ${liveColumns} FROM mailbox WHERE name = ? AND deleted IS NULL`,
@@ -35,7 +38,7 @@ export function mailboxById(index: IndexFile, id: number): LiveMailbox | undefin
   return index.get<LiveMailbox>(`SELECT ${liveColumns} FROM mailbox WHERE id = ?`, id);
 }
 
-/** Mailboxes that the master has, DELETED ones too, by name. */
+/** Iterates over the mailboxes that the master has, including DELETED ones, by name. */
 export function livingMailboxes(index: IndexFile): IterableIterator<LiveMailbox> {
   return index.each<LiveMailbox>(`SELECT ${liveColumns} FROM mailbox WHERE deleted IS NULL ORDER BY name`);
 }
@@ -49,13 +52,13 @@ const mailboxesAtSql = `SELECT * FROM (
     UNION ALL
     SELECT ${mailboxColumns} FROM mailbox_history WHERE since <= ? AND until > ?)`;
 
-/** Mailboxes as they were at a moment, gone ones not. */
+/** Returns the mailboxes that lived at a timestamp, as they were then. */
 export function mailboxesAt(index: IndexFile, time: number): Mailbox[] {
   const sql = `${mailboxesAtSql} WHERE deleted IS NULL ORDER BY name`;
   return index.all<Mailbox>(sql, time, time, time);
 }
 
-/** Mailboxes that had gone by a moment and that the backup still knows, as they were last. */
+/** Returns the mailboxes gone at a timestamp but still known here, in their last state. */
 export function goneMailboxesAt(index: IndexFile, time: number): Mailbox[] {
   const sql = `${mailboxesAtSql} WHERE deleted IS NOT NULL ORDER BY name`;
   return index.all<Mailbox>(sql, time, time, time);
@@ -63,7 +66,7 @@ export function goneMailboxesAt(index: IndexFile, time: number): Mailbox[] {
 
 // --- records
 
-/** All records of a mailbox by UID, expunged ones too. */
+/** Iterates over all records of a mailbox by UID, including expunged ones. */
 export function records(index: IndexFile, mailboxId: number): IterableIterator<RecordWithGuid> {
   return index.each<RecordWithGuid>(
     `SELECT ${recordColumns}, guid, chunk_id FROM record JOIN message ON message.id = message_id
@@ -72,7 +75,7 @@ export function records(index: IndexFile, mailboxId: number): IterableIterator<R
   );
 }
 
-/** A page of the living records behind a UID, whole. */
+/** Returns a page of the living records after a UID, with all columns. */
 export function livingRecords(
   index: IndexFile,
   mailboxId: number,
@@ -86,13 +89,13 @@ export function livingRecords(
   );
 }
 
-/** Of a living record, what a folder's listing shows. */
+/** The part of a living record that a folder's listing shows. */
 export type ListedRecord = Pick<
   MessageRecord,
   'uid' | 'size' | 'internaldate' | 'last_updated' | 'message_id'
 >;
 
-/** A page of the living records behind a UID: what a folder lists. Nothing that a listing does not show is read. */
+/** Returns a page of the living records after a UID. Reads only what a listing shows. */
 export function listRecords(
   index: IndexFile,
   mailboxId: number,
@@ -114,7 +117,7 @@ export function listRecords(
   }));
 }
 
-/** Of a living record, what a mailbox's lay-out as one file, or a list of its flags, follows from. */
+/** The part of a living record that an mbox layout or a list of flags is derived from. */
 export type FlaggedRecord = Pick<MessageRecord, 'uid' | 'size' | 'internaldate' | 'flags'>;
 
 /** As listRecords, with flags. */
@@ -132,7 +135,7 @@ export function listFlagged(
   );
 }
 
-/** A page of the records that lived at a moment. */
+/** Returns a page of the records that lived at a timestamp. */
 export function recordsAt(
   index: IndexFile,
   mailboxId: number,
@@ -157,7 +160,7 @@ export function recordsAt(
   );
 }
 
-/** The first living records up to a UID, with their messages' GUIDs. */
+/** Returns the first living records up to a UID, with their messages' GUIDs. */
 export function livingGuids(
   index: IndexFile,
   mailboxId: number,
@@ -185,11 +188,11 @@ export function record(index: IndexFile, mailboxId: number, uid: number): Messag
 /** A message that a record names. */
 export interface NamedMessage {
   readonly id: number;
-  /** Whether its bytes are here. */
+  /** Whether the backup holds its bytes. */
   readonly isHere: boolean;
 }
 
-/** A message by GUID, made where it is new: its bytes follow, or are missing. */
+/** Returns a message by GUID. Creates it, without bytes, if it is new. */
 export function namedMessage(index: IndexFile, guid: string, size: number): NamedMessage {
   const row = index.get<{ id: number; chunk_id: number | null }>(
     'SELECT id, chunk_id FROM message WHERE guid = ?',
@@ -210,7 +213,7 @@ export function messageById(index: IndexFile, id: number): StoredMessage | undef
   return index.get<StoredMessage>('SELECT id, guid, size, chunk_id, offset FROM message WHERE id = ?', id);
 }
 
-/** Whether the message's bytes are here. */
+/** Reports whether the backup holds the message's bytes. */
 export function hasMessage(index: IndexFile, guid: string): boolean {
   return index.get('SELECT 1 FROM message WHERE guid = ? AND chunk_id IS NOT NULL', guid) !== undefined;
 }
@@ -219,7 +222,7 @@ export function allMessages(index: IndexFile): IterableIterator<StoredMessage> {
   return index.each<StoredMessage>('SELECT id, guid, size, chunk_id, offset FROM message ORDER BY id');
 }
 
-/** Those whose bytes are in a chunk, in the order in which they lie there. */
+/** Returns the messages whose bytes are in a chunk, in their order there. */
 export function messagesOfChunk(index: IndexFile, chunkId: number): StoredMessage[] {
   return index.all<StoredMessage>(
     'SELECT id, guid, size, chunk_id, offset FROM message WHERE chunk_id = ? ORDER BY offset',
@@ -227,7 +230,7 @@ export function messagesOfChunk(index: IndexFile, chunkId: number): StoredMessag
   );
 }
 
-/** The records that name a message: mailbox and UID. */
+/** Returns the records that name a message, by mailbox and UID. */
 export function recordsOfMessage(index: IndexFile, messageId: number): MessageRecord[] {
   return index.all<MessageRecord>(
     `SELECT ${recordColumns} FROM record WHERE message_id = ? ORDER BY mailbox_id, uid`,
@@ -249,7 +252,7 @@ export function chunkCount(index: IndexFile): number {
   return index.get<{ count: number }>('SELECT count(*) AS count FROM chunk')?.count ?? 0;
 }
 
-/** The chunk whose gzip member starts there in the file. */
+/** Returns the chunk whose gzip member starts at this offset in the file. */
 export function chunkAt(index: IndexFile, fileOffset: number): Chunk | undefined {
   return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk WHERE offset = ?`, fileOffset);
 }
@@ -258,30 +261,30 @@ export function lastChunk(index: IndexFile): Chunk | undefined {
   return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk ORDER BY offset DESC LIMIT 1`);
 }
 
-/** The last one that nothing is appended to any more. */
+/** Returns the last chunk that nothing will be appended to. */
 export function lastEndedChunk(index: IndexFile): Chunk | undefined {
   return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk WHERE closed <> 0 ORDER BY offset DESC LIMIT 1`);
 }
 
-/** Of all chunks, after decompression. */
+/** Returns the total size of all chunks after decompression. */
 export function uncompressedBytes(index: IndexFile): number {
   return index.get<{ bytes: number }>('SELECT total(length) AS bytes FROM chunk')?.bytes ?? 0;
 }
 
-/** Of all messages that are here and that a record names which lives, or was expunged after `since` (unix seconds). */
+/** Returns the bytes of held messages with a record that lives or was expunged after `since`. */
 export function neededBytes(index: IndexFile, since: number): number {
   const sql = `SELECT total(size) AS bytes FROM message WHERE chunk_id IS NOT NULL AND EXISTS (
       SELECT 1 FROM record WHERE message_id = message.id AND (expunged IS NULL OR expunged > ?))`;
   return index.get<{ bytes: number }>(sql, since)?.bytes ?? 0;
 }
 
-/** When the first record was expunged that was after `since`; null where there is none. */
+/** Returns the first time after `since` at which a record was expunged; null if none was. */
 export function firstExpungedAfter(index: IndexFile, since: number): number | null {
   const sql = 'SELECT min(expunged) AS first FROM record WHERE expunged > ?';
   return index.get<{ first: number | null }>(sql, since)?.first ?? null;
 }
 
-// --- items, moments
+// --- items, timestamps
 
 export function items(index: IndexFile, kind: ItemKind): IterableIterator<Item> {
   return index.each<Item>('SELECT kind, key, value, since FROM item WHERE kind = ? ORDER BY key', kind);

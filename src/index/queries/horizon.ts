@@ -1,6 +1,9 @@
 /**
- * How far back an index knows everything. A compaction drops what no moment of the retention needs, so what was before is known only in
- * part from then on. It says so in the log, `COMPACTED %(HORIZON unix-seconds)`, and a reindex comes to the same.
+ * The horizon: the timestamp from which an index knows everything. A compaction drops what no later
+ * timestamp within the retention needs. What was before is then known only in part.
+ *
+ * The compaction writes the horizon to the log as `COMPACTED %(HORIZON unix-seconds)`, so a reindex
+ * yields the same.
  */
 import type { FoldContext } from '../fold/fold.ts';
 import type { IndexFile } from '../store/indexFile.ts';
@@ -14,7 +17,10 @@ export function foldHorizon({ index }: FoldContext, line: FoldLine): void {
   index.run('UPDATE horizon SET time = max(time, ?)', time);
 }
 
-/** The first moment that is known whole, in unix seconds; 0 where nothing was ever dropped. */
+/**
+ * Returns the first timestamp that is known completely, in unix seconds; 0 if nothing was ever
+ * dropped.
+ */
 export function horizon(index: IndexFile): number {
   return index.get<{ time: number }>('SELECT time FROM horizon')?.time ?? 0;
 }

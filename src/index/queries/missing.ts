@@ -1,31 +1,34 @@
 /**
- * Records whose messages are not here: which of them a master is to be asked for, and which it was asked for in vain.
+ * Finds records whose messages are not held: those that a master must be asked for, and those that
+ * it was asked for in vain.
  *
- * A master may be unable to send a message at all: its own file is damaged or gone. It then sends NIL in place of the file,
- * and would do so in every round. So such a message is asked for once (`undelivered` is set), and again only when its record
- * changes, or after a day, or when somebody asks for the whole user (decision 27).
+ * A master may be unable to send a message at all: its own file is damaged or gone. It then sends
+ * NIL in place of the file, and would do so in every round. So such a message is asked for once,
+ * and `undelivered` is set. It is asked for again only when its record changes, after a day, or
+ * when somebody asks for the whole user (decision 27).
  *
- * `mailbox.missing_from` bounds the search from below. The fold lowers it where a line names a message that is not here;
- * what arrives later is noticed here, and the bound is raised. So a look costs one row where it finds something, and
- * nothing where nothing is missing.
+ * `mailbox.missing_from` is the lower bound of the search. The fold lowers it when a line names a
+ * message that is not held. The search notices messages that have arrived since, and raises the
+ * bound. So a search costs one row if it finds something, and nothing if nothing is missing.
  */
 import type { IndexFile } from '../store/indexFile.ts';
 
-/** Rows that are read in one step: about a millisecond. */
+/** Rows read in one step, about a millisecond. */
 const ROWS_A_STEP = 1024;
 const ROWS_AT_FIRST = 16;
 
 type Row = [uid: number, chunkId: number | null, undelivered: number | null];
 
-/** What the search needs to know of a mailbox. */
+/** The part of a mailbox that the search needs. */
 interface Searched {
   readonly id: number;
   readonly missing_from: number | null;
 }
 
 /**
- * The lowest UID among a mailbox's living records whose message is to be asked for, or undefined. Messages that the master could
- * not send after `askedSince` (unix seconds) are passed over. In steps of a millisecond, as foldSteps.
+ * Returns the lowest UID among a mailbox's living records whose message must be asked for, or
+ * undefined. Skips messages that the master could not send after `askedSince` (unix seconds). Runs
+ * in steps of a millisecond, like foldSteps.
  */
 export function* firstToAskFor(
   index: IndexFile,
@@ -62,17 +65,17 @@ function raise(index: IndexFile, id: number, bound: number, firstMissing: number
   index.run('UPDATE mailbox SET missing_from = ? WHERE id = ?', firstMissing, id);
 }
 
-/** The master was asked for this message, and could not send it. */
+/** Records that the master was asked for this message and could not send it. */
 export function setUndelivered(index: IndexFile, guid: string, time: number): void {
   index.run('UPDATE message SET undelivered = ? WHERE guid = ? AND chunk_id IS NULL', time, guid);
 }
 
-/** It is to be asked for again. */
+/** Clears that mark, so that the message is asked for again. */
 export function clearUndelivered(index: IndexFile, messageId: number): void {
   index.run('UPDATE message SET undelivered = NULL WHERE id = ? AND undelivered IS NOT NULL', messageId);
 }
 
-/** How many living records of living mailboxes lack their messages. */
+/** Returns the number of living records in living mailboxes whose messages are missing. */
 export function missingCount(index: IndexFile): number {
   const sql = `SELECT count(*) AS count FROM message CROSS JOIN record ON message_id = message.id
      JOIN mailbox ON mailbox.id = mailbox_id
@@ -87,7 +90,7 @@ export interface MissingMessage {
   readonly uid: number;
 }
 
-/** The first of them, by mailbox and UID. */
+/** Returns the first missing messages, by mailbox and UID. */
 export function missingMessages(index: IndexFile, limit: number): MissingMessage[] {
   return index.all<MissingMessage>(
     `SELECT guid, name AS mailbox, uid FROM message CROSS JOIN record ON message_id = message.id

@@ -1,13 +1,13 @@
 /**
- * Queries that answer a row or a page at a time, by the key of the last one: for a caller that writes to the index, or waits for
- * a peer, between two.
+ * Queries that return one row or page at a time, starting after the last key. For a caller that
+ * writes to the index or waits for a peer between two of them.
  */
 import type { IndexFile } from '../store/indexFile.ts';
 import { liveColumns, recordColumns } from './current.ts';
 import type { RecordWithGuid } from './current.ts';
 import type { Item, ItemKind, LiveMailbox } from '../types.ts';
 
-/** The living mailbox that is next by name; null: the first one. */
+/** Returns the next living mailbox by name; null for `afterName` returns the first. */
 export function nextLivingMailbox(index: IndexFile, afterName: string | null): LiveMailbox | undefined {
   return index.get<LiveMailbox>(
     `SELECT ${liveColumns} FROM mailbox WHERE name ${afterName === null ? '>=' : '>'} ? AND deleted IS NULL
@@ -16,7 +16,7 @@ export function nextLivingMailbox(index: IndexFile, afterName: string | null): L
   );
 }
 
-/** All records after a UID, expunged ones too. */
+/** Returns all records after a UID, including expunged ones. */
 export function recordsAfter(
   index: IndexFile,
   mailboxId: number,
@@ -31,7 +31,7 @@ export function recordsAfter(
   );
 }
 
-/** UIDs of living records after a UID. */
+/** Returns the UIDs of living records after a UID. */
 export function livingUidsAfter(
   index: IndexFile,
   mailboxId: number,
@@ -42,7 +42,7 @@ export function livingUidsAfter(
   return index.allValues<[number]>(sql, mailboxId, afterUid).map(([uid]) => uid);
 }
 
-/** The item of a kind that is next by key; null: the first one. */
+/** Returns the next item of a kind by key; null for `afterKey` returns the first. */
 export function nextItem(index: IndexFile, kind: ItemKind, afterKey: string | null): Item | undefined {
   return index.get<Item>(
     `SELECT kind, key, value, since FROM item WHERE kind = ? AND key ${afterKey === null ? '>=' : '>'} ?

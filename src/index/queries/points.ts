@@ -1,10 +1,12 @@
-/** What is asked of an index about flush points: where in a chunk, and where in the file, inflation can start afresh. */
+/**
+ * Queries for flush points: the places in a chunk and in the file from which inflating can start.
+ */
 import type { IndexFile } from '../store/indexFile.ts';
 import { chunkColumns } from './current.ts';
 import type { Chunk } from '../types.ts';
 import type { FlushPoint } from '../../log/format.ts';
 
-/** A chunk's flush points, in order. */
+/** Returns a chunk's flush points in order. */
 export function pointsOfChunk(index: IndexFile, chunkId: number): FlushPoint[] {
   return index.all<FlushPoint>(
     'SELECT offset, file_offset AS fileOffset FROM point WHERE chunk_id = ? ORDER BY offset',
@@ -12,7 +14,10 @@ export function pointsOfChunk(index: IndexFile, chunkId: number): FlushPoint[] {
   );
 }
 
-/** A chunk, and the flush points around an uncompressed offset in it: the last at or before it, the first behind it. */
+/**
+ * A chunk, and the flush points around an uncompressed offset in it: the last at or before the
+ * offset, and the first after it.
+ */
 export interface ChunkAround {
   readonly chunk: Chunk;
   readonly before: FlushPoint | undefined;
@@ -36,7 +41,7 @@ export function chunkAround(index: IndexFile, id: number, offset: number): Chunk
   return { chunk: row, before: pointOf(row.before, row.beforeAt), after: pointOf(row.after, row.afterAt) };
 }
 
-/** Flush points of a chunk from one on. */
+/** Returns a chunk's flush points from an offset on. */
 export function pointsFrom(index: IndexFile, chunkId: number, offset: number, limit: number): FlushPoint[] {
   return index.all<FlushPoint>(
     `SELECT offset, file_offset AS fileOffset FROM point WHERE chunk_id = ? AND offset >= ? ORDER BY offset LIMIT ${limit}`,

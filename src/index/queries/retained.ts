@@ -1,52 +1,60 @@
 /**
- * What the moments from a horizon on need of an index: compaction keeps that, and stat counts it.
+ * Determines what the timestamps from a horizon on need of an index. Compaction keeps that, and
+ * stat counts it.
  *
- * A version of a mailbox, record or item held from `since` until `until`; it is needed where that reaches past the horizon. A record that
- * was expunged by then, and all that is in a mailbox which was gone by then and did not come back, is not. Of the versions
- * before the horizon only the last one of each is needed: the state at the horizon.
+ * A version of a mailbox, record or item was valid from `since` until `until`.
+ *
+ * - It is needed if that period reaches past the horizon.
+ * - A record that was expunged by the horizon is not needed. Nor is anything in a mailbox that was
+ *   gone by then and did not come back.
+ * - From the time before the horizon, only the last version of each is needed: the state at the
+ *   horizon.
  */
 import type { IndexFile } from '../store/indexFile.ts';
 import type { RecordWithGuid } from './current.ts';
 import type { Item, Mailbox } from '../types.ts';
 
-/** Mailboxes that lived at the horizon or at any moment after it. */
+/** Mailboxes that lived at the horizon or at any time after it. */
 const neededMailboxesSql = `
   SELECT id FROM mailbox WHERE deleted IS NULL OR deleted > :horizon
   UNION SELECT id FROM mailbox_history WHERE until > :horizon AND deleted IS NULL`;
 
-/** The names for all that follows here. The index is read only: they are in SQLite's own temporary files. */
+/**
+ * The temp tables that the queries below use. The index is open read-only, so the tables are in
+ * SQLite's own temporary files.
+ */
 const NAMES = [
-  // gone: it was deleted at the horizon, and came back.
+  // gone: the mailbox was deleted at the horizon, and came back.
   'CREATE TEMP TABLE IF NOT EXISTS needed_mailbox (id INTEGER PRIMARY KEY, gone INTEGER NOT NULL DEFAULT 0)',
   'CREATE TEMP TABLE IF NOT EXISTS needed_message (id INTEGER PRIMARY KEY)',
   `CREATE TEMP TABLE IF NOT EXISTS kept (chunk_id INTEGER, offset INTEGER, guid TEXT, size INTEGER,
                             PRIMARY KEY (chunk_id, offset)) WITHOUT ROWID`,
 ];
 
-/** A message whose bytes are here, by its place. */
+/** A message whose bytes are held, with its place. */
 export interface KeptMessage {
   readonly guid: string;
   readonly size: number;
-  /** Of its own first byte, after decompression. */
+  /** Offset of the message's first byte, after decompression. */
   readonly offset: number;
 }
 
-/** Of a mailbox, at one second, what a MAILBOX line before the horizon has to say. */
+/** The content of a MAILBOX line before the horizon, for one mailbox at one second. */
 export interface MailboxEvent {
   readonly time: number;
   readonly mailboxId: number;
-  /** What came to be then and still was at the horizon. */
+  /** Records that took their present form then, and still had it at the horizon. */
   readonly records: readonly RecordWithGuid[];
-  /** It is the last one of this mailbox: what is said of the mailbox itself holds from here on. */
+  /** The last event of this mailbox: from here on, the mailbox's own state is valid. */
   readonly isLast: boolean;
 }
 
-/** Once an index, before its snapshot is held. */
+/** Creates the temp tables used below. Call it once per connection, before `holdSnapshot()`. */
 export function makeRetainedNames(index: IndexFile): void {
   for (const sql of NAMES) index.run(sql);
 }
 
-/** Fills the names, for as long as the snapshot is held. */
+/** Fills the temp tables. They are valid while the snapshot is held. */
 export function prepareRetained(index: IndexFile, horizon: number): void {
   index.run(`INSERT INTO needed_mailbox (id) ${neededMailboxesSql}`, { horizon });
   index.run(
@@ -75,7 +83,7 @@ export function isNeededMailbox(index: IndexFile, id: number): boolean {
   return index.get('SELECT 1 FROM needed_mailbox WHERE id = ?', id) !== undefined;
 }
 
-/** The messages of a chunk that are kept, by place. */
+/** Iterates over the kept messages of a chunk, by place. */
 export function keptMessages(index: IndexFile, chunkId: number): IterableIterator<KeptMessage> {
   return index.each<KeptMessage>(
     'SELECT guid, size, offset FROM kept WHERE chunk_id = ? ORDER BY offset',
@@ -88,7 +96,7 @@ export interface MessageSums {
   readonly bytes: number;
 }
 
-/** By chunk: of all messages, and of those that are kept. */
+/** Returns per chunk the sums of all messages and of those that are kept. */
 export function messageSums(index: IndexFile): Map<number, { all: MessageSums; kept: MessageSums }> {
   const nothing: MessageSums = { count: 0, bytes: 0 };
   const sums = new Map<number, { all: MessageSums; kept: MessageSums }>();
@@ -107,14 +115,15 @@ export function messageSums(index: IndexFile): Map<number, { all: MessageSums; k
 const recordColumns = (table: string): string =>
   `mailbox_id, uid, CAST(${table}.modseq AS TEXT) AS modseq, last_updated, internaldate, ${table}.size AS size, message_id, flags,
    annotations, extra, expunged, since, guid, chunk_id`;
-/** Behind all UIDs. */
+/** A pseudo UID above all UIDs, so that a mailbox's own row comes after its records. */
 const MAILBOX_ROW = 2 ** 40;
 const noRecord = `NULL AS modseq, 0 AS last_updated, 0 AS internaldate, 0 AS size, 0 AS message_id, '' AS flags,
    NULL AS annotations, NULL AS extra, NULL AS expunged, `;
 
 /**
- * Living records as they were at the horizon, each with when it came to be so; and for each mailbox a row without a record, with when the
- * mailbox was last heard of; it stands behind records of the same time.
+ * Selects the living records as they were at the horizon, each with the time since when. Adds for
+ * each mailbox a row without a record, with the time of its last change. That row comes after
+ * records of the same time.
  */
 const eventsSql = `
   SELECT ${recordColumns('record')} FROM record JOIN message ON message.id = message_id
@@ -131,8 +140,9 @@ const eventsSql = `
   FROM mailbox_history WHERE since <= :horizon AND until > :horizon AND id IN (SELECT id FROM needed_mailbox)`;
 
 /**
- * By time; at most `limit` records an event. Within a second those of deleted mailboxes come first: one of the same name, that lives, came
- * after it, and a line of the other would end it.
+ * Yields events by time, with at most `limit` records each. Within a second, deleted mailboxes come
+ * first: a living mailbox of the same name is newer, and a later line of the deleted one would end
+ * it.
  */
 export function* mailboxEvents(index: IndexFile, horizon: number, limit: number): Generator<MailboxEvent> {
   let event: { time: number; mailboxId: number; records: RecordWithGuid[]; isLast: boolean } | undefined;
@@ -150,7 +160,7 @@ export function* mailboxEvents(index: IndexFile, horizon: number, limit: number)
   if (event !== undefined) yield event;
 }
 
-/** A mailbox as it was at the horizon. */
+/** Returns a mailbox as it was at the horizon. */
 export function mailboxAt(index: IndexFile, id: number, horizon: number): Mailbox | undefined {
   const columns =
     'id, uniqueid, name, uidvalidity, last_uid, CAST(highestmodseq AS TEXT) AS highestmodseq, deleted, state, since';
@@ -165,7 +175,7 @@ export function mailboxAt(index: IndexFile, id: number, horizon: number): Mailbo
   );
 }
 
-/** Items as they were at the horizon, by when they came to be so. */
+/** Iterates over the items as they were at the horizon, by the start of their validity. */
 export function itemEvents(index: IndexFile, horizon: number): IterableIterator<Item> {
   return index.each<Item>(
     `SELECT kind, key, value, since FROM item WHERE since <= ?
@@ -176,20 +186,22 @@ export function itemEvents(index: IndexFile, horizon: number): IterableIterator<
   );
 }
 
-/** The needed mailboxes whose master is to send them again, or cannot help by it. */
+/**
+ * Returns the needed mailboxes that their master must send again, or for which that proved futile.
+ */
 export function resendStates(index: IndexFile): { readonly uniqueid: string; readonly resend: number }[] {
   return index.all(
     'SELECT uniqueid, resend FROM mailbox WHERE resend <> 0 AND id IN (SELECT id FROM needed_mailbox) ORDER BY id',
   );
 }
 
-/** Whether a record was expunged by the horizon, and stayed so. */
+/** Reports whether a record was expunged by the horizon and stayed expunged. */
 export function isLongGone(index: IndexFile, mailboxId: number, uid: number, horizon: number): boolean {
   const sql = 'SELECT 1 FROM record WHERE mailbox_id = ? AND uid = ? AND expunged <= ?';
   return index.get(sql, mailboxId, uid, horizon) !== undefined;
 }
 
-/** The longest stretch of a chunk without a flush point, in bytes after decompression. */
+/** Returns the longest part of a chunk without a flush point, in bytes after decompression. */
 export function longestBlock(index: IndexFile, chunkId: number, lengthBytes: number): number {
   const row = index.get<{ longest: number | null }>(
     `SELECT max(next - offset) AS longest FROM (
@@ -200,7 +212,7 @@ export function longestBlock(index: IndexFile, chunkId: number, lengthBytes: num
   return row?.longest ?? lengthBytes;
 }
 
-/** When what was so at the horizon came to be so, in order. */
+/** Returns the times at which the parts of the state at the horizon became valid, in order. */
 export function stateTimes(index: IndexFile, horizon: number): number[] {
   const sql = `SELECT DISTINCT since FROM (SELECT since FROM (${eventsSql})
       UNION ALL SELECT since FROM item WHERE since <= :horizon

@@ -1,31 +1,40 @@
-/** What the mount asks for to show folders, now or at a moment (unix seconds; null: now). Their records: momentQueries.ts. */
+/**
+ * Queries of the mount for showing folders, now or at a timestamp (unix seconds; null: now). The
+ * queries for their records are in atTime.ts.
+ */
 import type { IndexFile } from '../store/indexFile.ts';
 import { mailboxesAt, allMailboxes } from './current.ts';
 import type { LiveMailbox, Mailbox } from '../types.ts';
 
-/** A mailbox with the time of its last change, in unix seconds; and of what holds now, its CRC. */
+/**
+ * A mailbox with the time of its last change, in unix seconds. The CRC is present for the current
+ * state only.
+ */
 export type ViewMailbox = Mailbox & Pick<LiveMailbox, 'changed'> & Partial<Pick<LiveMailbox, 'crc'>>;
 
-/** Mailboxes that were there at a moment, by name, each with that moment as the time of its change. */
+/**
+ * Returns the mailboxes that existed at a timestamp, by name. Each has that timestamp as the time
+ * of its change.
+ */
 export function shownMailboxesAt(index: IndexFile, time: number): ViewMailbox[] {
   return mailboxesAt(index, time).map((mailbox) => ({ ...mailbox, changed: time }));
 }
 
-/** Mailboxes that are gone for good: what they were last. */
+/** Returns the mailboxes that are gone for good, in their last state. */
 export function goneMailboxes(index: IndexFile, time: number | null): ViewMailbox[] {
   return [...allMailboxes(index)].filter(
     ({ deleted }) => deleted !== null && (time === null || deleted <= time),
   );
 }
 
-/** Names of the mailboxes that are gone for good, and when they went (unix seconds). */
+/** Returns the names of the mailboxes that are gone for good, and when they went (unix seconds). */
 export function removedMailboxes(index: IndexFile): { readonly name: string; readonly deleted: number }[] {
   return index.all<{ name: string; deleted: number }>(
     'SELECT name, deleted FROM mailbox WHERE deleted IS NOT NULL',
   );
 }
 
-/** Ids of the mailboxes with expunged messages that are still here. */
+/** Returns the ids of the mailboxes with expunged messages that are still held. */
 export function mailboxesWithExpunged(index: IndexFile, time: number | null): Set<number> {
   const sql = (when: string): string =>
     `SELECT id AS mailbox_id FROM mailbox WHERE EXISTS (
@@ -38,7 +47,10 @@ export function mailboxesWithExpunged(index: IndexFile, time: number | null): Se
   return new Set(rows.map(({ mailbox_id }) => mailbox_id));
 }
 
-/** The flags of a mailbox's living records, each combination once, in the order of the lowest UID that has it. */
+/**
+ * Returns the combinations of flags of a mailbox's living records, each once, in the order of the
+ * lowest UID that has it.
+ */
 export function flagCombinations(index: IndexFile, mailboxId: number): string[] {
   return index
     .all<{ flags: string }>(
@@ -54,7 +66,7 @@ export interface Copy {
   readonly mailbox_id: number;
 }
 
-/** Living records whose message others have, too. */
+/** Iterates over the living records that share their message with other living records. */
 export function copies(index: IndexFile): IterableIterator<Copy> {
   return index.each<Copy>(
     `SELECT message_id, internaldate, mailbox_id FROM record WHERE expunged IS NULL AND message_id IN (
@@ -62,7 +74,7 @@ export function copies(index: IndexFile): IterableIterator<Copy> {
   );
 }
 
-/** As copies, at a moment. */
+/** As copies, at a timestamp. */
 export function copiesAt(index: IndexFile, time: number): IterableIterator<Copy> {
   return index.each<Copy>(
     `WITH alive AS (
@@ -79,8 +91,9 @@ export function copiesAt(index: IndexFile, time: number): IterableIterator<Copy>
 }
 
 /**
- * The last moments at or before each of the given times at which something changed, none twice, in the order given.
- * One look into an index each, however many moments there are.
+ * Returns, for each given time, the last timestamp at or before it at which something changed. No
+ * timestamp is returned twice; the order is that of the given times. Costs one index lookup each,
+ * however many timestamps there are.
  */
 export function momentsAtOrBefore(index: IndexFile, times: Iterable<number>): number[] {
   const found = new Set<number>();
@@ -94,7 +107,7 @@ export function momentsAtOrBefore(index: IndexFile, times: Iterable<number>): nu
   return [...found];
 }
 
-/** The last so many moments, the latest first. */
+/** Returns the last timestamps, the latest first. */
 export function lastMoments(index: IndexFile, limit: number): number[] {
   return index
     .all<{ time: number }>(`SELECT time FROM moment ORDER BY time DESC LIMIT ${limit}`)

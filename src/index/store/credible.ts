@@ -1,9 +1,10 @@
 /**
- * Whether an index can be believed where nobody asks the log. A compaction drops what the index says is not needed any
- * more: one bit that turns "lives" into "went in 1970" would cost a mailbox. So what the index says twice is compared:
+ * Checks whether an index can be trusted without consulting the log. A compaction drops what the
+ * index says is no longer needed: one bit that turns "lives" into "went in 1970" would cost a
+ * mailbox. So facts that the index states twice are compared:
  *
  * - its b-trees and its indexes, by SQLite itself;
- * - a record with the CRC that was computed when it was folded (zero for an expunged one);
+ * - each record with the CRC that was computed when it was folded (zero for an expunged one);
  * - the times at which something went with the times at which anything changed.
  */
 import { recordCrc } from '../../protocol/crc.ts';
@@ -11,14 +12,14 @@ import { IndexError, isDamagedIndex } from './indexErrors.ts';
 import type { IndexFile } from './indexFile.ts';
 
 const PAGE_RECORDS = 1000;
-/** Different lists of flags that are kept split. */
+/** Number of distinct flag lists that are cached in split form. */
 const MOST_FLAGS = 1000;
-/** So many faults of one index are named. */
+/** At most this many faults of one index are reported. */
 const MOST_FAULTS = 20;
 
 /**
- * Reads all of an index, and returns what is structurally wrong, in words: damaged pages, and indexes that do not match
- * their tables. It does not notice values that merely differ from the log.
+ * Reads all of an index, and returns its structural faults as text: damaged pages, and indexes that
+ * do not match their tables. It does not notice values that merely differ from the log.
  */
 export function integrityFaults(index: IndexFile): string[] {
   try {
@@ -31,7 +32,7 @@ export function integrityFaults(index: IndexFile): string[] {
   }
 }
 
-/** Throws an IndexError 'damaged' that says what does not fit together. */
+/** Throws an IndexError 'damaged' that names the first contradiction. */
 export function requireCredible(index: IndexFile): void {
   const [fault] = faults(index);
   if (fault !== undefined) throw new IndexError('damaged', index.path, fault);
@@ -50,7 +51,7 @@ function* faults(index: IndexFile): Generator<string> {
   yield* recordFaults(index);
 }
 
-/** Values in the order of Counted. */
+/** Columns in the order of Counted. */
 const RECORDS = `SELECT mailbox_id, uid, CAST(modseq AS TEXT), last_updated, internaldate, flags, guid, expunged, crc
   FROM record JOIN message ON message.id = message_id
   WHERE (mailbox_id, uid) > (?, ?) ORDER BY mailbox_id, uid LIMIT ${PAGE_RECORDS}`;

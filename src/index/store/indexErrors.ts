@@ -1,9 +1,11 @@
 /**
- * The only place where SQLite's result codes become kinds of BackupError.
+ * The only place where SQLite's result codes become kinds of BackupError. An index is a cache, so
+ * the kinds call for different reactions:
  *
- * An index is a cache, so the kinds call for different reactions. 'damaged' means that the file is not an index that we
- * wrote: the caller drops it and folds the log again. 'no-space', 'locked' and 'io' say nothing about the content: the
- * index stays, and the caller tries again later.
+ * - 'damaged': the file is not an index that this project wrote. The caller drops it and folds the
+ *   log again.
+ * - 'no-space', 'locked' and 'io' say nothing about the content. The index stays, and the caller
+ *   tries again later.
  *
  * Codes: https://sqlite.org/rescode.html
  */
@@ -12,15 +14,15 @@ import { dirname } from 'node:path';
 import { BackupError, messageOf } from '../../errors.ts';
 import type { ErrorKind } from '../../errors.ts';
 
-/** By primary code; every other one is 'io'. */
+/** By primary code. Every other code is 'io'. */
 const kindOf: ReadonlyMap<string, ErrorKind> = new Map<string, ErrorKind>([
   ['CORRUPT', 'damaged'],
   ['NOTADB', 'damaged'],
   ['FORMAT', 'damaged'],
-  // The tables or columns that a statement names are not there.
+  // The statement names a table or column that does not exist.
   ['ERROR', 'damaged'],
   ['SCHEMA', 'damaged'],
-  // The fold never breaks a rule of the schema in an index that it built itself.
+  // In an index that it built itself, the fold never violates a constraint.
   ['CONSTRAINT', 'damaged'],
   ['MISMATCH', 'damaged'],
   ['FULL', 'no-space'],
@@ -36,11 +38,14 @@ const inWords: Partial<Record<ErrorKind, string>> = {
   locked: 'the index is busy',
 };
 
-/** Whatever went wrong with an index file. */
+/** Any error of an index file. */
 export class IndexError extends BackupError {
-  /** Of the index file. */
+  /** Path of the index file. */
   readonly path: string;
-  /** A row was refused: in an index that is being built, the fault of the line and not of the index. */
+  /**
+   * A constraint refused a row. In an index that is being built, this is the fault of the line, not
+   * of the index.
+   */
   readonly isConstraint: boolean;
 
   constructor(
@@ -56,18 +61,19 @@ export class IndexError extends BackupError {
   }
 }
 
-/** Reports whether an error says that an index has to be built anew. */
+/** Reports whether an error means that an index must be rebuilt. */
 export function isDamagedIndex(error: unknown): error is IndexError {
   return error instanceof IndexError && error.kind === 'damaged';
 }
 
-/** Turns what SQLite threw into an IndexError; returns anything else as it is. */
+/** Turns an error of SQLite into an IndexError. Returns any other error unchanged. */
 export function indexError(error: unknown, path: string): unknown {
   const code = sqliteCode(error);
   if (code === null) return error;
   const [primary = ''] = code.split('_');
   let kind = kindOf.get(primary) ?? 'io';
-  // SQLite reports a full disk as such only where it writes pages, not where it makes the -wal or -shm file.
+  // SQLite reports a full disk as such only when it writes pages, not when it creates the -wal or
+  // -shm file.
   if ((primary === 'IOERR' || primary === 'CANTOPEN') && isFull(path)) kind = 'no-space';
   return new IndexError(kind, path, `${messageOf(error)} (SQLITE_${code})`, {
     cause: error,
@@ -75,7 +81,7 @@ export function indexError(error: unknown, path: string): unknown {
   });
 }
 
-/** The code without its prefix `SQLITE_`; null where the error is not SQLite's. */
+/** Returns the code without its prefix `SQLITE_`; null if the error is not SQLite's. */
 function sqliteCode(error: unknown): string | null {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' && code.startsWith('SQLITE_') ? code.slice('SQLITE_'.length) : null;
@@ -90,7 +96,10 @@ function isFull(path: string): boolean {
   }
 }
 
-/** Whether a line that was folded is at fault. A full disk, or an index that is damaged, says nothing about the line. */
+/**
+ * Reports whether the folded line is at fault. A full disk or a damaged index says nothing about
+ * the line.
+ */
 export function isFaultOfLine(error: unknown): error is BackupError {
   return error instanceof BackupError && (!(error instanceof IndexError) || error.isConstraint);
 }

@@ -1,10 +1,11 @@
 /**
- * An index file: an SQLite database beside the data file, NAME.index. This class holds the handle and its prepared
- * statements; what is asked of it is in fold.ts (writing) and queries.ts (reading).
+ * An index file: an SQLite database beside the data file, NAME.index. This class holds the handle
+ * and its prepared statements. The fold (../fold) writes with it, and the queries (../queries)
+ * read.
  *
- * Write-ahead logging lets any number of readers see a steady snapshot while the one writer goes on.
- * synchronous=NORMAL does not wait for the disk at a commit: the log has, and what a power cut takes from the index
- * is folded again from there at the next open.
+ * With write-ahead logging, any number of readers see a stable snapshot while the one writer
+ * continues. synchronous=NORMAL does not wait for the disk at a commit. The log has been synced,
+ * and whatever a power cut takes from the index is folded again at the next open.
  */
 import { asBackupError } from '../../errors.ts';
 import { syncFile } from '../../fs/syncFile.ts';
@@ -21,7 +22,7 @@ import { schemaSql } from './schema.ts';
 import { makeEmpty, writeIndexFile } from './writeIndexFile.ts';
 
 export type SqlValue = string | number | bigint | null;
-/** In their places, or all of them by name (`:name`). */
+/** Values by position, or all of them by name (`:name`). */
 export type SqlValues = SqlValue[] | [Readonly<Record<string, SqlValue>>];
 export type Row = Record<string, SqlValue>;
 
@@ -29,7 +30,7 @@ export class IndexFile {
   readonly path: string;
   readonly #db: SqliteDatabase;
   readonly #statements: Map<string, SqliteStatement>;
-  /** It is a copy in it. */
+  /** Set if this is a copy in a slot. */
   readonly #slot: Slot | null;
   #isOpen = true;
   #isWriter = false;
@@ -42,8 +43,9 @@ export class IndexFile {
   }
 
   /**
-   * Opens an index of ours. Returns null where there is none, it is the originals', of another version or damaged; the
-   * last is reported to `damaged`. Throws an IndexError for anything else that SQLite refused.
+   * Opens an index of this project. Returns null if it is missing, belongs to the original tools,
+   * has another version, or is damaged. A damaged index is reported to `damaged`. Throws an
+   * IndexError for any other error of SQLite.
    */
   static open(path: string, mode: 'read' | 'write', damaged?: (fault: IndexError) => void): IndexFile | null {
     return unlessDamaged(() => {
@@ -56,8 +58,9 @@ export class IndexFile {
   }
 
   /**
-   * As open for reading, for one short look by a process that has it not open otherwise: where nobody writes, a small index is
-   * read into memory (slot.ts), which is faster and leaves no `-wal` and `-shm` behind.
+   * As open for reading, for one short use by a process that does not have the index open. If
+   * nobody is writing, a small index is read into memory (slot.ts). That is faster, and leaves no
+   * `-wal` and `-shm` behind.
    */
   static peek(path: string): IndexFile | null {
     const index = unlessDamaged(() => IndexFile.#peekSettled(path));
@@ -71,7 +74,7 @@ export class IndexFile {
     try {
       const slot = Slot.take(bytes, path);
       if (slot !== null) return new IndexFile(path, slot.db, slot);
-      // In memory there is no write-ahead log.
+      // A database in memory has no write-ahead log.
       markLog(bytes, false);
       const db = new SqliteDatabase(bytes, { readonly: true });
       requireOurSchema(db, path);
@@ -82,12 +85,13 @@ export class IndexFile {
   }
 
   /**
-   * Makes an empty index, in place of whatever has the name, to be filled and ended with finish(): until then it is nobody's,
-   * and nothing of it need be on disk. ':memory:' makes one that never is.
+   * Creates an empty index in place of whatever has the name. The caller fills it and ends with
+   * finish(). Until then nobody else uses it, and none of it needs to be on disk. ':memory:'
+   * creates an index that never is.
    */
   static create(path: string): IndexFile {
     try {
-      // SQLite would make it as the umask says.
+      // SQLite would create the file with the mode of the umask.
       if (path !== ':memory:') makeEmpty(path);
       const db = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS });
       db.pragma('synchronous = OFF');
@@ -95,7 +99,7 @@ export class IndexFile {
       db.transaction(() => db.exec(schemaSql))();
       db.pragma(`cache_size = -${CACHE_KIB}`);
       db.pragma('temp_store = MEMORY');
-      // Nothing of one user may be left in it when it is cleared for another.
+      // Nothing of one user may remain when the index is cleared for another.
       if (path === ':memory:') db.pragma('secure_delete = ON');
       return new IndexFile(path, db);
     } catch (error) {
@@ -103,7 +107,7 @@ export class IndexFile {
     }
   }
 
-  /** Runs a statement that changes something; answers the last inserted row's id. */
+  /** Runs a statement that changes something; returns the id of the last inserted row. */
   run(sql: string, ...values: SqlValues): number {
     try {
       return Number(this.#statement(sql).run(...values).lastInsertRowid);
@@ -121,8 +125,8 @@ export class IndexFile {
   }
 
   /**
-   * Of how many rows a page is, the statement says itself (`LIMIT 200`): a bound LIMIT has SQLite prepare it anew each time, which takes as long as
-   * twenty rows.
+   * Returns all rows. A page's size must be part of the statement (`LIMIT 200`): SQLite prepares a
+   * statement with a bound LIMIT again each time, which takes as long as reading twenty rows.
    */
   all<T = Row>(sql: string, ...values: SqlValues): T[] {
     try {
@@ -132,7 +136,10 @@ export class IndexFile {
     }
   }
 
-  /** As all, each row as its columns' values in order: for many rows, a third quicker. One statement is asked for one way only. */
+  /**
+   * As all, but each row is an array of its columns' values: a third faster for many rows. A
+   * statement must be used either with this or with the other methods, never both.
+   */
   allValues<T extends readonly SqlValue[]>(sql: string, ...values: SqlValue[]): T[] {
     try {
       return this.#statement(sql)
@@ -143,34 +150,34 @@ export class IndexFile {
     }
   }
 
-  /** Whether it is a copy in memory of what the file was. */
+  /** Whether this is a copy in memory of what the file was. */
   get isCopy(): boolean {
     return this.#slot !== null || (this.#db.memory && !this.isScratch);
   }
 
-  /** Whether it was made in memory. */
+  /** Whether the index was created in memory. */
   get isScratch(): boolean {
     return this.path === ':memory:';
   }
 
-  /** How many are kept prepared. */
+  /** The number of prepared statements. */
   get statementCount(): number {
     return this.#statements.size;
   }
 
-  /** Empties one that is in memory, with its statements kept: quicker than another one. */
+  /** Empties an index in memory but keeps its statements: faster than creating another one. */
   clear(): void {
     const tables = this.all<{ name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table'");
     for (const { name } of tables) if (name !== 'horizon') this.run(`DELETE FROM ${name}`);
     this.run('UPDATE horizon SET time = 0');
   }
 
-  /** Several statements without values. */
+  /** Runs several statements without values. */
   exec(sql: string): void {
     this.#guarded(() => this.#db.exec(sql));
   }
 
-  /** Rows one at a time. Others may run meanwhile, also the same one again. */
+  /** Iterates over rows. Other statements may run in between, even the same one again. */
   each<T = Row>(sql: string, ...values: SqlValues): IterableIterator<T> {
     try {
       const known = this.#statement(sql);
@@ -181,14 +188,15 @@ export class IndexFile {
     }
   }
 
-  /** All or nothing. The work is synchronous: what has to be awaited is done before. */
+  /** Runs the work atomically. The work is synchronous: await everything before. */
   transaction<T>(work: () => T): T {
     return this.#guarded(() => this.#db.transaction(work).immediate());
   }
 
   /**
-   * Begins, commits, takes back: for a writer that folds first, because a line that makes no sense must not reach the
-   * log, then writes and syncs the log, and only then commits. Readers see none of it before.
+   * Begins a transaction, which commit() or rollback() ends. A writer folds first, because an
+   * invalid line must not reach the log. Then it writes and syncs the log, and only then commits.
+   * Readers see nothing before the commit.
    */
   begin(): void {
     this.run('BEGIN IMMEDIATE');
@@ -198,17 +206,17 @@ export class IndexFile {
     this.run('COMMIT');
   }
 
-  /** SQLite may have rolled back by itself, as it does where the disk is full. */
+  /** SQLite may have rolled back by itself, for example on a full disk. */
   rollback(): void {
     if (this.#db.inTransaction) this.run('ROLLBACK');
   }
 
-  /** One snapshot for several queries, while a writer goes on. */
+  /** Runs several queries on one snapshot, while a writer continues. */
   snapshot<T>(work: () => T): T {
     return this.#guarded(() => this.#db.transaction(work).deferred());
   }
 
-  /** One snapshot for all queries from here until the answered function is called, across awaits. */
+  /** Holds one snapshot for all queries until the returned function is called, across awaits. */
   holdSnapshot(): () => void {
     this.run('BEGIN');
     // A transaction sees what was committed when its first query ran.
@@ -216,18 +224,18 @@ export class IndexFile {
     return () => this.rollback();
   }
 
-  /** Moves on whenever another connection has committed: what a reader's caches hang on. */
+  /** Changes whenever another connection has committed. A reader's caches depend on it. */
   dataVersion(): number {
     return (this.get<{ data_version: number }>('PRAGMA data_version') as { data_version: number })
       .data_version;
   }
 
-  /** Writes a copy that is an index by itself, of what is committed, in place of whatever has the name. */
+  /** Writes a complete copy of the committed content in place of whatever has the name. */
   copyTo(path: string): void {
     this.#guarded(() => {
       makeEmpty(path);
       this.#db.prepare('VACUUM INTO ?').run(path);
-      // The copy is no write-ahead one by itself.
+      // VACUUM INTO does not set the write-ahead mode of the copy.
       const copy = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS });
       copy.pragma('journal_mode = WAL');
       copy.close();
@@ -235,7 +243,10 @@ export class IndexFile {
     });
   }
 
-  /** Writes one that was made in memory, as finish() leaves one that was made in a file, in place of whatever has the name. */
+  /**
+   * Writes an index that was created in memory, in place of whatever has the name. The result is
+   * the same as after finish() of an index that was created in a file.
+   */
   async writeTo(path: string): Promise<void> {
     try {
       if ((this.get<{ freelist_count: number }>('PRAGMA freelist_count')?.freelist_count ?? 0) > 0)
@@ -248,7 +259,7 @@ export class IndexFile {
     }
   }
 
-  /** Closes an index that was created, when it is on disk as one that many may read beside a writer. */
+  /** Closes an index that create() made, once it is on disk in write-ahead mode. */
   finish(): void {
     this.#guarded(() => {
       this.#db.pragma('journal_mode = WAL');
@@ -274,7 +285,7 @@ export class IndexFile {
   }
 
   #statement(sql: string): SqliteStatement {
-    // A slot may hold another index by now.
+    // After close(), the slot may hold another index.
     if (!this.#isOpen) throw new Error(`${this.path} is closed`);
     let statement = this.#statements.get(sql);
     if (statement === undefined) {

@@ -1,7 +1,7 @@
 /**
- * Opening a database of ours: an index, or the stats cache. It is opened only where it and SQLite's files beside it are
- * regular files, and used only where its schema is exactly ours: a trigger or a view that somebody added could make an
- * index say what the log does not.
+ * Opens a database of this project: an index, or the stats cache. It is opened only if it and
+ * SQLite's files beside it are regular files. It is used only if its schema is exactly the expected
+ * one. A trigger or a view that somebody added could make an index differ from the log.
  */
 import { IndexError, indexError, isDamagedIndex } from './indexErrors.ts';
 import { CACHE_KIB, cacheOfWriter } from './pageCache.ts';
@@ -9,10 +9,13 @@ import { hasIndexFile, irregularIndexFile } from './removeIndexFiles.ts';
 import { APPLICATION_ID, SCHEMA_VERSION, schemaSql } from './schema.ts';
 import { SqliteDatabase } from './sqlite.ts';
 
-/** How long a reader or writer waits for SQLite's own short locks (checkpoints, recovery of a WAL). */
+/** How long to wait for SQLite's own short locks (checkpoints, recovery of a WAL). */
 export const BUSY_TIMEOUT_MS = 10_000;
 
-/** Returns null where there is no index, it is the originals', or of another version. Throws an IndexError. */
+/**
+ * Returns null if there is no index, it belongs to the original tools, or it has another version.
+ * Throws an IndexError.
+ */
 export function openIndexDatabase(path: string, mode: 'read' | 'write'): SqliteDatabase | null {
   if (!hasIndexFile(path)) return null;
   requireRegular(path, mode === 'read' ? 'read' : 'read-write');
@@ -38,13 +41,19 @@ export function openIndexDatabase(path: string, mode: 'read' | 'write'): SqliteD
   }
 }
 
-/** Throws 'damaged' where the file, or one that SQLite would open with it, is a link, a FIFO, a folder or the like. */
+/**
+ * Throws 'damaged' if the file, or one that SQLite would open with it, is a link, a FIFO, a folder
+ * or the like.
+ */
 export function requireRegular(path: string, access: 'read' | 'read-write'): void {
   const fault = irregularIndexFile(path, access);
   if (fault !== null) throw new IndexError('damaged', path, fault);
 }
 
-/** All of a schema as one text. Where tables begin in the file differs from one index to the next. */
+/**
+ * Selects a whole schema as one text. The root pages of tables are left out, because they differ
+ * between indexes.
+ */
 const SCHEMA_TEXT =
   'SELECT json_group_array(json_array(type, name, tbl_name, sql) ORDER BY name) AS text FROM sqlite_schema';
 
@@ -52,7 +61,7 @@ function schemaText(db: SqliteDatabase): string {
   return (db.prepare(SCHEMA_TEXT).get() as { text: string }).text;
 }
 
-/** What a schema has to be, by the statements that make it. */
+/** The expected schema text, by the statements that create it. */
 const expected = new Map<string, string>();
 
 function expectedText(sql: string): string {
@@ -67,14 +76,17 @@ function expectedText(sql: string): string {
   return text;
 }
 
-/** Throws 'damaged' where a database's tables, indexes, triggers or views are not exactly those of these statements. */
+/**
+ * Throws 'damaged' if a database's tables, indexes, triggers or views are not exactly those of
+ * these statements.
+ */
 export function requireOurSchema(db: SqliteDatabase, path: string, sql = schemaSql): void {
   if (schemaText(db) !== expectedText(sql)) {
     throw new IndexError('damaged', path, 'its tables, triggers or views are not those that we made');
   }
 }
 
-/** Returns null where it is damaged, which is reported. */
+/** Returns null if the index is damaged, and reports that to `damaged`. */
 export function unlessDamaged<T>(open: () => T, damaged?: (fault: IndexError) => void): T | null {
   try {
     return open();

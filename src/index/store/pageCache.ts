@@ -1,6 +1,7 @@
 /**
- * How large the page cache of an index that is open for writing may become. A server holds hundreds of them: the first few have
- * what a fold's working set needs, the others less, so that together they stay below some 100 MiB.
+ * Limits the page caches of indexes that are open for writing. A server holds hundreds of them. The
+ * first few get what a fold's working set needs and the others less, so that together they stay
+ * below some 100 MiB.
  */
 
 /** Enough for a fold's working set. */
@@ -10,13 +11,13 @@ const WITH_FULL_CACHE = 24;
 
 let writers = 0;
 
-/** Counts a writer; it has so much, in KiB. */
+/** Counts a writer, and returns the size of its cache in KiB. */
 export function cacheOfWriter(): number {
   writers += 1;
   return writers > WITH_FULL_CACHE ? SMALL_CACHE_KIB : CACHE_KIB;
 }
 
-/** One of them was closed. */
+/** Uncounts a writer that was closed. */
 export function writerClosed(): void {
   writers -= 1;
 }

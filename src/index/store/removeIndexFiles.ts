@@ -1,15 +1,19 @@
 /**
- * An index is up to four files: they go together. Folders of a store may be writable by another account than ours, so
- * what has one of these names need not be a file: a link is never followed, and a FIFO never opened.
+ * Handles the up to four files of an index together. Another account may be able to write to a
+ * store's folders, so anything may have one of these names: a link is never followed, and a FIFO
+ * never opened.
  */
 import { lstatSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { isSafeFile } from '../../fs/open.ts';
 
-/** SQLite's files beside a database: it opens each of them by its name. */
+/** SQLite's files beside a database. SQLite opens each of them by its name. */
 const COMPANIONS = ['-wal', '-shm', '-journal'] as const;
 
-/** Removes an index and SQLite's files beside it, whatever they are. A folder that is not empty is renamed. */
+/**
+ * Removes an index and SQLite's files beside it, whatever they are. A folder that is not empty is
+ * renamed.
+ */
 export function removeIndexFiles(path: string): void {
   for (const suffix of ['', ...COMPANIONS]) removeFile(path + suffix);
 }
@@ -25,7 +29,7 @@ function removeFile(path: string): void {
   }
 }
 
-/** Nothing that we did not write is deleted. */
+/** Never deletes anything that this project did not write. */
 function removeFolder(path: string): void {
   try {
     rmdirSync(path);
@@ -34,12 +38,15 @@ function removeFolder(path: string): void {
   }
 }
 
-/** Reports whether there is an index file or a link, a folder or the like in its place. */
+/** Reports whether an index file, or a link, a folder or the like, has this name. */
 export function hasIndexFile(path: string): boolean {
   return lstatOrNull(path) !== null;
 }
 
-/** What is wrong with the kind of these files, in words; null where each is a regular file or missing. */
+/**
+ * Says what is wrong with the type of these files; returns null if each is a regular file or
+ * missing.
+ */
 export function irregularIndexFile(path: string, access: 'read' | 'read-write'): string | null {
   for (const suffix of ['', ...COMPANIONS]) {
     const name = path + suffix;

@@ -1,4 +1,7 @@
-/** Rows of a statement, one at a time, with SQLite's errors turned into ours: a damaged page may show at any row. */
+/**
+ * Iterates over the rows of a statement and converts SQLite's errors: a damaged page may turn up at
+ * any row.
+ */
 import { indexError } from './indexErrors.ts';
 
 export class RowIterator<T> implements IterableIterator<T> {

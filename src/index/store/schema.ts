@@ -1,16 +1,19 @@
 /**
- * The index's tables. The index is a cache: whatever is in it follows from the data file by folding its lines
- * (fold.ts), so a schema change needs no migration, only a higher SCHEMA_VERSION: an index with another version,
- * or with no application id (the originals' have none), is thrown away and folded again.
+ * The index's tables. The index is a cache: everything in it follows from the data file by folding
+ * its lines (../fold/fold.ts). So a schema change needs no migration, only a higher SCHEMA_VERSION.
+ * An index with another version, or without an application id (as the original's), is thrown away
+ * and folded again.
  *
- * Each kind of state has two tables: what holds now, and `*_history` with what held before, from `since` up to but
- * not including `until` (unix seconds, the time of the log's lines). Now is kept apart because it is what every
- * sync and every listing asks for; the past only grows.
+ * Each kind of state has two tables: one for the present, and `*_history` for the past. A row of
+ * the latter was valid from `since` up to but not including `until` (unix seconds, the time of the
+ * log's lines). The present is kept separately because every sync and every listing needs it, while
+ * the past only grows.
  *
- * Bytes that came as protocol strings are stored as TEXT, one character a byte (latin1), see protocol/dlist.ts.
+ * Bytes of protocol strings are stored as TEXT, one character per byte (latin1); see
+ * protocol/dlist.ts.
  */
 
-/** "CyBk": tells our index from the originals', which have the same name. */
+/** "CyBk": distinguishes this index from the original's, which has the same name. */
 export const APPLICATION_ID = 0x4379426b;
 export const SCHEMA_VERSION = 10;
 
@@ -38,7 +41,10 @@ const recordColumns = `
   expunged INTEGER,
   since INTEGER NOT NULL`;
 
-/** Without the indents of columns: SQLite keeps the text of each statement, and the first page has to hold all (slot.ts). */
+/**
+ * The column indents are removed: SQLite stores the text of each statement, and all of it must fit
+ * on the first page (slot.ts).
+ */
 export const schemaSql = `
 PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${SCHEMA_VERSION};

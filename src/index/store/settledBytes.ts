@@ -1,6 +1,6 @@
 /**
- * An index file that is read as a whole rather than opened: it has to be small, and nobody may be writing it. And what is looked at, or
- * set, in the header of such bytes.
+ * Reads a whole index file instead of opening it. The file must be small, and nobody may be writing
+ * it. Also reads and sets fields in the header of such bytes.
  */
 import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
 import { BackupError } from '../../errors.ts';
@@ -8,16 +8,17 @@ import { openRegular } from '../../fs/open.ts';
 import { IndexError } from './indexErrors.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts';
 
-/** Up to this an index is read at once rather than opened. */
+/** Largest index that is read as a whole. */
 const PEEK_BYTES = 512 * 1024;
-/** Its first page. */
+/** Size of the first page. */
 const MIN_BYTES = 4096;
 
 let room: Buffer | null = null;
 
 /**
- * All of a small index whose write-ahead log is empty, so that the file is all there is; else null. The bytes are
- * overwritten by the next call. Throws an IndexError where the file is not a regular one.
+ * Returns all bytes of a small index whose write-ahead log is empty, so that the file is complete;
+ * otherwise null. The next call overwrites the bytes. Throws an IndexError if the file is not a
+ * regular one.
  */
 export function settledBytes(path: string): Buffer | null {
   const fd = openedOrNull(path);
@@ -35,7 +36,10 @@ export function settledBytes(path: string): Buffer | null {
   }
 }
 
-/** SQLite's locks are the process's: who has it open otherwise must not come here. */
+/**
+ * SQLite's locks belong to the process, and closing this descriptor would drop them. A process that
+ * has the index open must not call this.
+ */
 function openedOrNull(path: string): number | null {
   try {
     return openRegular(path, 'read');
@@ -50,12 +54,15 @@ function hasLog(path: string): boolean {
   return (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
-/** Where a database's header says whether it has a write-ahead log, and how (sqlite.org/fileformat.html, 1.3.3). */
+/**
+ * The header bytes that say whether a database has a write-ahead log (sqlite.org/fileformat.html,
+ * 1.3.3).
+ */
 const LOG_VERSIONS = [18, 20] as const;
 const WITHOUT_LOG = 1;
 const WITH_LOG = 2;
 
-/** Has the bytes of a database say that it has a write-ahead log, or that it has none. */
+/** Marks the bytes of a database as having a write-ahead log, or none. */
 export function markLog(bytes: Buffer, hasLog: boolean): void {
   bytes.fill(hasLog ? WITH_LOG : WITHOUT_LOG, ...LOG_VERSIONS);
 }
@@ -64,7 +71,9 @@ const MAGIC = 'SQLite format 3\0';
 const VERSION_AT = 60;
 const APPLICATION_ID_AT = 68;
 
-/** Whether it is a database with our application id and version, by its header (sqlite.org/fileformat.html, 1.3). */
+/**
+ * Reports whether the header has our application id and version (sqlite.org/fileformat.html, 1.3).
+ */
 export function isOurs(bytes: Buffer): boolean {
   return (
     bytes.toString('latin1', 0, MAGIC.length) === MAGIC &&

@@ -1,12 +1,16 @@
 /**
- * A place for a copy of one small index after another, in which the same SQLite handle reads them all. Most of what an index of
- * some pages costs is not its reading but opening a database, parsing its schema and preparing statements, again and again the
- * same; here that is done once.
+ * A reusable place for copies of small indexes, which one SQLite handle reads one after another.
+ * Reading a small index is cheap. Most of its cost is opening a database, parsing the schema and
+ * preparing statements, always the same ones. With a slot, that is done once.
  *
- * The handle is one on a file without a name, whose content is replaced while the handle has no transaction. SQLite looks at the change
- * counter in the header before each transaction and gives up its page cache where that has moved on, and its statements
- * where the schema's cookie has (sqlite.org/fileformat.html, 1.3.4 and 1.3.9): what any other process that writes to a database makes it
- * do. Both are set here.
+ * The handle is open on a file without a name, whose content is replaced while the handle has no
+ * transaction. Before each transaction, SQLite checks two values in the header
+ * (sqlite.org/fileformat.html, 1.3.4 and 1.3.9):
+ *
+ * - If the change counter has changed, it drops its page cache.
+ * - If the schema cookie has changed, it drops its statements.
+ *
+ * Any other process that writes to a database has the same effect. Both values are set here.
  */
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,13 +22,16 @@ import { markLog } from './settledBytes.ts';
 import { SqliteDatabase } from './sqlite.ts';
 import type { SqliteStatement } from './sqlite.ts';
 
-/** Of the header. */
+/** Offsets in the database header. */
 const CHANGE_COUNTER_AT = 24;
 const PAGE_COUNT_AT = 28;
 const SCHEMA_COOKIE_AT = 40;
 const VALID_FOR_AT = 92;
 
-/** What of the first page says nothing about content: page size and the like, text encoding and the like, and all of the schema. */
+/**
+ * Ranges of the first page that do not depend on the content: page size and the like, text encoding
+ * and the like, and the whole schema.
+ */
 const PAGE_BYTES = 4096;
 const LAYOUT = [
   [16, 24],
@@ -33,12 +40,12 @@ const LAYOUT = [
 ] as const;
 const PAGE_SIZE_AT = 16;
 const TREE_TYPE_AT = 100;
-/** Of a b-tree's page: a table's, with no others below it. */
+/** Type of a b-tree page: a table's leaf, so there are no pages below it. */
 const TABLE_LEAF = 13;
 
-/** A file system in memory, where there is one. */
+/** A file system in memory, on systems that have it. */
 const MEMORY_FOLDER = '/dev/shm';
-/** So many wait to be used again. */
+/** At most this many slots are kept for reuse. */
 const MOST_FREE = 8;
 const MOST_STATEMENTS = 500;
 
@@ -69,8 +76,9 @@ export class Slot {
   }
 
   /**
-   * Takes a copy of the database at a path; its bytes are changed. null: it is not laid out as ours are, or there is no
-   * place for it. Throws 'damaged' where its schema is not ours.
+   * Takes a copy of the database at a path, and changes `bytes`. Returns null if its layout is not
+   * as expected, or if there is no room for it. Throws 'damaged' if its schema is not the expected
+   * one.
    */
   static take(bytes: Buffer, of: string): Slot | null {
     if (hasFailed || !isPlain(bytes)) return null;
@@ -82,20 +90,20 @@ export class Slot {
     } catch (error) {
       const fault = indexError(error, of);
       if (isDamagedIndex(fault)) throw fault;
-      // No room, or nowhere to write to.
+      // There is no space, or no folder to write to.
       hasFailed = true;
       return null;
     }
   }
 
-  /** Its user may use it no more. One in which a query was not read to its end is given up. */
+  /** Ends the use of the slot. A slot with a query that was not read to its end is discarded. */
   release(): void {
     try {
-      // Throws where a query is at work.
+      // Throws if a query is still running.
       if (!this.db.inTransaction) this.#run('BEGIN');
       this.#run('ROLLBACK');
     } catch {
-      // SQLite has a descriptor of its own, which goes with the handle.
+      // SQLite has its own descriptor, which is closed with the handle.
       closeSync(this.#fd);
       return;
     }
@@ -113,7 +121,7 @@ export class Slot {
     statement.run();
   }
 
-  /** A first page that is the same holds the same schema. */
+  /** An identical first page holds the same schema. */
   #refill(bytes: Buffer, of: string): void {
     try {
       if (!this.#fill(bytes)) requireOurSchema(this.db, of);
@@ -124,7 +132,7 @@ export class Slot {
     }
   }
 
-  /** Returns whether the first page is laid out as the one before. */
+  /** Returns whether the layout of the first page is the same as before. */
   #fill(bytes: Buffer): boolean {
     const isSame = LAYOUT.every(
       ([start, end]) => bytes.compare(this.#firstPage, start, end, start, end) === 0,
@@ -136,13 +144,16 @@ export class Slot {
     bytes.writeUInt32BE(this.#changes, CHANGE_COUNTER_AT);
     bytes.writeUInt32BE(this.#changes, VALID_FOR_AT);
     bytes.writeUInt32BE(this.#cookie, SCHEMA_COOKIE_AT);
-    // What a larger one has left behind it is beyond the size in the header.
+    // Remains of a larger index lie beyond the size in the header.
     writeAllSync(this.#fd, bytes, 0);
     return isSame;
   }
 }
 
-/** With a schema on its first page only, and a header that says how long it is: beyond that are pages of another user's. */
+/**
+ * Reports whether the schema fits on the first page and the header gives the database's exact size.
+ * The latter matters because pages of another user's index may follow in the slot.
+ */
 function isPlain(bytes: Buffer): boolean {
   return (
     bytes.readUInt16BE(PAGE_SIZE_AT) === PAGE_BYTES &&
@@ -155,8 +166,8 @@ function isPlain(bytes: Buffer): boolean {
 let ownFolder: string | null = null;
 
 /**
- * Nobody else's, and there as long as the process: SQLite looks there for the journal of a writer that was killed. Throws where there
- * can be none.
+ * Returns a private folder that exists as long as the process. SQLite looks there for the journal
+ * of a killed writer. Throws if it cannot be created.
  */
 function folder(): string {
   if (ownFolder !== null) return ownFolder;

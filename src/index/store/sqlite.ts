@@ -1,7 +1,10 @@
 /**
- * Which build of better-sqlite3 runs here: its 12 line is the last for Node 20, and from Node 24 on it aborts the process when
- * a statement is collected (node::ObjectWrap then removes a clean-up hook without an environment); its 13 line, on
- * Node-API, runs on Node 22 and later. The two are one API, so both are installed and one is loaded.
+ * Selects the build of better-sqlite3. Both have the same API, so both are installed and one is
+ * loaded:
+ *
+ * - Version 12 is the last for Node 20. From Node 24 on, it aborts the process when a statement is
+ *   collected (node::ObjectWrap then removes a clean-up hook without an environment).
+ * - Version 13 uses Node-API and runs on Node 22 and later.
  */
 import { createRequire } from 'node:module';
 import type Sqlite from 'better-sqlite3';

@@ -1,9 +1,12 @@
 /**
- * figures.db beside backups.db: what `list` and `stat` found in each index, for as long as the data file is the same. Opening an
- * index takes most of a millisecond, looking here a fraction of that, so a site of a hundred thousand backups is listed in seconds.
+ * The stats cache, figures.db beside backups.db. It keeps what `list` and `stat` found in each
+ * index, for as long as the data file stays the same. Opening an index takes most of a millisecond,
+ * a lookup here only a fraction of that. So a site of a hundred thousand backups is listed in
+ * seconds.
  *
- * It is a cache. A row counts only for the data file's present inode, size and time. Where the file is lost, damaged or not
- * accessible, indexes are read instead; nothing is ever wrong for it.
+ * A row is valid only for the data file's present inode, size and time. If the cache is lost,
+ * damaged or not accessible, the indexes are read instead. Results never become wrong because of
+ * it.
  */
 import { closeSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
@@ -19,26 +22,29 @@ import { SqliteDatabase } from './sqlite.ts';
 import type { SqliteStatement } from './sqlite.ts';
 
 export interface Figures {
-  /** Of the last chunk, unix seconds. */
+  /** Start and end of the last chunk, in unix seconds. */
   readonly lastStart: number;
   readonly lastEnd: number;
   readonly uncompressedBytes: number;
-  /** Living records whose messages are not here. */
+  /** Living records whose messages are missing. */
   readonly missingCount: number;
-  /** null: nobody asked yet. */
+  /** null: not computed yet. */
   readonly needed: Needed | null;
 }
 
-/** What is still needed, and how long that holds: it shrinks as expunged messages leave the retention. */
+/**
+ * The still needed bytes, and how long that number stays valid: it shrinks as expunged messages
+ * leave the retention.
+ */
 export interface Needed {
   readonly bytes: number;
-  /** It was reckoned with what was expunged after this, unix seconds. */
+  /** The value includes what was expunged after this time, in unix seconds. */
   readonly since: number;
-  /** When the first of the expunged was, of those that it was reckoned with; null: there is none. */
+  /** The earliest time at which a message included in the value was expunged; null if none was. */
   readonly firstExpunged: number | null;
 }
 
-/** The columns behind the path. */
+/** The columns after the path. */
 type Row = [
   identity: string,
   lastStart: number,
@@ -50,32 +56,32 @@ type Row = [
   firstExpunged: number | null,
 ];
 
-/** A run of rows in the order of paths. */
+/** A run of prefetched rows, in the order of paths. */
 interface Ahead {
   readonly rows: ReadonlyMap<string, Row>;
-  /** Of paths up to this it has all. */
+  /** The run contains all rows with paths up to this. */
   readonly last: string;
-  /** How many were wanted, and how many were asked for. */
+  /** The number of rows requested from SQLite, and of those used so far. */
   readonly count: number;
   taken: number;
 }
 
-/** No path begins so. */
+/** Greater than every path. */
 const BEHIND_ALL = '\uffff';
 const FIRST_AHEAD = 4;
 const MOST_AHEAD = 512;
 const FOLDERS_AHEAD = 32;
 
-/** Before this many a look at how many rows are of no use is not worth it. */
+/** With fewer requests than this, counting the useless rows does not pay. */
 const PRUNE_FROM = 1000;
-/** So many are held in memory before they are written. */
+/** At most this many changes are held in memory before they are written. */
 const MOST_CHANGED = 4096;
 const BUSY_TIMEOUT_MS = 2000;
 
 export class FiguresFile {
   readonly #db: InstanceType<typeof SqliteDatabase>;
   readonly #pages: SqliteStatement;
-  /** By folder: rows that were read ahead. */
+  /** Prefetched rows, by folder. */
   readonly #ahead = new Map<string, Ahead>();
   readonly #put: SqliteStatement;
   readonly #changed = new Map<string, { identity: string; figures: Figures }>();
@@ -90,7 +96,10 @@ export class FiguresFile {
     this.#put = db.prepare('INSERT OR REPLACE INTO figures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
   }
 
-  /** null where there cannot be one. Made where it is missing or damaged, for the owner of backups.db. */
+  /**
+   * Opens the cache. Creates it, for the owner of backups.db, if it is missing or damaged. Returns
+   * null if that is not possible.
+   */
   static open(backupsDb: string): FiguresFile | null {
     const path = join(dirname(backupsDb), 'figures.db');
     try {
@@ -119,7 +128,7 @@ export class FiguresFile {
     if (this.#changed.size >= MOST_CHANGED) this.#save();
   }
 
-  /** Writes what is new; where that cannot be, the next one finds it out again. */
+  /** Writes the new rows. If that fails, the next run computes them again. */
   close(): void {
     if (this.#changed.size > 0) this.#save(() => this.#prune());
     this.#db.close();
@@ -127,11 +136,11 @@ export class FiguresFile {
     try {
       removeIndexFiles(this.#path);
     } catch {
-      // It is read-only: the next one does without it, too.
+      // The folder is read-only. The next run manages without the cache, too.
     }
   }
 
-  /** The next one to open it makes it anew. */
+  /** Notes damage, so that close() removes the file and the next run creates it again. */
   #note(error: unknown): void {
     this.#isDamaged ||= isDamagedIndex(indexError(error, this.#path));
   }
@@ -145,15 +154,16 @@ export class FiguresFile {
         })
         .immediate();
     } catch (error) {
-      // Read-only, full, or another is writing the same.
+      // Read-only, full, or locked by another process that writes the same.
       this.#note(error);
     }
     this.#changed.clear();
   }
 
   /**
-   * Backups are asked for in the order of userids, which in each folder is that of paths: rows behind the one that is asked for are
-   * read with it, more of them as long as they are asked for next.
+   * Returns a path's row. Backups are requested in the order of userids, which within each folder
+   * is that of paths. So the rows after the requested one are prefetched, more of them as long as
+   * they get used.
    */
   #row(path: string): Row | undefined {
     const folder = path.slice(0, path.lastIndexOf('/'));
@@ -168,7 +178,7 @@ export class FiguresFile {
     const page = this.#page(path, count);
     const row = page.get(path);
     this.#ahead.delete(folder);
-    // Fewer than were asked for: there are no others behind them, in any folder.
+    // SQLite returned fewer rows than requested: no others follow, in any folder.
     const last = page.size < count ? BEHIND_ALL : ([...page.keys()].at(-1) ?? path);
     this.#ahead.set(folder, { rows: page, last, count, taken: 1 });
     const [oldest] = this.#ahead.keys();
@@ -186,7 +196,7 @@ export class FiguresFile {
     }
   }
 
-  /** Moved and deleted backups leave theirs behind. */
+  /** Moved and deleted backups leave their rows here. If useless rows prevail, drops all rows. */
   #prune(): void {
     const { rows } = this.#db.prepare('SELECT count(*) AS rows FROM figures').get() as { rows: number };
     if (rows > Math.max(PRUNE_FROM, 2 * this.#asked) && this.#asked > PRUNE_FROM)
@@ -203,12 +213,18 @@ export class FiguresFile {
   }
 }
 
-/** What a row counts for, with a checksum of it: SQLite does not notice a number that has become another. */
+/**
+ * Returns a data file's identity with a checksum of the row: SQLite does not notice a changed
+ * number.
+ */
 function sealed(identity: string, columns: readonly unknown[]): string {
   return `${identity} ${crc32(columns.join())}`;
 }
 
-/** Another for every other content that a data file has had: its time is good to a quarter of a microsecond. */
+/**
+ * Returns a value that differs for every content that a data file has had. Its time is accurate to
+ * a quarter of a microsecond.
+ */
 export function identityOf(data: Stats): string {
   return `${data.ino} ${data.size} ${data.mtimeMs}`;
 }
@@ -218,7 +234,7 @@ const SCHEMA = `CREATE TABLE figures (path TEXT PRIMARY KEY, identity TEXT NOT N
   since INTEGER, first_expunged INTEGER) WITHOUT ROWID;
   PRAGMA user_version = ${SCHEMA_VERSION};`;
 
-/** Throws an IndexError 'damaged' where there is none of ours. */
+/** Throws an IndexError 'damaged' if there is no valid cache. */
 function opened(path: string): InstanceType<typeof SqliteDatabase> {
   if (!hasIndexFile(path)) throw new IndexError('damaged', path, 'it is missing');
   requireRegular(path, 'read-write');

@@ -1,4 +1,4 @@
-/** Writing index files that no process has open. */
+/** Writes index files that no process has open. */
 import { closeSync, fsync } from 'node:fs';
 import { promisify } from 'node:util';
 import { writeAllSync } from '../../fs/io.ts';
@@ -7,13 +7,16 @@ import { removeIndexFiles } from './removeIndexFiles.ts';
 
 const synced = promisify(fsync);
 
-/** Makes an empty file in place of whatever has the name. SQLite gives its companions the mode that it has. */
+/**
+ * Creates an empty file in place of whatever has the name. SQLite gives the files beside it the
+ * same mode.
+ */
 export function makeEmpty(path: string): void {
   removeIndexFiles(path);
   closeSync(createExclusively(path));
 }
 
-/** Writes a database in place of whatever has the name; resolves when it is on disk. */
+/** Writes a database in place of whatever has the name. Resolves when it is on disk. */
 export async function writeIndexFile(path: string, bytes: Buffer): Promise<void> {
   removeIndexFiles(path);
   const fd = createExclusively(path);
