@@ -6,8 +6,8 @@
  * multiplies the preceding polynomial by x^(8n), so crc(AB) = crc(A) * x^(8n) + crc(B). The
  * inversions that gzip's CRC adds before and after (RFC 1952, 8) cancel out.
  *
- * The chunk writer needs this when it copies a staged message's compressed bytes into a chunk: the
- * plain bytes are not at hand then.
+ * The chunk writer needs this when it copies a staged message's compressed bytes into a chunk,
+ * without the plain bytes.
  */
 
 /** P without its x^32 term, in gzip's bit order: the highest bit is x^0. */
@@ -36,7 +36,7 @@ function shiftBy(bytes: number): number {
   return result;
 }
 
-/** The CRC-32 of A followed by B, which is `lengthB` bytes long. */
+/** Returns the CRC-32 of A followed by B, which is `lengthB` bytes long. */
 export function crc32Combine(crcA: number, crcB: number, lengthB: number): number {
   return (multiply(crcA, shiftBy(lengthB)) ^ crcB) >>> 0;
 }

@@ -36,7 +36,7 @@ export interface FlushPoint {
 }
 
 /**
- * Magic, deflate, no flags, no time, no extra flags, Unix: byte for byte what Cyrus's own tools
+ * Magic, deflate, no flags, no time, no extra flags, Unix: byte for byte what Cyrus' own tools
  * write.
  */
 export const MEMBER_HEADER = Buffer.from('1f8b0800000000000003', 'hex');

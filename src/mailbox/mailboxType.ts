@@ -4,7 +4,10 @@
  * mboxlist_mbtype_to_string), and by names such as `#calendars`.
  */
 
-/** Collection, calendar, address book, JMAP notifications, sieve, JMAP submissions, push subscriptions. */
+/**
+ * Collection, calendar, address book, JMAP notifications, sieve, JMAP submissions, push
+ * subscriptions.
+ */
 const TYPES_WITHOUT_MAIL = /[bcajvsp]/;
 
 /**

@@ -19,7 +19,7 @@
  * It is stricter where Cyrus goes wrong:
  *
  * - A NUL outside of literals, where Cyrus ends the string.
- * - A line that ends inside a list, where Cyrus waits for ever.
+ * - A line that ends inside a list, where Cyrus waits forever.
  * - White space that is a control character.
  */
 import { BackupError } from '../errors.ts';
@@ -98,7 +98,7 @@ export class DlistScanner {
   #bytes = 0;
   /** The number of values at which other work may run next. */
   #turnAt = VALUES_A_TURN;
-  /** Counts the lines of the command, for messages. */
+  /** One more than the number of lines read so far, for messages. */
   #line = 1;
 
   constructor(limits: Limits) {

@@ -35,7 +35,7 @@ export type ListenAddress = TcpAddress | UnixAddress | InheritedSocket;
 export interface BoundAddress {
   /** 0 for a unix socket. */
   readonly port: number;
-  /** For people: `host:port`, or the path. */
+  /** The address in messages: `host:port`, or the path. */
   readonly text: string;
 }
 

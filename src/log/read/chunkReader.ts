@@ -197,7 +197,7 @@ function beginsChunk(inflater: Inflater, probe: Buffer, atFileEnd: boolean): boo
 
 /**
  * Returns the next offset at or after `from` at which a chunk begins, or null. The caller uses it
- * to continue after damage, or after a member that Cyrus's own tools left torn.
+ * to continue after damage, or after a member that Cyrus' own tools left torn.
  *
  * The header's magic alone occurs by chance in compressed data, so the header line must inflate
  * too. Mail cannot plant a header in a stored block: a gzip header has a NUL, which Cyrus refuses.

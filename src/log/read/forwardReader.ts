@@ -1,7 +1,7 @@
 /**
  * Reads stretches of a chunk in order from a flush point, and drops what is between them. The
  * inflater's state is kept between reads. A caller that reads through a chunk without flush points
- * (as Cyrus's own compaction writes them) thus inflates it only once.
+ * (as Cyrus' own compaction writes them) thus inflates it only once.
  */
 import { BackupError } from '../../errors.ts';
 import type { FlushPoint } from '../format.ts';

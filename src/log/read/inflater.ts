@@ -5,7 +5,7 @@
  * It drives zlib's native handle for three reasons:
  *
  * - The parser of chunks is synchronous.
- * - Members written by Cyrus's own compaction have no flush points from which inflating could
+ * - Members written by Cyrus' own compaction have no flush points from which inflating could
  *   restart.
  * - Node's public synchronous calls are one-shot: `_processChunk` closes the stream when it
  *   returns.

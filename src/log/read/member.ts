@@ -34,7 +34,7 @@ export interface Boundary {
   length: number;
   /** Its place in the file. */
   fileEnd: number;
-  /** Of the uncompressed bytes before it. */
+  /** CRC-32 of the uncompressed bytes before it. */
   crc32: number;
 }
 

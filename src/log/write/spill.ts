@@ -2,7 +2,7 @@
  * Holds the staged bytes that do not fit in memory, in one temporary file without a name.
  *
  * The file is created when first needed, with mode 0600, and unlinked at once. A kill thus leaves
- * nothing behind, while Cyrus's own tools leave `sync./<pid>` directories. The file is truncated
+ * nothing behind, while Cyrus' own tools leave `sync./<pid>` directories. The file is truncated
  * when the last extent is freed.
  *
  * Freeing and closing are synchronous, so that no truncation can overtake a later write. The

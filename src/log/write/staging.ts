@@ -158,10 +158,10 @@ export class SegmentWriter {
 export interface SegmentSummary {
   /** Uncompressed bytes. */
   readonly length: number;
-  /** Of the uncompressed bytes. */
+  /** CRC-32 of the uncompressed bytes. */
   readonly crc32: number;
   readonly compressedBytes: number;
-  /** Relative to the segment's start; the first is {0, 0}. Empty if the segment is. */
+  /** Relative to the segment's start. The first is {0, 0}. Empty if the segment is empty. */
   readonly points: readonly FlushPoint[];
 }
 
@@ -170,7 +170,7 @@ export interface SegmentSummary {
  * and end at a byte boundary.
  */
 export interface Spliceable extends SegmentSummary {
-  /** In pieces of bounded size. */
+  /** Returns the compressed bytes, in pieces of bounded size. */
   compressed(): AsyncIterable<Buffer> | Iterable<Buffer>;
 }
 

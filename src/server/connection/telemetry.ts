@@ -7,8 +7,8 @@
  * Promises:
  *
  * - No password is recorded: it begins after the login, and blots out any later AUTHENTICATE.
- * - No command waits for it. If the disk is too slow or refuses, pieces are left out. After a slow
- *   disk the file says so.
+ * - No command waits for it. If the disk is too slow, pieces are left out, and the file says so.
+ * - After a write error nothing more is recorded.
  */
 import { createWriteStream, statSync } from 'node:fs';
 import type { WriteStream } from 'node:fs';

@@ -112,7 +112,7 @@ export class Memory {
 
   #grant(): void {
     for (const { share, bytes, done } of this.#waiters) {
-      // Stop here. Smaller requests further back could otherwise delay this one for ever.
+      // Stop here. Smaller requests further back could otherwise delay this one forever.
       if (!share.grow(bytes)) return;
       done();
     }
