@@ -3,8 +3,7 @@
  * nor a literal inside a value needs recursion. It reads each line once, by index. A long line
  * arrives in parts (`more`), so one step never has to handle a whole line or a whole string.
  *
- * The file has over 300 lines because it is one state machine, and all of its parts move the same
- * position.
+ * Over 300 lines because it is one state machine, and all of its parts move the same position.
  *
  * It also keeps an upper estimate of the memory that the values take (`held`), for drivers that
  * limit it.
@@ -16,10 +15,10 @@
  * - An atom ends at white space, a parenthesis or a double quote.
  * - A backslash in a quoted string stands for the byte after it.
  *
- * It is stricter where Cyrus goes wrong:
+ * It refuses these, where Cyrus goes wrong:
  *
- * - A NUL outside of literals, where Cyrus ends the string.
- * - A line that ends inside a list, where Cyrus waits forever.
+ * - A NUL outside of literals: Cyrus ends the string there.
+ * - A line that ends inside a list: Cyrus waits forever.
  * - White space that is a control character.
  */
 import { BackupError } from '../errors.ts';

@@ -5,8 +5,9 @@
  * Whatever a peer sends, at most the current command fails. If the protocol's framing is lost, only
  * this connection ends.
  *
- * However a session ends, it releases everything it holds: locks, staged messages, memory. This
- * happens in one place, so the file has over 300 lines.
+ * However a session ends, it releases everything it holds: locks, staged messages, memory.
+ *
+ * Over 300 lines because all of that is released in one place.
  */
 import { BackupError, messageOf } from '../errors.ts';
 import { FramingError } from '../protocol/framing.ts';

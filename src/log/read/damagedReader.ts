@@ -2,9 +2,8 @@
  * Reads a damaged chunk from a flush point, as far as it inflates. It is a source for the same
  * parser that reads whole chunks (chunkReader.ts), but ignores how the gzip member begins and ends.
  *
- * Unlike ChunkReader it delivers every byte before the damage. Where later flush points are known,
- * it also compares the length of each stretch with the known one. A difference ends the run,
- * because the following data would get wrong offsets.
+ * Unlike ChunkReader it delivers every byte before the damage. If a stretch between known flush
+ * points inflates to another length, the run ends: the following data would get wrong offsets.
  */
 import zlib from 'node:zlib';
 import { BackupError } from '../../errors.ts';
@@ -46,7 +45,7 @@ export class RunReader {
   #filePosition: number;
   #state: 'reading' | 'ended' | 'damaged' = 'reading';
   #passed: FlushPoint[] = [];
-  /** Of all bytes since the start, whether taken or not. */
+  /** CRC-32 of all bytes since the start, whether taken or not. */
   crc32 = 0;
 
   /** Reads no byte of the file at or after `fileEnd`. */
@@ -70,10 +69,7 @@ export class RunReader {
     return this.#state === 'ended' && this.#pending.length === 0;
   }
 
-  /**
-   * The position in the file. Once the deflate stream has ended, this is the offset just after its
-   * last byte.
-   */
+  /** The position in the file: at the deflate stream's end, just after its last byte. */
   get filePosition(): number {
     return this.#filePosition;
   }
@@ -84,8 +80,8 @@ export class RunReader {
   }
 
   /**
-   * The flush markers passed, with the offsets that this run gave them. If there are very many, the
-   * list is thinned by half each time it grows too long. The last one is always in it.
+   * The flush markers passed, with the offsets in this run. A long list is thinned, except for the
+   * last.
    */
   get passed(): readonly FlushPoint[] {
     return this.#passed;
@@ -96,10 +92,7 @@ export class RunReader {
     if (this.#passed.length > 0) this.#passed = this.#passed.filter((point) => point.offset >= offset);
   }
 
-  /**
-   * Returns the bytes up to and including the next line feed, or null at the clean end. Throws
-   * 'damaged' and 'limit'.
-   */
+  /** Returns a line with its line feed, or null at the clean end. Throws 'damaged' and 'limit'. */
   line(limitBytes: number): Buffer | null {
     return finish(this.lineSteps(limitBytes));
   }
@@ -216,10 +209,7 @@ export class RunReader {
     else if (status === 'more') this.#atInputEnd(marker !== -1);
   }
 
-  /**
-   * Returns the input from the current position to the next known point. Reads more when little
-   * input is left.
-   */
+  /** Returns the input up to the next known point. Reads more when little input is left. */
   #ahead(limit: number): Buffer {
     const from = this.#filePosition - this.#inputAt;
     const isLow = from < 0 || this.#inputEnd - from < LEAST_AHEAD_BYTES;
@@ -251,8 +241,7 @@ export class RunReader {
   }
 
   /**
-   * All input up to a marker, a known point or the buffer's end has been taken, and its output
-   * delivered.
+   * All input up to a marker, known point or buffer end has been taken, and its output delivered.
    */
   #atInputEnd(isMarker: boolean): void {
     const here = { offset: this.#inflated, fileOffset: this.#filePosition };
@@ -267,7 +256,7 @@ export class RunReader {
 
   /**
    * A failing step does not report its output. So this inflates everything before it again, then
-   * one byte of output at a time: zlib stops when the output is full, before it meets the damage.
+   * one byte at a time: zlib stops when the output is full, before it meets the damage.
    */
   #salvageStep(): void {
     this.#state = 'damaged';

@@ -1,6 +1,6 @@
 /**
- * The input and output of a SASL mechanism, and the rules for all messages: they have a maximum
- * size, must be valid UTF-8, and all fail with the same words.
+ * The input and output of a SASL mechanism, and the rules for all messages. A message has a maximum
+ * size and must be valid UTF-8. All failures use the same words.
  */
 import type { ScramCredential, ScramMechanism } from '../../config/scramCredential.ts';
 import { BackupError } from '../../errors.ts';

@@ -4,8 +4,8 @@
  * undone cleanly.
  *
  * The reserve is free space that new mail may not use. Unclaimed uploads of all sessions count as
- * used, because they will be written into a backup. (They count again if they already lie on the
- * same disk.) Half of the reserve is left for commands without new mail, and for those that claim
+ * used, because they will be written into a backup. They count even if they already lie on the same
+ * disk. Half of the reserve is left for commands without new mail, and for those that claim
  * accepted mail.
  */
 import { statfsSync } from 'node:fs';

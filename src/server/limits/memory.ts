@@ -126,7 +126,7 @@ export class Memory {
     last?.done(usedUp());
   }
 
-  /** Of the sessions with silent peers, ends the one that holds the most. */
+  /** Ends the session that holds the most, among those with silent peers. */
   #endSilent(): void {
     let worst: Share | null = null;
     for (const share of this.#shares) {
