@@ -1,13 +1,16 @@
 /**
- * The CRC-32 of two byte strings behind one another, from the CRC-32 of each and the second one's length.
+ * Computes the CRC-32 of two concatenated byte strings from the CRC-32 of each and the length of
+ * the second.
  *
- * A CRC is the remainder of the bytes, read as a polynomial over GF(2), by P. Appending n bytes multiplies
- * what stands before by x^(8n), so crc(AB) = crc(A) * x^(8n) + crc(B); the inversions before and after that
- * gzip's CRC adds (RFC 1952, 8) cancel out. Needed where a staged message's compressed bytes are copied into
- * a chunk and its plain bytes are not at hand.
+ * A CRC is the remainder of the bytes, read as a polynomial over GF(2), modulo P. Appending n bytes
+ * multiplies the preceding polynomial by x^(8n), so crc(AB) = crc(A) * x^(8n) + crc(B). The
+ * inversions that gzip's CRC adds before and after (RFC 1952, 8) cancel out.
+ *
+ * The chunk writer needs this when it copies a staged message's compressed bytes into a chunk,
+ * without the plain bytes.
  */
 
-/** P without its x^32, in gzip's bit order: the highest bit is x^0. */
+/** P without its x^32 term, in gzip's bit order: the highest bit is x^0. */
 const POLYNOMIAL = 0xedb88320;
 const ONE = 0x80000000;
 const X_TO_THE_8 = 0x00800000;
@@ -22,7 +25,7 @@ function multiply(a: number, b: number): number {
   return product >>> 0;
 }
 
-/** x^(8 * bytes) modulo P. Halving by division, since a length may pass 2^32. */
+/** Returns x^(8 * bytes) modulo P. Halves by division, since a length may exceed 2^32. */
 function shiftBy(bytes: number): number {
   let result = ONE;
   let square = X_TO_THE_8;
@@ -33,7 +36,7 @@ function shiftBy(bytes: number): number {
   return result;
 }
 
-/** The CRC-32 of A followed by B, which is `lengthB` bytes long. */
+/** Returns the CRC-32 of A followed by B, which is `lengthB` bytes long. */
 export function crc32Combine(crcA: number, crcB: number, lengthB: number): number {
   return (multiply(crcA, shiftBy(lengthB)) ^ crcB) >>> 0;
 }

@@ -1,20 +1,20 @@
 /**
- * Long work as a generator that yields after each step of a millisecond or so: one and the same code runs to its end at once, or gives
- * the event loop's other work its turns in between.
+ * Runs long work written as a generator that yields after each step of about a millisecond. The
+ * same code can run to its end at once, or let the event loop do other work in between.
  */
 import { setImmediate } from 'node:timers/promises';
 
-/** Others wait for at most this and one step. */
+/** Other work waits at most this long plus one step. */
 const TURN_MS = 15;
 
-/** Runs all steps at once. */
+/** Runs all steps without a pause. */
 export function finish<T>(steps: Generator<void, T>): T {
   let step = steps.next();
   while (step.done !== true) step = steps.next();
   return step.value;
 }
 
-/** Runs all steps, with turns for others in between. */
+/** Runs all steps, and lets other work run in between. */
 export async function finishInTurns<T>(steps: Generator<void, T>): Promise<T> {
   let began = performance.now();
   let step = steps.next();

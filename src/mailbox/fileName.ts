@@ -1,10 +1,13 @@
 /**
- * A name that somebody else chose (a userid, a sieve script), as the name of one file.
+ * Turns a name that somebody else chose (a userid, a sieve script) into the name of one file.
  *
- * Two names never share a file name, and a name always has the same one. It is at most as long as
- * asked for, and is never empty, `.` or `..`, never starts with a dot, and never holds a slash or
- * a control character. What is in the way is written as `%XX`, the byte in hexadecimal. A name
- * that is too long is cut and ends with `%~` and 16 digits of its SHA-256.
+ * - Two names never share a file name, and a name always gets the same one.
+ * - The file name is never longer than requested.
+ * - It is never empty, `.` or `..`, and never starts with a dot.
+ * - It never contains a slash or a control character.
+ *
+ * Each unsafe byte is written as `%XX`, in hexadecimal. A name that is too long is cut and ends
+ * with `%~` and 16 digits of its SHA-256.
  */
 import { createHash } from 'node:crypto';
 
@@ -15,13 +18,13 @@ const HASH_DIGITS = 16;
 const CUT_BYTES = HASH_DIGITS + 2;
 
 /**
- * A percent sign that would read as one of ours, what no file name may hold, and what hides or
- * turns text.
+ * Matches a percent sign that would read as one of ours, characters that a file name may not
+ * contain, and characters that hide text or change its direction.
  */
 const UNSAFE =
   /%(?=[0-9A-F]{2}|~|empty)|[/\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|^\.|[\u200e\u200f]/g;
 
-/** Each byte of the text's UTF-8 form as %XX. */
+/** Returns each byte of the text's UTF-8 form as %XX. */
 export function percent(text: string): string {
   let out = '';
   for (const byte of Buffer.from(text, 'utf8')) out += `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
@@ -29,8 +32,8 @@ export function percent(text: string): string {
 }
 
 /**
- * The start of a name, in whole characters, and a hash of what it stands for, in at most so many
- * bytes.
+ * Returns the start of a name, in whole characters, followed by a hash of `identity`, in at most
+ * `maxBytes` bytes.
  */
 export function hashedName(name: string, identity: string, maxBytes: number): string {
   const hash = createHash('sha256').update(identity, 'utf8').digest('hex').slice(0, HASH_DIGITS);
@@ -44,12 +47,15 @@ export function hashedName(name: string, identity: string, maxBytes: number): st
   return `${start}%~${hash}`;
 }
 
-/** The name itself where it is short enough, else cut and told apart by a hash of all of it. */
+/**
+ * Returns the name itself if it is short enough. Otherwise cuts it and appends a hash of the whole
+ * name.
+ */
 export function shortened(name: string, maxBytes: number): string {
   return Buffer.byteLength(name) <= maxBytes ? name : hashedName(name, name, maxBytes);
 }
 
-/** The file name of a byte string (latin1), which is UTF-8 for a person where it can be. */
+/** Returns the file name for a byte string (latin1). Text in UTF-8 stays readable. */
 export function fileName(bytes: string, maxBytes = MAX_NAME_BYTES): string {
   const raw = Buffer.from(bytes, 'latin1');
   const text = raw.toString('utf8');
@@ -58,7 +64,7 @@ export function fileName(bytes: string, maxBytes = MAX_NAME_BYTES): string {
   return shortened(safe === '' ? '%empty' : safe, maxBytes);
 }
 
-/** Bytes beyond ASCII as %XX too: they are no text. */
+/** Escapes bytes beyond ASCII as %XX too: they are not text. */
 function percentBytes(bytes: string): string {
   return bytes.replace(
     /%(?=[0-9A-F]{2}|~|empty)|[/\x00-\x1f\x7f-\xff]|^\./g,

@@ -1,12 +1,19 @@
 /**
- * Mailboxes that hold no mail: calendars, address books, files of WebDAV, notifications, scripts, JMAP's queues. Cyrus marks
- * them by type (cyrus-imapd imap/mboxlist.c, mboxlist_mbtype_to_string), and by names such as `#calendars`.
+ * Recognizes mailboxes that hold no mail: calendars, address books, WebDAV files, notifications,
+ * scripts, JMAP's queues. Cyrus marks them by type (cyrus-imapd imap/mboxlist.c,
+ * mboxlist_mbtype_to_string), and by names such as `#calendars`.
  */
 
-/** Collection, calendar, address book, JMAP notifications, sieve, JMAP submissions, push subscriptions. */
+/**
+ * Collection, calendar, address book, JMAP notifications, sieve, JMAP submissions, push
+ * subscriptions.
+ */
 const TYPES_WITHOUT_MAIL = /[bcajvsp]/;
 
-/** `boxes`: the name's levels below the user. `type`: MBOXTYPE, NIL for mail. */
+/**
+ * Reports whether a mailbox holds mail. `boxes` are the name's levels below the user. `type` is
+ * MBOXTYPE, NIL for mail.
+ */
 export function holdsMail(boxes: readonly string[], type: string | undefined): boolean {
   const [first = ''] = boxes;
   if (first.startsWith('#')) return false;

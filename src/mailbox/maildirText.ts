@@ -1,5 +1,7 @@
-/** How Maildir writes what IMAP knows of a message: flags and keywords as letters, the name of its file. */
-/** System flags as Maildir writes them in a file's name: letters in the order of ASCII. */
+/**
+ * The rules of Maildir text: flags and keywords as letters, and the names of message files.
+ */
+/** System flags as Maildir writes them in a file's name: letters in ASCII order. */
 const letters = new Map([
   ['\\draft', 'D'],
   ['\\flagged', 'F'],
@@ -9,10 +11,13 @@ const letters = new Map([
   ['\\deleted', 'T'],
 ]);
 
-/** At most so many keywords have a letter each (a to z). */
+/** At most this many keywords have a letter (a to z). */
 const MAX_KEYWORDS = 26;
 
-/** Flags of a record: those with a letter of their own, keywords, and system flags that neither Maildir nor mbox knows. */
+/**
+ * Splits a record's flags into those with a letter of their own, keywords, and system flags unknown
+ * to both Maildir and mbox.
+ */
 export function splitFlags(flags: readonly string[]): {
   readonly letters: string;
   readonly keywords: string[];
@@ -30,7 +35,10 @@ export function splitFlags(flags: readonly string[]): {
   return { letters: known.toSorted().join(''), keywords, unknown };
 }
 
-/** The letter of a keyword in a folder, given by turns; undefined where all 26 are taken. `table` is added to. */
+/**
+ * Returns a keyword's letter in a folder, and adds a new keyword to `table`. Undefined if all 26
+ * letters are taken.
+ */
 export function keywordLetter(table: string[], keyword: string): string | undefined {
   let index = table.indexOf(keyword);
   if (index === -1 && table.length < MAX_KEYWORDS) index = table.push(keyword) - 1;
@@ -38,7 +46,9 @@ export function keywordLetter(table: string[], keyword: string): string | undefi
   return index === -1 || index >= MAX_KEYWORDS ? undefined : String.fromCharCode('a'.charCodeAt(0) + index);
 }
 
-/** A message's file in a Maildir, up to the colon: INTERNALDATE, UID, GUID and size. */
+/**
+ * Returns a message's file name in a Maildir, up to the colon: INTERNALDATE, UID, GUID and size.
+ */
 export function maildirUnique(message: {
   readonly internaldate: number;
   readonly uid: number;
@@ -49,7 +59,7 @@ export function maildirUnique(message: {
   return `${internaldate}.U${uid}G${guid}.cyrus-backups,S=${size}`;
 }
 
-/** `dovecot-keywords`: which keyword each small letter is. */
+/** Returns the text of `dovecot-keywords`, which assigns the small letters to keywords. */
 export function keywordLines(table: readonly string[]): string {
   return table.map((keyword, index) => `${index} ${keyword}\n`).join('');
 }

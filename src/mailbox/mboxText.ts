@@ -1,27 +1,32 @@
 /**
- * The rules of mbox text, for all that writes it: the From line, flags as header fields, and what is quoted in a message.
+ * The rules of mbox text, for all code that writes it: the From line, flags as header fields, and
+ * the quoting of lines in a message.
  *
- * A line that begins with `From `, after any number of `>`, gets one more `>` (mboxrd). In the message's header the same goes for
- * the fields that readers of mbox take for notes of the mail program, or for the length of the message: `>Status:`.
- * Removing one `>` from each such line gives the message back.
+ * A line that begins with `From `, after any number of `>`, gets one more `>` (mboxrd). In the
+ * message's header the same rule applies to fields such as `Status:`, which becomes `>Status:`.
+ * Readers of mbox take these for the mail program's notes, or for the message's length. Removing
+ * one `>` from each such line restores the message.
  */
 import { splitFlags } from './maildirText.ts';
 
 export const GUID_FIELD = 'X-Cyrus-GUID';
-/** In the mount's mbox files: what the line ends of the message were (decision 30). */
+/** In the mount's mbox files: states what the message's line ends were (decision 30). */
 export const TEXT_FIELD = 'X-Cyrus-Mbox';
 
-/** Readers of the From line take years of four digits only, and some none before 1970. */
+/** Readers of the From line accept only years of four digits, and some accept none before 1970. */
 const [FIRST_SECOND, LAST_SECOND] = [0, 253_402_300_799];
 
-/** Without its line end; always 45 characters. In asctime's form and UTC, which readers expect. */
+/**
+ * Returns the From line without its line end, always 45 characters. Uses asctime's form and UTC,
+ * which readers expect.
+ */
 export function mboxFromLine(internaldate: number): string {
   const seconds = Math.min(LAST_SECOND, Math.max(FIRST_SECOND, internaldate));
   const [day, date, month, year, time] = new Date(seconds * 1000).toUTCString().split(/,? /);
   return `From MAILER-DAEMON ${day} ${month} ${date?.replace(/^0/, ' ')} ${time} ${year}`;
 }
 
-/** Header fields, without their line ends. */
+/** Returns the header fields, without their line ends. */
 export function mboxFields(flags: readonly string[], guid: string): string[] {
   const { letters, keywords } = splitFlags(flags);
   const has = (letter: string): boolean => letters.includes(letter);
@@ -37,7 +42,7 @@ export function mboxFields(flags: readonly string[], guid: string): string[] {
   ];
 }
 
-/** What readers of mbox believe of a message, and what we write ourselves. */
+/** Fields that readers of mbox interpret, and those that we write ourselves. */
 const RESERVED_FIELDS = [
   'Status',
   'X-Status',
@@ -61,10 +66,16 @@ const QUOTED_LINES = new RegExp(`^>(?=>*(?:From |${fields}))`, 'gim');
 const FIRST_FROM_LINE = /^>*From /;
 const FIRST_FIELD_LINE = new RegExp(`^>*${fields}`, 'i');
 
-/** How a line is quoted: with one more `>`, or, where there is no room for it, with the `>` in place of a letter. */
+/**
+ * How a line is quoted: with one more `>`, or, if there is no room for it, with `>` in place of a
+ * letter.
+ */
 export type Quoting = 'inserted' | 'overwritten';
 
-/** Quotes all lines but the first in a text whose lines end with LF; `isHead`: they are the message's header. */
+/**
+ * Quotes all lines but the first in a text whose lines end with LF. Set `isHead` if they are the
+ * message's header.
+ */
 export function quoteLines(text: string, isHead: boolean, quoting: Quoting = 'inserted'): string {
   const quote = (line: string): string => `\n${quotedLine(line.slice(1), quoting)}`;
   const quoted = text.includes(FROM) ? text.replace(FROM_LINES, quote) : text;
@@ -79,7 +90,10 @@ export function quotedLine(line: string, quoting: Quoting): string {
   return quoting === 'inserted' ? `>${line}` : line.replace(/[^>]/, '>');
 }
 
-/** Takes one `>` from each line of a text that quoteLines has quoted (inserted), the first one too. */
+/**
+ * Removes one `>` from each line that quoteLines has quoted (inserted), and from the first line
+ * too.
+ */
 export function unquoteLines(text: string, isHead: boolean): string {
   return text.replace(isHead ? QUOTED_LINES : QUOTED_FROM_LINES, '');
 }

@@ -1,9 +1,10 @@
 /**
- * Modified UTF-7 (RFC 3501, 5.1.3), in which Cyrus keeps mailbox names: printable ASCII as itself, `&` as `&-`, all
- * else as UTF-16 in base64 with `,` for `/`, between `&` and `-`.
+ * Modified UTF-7 (RFC 3501, 5.1.3), the form in which Cyrus stores mailbox names. Printable ASCII
+ * stands for itself, except that `&` becomes `&-`. All other text is UTF-16 in base64, with `,`
+ * instead of `/`, between `&` and `-`.
  */
 
-/** The text as modified UTF-7: the one canonical form of it. */
+/** Returns the text as modified UTF-7, in its one canonical form. */
 export function encodeMutf7(text: string): string {
   return text.replace(/&|[^\x20-\x7e]+/g, (run) => {
     if (run === '&') return '&-';
@@ -22,15 +23,17 @@ function decodeRun(base64: string): string {
 }
 
 /**
- * The text of a name in modified UTF-7; undefined where the name is not what encodeMutf7 makes of any well-formed text.
- * So two names never decode to the same text.
+ * Returns the text of a name in modified UTF-7. Undefined if encodeMutf7 does not produce this name
+ * from any well-formed text. Two names therefore never decode to the same text.
  */
 export function decodeMutf7(name: string): string | undefined {
   const text = name.replace(/&([A-Za-z0-9+,]*)-/g, (_run, base64: string) => decodeRun(base64));
   return encodeMutf7(text) === name && isWellFormed(text) ? text : undefined;
 }
 
-/** Whether the text has no surrogate without its partner: only such text has a UTF-8 form. */
+/**
+ * Reports whether every surrogate in the text has its partner: only such text has a UTF-8 form.
+ */
 function isWellFormed(text: string): boolean {
   return !/\p{Surrogate}/u.test(text);
 }

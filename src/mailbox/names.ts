@@ -1,22 +1,28 @@
 /**
- * Mailbox names in Cyrus' internal form, as latin1 byte strings: `domain!user.anne.Archive`, with `.` between levels,
- * `^` for a dot in a level, and `DELETED.user.anne.Doomed.6921F0A2` for a mailbox whose deletion is delayed
- * (cyrus-imapd imap/mboxname.c: mbname_from_intname, mbname_intname, mbname_extname with an admin's namespace).
+ * Mailbox names in Cyrus' internal form, as latin1 byte strings: `domain!user.anne.Archive`, with
+ * `.` between levels and `^` for a dot in a level. A mailbox whose deletion is delayed is called
+ * `DELETED.user.anne.Doomed.6921F0A2`. Source: cyrus-imapd imap/mboxname.c (mbname_from_intname,
+ * mbname_intname, mbname_extname with an admin's namespace).
  *
- * All here is a pure function of the name: nothing asks whether the mailbox exists.
+ * All functions depend on the name only. None asks whether the mailbox exists.
  */
-/** The one backup of all mailboxes that belong to nobody (cyrus-imapd backup/lcb.c). */
+/** The one backup of all mailboxes without an owner (cyrus-imapd backup/lcb.c). */
 export const sharedUserid = '%SHARED';
 
-/** A file name holds 255 bytes; the data file adds `_XXXXXX`, and its side files `.index-journal` and the like. */
+/**
+ * A file name holds 255 bytes. The data file adds `_XXXXXX`, and its side files add
+ * `.index-journal` and the like.
+ */
 const maxUseridBytes = 200;
 
 /**
- * Why the userid (latin1 bytes) cannot be one, in words that follow "userid ..."; undefined where it can.
+ * Returns why the userid (latin1 bytes) is invalid, in words that follow "userid ...". Undefined if
+ * it is valid.
  *
- * A userid becomes a path component twice, as the data file's name and as a folder of the mount, and the original let `../x`
- * write outside of its partition. `%SHARED` is one; any other leading percent sign is refused, so that no user
- * can be taken for such a name. A leading dot would hide the user's folder among the mount's own views.
+ * A userid becomes a path component twice: in the data file's name and as a folder of the mount.
+ * Cyrus' backupd let `../x` write outside of its partition. `%SHARED` is valid. Any other leading
+ * percent sign is refused, so that no user can be taken for such a special name. A leading dot
+ * would hide the user's folder among the mount's own views.
  */
 export function whyInvalidUserid(userid: string): string | undefined {
   if (userid === sharedUserid) return undefined;
@@ -33,19 +39,24 @@ export function isValidUserid(userid: string): boolean {
   return whyInvalidUserid(userid) === undefined;
 }
 
-/** A name taken apart. */
+/** A parsed mailbox name. */
 export interface MailboxName {
   /** Undefined for the default domain. */
   readonly domain: string | undefined;
-  /** The owner's local part with its dots; undefined for a shared mailbox. */
+  /** The owner's local part with its dots. Undefined for a shared mailbox. */
   readonly localpart: string | undefined;
-  /** Levels below the user, or of a shared mailbox, each with its dots as dots. Empty for an INBOX. */
+  /**
+   * Levels below the user, or of a shared mailbox, each with its dots as dots. Empty for an INBOX.
+   */
   readonly boxes: readonly string[];
-  /** Unix seconds of the deletion, 0 where the name's last level is no hex number; undefined for a living mailbox. */
+  /**
+   * Unix seconds of the deletion, or 0 if the name's last level is not a hex number. Undefined for
+   * a living mailbox.
+   */
   readonly deletedAt: number | undefined;
 }
 
-/** Imapd.conf's `deletedprefix` by default. */
+/** The default of `deletedprefix` in imapd.conf. */
 export const defaultDeletedPrefix = 'DELETED';
 
 export function parseName(internal: string, deletedPrefix = defaultDeletedPrefix): MailboxName {
@@ -69,7 +80,7 @@ export function parseName(internal: string, deletedPrefix = defaultDeletedPrefix
   return { domain, localpart, boxes, deletedAt };
 }
 
-/** The internal form of a name taken apart: the inverse of parseName. */
+/** Returns the internal form of a parsed name: the inverse of parseName. */
 export function internalName(name: MailboxName, deletedPrefix = defaultDeletedPrefix): string {
   const boxes = [
     ...(name.deletedAt === undefined ? [] : [deletedPrefix]),
@@ -85,28 +96,34 @@ function useridOf({ localpart, domain }: MailboxName): string | null {
   return domain === undefined ? localpart : `${localpart}@${domain}`;
 }
 
-/** The userid whose backup the mailbox belongs to; null for shared ones. A deleted mailbox is still its user's. */
+/**
+ * Returns the userid whose backup the mailbox belongs to, or null for a shared one. A deleted
+ * mailbox still belongs to its user.
+ */
 export function ownerOf(internal: string, deletedPrefix = defaultDeletedPrefix): string | null {
   return useridOf(parseName(internal, deletedPrefix));
 }
 
-/** As ownerOf, with %SHARED for shared mailboxes: the key in backups.db. */
+/** As ownerOf, but returns %SHARED for shared mailboxes: the key in backups.db. */
 export function backupUseridOf(internal: string, deletedPrefix = defaultDeletedPrefix): string {
   return ownerOf(internal, deletedPrefix) ?? sharedUserid;
 }
 
-/** Unix seconds at which the mailbox was deleted, from its name; undefined where the name is that of a living one. */
+/**
+ * Returns the unix seconds at which the mailbox was deleted, from its name. Undefined for a living
+ * mailbox.
+ */
 export function deletedAtOf(internal: string, deletedPrefix = defaultDeletedPrefix): number | undefined {
   return parseName(internal, deletedPrefix).deletedAt;
 }
 
-/** Whether the name is that of a user's living INBOX. */
+/** Reports whether the name is that of a user's living INBOX. */
 export function isInbox(internal: string): boolean {
   const { localpart, boxes, deletedAt } = parseName(internal);
   return localpart !== undefined && boxes.length === 0 && deletedAt === undefined;
 }
 
-/** The internal name of a user's INBOX. The domain is what follows the last at sign. */
+/** Returns the internal name of a user's INBOX. The domain is the part after the last at sign. */
 export function inboxOf(userid: string): string {
   const at = userid.lastIndexOf('@');
   const localpart = at === -1 ? userid : userid.slice(0, at);
@@ -115,16 +132,16 @@ export function inboxOf(userid: string): string {
 }
 
 export interface NamespaceOptions {
-  /** Imapd.conf's unixhierarchysep: `/` between levels, and dots as dots. */
+  /** unixhierarchysep in imapd.conf: `/` between levels, and dots as dots. */
   readonly unixHierarchySep: boolean;
-  /** Imapd.conf's virtdomains: a name ends with `@domain`. */
+  /** virtdomains in imapd.conf: a name ends with `@domain`. */
   readonly virtDomains: boolean;
-  /** Imapd.conf's defaultdomain: it is left out of internal names. */
+  /** defaultdomain in imapd.conf: internal names omit it. */
   readonly defaultDomain?: string;
   readonly deletedPrefix?: string;
 }
 
-/** The name as an admin sees it over IMAP: `user/anne/Archive@example.com`. */
+/** Returns the name as an admin sees it over IMAP: `user/anne/Archive@example.com`. */
 export function toAdmin(internal: string, options: NamespaceOptions): string {
   const separator = options.unixHierarchySep ? '/' : '.';
   const { domain } = parseName(internal);
@@ -133,7 +150,7 @@ export function toAdmin(internal: string, options: NamespaceOptions): string {
   return levels.join(separator) + (domain !== undefined && options.virtDomains ? `@${domain}` : '');
 }
 
-/** The internal form of an admin's name. A name without domain is in the default one. */
+/** Returns the internal form of an admin's name. A name without a domain is in the default one. */
 export function fromAdmin(admin: string, options: NamespaceOptions): string {
   const at = options.virtDomains ? admin.lastIndexOf('@') : -1;
   const domain = at === -1 ? '' : admin.slice(at + 1);

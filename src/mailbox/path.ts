@@ -1,9 +1,11 @@
 /**
- * A mailbox as a path of folders in a user's tree, and back. A user's INBOX is the folder `INBOX` beside the other folders
- * (`INBOX`, `Archive/2024`), so that a folder that is itself called INBOX has its first letter escaped.
+ * Converts a mailbox name to a path of folders in a user's tree, and back. A user's INBOX is the
+ * folder `INBOX` beside the other folders (`INBOX`, `Archive/2024`). A folder that is itself called
+ * INBOX therefore has its first letter escaped.
  *
- * A deleted mailbox is the path that it had, with `%deleted-HEX` at its end, HEX being the time in its name: two mailboxes
- * that were deleted under one name stay two. Paths of different mailboxes of one user are different.
+ * A deleted mailbox keeps its former path, with `%deleted-HEX` at its end. HEX is the time in its
+ * name, so two mailboxes deleted under one name stay distinct. Different mailboxes of one user
+ * always have different paths.
  */
 import { defaultDeletedPrefix, internalName, parseName, sharedUserid } from './names.ts';
 import type { MailboxName } from './names.ts';
@@ -13,15 +15,19 @@ const inbox = 'INBOX';
 const escapedInbox = '%49NBOX';
 const deletedMark = '%deleted-';
 
-/** At most so many bytes of a deleted name's last level, which is eight hex digits but in names that nobody's Cyrus made. */
+/** The most bytes of a deleted name's last level. Cyrus itself writes eight hex digits there. */
 const timeBytes = 64;
 
-/** Folder names from a user's folder down to the mailbox (internal name); at least one. */
+/**
+ * Returns the folder names from a user's folder down to the mailbox (internal name). There is at
+ * least one.
+ */
 export function toPathSegments(internal: string, deletedPrefix = defaultDeletedPrefix): string[] {
   const name = parseName(internal, deletedPrefix);
   const isUsers = name.localpart !== undefined;
   const levels = [...name.boxes];
-  // A shared mailbox's domain has no folder of its own: the user's folder is %SHARED for all domains.
+  // A shared mailbox's domain has no folder of its own: the user's folder is %SHARED for all
+  // domains.
   if (!isUsers && name.domain !== undefined) levels[0] = `${name.domain}!${levels[0] ?? ''}`;
   let mark = '';
   if (name.deletedAt !== undefined) {
@@ -52,8 +58,9 @@ function ownerParts(userid: string): Pick<MailboxName, 'domain' | 'localpart'> {
 }
 
 /**
- * The internal name of the mailbox at a path of the user's tree; undefined where no mailbox can be there, or where a level
- * was cut (pathSegment.ts): such a mailbox is found by comparing the paths of all.
+ * Returns the internal name of the mailbox at a path of the user's tree. Undefined if no mailbox
+ * can be there, or if a level was cut (pathSegment.ts). To find a mailbox with a cut level, compare
+ * the paths of all mailboxes.
  */
 export function fromPathSegments(
   path: readonly string[],

@@ -1,17 +1,24 @@
 /**
- * One level of a mailbox name as one folder name, and back.
+ * Converts one level of a mailbox name to one folder name, and back.
  *
- * It promises that a folder name is never empty, `.` or `..`, never starts with a dot (those are the mount's own views), never holds
- * a slash, a NUL or a control character, is at most 255 bytes of UTF-8, never looks like a message (`17.eml`), and that two
- * levels never have the same one. It is decoded for people: modified UTF-7 and UTF-8 are shown as text.
+ * A folder name:
  *
- *   %XX           the byte XX of the UTF-8 form: for `%` itself, and for all that is named above
+ * - is never empty, `.` or `..`
+ * - never starts with a dot (those are the mount's own views)
+ * - never contains a slash, a NUL or a control character
+ * - is at most 255 bytes of UTF-8
+ * - never looks like a message (`17.eml`)
+ * - never belongs to two levels
+ *
+ * Folder names are readable: modified UTF-7 and UTF-8 are shown as text.
+ *
+ *   %XX           the byte XX of the UTF-8 form: for `%` itself, and for the characters above
  *   %empty        the empty level
- *   text%utf8     the level holds UTF-8 bytes, where `text` alone is the level in modified UTF-7
- *   text%raw      the level is neither: each of its bytes beyond ASCII is a %XX, and `&` is itself
- *   start%~hash   cut, since it would be over-long; hash is the start of the level's SHA-256. Not reversible.
+ *   text%utf8     the level holds UTF-8 bytes; `text` alone is the level in modified UTF-7
+ *   text%raw      neither of these: each byte beyond ASCII is a %XX, and `&` is itself
+ *   start%~hash   cut because too long; hash is the start of the level's SHA-256; not reversible
  *
- * Since `%` alone is always escaped, none of the endings can come from a name.
+ * Because `%` alone is always escaped, no name can produce one of these endings.
  */
 import { createHash } from 'node:crypto';
 import { decodeMutf7, encodeMutf7 } from './mutf7.ts';
@@ -21,7 +28,10 @@ export const maxSegmentBytes = 255;
 const hashDigits = 16;
 const endings = { empty: '%empty', utf8: '%utf8', raw: '%raw' } as const;
 
-/** C0 and C1 controls, line and paragraph separators, and what turns the direction of text: a listing shows one line a name. */
+/**
+ * C0 and C1 controls, line and paragraph separators, and characters that change the text direction:
+ * a listing must show one name per line.
+ */
 const unsafe = /[%/\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
 function percent(text: string): string {
@@ -33,19 +43,19 @@ function percent(text: string): string {
 function escape(text: string): string {
   const safe = text.replace(unsafe, percent);
   if (safe.startsWith('.')) return `%2E${safe.slice(1)}`;
-  // A folder beside messages must not take a message's name.
+  // A folder next to messages must not have a message's name.
   return /^[0-9]+\.eml$/i.test(safe) ? safe.replace('.', '%2E') : safe;
 }
 
 /**
- * A name that is short enough for a file with so many bytes after it: itself, or cut as a segment is. The caller sees to it that no other
- * name ends with `%~` and a hash.
+ * Returns the name, cut like a segment if it does not leave `spareBytes` of a file name's length.
+ * The caller must ensure that no other name ends with `%~` and a hash.
  */
 export function shortened(name: string, spareBytes = 0): string {
   return cut(name, Buffer.from(name, 'utf8'), maxSegmentBytes - spareBytes);
 }
 
-/** Of such a name there is no way back to what it was made of but by comparing. */
+/** Reports whether the name was cut. A cut name cannot be decoded, only compared. */
 export function isCut(name: string): boolean {
   return name.includes('%~');
 }
@@ -77,14 +87,17 @@ function readable(level: string): string {
   return restoreBytes(ascii, level) + endings.raw;
 }
 
-/** Puts the bytes beyond ASCII, and NULs, back between what was around them, as %XX. */
+/** Puts the bytes beyond ASCII, and NULs, back between the surrounding text, as %XX. */
 function restoreBytes(around: readonly string[], level: string): string {
   const bytes = level.match(/[\x00\x80-\xff]/g) ?? [];
   const escaped = bytes.map((byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
   return around.map((text, index) => text + (escaped[index] ?? '')).join('');
 }
 
-/** The folder name of a level (a latin1 byte string, with its dots as dots), with room left for so many bytes behind it. */
+/**
+ * Returns the folder name of a level (a latin1 byte string, with its dots as dots), and leaves room
+ * for `spareBytes` after it.
+ */
 export function encodeSegment(level: string, spareBytes = 0): string {
   return cut(readable(level), Buffer.from(level, 'latin1'), maxSegmentBytes - spareBytes);
 }
@@ -98,7 +111,10 @@ function unescape(segment: string): Buffer | undefined {
   return Buffer.concat(parts);
 }
 
-/** The level that encodeSegment made the folder name of; undefined where it made it of none, or cut it. */
+/**
+ * Returns the level from which encodeSegment made the folder name. Undefined if there is none, or
+ * if the name was cut.
+ */
 export function decodeSegment(segment: string): string | undefined {
   let level: string | undefined;
   if (segment === endings.empty) level = '';

@@ -1,17 +1,17 @@
 /**
- * What a user's sieve scripts are called as files: `vacation.script` is `vacation.sieve`. Masters
- * of Cyrus 2.x send the compiled form, `vacation.bc`, beside the text; it is left out there, and
- * stays `vacation.bc` where there is no text. Two scripts never share a name.
+ * Names the files for a user's sieve scripts: `vacation.script` becomes `vacation.sieve`. Masters
+ * of Cyrus 2.x send the compiled form, `vacation.bc`, in addition to the text. It is then left out.
+ * Without the text it stays `vacation.bc`. Two scripts never share a name.
  */
 import { fileName, MAX_NAME_BYTES } from './fileName.ts';
 
 const TEXT = '.script';
 const COMPILED = '.bc';
 const SHOWN = '.sieve';
-/** Beside the scripts, the one that is in use. */
+/** The name, next to the scripts, of the script in use. */
 export const ACTIVE_NAME = 'active';
 
-/** By a script's name as its master sends it (bytes), the name of its file (text). */
+/** Maps each script's name as its master sends it (bytes) to its file name (text). */
 export function sieveFiles(names: Iterable<string>): Map<string, string> {
   const all = new Set(names);
   const files = new Map<string, string>();
@@ -23,8 +23,8 @@ export function sieveFiles(names: Iterable<string>): Map<string, string> {
 }
 
 /**
- * The file of the script that is active, which a master names by its compiled form or its text;
- * undefined where it is none of these.
+ * Returns the file of the active script. A master names that script by its compiled form or by its
+ * text. Undefined if there is no such script.
  */
 export function activeSieveFile(active: string, files: ReadonlyMap<string, string>): string | undefined {
   const base = baseOf(active);
@@ -39,7 +39,7 @@ function fileOf(name: string): string {
   if (name.endsWith(TEXT))
     return fileName(name.slice(0, -TEXT.length), MAX_NAME_BYTES - SHOWN.length) + SHOWN;
   const whole = fileName(name, MAX_NAME_BYTES - 2);
-  // Something else must not look like a script's text, nor like the name of the active one.
+  // Other files must not look like a script's text, nor have the name of the active one.
   if (whole === ACTIVE_NAME) return '%61ctive';
   return whole.endsWith(SHOWN) ? `${whole.slice(0, -SHOWN.length)}%2E${SHOWN.slice(1)}` : whole;
 }

@@ -1,13 +1,14 @@
 /**
- * A point in time as a person writes it, for `restore --at`, the mount's `.at/` and every other place that asks for one:
- * one spelling everywhere.
+ * Parses a timestamp as a person writes it. `restore --at`, the mount's `.at/` and all other places
+ * that ask for a timestamp accept the same forms:
  *
- *   2026-11-20T12:00:00Z, with +01:00, `20261120T120000Z`       RFC 3339 and its compact form; a space may stand for the T
- *   2026-11-20 12:00 or 2026-11-20T12:00:30                      local time
- *   2026-11-20                                                   local midnight, at which the day begins
- *   @1795382150                                                  unix seconds
- *   now, today, yesterday                                        today and yesterday begin at local midnight
- *   2h, 30m, 1d12h, 3w, each also with `ago` behind it           so long before now
+ *   2026-11-20T12:00:00Z, with +01:00, `20261120T120000Z`
+ *                                              RFC 3339, its compact form, a space for the T
+ *   2026-11-20 12:00 or 2026-11-20T12:00:30    local time
+ *   2026-11-20                                 local midnight, when the day begins
+ *   @1795382150                                unix seconds
+ *   now, today, yesterday                      today and yesterday begin at local midnight
+ *   2h, 30m, 1d12h, 3w, also with `ago`        this long before now
  */
 import { BackupError } from '../errors.ts';
 
@@ -17,7 +18,10 @@ const DATE =
   /^(\d{4})-?(\d{2})-?(\d{2})(?:[T ](\d{2}):?(\d{2})(?::?(\d{2})(?:\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/i;
 const AGO = /^(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:\s*ago)?$/i;
 
-/** Unix seconds, or undefined where the text is none of the above. `nowS`: the moment that is now, in unix seconds. */
+/**
+ * Returns unix seconds, or undefined if the text is none of the above. `nowS` is the current time
+ * in unix seconds.
+ */
 export function momentOf(text: string, nowS: number): number | undefined {
   const trimmed = text.trim();
   const epoch = /^@(\d{1,16})$/.exec(trimmed);
@@ -29,16 +33,19 @@ export function nowSeconds(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-/** From the year 100 to the end of 9999: others are no dates to this file. */
+/** From the year 100 to the end of 9999: this file accepts no other dates. */
 const [FIRST_DATE, LAST_DATE] = [-59_011_459_200, 253_402_300_799];
 
-/** As RFC 3339 in UTC, or unix seconds where that cannot say it; always a spelling that leads back. */
+/**
+ * Formats a timestamp as RFC 3339 in UTC, or as unix seconds if that form cannot express it. The
+ * result can always be parsed again.
+ */
 export function momentText(time: number): string {
   if (time < FIRST_DATE || time > LAST_DATE) return `@${time}`;
   return new Date(time * 1000).toISOString().replace('.000Z', 'Z');
 }
 
-/** As momentOf. Throws 'usage' with `what` (an option, a path) in front. */
+/** As momentOf, but throws 'usage'. The message starts with `what` (an option, a path). */
 export function parseMoment(text: string, nowS: number, what: string): number {
   const moment = momentOf(text, nowS);
   if (moment !== undefined) return moment;
@@ -48,7 +55,7 @@ export function parseMoment(text: string, nowS: number, what: string): number {
   });
 }
 
-/** As parseMoment, of something that was: a time that lies in the future is a mistake. Throws 'usage'. */
+/** As parseMoment, for a time in the past. Throws 'usage' for a time in the future. */
 export function parsePast(text: string, nowS: number, what: string): number {
   const moment = parseMoment(text, nowS, what);
   if (moment <= nowS) return moment;
@@ -57,7 +64,7 @@ export function parsePast(text: string, nowS: number, what: string): number {
   });
 }
 
-/** Whether the text says the present itself, and no time that happens to be it. */
+/** Reports whether the text says "now", rather than a time that happens to be the present. */
 export function saysNow(text: string): boolean {
   return text.trim().toLowerCase() === 'now';
 }
@@ -86,9 +93,9 @@ function dateMoment(text: string): number | undefined {
     number,
     number,
   ];
-  // Date takes the year 24 for 1924.
+  // Date reads the year 24 as 1924.
   if (year < 100) return undefined;
-  // Date takes the 31st of February for the 3rd of March.
+  // Date reads the 31st of February as the 3rd of March.
   const check = new Date(Date.UTC(year, month - 1, day));
   if (check.getUTCMonth() !== month - 1 || check.getUTCDate() !== day) return undefined;
   if (hour > 23 || minute > 59 || second > 60) return undefined;

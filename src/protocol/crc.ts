@@ -1,10 +1,12 @@
 /**
- * The checksums by which a master and its replica know that a mailbox is the same on both sides: SYNC_CRC over living
- * records, SYNC_CRC_ANNOT over their annotations (cyrus-imapd imap/mailbox.c: crc_basic, crc_annot, crc_virtannot).
+ * The checksums by which a master and its replica verify that a mailbox is the same on both sides.
+ * SYNC_CRC covers the living records, SYNC_CRC_ANNOT their annotations (cyrus-imapd imap/mailbox.c:
+ * crc_basic, crc_annot, crc_virtannot).
  *
- * Both are XORs of one CRC-32 a record or annotation, so they do not depend on order and can be kept up as records change:
- * XOR the old value out and the new one in. What masters count beside stored annotations (thrid, savedate,
- * createdmodseq) comes with a record as ordinary annotations, and is counted by the same formula.
+ * Both are XORs of one CRC-32 per record or annotation, so they do not depend on order. They can be
+ * updated as records change: XOR the old value out and the new one in. Masters also count some
+ * values that are not stored annotations (thrid, savedate, createdmodseq). These arrive with a
+ * record as ordinary annotations, and the same formula covers them.
  */
 import { crc32 as zlibCrc32 } from 'node:zlib';
 
@@ -18,7 +20,7 @@ export interface CrcRecord {
   readonly modseq: number | bigint;
   /** Unix seconds. */
   readonly lastUpdated: number;
-  /** Names with their backslash, such as `\Seen`; an expunged record counts for nothing. */
+  /** Names with their backslash, such as `\Seen`. An expunged record counts for nothing. */
   readonly flags: readonly string[];
   /** Unix seconds. */
   readonly internaldate: number;
@@ -27,12 +29,15 @@ export interface CrcRecord {
 
 export interface CrcAnnotation {
   readonly entry: string;
-  /** Empty for a shared annotation; null for one that belongs to nobody, which counts for nothing, but for a thrid. */
+  /**
+   * Empty for a shared annotation. Null for one without an owner, which counts for nothing unless
+   * it is a thrid.
+   */
   readonly userid: string | null;
   readonly value: string | null;
 }
 
-/** \Recent belongs to a session and \Expunged is a state; neither is a flag of the original's. */
+/** \Recent belongs to a session and \Expunged is a state: Cyrus stores neither as a flag. */
 const uncounted: ReadonlySet<string> = new Set(['\\recent', '\\expunged']);
 
 const flagCrcs = new Map<string, number>();
@@ -41,7 +46,7 @@ function crc32(text: string): number {
   return zlibCrc32(Buffer.from(text, 'latin1'));
 }
 
-/** Lower case for ASCII only, as C does in its own locale. */
+/** Lowers ASCII letters only, as C does in its own locale. */
 function lowerCase(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
@@ -55,7 +60,7 @@ function flagCrc(name: string): number {
   return crc;
 }
 
-/** What a record adds to SYNC_CRC, as an unsigned 32-bit number. */
+/** Returns a record's share of SYNC_CRC, as an unsigned 32-bit number. */
 export function recordCrc(record: CrcRecord): number {
   let flags = 0;
   for (const name of record.flags) {
@@ -67,12 +72,16 @@ export function recordCrc(record: CrcRecord): number {
 }
 
 /**
- * A conversation's id goes over the wire with leading zeros (dlist_sethex64). It is counted without them, and from Cyrus
- * 3.13.1 on with them (crc_virtannot). Cyrus 3.0 sends it as nobody's, and counts it as a shared one.
+ * A conversation's id is sent with leading zeros (dlist_sethex64). Cyrus counts it without them,
+ * but with them from 3.13.1 on (crc_virtannot). Cyrus 3.0 sends it without an owner and counts it
+ * as shared.
  */
 const THRID = '/vendor/cmu/cyrus-imapd/thrid';
 
-/** What one annotation of a living record adds to SYNC_CRC_ANNOT. An empty value is an annotation removed. */
+/**
+ * Returns the share of one annotation of a living record in SYNC_CRC_ANNOT. An empty value means
+ * that the annotation was removed.
+ */
 export function annotCrc(uid: number, annotation: CrcAnnotation): number {
   const { entry, userid, value } = annotation;
   if (value === null || value === '') return 0;
@@ -80,7 +89,7 @@ export function annotCrc(uid: number, annotation: CrcAnnotation): number {
   return userid === null ? 0 : crc32(`${uid} ${entry} ${userid} ${value}`);
 }
 
-/** What to XOR into `annotCrc` where leading zeros are counted. */
+/** Returns what to XOR into `annotCrc` where leading zeros are counted. */
 function paddingCrc(uid: number, annotation: CrcAnnotation): number {
   const { value } = annotation;
   if (!isThrid(annotation) || value === null || !value.startsWith('0')) return 0;
@@ -95,21 +104,23 @@ function thridCrc(uid: number, counted: string): number {
   return crc32(`${uid} ${THRID}  ${counted}`);
 }
 
-/** What all annotations of a living record add to SYNC_CRC_ANNOT. */
+/** Returns the share of all annotations of a living record in SYNC_CRC_ANNOT. */
 export function annotsCrc(uid: number, annotations: readonly CrcAnnotation[]): number {
   let crc = 0;
   for (const annotation of annotations) crc ^= annotCrc(uid, annotation);
   return crc >>> 0;
 }
 
-/** What to XOR into `annotsCrc` for a master that counts a thrid with its leading zeros. */
+/**
+ * Returns what to XOR into `annotsCrc` for a master that counts a thrid with its leading zeros.
+ */
 export function paddingsCrc(uid: number, annotations: readonly CrcAnnotation[]): number {
   let crc = 0;
   for (const annotation of annotations) crc ^= paddingCrc(uid, annotation);
   return crc >>> 0;
 }
 
-/** XOR of two checksums, as an unsigned 32-bit number. */
+/** Returns the XOR of two checksums, as an unsigned 32-bit number. */
 export function combineCrc(one: number, other: number): number {
   return (one ^ other) >>> 0;
 }

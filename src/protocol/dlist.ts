@@ -1,11 +1,13 @@
 /**
- * Values of Cyrus' sync protocol: what a dlist holds once it is read, and how its keys are looked up.
+ * Values of Cyrus' sync protocol: the types of a parsed dlist, and the getters for its keys.
  *
- * A string is a byte string (latin1: one UTF-16 unit a byte), whether it came as an atom, quoted or as a literal:
- * masters choose among these by content alone, so the form carries no meaning. Flags are apart, because they are
- * printed raw (cyrus-imapd imap/dlist.c, DL_FLAG), and so is NIL, because it is not the empty string.
+ * A string is a byte string (latin1: one UTF-16 unit a byte), whether it arrived as an atom, quoted
+ * or as a literal. Masters choose the form by content alone, so the form carries no meaning. Flags
+ * have their own type because they are printed raw (cyrus-imapd imap/dlist.c, DL_FLAG). NIL has its
+ * own value because it is not the empty string.
  *
- * The getters throw BackupError `bad-parameters`, naming the key, so that a command's code reads as its grammar.
+ * The getters throw BackupError `bad-parameters` and name the key, so that a command's code reads
+ * like its grammar.
  */
 import { BackupError } from '../errors.ts';
 
@@ -21,7 +23,10 @@ export class Flag {
     this.name = name;
   }
 
-  /** The one object for a system flag; a new one for any other, so that a peer cannot fill memory with names. */
+  /**
+   * Returns the shared object for a system flag. Any other flag gets a new object, so that a peer
+   * cannot fill memory with names.
+   */
   static of(name: string): Flag {
     return internedFlags.get(name) ?? new Flag(name);
   }
@@ -32,8 +37,9 @@ for (const name of ['\\Seen', '\\Answered', '\\Flagged', '\\Deleted', '\\Draft',
 }
 
 /**
- * `%(key value ...)`: in the order sent; where a key comes twice the first one counts, as in dlist_getchild.
- * Keys and values lie in one array, because a mailbox's line holds one of these for each of its messages.
+ * `%(key value ...)`, in the order sent. If a key occurs twice, the first one counts, as in
+ * dlist_getchild. Keys and values share one array, because a mailbox's line holds one of these for
+ * each message.
  */
 export class KeyValues {
   /** key, value, key, value, ... */
@@ -63,14 +69,19 @@ export class KeyValues {
   }
 }
 
-/** `%{partition guid size}`: a message or script whose bytes follow its line, and are streamed, never held. */
+/**
+ * `%{partition guid size}`: a message or script. Its bytes follow the line, and are streamed, never
+ * held in memory.
+ */
 export class FileLiteral {
   readonly partition: string;
   /** SHA-1 of the bytes: 40 lower-case hex digits. */
   readonly guid: string;
   /** In bytes. */
   readonly size: number;
-  /** Offset of the first byte in the log's chunk, set by readLogLine; -1 where the source is a socket. */
+  /**
+   * Offset of the first byte in the log's chunk, set by readLogLine. -1 if the source is a socket.
+   */
   position = -1;
 
   constructor(partition: string, guid: string, size: number) {
@@ -84,7 +95,7 @@ function wrong(key: string, expected: string): BackupError {
   return new BackupError('bad-parameters', `${key}: ${expected}`, { subject: key });
 }
 
-/** The key's string. An absent key, NIL and any other type is refused. */
+/** Returns the key's string. Refuses an absent key, NIL and any other type. */
 export function getString(values: KeyValues, key: string): string {
   const value = values.get(key);
   if (typeof value !== 'string') throw wrong(key, value === undefined ? 'missing' : 'a string is expected');
@@ -95,12 +106,12 @@ function isAbsent(values: KeyValues, key: string): boolean {
   return (values.get(key) ?? null) === null;
 }
 
-/** As getString, but undefined where the key is absent or NIL. */
+/** As getString, but returns undefined if the key is absent or NIL. */
 export function optionalString(values: KeyValues, key: string): string | undefined {
   return isAbsent(values, key) ? undefined : getString(values, key);
 }
 
-/** A decimal number of at most 2^53 - 1; `where` is named in the error. */
+/** Returns a decimal number of at most 2^53 - 1. The error names `where`. */
 export function toNumber(value: Dlist | undefined, where: string): number {
   if (typeof value !== 'string' || !/^[0-9]{1,16}$/.test(value)) {
     throw wrong(where, value === undefined ? 'missing' : 'a number is expected');
@@ -118,7 +129,7 @@ export function optionalNumber(values: KeyValues, key: string): number | undefin
   return isAbsent(values, key) ? undefined : getNumber(values, key);
 }
 
-/** A number of up to 64 bits: modseqs and conversation ids may pass 2^53. */
+/** Returns a number of up to 64 bits: modseqs and conversation ids may exceed 2^53. */
 export function getBigInt(values: KeyValues, key: string): bigint {
   const digits = getString(values, key);
   if (!/^[0-9]{1,20}$/.test(digits)) throw wrong(key, 'a number is expected');
@@ -141,13 +152,13 @@ export function optionalList(values: KeyValues, key: string): Dlist[] | undefine
   return isAbsent(values, key) ? undefined : getList(values, key);
 }
 
-/** The value as `%( )`; `where` is named in the error. */
+/** Returns the value as `%( )`. The error names `where`. */
 export function toKeyValues(value: Dlist | undefined, where: string): KeyValues {
   if (!(value instanceof KeyValues)) throw wrong(where, 'a key-value list is expected');
   return value;
 }
 
-/** The value as a list of strings, such as mailbox names or GUIDs. */
+/** Returns the value as a list of strings, such as mailbox names or GUIDs. */
 export function toStrings(value: Dlist | undefined, where: string): string[] {
   if (!Array.isArray(value)) throw wrong(where, value === undefined ? 'missing' : 'a list is expected');
   for (const item of value) {
@@ -160,7 +171,7 @@ export function getStrings(values: KeyValues, key: string): string[] {
   return toStrings(values.get(key), key);
 }
 
-/** The value as a list of `%( )`, such as RECORD and ANNOTATIONS. */
+/** Returns the value as a list of `%( )`, such as RECORD and ANNOTATIONS. */
 export function toKeyValuesList(value: Dlist | undefined, where: string): KeyValues[] {
   if (!Array.isArray(value)) throw wrong(where, value === undefined ? 'missing' : 'a list is expected');
   return value.map((item) => toKeyValues(item, where));

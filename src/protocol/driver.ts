@@ -1,10 +1,10 @@
 /**
- * Drives the grammar over a socket: reads one command, or one line of an answer, and keeps the session in step
- * whatever that holds.
+ * Drives the grammar over a socket: reads one command, or one line of an answer, and keeps the
+ * session in step whatever the input holds.
  *
- * Where the grammar, a limit or a file's consumer throws, the rest of the command is read to its end and thrown away in
- * bounded memory (framing.ts), and only then is the error thrown. FramingError and `closed` aside, every error thrown leaves
- * the source at the next command.
+ * If the grammar, a limit or a file's consumer throws, the rest of the command is first read and
+ * discarded in bounded memory (framing.ts). Only then is the error thrown. After any error except
+ * FramingError and `closed`, the source is at the next command.
  */
 import { setImmediate } from 'node:timers/promises';
 import { BackupError } from '../errors.ts';
@@ -18,17 +18,28 @@ import type { Need } from './need.ts';
 import type { ByteSource } from './source.ts';
 
 export interface WireHandlers {
-  /** Reads the file's bytes from `source`, which holds just those; what it leaves is thrown away. */
+  /**
+   * Reads the file's bytes from `source`, which holds only those. Any bytes it leaves are
+   * discarded.
+   */
   onFile(file: FileLiteral, source: ByteSource): Promise<void>;
-  /** The peer sent `{n}` without a plus and may wait for "+ go ahead" (pristine clients of 3.6 and later do not). */
+  /**
+   * The peer sent `{n}` without a plus and may wait for "+ go ahead" (unmodified clients of 3.6 and
+   * later do not).
+   */
   onSynchronizingLiteral(): void;
-  /** Long work lets others have their turn here; where it is not given, all of them in each turn of the event loop. */
+  /**
+   * Long work calls this to let other sessions run. By default it waits for one turn of the event
+   * loop.
+   */
   turn?(): Promise<void>;
-  /** The command takes about so much memory by now. May wait, or throw where that is too much. */
+  /**
+   * Reports about how much memory the command uses by now. May wait, or throw if that is too much.
+   */
   hold?(bytes: number): Promise<void> | undefined;
 }
 
-/** A file's bytes as a source of their own, so that no consumer can read beyond them. */
+/** Limits a source to one file's bytes, so that no consumer can read beyond them. */
 class FileSource implements ByteSource {
   readonly #source: ByteSource;
   left: number;
@@ -72,20 +83,22 @@ class FileSource implements ByteSource {
   }
 }
 
-/** What is read of a line at once, and so the longest text that is scanned in one step. */
+/** How much of a line is read at once, and so the longest text that is scanned in one step. */
 const PART_BYTES = 64 * 1024;
 
 function ignore(): void {
-  // Bytes of a command that has failed already.
+  // Discards bytes of a command that has already failed.
 }
 
-/** One reading of a grammar: what its framing is waiting for, and what went wrong first. */
+/** One run of a grammar: what the framing expects next, and the first error. */
 class Reading {
   readonly #source: ByteSource;
   readonly #limits: Limits;
   readonly #handlers: WireHandlers;
   #following: Continuation | undefined;
-  /** Of the line at hand: its last bytes so far, its length so far, and whether it was read to its end. */
+  /**
+   * The current line: its last bytes so far, its length so far, and whether it was read to its end.
+   */
   #tail: Buffer = Buffer.alloc(0);
   #lineBytes = 0;
   #isLineRead = true;
@@ -128,7 +141,7 @@ class Reading {
     return undefined;
   }
 
-  /** A line, or the first part of a long one. */
+  /** Reads a line, or the first part of a long one. */
   #line(): Promise<Buffer> {
     this.#lineBytes = 0;
     this.#tail = Buffer.alloc(0);
@@ -149,7 +162,7 @@ class Reading {
     return part;
   }
 
-  /** Reads the line at hand to its end, holding its last bytes only. */
+  /** Reads the current line to its end, and holds only its last bytes. */
   async #skipLine(): Promise<void> {
     while (!this.#isLineRead) {
       try {
@@ -206,9 +219,11 @@ class Reading {
 }
 
 /**
- * The next command; null where the peer closed the connection between two.
- * Throws what is wrong with the command, with its verb as the error's subject where it is the grammar's own, and the source
- * at the next command; throws FramingError, or `closed`, where there can be no next one.
+ * Reads the next command. Returns null if the peer closed the connection between two commands.
+ *
+ * Throws the command's error and leaves the source at the next command. If the error comes from the
+ * grammar, its subject is the verb. Throws FramingError or `closed` if there can be no next
+ * command.
  */
 export async function readWireCommand(
   source: ByteSource,
@@ -225,7 +240,10 @@ export async function readWireCommand(
   }
 }
 
-/** The next line of a server's answer. As readWireCommand, but the end of the input is `closed`. */
+/**
+ * Reads the next line of a server's answer. As readWireCommand, but throws `closed` at the end of
+ * the input.
+ */
 export function readAnswer(
   source: ByteSource,
   limits: Limits,

@@ -1,14 +1,15 @@
 /**
- * Framing, apart from grammar: what tells where a command ends even when its grammar is broken.
+ * Framing, independent of the grammar: finds the end of a command even if its grammar is broken.
  *
- * A command is lines. A line that ends with `{n}`, `{n+}` or `%{partition guid n}` is followed by n bytes and then
- * by another line of the same command; any other line is its last. This holds for every command, known or not, so
- * a bad one costs itself and the session stays in step.
+ * A command consists of lines. A line that ends with `{n}`, `{n+}` or `%{partition guid n}` is
+ * followed by n bytes and then by another line of the same command. Any other line is the last.
+ * This holds for every command, known or unknown. A bad command therefore fails alone, and the
+ * session stays in step.
  */
 import { BackupError } from '../errors.ts';
 import type { ErrorDetail, ErrorKind } from '../errors.ts';
 
-/** Thrown where nobody can know any more which bytes start the next command: close the connection. */
+/** Thrown when the start of the next command can no longer be determined: close the connection. */
 export class FramingError extends BackupError {
   constructor(kind: ErrorKind, message: string, detail: ErrorDetail = {}) {
     super(kind, message, detail);
@@ -16,7 +17,10 @@ export class FramingError extends BackupError {
   }
 }
 
-/** Thrown by a source whose line is over the limit, with the line read to its end: only its last bytes are kept. */
+/**
+ * Thrown by a source when a line is over the limit. The line was read to its end, and only its last
+ * bytes were kept.
+ */
 export class LineTooLongError extends BackupError {
   readonly tail: Buffer;
 
@@ -35,13 +39,20 @@ export interface Continuation {
   readonly synchronizing: boolean;
 }
 
-/** So many bytes of a line's end are enough to recognize a continuation with any partition name in use. */
+/**
+ * This many bytes of a line's end suffice to recognize a continuation with any partition name in
+ * use.
+ */
 export const tailBytes = 512;
 
-// An atom may hold a brace after its first byte (getxstring), so a literal's starts a token.
+// An atom may contain a brace after its first byte (getxstring), so a literal's brace must start a
+// token.
 const continuation = /(?:(%)\{[^{}\r\n]{1,400} |(?:^|[ \t()"])\{)([0-9]{1,20})(\+?)\}\r?\n?$/;
 
-/** What follows the line, given the line or its last `tailBytes` bytes; undefined where the command ends here. */
+/**
+ * Returns what follows the line, given the line or its last `tailBytes` bytes. Undefined if the
+ * command ends here.
+ */
 export function continuationOf(line: Buffer): Continuation | undefined {
   let last = line.length - 1;
   if (line[last] === 0x0a) last -= 1;

@@ -1,12 +1,17 @@
 /**
- * The grammar of a command, of a log line and of a server's answer, each as one synchronous generator: it yields what it needs (a
- * line, n bytes, a file to be streamed) and knows nothing of where that comes from, so that the same code reads a
- * socket (driver.ts) and a data file (logDriver.ts).
+ * The grammar of a command, of a log line and of a server's answer, each as one synchronous
+ * generator. A generator yields what it needs: a line, n bytes, or a file to be streamed. It does
+ * not know where that comes from, so the same code reads a socket (driver.ts) and a data file
+ * (logDriver.ts).
  *
  *   command  = verb SP key SP dlist CRLF          GET, APPLY, RESTORE, SET, FETCH
  *            | verb *(SP word) CRLF               all others
- *   log line = unix-seconds SP verb SP key SP dlist CRLF  | "#" comment CRLF
- *   answer   = "*" SP key SP dlist CRLF | "*" SP text CRLF | [tag SP] ("OK"|"NO"|"BAD"|"BYE") SP text CRLF | "+" SP text CRLF
+ *   log line = unix-seconds SP verb SP key SP dlist CRLF
+ *            | "#" comment CRLF
+ *   answer   = "*" SP key SP dlist CRLF
+ *            | "*" SP text CRLF
+ *            | [tag SP] ("OK"|"NO"|"BAD"|"BYE") SP text CRLF
+ *            | "+" SP text CRLF
  *
  * Errors are BackupError `syntax` or `limit`, with the verb as their subject.
  */
@@ -17,13 +22,13 @@ import { DlistScanner } from './scanner.ts';
 import type { Need } from './need.ts';
 
 export interface WireCommand {
-  /** In upper case; empty for an empty line. */
+  /** In upper case. Empty for an empty line. */
   readonly verb: string;
-  /** The dlist's key in upper case, such as MAILBOX; null for verbs without a dlist. */
+  /** The dlist's key in upper case, such as MAILBOX. Null for verbs without a dlist. */
   readonly name: string | null;
   /** Undefined for verbs without a dlist. */
   readonly value: Dlist | undefined;
-  /** The words behind verbs without a dlist: AUTHENTICATE, COMPRESS, and all that are not known. */
+  /** The words after verbs without a dlist: AUTHENTICATE, COMPRESS, and all unknown verbs. */
   readonly args: readonly string[];
 }
 
@@ -47,7 +52,7 @@ const needLine: Need = { need: 'line' };
 
 const dlistVerbs: ReadonlySet<string> = new Set(['GET', 'APPLY', 'RESTORE', 'SET', 'FETCH']);
 
-/** Whether a dlist follows the verb. */
+/** Reports whether a dlist follows the verb. */
 export function takesDlist(verb: string): boolean {
   return dlistVerbs.has(verb);
 }
@@ -57,7 +62,7 @@ function named(error: unknown, subject: string): unknown {
   return new BackupError(error.kind, `${subject}: ${error.message}`, { subject, cause: error });
 }
 
-/** One command from its first line on. */
+/** Reads one command, starting with its first line. */
 export function* wireCommand(limits: Limits): Grammar<WireCommand> {
   const scanner = new DlistScanner(limits);
   const line = yield needLine;
@@ -76,7 +81,7 @@ export function* wireCommand(limits: Limits): Grammar<WireCommand> {
   }
 }
 
-/** The next line that is no comment; null where the input ends before one. */
+/** Reads the next line that is not a comment. Returns null if the input ends first. */
 export function* logLine(limits: Limits): Grammar<LogLine | null> {
   const scanner = new DlistScanner(limits);
   for (;;) {
@@ -97,11 +102,13 @@ export function* logLine(limits: Limits): Grammar<LogLine | null> {
   }
 }
 
-/** Untagged answers that are prose or capabilities, and no dlist. */
+/** Untagged answers that hold prose or capabilities, not a dlist. */
 const textAnswers =
   /^(?:OK|NO|BAD|BYE|PREAUTH|SASL|STARTTLS|COMPRESS|CAPABILITY|LIST|SIEVE-MAILBOX|REPLICATION-ARCHIVE)\b/i;
 
-/** One line of a server's answer; `tag` is that of IMAP commands, and empty to csync. */
+/**
+ * Reads one line of a server's answer. `tag` is the tag of an IMAP command, and empty for csync.
+ */
 export function* serverAnswer(limits: Limits, tag: string): Grammar<Answer> {
   const scanner = new DlistScanner(limits);
   scanner.setLine((yield needLine) ?? Buffer.alloc(0));

@@ -1,34 +1,42 @@
 /**
- * Every limit on what is read from a peer or from a log, in one place, each with its reason. Those for masters are the defaults of
- * keys in imapd.conf (src/config/limitKeys.ts).
- * A number here is a promise about memory: nothing that is read is held beyond it.
+ * All limits on input from a peer or a log, in one place, each with its reason. The limits for
+ * masters are the defaults of keys in imapd.conf (src/config/limitKeys.ts). Each number is a
+ * promise about memory: no input is held beyond it.
  */
 export interface Limits {
-  /** Longest line, in bytes, literals and files not counted. */
+  /** Longest line, in bytes. Literals and files do not count. */
   readonly lineBytes: number;
-  /** Longest command, in bytes: its lines and literals together, files not counted. */
+  /** Longest command, in bytes: its lines and literals together. Files do not count. */
   readonly commandBytes: number;
-  /** Longest string, in bytes, literal or not: each is handled in one step. */
+  /** Longest string, in bytes, literal or not. Each string is handled in one step. */
   readonly literalBytes: number;
-  /** Largest message file, in bytes: those are streamed. */
+  /** Largest message file, in bytes. Files are streamed. */
   readonly messageBytes: number;
   /** Deepest nesting of lists. */
   readonly depth: number;
-  /** Most values in one command, lists included. */
+  /** Most values in one command, including lists. */
   readonly items: number;
-  /** Most bytes that are read and thrown away to stay in step after an error; beyond, the connection is lost. */
+  /**
+   * Most bytes to read and discard after an error to stay in step. Beyond this the connection is
+   * closed.
+   */
   readonly drainBytes: number;
 }
 
 const mebibyte = 1024 * 1024;
 
 /**
- * For authenticated masters.
- * Lines: a MAILBOX of sync_batchsize (8,192) records is about 3 MB; a master with sync_batchsize 0 sends a whole mailbox,
- * and 128 MiB are some 300,000 messages. Strings: sieve scripts and annotations, both limited far below by Cyrus itself
- * (sieve_maxscriptsize 32 KB, maxannotsize is kilobytes), and SEENUIDS, 8 bytes for each gap. Messages: uint32 in cyrus-imapd imap/dlist.c.
- * Depth: MAILBOX needs 5. Items: 25 to a record with its annotations.
- * Drain: one MESSAGE command of 1,024 messages of 4 MiB.
+ * Limits for authenticated masters:
+ *
+ * - Lines: a MAILBOX of sync_batchsize (8,192) records is about 3 MB. A master with sync_batchsize
+ *   0 sends a whole mailbox, and 128 MiB hold some 300,000 messages.
+ * - Strings: sieve scripts and annotations, both limited far below by Cyrus itself
+ *   (sieve_maxscriptsize is 32 KB, maxannotsize a few kilobytes). Also SEENUIDS, with 8 bytes for
+ *   each gap.
+ * - Messages: uint32 in cyrus-imapd imap/dlist.c.
+ * - Depth: MAILBOX needs 5.
+ * - Items: 25 for a record with its annotations.
+ * - Drain: one MESSAGE command of 1,024 messages of 4 MiB.
  */
 export const defaultLimits: Limits = {
   lineBytes: 128 * mebibyte,
@@ -40,7 +48,10 @@ export const defaultLimits: Limits = {
   drainBytes: 4096 * mebibyte,
 };
 
-/** Before authentication nothing large is legitimate: an AUTHENTICATE line with a Kerberos ticket takes the most. */
+/**
+ * Limits before authentication. Nothing large is legitimate then: the longest is an AUTHENTICATE
+ * line with a Kerberos ticket.
+ */
 export const preAuthLimits: Limits = {
   lineBytes: 16 * 1024,
   commandBytes: 16 * 1024,
@@ -51,7 +62,10 @@ export const preAuthLimits: Limits = {
   drainBytes: 64 * 1024,
 };
 
-/** For data files, which hold what any earlier version accepted: as much as a JavaScript string can be. */
+/**
+ * Limits for data files, which hold whatever any earlier version accepted. Lines and strings may be
+ * as long as a JavaScript string can be.
+ */
 export const logLimits: Limits = {
   lineBytes: 500 * mebibyte,
   commandBytes: Infinity,

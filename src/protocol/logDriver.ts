@@ -1,9 +1,9 @@
 /**
- * Drives the grammar over a chunk of a data file, synchronously: one log line a call. A file's bytes are handed to
- * the caller where they lie, or skipped.
+ * Drives the grammar over a chunk of a data file, synchronously: one log line per call. A file's
+ * bytes are passed to the caller from the source, or skipped.
  *
- * There is no keeping in step here: in a chunk whose bytes are as they were written there is nothing to be
- * out of step with, and in any other nothing behind the error can be believed.
+ * After an error this driver does not look for the next line. An undamaged chunk never gets out of
+ * step, and in a damaged one nothing after the error can be trusted.
  */
 import type { FileLiteral } from './dlist.ts';
 import { logLine } from './grammar.ts';
@@ -11,16 +11,19 @@ import type { LogLine } from './grammar.ts';
 import type { Limits } from './limits.ts';
 
 export interface SyncByteSource {
-  /** The next line, with or without its end; null at the end of the input. */
+  /** The next line, with or without its end. Null at the end of the input. */
   line(limitBytes: number): Buffer | null;
   bytes(n: number): Buffer;
-  /** The next n bytes, in pieces to the sink, or skipped. */
+  /** Passes the next n bytes to the sink in pieces, or skips them. */
   stream(n: number, sink?: (piece: Buffer) => void): void;
   /** Offset of the next byte. */
   readonly position: number;
 }
 
-/** The same in steps of about a millisecond, for a caller that has others to serve meanwhile. */
+/**
+ * The same as generators with steps of about a millisecond, for a caller that serves others
+ * meanwhile.
+ */
 export interface SteppedByteSource {
   lineSteps(limitBytes: number): Generator<void, Buffer | null>;
   streamSteps(n: number, sink?: (piece: Buffer) => void): Generator<void, void>;
@@ -34,8 +37,9 @@ function skip(file: FileLiteral, source: SyncByteSource): void {
 }
 
 /**
- * The next log line, with each file's position in the source; null at the end.
- * `onFile` consumes exactly the file's bytes. Throws `syntax`, `limit`, `closed` (the input ends inside a line), and what the source throws.
+ * Returns the next log line, with each file's position in the source, or null at the end. `onFile`
+ * must consume exactly the file's bytes. Throws `syntax`, `limit`, `closed` (the input ends inside
+ * a line), and any error of the source.
  */
 export function readLogLine(
   source: SyncByteSource,
@@ -58,7 +62,7 @@ export function readLogLine(
   return step.value;
 }
 
-/** As readLogLine, in steps. `onFile` consumes exactly the file's bytes, in steps too. */
+/** As readLogLine, in steps. `onFile` must consume exactly the file's bytes, in steps too. */
 export function* logLineSteps(
   source: SteppedByteSource,
   limits: Limits,

@@ -1,14 +1,17 @@
 /**
- * Reads a value back from the text that print.ts made of it, literals included, as the index keeps some: the same
- * scanner as for a socket, driven over one string.
+ * Parses a value from the text that print.ts made of it, including literals. The index keeps some
+ * values in this form. Uses the same scanner as a socket, driven over one string.
  */
 import type { Dlist } from './dlist.ts';
 import { logLimits } from './limits.ts';
 import { DlistScanner } from './scanner.ts';
 
-/** The value that `text` (latin1) is. Throws `syntax` where it is not exactly one, or holds a file. */
+/**
+ * Returns the value in `text` (latin1). Throws `syntax` unless it is exactly one value, without
+ * files.
+ */
 export function parseDlist(text: string): Dlist {
-  // The scanner reads items, which are a key and a value.
+  // The scanner reads items, so the text gets a key.
   const bytes = Buffer.from(`VALUE ${text}`, 'latin1');
   const scanner = new DlistScanner(logLimits);
   let at = 0;

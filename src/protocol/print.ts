@@ -1,13 +1,16 @@
 /**
- * Prints values in the one form that the original prints: byte for byte, because its `reindex` hashes what it would
- * print and not what it read, so that a data file in any other form fails its `verify`.
- * Rules: cyrus-imapd imap/dlist.c (dlist_print), lib/prot.c (prot_printastring, prot_printstring), lib/imparse.c.
+ * Prints values in exactly the form that Cyrus prints, byte for byte. Cyrus' `reindex` hashes what
+ * it would print, not what it read, so a data file in any other form fails its `verify`. Rules:
+ * cyrus-imapd imap/dlist.c (dlist_print), lib/prot.c (prot_printastring, prot_printstring),
+ * lib/imparse.c.
  *
- * Literals differ by reader. `log` prints `{n+}` as data files hold it, and as we send it to a server. `client`
- * prints `{n}`: Debian's sync_client takes `{n+}` from a server for a bad response.
+ * Literals differ by reader. `log` prints `{n+}`, the form in data files and in what we send to a
+ * server. `client` prints `{n}`, because Debian's sync_client takes `{n+}` from a server for a bad
+ * response.
  *
- * One deviation: the original prints the key of a list raw and of anything else as a string; here every key is
- * printed as a string, which is the same for every key that can be read back.
+ * There is one deviation. Cyrus prints the key of a list raw, and the key of anything else as a
+ * string. Here every key is printed as a string, which is the same for every key that can be
+ * parsed.
  */
 import { BackupError } from '../errors.ts';
 import { Flag, KeyValues } from './dlist.ts';
@@ -15,10 +18,13 @@ import type { Dlist, FileLiteral } from './dlist.ts';
 
 export type PrintForm = 'log' | 'client';
 
-/** MAXQSTRING of lib/prot.c, and the same figure in imparse_isnatom: from this length on a string is a literal. */
+/**
+ * MAXQSTRING of lib/prot.c, and the same number in imparse_isnatom: a string of this length or more
+ * is a literal.
+ */
 const literalFrom = 1024;
 
-/** 0x1f is an atom byte (imparse_isnatom compares with `< 0x1f`), 0x7f is none. */
+/** 0x1f is an atom byte (imparse_isnatom compares with `< 0x1f`), but 0x7f is not. */
 const isAtomByte = new Uint8Array(256).fill(1, 0x1f, 0x7f);
 for (const special of ' {()"%*\\') isAtomByte[special.charCodeAt(0)] = 0;
 
@@ -29,10 +35,11 @@ function isAtom(text: string): boolean {
   return true;
 }
 
-// NUL is not excluded by isQCHAR, but ends C's string: such values are printed by length, as literals.
+// isQCHAR does not exclude NUL, but NUL ends a C string. Cyrus prints such values by length, as
+// literals.
 const quotable = /^[\x01-\x09\x0b\x0c\x0e-\x21#$&-[\]-\x7f]+$/;
 
-/** A string as atom, quoted or literal. */
+/** Prints a string as an atom, quoted or as a literal. */
 export function printString(text: string, form: PrintForm): string {
   if (text === '') return '""';
   if (text.length < literalFrom) {
@@ -42,7 +49,7 @@ export function printString(text: string, form: PrintForm): string {
   return `{${text.length}${form === 'log' ? '+' : ''}}\r\n${text}`;
 }
 
-/** Adds the value's pieces to one flat list, which is joined once. */
+/** Appends the value's pieces to one flat list, which is joined once. */
 function addPieces(pieces: string[], value: Dlist, form: PrintForm): void {
   if (typeof value === 'string') pieces.push(printString(value, form));
   else if (value === null) pieces.push('NIL');
@@ -68,8 +75,8 @@ function addPieces(pieces: string[], value: Dlist, form: PrintForm): void {
 }
 
 /**
- * The value as a latin1 byte string.
- * Throws `bad-parameters` for a file: its bytes are elsewhere; see printFileHeader.
+ * Returns the value as a latin1 byte string. Throws `bad-parameters` for a file, because its bytes
+ * are elsewhere (see printFileHeader).
  */
 export function printDlist(value: Dlist, form: PrintForm): string {
   if (typeof value === 'string') return printString(value, form);
@@ -79,8 +86,8 @@ export function printDlist(value: Dlist, form: PrintForm): string {
 }
 
 /**
- * As printItem, in pieces: a mailbox's line is as long as the mailbox has messages, so the elements of an outermost list, and of
- * the lists in an outermost `%( )`, come one by one.
+ * As printItem, in pieces. A mailbox's line is as long as the mailbox has messages. The elements of
+ * an outermost list, and of the lists in an outermost `%( )`, are therefore yielded one by one.
  */
 export function* printItemPieces(key: string, value: Dlist, form: PrintForm): Generator<string> {
   if (Array.isArray(value)) {
@@ -110,12 +117,12 @@ export function* printItemPieces(key: string, value: Dlist, form: PrintForm): Ge
   yield ')';
 }
 
-/** A value with its key: what follows `APPLY ` in the log, or `* ` in an answer. */
+/** Prints a value with its key: what follows `APPLY ` in the log, or `* ` in an answer. */
 export function printItem(key: string, value: Dlist, form: PrintForm): string {
   return printString(key, form) + ' ' + printDlist(value, form);
 }
 
-/** What stands before a file's bytes. A file's size never has a plus, whoever reads it. */
+/** Prints what precedes a file's bytes. A file's size never has a plus, for any reader. */
 export function printFileHeader(file: FileLiteral): string {
   return `%{${printString(file.partition, 'log')} ${file.guid} ${file.size}}\r\n`;
 }

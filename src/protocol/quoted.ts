@@ -1,6 +1,12 @@
-/** Quoted strings with backslashes in them: each is read once, whatever it is full of. */
+/**
+ * Scans quoted strings that contain backslashes. Each string is read only once, whatever it
+ * contains.
+ */
 
-/** Where a quoted string's closing quote is, from a backslash in it on; -1: not in this text. */
+/**
+ * Returns the index of a quoted string's closing quote, given a backslash in the string. -1 if it
+ * is not in this text.
+ */
 export function endOfQuoted(text: string, backslash: number): number {
   for (let at = backslash; at < text.length; at += 1) {
     const byte = text.charCodeAt(at);
@@ -10,7 +16,7 @@ export function endOfQuoted(text: string, backslash: number): number {
   return -1;
 }
 
-/** A backslash stands for the byte behind it. */
+/** Returns the content without its escapes: a backslash stands for the byte after it. */
 export function unescaped(bytes: Buffer, start: number, end: number): string {
   const content = Buffer.allocUnsafe(end - start);
   let length = 0;

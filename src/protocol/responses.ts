@@ -1,6 +1,7 @@
 /**
- * What we say to sync clients, word for word as the original backupd does where it has a word for it: clients match the
- * first word of an answer, and people grep for the rest (cyrus-imapd backup/backupd.c).
+ * Our responses to sync clients. Where Cyrus' backupd has a response, ours is the same word for
+ * word (cyrus-imapd backup/backupd.c): clients match the first word of an answer, and people grep
+ * for the rest.
  */
 import { BackupError, syncResponse } from '../errors.ts';
 import type { Dlist } from './dlist.ts';
@@ -26,12 +27,13 @@ export const responses = {
   authenticationFailed: 'NO authentication failure\r\n',
   authenticationCanceled: 'BAD Client canceled authentication\r\n',
   noMechanism: 'NO no mechanism available\r\n',
-  // Untagged, but without the asterisk: sync_client takes no other (cyrus-imapd imap/sync_server.c, sync_parse_response).
+  // Untagged, but without the asterisk: sync_client accepts no other form (cyrus-imapd
+  // imap/sync_server.c, sync_parse_response).
   shuttingDown: 'BYE Server is shutting down\r\n',
   goAhead: '+ go ahead\r\n',
 } as const;
 
-/** `GET` as the original spells a command in its answers: `Get`. */
+/** Spells a command as Cyrus does in its answers: `GET` becomes `Get`. */
 function spelled(verb: string): string {
   return verb.slice(0, 1).toUpperCase() + verb.slice(1).toLowerCase();
 }
@@ -44,12 +46,15 @@ export function extraArguments(verb: string): string {
   return `BAD Unexpected extra arguments to ${spelled(verb)}\r\n`;
 }
 
-/** `* NAME dlist`, as bytes in latin1. */
+/** Prints `* NAME dlist`, as latin1 bytes. */
 export function untagged(name: string, value: Dlist): string {
   return `* ${printItem(name, value, 'client')}\r\n`;
 }
 
-/** The answer to a command that failed. What is no BackupError is a bug of ours, and told as any other refusal. */
+/**
+ * Returns the answer to a failed command. Any error that is not a BackupError is our bug, and is
+ * answered like an I/O error.
+ */
 export function refusal(error: unknown): string {
   return `${syncResponse[error instanceof BackupError ? error.kind : 'io']}\r\n`;
 }
@@ -63,7 +68,10 @@ export interface Banner {
   readonly compress: boolean;
 }
 
-/** The greeting, and after STARTTLS the same again. Its order and its last line are what clients wait for. */
+/**
+ * Returns the greeting, which is repeated after STARTTLS. Clients depend on its order and its last
+ * line.
+ */
 export function banner(about: Banner): string {
   const lines = [
     ...(about.mechanisms.length > 0 ? [`* SASL ${about.mechanisms.join(' ')}`] : []),

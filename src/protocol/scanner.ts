@@ -1,16 +1,25 @@
 /**
- * Reads dlist values out of lines: a state machine with a stack of its own, so that neither deep nesting nor a literal
- * in the middle of a value costs recursion, and a line is read by index, once. A long line comes in parts (`more`), so that
- * neither its length nor that of a string in it is the length of a step.
+ * Parses dlist values from lines. It is a state machine with its own stack, so neither deep nesting
+ * nor a literal inside a value needs recursion. It reads each line once, by index. A long line
+ * arrives in parts (`more`), so one step never has to handle a whole line or a whole string.
  *
- * Over 300 lines because it is one state machine, whose places in the text all parts of it move.
+ * Over 300 lines because it is one state machine, and all of its parts move the same position.
  *
- * It reckons what the values take in memory (`held`), from above: for drivers that have a bound on it.
+ * It also keeps an upper estimate of the memory that the values take (`held`), for drivers that
+ * limit it.
  *
- * It takes what the original takes (cyrus-imapd imap/dlist.c dlist_parse, imap/imapparse.c getxstring): spaces between
- * values are optional, an atom ends at white space, a parenthesis or a double quote, a backslash in a quoted string
- * stands for the byte behind it. It is stricter where the original goes wrong: a NUL outside of literals (there the
- * string ends), a line that ends inside a list (there the server waits for ever), control white space.
+ * It accepts what Cyrus accepts (cyrus-imapd imap/dlist.c dlist_parse, imap/imapparse.c
+ * getxstring):
+ *
+ * - Spaces between values are optional.
+ * - An atom ends at white space, a parenthesis or a double quote.
+ * - A backslash in a quoted string stands for the byte after it.
+ *
+ * It refuses these, where Cyrus goes wrong:
+ *
+ * - A NUL outside of literals: Cyrus ends the string there.
+ * - A line that ends inside a list: Cyrus waits forever.
+ * - White space that is a control character.
  */
 import { BackupError } from '../errors.ts';
 import type { ErrorKind } from '../errors.ts';
@@ -23,29 +32,38 @@ import { endOfQuoted, unescaped } from './quoted.ts';
 /** About a millisecond of reading. */
 const VALUES_A_TURN = 4096;
 
-/** So much of a line is at hand when a value is read, if the line has as much: more than a literal's or file's header. */
+/**
+ * When a value is read, at least this much of the line is available, unless the line is shorter.
+ * This is longer than the header of a literal or file.
+ */
 const AHEAD_BYTES = 1024;
 
-/** What values take in memory, as V8 keeps them (Node 20, 64 bits). */
+/** Memory taken by values, as V8 stores them (Node 20, 64 bits). */
 const STRING_BYTES = 24;
 const LIST_BYTES = 56;
 const KEY_VALUES_BYTES = 88;
 const SLOT_BYTES = 8;
 const FILE_BYTES = 128;
-/** From this length on V8 makes a part of a string a view of the whole, which is then kept as long as the part. */
+/** A substring of this length or more is a view in V8: it keeps the whole string in memory. */
 const VIEW_CHARS = 13;
 
-/** A longer list spares less than half of this by being trimmed. */
+/** Trimming a longer list saves less than half of this. */
 const TRIMMED_VALUES = 64;
 
-/** An open list: of values, or of keys and values in turn, whose `key` is set between a key and its value. */
+/**
+ * An open list: either of values, or of alternating keys and values. `key` is set between a key and
+ * its value.
+ */
 interface Frame {
   readonly items: Dlist[] | undefined;
   readonly values: KeyValues | undefined;
   key: string | undefined;
 }
 
-/** Keys are few and come again with every record: one string for each, but a peer cannot fill memory with them. */
+/**
+ * Keys are few and recur with every record, so each is stored once. The number is limited, so that
+ * a peer cannot fill memory with keys.
+ */
 const internedKeys = new Map<string, string>();
 const mostInternedKeys = 1024;
 
@@ -56,7 +74,7 @@ function interned(key: string): string {
   return key;
 }
 
-/** White space, parentheses and the double quote end an atom; NUL is no part of one. */
+/** White space, parentheses and the double quote end an atom. So does NUL. */
 const endsAtom = new Uint8Array(256);
 for (const byte of [0, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x20, 0x22, 0x28, 0x29]) endsAtom[byte] = 1;
 
@@ -69,24 +87,26 @@ export class DlistScanner {
   #bytesOfText: Buffer = Buffer.alloc(0);
   #text = '';
   #at = 0;
-  /** Of the line, before the text. */
+  /** The line's bytes before the text. */
   #before = 0;
-  /** The text goes up to the line's end. */
+  /** The text extends to the line's end. */
   #isWhole = true;
   #held = 0;
   #items = 0;
-  /** Of the command so far: lines and literals. */
+  /** Bytes of the command so far: lines and literals. */
   #bytes = 0;
-  /** The count of values at which others have their turn. */
+  /** The number of values at which other work may run next. */
   #turnAt = VALUES_A_TURN;
-  /** How often a literal moved on to another line: for messages. */
+  /** One more than the number of lines read so far, for messages. */
   #line = 1;
 
   constructor(limits: Limits) {
     this.#limits = limits;
   }
 
-  /** Takes a line, or the first part of one, as what is to be read next. Without an LF there may be more of it. */
+  /**
+   * Sets the line to read next, or the first part of one. Without an LF there may be more of it.
+   */
   setLine(line: Buffer): void {
     this.#line += 1;
     this.#before = 0;
@@ -105,7 +125,7 @@ export class DlistScanner {
     this.#at = 0;
   }
 
-  /** Takes the line's next part; undefined: there is none. */
+  /** Appends the line's next part. Undefined means that there is none. */
   #addPart(part: Buffer | undefined): void {
     const rest = this.#bytesOfText.subarray(this.#at);
     if (part !== undefined) {
@@ -118,12 +138,12 @@ export class DlistScanner {
     this.#isWhole = true;
   }
 
-  /** The rest of the line from where reading stands. */
+  /** Returns the unread rest of the line. */
   rest(): string {
     return this.#text.slice(this.#at);
   }
 
-  /** A bare word, possibly empty, and the single space behind it if there is one (getword). */
+  /** Reads a bare word, which may be empty, and one space after it if present (getword). */
   word(): string {
     const start = this.#at;
     this.#skipAtom();
@@ -132,7 +152,7 @@ export class DlistScanner {
     return word;
   }
 
-  /** Nothing but the line's end may follow. */
+  /** Throws unless the line ends here. */
   expectEnd(): void {
     if (this.#at !== this.#text.length) throw this.error('unexpected extra arguments');
   }
@@ -142,7 +162,7 @@ export class DlistScanner {
     return new BackupError(kind, `${what}, at byte ${this.#before + this.#at}${line}`);
   }
 
-  /** Reads `key value`, over as many lines and literals as it takes. */
+  /** Reads `key value`, over as many lines and literals as needed. */
   *item(): Generator<Need, [key: string, value: Dlist], Buffer | undefined> {
     const values = new KeyValues();
     this.#frames.push({ items: undefined, values, key: undefined });
@@ -166,7 +186,10 @@ export class DlistScanner {
     return values.entries[0]!;
   }
 
-  /** Reads on until the outermost value is complete, bytes are needed that are not on the line, or it has been long. */
+  /**
+   * Reads until one of these: the outermost value is complete, more bytes are needed, or it is time
+   * for a pause.
+   */
   #run(): Need | undefined {
     for (;;) {
       const frame = this.#frames[this.#frames.length - 1]!;
@@ -198,7 +221,7 @@ export class DlistScanner {
     }
   }
 
-  /** False: it goes on in the line's next part. */
+  /** Returns false if the token continues in the line's next part. */
   #addBare(first: number): boolean {
     const token = this.#atom();
     if (token === undefined) return false;
@@ -241,13 +264,13 @@ export class DlistScanner {
     if (frame.key !== undefined) throw this.error('a key without a value');
     this.#at += 1;
     this.#frames.pop();
-    // A growing array has room to spare, which a mailbox's many records would keep.
+    // A growing array has spare capacity, which the many records of a mailbox would keep.
     if (frame.values !== undefined) frame.values.flat = frame.values.flat.slice();
     else if (frame.items !== undefined && frame.items.length <= TRIMMED_VALUES)
       this.#replaceLast(frame.items.slice());
   }
 
-  /** The value that was added last is this one. */
+  /** Replaces the value that was added last. */
   #replaceLast(value: Dlist): void {
     const frame = this.#frames[this.#frames.length - 1]!;
     const values = frame.items ?? frame.values!.flat;
@@ -269,7 +292,7 @@ export class DlistScanner {
     this.#at = at;
   }
 
-  /** Undefined: it goes on in the line's next part. */
+  /** Returns undefined if the string continues in the line's next part. */
   #atom(): string | undefined {
     const start = this.#at;
     this.#skipAtom();
@@ -284,14 +307,14 @@ export class DlistScanner {
     return this.#slice(start, this.#at);
   }
 
-  /** A part of the text that does not keep all of it in memory. */
+  /** Returns a part of the text without keeping all of the text in memory. */
   #slice(start: number, end: number): string {
     return end - start < VIEW_CHARS || this.#isShort()
       ? this.#text.slice(start, end)
       : this.#bytesOfText.toString('latin1', start, end);
   }
 
-  /** A short line is kept as a whole by what is read of it: that is no more than the values take. */
+  /** A short line may stay in memory as a whole: it takes no more than its values do. */
   #isShort(): boolean {
     return this.#text.length < AHEAD_BYTES;
   }
@@ -301,7 +324,7 @@ export class DlistScanner {
     throw this.error(`a string of more than ${this.#limits.literalBytes} bytes is over the limit`, 'limit');
   }
 
-  /** Undefined: it goes on in the line's next part. */
+  /** Returns undefined if the string continues in the line's next part. */
   #quoted(): string | undefined {
     const text = this.#text;
     const start = this.#at + 1;

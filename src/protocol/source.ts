@@ -1,37 +1,52 @@
 /**
- * Where the bytes of a session come from: a source that hands out lines and counted bytes, over chunks of any size as a
- * socket, a TLS layer or an inflater produces them.
+ * Provides a session's bytes as lines and counted bytes, from chunks of any size as a socket, a TLS
+ * layer or an inflater produces them.
  *
- * It promises: no byte is looked at twice for a line's end, however the chunks are cut; what lies in one chunk is handed out
- * without a copy; where the bytes are there already, a line or a run of bytes costs a microtask and no turn of the
- * event loop; at most `highWaterBytes` are buffered beyond what a reader waits for; an over-long line is read to its
- * end in bounded memory, so that the session stays in step.
+ * It promises:
+ *
+ * - No byte is searched twice for a line's end, however the chunks are cut.
+ * - Data within one chunk is returned without a copy.
+ * - If the bytes have arrived, reading them costs a microtask and no turn of the event loop.
+ * - At most `highWaterBytes` are buffered beyond what a reader waits for.
+ * - An over-long line is read to its end in bounded memory, so that the session stays in step.
  */
 import { BackupError } from '../errors.ts';
 import { LineTooLongError, tailBytes } from './framing.ts';
 
 export interface ByteSource {
-  /** The next line with its LF. Throws LineTooLongError, with the line consumed; `closed` where the input ends before the LF. */
+  /**
+   * Returns the next line with its LF. Throws LineTooLongError, with the line consumed. Throws
+   * `closed` if the input ends before the LF.
+   */
   line(limitBytes: number): Promise<Buffer>;
-  /** The next part of a line: up to its LF and with it, or, where none is among so many bytes, these. */
+  /**
+   * Returns the next part of a line: up to and including its LF, or `mostBytes` bytes if they hold
+   * no LF.
+   */
   linePart(mostBytes: number): Promise<Buffer>;
-  /** Exactly n bytes. Throws `closed` where the input ends before. */
+  /** Returns exactly n bytes. Throws `closed` if the input ends first. */
   bytes(n: number): Promise<Buffer>;
-  /** The next n bytes in pieces as they come; none is held. A piece counts as read before `onPiece` is called. */
+  /**
+   * Passes on the next n bytes in pieces as they arrive, and holds none. A piece counts as read
+   * before `onPiece` is called.
+   */
   pieces(n: number, onPiece: (piece: Buffer) => void | Promise<void>): Promise<void>;
-  /** The input ended properly, and all of it was read. */
+  /** Whether the input ended cleanly and was read completely. */
   readonly ended: boolean;
 }
 
 export interface SourceOptions {
-  /** Asked to stop pushing: more is buffered than any reader waits for. */
+  /** Called to stop the input: the buffer holds more than any reader waits for. */
   readonly pause?: () => void;
-  /** Asked to go on. */
+  /** Called to resume the input. */
   readonly resume?: () => void;
   readonly highWaterBytes?: number;
 }
 
-/** Smaller chunks are gathered, so that a peer that sends single bytes costs no object for each. */
+/**
+ * Smaller chunks are gathered, so that a peer that sends single bytes does not cost an object for
+ * each.
+ */
 const gatherBelowBytes = 1024;
 const gatherBytes = 16 * 1024;
 
@@ -42,10 +57,13 @@ export class SocketSource implements ByteSource {
   /** Where the first chunk's unread bytes start. */
   #offset = 0;
   #buffered = 0;
-  /** No LF is in the chunks before this one, nor in so many bytes of it: it may be growing. */
+  /**
+   * No LF is in the chunks before this one, nor in the first `#scannedBytes` of it. The chunk may
+   * still grow.
+   */
   #scannedChunks = 0;
   #scannedBytes = 0;
-  /** The last chunk's spare room, if it is one of ours. */
+  /** The buffer that holds the last chunk, if it is one of ours and may have room. */
   #gather: Buffer | undefined;
   #gathered = 0;
   #finished = false;
@@ -58,7 +76,7 @@ export class SocketSource implements ByteSource {
     this.#highWaterBytes = options.highWaterBytes ?? 1024 * 1024;
   }
 
-  /** Bytes pushed and not yet read. */
+  /** Bytes pushed but not yet read. */
   get buffered(): number {
     return this.#buffered;
   }
@@ -83,7 +101,9 @@ export class SocketSource implements ByteSource {
     }
   }
 
-  /** The input is over; with an error, what comes after the buffered bytes is that error. */
+  /**
+   * Marks the end of the input. If an error is given, reading past the buffered bytes throws it.
+   */
   end(error?: unknown): void {
     if (this.#finished) return;
     this.#finished = true;
@@ -95,12 +115,15 @@ export class SocketSource implements ByteSource {
     this.#wake = undefined;
   }
 
-  /** Resolves when there is something to read, or nothing will come any more. Rejects only as reading would. */
+  /**
+   * Resolves once there is something to read, or no more input can come. Rejects only as reading
+   * would.
+   */
   async waitForInput(): Promise<void> {
     if (this.#buffered === 0 && !this.#finished) await this.#more();
   }
 
-  /** All that is buffered: for whoever takes the stream over, as COMPRESS does. */
+  /** Returns everything buffered, for a caller that takes over the stream, as COMPRESS does. */
   takeRemaining(): Buffer {
     return this.#take(this.#buffered);
   }
@@ -123,7 +146,7 @@ export class SocketSource implements ByteSource {
     }
     const [chunks, bytes, before] = [this.#scannedChunks, this.#scannedBytes, this.#chunks.length];
     const part = this.#take(mostBytes);
-    // What was searched in vain is not searched again: chunks that were taken whole are gone.
+    // Remember what was already searched. Chunks that were taken whole are gone.
     this.#scannedChunks = Math.max(0, chunks - (before - this.#chunks.length));
     this.#scannedBytes = chunks < before - this.#chunks.length ? 0 : bytes;
     return part;
@@ -146,7 +169,9 @@ export class SocketSource implements ByteSource {
     }
   }
 
-  /** Length of the first line with its LF, or -1. What was searched in vain is not searched again. */
+  /**
+   * Returns the length of the first line with its LF, or -1. Never searches the same bytes twice.
+   */
   #lineLength(): number {
     for (let index = this.#scannedChunks; index < this.#chunks.length; index += 1) {
       const chunk = this.#chunks[index]!;
@@ -163,7 +188,7 @@ export class SocketSource implements ByteSource {
     return -1;
   }
 
-  /** The next n bytes, of which all are buffered. */
+  /** Returns the next n bytes, which must all be buffered. */
   #take(n: number): Buffer {
     this.#buffered -= n;
     const first = this.#chunks[0];
@@ -204,7 +229,7 @@ export class SocketSource implements ByteSource {
     this.#options.resume?.();
   }
 
-  /** Reads an over-long line to its LF, holding its last bytes only. */
+  /** Reads an over-long line to its LF, and holds only its last bytes. */
   async #skipLine(limitBytes: number): Promise<never> {
     let tail: Buffer = Buffer.alloc(0);
     for (;;) {

@@ -1,9 +1,10 @@
 /**
- * What a session's master was asked to send, and whether it has said that it cannot: so that a message which a master can never
- * supply is asked for once, and not in every round (decision 27).
+ * Tracks what a session's master was asked to send, and whether it has said that it cannot. A
+ * message that a master can never supply is thus asked for once, not in every round (decision 27).
  *
- * sync_client sends NIL in place of a message whose file is gone, cut or not what its GUID says (imap/dlist.c, printfile). NIL
- * does not name the message; it is one of those that the MAILBOX behind it records and that are not here.
+ * sync_client sends NIL for a message whose file is gone, cut, or does not match its GUID
+ * (imap/dlist.c, printfile). NIL does not name the message. It is one of those that the following
+ * MAILBOX records and that are not here.
  */
 import { mailboxByUniqueid } from '../index/queries/current.ts';
 import { firstToAskFor, setUndelivered } from '../index/queries/missing.ts';
@@ -14,9 +15,9 @@ import type { Turn } from '../backup/options.ts';
 
 /** A message that a master could not send is asked for again after this time. */
 const AGAIN_AFTER_S = 24 * 3600;
-/** GUIDs that are remembered; beyond, a message may be asked for once more. */
+/** The most GUIDs to remember. Beyond that, a message may be asked for once more. */
 const MOST_GUIDS = 100_000;
-/** Marked in one transaction. */
+/** How many messages are marked in one transaction. */
 const MARKED_A_TURN = 256;
 
 export class AskedFor {
@@ -24,7 +25,7 @@ export class AskedFor {
   readonly #users = new Set<string>();
   #hasSentNil = false;
 
-  /** RESERVE has answered that these are missing. */
+  /** Records that RESERVE reported these as missing. */
   add(guids: readonly string[]): void {
     for (const guid of guids) {
       if (this.#guids.size >= MOST_GUIDS) return;
@@ -32,12 +33,15 @@ export class AskedFor {
     }
   }
 
-  /** A MESSAGE had NIL in place of a file. */
+  /** Records that a MESSAGE had NIL in place of a file. */
   sentNil(): void {
     this.#hasSentNil = true;
   }
 
-  /** A session may ask for all that a user lacks once: what was asked for in vain before, too. */
+  /**
+   * Reports whether this session may ask again for everything a user lacks, even for what a master
+   * could not send before. True once for each user.
+   */
   mayAskAgain(userid: string): boolean {
     if (this.#users.has(userid)) return false;
     this.#users.add(userid);
@@ -50,8 +54,8 @@ export class AskedFor {
   }
 
   /**
-   * A MAILBOX has recorded messages that did not come. Notes those that were asked for, and returns them: they count as
-   * undelivered from now on.
+   * Call after a MAILBOX has recorded messages that did not arrive. Marks those that were asked for
+   * as undelivered, and returns them.
    */
   async notDelivered(
     index: IndexFile,
@@ -71,7 +75,9 @@ export class AskedFor {
   }
 }
 
-/** The first UID of a mailbox whose message is to be asked for; undefined where there is none. */
+/**
+ * Returns the first UID in a mailbox whose message must be asked for. Undefined if there is none.
+ */
 export async function firstToSend(
   index: IndexFile,
   mailbox: Pick<LiveMailbox, 'id' | 'missing_from'>,
@@ -87,7 +93,9 @@ export async function firstToSend(
   }
 }
 
-/** Whether a mailbox is what its master has, so far as the master can be asked. */
+/**
+ * Reports whether a mailbox matches its master's, ignoring what the master cannot be asked for.
+ */
 export async function isInStep(
   index: IndexFile,
   uniqueid: string,

@@ -1,8 +1,9 @@
 /**
- * Where the server listens: TCP ports, unix sockets, and sockets that a supervisor opened (systemd's socket activation).
+ * Binds the server's listening sockets: TCP ports, unix sockets, and sockets that a supervisor
+ * opened (systemd's socket activation).
  *
- * A unix socket has its mode from its first moment, and what a killed server left in its place is removed; one that
- * somebody listens on, or that is no socket, is not.
+ * A unix socket has its mode from the start. A socket that a killed server left in its place is
+ * removed. A path that is not a socket, or on which somebody listens, is not touched.
  */
 import { lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -11,7 +12,7 @@ import { asBackupError } from '../errors.ts';
 
 export interface TcpAddress {
   readonly host: string;
-  /** 0: one that is free. */
+  /** 0 means any free port. */
   readonly port: number;
   /** TLS from the first byte, instead of STARTTLS. */
   readonly isTls?: boolean;
@@ -19,12 +20,12 @@ export interface TcpAddress {
 
 export interface UnixAddress {
   readonly path: string;
-  /** Of the socket: who may connect. */
+  /** The socket's mode: who may connect. */
   readonly mode: number;
 }
 
 export interface InheritedSocket {
-  /** Its descriptor, bound and listening already. */
+  /** Its descriptor, already bound and listening. */
   readonly fd: number;
   readonly isTls?: boolean;
 }
@@ -32,9 +33,9 @@ export interface InheritedSocket {
 export type ListenAddress = TcpAddress | UnixAddress | InheritedSocket;
 
 export interface BoundAddress {
-  /** Of a unix socket 0. */
+  /** 0 for a unix socket. */
   readonly port: number;
-  /** For people: `host:port`, or the path. */
+  /** The address in messages: `host:port`, or the path. */
   readonly text: string;
 }
 
@@ -64,7 +65,7 @@ async function bindUnix(server: Server, { path, mode }: UnixAddress): Promise<vo
   if (await isLeftover(path)) unlinkSync(path);
   const umask = process.umask(0o777 & ~mode);
   try {
-    // The socket is made within the call.
+    // The socket is created within the call.
     const done = listening(server, { path });
     process.umask(umask);
     await done;
@@ -83,7 +84,7 @@ function listening(server: Server, options: ListenOptions & { readonly fd?: numb
   });
 }
 
-/** Whether the path is a socket that nobody listens on any more. */
+/** Reports whether the path is a socket on which nobody listens any more. */
 async function isLeftover(path: string): Promise<boolean> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return false;
   return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 /**
- * The dialogue before a peer may do anything: TLS from the first byte, the banner, STARTTLS, AUTHENTICATE. It knows who the peer
- * is, and counts how often it was wrong; all else is the session's.
+ * The dialogue before the login: TLS from the first byte, the banner, STARTTLS, AUTHENTICATE. It
+ * knows who the peer is and counts its failed logins. The session does everything else.
  */
 import { extraArguments, banner, missingArgument, responses } from '../protocol/responses.ts';
 import { BackupError } from '../errors.ts';
@@ -10,10 +10,10 @@ import type { Channel } from './connection/channel.ts';
 import type { ServerOptions } from './options.ts';
 import type { TlsContext } from './tls/tls.ts';
 
-/** Whether the conversation goes on after a command. */
+/** Whether the session continues after a command. */
 export type Outcome = 'next' | 'end';
 
-/** Does what waits for the peer, and hangs up where the peer is silent for too long. */
+/** Runs work that waits for the peer, and closes the connection if the peer is silent too long. */
 export type Waiting = <T>(work: () => Promise<T>) => Promise<T>;
 
 export class Greeting {
@@ -29,23 +29,25 @@ export class Greeting {
     this.#waiting = waiting;
   }
 
-  /** Who has logged in, if anybody has. */
+  /** The logged-in user, or null. */
   get user(): string | null {
     return this.#user;
   }
 
-  /** The first words; before them the handshake, where the port is one for TLS. */
+  /** Sends the banner. On a TLS port, the handshake comes first. */
   async greet(isTlsFromStart: boolean): Promise<Outcome> {
     if (!isTlsFromStart) return this.#sayBanner();
     const { tls, log } = this.#options;
     if (tls !== null) return this.#handshake(tls);
-    // A reload may have taken the certificate away: better nothing than in the clear.
+    // A reload may have removed the certificate: refuse the peer rather than continue without TLS.
     log.warn(`${this.#channel.peer}: this port is for TLS, and tls_server_cert is not set`);
     this.#channel.destroy();
     return 'end';
   }
 
-  /** Cyrus' words (cyrus-imapd imap/sync_server.c); where there is no TLS, the command is not known. */
+  /**
+   * Answers in Cyrus' words (cyrus-imapd imap/sync_server.c). Without TLS, the command is unknown.
+   */
   async startTls(args: readonly string[]): Promise<Outcome> {
     const tls = this.#offeredTls();
     if (tls === null) return this.#answer(responses.unrecognized);
@@ -53,7 +55,8 @@ export class Greeting {
     if (this.#user !== null) return this.#answer(responses.startTlsLate);
     if (this.#channel.security !== NO_TLS) return this.#answer(responses.startTlsTwice);
     if (!this.#channel.holdInput()) {
-      // What was sent in the clear must not be taken for what TLS protects (CVE-2011-0411): this is no honest client.
+      // Plain-text input must not be taken for input that TLS protects (CVE-2011-0411). No honest
+      // client sends any here.
       this.#options.log.warn(`${this.#channel.peer}: STARTTLS: something was sent behind it, closing`);
       await this.#answer(responses.startTlsInjected);
       return 'end';
@@ -62,7 +65,7 @@ export class Greeting {
     return this.#handshake(tls);
   }
 
-  /** Null on a unix socket too: nothing goes over a wire. */
+  /** Also null on a unix socket: its data crosses no network. */
   #offeredTls(): TlsContext | null {
     return this.#channel.address === undefined ? null : this.#options.tls;
   }

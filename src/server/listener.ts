@@ -1,4 +1,7 @@
-/** The listening sockets: a session for each connection, limits on how many, other options on the way, and an orderly end. */
+/**
+ * The listening sockets. Starts a session for each connection, limits their number, applies new
+ * options, and stops in an orderly way.
+ */
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { bind, isTlsFromStart } from './bind.ts';
@@ -8,17 +11,20 @@ import { hostNameOf } from './limits/hostLimits.ts';
 import type { ServerOptions } from './options.ts';
 import { Session } from './session.ts';
 
-/** In a flood one line in this time. */
+/** At most one log line in this time during a flood. */
 const EVICTIONS_LOGGED_MS = 1000;
-/** Connections that are over the limit and may still read why; in a flood the rest is closed at once. */
+/**
+ * Connections over the limit that may still read the reason. During a flood the others are closed
+ * at once.
+ */
 const MOST_TURNED_AWAY = 64;
 
 export class Listener {
   #options: ServerOptions;
   readonly #servers: Server[] = [];
-  /** The oldest first. */
+  /** Oldest first. */
   readonly #sessions = new Set<Session>();
-  /** Of each session until it is over, also where another has its place already. */
+  /** One for each session until it has ended, even if another connection already has its place. */
   readonly #running = new Set<Promise<void>>();
   #turnedAway = 0;
   readonly #evicted = { count: 0, loggedAt: -Infinity };
@@ -27,7 +33,7 @@ export class Listener {
     this.#options = options;
   }
 
-  /** Listens there too. Throws a BackupError that names the address. */
+  /** Also listens on this address. Throws a BackupError that names the address. */
   async listen(address: ListenAddress): Promise<BoundAddress> {
     const isTls = isTlsFromStart(address);
     const server = createServer({ allowHalfOpen: false }, (socket) => this.#accept(socket, isTls));
@@ -38,8 +44,8 @@ export class Listener {
   }
 
   /**
-   * What sessions from now on run with. Those that are open go on with what they began with, but for users who are no longer
-   * admins: theirs end.
+   * Sets the options for new sessions. Open sessions keep the options with which they began.
+   * Sessions of users who are no longer admins end.
    */
   reconfigure(options: ServerOptions): void {
     this.#options = options;
@@ -50,7 +56,9 @@ export class Listener {
     }
   }
 
-  /** Takes no more connections, lets each session finish its command, and waits for all of them. */
+  /**
+   * Accepts no more connections, lets each session finish its command, and waits for all of them.
+   */
   async stop(): Promise<void> {
     const closed = this.#servers.map(
       (server) => new Promise<void>((resolve) => server.close(() => resolve())),
@@ -79,14 +87,15 @@ export class Listener {
     this.#running.add(running);
   }
 
-  /** Its place is free. */
+  /** Frees the session's place. */
   #forget(session: Session): void {
     if (this.#sessions.delete(session)) this.#options.hosts.disconnect(session.address);
   }
 
   /**
-   * Where a limit is reached, a connection that has not logged in makes room for a new one: the oldest of the same host, or of the host
-   * that has the most of them. So those who only connect shut out nobody but themselves, and nobody who has logged in.
+   * At a limit, closes a connection that has not logged in, to make room for a new one. It is the
+   * oldest of the same host, or of the host that has the most of them. Peers that only connect thus
+   * shut out only each other, and nobody who has logged in.
    */
   #makeRoom(address: string | undefined): void {
     const { hosts, maxConnections } = this.#options;
@@ -120,14 +129,20 @@ export class Listener {
     this.#evicted.loggedAt = performance.now();
   }
 
-  /** Counts the connection with its host, where there is none. */
+  /**
+   * Returns the reason to refuse the connection. If there is none, counts the connection with its
+   * host.
+   */
   #reasonAgainst({ address }: Channel): string | null {
     const { hosts, maxConnections } = this.#options;
     if (this.#sessions.size >= maxConnections) return `${this.#sessions.size} connections are open`;
     return hosts.connect(address);
   }
 
-  /** Never rejects; does not wait long for a peer that keeps its end open. In the clear nothing is said where TLS is expected. */
+  /**
+   * Never rejects. Does not wait long for a peer that keeps its end open. On a TLS port it sends
+   * nothing in plain text.
+   */
   async #turnAway(channel: Channel, isTls: boolean): Promise<void> {
     if (isTls || this.#turnedAway >= MOST_TURNED_AWAY) {
       channel.destroy();

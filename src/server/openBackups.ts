@@ -1,7 +1,8 @@
 /**
- * The backups that one session holds, from the first command that touches a user until RESTART, EXIT, idleness or the
- * end of the connection. Holding means: locked against every other writer. A session that goes through many users
- * without a RESTART (sync_client -A) gives up those it has not touched for long.
+ * The backups that one session holds, from the first command for a user until RESTART, EXIT,
+ * idleness or the end of the connection. A held backup is locked against every other writer. A
+ * session that visits many users without a RESTART (sync_client -A) releases the least recently
+ * used ones.
  */
 import { dirname } from 'node:path';
 import { Backup } from '../backup/backup.ts';
@@ -20,15 +21,15 @@ import { isHeldMailboxLater } from './renamedInbox.ts';
 
 export interface OpenBackupsOptions extends BackupOptions {
   readonly deletedPrefix: string;
-  /** Most backups that a session holds at once. */
+  /** The most backups that a session holds at once. */
   readonly openBackups: number;
 }
 
-/** Of all sessions together: beyond it, each holds one. */
+/** The limit for all sessions together. Beyond it, each session holds one. */
 const MOST_OPEN_IN_ALL = 256;
 let openInAll = 0;
 
-/** A living mailbox, and where it is. */
+/** A living mailbox and its backup. */
 export interface Holding {
   readonly backup: Backup;
   readonly mailbox: LiveMailbox;
@@ -41,7 +42,7 @@ export class OpenBackups {
   readonly #disk: DiskSpace;
   /** Least recently used first. */
   readonly #open = new Map<string, Backup>();
-  /** Users that the master has spoken of, since the last release. */
+  /** Users that the master has mentioned since the last release. */
   readonly #spokenOf = new Set<string>();
 
   constructor(catalog: Catalog, options: OpenBackupsOptions, disk: DiskSpace, notice: Notice) {
@@ -51,17 +52,17 @@ export class OpenBackups {
     this.#disk = disk;
   }
 
-  /** The userid whose backup an internal mailbox name belongs to. */
+  /** Returns the userid whose backup an internal mailbox name belongs to. */
   ownerOf(mboxname: string): string {
     return backupUseridOf(mboxname, this.#options.deletedPrefix);
   }
 
-  /** The user's backup, or null where there is none yet. Throws 'locked', 'no-user'. */
+  /** Returns the user's backup, or null if there is none yet. Throws 'locked', 'no-user'. */
   async find(userid: string): Promise<Backup | null> {
     const open = this.#touch(userid);
     if (open?.isBroken === false) return open;
     if (open !== undefined) {
-      // Opening it brings log and index into step again.
+      // Opening it again brings log and index back into step.
       this.#open.delete(userid);
       openInAll -= 1;
       await open.close();
@@ -71,9 +72,12 @@ export class OpenBackups {
   }
 
   /**
-   * The backup that holds a living mailbox of that internal name, and the mailbox; null where there is none. A mailbox of a
-   * user who was renamed is in the backup that followed the user, until it has a name of its own there. `absent`: for a caller
-   * with many names, users who have proved to have no backup and no later name; they are looked up once.
+   * Returns the living mailbox with this internal name and the backup that holds it, or null. After
+   * a rename of a user, the mailbox is in the backup that followed the user, until it gets a new
+   * name there.
+   *
+   * `absent` is for callers with many names. It collects users who have neither a backup nor a
+   * later name, so that each is looked up only once.
    */
   async holding(mboxname: string, absent?: Set<string>): Promise<Holding | null> {
     const seen = new Set<string>();
@@ -91,7 +95,7 @@ export class OpenBackups {
     return null;
   }
 
-  /** For writing. Throws 'no-space' too, where the disk is nearly full. */
+  /** Returns the backup for writing. Also throws 'no-space' if the disk is nearly full. */
   async findOrCreate(userid: string): Promise<Backup> {
     const backup =
       (await this.find(userid)) ?? (await this.#openBackup(userid, this.#catalog.create(userid)));
@@ -99,14 +103,14 @@ export class OpenBackups {
     return backup;
   }
 
-  /** The master speaks of a user as one that it has. */
+  /** Records that the master has mentioned this user as existing. */
   speaksOf(userid: string): void {
     this.#spokenOf.add(userid);
   }
 
   /**
-   * Notes whose INBOX a uniqueid is. Called between the creation of a backup and the first line in it: a backup whose
-   * INBOX is noted has held something (Catalog.beginAgain).
+   * Records whose INBOX a uniqueid is. Call it after a backup is created and before its first line:
+   * a backup with a recorded INBOX has held something (Catalog.beginAgain).
    */
   noteInbox(userid: string, uniqueid: string): void {
     const { inboxes } = this.#catalog;
@@ -114,8 +118,11 @@ export class OpenBackups {
   }
 
   /**
-   * Where the INBOX was that of another user, this one has no backup yet, and there are signs that the user was renamed
-   * (renamedInbox.ts), the other's backup becomes this one's.
+   * Gives another user's backup to this user if all of these are true:
+   *
+   * - The INBOX was the other user's.
+   * - This user has no backup yet.
+   * - There are signs that the user was renamed (renamedInbox.ts).
    */
   async followInbox(userid: string, inbox: KeyValues): Promise<void> {
     const known = this.#catalog.inboxes.userOf(getString(inbox, 'UNIQUEID'));
@@ -127,7 +134,7 @@ export class OpenBackups {
     const backup = await this.find(known);
     const held = backup === null ? undefined : mailboxByUniqueid(backup.index, getString(inbox, 'UNIQUEID'));
     if (backup === null || held?.deleted !== null || held.name !== inboxOf(known)) return;
-    // Two masters that both have the mailbox would send one backup to and fro.
+    // If two masters both had the mailbox, one backup would go back and forth.
     const wasBefore = this.#catalog.inboxes.laterName(userid) === known;
     if (!wasBefore && !this.#spokenOf.has(known) && isHeldMailboxLater(backup.index, held, inbox)) {
       await this.renameUser(known, userid);
@@ -139,20 +146,22 @@ export class OpenBackups {
     );
   }
 
-  /** The user's backup goes to another userid, which has none yet. */
+  /** Moves the user's backup to another userid, which must not have one yet. */
   async renameUser(from: string, to: string): Promise<void> {
     const held = this.#open.get(from);
     if (this.#open.delete(from)) openInAll -= 1;
     await held?.close();
-    // First, since a rename that is done must not be refused. Without a backup of the later name it means nothing.
+    // Recorded first, because a completed rename must not be refused. Without a backup of the later
+    // name the record has no effect.
     this.#catalog.inboxes.putLaterName(from, to);
     this.#catalog.rename(from, to);
     this.#notice(`${from} is ${to} from now on, with all of the backup`);
   }
 
   /**
-   * Runs a command. Where an index turns out to be damaged in the middle of it, that index is built anew, and the command
-   * is run again. If part of the answer has been sent, the command fails once: the master repeats it.
+   * Runs a command. If an index turns out to be damaged meanwhile, the index is rebuilt and the
+   * command runs again. If a part of the answer was already sent, the command fails, and the master
+   * repeats it.
    */
   async withSoundIndexes(command: () => Promise<void>, hasAnswered: () => boolean): Promise<void> {
     try {
@@ -163,7 +172,10 @@ export class OpenBackups {
     }
   }
 
-  /** The next open of the backup builds its index from the log. false: the index is none of a backup that is held. */
+  /**
+   * Closes the backup, whose next open rebuilds the index from the log. Returns false if no held
+   * backup has this index.
+   */
   async #giveUpIndex({ path, message }: IndexError): Promise<boolean> {
     for (const [userid, backup] of this.#open) {
       if (backup.index.path !== path) continue;
@@ -175,17 +187,20 @@ export class OpenBackups {
     return false;
   }
 
-  /** Before a master is told to upload. Throws 'no-space'. Of a user without a backup it shows when the mail comes. */
+  /**
+   * Call before a master is asked to upload. Throws 'no-space'. For users without a backup the
+   * check follows when the mail arrives.
+   */
   requireRoomForMail(paths: readonly string[]): void {
     for (const path of paths) this.#disk.requireRoomForMail(dirname(path));
   }
 
-  /** Those held now. */
+  /** The backups held at present. */
   held(): Iterable<Backup> {
     return this.#open.values();
   }
 
-  /** Ends all chunks and gives up all locks. */
+  /** Ends all chunks and releases all locks. */
   async release(): Promise<void> {
     this.#spokenOf.clear();
     for (const [userid, backup] of this.#open) {
@@ -216,7 +231,7 @@ export class OpenBackups {
     return backup;
   }
 
-  /** A move may have taken it elsewhere while its lock was waited for. */
+  /** Opens the backup, also if it was moved elsewhere while we waited for its lock. */
   async #openWhereItIs(userid: string, path: string): Promise<Backup> {
     try {
       return await Backup.open(userid, path, this.#options, this.#notice);

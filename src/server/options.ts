@@ -1,4 +1,6 @@
-/** What the server needs to know; made from imapd.conf by the command line. */
+/**
+ * The server's options. The command line makes them from imapd.conf.
+ */
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ConnectionSecurity, Passwords } from './auth/exchange.ts';
 import type { Limits } from '../protocol/limits.ts';
@@ -21,32 +23,32 @@ export interface ServerOptions {
   readonly catalog: Catalog;
   readonly backups: OpenBackupsOptions;
   readonly log: Log;
-  /** The SASL mechanisms on offer, on a connection like this. */
+  /** Returns the SASL mechanisms to offer on such a connection. */
   readonly mechanisms: (security: ConnectionSecurity) => string[];
   readonly passwords: Passwords;
-  /** null: no TLS. Its certificates can be replaced while the server runs. */
+  /** null means no TLS. Its certificates can be replaced while the server runs. */
   readonly tls: TlsContext | null;
   readonly admins: readonly string[];
-  /** Staged messages held in memory, by a session, compressed. */
+  /** Compressed bytes of staged messages that a session may hold in memory. */
   readonly stagingMemoryBytes: number;
-  /** On what authenticated peers may send. */
+  /** Limits on what authenticated peers may send. */
   readonly limits: Limits;
   readonly maxConnections: number;
   /** Shared by all listeners. */
   readonly hosts: HostLimits;
   readonly disk: DiskSpace;
   readonly memory: Memory;
-  /** Where the directories of users are whose sessions are logged; see telemetry.ts. */
+  /** The folder with one folder for each user whose sessions are logged (see telemetry.ts). */
   readonly telemetryDirectory: string;
   /** How long a peer may take to log in. */
   readonly loginTimeoutMs: number;
-  /** How long one that has may say nothing between commands (sync_timeout). */
+  /** How long a logged-in peer may be silent between commands (sync_timeout). */
   readonly idleTimeoutMs: number;
-  /** How long a peer may take nothing of an answer: meanwhile its locks are held. */
+  /** How long a peer may accept nothing of an answer. It keeps its locks meanwhile. */
   readonly writeTimeoutMs: number;
-  /** How long a command may take to come in, and each message in it. */
+  /** How long a command may take to arrive, and each message in it. */
   readonly commandTimeoutMs: number;
-  /** After how long of waiting for the peer its locks are given up. */
+  /** After this wait for the peer, its locks are released. */
   readonly releaseTimeoutMs: number;
   readonly failedLoginPauseMs: number;
   /** Failed logins in one connection before it is closed. */

@@ -1,9 +1,11 @@
 /**
- * Whether the INBOX of a user without a backup is another user's, renamed. Masters do not always say RENAME: after a rename,
- * `sync_client -A` and `-u` only ever speak of the new user. The uniqueid alone proves nothing, since a copy of the master has the same.
+ * Decides whether the INBOX of a user without a backup is another user's, renamed. Masters do not
+ * always send RENAME: after a rename, `sync_client -A` and `-u` only mention the new user. The
+ * uniqueid alone proves nothing, because a copy of the master has the same one.
  *
- * The sign that the old user is no more is in the mailbox itself: it is the one that is held here, later on. It has the messages that
- * are held, under their UIDs, and a rename has moved its modseqs on. In a copy that only got other names they stand still.
+ * The proof is in the mailbox itself, which must be a later state of the one held here. It has the
+ * held messages under the same UIDs, and a rename has raised its modseqs. In a copy that only got
+ * other names, the modseqs stay the same.
  */
 import { livingGuids } from '../index/queries/current.ts';
 import type { IndexFile } from '../index/store/indexFile.ts';
@@ -19,25 +21,31 @@ import {
 } from '../protocol/dlist.ts';
 import type { KeyValues } from '../protocol/dlist.ts';
 
-/** So many messages show it. */
+/** Comparing this many messages is enough. */
 const MOST_COMPARED = 4096;
-/** Of the messages held here, the line must have this share. The others may have been expunged since. */
+/**
+ * The line must have this share of the messages held here. The others may have been expunged since.
+ */
 const KNOWN_SHARE = 0.5;
 
-/** `held`: the old user's INBOX. `sent`: a MAILBOX of the same uniqueid under the new name. */
+/**
+ * `held` is the old user's INBOX. `sent` is a MAILBOX with the same uniqueid under the new name.
+ */
 export function isHeldMailboxLater(index: IndexFile, held: LiveMailbox, sent: KeyValues): boolean {
   return hasMovedOn(held, sent) && hasHeldMessages(index, held, sent);
 }
 
 function hasMovedOn(held: LiveMailbox, sent: KeyValues): boolean {
   if ((optionalBigInt(sent, 'HIGHESTMODSEQ') ?? 0n) < BigInt(held.highestmodseq)) return false;
-  // Of when its name and rights changed last; masters of 3.0 do not say.
+  // FOLDERMODSEQ changes with the name and the rights. Masters of 3.0 do not send it.
   const before = optionalBigInt(parseState(held.state), 'FOLDERMODSEQ');
   const now = optionalBigInt(sent, 'FOLDERMODSEQ');
   return before === undefined || now === undefined || now > before;
 }
 
-/** In a batch, of those up to its last one. An INBOX that is empty here shows nothing. */
+/**
+ * In a batch, compares the messages up to its last one. An INBOX that is empty here proves nothing.
+ */
 function hasHeldMessages(index: IndexFile, held: LiveMailbox, sent: KeyValues): boolean {
   const lastUid = optionalNumber(sent, 'LAST_UID') ?? 0;
   const listed = new Map<number, string>();

@@ -1,10 +1,13 @@
 /**
- * One connection's conversation: greeting and login (greeting.ts), compression, then commands until EXIT.
+ * One connection's session: greeting and login (greeting.ts), compression, then commands until
+ * EXIT.
  *
- * Whatever a peer sends costs at most the command at hand, or where the protocol's framing is lost this connection.
- * Over 300 lines because all that a session holds is given up in one place, however it ends.
+ * Whatever a peer sends, at most the current command fails. If the protocol's framing is lost, only
+ * this connection ends.
  *
- * Everything a session holds (locks, staged messages, memory) is given up when it ends, however it ends.
+ * However a session ends, it releases everything it holds: locks, staged messages, memory.
+ *
+ * Over 300 lines because all of that is released in one place.
  */
 import { BackupError, messageOf } from '../errors.ts';
 import { FramingError } from '../protocol/framing.ts';
@@ -29,9 +32,9 @@ import type { Upload } from './uploads.ts';
 import { Telemetry } from './connection/telemetry.ts';
 import { brokenTls } from './tls/tls.ts';
 
-/** How long a peer may take to read an answer when the server is to stop. */
+/** How long a peer may take to read an answer when the server stops. */
 const STOP_WRITE_TIMEOUT_MS = 2000;
-/** Keys beside a script, for which the limit of a literal holds. */
+/** Room for keys in addition to a script, which has the limit of a literal. */
 const KEPT_BESIDE_BYTES = 64 * 1024;
 /** A client needs three or four commands to log in. */
 const MOST_COMMANDS_BEFORE_LOGIN = 50;
@@ -46,13 +49,13 @@ export class Session {
   readonly #greeting: Greeting;
   #upload: Upload | null = null;
   #isStopping = false;
-  /** Untagged lines. */
+  /** Untagged lines sent. */
   #sentCount = 0;
   readonly #patience: Patience;
   readonly #turns = new Turns();
   readonly #memory: Share;
   readonly #endHold: () => void;
-  /** The release that idleness has begun: the next command waits for it. */
+  /** The release that started because of idleness. The next command waits for it. */
   #releasing: Promise<void> = Promise.resolve();
   readonly #counts = { commands: 0, refused: 0, messages: 0, bytes: 0 };
 
@@ -102,7 +105,7 @@ export class Session {
     };
   }
 
-  /** Runs to the connection's end; never rejects. */
+  /** Runs until the connection ends. Never rejects. */
   async run(): Promise<void> {
     const { log } = this.#options;
     log.debug(`${this.#who()}: connected`);
@@ -122,27 +125,32 @@ export class Session {
     }
   }
 
-  /** Who has logged in, if anybody has. */
+  /** The logged-in user, or null. */
   get user(): string | null {
     return this.#greeting.user;
   }
 
-  /** Of a unix socket undefined. */
+  /** Undefined for a unix socket. */
   get address(): string | undefined {
     return this.#channel.address;
   }
 
-  /** Ends at once, for nobody has logged in: another needs its place. */
+  /**
+   * Ends the session at once. Only for sessions without a login, whose place another one needs.
+   */
   evict(): void {
     this.#channel.destroy();
   }
 
-  /** Finishes the command in hand, then says goodbye. What has not come in whole was never promised to anybody. */
+  /**
+   * Finishes the current command, then says goodbye. Nothing was promised for a command that has
+   * not fully arrived.
+   */
   stop(): void {
     this.#isStopping = true;
     this.#channel.limitWrites(STOP_WRITE_TIMEOUT_MS);
     if (!this.#patience.isWaiting) return;
-    // Where nobody has logged in, a handshake may be under way that words do not belong in.
+    // Before the login, a handshake may be in progress, which text would disturb.
     if (this.user === null) this.#channel.destroy();
     else void this.#sayGoodbye().catch(() => this.#channel.destroy());
   }
@@ -152,7 +160,7 @@ export class Session {
     await this.#channel.close();
   }
 
-  /** One command. Throws where there can be no next one. */
+  /** Handles one command. Throws if there can be no next one. */
   async #turn(): Promise<Outcome> {
     if (this.#isStopping) {
       await this.#answer(responses.shuttingDown);
@@ -268,7 +276,7 @@ export class Session {
     return 'next';
   }
 
-  /** The locks are given up before the answer, so that whoever connects next does not find them held. */
+  /** Releases the locks before the answer, so that the next connection does not find them held. */
   async #exit(): Promise<Outcome> {
     await this.#release();
     await this.#answer(responses.finished);
@@ -283,7 +291,7 @@ export class Session {
     await this.#backups.release();
   }
 
-  /** Where nobody waits for it, or nothing may stop at it. */
+  /** Logs errors of work that nobody awaits, or that must not stop the caller. */
   #safely(work: Promise<void>): Promise<void> {
     return work.catch((error: unknown) => this.#options.log.error(`${this.#who()}: ${messageOf(error)}`));
   }

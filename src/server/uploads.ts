@@ -1,9 +1,10 @@
 /**
  * Messages that a session has uploaded and no mailbox has claimed yet.
  *
- * Masters upload first and say whose a message is afterwards, in MAILBOX. So an upload is compressed as the log will
- * hold it and kept aside; the backup of the user whose mailbox records it takes it over, and nobody else's does.
- * As in Cyrus' own sync_server, what is not claimed goes with RESTART or the connection.
+ * Masters upload messages first and say whose they are afterwards, in MAILBOX. An upload is
+ * compressed as the log will hold it, and kept in staging. The backup of the user whose mailbox
+ * records it takes it over, and no other. As in Cyrus' own sync_server, RESTART or the connection's
+ * end drops what is not claimed.
  */
 import { createHash } from 'node:crypto';
 import type { Backup } from '../backup/backup.ts';
@@ -23,16 +24,19 @@ interface StagedFile {
   readonly file: FileLiteral;
 }
 
-/** Of one session, to bound what is known of each: a mailbox of a million messages that comes in one batch. */
+/**
+ * The limit for one session, to bound the memory for their entries. It allows a mailbox of a
+ * million messages in one batch.
+ */
 const MOST_MESSAGES = 1_000_000;
 
-/** Half a millisecond: each may be looked for in all backups that the session holds. */
+/** Takes half a millisecond: each may be looked up in all backups that the session holds. */
 const LOOKED_A_STEP = 8;
 const CLAIMED_A_STEP = 1024;
 
 const ENTRY_BYTES = 400;
 
-/** One MESSAGE command while it comes in. */
+/** One MESSAGE command that is arriving. */
 export class Upload {
   readonly #writer: SegmentWriter;
   readonly #files: FileLiteral[] = [];
@@ -43,7 +47,7 @@ export class Upload {
     this.#mostMessages = mostMessages;
   }
 
-  /** Takes a message's bytes from the wire. Throws 'checksum' where they are not what the GUID promises. */
+  /** Reads a message's bytes from the wire. Throws 'checksum' if they do not match the GUID. */
   async add(file: FileLiteral, source: ByteSource): Promise<void> {
     if (this.#files.length >= this.#mostMessages) throw tooMany();
     if (this.#files.length > 0) await this.#writer.write(' ');
@@ -76,19 +80,19 @@ export class Upload {
 export class StagedMessages {
   readonly #staging: Staging;
   readonly #files = new Map<string, StagedFile>();
-  /** How many files of a line wait to be claimed; its segment is dropped with the last. */
+  /** How many files of each line are unclaimed. With the last one its segment is dropped. */
   readonly #waiting = new Map<StagedLine, number>();
 
   constructor(options: StagingOptions) {
     this.#staging = new Staging(options);
   }
 
-  /** Compressed bytes that wait to be claimed. */
+  /** Compressed bytes that are not claimed yet. */
   get stagedBytes(): number {
     return this.#staging.stagedBytes;
   }
 
-  /** What is known of each message that waits takes memory, too. */
+  /** Memory for the entries of unclaimed messages. */
   get entriesBytes(): number {
     return this.#files.size * ENTRY_BYTES;
   }
@@ -110,8 +114,9 @@ export class StagedMessages {
   }
 
   /**
-   * Where to take the wanted messages from: whole segments where all of their messages are wanted, single ones from
-   * the rest, or from another backup that this session holds and has just stored them in.
+   * Returns the sources of the wanted messages: whole segments if all of their messages are wanted,
+   * and single messages otherwise. A message may also come from another backup that this session
+   * holds and has just stored it in.
    */
   async sources(
     wanted: ReadonlySet<string>,
@@ -140,7 +145,7 @@ export class StagedMessages {
     return { sources, found };
   }
 
-  /** These are in a backup now. */
+  /** Marks messages as stored in a backup. */
   async claimed(guids: Iterable<string>, turn: Turn): Promise<void> {
     let count = 0;
     for (const guid of guids) {
@@ -161,7 +166,7 @@ export class StagedMessages {
     return this.#files.has(guid);
   }
 
-  /** Forgets all that nobody claimed; answers how many messages that were. */
+  /** Drops all unclaimed messages and returns their number. */
   clear(): number {
     const count = this.#files.size;
     for (const line of this.#waiting.keys()) line.segment.drop();

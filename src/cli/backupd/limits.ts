@@ -1,4 +1,7 @@
-/** The keys of imapd.conf that bound backupd's peers (src/config/limitKeys.ts), as its server takes them. */
+/**
+ * Converts the keys of imapd.conf that limit backupd's peers (src/config/limitKeys.ts) to the
+ * server's options.
+ */
 import type { Config } from '../../config/imapdConf.ts';
 import { BackupError, messageOf } from '../../errors.ts';
 import { defaultLimits } from '../../protocol/limits.ts';
@@ -8,7 +11,7 @@ import { unlimitedHosts } from '../../server/limits/hostLimits.ts';
 import type { HostLimitOptions } from '../../server/limits/hostLimits.ts';
 import type { MemoryOptions } from '../../server/limits/memory.ts';
 
-/** Depth alone has no key: no master needs more, and no peer should have more. */
+/** Only the depth has no key: no master needs more, and no peer should get more. */
 export function wireLimits(config: Config): Limits {
   return {
     lineBytes: config.backup_max_command,

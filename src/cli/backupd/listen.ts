@@ -1,10 +1,16 @@
-/** Where backupd listens: what --listen says, and the sockets that systemd passes on (sd_listen_fds(3)). */
+/**
+ * The addresses on which backupd listens: those of --listen, and the sockets that systemd passes on
+ * (sd_listen_fds(3)).
+ */
 import { BackupError } from '../../errors.ts';
 import type { InheritedSocket, ListenAddress } from '../../server/bind.ts';
 
 const FIRST_FD = 3;
 
-/** `HOST:PORT`, `HOST:PORT/tls`, or the absolute path of a unix socket with a mode. Throws BackupError 'usage'. */
+/**
+ * Parses `HOST:PORT`, `HOST:PORT/tls`, or the absolute path of a unix socket, which gets
+ * `socketMode`. Throws BackupError 'usage'.
+ */
 export function listenAddress(text: string, socketMode: number): ListenAddress {
   if (text.startsWith('/')) return { path: text, mode: socketMode };
   const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})(\/tls)?$/.exec(text);
@@ -18,7 +24,7 @@ export function listenAddress(text: string, socketMode: number): ListenAddress {
   return { host: match[1] ?? match[2] ?? '', port, isTls: match[4] !== undefined };
 }
 
-/** Octal, as chmod(1) takes it. Throws BackupError 'usage'. */
+/** Parses an octal mode, as for chmod(1). Throws BackupError 'usage'. */
 export function socketModeOf(text: string): number {
   if (!/^0?[0-7]{3}$/.test(text)) {
     throw new BackupError('usage', `--socket-mode ${text}: an octal mode like 0660 is expected`);
@@ -26,7 +32,10 @@ export function socketModeOf(text: string): number {
   return parseInt(text, 8);
 }
 
-/** Those that were passed to this process; one that is named `tls` (FileDescriptorName=) speaks TLS from the first byte. */
+/**
+ * Returns the sockets passed to this process. One that is named `tls` (FileDescriptorName=) uses
+ * TLS from the first byte.
+ */
 export function inheritedSockets(environment: NodeJS.ProcessEnv, pid: number): InheritedSocket[] {
   if (Number(environment['LISTEN_PID']) !== pid) return [];
   const count = Number(environment['LISTEN_FDS']);

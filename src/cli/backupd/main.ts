@@ -1,4 +1,7 @@
-/** `backupd [-C imapd.conf] [--listen ADDRESS]...`: the server that masters' sync_client replicates into. */
+/**
+ * `backupd [-C imapd.conf] [--listen ADDRESS]...`: the server into which masters replicate with
+ * sync_client.
+ */
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { BackupError, exitCodeOf, messageOf } from '../../errors.ts';
@@ -67,8 +70,8 @@ function parse(args: string[]): Arguments {
 }
 
 /**
- * V8 lets garbage grow to several times what is alive before it looks for it; half as much as is alive is enough. Memory is then
- * bounded by what is held, and by the limits on that.
+ * By default V8 lets garbage grow to several times the live data before it collects. Half as much
+ * as the live data is enough. Memory is then bounded by the live data, and by the limits on that.
  */
 const HEAP_GROWING_PERCENT = 50;
 

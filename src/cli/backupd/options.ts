@@ -1,4 +1,6 @@
-/** What backupd's server runs with: imapd.conf as ServerOptions, and the bounds that no option of Cyrus' names. */
+/**
+ * Converts imapd.conf to the server's options, and checks that the server can be used.
+ */
 import { COMPRESSION_LEVEL } from '../../backup/options.ts';
 import { hostname } from 'node:os';
 import type { Catalog } from '../../catalog/catalog.ts';
@@ -22,7 +24,7 @@ import { VERSION } from '../common/version.ts';
 /** As in Cyrus (lib/imapoptions, sync_timeout). */
 const LEAST_IDLE_S = 3;
 
-/** What sessions share and a reload changes in place. */
+/** Limits that sessions share and that a reload changes in place. */
 export interface SharedLimits {
   readonly hosts: HostLimits;
   readonly disk: DiskSpace;
@@ -79,7 +81,9 @@ export function serverOptions(
   };
 }
 
-/** Throws BackupError 'config' where nobody could ever log in, or the port is to speak a TLS that is not set up. */
+/**
+ * Throws BackupError 'config' if nobody could ever log in, or if a TLS port has no certificate.
+ */
 export function requireUsable(
   config: Config,
   options: ServerOptions,

@@ -1,8 +1,9 @@
 /**
- * backupd while it runs: what it holds, the configuration that it reads again when it is told to, and its end.
+ * The running backupd: its resources, the reload of its configuration, and its end.
  *
- * A reload takes all of the new configuration or nothing of it: where that is broken, the error names file, line and key, and
- * what was in force stays. Listening sockets stay in any case, and so does what the open catalogue was made with.
+ * A reload applies the whole new configuration or nothing. If the new one is invalid, the error
+ * names file, line and key, and the old one stays in force. Listening sockets always stay, and so
+ * do the options of the open catalogue.
  */
 import { Catalog } from '../../catalog/catalog.ts';
 import { loadConfig, requireServerConfig } from '../../config/imapdConf.ts';
@@ -21,7 +22,7 @@ import type { SharedLimits } from './options.ts';
 import { writableCatalog } from '../common/catalogOptions.ts';
 import { createLog } from '../common/log.ts';
 
-/** Options that only a restart changes: the catalogue is opened once, and the log named once. */
+/** Options that need a restart: the catalogue is opened once, and the log is named once. */
 const FIXED_KEYS = [
   'configdirectory',
   'backup_db',
@@ -97,13 +98,16 @@ export class BackupdServer {
     }
   }
 
-  /** Finishes the commands in hand, ends every chunk, and gives up all locks. */
+  /** Finishes current commands, ends all chunks, and releases all locks. */
   async stop(): Promise<void> {
     await this.#listener.stop();
     this.#catalog.close();
   }
 
-  /** The file's configuration with what cannot change as it was, and the names of what would have. */
+  /**
+   * Returns the file's configuration with the fixed options unchanged, and the names of fixed
+   * options that differ.
+   */
   #nextConfig(): { next: Config; fixed: string[] } {
     const read = loadServerConfig(this.#config.file);
     const kept = Object.fromEntries(FIXED_KEYS.map((key) => [key, this.#config[key]]));

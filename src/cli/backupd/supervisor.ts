@@ -1,13 +1,14 @@
 /**
- * What the process tells its supervisor (sd_notify(3)): that it is ready, reads its configuration again, or stops. A datagram on
- * a unix socket, which Node has no call for; without NOTIFY_SOCKET nothing happens, and what fails is no trouble.
+ * Notifies the supervisor (sd_notify(3)) that the process is ready, reloads its configuration, or
+ * stops. A notification is a datagram on a unix socket, for which Node has no function. Without
+ * NOTIFY_SOCKET nothing is sent, and failures are ignored.
  */
 import koffi from 'koffi';
 
 const AF_UNIX = 1;
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 const MSG_NOSIGNAL = 0x4000;
-/** sockaddr_un of Linux: the family, then the path. */
+/** Linux's sockaddr_un: the family, then the path. */
 const PATH_OFFSET = 2;
 const LONGEST_PATH = 107;
 
@@ -18,7 +19,7 @@ type Call<A extends unknown[]> = (...args: A) => number;
 export function tellSupervisor(state: SupervisorState): void {
   const path = process.env['NOTIFY_SOCKET'] ?? '';
   if (!/^[@/]/.test(path) || Buffer.byteLength(path) > LONGEST_PATH) return;
-  // Type=notify-reload wants to know since when (CLOCK_MONOTONIC, which hrtime is).
+  // Type=notify-reload expects the time of the reload (CLOCK_MONOTONIC, as in hrtime).
   const since = state === 'RELOADING=1' ? `\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}` : '';
   send(path, Buffer.from(`${state}${since}`));
 }
@@ -35,7 +36,8 @@ function send(path: string, text: Buffer): void {
   const address = Buffer.alloc(PATH_OFFSET + Buffer.byteLength(path) + 1);
   address.writeUInt16LE(AF_UNIX);
   address.write(path, PATH_OFFSET);
-  // A name that begins with @ is in the abstract namespace: a NUL in its place, and none at the end.
+  // A name that begins with @ is in the abstract namespace: a NUL replaces the @, and there is none
+  // at the end.
   const isAbstract = path.startsWith('@');
   if (isAbstract) address[PATH_OFFSET] = 0;
   sendto(fd, text, text.length, MSG_NOSIGNAL, address, address.length - (isAbstract ? 1 : 0));

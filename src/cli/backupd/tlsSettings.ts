@@ -1,8 +1,12 @@
-/** The `tls_` options of imapd.conf that are about being a server, as the server wants them. */
+/**
+ * Converts the `tls_` options of imapd.conf for servers to the server's settings.
+ */
 import type { Config } from '../../config/imapdConf.ts';
 import type { TlsSettings } from '../../server/tls/files.ts';
 
-/** null: no TLS. `disabled` stands for no file, as in Cyrus (cyrus-imapd imap/tls.c, tls_enabled). */
+/**
+ * null means no TLS. `disabled` means no file, as in Cyrus (cyrus-imapd imap/tls.c, tls_enabled).
+ */
 export function tlsSettings(config: Config): TlsSettings | null {
   const { tls_server_cert: certificateFiles, tls_server_key: keyFiles } = config;
   if (certificateFiles.length === 0) return null;

@@ -1,15 +1,18 @@
 /**
- * Random access: reads a part of a chunk from a flush point on, without what stands before it.
+ * Random access: reads part of a chunk from a flush point, without inflating what precedes it.
  *
- * Synchronous, as the mount's core is. Each read brings its own figures from the index, and what the file
- * gives is held against them.
+ * The calls are synchronous, like the mount's core. Each caller passes offsets and lengths from the
+ * index, and the data from the file is checked against them.
  */
 import type { FlushPoint } from '../format.ts';
 import { ForwardReader, damaged } from './forwardReader.ts';
 import { Inflater } from './inflater.ts';
 import { readSyncInto } from '../../fs/io.ts';
 
-/** Shared: a synchronous call leaves nothing in it, and a new one costs more than a block. */
+/**
+ * Shared by all calls: a synchronous call leaves nothing in it, and creating one costs more than
+ * inflating a block.
+ */
 let shared: Inflater | null = null;
 
 function freshInflater(): Inflater {
@@ -18,10 +21,13 @@ function freshInflater(): Inflater {
   return shared;
 }
 
-/** More than enough compressed bytes for the beginning of a line. */
+/** More than enough compressed bytes to inflate the beginning of a line. */
 const PROBE_BYTES = 512;
 
-/** The first bytes behind a flush point, as many as inflate up to `size`. For whoever tries very many places. */
+/**
+ * Returns up to `size` uncompressed bytes from a flush point, as many as inflate. Cheap enough for
+ * a caller that tries very many places.
+ */
 export function readBeginning(fd: number, fileOffset: number, size: number, fileEnd: number): Buffer {
   const input = scratchOf(Math.max(0, Math.min(PROBE_BYTES, fileEnd - fileOffset)));
   const have = readSyncInto(fd, input, 0, input.length, fileOffset);
@@ -29,7 +35,8 @@ export function readBeginning(fd: number, fileOffset: number, size: number, file
   const inflater = freshInflater();
   if (inflater.step(input, 0, have, output, 0, size) !== 'damaged')
     return output.subarray(0, inflater.produced);
-  // A failing step does not say what it gave: one byte at a time it stops in front of the damage.
+  // A failing step does not report its output. Inflating one byte at a time stops just before the
+  // damage.
   inflater.reset();
   let [length, taken] = [0, 0];
   while (length < size && inflater.step(input, taken, have - taken, output, length, 1) === 'full') {
@@ -39,13 +46,13 @@ export function readBeginning(fd: number, fileOffset: number, size: number, file
   return output.subarray(0, length);
 }
 
-/** What lies between two flush points, as it is in the file and inflated. */
+/** The data between two flush points, compressed as in the file and inflated. */
 export interface RawBlock {
   readonly compressed: Buffer;
   readonly bytes: Buffer;
 }
 
-/** Shared too: most blocks are smaller than this before they are inflated. */
+/** Also shared: most compressed blocks are smaller than this. */
 const SCRATCH_BYTES = 256 * 1024;
 let scratch: Buffer | null = null;
 
@@ -55,33 +62,41 @@ function scratchOf(sizeBytes: number): Buffer {
   return scratch.subarray(0, sizeBytes);
 }
 
-/** Blocks that are read again and again into each other's memory should fit. */
+/**
+ * Buffers are allocated in multiples of this, so that a caller can reuse one for blocks of similar
+ * size.
+ */
 const ROOM_STEP_BYTES = 32 * 1024;
 
 /**
- * The uncompressed bytes between a flush point and the next one, or the member's (or last commit's) length and
- * end. One read, one inflation. They come in `room` where they go into it, which is then the caller's no more, else in memory of
- * their own. Throws 'damaged' when it is not exactly that.
+ * Returns the uncompressed bytes between two flush points. `end` may also be the end of the member
+ * or of the last commit. Costs one read and one inflation.
+ *
+ * The result is in `room` if it fits, and the caller must then give up that buffer. Otherwise the
+ * result has memory of its own. Throws 'damaged' unless the block inflates to exactly its length.
  */
 export function readBlock(fd: number, start: FlushPoint, end: FlushPoint, room?: Buffer): Buffer {
   return inflateBlock(readCompressedBlock(fd, start, end), start, end, room);
 }
 
-/** The first half of readBlock, that which may wait for the disk: the bytes as they are in the file, the caller's until the next call. */
+/**
+ * The first half of readBlock, the one that may wait for the disk. Returns the compressed bytes,
+ * which are valid until the next call.
+ */
 export function readCompressedBlock(fd: number, start: FlushPoint, end: FlushPoint): Buffer {
   const [inputSize] = sizesOf(start, end);
   return readCompressed(fd, start, scratchOf(inputSize));
 }
 
-/** The other half. */
+/** The second half of readBlock. */
 export function inflateBlock(compressed: Buffer, start: FlushPoint, end: FlushPoint, room?: Buffer): Buffer {
   const [, size] = sizesOf(start, end);
   return inflateTo(size, start, compressed, roomFor(size + 1, room));
 }
 
 /**
- * As readBlock, but the first `size` bytes only, and what comes behind is not looked at: damage is noticed only where these do not inflate.
- * For who has another way to tell whether they are right.
+ * As readBlock, but returns the first `size` bytes only and ignores what follows. Notices damage
+ * only if these bytes do not inflate, so the caller needs another way to verify them.
  */
 export function readBlockStart(
   fd: number,
@@ -105,7 +120,7 @@ function roomFor(size: number, room: Buffer | undefined): Buffer {
   return Buffer.allocUnsafeSlow(Math.ceil(size / ROOM_STEP_BYTES) * ROOM_STEP_BYTES);
 }
 
-/** As readBlock, with the compressed bytes. */
+/** As readBlock, but returns the compressed bytes too. */
 export function readRawBlock(fd: number, start: FlushPoint, end: FlushPoint): RawBlock {
   const [inputSize, size] = sizesOf(start, end);
   const compressed = readCompressed(fd, start, Buffer.allocUnsafe(inputSize));
@@ -125,7 +140,7 @@ function readCompressed(fd: number, start: FlushPoint, into: Buffer): Buffer {
   return into;
 }
 
-/** The output has at least one byte more than promised, so that a longer block is noticed. */
+/** `output` must have room for one byte more than `size`, so that a longer block is noticed. */
 function inflateTo(size: number, start: FlushPoint, compressed: Buffer, output: Buffer): Buffer {
   const inflater = freshInflater();
   const status = inflater.step(compressed, 0, compressed.length, output, 0, size + 1);
@@ -135,9 +150,9 @@ function inflateTo(size: number, start: FlushPoint, compressed: Buffer, output: 
 }
 
 /**
- * `size` bytes at an uncompressed offset, where the next flush point may be far: inflates from `start` on and
- * drops what comes before, in bounded memory. No byte of the file at or behind `fileLimit` is read. Throws
- * 'damaged'.
+ * Returns `size` bytes at an uncompressed offset, even if the next flush point is far away.
+ * Inflates from `start` and drops what precedes the offset, in bounded memory. Reads no byte of the
+ * file at or after `fileLimit`. Throws 'damaged'.
  */
 export function readFrom(
   fd: number,

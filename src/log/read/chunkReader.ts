@@ -1,9 +1,10 @@
 /**
- * Reads the chunks of a data file: each one as a synchronous source for a parser, in bounded memory, and the
- * next one after damage.
+ * Reads the chunks of a data file, in bounded memory. Each chunk is a synchronous source for a
+ * parser. Also finds the next chunk after damage.
  *
- * What a chunk's bytes mean is not known here, so neither is where its lines end: a message holds line feeds.
- * The parser asks for a line, for so many bytes, or to pass over them.
+ * This reader does not know what a chunk's bytes mean. It cannot tell where log lines end, because
+ * messages contain line feeds too. The parser therefore asks for a line, for a number of bytes, or
+ * to skip bytes.
  */
 import { BackupError } from '../../errors.ts';
 import { CHUNK_HEADER, MEMBER_HEADER, type FlushPoint } from '../format.ts';
@@ -24,8 +25,9 @@ export class ChunkReader {
   #end = 0;
 
   /**
-   * The member that begins at `fileOffset`; no byte at or behind `fileEnd` is read. `findPoints` is for members
-   * that no index knows: it fills `points` and lets boundaryAt() answer, for about twice the time.
+   * Opens the member that begins at `fileOffset`. Reads no byte at or after `fileEnd`. Set
+   * `findPoints` for members that no index describes: it fills `points` and enables boundaryAt(),
+   * at about twice the time.
    */
   constructor(fd: number, fileOffset: number, fileEnd: number, options: { findPoints?: boolean } = {}) {
     this.#fileOffset = fileOffset;
@@ -38,48 +40,55 @@ export class ChunkReader {
   }
 
   /**
-   * complete: all is read, CRC-32 and size are right. torn: the file ended first. damaged: neither. Stays
-   * 'reading' while bytes that came before the end are left.
+   * The member's state:
+   *
+   * - complete: everything has been read, and the CRC-32 and size are right.
+   * - torn: the file ended first.
+   * - damaged: neither.
+   * - reading: bytes are left to read, even if the member's end has been reached.
    */
   get state(): MemberState {
     return this.#start < this.#end ? 'reading' : this.#member.state;
   }
 
-  /** How far in the file it has read: for showing progress. */
+  /** How far in the file the reader has read, for progress reports. */
   get readUpTo(): number {
     return this.#member.readUpTo;
   }
 
-  /** Where the member ends in the file; valid once complete. */
+  /** Where the member ends in the file. Valid once complete. */
   get fileEnd(): number {
     return this.#member.fileEnd;
   }
 
-  /** CRC-32 of all uncompressed bytes; valid after the end. */
+  /** CRC-32 of all uncompressed bytes. Valid after the end. */
   get crc32(): number {
     return this.#member.crc32;
   }
 
-  /** With findPoints: the flush points that were tried and found good. All of them only after the end. */
+  /** With findPoints: the flush points found so far. Complete only after the end. */
   get points(): FlushPoint[] {
     return this.#member.points;
   }
 
-  /** Hex SHA-1 of the member's bytes in the file. Throws 'damaged' unless it is complete. */
+  /**
+   * Hex SHA-1 of the member's bytes in the file. Throws 'damaged' unless the member is complete.
+   */
   get memberSha1(): string {
     if (this.#member.sha1 === null) throw this.#unexpectedEnd();
     return this.#member.sha1;
   }
 
   /**
-   * Up to and including the next line feed; null at the clean end of a complete member. Throws 'limit' for a
-   * longer line, 'damaged' where the bytes end before (see `state`), also if a complete member ends in mid-line.
+   * Returns the bytes up to and including the next line feed, or null at the end of a complete
+   * member. Throws 'limit' for a longer line. Throws 'damaged' where the bytes end first (see
+   * `state`), even if a complete member ends in the middle of a line.
    */
   line(limitBytes: number): Buffer | null {
     return finish(this.lineSteps(limitBytes));
   }
 
-  /** The same in steps, of one buffer each. */
+  /** The same as a generator, with one buffer a step. */
   *lineSteps(limitBytes: number): Generator<void, Buffer | null> {
     const gathered = new GatheredBytes();
     while (this.#fill()) {
@@ -98,19 +107,25 @@ export class ChunkReader {
     throw this.#unexpectedEnd();
   }
 
-  /** The next `count` bytes, which the caller limits. Throws 'damaged' if there are fewer. */
+  /**
+   * Returns the next `count` bytes. The caller must limit the count. Throws 'damaged' if there are
+   * fewer.
+   */
   bytes(count: number): Buffer {
     const gathered = new GatheredBytes();
     this.stream(count, (piece) => gathered.add(piece));
     return gathered.take();
   }
 
-  /** Hands `count` bytes to the sink piece by piece, or skips them; a piece is valid only during the call. Throws 'damaged'. */
+  /**
+   * Passes `count` bytes to the sink in pieces, or skips them. A piece is valid only during the
+   * call. Throws 'damaged'.
+   */
   stream(count: number, sink?: (piece: Buffer) => void): void {
     finish(this.streamSteps(count, sink));
   }
 
-  /** The same in steps, of one buffer each. */
+  /** The same as a generator, with one buffer a step. */
   *streamSteps(count: number, sink?: (piece: Buffer) => void): Generator<void, void> {
     let left = count;
     while (left > 0) {
@@ -125,20 +140,21 @@ export class ChunkReader {
   }
 
   /**
-   * With findPoints: the flush boundary at `position`, where the member could be ended, or null. Ask at once
-   * when a line's end is reached: those before the current position are forgotten.
+   * With findPoints: returns the flush boundary at `position`, where the member could be ended, or
+   * null. Call it as soon as a line's end is reached: boundaries before the current position are
+   * forgotten.
    */
   boundaryAt(position: number): Boundary | null {
     if (position === this.position) this.#fill();
     return this.#member.boundaryAt(position);
   }
 
-  /** Gives zlib's memory back; the descriptor stays the caller's. */
+  /** Releases zlib's memory. The caller still owns the descriptor. */
   close(): void {
     this.#member.close();
   }
 
-  /** False when there is no further byte. */
+  /** Returns false if there are no more bytes. */
   #fill(): boolean {
     if (this.#start < this.#end) return true;
     this.#member.forgetBefore(this.#member.inflated);
@@ -163,7 +179,9 @@ export class ChunkReader {
 const PROBE_BYTES = 512;
 const SCAN_BYTES = 65_536;
 
-/** Whether a chunk begins there; where the file is cut off, as much of its header line as there is. */
+/**
+ * Reports whether a chunk begins here. At the end of the file, a partial header line is enough.
+ */
 function beginsChunk(inflater: Inflater, probe: Buffer, atFileEnd: boolean): boolean {
   if (!isMemberHeader(probe)) return false;
   inflater.reset();
@@ -178,15 +196,17 @@ function beginsChunk(inflater: Inflater, probe: Buffer, atFileEnd: boolean): boo
 }
 
 /**
- * The next offset from `from` on at which a chunk begins, or null: to go on behind damage, or behind a member
- * that the originals left torn. The header's magic alone occurs by chance in compressed data, so the header line
- * must come out too. (Mail cannot plant one in a stored block: a gzip header has a NUL, which Cyrus refuses.)
+ * Returns the next offset at or after `from` at which a chunk begins, or null. The caller uses it
+ * to continue after damage, or after a member that Cyrus' own tools left torn.
+ *
+ * The header's magic alone occurs by chance in compressed data, so the header line must inflate
+ * too. Mail cannot plant a header in a stored block: a gzip header has a NUL, which Cyrus refuses.
  */
 export function findMember(fd: number, from: number, fileEnd: number): number | null {
   return finish(findMemberSteps(fd, from, fileEnd));
 }
 
-/** The same in steps, of one buffer each. */
+/** The same as a generator, with one buffer a step. */
 export function* findMemberSteps(fd: number, from: number, fileEnd: number): Generator<void, number | null> {
   const magic = MEMBER_HEADER.subarray(0, 4);
   const window = Buffer.allocUnsafe(SCAN_BYTES + PROBE_BYTES);

@@ -1,9 +1,9 @@
 /**
- * Reads a damaged chunk from some flush point on, as far as it inflates: a source for the same parser that reads whole chunks
- * (reader.ts), without a word on how the gzip member began or ends.
+ * Reads a damaged chunk from a flush point, as far as it inflates. It is a source for the same
+ * parser that reads whole chunks (chunkReader.ts), but ignores how the gzip member begins and ends.
  *
- * Unlike there no byte in front of the damage is lost, and where the places of later flush points are known, a stretch that
- * inflates to another length than it had ends the run: what follows would be read at wrong offsets.
+ * Unlike ChunkReader it delivers every byte before the damage. If a stretch between known flush
+ * points inflates to another length, the run ends: the following data would get wrong offsets.
  */
 import zlib from 'node:zlib';
 import { BackupError } from '../../errors.ts';
@@ -19,36 +19,36 @@ import { PointFinder } from './points.ts';
 const INPUT_BYTES = 65_536;
 const OUTPUT_BYTES = 65_536;
 const LINE_FEED = 10;
-/** With less than this left, more is read. */
+/** With less input than this left, the reader reads more. */
 const LEAST_AHEAD_BYTES = 16_384;
 const MOST_PASSED = 4096;
 
 export class RunReader {
   readonly #fd: number;
   readonly #fileEnd: number;
-  /** Behind the start, in order. */
+  /** The known points after the start, in order. */
   readonly #known: readonly FlushPoint[];
   readonly #inflater = new Inflater();
   readonly #finder: PointFinder;
   readonly #start: FlushPoint;
-  /** What was inflated and not taken yet, from `position` on. */
+  /** Inflated bytes not yet taken, from `position` on. */
   #pending: Buffer = Buffer.alloc(0);
   readonly #input = Buffer.allocUnsafe(INPUT_BYTES);
-  /** Where in the file it begins, and how much of it there is. */
+  /** The input's position in the file, and its length. */
   #inputAt = -INPUT_BYTES;
   #inputEnd = 0;
   readonly #output = Buffer.allocUnsafe(OUTPUT_BYTES);
   #atMarker = false;
-  /** Of the known points, how many are passed. */
+  /** How many of the known points have been passed. */
   #knownAt = 0;
   #inflated: number;
   #filePosition: number;
   #state: 'reading' | 'ended' | 'damaged' = 'reading';
   #passed: FlushPoint[] = [];
-  /** Of all bytes since the start, taken or not. */
+  /** CRC-32 of all bytes since the start, whether taken or not. */
   crc32 = 0;
 
-  /** No byte of the file at or behind `fileEnd` is read. */
+  /** Reads no byte of the file at or after `fileEnd`. */
   constructor(fd: number, start: FlushPoint, fileEnd: number, known: readonly FlushPoint[]) {
     this.#fd = fd;
     this.#start = start;
@@ -64,40 +64,40 @@ export class RunReader {
     return this.#inflated - this.#pending.length;
   }
 
-  /** The deflate stream has ended as it should, and all of it was taken. */
+  /** Whether the deflate stream has ended cleanly and all of its bytes have been taken. */
   get isEnded(): boolean {
     return this.#state === 'ended' && this.#pending.length === 0;
   }
 
-  /** Where it stands in the file; behind the deflate stream's last byte where that has ended. */
+  /** The position in the file: at the deflate stream's end, just after its last byte. */
   get filePosition(): number {
     return this.#filePosition;
   }
 
-  /** Flush points that were tried and found good, the start among them. */
+  /** The flush points found so far, including the start. */
   get points(): readonly FlushPoint[] {
     return this.#finder.points;
   }
 
   /**
-   * Flush markers that were passed, with the offsets that this run gave them: of very many every other one, and so on, the
-   * last among them.
+   * The flush markers passed, with the offsets in this run. A long list is thinned, except for the
+   * last.
    */
   get passed(): readonly FlushPoint[] {
     return this.#passed;
   }
 
-  /** Markers before an offset are no longer asked for. */
+  /** Forgets the markers before an offset. */
   forgetPassed(offset: number): void {
     if (this.#passed.length > 0) this.#passed = this.#passed.filter((point) => point.offset >= offset);
   }
 
-  /** Up to and including the next line feed; null at the clean end. Throws 'damaged' and 'limit'. */
+  /** Returns a line with its line feed, or null at the clean end. Throws 'damaged' and 'limit'. */
   line(limitBytes: number): Buffer | null {
     return finish(this.lineSteps(limitBytes));
   }
 
-  /** The same in steps, of one buffer each. */
+  /** The same as a generator, with one buffer a step. */
   *lineSteps(limitBytes: number): Generator<void, Buffer | null> {
     const gathered = new GatheredBytes();
     for (; ; yield) {
@@ -125,7 +125,7 @@ export class RunReader {
     finish(this.streamSteps(count, sink));
   }
 
-  /** In steps, of one buffer each. A piece is valid only during the call of the sink. */
+  /** The same as a generator, with one buffer a step. */
   *streamSteps(count: number, sink: (piece: Buffer) => void = () => undefined): Generator<void, void> {
     for (let left = count; left > 0; yield) {
       if (!this.#fill()) throw this.#unexpectedEnd();
@@ -135,14 +135,16 @@ export class RunReader {
     }
   }
 
-  /** The place in the file of the flush marker that the bytes up to here end with; null where there is none. */
+  /**
+   * Returns the file offset of the flush marker at the current position, or null if there is none.
+   */
   markerHere(): number | null {
     const here = this.position;
     if (this.#pending.length === 0) this.#fill();
     return this.passed.findLast(({ offset }) => offset === here)?.fileOffset ?? null;
   }
 
-  /** The next bytes, as many as there are up to `count`, which stay the next ones. */
+  /** Returns up to `count` of the next bytes without taking them. */
   peek(count: number): Buffer {
     while (this.#pending.length < count) {
       const before = Buffer.from(this.#pending);
@@ -165,7 +167,7 @@ export class RunReader {
     return piece;
   }
 
-  /** False where there is no further byte. */
+  /** Returns false if there are no more bytes. */
   #fill(): boolean {
     while (this.#pending.length === 0 && this.#state === 'reading') this.#step();
     return this.#pending.length > 0;
@@ -183,7 +185,7 @@ export class RunReader {
     const repeats = this.#atMarker ? emptyBlocks(input) : 0;
     const marker = repeats > 0 ? repeats - FLUSH_MARKER.length : input.indexOf(FLUSH_MARKER);
     this.#atMarker = marker !== -1;
-    // A marker may begin at the end of what was read: it is left for the next step.
+    // A marker may begin at the end of the input: its first bytes are left for the next step.
     const isCut = this.#filePosition + have < nextKnown;
     const end =
       marker === -1
@@ -207,7 +209,7 @@ export class RunReader {
     else if (status === 'more') this.#atInputEnd(marker !== -1);
   }
 
-  /** What is in the file from here on, up to the next known point: in memory that is read again when little is left of it. */
+  /** Returns the input up to the next known point. Reads more when little input is left. */
   #ahead(limit: number): Buffer {
     const from = this.#filePosition - this.#inputAt;
     const isLow = from < 0 || this.#inputEnd - from < LEAST_AHEAD_BYTES;
@@ -238,7 +240,9 @@ export class RunReader {
     return known[this.#knownAt]?.fileOffset ?? this.#fileEnd;
   }
 
-  /** All input up to a marker, a known point or the buffer's end is taken, and what it holds is given. */
+  /**
+   * All input up to a marker, known point or buffer end has been taken, and its output delivered.
+   */
   #atInputEnd(isMarker: boolean): void {
     const here = { offset: this.#inflated, fileOffset: this.#filePosition };
     if (isMarker) {
@@ -252,8 +256,8 @@ export class RunReader {
   }
 
   /**
-   * A failing step does not say what it gave. All in front of it is inflated again, then one byte of output at a time: zlib stops where
-   * the output is full, before it meets the damage.
+   * A failing step does not report its output. So this inflates everything before it again, then
+   * one byte at a time: zlib stops when the output is full, before it meets the damage.
    */
   #salvageStep(): void {
     this.#state = 'damaged';

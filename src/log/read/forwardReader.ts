@@ -1,6 +1,7 @@
 /**
- * Reading a chunk forward from a flush point, a stretch at a time, with what is between dropped: the inflater's state is kept, so
- * that whoever goes through a chunk without flush points (the originals' compacted ones) inflates it once.
+ * Reads stretches of a chunk in order from a flush point, and drops what is between them. The
+ * inflater's state is kept between reads. A caller that reads through a chunk without flush points
+ * (as Cyrus' own compaction writes them) thus inflates it only once.
  */
 import { BackupError } from '../../errors.ts';
 import type { FlushPoint } from '../format.ts';
@@ -17,16 +18,16 @@ export class ForwardReader {
   readonly #input = Buffer.allocUnsafe(PIECE_BYTES);
   readonly #output = Buffer.allocUnsafe(PIECE_BYTES);
   #filePosition: number;
-  /** Of the input, what was read and what is taken. */
+  /** How much of the input was read, and how much of that was taken. */
   #have = 0;
   #taken = 0;
   #isFull = false;
-  /** Of the output, what is not yet handed out. */
+  /** The part of the output that has not been delivered yet. */
   #from = 0;
   #to = 0;
   #position: number;
 
-  /** No byte of the file at or behind `fileLimit` is read. An inflater that is given has to be fresh. */
+  /** Reads no byte of the file at or after `fileLimit`. A given inflater must be fresh. */
   constructor(fd: number, start: FlushPoint, fileLimit: number, inflater = new Inflater()) {
     this.#fd = fd;
     this.#start = start;
@@ -36,12 +37,14 @@ export class ForwardReader {
     this.#position = start.offset;
   }
 
-  /** Uncompressed offset in the chunk of the next byte. */
+  /** The next byte's uncompressed offset in the chunk. */
   get position(): number {
     return this.#position;
   }
 
-  /** `size` bytes at an offset that is not before the position. Throws 'damaged'. */
+  /**
+   * Returns `size` bytes at an offset that is not before the current position. Throws 'damaged'.
+   */
   read(offset: number, size: number): Buffer {
     if (offset < this.#position) throw damaged(this.#start, `stands behind offset ${offset}`);
     const end = offset + size;
@@ -66,7 +69,7 @@ export class ForwardReader {
     return result;
   }
 
-  /** Gives zlib's memory back. */
+  /** Releases zlib's memory. */
   close(): void {
     this.#inflater.close();
   }
@@ -77,8 +80,9 @@ export class ForwardReader {
   }
 
   /**
-   * Inflates the next piece; what was in the output is gone. `wanted`: up to where. Nothing is inflated beyond it: zlib does not say
-   * what a step gave that failed, and what is wanted may be whole in front of what is damaged.
+   * Inflates the next piece, which replaces the old output. Inflates no further than `wanted`: zlib
+   * does not report the output of a failing step, and the wanted bytes may be whole although damage
+   * follows them.
    */
   #fill(wanted: number): void {
     this.#from = 0;

@@ -1,6 +1,6 @@
 /**
- * Bytes that come in pieces, gathered in one buffer that doubles: a list of pieces of a byte each, as hostile input has
- * them, would take a hundred times their memory.
+ * Gathers bytes that arrive in pieces in one buffer, which doubles as needed. Hostile input may
+ * arrive in pieces of one byte: a list of such pieces would take a hundred times their memory.
  */
 export class GatheredBytes {
   #buffer = Buffer.alloc(0);
@@ -14,7 +14,7 @@ export class GatheredBytes {
     this.length = length;
   }
 
-  /** All of them, the caller's from then on. */
+  /** Returns all of the bytes, which then belong to the caller. */
   take(): Buffer {
     const all = this.#buffer.subarray(0, this.length);
     this.#buffer = Buffer.alloc(0);
@@ -23,7 +23,7 @@ export class GatheredBytes {
   }
 
   #grow(length: number): void {
-    // The first piece mostly is all there is.
+    // Usually the first piece is the only one.
     const grown = Buffer.allocUnsafe(this.length === 0 ? length : Math.max(length, 2 * this.#buffer.length));
     this.#buffer.copy(grown, 0, 0, this.length);
     this.#buffer = grown;

@@ -1,11 +1,18 @@
 /**
- * A synchronous raw inflate that keeps its state between calls and says how much it took and gave.
+ * A synchronous raw inflate that keeps its state between calls and reports how much it consumed and
+ * produced.
  *
- * Why by zlib's native handle: the parser of chunks is synchronous, members of the originals' compact have no
- * place to start afresh, and Node's public synchronous calls are one-shot (`_processChunk` closes the stream
- * when it returns). `_handle.writeSync` and `_writeState` are what those calls are themselves made of, the
- * same since Node 11; npm's own minizlib and fast-zlib stand on them. Output goes to the caller's buffer, so
- * nothing is allocated for each call. Nothing else in the project touches them.
+ * It drives zlib's native handle for three reasons:
+ *
+ * - The parser of chunks is synchronous.
+ * - Members written by Cyrus' own compaction have no flush points from which inflating could
+ *   restart.
+ * - Node's public synchronous calls are one-shot: `_processChunk` closes the stream when it
+ *   returns.
+ *
+ * Node's own synchronous calls are built on `_handle.writeSync` and `_writeState`, which have not
+ * changed since Node 11. The npm packages minizlib and fast-zlib rely on them too. Nothing else in
+ * this project touches them. Output goes to the caller's buffer, so a call allocates nothing.
  */
 import zlib from 'node:zlib';
 import { BackupError } from '../../errors.ts';
@@ -24,9 +31,12 @@ interface NativeInflate {
 }
 
 /**
- * more: all input is taken, and what it holds is given. full: the output is full, there may be more.
- * ended: the deflate stream's last block is behind us, the rest of the input is not its own.
- * damaged: not deflate; what the failing call gave is not known.
+ * The result of a step:
+ *
+ * - more: all input has been consumed, and all of its output delivered.
+ * - full: the output is full, and there may be more.
+ * - ended: the deflate stream's last block is over. The rest of the input does not belong to it.
+ * - damaged: the input is not deflate. The failing call's output is unknown.
  */
 export type InflateStatus = 'more' | 'full' | 'ended' | 'damaged';
 
@@ -42,7 +52,7 @@ function nativeHandleOf(stream: zlib.InflateRaw): { handle: NativeInflate; left:
 }
 
 export class Inflater {
-  /** Bytes taken and given by the last step. */
+  /** Bytes that the last step consumed and produced. */
   consumed = 0;
   produced = 0;
   readonly #stream = zlib.createInflateRaw();
@@ -57,7 +67,9 @@ export class Inflater {
     Object.assign(handle, { onerror: () => void (this.#failed = true) });
   }
 
-  /** Takes input and gives output, as much as fits of either. The output must have room. */
+  /**
+   * Consumes input and produces output until either is exhausted. The output must not be empty.
+   */
   step(
     input: Buffer,
     inputOffset: number,
@@ -89,13 +101,13 @@ export class Inflater {
     return inputLeft > 0 ? 'ended' : 'more';
   }
 
-  /** Begins a new stream, with an empty window. */
+  /** Starts a new stream, with an empty window. */
   reset(): void {
     this.#failed = false;
     this.#handle.reset();
   }
 
-  /** Gives zlib's memory back. */
+  /** Releases zlib's memory. */
   close(): void {
     this.#failed = true;
     this.#stream.close();

@@ -1,10 +1,13 @@
 /**
- * Inflates one gzip member from a file, in bounded memory, and judges how it ends.
+ * Inflates one gzip member from a file, in bounded memory, and determines how it ends:
  *
- * complete: the trailer's CRC-32 and size are right. torn: the file ends first, as after a kill or a power cut.
- * damaged: anything else. Everything that can be inflated is given out first. With `findPoints` the input is
- * cut at each flush marker, so that the output's position there is known: these boundaries are where a torn
- * member can be closed, and the candidates for flush points.
+ * - complete: the trailer's CRC-32 and size are right.
+ * - torn: the file ends first, as after a kill or a power cut.
+ * - damaged: anything else.
+ *
+ * Everything that inflates is delivered first. With `findPoints` the input is cut at each flush
+ * marker, so that the output's position there is known. These boundaries are the places where a
+ * torn member can be ended, and the candidates for flush points.
  */
 import { createHash } from 'node:crypto';
 import zlib from 'node:zlib';
@@ -22,24 +25,33 @@ import { PointFinder } from './points.ts';
 
 export type MemberState = 'reading' | 'complete' | 'torn' | 'damaged';
 
-/** A byte-aligned place in a member, behind a flush: everything before it inflates, and it can be ended here. */
+/**
+ * A byte-aligned place after a flush. Everything before it inflates, and the member can be ended
+ * there.
+ */
 export interface Boundary {
   /** Uncompressed bytes before it. */
   length: number;
   /** Its place in the file. */
   fileEnd: number;
-  /** Of the uncompressed bytes before it. */
+  /** CRC-32 of the uncompressed bytes before it. */
   crc32: number;
 }
 
 const INPUT_BYTES = 65_536;
 
-/** Magic, deflate, no optional fields; time, extra flags and system do not matter. */
+/**
+ * Checks the magic, the method and that there are no optional fields. Time, extra flags and system
+ * do not matter.
+ */
 export function isMemberHeader(bytes: Buffer): boolean {
   return bytes.length >= MEMBER_HEADER.length && bytes.compare(MEMBER_HEADER, 0, 4, 0, 4) === 0;
 }
 
-/** How many bytes of empty stored blocks there are behind a flush: one flush after another, with nothing in between. */
+/**
+ * Counts the bytes of the empty stored blocks at the start of `bytes`. They occur when one flush
+ * follows another with nothing in between.
+ */
 export function emptyBlocks(bytes: Buffer): number {
   const step = EMPTY_BLOCK.length;
   let length = 0;
@@ -50,7 +62,7 @@ export function emptyBlocks(bytes: Buffer): number {
 
 export class MemberInflater {
   state: MemberState = 'reading';
-  /** Uncompressed bytes given out so far. */
+  /** Uncompressed bytes delivered so far. */
   inflated = 0;
   crc32 = 0;
   /** Where the member ends, once complete. */
@@ -64,16 +76,21 @@ export class MemberInflater {
   readonly #inflater = new Inflater();
   #boundaries: Boundary[] = [];
   readonly #input = Buffer.allocUnsafe(INPUT_BYTES);
-  /** The input's place in the file, how much of it there is, is taken, and may be given in one step. */
+  /**
+   * The input's position in the file, how much of it there is, how much is taken, and where the
+   * next step must end.
+   */
   #inputBase: number;
   #inputEnd = 0;
   #taken = 0;
   #stepEnd = 0;
   #atMarker = false;
-  /** After damage: input goes in byte by byte, so that no good output is lost with the failing step. */
+  /**
+   * After damage, input goes in byte by byte, so that no good output is lost with the failing step.
+   */
   #crawling = false;
 
-  /** Reads no byte of the file at or behind `limit`. */
+  /** Reads no byte of the file at or after `limit`. */
   constructor(fd: number, fileOffset: number, limit: number, findPoints: boolean) {
     this.#fd = fd;
     this.#fileOffset = fileOffset;
@@ -84,7 +101,7 @@ export class MemberInflater {
     this.#readHeader();
   }
 
-  /** Offset in the file behind the last byte that was read. */
+  /** Offset in the file just after the last byte read. */
   get readUpTo(): number {
     return this.#inputBase + this.#inputEnd;
   }
@@ -93,18 +110,23 @@ export class MemberInflater {
     return this.#finder?.points ?? [];
   }
 
-  /** The flush boundary with exactly so many uncompressed bytes before it, if one was met and not forgotten. */
+  /**
+   * Returns the flush boundary with exactly `length` uncompressed bytes before it, or null.
+   * Forgotten boundaries are not found.
+   */
   boundaryAt(length: number): Boundary | null {
     return this.#boundaries.find((boundary) => boundary.length === length) ?? null;
   }
 
-  /** Boundaries before `length` are no longer asked for. */
+  /** Forgets the boundaries before `length`. */
   forgetBefore(length: number): void {
     const first = this.#boundaries.findIndex((boundary) => boundary.length >= length);
     this.#boundaries = first === -1 ? [] : this.#boundaries.slice(first);
   }
 
-  /** Gives at least one byte into the output; 0 when the member has ended, see `state`. */
+  /**
+   * Writes at least one byte into the output. Returns 0 once the member has ended (see `state`).
+   */
   fill(output: Buffer): number {
     while (this.state === 'reading') {
       const produced = this.#step(output);
@@ -128,7 +150,9 @@ export class MemberInflater {
     else this.#planStep();
   }
 
-  /** Reads on behind what is taken; false at the end. Bytes not yet taken move to the front. */
+  /**
+   * Moves the bytes not yet taken to the front and reads more after them. Returns false at the end.
+   */
   #refill(): boolean {
     if (!this.#crawling) this.#sha1.update(this.#input.subarray(0, this.#taken));
     this.#input.copyWithin(0, this.#taken, this.#inputEnd);
@@ -142,7 +166,9 @@ export class MemberInflater {
     return have > 0;
   }
 
-  /** Decides how far the next steps go: up to a marker, or as far as surely none begins. */
+  /**
+   * Decides how far the next steps go: up to a marker, or as far as certainly no marker begins.
+   */
   #planStep(): void {
     const partOfMarker = this.#finder === null || this.#crawling ? 0 : FLUSH_MARKER.length - 1;
     const more = this.#inputEnd - this.#taken > partOfMarker || this.#refill();
@@ -193,9 +219,9 @@ export class MemberInflater {
   }
 
   /**
-   * A failing step does not say what it gave, and up to 64 KiB of input went into it. So inflates again up to
-   * there, from the last flush point if one is known, then goes on byte by byte: the lines before the damage are not
-   * lost with it.
+   * A failing step does not report its output, and up to 64 KiB of input went into it. So this
+   * inflates again up to that place, from the last flush point if one is known. It then continues
+   * byte by byte, so that the lines before the damage are not lost.
    */
   #crawl(): void {
     if (this.#crawling) return this.#end('damaged');

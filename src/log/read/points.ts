@@ -1,19 +1,23 @@
 /**
- * Finds the flush points of a member that no index knows.
+ * Finds the flush points of a member that no index describes.
  *
- * A full flush leaves 00 00 FF FF at a byte boundary, but so does a sync flush, which keeps the window, and the
- * same four bytes occur by chance and in stored blocks. A candidate is therefore tried: a second inflater
- * starts there with an empty window and must give the same bytes from the same input, step by step, up to the
- * next candidate. One that fails earlier is forgotten, and the next one is tried. The cost is a second
- * inflation; memory is one buffer, however far apart the candidates are.
+ * A full flush leaves 00 00 FF FF at a byte boundary. A sync flush does so too, but keeps the
+ * window. The same four bytes also occur by chance and in stored blocks. Each candidate is
+ * therefore tried: a second inflater starts there with an empty window. It must produce the same
+ * bytes from the same input, step by step, up to the next candidate. If it fails earlier, the
+ * candidate is dropped and the next one is tried. This costs a second inflation; memory is one
+ * buffer, however far apart the candidates are.
  *
- * An accepted point is also good past the candidate that ended its trial: whatever follows refers back by
- * deflate's window at most, and candidates are no nearer to each other than that.
+ * An accepted point also holds beyond the candidate that ended its trial. Later data refers back at
+ * most by deflate's window, and candidates are no nearer to each other than that.
  */
 import { LEAST_BLOCK_BYTES, type FlushPoint } from '../format.ts';
 import { Inflater } from './inflater.ts';
 
-/** What the member's own inflater was just given, took and gave; output from the buffer's start. */
+/**
+ * What the member's own inflater was given, consumed and produced in one step. The output starts at
+ * the buffer's beginning.
+ */
 export interface InflateStep {
   input: Buffer;
   inputOffset: number;
@@ -25,7 +29,7 @@ export interface InflateStep {
 }
 
 export class PointFinder {
-  /** The accepted ones, in order; the first is the member's first compressed byte. */
+  /** The accepted points, in order. The first is the member's first compressed byte. */
   readonly points: FlushPoint[];
   readonly #inflater = new Inflater();
   #output = Buffer.alloc(0);
@@ -35,7 +39,7 @@ export class PointFinder {
     this.points = [first];
   }
 
-  /** A marker ends at the point: all output up to it is out. */
+  /** Tries a point at which a marker ends. All output before it must have been delivered. */
   candidate(point: FlushPoint): void {
     const last = this.#onTrial ?? this.points.at(-1);
     if (last !== undefined && point.offset - last.offset < LEAST_BLOCK_BYTES) return;
@@ -44,7 +48,7 @@ export class PointFinder {
     this.#inflater.reset();
   }
 
-  /** Repeats a step of the member's inflater from the candidate on trial. */
+  /** Repeats a step of the member's inflater with the inflater of the candidate on trial. */
   follow(step: InflateStep): void {
     if (this.#onTrial === null) return;
     if (this.#output.length < step.outputLength) this.#output = Buffer.allocUnsafe(step.outputLength);
@@ -57,7 +61,10 @@ export class PointFinder {
     if (!same) this.#onTrial = null;
   }
 
-  /** All that inflates has been followed: the last trial is over. Nothing begins at the very end. */
+  /**
+   * Ends the last trial: all data that inflates has been followed. A point at the very end is not
+   * accepted.
+   */
   finish(length: number): void {
     if (this.#onTrial !== null && this.#onTrial.offset < length) this.points.push(this.#onTrial);
     this.#onTrial = null;

@@ -1,10 +1,11 @@
 /**
  * Appends one chunk, a gzip member, to a data file.
  *
- * What commit() has returned is on disk and inflates; what came after can be taken back to exactly there, by
- * rollback() or, after a kill, by the index's record of the same figures (see recover.ts). The file ends at a
- * byte boundary of deflate after each commit. Calls must not overlap: await each one. Any rejection leaves
- * the writer fit for rollback() only.
+ * Once commit() returns, the bytes are on disk and inflate. Later bytes can be undone exactly up to
+ * there: by rollback(), or after a kill by recover.ts with the position that the index recorded.
+ * After each commit the file ends at a byte boundary of deflate.
+ *
+ * Calls must not overlap: await each one. After any rejection, only rollback() may be called.
  */
 import { createHash, type Hash } from 'node:crypto';
 import fs from 'node:fs';
@@ -23,16 +24,16 @@ export interface ChunkProgress {
   fileEnd: number;
   /** CRC-32 of the uncompressed bytes. */
   crc32: number;
-  /** New since the last commit. */
+  /** The flush points added since the last commit. */
   points: readonly FlushPoint[];
   /** Hex SHA-1 of the member's bytes in the file so far, its gzip header included. */
   memberSha1: string;
 }
 
-/** Compressed bytes held back, to be written with fewer calls. */
+/** Compressed bytes are held back up to this size, to be written with fewer calls. */
 const WRITE_BYTES = 262_144;
 
-/** What a rollback goes back to. */
+/** The state that a rollback restores. */
 interface Committed {
   position: DeflaterPosition;
   fileEnd: number;
@@ -48,15 +49,18 @@ export class ChunkWriter {
   #state: 'open' | 'failed' | 'closed' = 'open';
   #sha1 = createHash('sha1');
   #points: FlushPoint[] = [];
-  /** Where the next compressed byte goes; the file is written up to #written. */
+  /** Where the next compressed byte goes. The file is written only up to #written. */
   #fileEnd: number;
   #written: number;
   #queue: Buffer[] = [];
 
   /**
-   * Begins a chunk at `fileOffset`, which must be the file's end. Nothing counts before the first commit().
-   * `fd` stays the caller's, who holds the file's lock on it: it is never closed or opened anew here. With `isSynced` false a
-   * commit does not wait for the disk: for a file that is nobody's yet, and synced as a whole.
+   * Begins a chunk at `fileOffset`, which must be the file's end. Nothing counts before the first
+   * commit().
+   *
+   * The caller keeps `fd`, which holds the file's lock. It is never closed or opened again here.
+   * With `isSynced` false a commit does not wait for the disk: for a new file that nobody uses yet
+   * and that is later synced as a whole.
    */
   static async open(
     fd: number,
@@ -85,7 +89,7 @@ export class ChunkWriter {
     this.#deflater = new Deflater(level, (data, point) => this.#take(data, point));
   }
 
-  /** Uncompressed bytes so far: the offset in the chunk of the next one. */
+  /** Uncompressed bytes so far, which is also the next byte's offset in the chunk. */
   get length(): number {
     return this.#deflater.length;
   }
@@ -95,12 +99,12 @@ export class ChunkWriter {
     await this.#guarded(() => this.#deflater.mark());
   }
 
-  /** Copies the bytes; a string is latin1. */
+  /** Copies the bytes. A string is encoded as latin1. */
   async write(bytes: Buffer | string): Promise<void> {
     await this.#guarded(() => this.#deflater.write(bytes));
   }
 
-  /** Appends what is compressed already, as it is. The segment stays the caller's. */
+  /** Appends a compressed segment unchanged. The caller still owns the segment. */
   async splice(segment: Spliceable): Promise<void> {
     if (segment.length === 0) return;
     await this.#guarded(async () => {
@@ -116,7 +120,7 @@ export class ChunkWriter {
     });
   }
 
-  /** All bytes so far on disk. */
+  /** Waits until all bytes so far are on disk. */
   async commit(): Promise<ChunkProgress> {
     return this.#guarded(async () => {
       await this.#deflater.flush();
@@ -124,7 +128,10 @@ export class ChunkWriter {
     });
   }
 
-  /** Back to the last commit, in the file too; before the first one nothing is left and the writer is closed. */
+  /**
+   * Returns to the last commit, in the file too. Before the first commit this removes the whole
+   * chunk and closes the writer.
+   */
   async rollback(): Promise<void> {
     const committed = this.#committed;
     this.#state = 'failed';
@@ -134,13 +141,16 @@ export class ChunkWriter {
     this.#written = this.#fileEnd;
     this.#deflater.restart(committed?.position ?? STREAM_START);
     await truncate(this.#fd, this.#fileEnd);
-    // After a power cut no sector of what was taken back may stand among those of what is written there next.
+    // Sync, so that after a power cut no old sector can appear among the bytes written there next.
     if (this.#isSynced) await syncData(this.#fd);
     if (committed !== null) this.#sha1 = committed.sha1.copy();
     this.#state = committed === null ? 'closed' : 'open';
   }
 
-  /** Commits, and ends the gzip member. Where all was committed, that says nothing new, and the file's time stays as it was. */
+  /**
+   * Commits and ends the gzip member. If everything was already committed, the file keeps its time:
+   * the ending adds no information.
+   */
   async close(): Promise<ChunkProgress> {
     return this.#guarded(async () => {
       const times = this.#isAllCommitted ? timesOf(this.#fd) : null;
@@ -170,7 +180,10 @@ export class ChunkWriter {
     return { length: position.length, fileEnd: this.#fileEnd, crc32: position.crc32, points, memberSha1 };
   }
 
-  /** Takes over a segment's points that are not too near to the last one; returns the last point's offset. */
+  /**
+   * Adds a segment's points, except those too near to the last one. Returns the last point's
+   * offset.
+   */
   #translatePoints(segment: Spliceable, offset: number, lastPoint: number): number {
     let last = lastPoint;
     for (const point of segment.points) {

@@ -1,11 +1,14 @@
 /**
  * Deflates a stream in zlib's thread pool and cuts it at flush points.
  *
- * What lies between two full flushes refers to nothing outside, so each such block is compressed by a call of
- * its own that ends with a flush: zlib's public one-shot call does, several blocks at a time on as many cores,
- * the end of each output is known, and a rollback just forgets. A flush that is not yet due to be a full one
- * (a small commit) keeps the window instead: the next call gets the block so far as its dictionary. Together
- * the outputs are one raw deflate stream that lacks only its last block.
+ * The data between two full flushes refers to nothing outside. Each such block is therefore
+ * compressed by its own call of zlib's public one-shot function, which ends it with a flush. This
+ * has three advantages: several blocks are compressed at once on as many cores, the end of each
+ * output is known, and a rollback only has to drop results.
+ *
+ * A flush that is not yet due to be a full one (a small commit) keeps the window: the next call
+ * gets the block so far as its dictionary. Together the outputs form one raw deflate stream that
+ * lacks only its last block.
  */
 import os from 'node:os';
 import { promisify } from 'node:util';
@@ -16,20 +19,25 @@ import { ioError } from '../../fs/io.ts';
 
 const deflateRaw = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.deflateRaw);
 
-/** Compressing this much takes a fraction of a millisecond: less than a trip to the thread pool where the CPUs are busy. */
+/**
+ * Compressing this much takes a fraction of a millisecond, less than a round trip to the thread
+ * pool on busy CPUs.
+ */
 const INLINE_BYTES = 16_384;
 const WINDOW_BYTES = 32_768;
 const FIRST_BUFFER_BYTES = 16_384;
-/** Blocks compressed at once: the thread pool has four threads, and syncing needs one too. */
+/** Blocks compressed at once. The thread pool has four threads, and syncing needs one too. */
 const BLOCKS_AT_ONCE = Math.max(2, Math.min(4, os.availableParallelism()));
 
 /**
- * Takes the compressed pieces in order. `point`: the uncompressed offset of a flush point that the piece begins
- * at, or null.
+ * Receives the compressed pieces in order. `point` is the uncompressed offset of the flush point at
+ * which the piece begins, or null.
  */
 export type DeflaterSink = (compressed: Buffer, point: number | null) => Promise<void> | void;
 
-/** Where a deflater stands when it holds nothing: the next byte begins a block with an empty window. */
+/**
+ * A deflater's position when it holds nothing: the next byte begins a block with an empty window.
+ */
 export interface DeflaterPosition {
   length: number;
   crc32: number;
@@ -47,7 +55,9 @@ export const STREAM_START: DeflaterPosition = { length: 0, crc32: 0, lastPoint: 
 export class Deflater {
   readonly #level: number;
   readonly #sink: DeflaterSink;
-  /** The block since the window was last empty; bytes before #cutAt are already being compressed. */
+  /**
+   * The data since the window was last empty. Bytes before #cutAt are already being compressed.
+   */
   #block = Buffer.alloc(0);
   #blockStart = 0;
   #fill = 0;
@@ -56,7 +66,7 @@ export class Deflater {
   #lastPoint = -Infinity;
   #crc32 = 0;
   #jobs: Job[] = [];
-  /** Once a piece is lost, what follows it is worthless: every call rejects until restart(). */
+  /** After a piece is lost, what follows it is worthless: every call rejects until restart(). */
   #failure: BackupError | null = null;
 
   constructor(level: number, sink: DeflaterSink) {
@@ -69,12 +79,15 @@ export class Deflater {
     return this.#blockStart + this.#fill;
   }
 
-  /** Where it stands; right only after flush(). */
+  /** The current position. Valid only after flush(). */
   get position(): DeflaterPosition {
     return { length: this.length, crc32: this.#crc32, lastPoint: this.#lastPoint };
   }
 
-  /** Copies the bytes; a string is latin1. Waits only while too many blocks are being compressed. */
+  /**
+   * Copies the bytes. A string is encoded as latin1. Waits only while too many blocks are being
+   * compressed.
+   */
   async write(bytes: Buffer | string): Promise<void> {
     if (this.#failure !== null) throw this.#failure;
     const input = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes;
@@ -96,14 +109,14 @@ export class Deflater {
     if (this.#fill > 0 && this.length - this.#lastPoint >= FLUSH_INTERVAL_BYTES) await this.#cut();
   }
 
-  /** Gives all that was written to the sink, up to a byte boundary. */
+  /** Passes everything written so far to the sink, up to a byte boundary. */
   async flush(): Promise<void> {
     if (this.#failure !== null) throw this.#failure;
     await this.#cut();
     while (this.#jobs.length > 0) await this.#settle();
   }
 
-  /** Forgets what it holds, and goes on from elsewhere with an empty window. */
+  /** Drops what it holds and continues at another position, with an empty window. */
   restart(position: DeflaterPosition): void {
     this.#jobs = [];
     this.#failure = null;
@@ -124,7 +137,7 @@ export class Deflater {
     this.#cutAt = 0;
   }
 
-  /** Grows by copying: the old buffer may still be the input of a running call. */
+  /** Grows by copying: a running call may still read the old buffer. */
   #reserve(size: number): void {
     const wanted = this.#fill + size;
     if (wanted <= this.#block.length) return;
@@ -150,13 +163,13 @@ export class Deflater {
     const options = {
       level: this.#level,
       finishFlush: zlib.constants.Z_SYNC_FLUSH,
-      // Room for the worst case, so that one trip to the thread pool is enough.
+      // Room for the worst case, so that one trip to the thread pool suffices.
       chunkSize: piece.length + (piece.length >> 8) + 64,
       ...(window.length > 0 ? { dictionary: window } : {}),
     };
     if (piece.length <= INLINE_BYTES) return Promise.resolve(zlib.deflateRawSync(piece, options));
     const compressed = deflateRaw(piece, options);
-    // Awaited in order by #settle, or dropped by restart: never an unhandled rejection.
+    // Awaited in order by #settle, or dropped by restart: this avoids an unhandled rejection.
     compressed.catch(() => undefined);
     return compressed;
   }

@@ -1,10 +1,13 @@
 /**
- * Repairs the end of a data file after a kill, a power cut or a full disk: keeps the torn bytes aside, ends the
- * last member behind what is whole, or cuts it off altogether.
+ * Repairs the end of a data file after a kill, a power cut or a full disk. It saves the torn bytes
+ * elsewhere, then ends the last member after its last whole part or cuts it off altogether.
  *
- * Safe to be interrupted: the cut bytes are on disk elsewhere before the data file changes, what is kept is
- * checked to inflate before anything is cut, and until the new ending is whole the member is merely torn again
- * at the same place, so that the next open repeats the repair.
+ * An interruption is safe:
+ *
+ * - The cut bytes are on disk elsewhere before the data file changes.
+ * - The part to keep is proven to inflate before anything is cut.
+ * - Until the new ending is whole, the member is merely torn again at the same place. The next open
+ *   repeats the repair.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, fstatSync } from 'node:fs';
@@ -27,7 +30,8 @@ export interface ClosedMember extends Boundary {
 }
 
 /**
- * Copies a part of the file behind whatever `name` holds (made with mode 0600), and waits until it is on disk.
+ * Appends a part of the file to the file `name` (created with mode 0600) and waits until it is on
+ * disk.
  */
 export async function saveTail(fd: number, from: number, to: number, name: string): Promise<void> {
   try {
@@ -50,18 +54,19 @@ export async function saveTail(fd: number, from: number, to: number, name: strin
   }
 }
 
-/** Cuts the file off, on disk too: for a member of which not one line is left. */
+/** Truncates the file and waits for the disk. For a member without a single whole line. */
 export async function cutTail(fd: number, fileEnd: number): Promise<void> {
   await truncate(fd, fileEnd);
   await syncData(fd);
 }
 
 /**
- * Makes the last member plain gzip again: cuts it at a flush boundary (as a commit returned it, or as the
- * reader's boundaryAt found it) and ends it there. Throws 'damaged', with the file untouched, when the boundary is none or its
- * CRC-32 wrong.
+ * Makes the last member plain gzip again: cuts it at a flush boundary and ends it there. The
+ * boundary comes from a commit or from the reader's boundaryAt(). Throws 'damaged', with the file
+ * untouched, if it is not a boundary or its CRC-32 is wrong.
  *
- * The cut is on disk before the ending is written: after a power cut between the two, nothing that was cut off stands behind it.
+ * The cut is on disk before the ending is written. After a power cut between the two, no removed
+ * bytes can follow the ending.
  */
 export async function closeMember(fd: number, fileOffset: number, boundary: Boundary): Promise<ClosedMember> {
   const sha1 = createHash('sha1');
@@ -74,7 +79,9 @@ export async function closeMember(fd: number, fileOffset: number, boundary: Boun
   return { ...boundary, fileEnd: boundary.fileEnd + ending.length, memberSha1 };
 }
 
-/** Inflates up to the boundary and sees that a last block is taken for one there. Hashes what is kept. */
+/**
+ * Inflates up to the boundary and checks that a last block is accepted there. Hashes what is kept.
+ */
 async function checkBoundary(fd: number, fileOffset: number, boundary: Boundary, sha1: Hash): Promise<void> {
   const inflater = new Inflater();
   const output = Buffer.allocUnsafe(65_536);

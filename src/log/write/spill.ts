@@ -1,10 +1,13 @@
 /**
- * Where staged bytes go that do not fit in memory: one temporary file without a name.
+ * Holds the staged bytes that do not fit in memory, in one temporary file without a name.
  *
- * It is made when first needed, with mode 0600, and unlinked at once, so that nothing is left behind by a kill
- * (the originals leave `sync./<pid>` directories). It is emptied when the last extent is freed. Freeing and
- * closing are synchronous, so that no truncation can overtake a later write; a descriptor is never closed
- * under a running read or write, whose number could then be another file's.
+ * The file is created when first needed, with mode 0600, and unlinked at once. A kill thus leaves
+ * nothing behind, while Cyrus' own tools leave `sync./<pid>` directories. The file is truncated
+ * when the last extent is freed.
+ *
+ * Freeing and closing are synchronous, so that no truncation can overtake a later write. The
+ * descriptor is never closed during a read or write, since its number could then refer to another
+ * file.
  */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
@@ -35,7 +38,7 @@ export class SpillFile {
     return this.#tail;
   }
 
-  /** Rejects with 'no-space' or 'io'; then nothing is held for the bytes. */
+  /** Rejects with 'no-space' or 'io'. The bytes are not held then. */
   async append(data: Buffer): Promise<Extent> {
     const fd = this.#open();
     const extent = { position: this.#tail, size: data.length };
@@ -62,7 +65,7 @@ export class SpillFile {
     }
   }
 
-  /** Gives up extents; when none is left the file is empty again. */
+  /** Frees extents. Once none is left, the file is truncated. */
   free(extents: number): void {
     this.#extents -= extents;
     if (this.#extents > 0 || this.#fd === null || this.#closed) return;

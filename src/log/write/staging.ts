@@ -1,10 +1,11 @@
 /**
- * Staging: bytes compressed as the log will hold them, before it is known whose log that is.
+ * Staging holds bytes, compressed as the log will store them, until it is known which log they
+ * belong to.
  *
- * A master uploads messages before the mailbox records that say whose they are. A segment is a stretch of raw
- * deflate that begins with an empty window and ends at a byte boundary, so it can be copied as it is behind
- * any flush boundary: nothing is compressed twice, and nothing is in anybody's log before it is claimed.
- * Memory is bounded: what passes the limit goes to an unlinked file.
+ * A master uploads messages before the mailbox records that say whose they are. A segment is a
+ * stretch of raw deflate that begins with an empty window and ends at a byte boundary. It can be
+ * copied unchanged after any flush boundary. Nothing is compressed twice, and nothing enters a log
+ * before it is claimed. Memory is bounded: bytes over the limit go to an unlinked file.
  */
 import { BackupError } from '../../errors.ts';
 import { Deflater } from './deflater.ts';
@@ -13,18 +14,18 @@ import { Inflater } from '../read/inflater.ts';
 import { SpillFile, type Extent } from './spill.ts';
 
 export interface StagingOptions {
-  /** Where the temporary file is made, if one is needed. */
+  /** The folder for the temporary file, if one is needed. */
   directory: string;
-  /** Compressed bytes held in memory, by all segments together. */
+  /** Compressed bytes that all segments together may hold in memory. */
   memoryBytes: number;
-  /** zlib's 0 to 9; 6 if absent. */
+  /** zlib's level, 0 to 9. Default: 6. */
   level?: number;
-  /** A bound on the memory of many stagings together. */
+  /** A common limit on the memory of many stagings. */
   shared?: SharedMemory;
 }
 
 export interface SharedMemory {
-  /** Whether so much more may be held. */
+  /** Reserves `bytes` more. Returns false if they would exceed the limit. */
   take(bytes: number): boolean;
   give(bytes: number): void;
 }
@@ -32,7 +33,7 @@ export interface SharedMemory {
 /** One compressed piece: in memory, or in the staging file. */
 type Piece = Buffer | Extent;
 
-/** Bytes read from the staging file at once while a segment is copied. */
+/** Bytes read from the staging file at a time while a segment is copied. */
 const COPY_BYTES = 262_144;
 
 function sizeOf(piece: Piece): number {
@@ -62,13 +63,16 @@ export class Staging {
     return new SegmentWriter(this);
   }
 
-  /** Frees everything; segments still held can no longer be read. */
+  /** Frees everything. Remaining segments can no longer be read. */
   close(): void {
     this.#give(this.#memoryUsed);
     this.spill.close();
   }
 
-  /** Holds a piece for a segment. Copied, because zlib's output buffers are larger than what is in them. */
+  /**
+   * Holds a piece for a segment. The piece is copied, because zlib's output buffers are larger than
+   * their contents.
+   */
   async hold(data: Buffer): Promise<Piece> {
     const fits = this.#memoryUsed + data.length <= this.#memoryBytes;
     if (!fits || this.#shared?.take(data.length) === false) return this.spill.append(data);
@@ -104,12 +108,15 @@ export class SegmentWriter {
     this.#deflater = new Deflater(staging.level, (data, point) => this.#take(data, point));
   }
 
-  /** Uncompressed bytes so far: the offset of the next one. */
+  /** Uncompressed bytes so far, which is also the next byte's offset. */
   get length(): number {
     return this.#deflater.length;
   }
 
-  /** Copies the bytes; a string is latin1. Rejects with 'no-space' or 'io', then abort() it. */
+  /**
+   * Copies the bytes. A string is encoded as latin1. If this rejects with 'no-space' or 'io', call
+   * abort().
+   */
   async write(bytes: Buffer | string): Promise<void> {
     await this.#deflater.write(bytes);
   }
@@ -132,7 +139,7 @@ export class SegmentWriter {
     });
   }
 
-  /** Frees what is held. Also while a write is still running. */
+  /** Frees what is held. May be called while a write is running. */
   abort(): void {
     if (this.#state !== 'open') return;
     this.#state = 'aborted';
@@ -151,16 +158,19 @@ export class SegmentWriter {
 export interface SegmentSummary {
   /** Uncompressed bytes. */
   readonly length: number;
-  /** Of the uncompressed bytes. */
+  /** CRC-32 of the uncompressed bytes. */
   readonly crc32: number;
   readonly compressedBytes: number;
-  /** Relative to the segment's start; the first is {0, 0}. Empty if the segment is. */
+  /** Relative to the segment's start. The first is {0, 0}. Empty if the segment is empty. */
   readonly points: readonly FlushPoint[];
 }
 
-/** Compressed bytes that can be copied behind any flush boundary: they refer to nothing before them, and end at a byte boundary. */
+/**
+ * Compressed bytes that can be copied after any flush boundary: they refer to nothing before them,
+ * and end at a byte boundary.
+ */
 export interface Spliceable extends SegmentSummary {
-  /** In pieces of bounded size. */
+  /** Returns the compressed bytes, in pieces of bounded size. */
   compressed(): AsyncIterable<Buffer> | Iterable<Buffer>;
 }
 
@@ -203,7 +213,10 @@ export class Segment implements Spliceable {
     }
   }
 
-  /** A part of the uncompressed bytes. Throws 'bad-parameters' outside of the segment. */
+  /**
+   * Returns a part of the uncompressed bytes. Throws 'bad-parameters' for a range outside the
+   * segment.
+   */
   readRange(offset: number, size: number): Buffer {
     this.#assertHeld();
     if (offset < 0 || size < 0 || offset + size > this.length) {
@@ -239,7 +252,7 @@ export class Segment implements Spliceable {
     }
   }
 
-  /** Its compressed bytes from an offset on, read without waiting. */
+  /** Its compressed bytes from an offset on, read synchronously. */
   *#compressedFrom(offset: number): Generator<Buffer, void, undefined> {
     let skip = offset;
     for (const piece of this.#pieces) {

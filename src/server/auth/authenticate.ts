@@ -1,4 +1,6 @@
-/** AUTHENTICATE mechanism [initial response]: the exchange of base64 lines, up to an answer. */
+/**
+ * Runs AUTHENTICATE mechanism [initial response]: the exchange of base64 lines, up to an answer.
+ */
 import { BackupError } from '../../errors.ts';
 import { preAuthLimits } from '../../protocol/limits.ts';
 import { responses } from '../../protocol/responses.ts';
@@ -9,11 +11,11 @@ import { hostOf } from '../limits/hostLimits.ts';
 import type { ServerOptions } from '../options.ts';
 
 export interface AuthenticationResult {
-  /** The user, where the exchange succeeded and the user is an admin. */
+  /** The user if the exchange succeeded and the user is an admin. Otherwise null. */
   readonly user: string | null;
   /** The tagged answer. */
   readonly answer: string;
-  /** To be logged and punished with a pause. */
+  /** Whether to log a failed login and delay the answer. */
   readonly isFailure: boolean;
   readonly reason: string;
 }
@@ -59,7 +61,7 @@ export async function authenticate(
   }
 }
 
-/** Only admins may replicate: what comes in here can overwrite what is kept of anybody. */
+/** Accepts only admins: replication can overwrite the backup of any user. */
 function authorize(
   { admins }: Options,
   user: string,

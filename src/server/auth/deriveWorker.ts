@@ -1,6 +1,7 @@
 /**
- * The thread that derives keys from passwords (PBKDF2): 30 ms of a processor each. In the thread pool they would stand before
- * the syncs of data files, for which masters wait; here they stand in nobody's way, and go after everybody else.
+ * The thread that derives keys from passwords (PBKDF2), which takes 30 ms of CPU each. In the
+ * thread pool these would delay the syncs of data files, for which masters wait. This thread delays
+ * nobody, and runs at a lower priority.
  */
 import { pbkdf2Sync } from 'node:crypto';
 import { setPriority } from 'node:os';
@@ -10,10 +11,10 @@ import type { Derivation } from './deriver.ts';
 const NICE = 5;
 
 try {
-  // On Linux: of this thread (sched(7)).
+  // On Linux this changes only this thread (sched(7)).
   setPriority(0, NICE);
 } catch {
-  // Then it shares the processor with the others.
+  // The thread then runs at normal priority.
 }
 
 parentPort?.on('message', ({ password, salt, iterations, keyBytes, hash }: Derivation) => {

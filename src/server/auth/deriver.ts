@@ -1,6 +1,7 @@
 /**
- * Derives keys from passwords one after another, in a thread of its own. Hosts have their turns in a circle, so that a host that
- * guesses passwords delays its own logins and nobody else's. How many wait is bounded by the connections that there can be.
+ * Derives keys from passwords one after another, in a separate thread. Hosts take turns, so a host
+ * that guesses passwords delays only its own logins. The limit on connections also limits the
+ * queue.
  */
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -24,12 +25,14 @@ interface Job {
 const WORKER = new URL(`./deriveWorker${extname(import.meta.url)}`, import.meta.url);
 
 export class Deriver {
-  /** Those that wait, by host. A host's turn is over with one. */
+  /** Waiting jobs, by host. A turn is one job of one host. */
   readonly #waiting = new Map<string, Job[]>();
   #worker: Worker | null = null;
   #current: Job | null = null;
 
-  /** Rejects with 'io' where the thread fails. */
+  /**
+   * Returns a function that derives keys for this host. It rejects with 'io' if the thread fails.
+   */
   deriveFor(host: string): Derive {
     return (password, salt, iterations, keyBytes, hash) =>
       new Promise((done, failed) => {

@@ -1,20 +1,20 @@
 /**
- * What a SASL mechanism is given and what it gives, and what all messages have in common: a size that none of them needs,
- * UTF-8 that must be some, and one failure in the same words.
+ * The input and output of a SASL mechanism, and the rules for all messages. A message has a maximum
+ * size and must be valid UTF-8. All failures use the same words.
  */
 import type { ScramCredential, ScramMechanism } from '../../config/scramCredential.ts';
 import { BackupError } from '../../errors.ts';
 
 /**
- * `user` and `password` are text as the client's UTF-8 says; `host`: the client's, which shares a turn with itself alone.
- * Rejects only where no answer can be had.
+ * Checks a password. `user` and `password` are the client's UTF-8 as text. `host` is the client's
+ * host, the unit for taking turns. Rejects only if the password cannot be checked.
  */
 export type VerifyPassword = (user: string, password: string, host?: string) => Promise<boolean>;
 
 export interface ScramCredentials {
-  /** What is kept of a user; null where it is nothing of that kind. */
+  /** Returns a user's stored credential, or null if there is none for this mechanism. */
   lookup(user: string, mechanism: ScramMechanism): ScramCredential | null;
-  /** What is shown of such a user, the same each time. */
+  /** Returns a credential to show for such a user, the same each time. */
   decoy(user: string, mechanism: ScramMechanism): ScramCredential;
 }
 
@@ -24,11 +24,11 @@ export interface Passwords {
   readonly scram: () => ScramCredentials | null;
 }
 
-/** What TLS says of a connection. */
+/** A connection's security according to TLS. */
 export interface ConnectionSecurity {
-  /** The strength of its encryption; 0 without TLS. */
+  /** The strength of its encryption in bits. 0 without TLS. */
   readonly layerBits: number;
-  /** Whom the client's certificate names, where it showed a good one. */
+  /** The user that the client's certificate names, if it is valid. */
   readonly clientUser: string | null;
 }
 
@@ -37,7 +37,10 @@ export const NO_TLS: ConnectionSecurity = { layerBits: 0, clientUser: null };
 export type SaslStep = { done: true; user: string } | { done: false; challenge: Buffer };
 
 export interface SaslExchange {
-  /** `data` is the decoded response, or null where the client sent no initial one. Throws BackupError 'auth'. */
+  /**
+   * `data` is the decoded response, or null if the client sent no initial one. Throws BackupError
+   * 'auth'.
+   */
   step(data: Buffer | null): Promise<SaslStep>;
 }
 

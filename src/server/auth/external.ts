@@ -1,4 +1,7 @@
-/** EXTERNAL (RFC 4422, appendix A): TLS has said already who the client is; it may name itself, and nobody else. */
+/**
+ * EXTERNAL (RFC 4422, appendix A): TLS has already identified the client. It may name itself, but
+ * nobody else.
+ */
 import { authenticationFailed, messageText } from './exchange.ts';
 import type { SaslExchange } from './exchange.ts';
 

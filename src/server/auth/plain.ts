@@ -1,4 +1,7 @@
-/** The mechanisms that show the password: PLAIN (RFC 4616), and LOGIN, which asks for the name and then for the password. */
+/**
+ * The mechanisms that reveal the password: PLAIN (RFC 4616), and LOGIN, which asks for the name and
+ * then for the password.
+ */
 import { authenticationFailed, messageText } from './exchange.ts';
 import type { SaslExchange, SaslStep, VerifyPassword } from './exchange.ts';
 
@@ -10,7 +13,10 @@ export function startPlain(verify: VerifyPassword): SaslExchange {
   };
 }
 
-/** message = [authzid] NUL authcid NUL passwd. Nobody may act for another here: an authzid must be empty or the authcid. */
+/**
+ * message = [authzid] NUL authcid NUL passwd. Nobody may act for another user: an authzid must be
+ * empty or equal to the authcid.
+ */
 async function checkPlain(data: Buffer, verify: VerifyPassword): Promise<SaslStep> {
   const parts = messageText(data).split('\0');
   const [authzid, authcid, password] = parts;
@@ -20,7 +26,7 @@ async function checkPlain(data: Buffer, verify: VerifyPassword): Promise<SaslSte
   return { done: true, user: authcid };
 }
 
-/** In libsasl's words, which some clients look at. */
+/** LOGIN with libsasl's prompts, because some clients check them. */
 export function startLogin(verify: VerifyPassword): SaslExchange {
   let user: string | null = null;
   const ask = (what: string): SaslStep => ({ done: false, challenge: Buffer.from(what) });

@@ -1,9 +1,11 @@
 /**
- * SASL mechanisms, server side, as state machines: the session carries the bytes (base64, initial response or
- * continuation, `*` to cancel) and calls step; a mechanism says what to send next, or who has logged in.
+ * SASL mechanisms, server side, as state machines. The session transports the bytes (base64,
+ * initial response or continuation, `*` to cancel) and calls step. A mechanism returns what to send
+ * next, or who has logged in.
  *
- * Nothing here logs, and no error text holds, what the client sent. SCRAM's -PLUS variants are not there: sync_client binds to
- * no channel (cyrus-imapd imap/backend.c), and TLS 1.3 has no tls-unique.
+ * Nothing the client sent appears in a log or in an error's text. SCRAM's -PLUS variants are not
+ * supported: sync_client uses no channel binding (cyrus-imapd imap/backend.c), and TLS 1.3 has no
+ * tls-unique.
  */
 import type { ScramMechanism } from '../../config/scramCredential.ts';
 import { BackupError } from '../../errors.ts';
@@ -14,9 +16,9 @@ import { startScram } from './scram.ts';
 
 interface Mechanism {
   readonly name: string;
-  /** Whether the password crosses the wire as it is. */
+  /** Whether the password is sent in plain text. */
   readonly isPlaintext: boolean;
-  /** Null where it cannot be served on this connection. */
+  /** Returns null if the mechanism is not available on this connection. */
   readonly start: (passwords: Passwords, security: ConnectionSecurity) => SaslExchange | null;
 }
 
@@ -28,7 +30,7 @@ function scram(name: ScramMechanism): Mechanism {
   return { name, isPlaintext: false, start };
 }
 
-/** In the order in which they are offered. */
+/** In the order of the offer. */
 const mechanisms: readonly Mechanism[] = [
   {
     name: 'EXTERNAL',
@@ -42,17 +44,17 @@ const mechanisms: readonly Mechanism[] = [
 ];
 
 export interface MechanismRules {
-  /** sasl_mech_list; empty is all. */
+  /** sasl_mech_list. Empty means all. */
   readonly mechList: readonly string[];
   /** allowplaintext */
   readonly allowPlaintext: boolean;
   /** tls_required: without TLS, nothing is offered. */
   readonly isTlsRequired: boolean;
-  /** sasl_minimum_layer, in bits. Only TLS has a layer here; the mechanisms have none. */
+  /** sasl_minimum_layer, in bits. Only TLS provides a layer here. The mechanisms provide none. */
   readonly minimumLayer: number;
 }
 
-/** The names to offer on a connection, now. */
+/** Returns the names to offer on a connection at present. */
 export function offeredMechanisms(
   rules: MechanismRules,
   passwords: Passwords,
@@ -68,7 +70,10 @@ export function offeredMechanisms(
     .map(({ name }) => name);
 }
 
-/** Throws BackupError 'auth' for a mechanism that cannot be had; whether it is offered is the session's to check. */
+/**
+ * Starts a mechanism. The session must have checked that it is offered. Throws BackupError 'auth'
+ * for a mechanism that is not available.
+ */
 export function startMechanism(
   name: string,
   passwords: Passwords,

@@ -1,14 +1,18 @@
 /**
- * A client of saslauthd, the daemon that checks passwords for Cyrus SASL. One connection per question (cyrus-sasl
- * saslauthd/ipc_unix.c): four strings, user, password, service, realm, each behind its length in 16 bits, big
- * endian; the answer, such a string too, begins with OK or NO.
+ * A client of saslauthd, the daemon that checks passwords for Cyrus SASL. Each question uses one
+ * connection (cyrus-sasl saslauthd/ipc_unix.c). A question is four strings: user, password,
+ * service, realm. Each string follows its length in 16 bits, big endian. The answer is such a
+ * string too, and begins with OK or NO.
  */
 import { connect } from 'node:net';
 import { BackupError, messageOf } from '../../errors.ts';
 
 export interface SaslauthdOptions {
   socketPath: string;
-  /** The PAM service; Cyrus' replication and backup servers say csync (cyrus-imapd backup/backupd.c). */
+  /**
+   * The PAM service. Cyrus' replication and backup servers use csync (cyrus-imapd
+   * backup/backupd.c).
+   */
   service: string;
   timeoutMs?: number;
 }
@@ -26,7 +30,10 @@ function countedString(text: string): Buffer | null {
   return result;
 }
 
-/** As libsasl does, a name with @ is sent as name and realm; `saslauthd -r` puts them together again. */
+/**
+ * Builds a question. As in libsasl, a name with @ is sent as name and realm. `saslauthd -r` joins
+ * them again.
+ */
 function question(user: string, password: string, service: string): Buffer | null {
   const at = user.lastIndexOf('@');
   const name = at < 0 ? user : user.slice(0, at);
@@ -35,7 +42,7 @@ function question(user: string, password: string, service: string): Buffer | nul
   return parts.every((part) => part !== null) ? Buffer.concat(parts) : null;
 }
 
-/** Null while the answer is not complete. */
+/** Returns null while the answer is incomplete. */
 function parseAnswer(bytes: Buffer): string | null {
   if (bytes.length < 2) return null;
   const length = bytes.readUInt16BE();
@@ -67,7 +74,10 @@ function ask(
   });
 }
 
-/** Throws BackupError 'io' where saslauthd cannot be asked. What is too long for it is a wrong password. */
+/**
+ * Throws BackupError 'io' if saslauthd cannot be asked. A name or password too long for saslauthd
+ * counts as wrong.
+ */
 export async function verifyBySaslauthd(
   user: string,
   password: string,

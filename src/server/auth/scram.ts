@@ -1,13 +1,16 @@
 /**
- * SCRAM-SHA-256 and SCRAM-SHA-1 (RFC 5802, RFC 7677), server side: the client proves that it knows the password, and the
- * server that it has the user's credential; the password crosses no wire.
+ * SCRAM-SHA-256 and SCRAM-SHA-1 (RFC 5802, RFC 7677), server side. The client proves that it knows
+ * the password, and the server proves that it has the user's credential. The password itself is
+ * never sent.
  *
- *   client-first   gs2-header "n=" name ",r=" nonce          gs2-header = "n" or "y" "," ["a=" authzid] ","
+ *   client-first   gs2-header "n=" name ",r=" nonce
+ *                  gs2-header = "n" or "y" "," ["a=" authzid] ","
  *   server-first   "r=" nonce and ours ",s=" salt ",i=" iterations
  *   client-final   "c=" gs2-header in base64 ",r=" both nonces ",p=" proof
  *   server-final   "v=" signature, as one more challenge, which the client answers with nothing
  *
- * A user who is not known takes the same path, with a credential that nothing fits; the failure is the same for all.
+ * An unknown user takes the same path, with a credential that nothing matches. The failure is the
+ * same for all.
  */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { scramHash, scramHmac } from '../../config/scramCredential.ts';
@@ -20,13 +23,13 @@ const NONCE_BYTES = 18;
 interface ClientFirst {
   readonly gs2Header: string;
   readonly authzid: string;
-  /** client-first-message-bare, which is signed. */
+  /** client-first-message-bare, which is part of the signed text. */
   readonly bare: string;
   readonly user: string;
   readonly nonce: string;
 }
 
-/** Where both sides are after the first messages. */
+/** The state after the first messages. */
 interface Started extends ClientFirst {
   readonly credential: ScramCredential;
   readonly isKnown: boolean;
@@ -34,7 +37,7 @@ interface Started extends ClientFirst {
   readonly serverFirst: string;
 }
 
-/** The nonce is given by tests alone. */
+/** Starts an exchange. Only tests pass a nonce. */
 export function startScram(
   mechanism: ScramMechanism,
   credentials: ScramCredentials,
@@ -66,7 +69,10 @@ export function startScram(
 
 const FIRST = /^([ny],(?:a=([^,]*))?,)(n=([^,]+),r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?)$/s;
 
-/** What asks for a channel binding ("p=") or a mandatory extension ("m=") does not match, and is refused. */
+/**
+ * Parses the first message. A request for channel binding ("p=") or a mandatory extension ("m=")
+ * does not match, and is refused.
+ */
 function parseFirst(text: string): ClientFirst {
   const match = FIRST.exec(text);
   if (match === null) throw authenticationFailed();
@@ -95,7 +101,7 @@ function begin(
 
 const FINAL = /^(c=([A-Za-z0-9+/=]*),r=([^,]*)(?:,[^p].*)?),p=([A-Za-z0-9+/=]+)$/s;
 
-/** The server's signature. */
+/** Checks the client's proof and returns the server's signature. */
 function checkFinal(mechanism: ScramMechanism, started: Started, text: string): Buffer {
   const match = FINAL.exec(text);
   if (match === null) throw authenticationFailed();
@@ -111,7 +117,7 @@ function checkFinal(mechanism: ScramMechanism, started: Started, text: string): 
     binding === Buffer.from(gs2Header).toString('base64') &&
     proof.length === signature.length &&
     proof.toString('base64') === proofText;
-  // As with PLAIN, nobody may act for another.
+  // As with PLAIN, nobody may act for another user.
   const isSelf = authzid === '' || authzid === user;
   if (!isProven || !isInStep || !isSelf || !isKnown) throw authenticationFailed();
   return scramHmac(mechanism, credential.serverKey, signed);

@@ -1,10 +1,11 @@
 /**
- * Who checks a password: the methods of sasl_pwcheck_method, one after another until one says yes. `auxprop` is our
- * password file (Cyrus' own sasldb is a Berkeley database), `saslauthd` the daemon. Without the option: the file
- * where it exists, else saslauthd.
+ * Checks passwords with the methods of sasl_pwcheck_method, one after another until one accepts.
+ * `auxprop` is our password file (Cyrus' own sasldb is a Berkeley database), `saslauthd` is the
+ * daemon. By default the file is used if it exists, else saslauthd.
  *
- * SCRAM needs the credentials of the file, for saslauthd checks passwords alone. It is served where the file is the only
- * method: whoever is known to saslauthd only would otherwise choose SCRAM, and fail.
+ * SCRAM needs the file's credentials, because saslauthd only checks passwords. SCRAM is offered
+ * only if the file is the only method. Otherwise users known only to saslauthd would choose SCRAM,
+ * and fail.
  */
 import { BackupError } from '../../errors.ts';
 import { PasswordFile } from '../../config/passwordFile.ts';
@@ -13,7 +14,7 @@ import { verifyBySaslauthd, type SaslauthdOptions } from './saslauthd.ts';
 import type { Passwords, VerifyPassword } from './exchange.ts';
 
 export interface VerifierOptions {
-  /** sasl_pwcheck_method; empty where it is not set. */
+  /** sasl_pwcheck_method. Empty if it is not set. */
   pwcheckMethods: readonly string[];
   passwdFile: string;
   saslauthd: SaslauthdOptions;
@@ -27,10 +28,13 @@ function methodOf(name: string): Method {
   throw new BackupError('config', text, { subject: 'sasl_pwcheck_method' });
 }
 
-/** One for the process, whatever a reload makes anew. */
+/** One for the whole process: a reload does not replace it. */
 const deriver = new Deriver();
 
-/** Throws BackupError 'config' for a method that there is not. The file is looked for at each login. */
+/**
+ * Throws BackupError 'config' for an unknown method. Each login checks anew whether the file
+ * exists.
+ */
 export function createPasswords(options: VerifierOptions): Passwords {
   const configured = options.pwcheckMethods.map(methodOf);
   const file = new PasswordFile(options.passwdFile);

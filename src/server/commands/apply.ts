@@ -1,4 +1,6 @@
-/** APPLY: what a master tells us to keep. OK means on disk. */
+/**
+ * APPLY: what a master tells us to store. OK means that it is on disk.
+ */
 import type { Backup } from '../../backup/backup.ts';
 import { requireAnnotations } from '../../index/fold/annotation.ts';
 import { RESEND_KEY } from '../../index/fold/mailbox.ts';
@@ -22,12 +24,13 @@ import type { Command, CommandContext } from './context.ts';
 import { MOST_STATE_BYTES, requireKeepable } from './keepable.ts';
 import { sendItem } from './sendItem.ts';
 
-/** After these many records or GUIDs other connections may have their turn: half a millisecond. */
+/** After this many records or GUIDs (half a millisecond), other sessions may run. */
 const CHECKED_A_STEP = 128;
 
 /**
- * APPLY RESERVE %(PARTITION MBOXNAME (names) GUID (guids)): answers MISSING with those that have to be uploaded. The
- * mailboxes may be of several users; a message counts as present only where each of them has it. Nothing is stored.
+ * APPLY RESERVE %(PARTITION MBOXNAME (names) GUID (guids)): answers MISSING with the messages to
+ * upload. The mailboxes may belong to several users. A message counts as present only if each of
+ * them has it. Nothing is stored.
  */
 export async function applyReserve(context: CommandContext, value: Dlist): Promise<void> {
   const kv = toKeyValues(value, 'RESERVE');
@@ -39,7 +42,7 @@ export async function applyReserve(context: CommandContext, value: Dlist): Promi
   const guids = getStrings(kv, 'GUID');
   const lacking = new Set<string>();
   const paths: string[] = [];
-  // One backup after another: of so many users, not all can be held open at once.
+  // One backup at a time: with so many users, not all can be held open at once.
   for (const owner of owners) {
     const backup = await context.backups.find(owner);
     if (backup !== null) paths.push(backup.path);
@@ -56,13 +59,15 @@ export async function applyReserve(context: CommandContext, value: Dlist): Promi
   await sendItem(context, 'MISSING', missing);
 }
 
-/** APPLY MAILBOX %(...): stores the state, the records, and the messages that no record claimed before. */
+/**
+ * APPLY MAILBOX %(...): stores the state, the records, and messages that no record claimed before.
+ */
 export async function applyMailbox(context: CommandContext, value: Dlist): Promise<void> {
   const kv = toKeyValues(value, 'MAILBOX');
   const name = getString(kv, 'MBOXNAME');
   const uniqueid = getString(kv, 'UNIQUEID');
   const { backups, turn } = context;
-  // A key of ours, in lines of a compaction.
+  // Our own key, which only compaction writes.
   if (kv.has(RESEND_KEY)) throw new BackupError('bad-parameters', `${RESEND_KEY}: not a master's to say`);
   requireAnnotations(kv);
   requireKeepable(withoutRecords(kv), MOST_STATE_BYTES, 'MAILBOX');
@@ -89,7 +94,10 @@ function withoutRecords({ flat }: KeyValues): Dlist[] {
   return rest;
 }
 
-/** GUIDs that records name and the backup has not. Throws 'bad-parameters' where a record cannot be kept as it is. */
+/**
+ * Returns the GUIDs in the records that the backup lacks. Throws 'bad-parameters' or 'limit' if a
+ * record cannot be stored unchanged.
+ */
 async function lackingMessages(
   { turn }: CommandContext,
   { index }: Backup,
@@ -107,7 +115,10 @@ async function lackingMessages(
   return lacking;
 }
 
-/** Records came without their messages: says which the master could not send, and will not be asked for soon. */
+/**
+ * Records arrived without their messages. Warns about those that the master could not send, which
+ * are not asked for again soon.
+ */
 async function noteUndelivered(
   context: CommandContext,
   backup: Backup,
@@ -130,8 +141,9 @@ async function noteUndelivered(
 }
 
 /**
- * What came is stored, and where that still is not what the master has, it is asked for all of the mailbox at once: sync_client
- * looks again at what we show and repeats. The second time it gets an OK, or its other mailboxes would wait for
+ * The input is stored. If the mailbox still differs from the master's, this refuses the command
+ * once and asks for the whole mailbox: sync_client then compares with what we report and tries
+ * again. The second time the answer is OK. Otherwise the master's other mailboxes would wait for
  * this one (imap/sync_support.c, do_folders).
  */
 async function refuseOnceOutOfStep(context: CommandContext, backup: Backup, uniqueid: string): Promise<void> {
@@ -143,7 +155,7 @@ async function refuseOnceOutOfStep(context: CommandContext, backup: Backup, uniq
   }
 }
 
-/** A command that says whose it is and needs nothing but to be kept. */
+/** Makes a command that names its owner and only has to be stored. */
 function keep(name: string, ownerOf: (context: CommandContext, value: Dlist) => string): Command {
   return (context, value) => append(context, ownerOf(context, value), name, value);
 }
@@ -158,7 +170,10 @@ function byUserid(_context: CommandContext, value: Dlist): string {
   return getString(toKeyValues(value, 'APPLY'), 'USERID');
 }
 
-/** The same, with keys that GET needs: were one kept without them, no GET USER could be answered any more. */
+/**
+ * The same, with keys that GET needs. Without them in the log, GET USER could no longer be
+ * answered.
+ */
 function byUseridWith(...keys: readonly string[]): typeof byUserid {
   return (context, value) => {
     for (const key of keys) getString(toKeyValues(value, 'APPLY'), key);
@@ -166,7 +181,10 @@ function byUseridWith(...keys: readonly string[]): typeof byUserid {
   };
 }
 
-/** Of a mailbox that is to be there: kept where it is, be it under the name that its user had before. */
+/**
+ * Makes a command for an existing mailbox. It is stored with that mailbox, even under the user's
+ * former name.
+ */
 function ofMailbox(name: string): Command {
   return async (context, value) => {
     const mboxname = getString(toKeyValues(value, name), 'MBOXNAME');
@@ -175,7 +193,7 @@ function ofMailbox(name: string): Command {
   };
 }
 
-/** APPLY UNMAILBOX name: no error where it is gone already. */
+/** APPLY UNMAILBOX name: no error if the mailbox is already gone. */
 export async function applyUnmailbox(context: CommandContext, value: Dlist): Promise<void> {
   const mboxname = bare(value, 'MBOXNAME');
   const held = await context.backups.holding(mboxname);
@@ -185,7 +203,7 @@ export async function applyUnmailbox(context: CommandContext, value: Dlist): Pro
   }
 }
 
-/** UNMAILBOX name, UNUSER userid: a bare value; of some masters a list of keys. */
+/** UNMAILBOX name, UNUSER userid: a bare value, or a list of keys from some masters. */
 function bare(value: Dlist, key: string): string {
   if (typeof value === 'string') return value;
   const named = value instanceof KeyValues ? optionalString(value, key) : undefined;
@@ -194,8 +212,8 @@ function bare(value: Dlist, key: string): string {
 }
 
 /**
- * APPLY UNUSER userid: of one whom we do not know, no backup is made, and OK is said, as a replica does: to sync_client 3.0 -u
- * anything else is an error.
+ * APPLY UNUSER userid: creates no backup for an unknown user and answers OK, as a replica does. Any
+ * other answer is an error for sync_client 3.0 -u.
  */
 export async function applyUnuser(context: CommandContext, value: Dlist): Promise<void> {
   const userid = bare(value, 'USERID');
@@ -216,18 +234,23 @@ export const applyQuota = keep('QUOTA', (context, value) =>
 export const applyAnnotation = ofMailbox('ANNOTATION');
 export const applyUnannotation = ofMailbox('UNANNOTATION');
 
-/** APPLY CAPABILITIES (name ...): those that we take. There are none: scripts come with SIEVE, not as `#sieve` mailboxes. */
+/**
+ * APPLY CAPABILITIES (name ...): answers with the capabilities that we accept. There are none:
+ * scripts come with SIEVE, not as `#sieve` mailboxes.
+ */
 export async function applyCapabilities(context: CommandContext, value: Dlist): Promise<void> {
   toStrings(value, 'CAPABILITIES');
   await context.send(untagged('ENABLED', []));
 }
 
-/** APPLY FORCE: makes a replica give up its checks against its master; here the master is always right. */
+/**
+ * APPLY FORCE: makes a replica skip its checks against its master. Here the master is always right.
+ */
 export const applyForce: Command = () => Promise.resolve();
 
 /**
- * APPLY UNQUOTA root: no error where there is none. After a user was renamed, the root of the old name is among what
- * GET USER of the new one has shown, so it is looked for in all backups at hand.
+ * APPLY UNQUOTA root: no error if there is none. After a user was renamed, GET USER of the new name
+ * also reports the old name's root. The root is therefore looked up in all held backups.
  */
 export async function applyUnquota(context: CommandContext, value: Dlist): Promise<void> {
   const root = bare(value, 'ROOT');

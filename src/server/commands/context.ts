@@ -1,4 +1,6 @@
-/** What a command is given: the session's backups and staged messages, and a way to answer. */
+/**
+ * What a command works with: the session's backups and staged messages, and a way to answer.
+ */
 import type { Turn } from '../../backup/options.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
 import type { AskedFor } from '../askedFor.ts';
@@ -8,20 +10,28 @@ import type { StagedMessages } from '../uploads.ts';
 export interface CommandContext {
   readonly backups: OpenBackups;
   readonly staged: StagedMessages;
-  /** Uniqueids of mailboxes whose master was told, since the last RESTART, to send all of them again. */
+  /**
+   * Uniqueids of mailboxes that the master was asked, since the last RESTART, to send again as a
+   * whole.
+   */
   readonly resending: Set<string>;
-  /** GUIDs that this session was told are missing, and userids whose missing messages it was asked for again. */
+  /**
+   * GUIDs that we reported to this session as missing, and users whose missing messages were asked
+   * for again.
+   */
   readonly asked: AskedFor;
-  /** The most that an item, such as a script, may have in all. */
+  /** The largest total size of an item, such as a script. */
   readonly keptBytes: number;
-  /** Call between two steps of a millisecond's work. */
+  /** Call between two steps of about a millisecond. */
   readonly turn: Turn;
-  /** Unix seconds: the time that the log's lines get. */
+  /** Unix seconds: the time written to the log's lines. */
   now(): number;
-  /** An untagged line, in latin1; waits where the peer does not read. */
+  /** Sends an untagged line, in latin1. Waits if the peer does not read. */
   send(text: string): Promise<void>;
   warn(message: string): void;
 }
 
-/** Answers with untagged lines; the tagged one is the session's. Throws a BackupError for a refusal. */
+/**
+ * Answers with untagged lines. The session sends the tagged one. Throws a BackupError to refuse.
+ */
 export type Command = (context: CommandContext, value: Dlist) => Promise<void>;

@@ -1,4 +1,6 @@
-/** GET FETCH and GET FETCH_SIEVE: a message or a script, as it was sent. */
+/**
+ * GET FETCH and GET FETCH_SIEVE: return a message or a script as it was sent.
+ */
 import { createHash } from 'node:crypto';
 import type { Backup } from '../../backup/backup.ts';
 import { readMessage } from '../../backup/read/messageBytes.ts';
@@ -14,7 +16,10 @@ import { sendItem } from './sendItem.ts';
 
 const PIECE_BYTES = 64 * 1024;
 
-/** GET FETCH %(MBOXNAME PARTITION UNIQUEID GUID UID): `* MESSAGE %{partition guid size}` and the bytes. */
+/**
+ * GET FETCH %(MBOXNAME PARTITION UNIQUEID GUID UID): answers `* MESSAGE %{partition guid size}` and
+ * the bytes.
+ */
 export async function getFetch(context: CommandContext, value: Dlist): Promise<void> {
   const kv = toKeyValues(value, 'FETCH');
   const [mboxname, partition] = [getString(kv, 'MBOXNAME'), getString(kv, 'PARTITION')];
@@ -45,7 +50,7 @@ function* pieces({ index, fd }: Backup, message: StoredMessage): Generator<Buffe
   }
 }
 
-/** Before the first byte is sent, for there is no way to take it back. */
+/** Checks the message before its first byte is sent, because sent bytes cannot be recalled. */
 async function checkBytes({ turn }: CommandContext, backup: Backup, message: StoredMessage): Promise<void> {
   const hash = createHash('sha1');
   for (const piece of pieces(backup, message)) {

@@ -1,4 +1,6 @@
-/** GET: what a master asks to find out what it need not send. */
+/**
+ * GET: a master's questions about what it need not send.
+ */
 import { createHash } from 'node:crypto';
 import type { Backup } from '../../backup/backup.ts';
 import { annotationsOf } from '../../index/fold/annotation.ts';
@@ -15,8 +17,9 @@ import { emptyMailboxItem, mailboxItem } from './mailboxItem.ts';
 import { sendItem } from './sendItem.ts';
 
 /**
- * GET USER userid: all living mailboxes, then what the user has besides. An unknown user has nothing. `sync_client -u` and `-A` ask so:
- * once a session, what the master could not send before is asked for again.
+ * GET USER userid: reports all living mailboxes, then the user's other items. An unknown user has
+ * none. `sync_client -u` and `-A` send this command. Once a session, it also asks again for what
+ * the master could not send before.
  */
 export async function getUser(context: CommandContext, value: Dlist): Promise<void> {
   const userid = useridOf(value);
@@ -43,7 +46,7 @@ export async function getMeta(context: CommandContext, value: Dlist): Promise<vo
   if (backup !== null) await sendMeta(context, backup);
 }
 
-/** GET MAILBOXES (name ...): a name that does not exist is no error. */
+/** GET MAILBOXES (name ...): a name that does not exist is not an error. */
 export async function getMailboxes(context: CommandContext, value: Dlist): Promise<void> {
   const absent = new Set<string>();
   for (const name of toStrings(value, 'MAILBOXES')) {
@@ -53,7 +56,10 @@ export async function getMailboxes(context: CommandContext, value: Dlist): Promi
   }
 }
 
-/** GET UNIQUEIDS (uniqueid ...): among the backups at hand, for an id does not say whose it is. */
+/**
+ * GET UNIQUEIDS (uniqueid ...): searches the held backups only, because an id does not name its
+ * owner.
+ */
 export async function getUniqueids(context: CommandContext, value: Dlist): Promise<void> {
   for (const uniqueid of toStrings(value, 'UNIQUEIDS')) {
     for (const backup of Array.from(context.backups.held())) {
@@ -64,7 +70,7 @@ export async function getUniqueids(context: CommandContext, value: Dlist): Promi
   }
 }
 
-/** GET FULLMAILBOX name: see emptyMailboxItem. All of the mailbox comes again behind it. */
+/** GET FULLMAILBOX name: see emptyMailboxItem. The master then sends the whole mailbox again. */
 export async function getFullMailbox(context: CommandContext, value: Dlist): Promise<void> {
   if (typeof value !== 'string') throw new BackupError('bad-parameters', 'FULLMAILBOX: a name is expected');
   const held = await context.backups.holding(value);
@@ -73,7 +79,7 @@ export async function getFullMailbox(context: CommandContext, value: Dlist): Pro
   await sendItem(context, 'MAILBOX', emptyMailboxItem(held.mailbox));
 }
 
-/** GET QUOTA root: nothing where there is none. */
+/** GET QUOTA root: reports nothing if there is none. */
 export async function getQuota(context: CommandContext, value: Dlist): Promise<void> {
   if (typeof value !== 'string') throw new BackupError('bad-parameters', 'QUOTA: a root is expected');
   const backup = await context.backups.find(context.backups.ownerOf(value));
@@ -81,7 +87,10 @@ export async function getQuota(context: CommandContext, value: Dlist): Promise<v
   if (quota !== undefined) await sendItem(context, 'QUOTA', parseDlist(quota.value));
 }
 
-/** GET ANNOTATION mboxname: a line for each of its own; an empty name asks for those of the server. */
+/**
+ * GET ANNOTATION mboxname: one line for each annotation of the mailbox. An empty name asks for
+ * those of the server.
+ */
 export async function getAnnotation(context: CommandContext, value: Dlist): Promise<void> {
   if (typeof value !== 'string') throw new BackupError('bad-parameters', 'ANNOTATION: a name is expected');
   const sendOne = async (annotation: KeyValues): Promise<void> => {
@@ -101,7 +110,7 @@ export async function getAnnotation(context: CommandContext, value: Dlist): Prom
   );
 }
 
-/** All items of a kind by key, with turns between them. */
+/** Visits all items of a kind in key order, with pauses for other sessions. */
 async function eachItem(
   { turn }: CommandContext,
   index: IndexFile,
@@ -144,8 +153,9 @@ function withoutUserid(text: string): KeyValues {
 }
 
 /**
- * SIEVE %(FILENAME LAST_UPDATE GUID ISACTIVE). A master activates a script by the name of its bytecode, main.bc for
- * main.script, and looks for just that name among ours: so it is listed too, as a replica that compiles would.
+ * SIEVE %(FILENAME LAST_UPDATE GUID ISACTIVE). A master activates a script by the name of its
+ * bytecode, main.bc for main.script, and expects exactly that name among ours. It is therefore
+ * listed too, as by a replica that compiles scripts.
  */
 async function sendScripts(context: CommandContext, index: IndexFile): Promise<void> {
   const row = item(index, 'active', '');

@@ -1,17 +1,21 @@
 /**
- * How large what is kept as one piece may be. A mailbox's state, a record, a script are each printed, written to the index
- * and printed back in one step, while all other sessions wait; so their size is the length of a turn.
+ * Limits the size of each item that is stored as one piece: a mailbox's state, a record, a script.
+ * Such an item is printed, written to the index and printed again in one step, while all other
+ * sessions wait. Its size thus determines how long they wait.
  */
 import { BackupError } from '../../errors.ts';
 import { FileLiteral, Flag, KeyValues } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
 
-/** A mailbox without its records, or one record: Cyrus' own are a few hundred bytes, with long ACLs and annotations some KB. */
+/**
+ * The limit for a mailbox without its records, or for one record. Those of Cyrus have a few hundred
+ * bytes, or some KB with long ACLs and annotations.
+ */
 export const MOST_STATE_BYTES = 1 << 20;
-/** In lists, in one piece. */
+/** The most values in one item, nested ones included. */
 const MOST_VALUES = 32_768;
 
-/** Throws 'limit'. Does not go on counting where it is over. */
+/** Throws 'limit'. Stops counting once the value is over the limit. */
 export function requireKeepable(value: Dlist, mostBytes: number, what: string): void {
   const left = { bytes: mostBytes, values: MOST_VALUES };
   subtract(value, left);

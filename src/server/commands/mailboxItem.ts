@@ -1,12 +1,19 @@
 /**
- * A mailbox as GET prints it: every key that the master sent, known or not, with the CRCs of the records that we
- * really hold in place of those it told us.
+ * A mailbox as GET prints it: every key that the master sent, known or unknown. The CRCs are those
+ * of the records that we really hold, not those that the master sent.
  *
- * Where anything is missing here, the mailbox is shown as one that is behind: modseq 0, so that the master lists all of its
- * records again, and LAST_UID below the first message whose bytes are not here, so that it sends the files from there
- * on. What the master was asked for and could not send does not count as missing (askedFor.ts). Were it shown as it is, the master would believe all is well; were a difference admitted, it would merge our
- * state into its live mailbox. The price is the records' metadata once: RESERVE keeps messages that are here from
- * being uploaded again.
+ * If anything is missing here, the mailbox is reported as out of date:
+ *
+ * - The modseq is 0, so that the master lists all of its records again.
+ * - LAST_UID is below the first message whose bytes are missing, so that the master sends the files
+ *   from there.
+ *
+ * A message that the master was asked for and could not send does not count as missing
+ * (askedFor.ts).
+ *
+ * With the true values, the master would believe that all is well. With only the CRCs different, it
+ * would merge our state into its live mailbox. The price is one transfer of the records' metadata:
+ * RESERVE avoids a second upload of messages that are here.
  */
 import { firstToSend } from '../askedFor.ts';
 import { annotAsCounted } from '../../index/queries/crcs.ts';
@@ -19,7 +26,7 @@ import { KeyValues } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
 import type { CommandContext } from './context.ts';
 
-/** How much of a mailbox is shown. */
+/** The values reported for a mailbox. */
 interface Shown {
   readonly lastUid: number;
   readonly highestModseq: string;
@@ -44,8 +51,8 @@ function shownOf(mailbox: LiveMailbox, missing: number | undefined, isResending:
 }
 
 /**
- * Keys that clients insist on, with what a server says of a mailbox that has none (an intermediate one): "old
- * sync_client will barf without it" (imap/sync_support.c).
+ * Keys that clients insist on, with the values that a server reports for a mailbox without them (an
+ * intermediate one): "old sync_client will barf without it" (imap/sync_support.c).
  */
 const defaults: readonly (readonly [key: string, value: Dlist])[] = [
   ['MBOXTYPE', null],
@@ -64,7 +71,10 @@ const defaults: readonly (readonly [key: string, value: Dlist])[] = [
   ['SYNC_CRC_ANNOT', '0'],
 ];
 
-/** `isAskingAgain`: also for messages that the master could not send before. */
+/**
+ * Returns a mailbox as GET prints it. With `isAskingAgain`, messages that the master could not send
+ * before count as missing too.
+ */
 export async function mailboxItem(
   context: CommandContext,
   index: IndexFile,
@@ -82,10 +92,10 @@ export async function mailboxItem(
 }
 
 /**
- * The answer to FULLMAILBOX, which a master asks for to merge a replica's state into its own: an empty mailbox that knows
- * of no number higher than the master's, so that there is nothing to merge. With LAST_UID and HIGHESTMODSEQ 0 the
- * master finds each of its records to be new here, and changes none (mailbox_update_loop); what it does not find
- * here it cannot copy back.
+ * Returns the answer to FULLMAILBOX, which a master sends to merge a replica's state into its own.
+ * The answer is an empty mailbox with no number higher than the master's, so there is nothing to
+ * merge. With LAST_UID and HIGHESTMODSEQ 0, the master takes each of its records for new here and
+ * changes none (mailbox_update_loop). It cannot copy back what it does not find here.
  */
 export function emptyMailboxItem(mailbox: LiveMailbox): KeyValues {
   return withKeys(mailbox, [
@@ -101,7 +111,10 @@ export function emptyMailboxItem(mailbox: LiveMailbox): KeyValues {
   ]);
 }
 
-/** What the master sent, with some values of ours, and behind it those keys of ours and the defaults that it did not send. */
+/**
+ * Returns the keys that the master sent, with our values for some. Our other keys and the defaults
+ * that it did not send follow.
+ */
 function withKeys(mailbox: LiveMailbox, ours: readonly (readonly [key: string, value: Dlist])[]): KeyValues {
   const computed = new Map<string, Dlist>([['MBOXNAME', mailbox.name], ...ours]);
   const entries = parseState(mailbox.state).entries.map(([key, value]): [string, Dlist] => [

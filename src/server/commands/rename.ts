@@ -1,10 +1,11 @@
 /**
- * APPLY RENAME %(OLDMBOXNAME NEWMBOXNAME PARTITION UIDVALIDITY): a folder of one user, a folder that goes to another
- * user, or by its INBOX a whole user.
+ * APPLY RENAME %(OLDMBOXNAME NEWMBOXNAME PARTITION UIDVALIDITY): renames a folder of one user,
+ * moves a folder to another user, or renames a whole user with the INBOX.
  *
- * Masters rename mailbox by mailbox, a user's INBOX among them (imap/sync_support.c, do_folders). With the INBOX the
- * whole backup goes to the new userid, history and all, so that the user's other mailboxes are there already under
- * their old names when their own RENAMEs come. A later user of the old name begins with a backup of their own.
+ * Masters rename mailbox by mailbox, a user's INBOX among them (imap/sync_support.c, do_folders).
+ * With the INBOX the whole backup, including its history, goes to the new userid. The user's other
+ * mailboxes are then already there under their old names when their own RENAMEs arrive. A later
+ * user of the old name starts with a separate backup.
  */
 import type { Backup } from '../../backup/backup.ts';
 import { recordItem } from '../../backup/lines/recordItem.ts';
@@ -19,9 +20,12 @@ import { KeyValues, getString, optionalString, toKeyValues } from '../../protoco
 import type { Dlist } from '../../protocol/dlist.ts';
 import type { CommandContext } from './context.ts';
 
-/** Records in a line of a mailbox that is moved; as many as a master sends at once by default (sync_batchsize). */
+/**
+ * Records in one line of a moved mailbox: as many as a master sends at once by default
+ * (sync_batchsize).
+ */
 const RECORDS_A_LINE = 8192;
-/** Read in one step: about a millisecond. */
+/** How many records are read in one step of about a millisecond. */
 const RECORDS_A_PAGE = 256;
 
 interface Rename {
@@ -58,7 +62,10 @@ function appendRename(context: CommandContext, backup: Backup, { value }: Rename
   return backup.append({ time: context.now(), name: 'RENAME', value }, [], context.turn);
 }
 
-/** Copies a mailbox with its messages into the other user's backup; here it ends, and is kept for the retention. */
+/**
+ * Copies a mailbox with its messages into the other user's backup. In the old backup it is deleted,
+ * and kept for the retention.
+ */
 async function moveMailbox(
   context: CommandContext,
   source: Backup,
@@ -103,7 +110,10 @@ function renamedState(mailbox: LiveMailbox, { to, value }: Rename): KeyValues {
   return withValues(parseState(mailbox.state), changes);
 }
 
-/** What a master says of a mailbox of which it sends a part: it is shown as behind until the rest has come. */
+/**
+ * Returns the state that a master sends with a part of a mailbox: the mailbox is out of date until
+ * the rest has arrived.
+ */
 function asBatch(state: KeyValues, batch: readonly RecordWithGuid[]): KeyValues {
   const entries = state.entries.filter(([key]) => key !== 'SYNC_CRC' && key !== 'SYNC_CRC_ANNOT');
   const lastUid = String(batch.at(-1)?.uid ?? 0);

@@ -1,4 +1,7 @@
-/** Sends an untagged line in pieces: a list of MISSING or LSUB is as long as a master makes it. */
+/**
+ * Sends an untagged line in pieces, because a master determines how long a list of MISSING or LSUB
+ * gets.
+ */
 import type { Dlist } from '../../protocol/dlist.ts';
 import { printItemPieces } from '../../protocol/print.ts';
 import type { CommandContext } from './context.ts';
@@ -6,7 +9,7 @@ import type { CommandContext } from './context.ts';
 /** About the size of a piece. */
 const PIECE_CHARS = 32 * 1024;
 
-/** `* NAME dlist` */
+/** Sends `* NAME dlist`. */
 export async function sendItem(
   { send, turn }: Pick<CommandContext, 'send' | 'turn'>,
   name: string,

@@ -1,4 +1,7 @@
-/** Every command that is served after authentication, by its two words. MESSAGE is the session's own: it streams. */
+/**
+ * All commands after authentication, by their two words. The session handles MESSAGE itself,
+ * because it streams.
+ */
 import {
   applyActivateSieve,
   applyAnnotation,

@@ -1,7 +1,8 @@
 /**
- * A connection's bytes, both ways: the socket, TLS once it was agreed on, and after COMPRESS a raw deflate stream each way, sync-flushed at the
- * end of every answer. Reading goes through a SocketSource, which bounds what is buffered; writing waits where the
- * peer does not read.
+ * A connection's bytes, both ways: the socket, TLS once it was negotiated, and after COMPRESS a raw
+ * deflate stream each way. The output stream is sync-flushed at the end of every answer. Reading
+ * goes through a SocketSource, which bounds the buffered bytes. Writing waits if the peer does not
+ * read.
  */
 import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
@@ -14,15 +15,15 @@ import type { ConnectionSecurity } from '../auth/exchange.ts';
 import type { TlsContext } from '../tls/tls.ts';
 import type { Telemetry } from './telemetry.ts';
 
-/** 96 KiB a session, in place of zlib's 256: a thousand sessions may compress. */
+/** 96 KiB a session, instead of zlib's 256: a thousand sessions may use compression. */
 const SMALL_DEFLATE = { windowBits: 13, memLevel: 7 } as const;
-/** What may wait for a peer that does not read, before an answer's writer waits too. */
+/** How much output may be buffered before a writer waits for a flush. */
 const WRITE_BUFFER_BYTES = 256 * 1024;
 
 export class Channel {
   readonly source: SocketSource;
   readonly peer: string;
-  /** Of a unix socket undefined. */
+  /** Undefined for a unix socket. */
   readonly address: string | undefined;
   #socket: Socket;
   #security = NO_TLS;
@@ -35,7 +36,7 @@ export class Channel {
   #writeTimer: NodeJS.Timeout | undefined;
   #telemetry: Telemetry | null = null;
 
-  /** Where the peer takes nothing for writeTimeoutMs, the connection is broken. */
+  /** Closes the connection if the peer accepts nothing for writeTimeoutMs. */
   constructor(socket: Socket, writeTimeoutMs: number) {
     this.#socket = socket;
     this.#writeTimeoutMs = writeTimeoutMs;
@@ -49,7 +50,7 @@ export class Channel {
     this.#listen(socket);
   }
 
-  /** What TLS says of the connection. */
+  /** The connection's security according to TLS. */
   get security(): ConnectionSecurity {
     return this.#security;
   }
@@ -58,12 +59,15 @@ export class Channel {
     return this.#inflater !== null;
   }
 
-  /** From now on all that passes goes there too, as it is without TLS and compression; ended with the connection. */
+  /**
+   * From now on copies all data there, without TLS and compression. The telemetry ends with the
+   * connection.
+   */
   watch(telemetry: Telemetry): void {
     this.#telemetry = telemetry;
   }
 
-  /** Reads no more in the clear. Answers whether all that has come was read. */
+  /** Stops reading plain text. Returns whether all received data had been read. */
   holdInput(): boolean {
     this.#socket.off('data', this.#fromSocket);
     this.#socket.off('end', this.#atEnd);
@@ -71,7 +75,10 @@ export class Channel {
     return this.source.takeRemaining().length === 0;
   }
 
-  /** TLS both ways from the next byte on. Answers what was agreed on; throws as TlsContext.handshake does. */
+  /**
+   * Uses TLS both ways from the next byte. Returns a description of what was negotiated. Throws as
+   * TlsContext.handshake does.
+   */
   async startTls(tls: TlsContext): Promise<string> {
     this.holdInput();
     const { socket, security, description } = await tls.handshake(this.#socket);
@@ -81,14 +88,14 @@ export class Channel {
     return description;
   }
 
-  /** Gathers text (latin1) for the peer; waits only where much of it is waiting already. */
+  /** Buffers text (latin1) for the peer. Waits only if much is buffered already. */
   async write(text: string): Promise<void> {
     this.#pending.push(text);
     this.#pendingLength += text.length;
     if (this.#pendingLength >= WRITE_BUFFER_BYTES) await this.flush();
   }
 
-  /** Sends all that was written. Throws 'closed' where the peer is gone. */
+  /** Sends everything buffered. Throws 'closed' if the peer is gone. */
   async flush(): Promise<void> {
     const bytes = Buffer.from(this.#pending.join(''), 'latin1');
     this.#pending = [];
@@ -100,20 +107,24 @@ export class Channel {
     else {
       deflater.write(bytes);
       await new Promise<void>((resolve) => deflater.flush(zlib.constants.Z_SYNC_FLUSH, resolve));
-      // What is still in the stream is handed to the data listener, too.
+      // The data listener gets what is still in the stream, too.
       deflater.read();
       await this.#send(Buffer.concat(this.#deflated.splice(0)));
     }
   }
 
-  /** Deflate both ways from the next byte on (RFC 4978). What was read ahead is compressed already. */
+  /**
+   * Uses deflate both ways from the next byte (RFC 4978). Input that is already buffered is
+   * compressed.
+   */
   startCompression(): void {
     const inflater = zlib.createInflateRaw();
     this.#socket.off('data', this.#fromSocket);
     const ahead = this.source.takeRemaining();
     inflater.on('data', this.#fromSocket);
     inflater.on('end', () => this.source.end());
-    // Peers end the connection, never the deflate stream: its end is then missing, and nothing else is.
+    // Peers end the connection but never the deflate stream. A missing end is therefore not an
+    // error.
     inflater.on('error', (cause: NodeJS.ErrnoException) =>
       this.source.end(
         cause.code === 'Z_BUF_ERROR'
@@ -123,14 +134,15 @@ export class Channel {
     );
     this.#inflater = inflater;
     this.#deflater = zlib.createDeflateRaw(SMALL_DEFLATE);
-    // Taken as it is made: a stream whose output waits makes no more, and a long answer would never be flushed.
+    // Collected at once: a stream with unread output produces no more, and a long answer would
+    // never be flushed.
     this.#deflater.on('data', (piece: Buffer) => this.#deflated.push(piece));
     if (ahead.length > 0) inflater.write(ahead);
     this.#socket.pipe(inflater);
     this.#socket.resume();
   }
 
-  /** Ends the connection when what was sent has left, or after a while anyhow. */
+  /** Ends the connection once all output has left, or after two seconds. */
   async close(): Promise<void> {
     await promisify<void>((done) => {
       if (this.#socket.destroyed) {
@@ -150,12 +162,12 @@ export class Channel {
     this.#telemetry?.end();
   }
 
-  /** Breaks the connection at once: a command that waits for bytes ends with 'closed'. */
+  /** Closes the connection at once. A command that waits for bytes ends with 'closed'. */
   destroy(): void {
     this.#socket.destroy();
   }
 
-  /** From now on a peer that takes nothing has this long; also where an answer waits for it already. */
+  /** Sets how long a peer may accept nothing, also for an answer that is already waiting. */
   limitWrites(timeoutMs: number): void {
     this.#writeTimeoutMs = timeoutMs;
     if (this.#writeTimer !== undefined) this.#startWriteTimer();

@@ -1,39 +1,46 @@
 /**
- * Telemetry: what a user's sessions say and hear, byte for byte, for whoever looks for a fault. As in Cyrus (imap/telemetry.c,
- * lib/prot.c) it is on for a user where the directory CONFIGDIRECTORY/log/USER exists when a session logs in: so it is switched
- * without a restart, for the next session. What the peer sent stands behind `<time<`, what it was told behind `>time>`.
+ * Telemetry: records a user's sessions byte for byte, to find faults. As in Cyrus
+ * (imap/telemetry.c, lib/prot.c) it is on for a user if the folder CONFIGDIRECTORY/log/USER exists
+ * when a session logs in. It can thus be switched without a restart, for the next session. `<time<`
+ * precedes input from the peer, `>time>` precedes output.
  *
- * Promises: it begins behind the login, and an AUTHENTICATE that comes later is blotted out, so no password gets in; no
- * command waits for it, and where the disk cannot keep up, or refuses, pieces are left out and that is said in the file.
+ * Promises:
+ *
+ * - No password is recorded: it begins after the login, and blots out any later AUTHENTICATE.
+ * - No command waits for it. If the disk is too slow, pieces are left out, and the file says so.
+ * - After a write error nothing more is recorded.
  */
 import { createWriteStream, statSync } from 'node:fs';
 import type { WriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { openForAppending } from '../../fs/open.ts';
 
-/** What may wait for the disk, of one session. */
+/** How much data of one session may wait for the disk. */
 const BUFFER_BYTES = 4 << 20;
 const NEWLINE = 0x0a;
 const SECRET = 'AUTHENTICATE ';
 const BLOT = Buffer.from('[not logged]');
 
-/** In this process; part of the file's name, which in Cyrus has but a process for each session. */
+/**
+ * Sessions in this process. The number is part of the file's name; Cyrus has a process for each
+ * session.
+ */
 let sessions = 0;
 
-/** The directory of a user's telemetry, or null where there is none. */
+/** Returns the folder for a user's telemetry, or null if there is none. */
 function directoryOf(logDirectory: string, user: string): string | null {
   if (user === '' || user.startsWith('.') || /[/\0]/.test(user)) return null;
   const directory = join(logDirectory, user);
   return statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true ? directory : null;
 }
 
-/** Copies a peer's bytes with the arguments of AUTHENTICATE left out, wherever the pieces are cut. */
+/** Copies a peer's bytes without the arguments of AUTHENTICATE, wherever the pieces are cut. */
 class Blotter {
-  /** The beginning of the line at hand, as far as it may still become the secret's. */
+  /** The beginning of the current line, as long as it may still be an AUTHENTICATE. */
   #head = '';
   #isSecret = false;
 
-  /** `piece`, or what may be shown of it. */
+  /** Returns `piece`, or the part of it that may be recorded. */
   copy(piece: Buffer): Buffer {
     let shown: Buffer[] | null = null;
     let from = 0;
@@ -54,7 +61,9 @@ class Blotter {
     return shown === null ? piece : Buffer.concat([...shown, piece.subarray(from)]);
   }
 
-  /** From where on the stretch of one line must not be shown; -1 where all of it may. */
+  /**
+   * Returns the offset from which this part of a line must not be recorded, or -1 if all of it may.
+   */
   #secretFrom(piece: Buffer, at: number, stop: number): number {
     if (this.#isSecret) return at;
     if (this.#head.length >= SECRET.length) return -1;
@@ -73,7 +82,7 @@ export class Telemetry {
   #isBroken = false;
 
   private constructor(path: string, user: string, onFailure: (error: Error) => void) {
-    // Mail is in it: for nobody else to read, where Cyrus makes it 0644.
+    // It contains mail, so nobody else may read it. Cyrus creates it with mode 0644.
     this.#file = createWriteStream(path, { fd: openForAppending(path), highWaterMark: BUFFER_BYTES });
     this.#file.on('error', (error) => {
       this.#isBroken = true;
@@ -82,7 +91,7 @@ export class Telemetry {
     this.#file.write(`---------- ${user} ${new Date().toString()}\n`);
   }
 
-  /** Null where the user has no such directory. What the file then refuses goes to onFailure, once. */
+  /** Returns null if the user has no such folder. Calls onFailure once if a later write fails. */
   static begin(logDirectory: string, user: string, onFailure: (error: Error) => void): Telemetry | null {
     const directory = directoryOf(logDirectory, user);
     if (directory === null) return null;

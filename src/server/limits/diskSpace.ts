@@ -1,10 +1,12 @@
 /**
- * Whether there is room on disk for what a master wants to send, asked before it is taken: a disk that is really full stops
- * index, log and everybody else on it, and what is in hand then can neither be finished nor be taken back cleanly.
+ * Checks for free disk space before a master's data is accepted. A disk that is really full stops
+ * the index, the log and everybody else on it. Work in progress can then neither be finished nor
+ * undone cleanly.
  *
- * The reserve is free space that new mail does not get. What sessions have uploaded and no mailbox has claimed counts
- * as used, for it will be written into a backup (again, where it lies on the same disk meanwhile). Commands without
- * new mail, and those that claim what was taken, have half of the reserve to themselves.
+ * The reserve is free space that new mail may not use. Unclaimed uploads of all sessions count as
+ * used, because they will be written into a backup. They count even if they already lie on the same
+ * disk. Half of the reserve is left for commands without new mail, and for those that claim
+ * accepted mail.
  */
 import { statfsSync } from 'node:fs';
 import { BackupError } from '../../errors.ts';
@@ -12,23 +14,23 @@ import { BackupError } from '../../errors.ts';
 export interface DiskSpaceOptions {
   /** 0: never refuse anything. */
   readonly reserveBytes: number;
-  /** Where uploads lie that do not fit in memory. */
+  /** The folder for uploads that do not fit in memory. */
   readonly stagingDirectory: string;
   /** The backup partitions. */
   readonly partitions: readonly string[];
 }
 
-/** Bytes that an ordinary user may still write there; null where that cannot be known. */
+/** Returns the bytes that an ordinary user may still write there, or null if that is unknown. */
 export type FreeBytesOf = (directory: string) => number | null;
 
-/** How long a look at a disk holds; what was let in meanwhile is counted. */
+/** How long a disk's measured free space is reused. Data accepted meanwhile is counted. */
 const LOOK_MS = 1000;
 
 interface Look {
   readonly atMs: number;
-  /** Free, without what is in hand. */
+  /** Free bytes minus unclaimed uploads. */
   readonly freeBytes: number;
-  /** Let in since. */
+  /** Bytes accepted since. */
   takenBytes: number;
 }
 
@@ -37,7 +39,7 @@ function freeBytesOf(directory: string): number | null {
     const { bsize, bavail } = statfsSync(directory);
     return bsize * bavail;
   } catch {
-    return null; // who writes there will say what is wrong with it
+    return null; // a later write there reports the error
   }
 }
 
@@ -57,13 +59,16 @@ export class DiskSpace {
     this.#looks.clear();
   }
 
-  /** Counts what a session holds, `stagedBytes`, as used, until the function that is returned is called. */
+  /** Counts a session's `stagedBytes` as used, until the returned function is called. */
   hold(stagedBytes: () => number): () => void {
     this.#holders.add(stagedBytes);
     return () => void this.#holders.delete(stagedBytes);
   }
 
-  /** A message is about to come, of whom is not known yet. Throws 'no-space' where no partition has room for it. */
+  /**
+   * Announces a message whose owner is still unknown. Throws 'no-space' if no partition has room
+   * for it.
+   */
   takeMessage(sizeBytes: number): void {
     const { reserveBytes, stagingDirectory, partitions } = this.#options;
     if (reserveBytes === 0) return;
@@ -74,12 +79,15 @@ export class DiskSpace {
     for (const look of looks) look.takenBytes += sizeBytes;
   }
 
-  /** Mail for a backup in this directory is about to be asked for. Throws 'no-space'. */
+  /** Call before asking a master for mail for a backup in this folder. Throws 'no-space'. */
   requireRoomForMail(directory: string): void {
     this.#require(directory, this.#options.reserveBytes);
   }
 
-  /** Something without new mail is to be written there, or mail that was taken before. Throws 'no-space'. */
+  /**
+   * Call before writing data without new mail there, or mail that was already accepted. Throws
+   * 'no-space'.
+   */
   requireRoom(directory: string): void {
     this.#require(directory, this.#options.reserveBytes / 2);
   }

@@ -1,35 +1,38 @@
 /**
- * What one host may cost the others: how many connections it has, and how often it failed to log in lately.
+ * Limits how many connections a host may have, and how many failed logins.
  *
- * A host is an IPv4 address or an IPv6 /64, which is what one customer of a network is given. Peers that tunnel in from the machine
- * itself (stunnel, ssh, a container's proxy) look like loopback, and a limit on those who have logged in would let one
- * bad peer shut out all others: from that loopback is exempt by default, unix sockets always. Nobody is exempt from the limit on
- * connections that have not logged in: at that, the oldest of them makes room (listener.ts). Memory: one entry for each host that is
- * connected or failed lately, and never more than MOST_HOSTS of the latter.
+ * A host is an IPv4 address or an IPv6 /64, which is what one customer of a network is given. Peers
+ * that tunnel in from the machine itself (stunnel, ssh, a container's proxy) look like loopback.
+ * Limits on logged-in peers would let one bad peer shut out all others there. Loopback is therefore
+ * exempt by default, and unix sockets are always exempt.
+ *
+ * No host is exempt from the limit on connections that have not logged in: a new connection
+ * replaces the oldest of them (listener.ts). Memory is one entry for each host that is connected or
+ * recently failed, with at most MOST_HOSTS of the latter.
  */
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 import { BackupError } from '../../errors.ts';
 
 export interface HostLimitOptions {
-  /** Connections at a time; 0 is no limit. */
+  /** Connections at a time. 0 means no limit. */
   readonly connections: number;
-  /** Failed logins within the window; 0 is no limit. */
+  /** Failed logins within the window. 0 means no limit. */
   readonly failedLogins: number;
   readonly failedLoginWindowMs: number;
-  /** Addresses and networks (`192.0.2.0/24`) that are not limited. */
+  /** Addresses and networks (`192.0.2.0/24`) without limits. */
   readonly unlimited: readonly string[];
 }
 
-/** A botnet has many addresses; those that failed longest ago are forgotten first. */
+/** A botnet has many addresses. Those whose first failure is oldest are forgotten first. */
 const MOST_HOSTS = 10_000;
 
 interface Failures {
   count: number;
-  /** When the window that they are counted in ends, in ms of `now`. */
+  /** The end of the window in which they are counted, in ms of `now`. */
   readonly untilMs: number;
 }
 
-/** The networks as a list to ask. Throws BackupError 'config' for what is none. */
+/** Returns a list to match addresses with. Throws BackupError 'config' for an invalid network. */
 export function unlimitedHosts(networks: readonly string[]): BlockList {
   const list = new BlockList();
   for (const network of networks) {
@@ -46,7 +49,10 @@ export function unlimitedHosts(networks: readonly string[]): BlockList {
   return list;
 }
 
-/** IPv4 as it is, also where a socket shows it as `::ffff:a.b.c.d`; of IPv6 the first 64 bits, written out. */
+/**
+ * Returns an IPv4 address unchanged, also if a socket shows it as `::ffff:a.b.c.d`. For IPv6,
+ * returns the first 64 bits, written out.
+ */
 export function hostOf(address: string): string {
   const plain = address.replace(/%.*$/, '').toLowerCase();
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(plain)?.[1];
@@ -55,7 +61,7 @@ export function hostOf(address: string): string {
   const [head = '', tail] = plain.split('::');
   const before = head === '' ? [] : head.split(':');
   const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  // An IPv4 tail takes the room of two groups, but never within the first four.
+  // An IPv4 tail takes the place of two groups, but never within the first four.
   const width = after.at(-1)?.includes('.') === true ? 7 : 8;
   const zeros = tail === undefined ? 0 : width - before.length - after.length;
   const groups = [...before, ...Array.from({ length: zeros }, () => '0'), ...after];
@@ -65,10 +71,10 @@ export function hostOf(address: string): string {
     .join(':')}::/64`;
 }
 
-/** Unix sockets are one host. */
+/** All unix sockets count as one host. */
 const LOCAL_HOST = 'local';
 
-/** A host's name for a connection's address; undefined: a unix socket. */
+/** Returns the host's name for a connection's address. Undefined means a unix socket. */
 export function hostNameOf(address: string | undefined): string {
   return address === undefined ? LOCAL_HOST : hostOf(address);
 }
@@ -78,7 +84,7 @@ export class HostLimits {
   #options: HostLimitOptions;
   #unlimited: BlockList;
   readonly #connections = new Map<string, number>();
-  /** By the time of their first failure. */
+  /** In the order of their first failure. */
   readonly #failures = new Map<string, Failures>();
 
   /** Throws BackupError 'config'. `now` in ms. */
@@ -88,25 +94,28 @@ export class HostLimits {
     this.#unlimited = unlimitedHosts(options.unlimited);
   }
 
-  /** Counts go on. Throws BackupError 'config', and then nothing has changed. */
+  /** Keeps the counts. Throws BackupError 'config', and then changes nothing. */
   reconfigure(options: HostLimitOptions): void {
     this.#unlimited = unlimitedHosts(options.unlimited);
     this.#options = options;
   }
 
-  /** How many connections of a host may be open that have not logged in; 0 is no limit. */
+  /** How many connections of a host may be open without a login. 0 means no limit. */
   get mostStrangers(): number {
     return this.#options.connections;
   }
 
-  /** Whether the host has as many connections as it may have. */
+  /** Reports whether the host already has as many connections as it may have. */
   isFull(address: string | undefined): boolean {
     const { connections } = this.#options;
     if (address === undefined || connections === 0 || !this.#isLimited(address)) return false;
     return (this.#connections.get(hostOf(address)) ?? 0) >= connections;
   }
 
-  /** Counts a connection; or the reason why it is not taken. An undefined address is that of a unix socket. */
+  /**
+   * Counts a connection and returns null, or returns the reason to refuse it. An undefined address
+   * means a unix socket.
+   */
   connect(address: string | undefined): string | null {
     if (address === undefined) return null;
     const host = hostOf(address);
@@ -121,7 +130,7 @@ export class HostLimits {
     return null;
   }
 
-  /** One that connect() took has ended. */
+  /** Call when a connection that connect() accepted has ended. */
   disconnect(address: string | undefined): void {
     if (address === undefined) return;
     const host = hostOf(address);
@@ -145,7 +154,7 @@ export class HostLimits {
     this.#failures.set(host, { count: 1, untilMs: this.#now() + this.#options.failedLoginWindowMs });
   }
 
-  /** Whether the host of a connection that is open has failed too often by now. */
+  /** Reports whether the host of an open connection has by now failed too often. */
   isLockedOut(address: string | undefined): boolean {
     const { failedLogins } = this.#options;
     if (address === undefined || failedLogins === 0 || !this.#isLimited(address)) return false;

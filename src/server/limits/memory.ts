@@ -1,24 +1,28 @@
 /**
- * What all sessions together hold in memory of commands that come in and of uploads that wait for their mailbox (backup_memory):
- * many sessions may send large commands at the same time, and each of them stays within its own limits.
+ * Limits the memory that all sessions together use for incoming commands and unclaimed uploads
+ * (backup_memory). Many sessions may send large commands at once, each within its own limits.
  *
- * A command that finds no room waits for others to end, in the order in which they began. Where all of them wait for each other the
- * one that began last is refused with "try again later", and so is one that waits for too long. Meanwhile a session that holds much
- * and whose peer sends nothing more is ended: a silent peer must not keep everybody's memory.
+ * A command without room waits for others to end. Waiting commands are served in the order in which
+ * they first waited. If all of them wait for each other, the last one is refused with "try again
+ * later". So is a command that waits too long. Meanwhile a session that holds much memory and whose
+ * peer is silent is ended: a silent peer must not keep everybody's memory.
  */
 import { BackupError } from '../../errors.ts';
 
 export interface MemoryOptions {
   readonly totalBytes: number;
-  /** How long a command waits for room, all in all. */
+  /** How long a command may wait for room in total. */
   readonly waitMs: number;
-  /** A holder that has come no further for so long is ended when others wait. */
+  /** A session with no progress for this long is ended if others wait for memory. */
   readonly silentMs: number;
 }
 
-/** A command of an ordinary size is not counted, and waits for nothing: a thousand of them take this times a thousand. */
+/**
+ * Memory below this size is not counted, so a command of ordinary size never waits. A thousand
+ * sessions take up to a thousand times this.
+ */
 export const UNCOUNTED_BYTES = 64 * 1024;
-/** The part of all memory that uploads may take: what does not fit is in a file. */
+/** The part of all memory that uploads may take. Further uploads go to a file. */
 const STAGING_PART = 1 / 4;
 
 interface Waiter {
@@ -50,7 +54,9 @@ export class Memory {
     return this.#options.totalBytes;
   }
 
-  /** A session's share. `end` is called where others need what it holds and its peer is silent. */
+  /**
+   * Creates a session's share. `end` is called if others need its memory and its peer is silent.
+   */
   share(end: () => void): Share {
     const share = new Share(this, end);
     this.#shares.add(share);
@@ -67,7 +73,7 @@ export class Memory {
     return true;
   }
 
-  /** For uploads, which can be elsewhere. */
+  /** For uploads, which can be stored elsewhere. */
   takeForStaging(bytes: number): boolean {
     return this.#usedBytes + bytes <= this.#options.totalBytes * STAGING_PART && this.take(bytes);
   }
@@ -77,7 +83,7 @@ export class Memory {
     if (bytes > 0) this.#grant();
   }
 
-  /** Waits until the share has grown. Throws 'locked' where that takes too long, or can never be. */
+  /** Waits until the share has grown. Throws 'locked' if that takes too long or is impossible. */
   wait(share: Share, bytes: number): Promise<void> {
     const { waitMs, silentMs } = this.#options;
     return new Promise((resolve, reject) => {
@@ -106,13 +112,13 @@ export class Memory {
 
   #grant(): void {
     for (const { share, bytes, done } of this.#waiters) {
-      // Room for a later one that needs less would be taken from this one for ever.
+      // Stop here. Smaller requests further back could otherwise delay this one forever.
       if (!share.grow(bytes)) return;
       done();
     }
   }
 
-  /** Where all that hold something wait for more, the one that began last gives way. */
+  /** If all sessions that hold memory wait for more, refuses the one that began to wait last. */
   #breakCircle(): void {
     const waiting = new Set(this.#waiters.map(({ share }) => share));
     for (const share of this.#shares) if (share.heldBytes > 0 && !waiting.has(share)) return;
@@ -120,7 +126,7 @@ export class Memory {
     last?.done(usedUp());
   }
 
-  /** Ends the session that holds the most of those whose peers are silent. */
+  /** Ends the session that holds the most, among those with silent peers. */
   #endSilent(): void {
     let worst: Share | null = null;
     for (const share of this.#shares) {
@@ -135,14 +141,14 @@ function usedUp(): BackupError {
   return new BackupError('locked', 'backup_memory is used up by other sessions');
 }
 
-/** What one session holds. */
+/** The memory of one session. */
 export class Share {
   readonly #memory: Memory;
   readonly #end: () => void;
   #heldBytes = 0;
   #movedAt = 0;
   #waitingSince: number | null = null;
-  /** Whether more is expected of the peer. */
+  /** Whether the peer is expected to send more. */
   #isComingIn = false;
 
   constructor(memory: Memory, end: () => void) {
@@ -154,7 +160,7 @@ export class Share {
     return this.#heldBytes;
   }
 
-  /** When the command at hand waited first. */
+  /** When the current command first waited. */
   get waitingSince(): number {
     return this.#waitingSince ?? performance.now();
   }
@@ -167,7 +173,7 @@ export class Share {
     this.#end();
   }
 
-  /** Whether it is so large now. */
+  /** Grows the share to `bytes`. Returns false if there is no room. */
   grow(bytes: number): boolean {
     const moreBytes = bytes - UNCOUNTED_BYTES - this.#heldBytes;
     if (moreBytes <= 0) return true;
@@ -176,7 +182,10 @@ export class Share {
     return true;
   }
 
-  /** The command at hand takes so much by now, and more may come. Throws 'limit' where it can never have that, 'locked' where not now. */
+  /**
+   * Reports that the current command takes `bytes` by now, and that more may come. Throws 'limit'
+   * if that exceeds all memory, 'locked' if there is no room now.
+   */
   readonly hold = (bytes: number): Promise<void> | undefined => {
     this.#isComingIn = true;
     this.#movedAt = performance.now();
@@ -188,7 +197,7 @@ export class Share {
         `a command that takes more than ${totalBytes} bytes of memory (backup_memory)`,
       );
     }
-    // It waits, and its peer with it: that is no silence.
+    // The peer waits with the command, so it does not count as silent.
     this.#isComingIn = false;
     this.#waitingSince ??= this.#movedAt;
     return this.#waitFor(bytes);
@@ -200,12 +209,12 @@ export class Share {
     this.#movedAt = performance.now();
   }
 
-  /** All of the command has come in. */
+  /** The command has arrived completely. */
   isWhole(): void {
     this.#isComingIn = false;
   }
 
-  /** The command is done with. */
+  /** The command has ended. */
   release(): void {
     this.#isComingIn = false;
     this.#waitingSince = null;
@@ -214,7 +223,7 @@ export class Share {
     this.#memory.give(bytes);
   }
 
-  /** The session is over. */
+  /** The session has ended. */
   close(): void {
     this.release();
     this.#memory.forget(this);

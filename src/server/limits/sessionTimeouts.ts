@@ -1,15 +1,15 @@
 /**
- * How long a session waits for its peer: to log in, to say something, to finish what it says. A peer that is slow or silent loses
- * its locks first, so that it stands in nobody's way, and its connection later.
+ * Limits how long a session waits for its peer: to log in, to send a command, to finish one. A slow
+ * or silent peer first loses its locks, so that it blocks nobody, and later its connection.
  */
 import type { ServerOptions } from '../options.ts';
 
 type Times = Pick<ServerOptions, 'loginTimeoutMs' | 'commandTimeoutMs' | 'releaseTimeoutMs'>;
 
 export interface Impatience {
-  /** The peer's locks are to be given up. */
+  /** Gives up the peer's locks. */
   release(): void;
-  /** The connection is to be broken. */
+  /** Closes the connection. */
   hangUp(why: string): void;
 }
 
@@ -21,7 +21,7 @@ export class Patience {
   #isWaiting = false;
   #isLoggedIn = false;
 
-  /** The time to log in runs from now on. */
+  /** Starts the time to log in. */
   constructor(times: Times, impatience: Impatience) {
     this.#times = times;
     this.#impatience = impatience;
@@ -32,7 +32,7 @@ export class Patience {
     );
   }
 
-  /** Whether the session waits for its peer now. */
+  /** Whether the session is waiting for its peer. */
   get isWaiting(): boolean {
     return this.#isWaiting;
   }
@@ -47,7 +47,7 @@ export class Patience {
     clearTimeout(this.#waitTimer);
   }
 
-  /** Waits for what depends on the peer. */
+  /** Runs work that depends on the peer, with a time limit. */
   async waiting<T>(work: () => Promise<T>, limitMs = this.#times.commandTimeoutMs): Promise<T> {
     this.#isWaiting = true;
     this.again(limitMs);
@@ -59,7 +59,10 @@ export class Patience {
     }
   }
 
-  /** The time begins anew: a message has come. Before the login there are no locks, and its own time is running. */
+  /**
+   * Restarts the time limit, because a message has arrived. Before the login there are no locks,
+   * and the login has its own limit.
+   */
   again(limitMs = this.#times.commandTimeoutMs): void {
     clearTimeout(this.#waitTimer);
     if (!this.#isLoggedIn) return;

@@ -1,41 +1,47 @@
 /**
  * Shares the one thread among sessions, so that none waits for another's long command.
  *
- * Long work is done in steps of a millisecond or so, with `turn()` between them. Between two looks of the event loop at its sockets
- * all sessions together work for a few milliseconds; a session that asks for more waits until the sockets were looked at.
- * One session then goes on per look: the one that has worked least of late. The more of them wait, the shorter is the time that each
- * goes on. So a session with little to do waits for a few milliseconds at most, however many others have much to do.
+ * Long work is done in steps of about a millisecond, with `turn()` between them. Between two polls
+ * of the sockets by the event loop, all sessions together work for a few milliseconds. A session
+ * that asks for more waits until the sockets were polled. After each poll one session continues:
+ * the one with the least recent work. The more sessions wait, the shorter is each turn. A session
+ * with little to do thus waits a few milliseconds at most, however busy the others are.
  */
 
 import type { Turn } from '../../backup/options.ts';
 
-/** Work until each session that wants to has gone on once; they share it. */
+/** Work until every waiting session has continued once. The sessions share it. */
 const ROUND_MS = 8;
-/** The least that one does at a time, or looks at the sockets would cost more than the work. */
+/** The least work at a time. With less, polling the sockets would cost more than the work. */
 const LEAST_MS = 0.5;
-/** After this time half of a session's work is forgotten. */
+/** After this time, half of a session's recent work is forgotten. */
 const HALF_LIFE_MS = 300;
-/** More than this counts as this: nobody has to wait for long because of what it did before. */
+/**
+ * The most recent work that counts, so that no session waits long because of what it did before.
+ */
 const MOST_RECENT_MS = 50;
-/** Waiting makes up for work, and sooner than the others can do as much. */
+/**
+ * Waiting offsets work by this factor, so a session catches up sooner than the others can do as
+ * much.
+ */
 const WAIT_COUNTS = 4;
-/** No step is meant to take longer. */
+/** No step should take longer. */
 const MOST_STEP_MS = 20;
 
 interface Waiter {
-  /** Its work of late, plus what its waiting makes up for: the lower, the sooner. It grows older alike for all. */
+  /** Recent work plus the weighted time at which the wait began. The lowest rank goes first. */
   readonly rank: number;
   readonly go: () => void;
 }
 
-/** When the work since the last look began; null: there was none yet. */
+/** When the work since the last poll began. Null if there was none yet. */
 let loopBeganAt: number | null = null;
-/** When any session last began, ended or went on: work after this is that of the one that runs now. */
+/** When any session last began, ended or continued: later work belongs to the running session. */
 let markedAt = 0;
 const waiters: Waiter[] = [];
 let isScheduled = false;
 
-/** Called once the sockets were looked at. */
+/** Called after the sockets were polled. */
 function afterLook(): void {
   isScheduled = false;
   loopBeganAt = null;
@@ -56,21 +62,21 @@ function schedule(): void {
   setImmediate(afterLook);
 }
 
-/** One session's share. */
+/** One session's share of the thread. */
 export class Turns {
   #recentMs = 0;
   #countedAt = performance.now();
-  /** When the work at hand began; null while it waits for its turn, its peer or a disk. */
+  /** When the current work began. Null while the session waits for its turn or its peer. */
   #beganAt: number | null = null;
 
-  /** Call before a command's work: waits where the others' share is used up. */
+  /** Call before a command's work. Waits if the share is used up. */
   begin(): Promise<void> {
     this.#beganAt = performance.now();
     markedAt = this.#beganAt;
     return this.turn();
   }
 
-  /** The command is over; what comes next is the peer's time. */
+  /** Call at a command's end. The time that follows is the peer's. */
   end(): void {
     this.#count(performance.now());
     this.#beganAt = null;
@@ -102,7 +108,7 @@ export class Turns {
 
   #count(now: number): void {
     if (this.#beganAt !== null) {
-      // Others had their turn while this one waited for a disk.
+      // Other sessions ran while this one waited for a disk.
       const workMs = Math.min(now - Math.max(this.#beganAt, markedAt), MOST_STEP_MS);
       const left = this.#recentMs * 0.5 ** ((now - this.#countedAt) / HALF_LIFE_MS);
       this.#recentMs = Math.min(left + workMs, MOST_RECENT_MS);

@@ -1,6 +1,7 @@
 /**
- * What TLS is spoken with: the settings of imapd.conf, and the files that they name, read into what Node wants. A file that
- * cannot be used is an error that names the option and the file, and never what is in it.
+ * The configuration of TLS: reads the settings of imapd.conf, and the files that they name, into
+ * Node's options. The error for an unusable file names the option and the file, never the file's
+ * contents.
  */
 import { constants } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -9,21 +10,21 @@ import { createSecureContext } from 'node:tls';
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { BackupError, messageOf } from '../../errors.ts';
 
-/** The `tls_` options of imapd.conf; docs/guide/operations.md says what each does. */
+/** The `tls_` options of imapd.conf. docs/guide/operations.md describes each. */
 export interface TlsSettings {
   readonly certificateFiles: readonly string[];
-  /** None: the keys are in the certificates' files. */
+  /** Empty if the keys are in the certificates' files. */
   readonly keyFiles: readonly string[];
   readonly clientCaFile: string | null;
-  /** With the names that `openssl rehash` gives. */
+  /** A folder with the file names that `openssl rehash` creates. */
   readonly clientCaDirectory: string | null;
   readonly clientCertificates: 'off' | 'optional' | 'require';
   readonly crlFile: string | null;
   readonly dhParametersFile: string | null;
-  /** tls1_0 to tls1_3; others are not looked at. */
+  /** tls1_0 to tls1_3. Others are ignored. */
   readonly versions: readonly string[];
   readonly ciphers: string;
-  /** null: those that OpenSSL prefers. */
+  /** null means those that OpenSSL prefers. */
   readonly curve: string | null;
   readonly prefersServerCiphers: boolean;
 }
@@ -38,13 +39,13 @@ export function tlsOptions(settings: TlsSettings): TlsOptions {
     ...protocolOptions(settings),
     cert,
     key,
-    // Node would go on without, where this is something else.
+    // Node would silently ignore a file with other contents.
     dhparam:
       dhParametersFile === null ? 'auto' : readPem('tls_server_dhparam', dhParametersFile, 'DH PARAMETERS'),
     ...(crlFile === null ? {} : { crl: readPem('tls_crl_file', crlFile) }),
     ...(ca.length === 0 ? {} : { ca }),
     requestCert: ca.length > 0,
-    // Whether a client's certificate will do is looked at after the handshake, with a line in the log.
+    // The client's certificate is checked after the handshake, with a line in the log.
     rejectUnauthorized: false,
   };
   check(
@@ -71,14 +72,15 @@ function protocolOptions(settings: TlsSettings): SecureContextOptions {
     throw new BackupError('config', `tls_versions: ${settings.versions.join(' ')} names no version of TLS`);
   }
   const holes = VERSIONS.filter((version) => !allowed.includes(version));
-  // As in OpenSSL itself, the list is about TLS 1.2 and before; Node would take it for all, and turn TLS 1.3 off.
+  // As in OpenSSL itself, the list applies to TLS 1.2 and earlier. Node would apply it to all
+  // versions, which turns TLS 1.3 off.
   const listed = settings.ciphers.replace(/[\s,]+/g, ':');
   const ciphers =
     /(^|:)TLS_/.test(listed) || highest.name !== 'tls1_3' ? listed : `${listed}:${TLS13_SUITES}`;
   return {
     minVersion: lowest.version,
     maxVersion: highest.version,
-    // No tickets: each handshake is a whole one, in which the client's certificate is looked at.
+    // No tickets: each handshake is a full one, which checks the client's certificate.
     secureOptions: holes.reduce(
       (options, { exclude }) => options | exclude,
       constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
@@ -89,7 +91,10 @@ function protocolOptions(settings: TlsSettings): SecureContextOptions {
   };
 }
 
-/** The authorities of clients' certificates: only those that are named, never all that the system trusts. */
+/**
+ * Returns the authorities for clients' certificates: only those configured, never those that the
+ * system trusts.
+ */
 function clientAuthorities(settings: TlsSettings): string[] {
   const { clientCaFile: file, clientCaDirectory: directory, clientCertificates } = settings;
   if (clientCertificates === 'off') return [];
@@ -125,7 +130,10 @@ function readPem(option: string, path: string, label = '-----'): string {
   throw new BackupError('config', `${option} ${path}: no PEM file, or not of that`, { subject: path });
 }
 
-/** Node says only which function of OpenSSL failed: each part is tried by itself to say which one it is. */
+/**
+ * Node reports only which function of OpenSSL failed. Trying each part separately shows which one
+ * is bad.
+ */
 function check(options: TlsOptions, certificates: string): void {
   const { cert, key, ca, crl, dhparam, ...protocol } = options;
   const parts: [string, SecureContextOptions][] = [

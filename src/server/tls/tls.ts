@@ -1,10 +1,12 @@
 /**
- * TLS on accepted connections, from the first byte or after STARTTLS. Certificates can be replaced while the server runs: who
- * is connected keeps the old ones, whoever comes next gets the new.
+ * TLS on accepted connections, from the first byte or after STARTTLS. Certificates can be replaced
+ * while the server runs: existing connections keep the old ones, and new connections get the new
+ * ones.
  *
- * The handshakes are those of a tls.Server that never listens and is handed each connection (its documented 'connection' event):
- * it alone says whether a client's certificate was vouched for. It names no connection when it is done, hence the
- * addresses as keys. TLS is for TCP; a unix socket has no addresses.
+ * A tls.Server that never listens does the handshakes. It is given each connection through its
+ * documented 'connection' event. Only such a server reports whether a client's certificate is
+ * trusted. It does not say which connection has finished, so the addresses serve as keys. TLS is
+ * only for TCP: a unix socket has no addresses.
  */
 import { createServer } from 'node:tls';
 import type { Server, TLSSocket } from 'node:tls';
@@ -17,7 +19,7 @@ import type { TlsSettings } from './files.ts';
 export interface SecuredConnection {
   readonly socket: TLSSocket;
   readonly security: ConnectionSecurity;
-  /** For the log: version, cipher and who the client is. */
+  /** For the log: version, cipher and the client's identity. */
   readonly description: string;
 }
 
@@ -37,15 +39,16 @@ export class TlsContext {
     this.#server = this.#serverOf(settings);
   }
 
-  /** Reads the files again, or those of new settings. Where that throws, all stays as it was. */
+  /** Reads the files again, or those of new settings. If that throws, nothing changes. */
   reload(settings: TlsSettings = this.#settings): void {
     this.#server = this.#serverOf(settings);
     this.#settings = settings;
   }
 
   /**
-   * Throws BackupError 'auth' that says what went wrong, or 'closed' where the peer left. Whoever calls it has taken the
-   * listeners for data from the socket, and destroys it where this takes too long.
+   * Performs the handshake. Throws BackupError 'auth' with the cause, or 'closed' if the peer left.
+   * The caller must have removed its data listeners from the socket, and must destroy the socket if
+   * this takes too long.
    */
   async handshake(socket: Socket): Promise<SecuredConnection> {
     const { clientCertificates } = this.#settings;
@@ -86,7 +89,7 @@ export class TlsContext {
   }
 }
 
-/** No two connections have the same of both ends. */
+/** No two connections share the addresses and ports of both ends. */
 function keyOf({ localAddress, localPort, remoteAddress, remotePort }: Socket): string {
   return `${localAddress} ${localPort} ${remoteAddress} ${remotePort}`;
 }
@@ -108,8 +111,9 @@ function secure(socket: TLSSocket, requiresCertificate: boolean): SecuredConnect
 }
 
 /**
- * Whom a client's certificate names: the common name of its subject (cyrus-imapd imap/tls.c, tls_start_servertls). null where
- * there is none; one that nobody vouched for, or that names nobody clearly, is refused, as Cyrus refuses the former.
+ * Returns the user that a client's certificate names: the common name of its subject (cyrus-imapd
+ * imap/tls.c, tls_start_servertls). null if there is no certificate. Refuses an untrusted
+ * certificate, as Cyrus does, and one without exactly one common name.
  */
 function clientOf(socket: TLSSocket): string | null {
   if (socket.getPeerX509Certificate() === undefined) return null;
@@ -120,14 +124,16 @@ function clientOf(socket: TLSSocket): string | null {
     );
   }
   const name: unknown = socket.getPeerCertificate().subject.CN;
-  // Several names come as a list.
+  // Several names arrive as an array.
   if (typeof name !== 'string' || name === '' || /\p{Cc}/u.test(name)) {
     throw new BackupError('auth', "the subject of the client's certificate has not just one common name");
   }
   return name;
 }
 
-/** The strength of a cipher's key, as OpenSSL counts it: what sasl_minimum_layer is compared with. */
+/**
+ * Returns the strength of a cipher's key in bits, as OpenSSL counts it, for sasl_minimum_layer.
+ */
 export function cipherBits(name: string): number {
   if (/NULL/.test(name)) return 0;
   if (/(AES|CAMELLIA|ARIA)_?256|CHACHA20/.test(name)) return 256;
@@ -136,13 +142,19 @@ export function cipherBits(name: string): number {
   return 128;
 }
 
-/** For the log, what TLS had against an established connection; null for all else that can break one. */
+/**
+ * Returns, for the log, the TLS error that broke an established connection. null for all other
+ * causes.
+ */
 export function brokenTls(error: unknown): string | null {
   if (!(error instanceof Error) || !('code' in error)) return null;
   return String(error.code).startsWith('ERR_SSL_') ? `TLS broke: ${wordsOf(error)}` : null;
 }
 
-/** OpenSSL's own words where it has some: `wrong version number`, not the function that noticed it. */
+/**
+ * Returns OpenSSL's reason if there is one: `wrong version number`, not the function that noticed
+ * it.
+ */
 function wordsOf(error: Error): string {
   const { reason, code } = error as { reason?: unknown; code?: unknown };
   if (typeof reason === 'string') return reason;
