@@ -33,7 +33,7 @@ export class GatedDisk {
       const image = join(folder, 'image');
       await must('mkfs.ext4', '-q', '-d', content, image, SIZE);
       const made = { ...SMALL, disk: { image, gate: disk.#gate } };
-      // Without this cache, data that was read once is requested again.
+      // Nothing is cached, so that data that was read once is requested again.
       disk.#below = await new MadeUpMount(made, 'transport=kernel,cache=0').ready();
       const file = join(disk.#below.path, 'disk.img');
       disk.#device = (await must('losetup', '--find', '--show', '--read-only', file)).trim();
