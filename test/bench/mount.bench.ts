@@ -23,7 +23,7 @@ const COUNT = Number(process.env['COUNT'] ?? 4000);
 const ROUNDS = Number(process.env['ROUNDS'] ?? 3);
 const USER = 'bench';
 const RANDOM_READS = 1000;
-/** What takes longer than this is measured once. */
+/** Commands that take longer than this are measured once. */
 const LONG_S = 5;
 
 interface Timings {

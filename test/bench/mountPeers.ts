@@ -1,7 +1,7 @@
 /**
  * The file systems that the mount is compared with: the same files on ext4, from memory in a C file
- * system, from restic and from borg. Each is started anew for each measurement. Each is a process
- * of its own, because a process that accesses its own mount hangs.
+ * system, from restic and from borg. Each is restarted for each measurement. Each is a process of
+ * its own, because a process that accesses its own mount hangs.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 /**
  * A disk that stalls on command, and looks like any other disk to its readers. It is an ext4 image
- * behind a loop device. The image is a file in a FUSE file system of ours, which does not answer
- * while a gate is closed.
+ * attached to a loop device. The image is a file in a FUSE file system of ours, which does not
+ * answer while a gate is closed.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { MadeUpMount, SMALL } from './mount-made-up.ts';
 const SIZE = '64M';
 
 export class GatedDisk {
-  /** Where its files are, read-only. */
+  /** The mount point of its files, read-only. */
   readonly path: string;
   readonly #folder: string;
   readonly #gate: string;

@@ -1,6 +1,6 @@
 /**
- * What the tests with real daemons need from the machine: a folder of their own that user cyrus can
- * reach, free ports, and processes whose output is kept and which can be stopped reliably.
+ * Shared by the tests with real daemons: a folder of their own that user cyrus can reach, free
+ * ports, and processes whose output is kept and which can be stopped reliably.
  */
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';

@@ -36,7 +36,9 @@ const requirements = {
 
 export type Requirement = keyof typeof requirements;
 
-/** What a real Cyrus master needs: it runs as user cyrus, to which only root can switch. */
+/**
+ * The requirements of a real Cyrus master. It runs as user cyrus, to which only root can switch.
+ */
 export const cyrusRequirements = [
   'root',
   'the package cyrus-imapd',

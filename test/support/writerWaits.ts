@@ -25,7 +25,7 @@ export interface Wait {
   readonly elapsedMs: number;
   /** The part of it in which no thread wanted a CPU. */
   readonly idleMs: number;
-  /** Where in the kernel the server's threads slept after LONG_MS. */
+  /** The kernel functions in which the server's threads slept after LONG_MS. */
   readonly asleep: string;
 }
 

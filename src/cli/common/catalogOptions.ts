@@ -24,7 +24,9 @@ export function writableCatalog(config: Config): CatalogOptions {
   };
 }
 
-/** Reads the partitions anew: a backup may be moved to one configured after backupd was started. */
+/**
+ * Reads the partitions again: a backup may be moved to one configured after backupd was started.
+ */
 function partitionsIn(file: string): string[] {
   try {
     return [...loadConfig(file).backuppartitions.values()];

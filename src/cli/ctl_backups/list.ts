@@ -1,7 +1,7 @@
 /**
  * `ctl_backups list`: prints when each backup was last written to, and its size. Takes no lock and
- * reads one row of the index, so that listing a whole site takes seconds (the originals read the
- * latest chunk in full, cyrus-imapd issue 4477).
+ * reads one row of the index, so that listing a whole site takes seconds. The originals read the
+ * latest chunk in full (cyrus-imapd issue 4477).
  *
  * Like verify, it names messages that a master has recorded but could not send.
  *

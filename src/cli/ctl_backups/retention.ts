@@ -13,8 +13,8 @@ import type { CtlIo, CtlOptions } from './command.ts';
 import { retentionRules } from '../common/retainedSince.ts';
 
 /**
- * Sets the retention of a name to a duration or to `default`. Without a duration it prints the
- * name's retention, without a name all of them. Returns the exit code.
+ * With a name and a duration (or `default`), sets the name's retention. With a name only, prints
+ * its retention; without a name, prints all. Returns the exit code.
  */
 export function changeRetention(names: readonly string[], { config }: CtlOptions, io: CtlIo): number {
   const [name, text] = names;

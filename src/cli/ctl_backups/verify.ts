@@ -51,8 +51,8 @@ function endingOf(found: Verification): Ending | null {
 }
 
 /**
- * Rebuilds the index if only the index is at fault; repairs the data file if chunks are damaged.
- * Messages that are only missing cannot be repaired here.
+ * Repairs the data file if chunks are damaged; otherwise rebuilds a faulty index. An unsound index
+ * is rebuilt in either case. Messages that are only missing cannot be repaired here.
  */
 async function repair(
   file: LockedFile,

@@ -1,7 +1,7 @@
 /**
  * `cyrus-backups COMMAND ...`: commands that the originals do not have. Each command's modules are
- * loaded only when it runs: xbackup's IMAP client alone would add 25 MB to a mount's memory, and
- * half to its start-up time.
+ * loaded only when it runs: xbackup's IMAP client alone would take 25 MB of a mount's memory, and
+ * half of its start-up time.
  */
 import { exitCodeOf } from '../../errors.ts';
 import { VERSION } from '../common/version.ts';

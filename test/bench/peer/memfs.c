@@ -3,15 +3,15 @@
  * that serves a copy of a folder from memory, uncompressed. Nothing that reads a disk, inflates or
  * queries an index can be faster, unless it does that work before it is asked.
  *
- * It does what makes libfuse fast:
+ * It uses what makes libfuse fast:
  *
  * - READDIRPLUS always.
  * - No OPEN and no OPENDIR, so that the kernel keeps pages and listings.
  * - Names and attributes valid for an hour.
  * - A thread and a descriptor for each waiting request.
- * - Replies written from where the bytes are stored.
+ * - Replies written directly from the stored bytes.
  *
- * It has no extended attributes, so the kernel asks for none after the first.
+ * It has no extended attributes, so the kernel stops asking for them after the first request.
  */
 #define FUSE_USE_VERSION 312
 #include <dirent.h>

@@ -12,7 +12,7 @@ import type { BackupCommand, CtlIo, CtlOptions, Outcome } from '../command.ts';
 import { Progress } from './progress.ts';
 import { WorkerPool } from './workers.ts';
 
-/** This much work is done before another process has started. */
+/** This many bytes, or this many backups, are handled before another process has started. */
 const SMALL_BYTES = 8 << 20;
 const SMALL_BACKUPS = 32;
 

@@ -18,7 +18,7 @@ import type { WorkCommand } from './arguments.ts';
 import { failed, printEnding } from '../command.ts';
 import type { CtlIo, CtlOptions, Outcome } from '../command.ts';
 
-/** Limit of unfinished backups, per process, before `add` waits. */
+/** `add` waits while this many backups per process are not finished and printed. */
 const AHEAD = 64;
 /** A process works on one backup larger than this, or on this many smaller ones. */
 const SMALL_BYTES = 1 << 20;
@@ -132,7 +132,7 @@ export class WorkerPool {
     if (this.#failure !== null) throw this.#failure;
   }
 
-  /** Returns the worker with the fewest tasks; starts one if that helps. */
+  /** Returns the worker with the fewest tasks. Starts one if all have work and more are allowed. */
   async #freeWorker(sizeBytes: number, tellsProgress: boolean): Promise<Worker> {
     for (;;) {
       let free: Worker | undefined;
