@@ -1,6 +1,8 @@
 /**
- * Writes docs/reference/configuration.md from the table that the programs themselves read (src/config/keys.ts), so
- * that the two cannot differ. `node build/configurationReference.mjs` after a build; with --check it only compares.
+ * Writes docs/reference/configuration.md from the tables that the programs themselves read
+ * (src/config/keys.ts), so that page and code cannot differ.
+ *
+ * Run `node build/configurationReference.mjs` after a build. With --check it only compares.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { KEYS } from '../dist/src/config/keys.js';
@@ -26,7 +28,7 @@ function rangeOf({ least, most }) {
   return most === undefined ? `; at least ${least}` : `; ${least} to ${most}`;
 }
 
-/** The text of a meaning starts with `Ours.` for a key that Cyrus does not know. */
+/** A meaning that starts with `Ours.` belongs to a key that Cyrus does not know. */
 function entry(spec) {
   const isOurs = spec.meaning.startsWith('Ours. ');
   const meaning = isOurs ? spec.meaning.slice('Ours. '.length) : spec.meaning;
@@ -44,7 +46,7 @@ function entry(spec) {
   ];
 }
 
-/** Lines of at most 100 columns, all but the first indented. */
+/** Wraps text into lines of at most 100 columns and indents all lines but the first. */
 function wrap(text, indent = '') {
   const lines = [''];
   for (const word of text.trim().split(/\s+/)) {

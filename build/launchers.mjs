@@ -1,12 +1,13 @@
 /**
- * Writes dist/bin: one tiny executable for each name under "bin" in package.json. A launcher only hands the
- * arguments to main() of its command, so that tests can call the same function without a process.
+ * Writes dist/bin: one tiny executable for each name under "bin" in package.json. A launcher only
+ * passes its arguments to main() of its command, so that tests can call the same function without
+ * starting a process.
  *
- * main(args: string[]) answers the exit code, or a promise of it.
+ * main(args: string[]) returns the exit code, or a promise of it.
  */
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
-/** Where each command's main() is, below dist/src/cli. */
+/** The module that exports each command's main(), relative to dist/src/cli. */
 const modules = {
   backupd: 'backupd/main.js',
   ctl_backups: 'ctl_backups/main.js',

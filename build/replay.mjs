@@ -1,6 +1,9 @@
 /**
- * Plays recorded sync_client sessions into a backup server: replay.mjs PORT FILE.frames.gz... (the format is in
- * test/fixtures/session/README.md). One connection a file, in the order of their names; stops where a reply is not OK.
+ * Replays recorded sync_client sessions to a backup server: `replay.mjs PORT FILE.frames.gz...`
+ * (file format: test/fixtures/session/README.md).
+ *
+ * Opens one connection per file, in the order of the file names. Stops at the first reply that is
+ * not OK.
  */
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
@@ -18,7 +21,7 @@ function* framesOf(file) {
   }
 }
 
-/** Reads replies off a socket: each call resolves to the first line that matches. */
+/** Reads replies from a socket. Each call resolves to the first text that matches its pattern. */
 function replies(socket) {
   let text = '';
   let ended = null;

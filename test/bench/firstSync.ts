@@ -1,11 +1,14 @@
-/** A user's first replication as a master of 3.6 says it, with made-up mail in one INBOX: quicker than a real master. */
+/**
+ * A user's first replication, in the commands of a 3.6 master, with made-up mail in one INBOX. It
+ * is faster than a real master.
+ */
 import type { SyncServer } from '../support/cyrus.ts';
 import { SyncConnection } from '../support/syncConnection.ts';
 import { madeMail } from './mail.ts';
 
 const BATCH = 1024;
 
-/** A first `sync_client -u`, as a master of 3.6 says it. */
+/** Sends what a first `sync_client -u` of a 3.6 master sends. */
 export async function firstSync(server: SyncServer, user: string, count: number, seed = 1): Promise<void> {
   const connection = await SyncConnection.login(server);
   const say = async (command: Buffer): Promise<void> => {

@@ -1,7 +1,9 @@
 /**
- * What nobody can leave out who serves messages from a backup, and no more: their blocks are inflated up to the messages' ends, and each message is held
- * against its GUID. Where the blocks and the messages lie is known before, and no kernel is asked: so a mount cannot be quicker than this and the C
- * program together, as far as it does the one and the other in turn.
+ * Measures the work that any server of messages from a backup must do: inflate the messages' blocks
+ * up to the messages' ends, and compare each message with its GUID. The positions of blocks and
+ * messages are looked up beforehand, and no kernel is involved.
+ *
+ * So a mount cannot be faster than this plus the C program, as long as it does one after the other.
  */
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { writableCatalog } from '../../src/cli/common/catalogOptions.ts';
@@ -11,7 +13,7 @@ import type { Block } from '../../src/backup/read/messageBytes.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
 import { mailboxByName, messageByGuid, records } from '../../src/index/queries/current.ts';
 
-/** The first ones are for V8; the quickest counts. */
+/** The first runs warm V8 up; the fastest counts. */
 const TIMES = 7;
 const ROOM_BYTES = 256 * 1024;
 
@@ -26,7 +28,7 @@ interface Job {
   readonly parts: readonly Part[];
 }
 
-/** In seconds, of one processor. */
+/** Processor time in seconds. */
 export interface LeastWork {
   readonly inflate: number;
   readonly hash: number;
@@ -49,7 +51,7 @@ function jobOf({ index }: BackupReader, guid: string): Job {
   return { guid, parts };
 }
 
-/** Of messages of a user's INBOX, in the given order. */
+/** Measures messages of a user's INBOX, read in the given order. */
 export function leastWork(conf: string, user: string, uids: readonly number[]): LeastWork {
   const catalog = Catalog.open(writableCatalog(loadConfig(conf)));
   const path = catalog.find(user);

@@ -1,4 +1,7 @@
-/** Made-up mail for measurements: the same bytes at every run, compressing about as well as real mail does. */
+/**
+ * Made-up mail for measurements: the same bytes in every run. It compresses about as well as real
+ * mail.
+ */
 import { createHash } from 'node:crypto';
 import { randomFrom } from '../support/random.ts';
 
@@ -18,7 +21,10 @@ function word(random: () => number): string {
   return text;
 }
 
-/** Text of 1 to 24 KB; one in twenty has an attachment of 20 to 400 KB of base64. 20,000 are 403 MB. */
+/**
+ * Yields texts of 1 to 24 KB; one in twenty has an attachment of 20 to 400 KB of base64. 20,000
+ * messages are 403 MB.
+ */
 export function* madeMail(count: number, seed = 1): Generator<MadeMessage> {
   const random = randomFrom(seed);
   const words = Array.from({ length: WORDS }, () => word(random));

@@ -1,9 +1,10 @@
 /**
- * The mount against other file systems with the same mail, in the same run: see mountPeers.ts. COUNT=20000 for more than 4,000
- * messages, ROUNDS=5 for more than 3 measurements of what is quick; their median counts.
+ * Compares the mount with other file systems that hold the same mail, in the same run: see
+ * mountPeers.ts. COUNT=20000 sets the number of messages (default 4,000), ROUNDS=5 the number of
+ * measurements of fast operations (default 3). Their median counts.
  *
- * Cold is a fresh mount, with the files behind it in the machine's memory, for all alike; warm is the same again. Ratios count, times do
- * not: below 1 ours is quicker.
+ * "Cold" is a fresh mount whose underlying files are in the page cache, for all peers alike. "Warm"
+ * is the same operation again. Only ratios count, not times: below 1, ours is faster.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,7 +23,7 @@ const COUNT = Number(process.env['COUNT'] ?? 4000);
 const ROUNDS = Number(process.env['ROUNDS'] ?? 3);
 const USER = 'bench';
 const RANDOM_READS = 1000;
-/** What takes longer than this is measured once. */
+/** Commands that take longer than this are measured once. */
 const LONG_S = 5;
 
 interface Timings {
@@ -47,7 +48,7 @@ async function shell(folder: string, command: string): Promise<void> {
 const medianOf = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 
-/** By the name of the peer: the most that its server had resident in any measurement. */
+/** By peer: the highest resident memory of its server in any measurement. */
 const peaks = new Map<string, number>();
 
 async function measure(peer: Peer, command: string): Promise<Timings> {
@@ -72,7 +73,7 @@ function printRow(what: string, values: readonly number[], digits: number): void
   console.log(what.padEnd(20) + figure(our, digits).padStart(9) + cells.join(''));
 }
 
-/** By the name of the peer: how long it took, cold, in the median. */
+/** Prints the measurements of all peers. Returns the median cold time by peer. */
 async function measureAll(
   peers: readonly Peer[],
   what: string,
@@ -94,7 +95,9 @@ async function measureAll(
   return new Map(peers.map(({ name }, at) => [name, cold[at] ?? NaN]));
 }
 
-/** Below this no mount gets that asks a kernel, inflates and hashes in turn. */
+/**
+ * Prints a lower bound for any mount that asks a kernel, inflates and hashes one after the other.
+ */
 function printLeast(uids: readonly number[], c: number): void {
   const { inflate, hash } = leastWork(server.conf, USER, uids);
   const least = c + inflate + hash;
@@ -102,7 +105,7 @@ function printLeast(uids: readonly number[], c: number): void {
   console.log(`   at least ${figure(least, 3)}, ${figure(least / c, 2)} times C: ${work}`);
 }
 
-/** The same bytes in each, or there is nothing to compare. */
+/** All peers must serve the same bytes; otherwise a comparison means nothing. */
 async function checkSame(peers: readonly Peer[], source: string, list: string): Promise<void> {
   const sumOf = async (folder: string): Promise<string> => {
     const sum = await run('sh', ['-c', `xargs cat < ${list} | sha1sum`], { cwd: folder, timeoutMs: 600_000 });

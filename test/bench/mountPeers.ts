@@ -1,6 +1,7 @@
 /**
- * What the mount is measured against: the same files on ext4, from a C file system's memory, from restic and from borg. Each is
- * started anew for each measurement, and is a process of its own: who looks into his own mount hangs.
+ * The file systems that the mount is compared with: the same files on ext4, from memory in a C file
+ * system, from restic and from borg. Each is restarted for each measurement. Each is a process of
+ * its own, because a process that accesses its own mount hangs.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,9 +11,9 @@ import { Daemon, run, waitUntil } from '../support/machine.ts';
 import { MountDaemon } from '../support/mountDaemon.ts';
 
 export interface Served {
-  /** Where the messages are. */
+  /** The folder with the messages. */
   readonly folder: string;
-  /** Of the server's; undefined where the kernel is the server. */
+  /** The server's process; undefined if the kernel is the server. */
   readonly pid: number | undefined;
   readonly stop: () => Promise<void>;
 }
@@ -22,7 +23,7 @@ export interface Peer {
   readonly start: () => Promise<Served>;
 }
 
-/** The mail's folder in each. */
+/** The mail's folder in each file system. */
 export const MAIL = 'INBOX';
 
 const MEMFS_SOURCE = new URL('../../../test/bench/peer/memfs.c', import.meta.url).pathname;
@@ -40,7 +41,7 @@ async function must(
   return stdout;
 }
 
-/** A server in the foreground that ends when its mount is taken away. */
+/** Starts a server in the foreground that ends when its mount is unmounted. */
 async function serve(
   mountpoint: string,
   inside: string,
@@ -68,14 +69,17 @@ async function serve(
 export function ours(conf: string, user: string): Peer {
   const start = async (): Promise<Served> => {
     const mount = await MountDaemon.start(conf);
-    // mount(8) is through a little earlier; the command returns now.
+    // mount(8) ends a little earlier; the command itself reports the mount only now.
     await waitUntil(() => mount.log.includes(': mounted, transport'), { what: () => mount.log });
     return { folder: join(mount.path, user, MAIL), pid: mount.pid, stop: () => mount.stop() };
   };
   return { name: 'ours', start };
 }
 
-/** An image of its own, so that taking it away empties the kernel's caches of it, and of nothing else. */
+/**
+ * Mounts an image of its own, so that unmounting it drops the kernel's caches of it, and of nothing
+ * else.
+ */
 async function ext4(source: string, work: string, sizeBytes: number): Promise<Peer> {
   const image = join(work, 'ext4.img');
   const mountpoint = join(work, 'ext4');
@@ -124,7 +128,10 @@ async function borg(source: string, work: string): Promise<Peer> {
   return { name: 'borg', start: () => serve(mountpoint, '', 'borg', args, env) };
 }
 
-/** Those that this machine can have, each with the mail in it; the others are told, with what they would take. */
+/**
+ * Returns the peers that this machine can run, each with the mail in it. Prints the others, with
+ * what they need.
+ */
 export async function peersFor(source: string, work: string, sizeBytes: number): Promise<Peer[]> {
   const candidates = [
     { name: 'ext4', takes: 'e2fsprogs and a loop device', make: () => ext4(source, work, sizeBytes) },
@@ -143,7 +150,7 @@ export async function peersFor(source: string, work: string, sizeBytes: number):
   return peers;
 }
 
-/** The most memory that a process ever had resident, in bytes. */
+/** The highest resident memory of a process so far, in bytes. */
 export function peakBytes(pid: number): number {
   const kib = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
   return Number(kib) * 1024;

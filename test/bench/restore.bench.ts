@@ -1,6 +1,9 @@
 /**
- * The original restore and ours, the same mail, the same server, time side by side; and a whole server of many users, killed half
- * way and started again. COUNT=20000 for more than 4,000 messages, USERS=200 for more than 20 users.
+ * Compares the original restore with ours, on the same mail and the same server, timed side by
+ * side. Then restores a whole server of many users; that run is killed half way and started again.
+ *
+ * COUNT=20000 sets the number of messages (default 4,000), USERS=200 the number of users (default
+ * 20).
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +31,7 @@ async function checked(command: string, args: readonly string[], env = process.e
     throw new Error(`${command} ${args.join(' ')}: exit code ${code}\n${stderr}${stdout}`.slice(0, 2000));
 }
 
-/** The checksum of a user's INBOX, as a server tells a master. */
+/** The checksum of a user's INBOX, as a server reports it to a master. */
 async function checksum(
   port: number,
   login: { user: string; password: string },

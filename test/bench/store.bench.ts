@@ -1,9 +1,13 @@
 /**
- * Ours and the originals on the same mail in the same run: a first sync of one user, the data file's size, list, stat,
- * verify, reindex, compact, one message out, and on the mount list, tar, grep against the same files on the disk.
+ * Compares our programs with the originals, on the same mail in the same run:
  *
- * Ratios count, times do not: machines differ, and so does what else they do. COUNT=20000 for more than 4,000
- * messages.
+ * - A first sync of one user, and the data file's size.
+ * - list, stat, verify, reindex and compact.
+ * - Reading one message.
+ * - ls, tar and grep on the mount, compared with the same files on disk.
+ *
+ * Only ratios count, not times: machines differ, and so does their other load. COUNT=20000 sets the
+ * number of messages (default 4,000).
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';

@@ -1,8 +1,10 @@
 /**
- * ctl_backups over many small backups, ours and the originals' on the same files in the same run. BACKUPS=100000 for more than
- * 10,000; with LINKED=1 data files and indexes are links to one, which saves the disk 90 kB each.
+ * Compares our ctl_backups with the originals' over many small backups, with the same files in the
+ * same run. BACKUPS=100000 sets their number (default 10,000). With LINKED=1 data files and indexes
+ * are hard links to one file, which saves 90 kB of disk each.
  *
- * Ratios count, times do not. "again" is where nothing has changed since, as on most nights for most users.
+ * Only ratios count, not times. "again" means that nothing has changed since, as on most nights for
+ * most users.
  */
 import { copyFileSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,7 +19,7 @@ import { firstSync } from './firstSync.ts';
 
 const BACKUPS = Number(process.env['BACKUPS'] ?? 10_000);
 const isLinked = process.env['LINKED'] === '1';
-/** A file system has a bound on the names of one file. */
+/** A file system limits the number of hard links to one file. */
 const LINKS = 30_000;
 const TIMEOUT_MS = 3_600_000;
 
@@ -25,7 +27,7 @@ const userids = Array.from({ length: BACKUPS }, (_, at) => {
   return `${String.fromCharCode(97 + (at % 26))}user${String(at).padStart(6, '0')}`;
 });
 
-/** Answers the configuration for backups below a folder. */
+/** Writes the configuration for backups below a folder, and returns its path. */
 function configure(folder: string): string {
   const conf = join(folder, 'imapd.conf');
   const partition = join(folder, 'data');
@@ -41,7 +43,7 @@ function configure(folder: string): string {
   return conf;
 }
 
-/** As many backups as wanted below a folder, each a copy of one that is there with its index. */
+/** Creates the backups below a folder, each a copy of an existing one with its index. */
 function multiply(folder: string, conf: string, data: string): void {
   const partition = join(folder, 'data');
   const catalog = Catalog.open(writableCatalog(loadConfig(conf)));
@@ -77,7 +79,7 @@ function checked(outcome: { code: number; stdout: string; stderr: string }, args
 
 async function seconds(work: () => Promise<string>): Promise<number> {
   const start = process.hrtime.bigint();
-  // Their reindex says more.
+  // The originals' reindex prints more lines.
   const lines = (await work()).split('\n').filter((line) => /\t|: ok$/.test(line)).length;
   if (lines !== BACKUPS) throw new Error(`${lines} lines for ${BACKUPS} backups`);
   return Number(process.hrtime.bigint() - start) / 1e9;
@@ -97,7 +99,7 @@ try {
   const data = (await server.dataFile('anne')) ?? '';
   const [conf, theirConf] = [configure(our), configure(their)];
   multiply(our, conf, data);
-  // Their index of it, which names no path.
+  // The originals' own index of it, which contains no path.
   const copy = join(their, 'anne_ABCDEF');
   copyFileSync(data, copy);
   giveToCyrus(their);
@@ -113,7 +115,7 @@ try {
   }
   if (!isLinked) {
     for (const args of [['verify'], ['reindex'], ['compact', '-F']]) {
-      // Its lines may be of any year.
+      // Its lines may be from any year.
       const own = args[0] === 'compact' ? ['--force-clock', '--force-drop', ...args] : args;
       const mine = await seconds(() => ours(conf, ...own, '-A'));
       row(`${args.join(' ')} -A`, mine, await seconds(() => original(theirConf, ...args, '-A')));

@@ -1,8 +1,14 @@
 /**
- * A made-up master in a process of its own: it sends new mail, flags and expunges of user anne as fast as backupd takes them, and tells what each
- * command waited for. In reality it is another machine. So it neither starts programs (a fork stops all threads of a process for a while), nor
- * waits for a CPU behind those that read: its priority is the highest there is, where the soak is run by root, and that of all its threads. And
- * it comes by a unix socket: what goes over the loopback interface may wait for ksoftirqd, which has no priority.
+ * A made-up master in a process of its own: it sends new mail, flags and expunges of user anne as
+ * fast as backupd takes them, and reports how long each command took.
+ *
+ * In reality the master is another machine, so here nothing but backupd should delay it:
+ *
+ * - It starts no programs, because a fork stops all threads of a process for a while.
+ * - It does not wait for a CPU that the readers use: if the soak is run by root, all its threads
+ *   have the highest priority.
+ * - It connects over a unix socket, because traffic on the loopback interface may wait for
+ *   ksoftirqd, which has no priority.
  */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -15,7 +21,7 @@ import { WriterWaits } from '../support/writerWaits.ts';
 import { message, upload } from '../server/made.ts';
 
 const BASE_MESSAGES = 2000;
-/** So far behind the last message is the one that is expunged. */
+/** The message that is expunged is this many before the last one. */
 const EXPUNGED_BEHIND = 20;
 const STALL_MS = 100;
 const HIGHEST_PRIORITY = -20;
@@ -30,7 +36,7 @@ export interface WriterOutcome {
   /** See WriterWaits.summary. */
   readonly summary: string;
   readonly rounds: number;
-  /** What backupd refused. */
+  /** Replies other than OK. */
   readonly faults: readonly string[];
 }
 
@@ -41,11 +47,11 @@ export class BusyMaster {
     this.#process = process;
   }
 
-  /** Resolves when the first 2,000 messages are there. */
+  /** Resolves when the first 2,000 messages are stored. */
   static async start(backup: BackupServer): Promise<BusyMaster> {
     const { address, socket, pid: backupdPid } = backup;
     const options: MasterOptions = { address, socket, backupdPid };
-    // nice(1) goes on without it where it is not root, and says so.
+    // If it is not root, nice(1) prints a warning and runs the program without the priority.
     const child = fork(new URL(import.meta.url), [JSON.stringify(options)], {
       execPath: 'nice',
       execArgv: ['-n', String(HIGHEST_PRIORITY), process.execPath],

@@ -1,6 +1,7 @@
 /**
- * `node dist/test/soak/convergence.soak.js [seconds] [seed]`: a real master under a random workload with a rolling sync_client, and
- * then the question whether our state is the master's. Exit code 1 where it is not. An hour by default.
+ * `node dist/test/soak/convergence.soak.js [seconds] [seed]`: runs a random workload on a real
+ * master with a rolling sync_client, and then checks that our state is the master's. Exit code 1 if
+ * it is not. Default: an hour.
  */
 import { BackupServer } from '../support/backupdDaemon.ts';
 import { differences } from '../support/convergence.ts';
@@ -22,7 +23,8 @@ try {
   const end = Date.now() + seconds * 1000;
   while (Date.now() < end) {
     await workload.run(Math.min(end, Date.now() + 10_000));
-    // sync_client gives up where a user is renamed under its hands; master(8) starts it again.
+    // sync_client gives up if the user that it replicates is renamed meanwhile; master(8) restarts
+    // it.
     if (rolling.hasExited) {
       restarts += 1;
       process.stdout.write(`sync_client -r ended and is started again:\n${rolling.output.slice(-400)}\n`);

@@ -1,7 +1,8 @@
 /**
- * `node dist/test/soak/fiftyMasters.soak.js [clients] [users]`: so many real sync_clients at once against one backupd, each with its
- * share of the users. Prints how long it took, what backupd held in memory, and what verify says; exit code 1 where not all is
- * well. 50 and 1,000 by default.
+ * `node dist/test/soak/fiftyMasters.soak.js [clients] [users]`: runs this many real sync_clients at
+ * once against one backupd, each with its share of the users. Prints the time taken, backupd's
+ * memory, and the result of verify. Exit code 1 if anything went wrong. Default: 50 clients, 1,000
+ * users.
  */
 import { readFileSync } from 'node:fs';
 import { BackupServer, runOurs } from '../support/backupdDaemon.ts';

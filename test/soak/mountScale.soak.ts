@@ -1,9 +1,13 @@
 /**
- * `node dist/test/soak/mountScale.soak.js [messages] [users] [transport]`: a mailbox of so many messages, and ones of a half, a quarter and an
- * eighth, in a store with so many users; what a mount of it takes for lists and looks, in seconds and in memory. Each size has a
- * mount of its own; the kernel has forgotten all before each cold figure. As root.
+ * `node dist/test/soak/mountScale.soak.js [messages] [users] [transport]`: measures a mount of
+ * large mailboxes in a store with many users. The mailboxes have [messages] messages, and a half, a
+ * quarter and an eighth of that. It prints time and memory for listings and accesses.
  *
- * Promised: the first entries within a second, `ls -l` linear in the number of messages, memory bounded. TMPDIR says where the store is.
+ * Each size has a mount of its own, and the kernel's caches are dropped before each cold
+ * measurement. Run it as root. TMPDIR says where the store is.
+ *
+ * Promised: the first entries within a second, `ls -l` linear in the number of messages, memory
+ * bounded.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { run } from '../support/machine.ts';
@@ -18,8 +22,9 @@ const sizes = [8, 4, 2, 1].map((part) => Math.floor(messages / part)).filter((co
 const OPENED_USERS = Math.min(users, 1000);
 
 /**
- * Notes places in a list (telldir) while it grows, goes back to each in any order, and counts where something else comes then; and how many
- * of the messages that were there from the start are missing.
+ * Records positions in a listing (telldir) while it grows, and returns to each of them in another
+ * order. Counts the positions at which a different entry follows then, and the messages from the
+ * start that are missing.
  */
 const SEEK = `
   my ($folder, $count) = @ARGV; my (@places, %seen);
@@ -49,7 +54,9 @@ function memory(name: 'VmHWM' | 'VmRSS'): string {
   return `${name} ${Math.round(kilobytes / 1024)} MiB`;
 }
 
-/** A command in the mount: how long it took, the first line that it said, and what the daemon holds. */
+/**
+ * Runs a command in the mount. Prints its time, its first line of output, and the daemon's memory.
+ */
 async function time(what: string, command: string): Promise<void> {
   const startMs = performance.now();
   const { code, stdout, stderr } = await run('sh', ['-c', command], {
@@ -100,7 +107,7 @@ async function views(count: number): Promise<void> {
   await time('.status.json', `grep -c messages ${box}/.status.json`);
 }
 
-/** A list that is read and gone back in while the mailbox grows. */
+/** Reads a listing, and seeks back in it, while the mailbox grows. */
 async function growing(count: number): Promise<void> {
   const state = { ends: false };
   const seeking = time('telldir and seekdir while it grows', `perl -e '${SEEK}' large/n${count} ${count}`);

@@ -1,11 +1,16 @@
 /**
- * `node dist/test/soak/mountUnderLoad.soak.js [seconds] [readers]`: backupd takes one user's new mail, flags and expunges in as fast as they come,
- * `ctl_backups compact` runs over the same user in a loop, and programs read the mount: find, grep, tar, and every message's SHA-1, of
- * files and of what tar took, against the GUID that its extended attribute says. A wrong byte, an error, or a program that hangs is a failure (exit
- * code 1).
+ * `node dist/test/soak/mountUnderLoad.soak.js [seconds] [readers]`: reads a mount while its store
+ * changes. At the same time:
  *
- * What the writer waited for is told in five phases, so that the mount's share can be seen: alone, beside as many processes that only
- * burn CPU, beside compact, beside the readers, beside both.
+ * - backupd takes in one user's new mail, flags and expunges as fast as they come.
+ * - `ctl_backups compact` runs over the same user in a loop.
+ * - Programs read the mount: find, grep and tar. Others compare every message's SHA-1, in files and
+ *   in tar's output, with the GUID in its extended attribute.
+ *
+ * A wrong byte, an error, or a program that hangs is a failure (exit code 1).
+ *
+ * The writer's delays are printed for five phases, to show the mount's share: alone, beside as many
+ * processes that only burn CPU, beside compact, beside the readers, beside both.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -64,7 +69,7 @@ async function read(at: number, path: string): Promise<void> {
     const { stdout, stderr } = await run(command, args, { timeoutMs: 300_000 });
     const isChecked = name === 'sha1' || name === 'tar';
     for (const line of `${stdout}${isChecked ? '' : stderr}`.split('\n')) {
-      // What was expunged between listing and reading is gone, for these programs as on any disk.
+      // A message that was expunged between listing and reading is gone, as on any disk.
       if (line !== '' && !/No such file|Stale file handle/.test(line)) faults.push(`${name}: ${line}`);
     }
     note(name);

@@ -1,6 +1,6 @@
 /**
- * What an attack that stays within the limits costs others: the waits of a victim (victim.ts), and the server's memory. Limits are the
- * defaults.
+ * Measures what an attack that stays within the limits costs others: the delays of a victim
+ * (victim.ts), and the server's memory. The limits are the defaults.
  */
 import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ const VICTIM = new URL('./victim.js', import.meta.url);
 const LEAST_MS = 500;
 const MONITOR = new URL('./turnMonitor.js', import.meta.url);
 
-/** A server whose turns are measured. */
+/** Starts a server whose turns of the event loop are measured (turnMonitor.ts). */
 export async function startMonitored(): Promise<BackupServer> {
   const before = { ...process.env };
   const backup = await BackupServer.start();
@@ -34,18 +34,18 @@ function turnsPath(folder: string): string {
 
 export interface Damage {
   readonly attackMs: number;
-  /** Commands of the victim. */
+  /** Number of commands that the victim sent. */
   readonly commands: number;
-  /** The longest that one of them took. */
+  /** The longest time that one of them took. */
   readonly longestMs: number;
   readonly over100Ms: number;
-  /** The longest stretch of work in the server without a look at its sockets, in processor time. */
+  /** The longest turn: processor time for which the server worked without polling its sockets. */
   readonly turnMs: number;
-  /** Of the process, at most, during the attack. */
+  /** Peak memory of the server's process during the attack. */
   readonly peakMiB: number;
 }
 
-/** Makes the next peak of the server's memory its own, and not that of an attack before. */
+/** Resets the server's peak memory, so that an earlier attack does not count. */
 function resetPeak({ pid }: BackupServer): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5');
 }
@@ -54,7 +54,7 @@ function peakMiB({ pid }: BackupServer): number {
   return Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) / 1024;
 }
 
-/** Runs the attack beside the victim. Throws where a command of the victim is not answered with OK. */
+/** Runs the attack beside the victim. Throws if a command of the victim is not answered with OK. */
 export async function attackBeside(backup: BackupServer, attack: () => Promise<unknown>): Promise<Damage> {
   const victim = new Worker(VICTIM, { workerData: backup.address });
   const failed = once(victim, 'error').then(([error]) => Promise.reject(error as Error));
@@ -79,7 +79,7 @@ export async function attackBeside(backup: BackupServer, attack: () => Promise<u
   };
 }
 
-/** For people, and for docs/development/performance.md. */
+/** Describes the damage for people, and for docs/testing.md. */
 export function damageText(
   what: string,
   { attackMs, commands, longestMs, over100Ms, turnMs, peakMiB: peak }: Damage,

@@ -1,6 +1,7 @@
 /**
- * A backup server for a test, as a process of its own: our backupd, or for comparison the original one. Its data
- * stays in the folder when it is stopped or killed, so that another can be started over it.
+ * A backup server for a test, as a process of its own: our backupd, or the original one to compare
+ * with. Its data stays in the folder when it is stopped or killed, so that another process can be
+ * started over it.
  */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +12,7 @@ import { Daemon, makeFolder, run, waitUntil, type Outcome } from './machine.ts';
 export const SYNC_USER = { user: 'repluser', password: 'repl-secret' };
 const BIN = new URL('../../bin/', import.meta.url).pathname;
 
-/** Runs one of dist/bin to its end. */
+/** Runs one of the programs in dist/bin to its end. */
 export function runOurs(name: string, args: readonly string[], timeoutMs = 60_000): Promise<Outcome> {
   return run(join(BIN, name), args, { timeoutMs });
 }
@@ -31,7 +32,10 @@ export class BackupServer {
     this.conf = join(folder, 'imapd.conf');
   }
 
-  /** With `isTls`, TLS is spoken from the first byte; a `backupd_KEY` of extraConf wins over the KEY that is set here. */
+  /**
+   * With `isTls`, TLS is spoken from the first byte. A `backupd_KEY` in extraConf wins over the KEY
+   * that is set here.
+   */
   static async start(extraConf = '', isTls = false, hasSocket = false): Promise<BackupServer> {
     const server = new BackupServer(makeFolder('backupd'), isTls, hasSocket);
     for (const name of ['conf', 'data', 'tmp']) mkdirSync(join(server.folder, name), { mode: 0o700 });
@@ -41,7 +45,7 @@ export class BackupServer {
     return server;
   }
 
-  /** Starts a process over the same data; on a port of its own again. */
+  /** Starts a process over the same data, on a new port. */
   async startAgain(): Promise<void> {
     const args = ['-C', this.conf, '--listen', `127.0.0.1:0${this.#isTls ? '/tls' : ''}`];
     if (this.#hasSocket) args.push('--listen', this.socket);
@@ -50,12 +54,12 @@ export class BackupServer {
     this.#port = Number(ready[1]);
   }
 
-  /** Writes the configuration anew; the process is not told. */
+  /** Rewrites the configuration without telling the process. */
   configure(extraConf: string): void {
     writeFileSync(this.conf, backupConf(this.folder) + extraConf);
   }
 
-  /** Sends the process a signal, and waits for what it logs then. */
+  /** Sends the process a signal, and waits until its log matches. */
   async signal(name: NodeJS.Signals, logs: RegExp): Promise<void> {
     const before = this.log.length;
     this.#daemon?.child.kill(name);
@@ -66,7 +70,7 @@ export class BackupServer {
     return { host: '127.0.0.1', port: this.#port, ...SYNC_USER };
   }
 
-  /** The unix socket on which it listens as well, where it was started so. */
+  /** Path of the unix socket, if the server was started with one. */
   get socket(): string {
     return join(this.folder, 'socket');
   }
@@ -83,12 +87,12 @@ export class BackupServer {
     return this.#daemon !== undefined && !this.#daemon.hasExited;
   }
 
-  /** What the operator of a crashed machine sees: no handler runs. */
+  /** Kills the process as a crash does: no handler runs. */
   async kill(): Promise<void> {
     await this.#daemon?.stop('SIGKILL');
   }
 
-  /** Path of a user's data file, as the original `ctl_backups list` prints it; undefined where there is none. */
+  /** Path of a user's data file as `ctl_backups list` prints it; undefined if there is none. */
   async dataFile(user: string): Promise<string | undefined> {
     const { stdout } = await runOurs('ctl_backups', ['-C', this.conf, 'list']);
     const row = stdout.split('\n').find((line) => line.split('\t').some((field) => field.trim() === user));

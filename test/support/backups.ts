@@ -1,4 +1,7 @@
-/** What the tests of the index, of backups and of the tree share: lines as a master sends them, and stores on disk. */
+/**
+ * Shared by the tests of the index, of backups and of the tree: lines as a master sends them, and
+ * stores on disk.
+ */
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +24,7 @@ export function guidOf(message: Buffer | string): string {
   return createHash('sha1').update(message).digest('hex');
 }
 
-/** Any line of the log, its value as it would be printed (latin1). */
+/** Makes a line of the log. `value` is its printed form (latin1). */
 export function line(time: number, name: string, value: string): FoldLine {
   return { time, name, value: parseDlist(value) };
 }
@@ -30,11 +33,11 @@ export interface RecordFields {
   readonly uid: number;
   readonly modseq?: number | bigint;
   readonly flags?: string;
-  /** What the GUID is made of. */
+  /** The message's bytes, from which the GUID is computed. */
   readonly message: Buffer | string;
-  /** START and the UID, where it is not given. */
+  /** Default: START plus the UID. */
   readonly internaldate?: number;
-  /** More keys, printed. */
+  /** More keys, in printed form. */
   readonly extra?: string;
 }
 
@@ -56,7 +59,7 @@ export interface MailboxFields {
   readonly name: string;
   readonly records?: readonly RecordFields[];
   readonly modseq?: number | bigint;
-  /** More keys, printed. */
+  /** More keys, in printed form. */
   readonly extra?: string;
 }
 
@@ -71,7 +74,7 @@ export function mailboxLine(time: number, fields: MailboxFields): FoldLine {
   return line(time, 'MAILBOX', mailboxText(fields));
 }
 
-/** A MESSAGE line as a session stages it. */
+/** Stages a MESSAGE line as a session does. */
 async function stageMessages(staging: Staging, messages: readonly Buffer[]): Promise<StagedLine> {
   const writer = staging.begin();
   const files: FileLiteral[] = [];
@@ -87,7 +90,7 @@ async function stageMessages(staging: Staging, messages: readonly Buffer[]): Pro
   return { segment: await writer.finish(), files };
 }
 
-/** A folder for backups, and those that were opened in it; remove() closes and removes all. */
+/** A folder for backups. remove() closes all backups that were opened in it, and deletes it. */
 export class BackupSite {
   readonly folder = mkdtempSync(join(tmpdir(), 'backups-test-'));
   readonly options: BackupOptions = { stagingDirectory: this.folder, compressionLevel: 6, lockTimeoutMs: 0 };
@@ -95,7 +98,7 @@ export class BackupSite {
   readonly notices: string[] = [];
   readonly #open = new Set<Backup>();
 
-  /** The path of a data file, made empty where it is not there. */
+  /** The path of a data file; creates an empty one if there is none. */
   path(name = 'anne'): string {
     const path = join(this.folder, name);
     writeFileSync(path, '', { flag: 'a' });
@@ -108,7 +111,7 @@ export class BackupSite {
     return backup;
   }
 
-  /** A folder for copies of a backup. */
+  /** Makes a folder for copies of a backup. */
   makeFolder(name: string): string {
     const folder = join(this.folder, name);
     mkdirSync(folder);
@@ -131,7 +134,7 @@ export class BackupSite {
   }
 }
 
-/** Appends a MAILBOX with the messages of its records. */
+/** Appends a MAILBOX line with the messages of its records. */
 export async function appendMailbox(
   site: BackupSite,
   backup: Backup,
@@ -144,7 +147,7 @@ export async function appendMailbox(
   await backup.append(mailboxLine(time, fields), [segment]);
 }
 
-/** Bytes that deflate to about half of their size, the same for the same seed. */
+/** Bytes that deflate to about half their size. The same seed gives the same bytes. */
 export function bytesOf(seed: number, sizeBytes: number): Buffer {
   const bytes = Buffer.alloc(sizeBytes);
   let state = (seed + 1) * 0x9e3779b1;
@@ -155,7 +158,7 @@ export function bytesOf(seed: number, sizeBytes: number): Buffer {
   return bytes;
 }
 
-/** All of a message, read through the index. */
+/** Reads a whole message through the index. */
 export function readWhole(index: IndexFile, fd: number, message: Buffer): Buffer {
   const stored = messageByGuid(index, guidOf(message));
   if (stored === undefined) throw new Error(`no message ${guidOf(message)}`);

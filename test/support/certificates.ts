@@ -1,4 +1,6 @@
-/** An authority of a test's own, and what it certifies; made with openssl(1) in a folder of the test, never kept. */
+/**
+ * A test's own certificate authority. It runs openssl(1) in a folder of the test; nothing is kept.
+ */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,21 +18,24 @@ export class Authority implements Certificate {
   readonly #folder: string;
   readonly #name: string;
 
-  /** Its files are FOLDER/NAME.pem and NAME.key. */
+  /** Writes FOLDER/NAME.pem and FOLDER/NAME.key. */
   constructor(folder: string, name = 'ca') {
     this.#folder = folder;
     this.#name = name;
     ({ cert: this.cert, key: this.key } = this.#make(name, `/CN=${name}`, []));
   }
 
-  /** Subject as `/CN=repluser`. A server's goes by localhost and 127.0.0.1. */
+  /**
+   * Issues a certificate. The subject has the form `/CN=repluser`. A server's certificate is valid
+   * for localhost and 127.0.0.1.
+   */
   issue(name: string, subject: string): Certificate {
     const names = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
     const signer = ['-CA', this.cert, '-CAkey', this.key, '-addext', 'basicConstraints=critical,CA:FALSE'];
     return this.#make(name, subject, [...signer, ...names]);
   }
 
-  /** A list that revokes these; its path. */
+  /** Makes a revocation list of these certificates, and returns its path. */
   revoke(...certificates: readonly Certificate[]): string {
     const conf = join(this.#folder, `${this.#name}.cnf`);
     const index = join(this.#folder, `${this.#name}.index`);

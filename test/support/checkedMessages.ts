@@ -1,6 +1,7 @@
 /**
- * Programs (Python) for readers of a mount: each message's SHA-1 is held against the GUID that its extended attribute says. They print what is
- * wrong, and to stderr how many were right. What was expunged meanwhile is gone, or its bytes are.
+ * Python programs that read a mount and compare each message's SHA-1 with the GUID in its extended
+ * attribute. They print what is wrong, and to stderr the number of correct messages. A message that
+ * was expunged meanwhile may be missing, or its content may be.
  */
 const COMMON = `
 import errno, hashlib, os, sys, tarfile
@@ -15,7 +16,7 @@ def check(path, data):
     checked += 1
     if hashlib.sha1(data).hexdigest() != guid: print('wrong bytes', path)
 `;
-/** Of all files below a folder. */
+/** Checks all files below a folder. */
 export const CHECK_FILES = `${COMMON}
 for place, _, files in os.walk(sys.argv[1], onerror=lambda error: print('list', error)):
     for name in files:
@@ -27,7 +28,7 @@ for place, _, files in os.walk(sys.argv[1], onerror=lambda error: print('list', 
         check(path, data)
 print(checked, file=sys.stderr)
 `;
-/** Of a tar on stdin that was made of the folder. */
+/** Checks a tar of the folder, read from stdin. */
 export const CHECK_ARCHIVE = `${COMMON}
 with tarfile.open(fileobj=sys.stdin.buffer, mode='r|') as archive:
     for member in archive:

@@ -1,14 +1,20 @@
 /**
- * Whether a backup is what its master is: by IMAP record for record, and by the master's own judgement, which is that a
- * sync_client has nothing to send. For that it compares both CRCs of ours with its own, which it makes anew where they
- * differ from those that it keeps (imap/sync_support.c, is_unchanged).
+ * Compares a backup with its master, in two ways:
+ *
+ * - Record for record, over IMAP.
+ * - By the master's own judgement: a sync_client must have nothing to send. It compares both of our
+ *   CRCs with its own, and recomputes its own where they differ from the stored ones
+ *   (imap/sync_support.c, is_unchanged).
  */
 import type { BackupServer } from './backupdDaemon.ts';
 import type { CyrusMaster } from './cyrus.ts';
 import { LoggingProxy } from './proxy.ts';
 import { backedUp, onMaster } from './records.ts';
 
-/** What differs, in words; empty where nothing does. The rolling client is to have caught up. */
+/**
+ * Returns the differences in words; empty if there are none. The rolling client must have caught
+ * up.
+ */
 export async function differences(
   master: CyrusMaster,
   backup: BackupServer,
@@ -40,7 +46,7 @@ async function recordDifferences(master: CyrusMaster, backup: BackupServer, user
   });
 }
 
-/** What a sync_client of all users finds to send. */
+/** Returns the commands with which a sync_client for all users would change the backup. */
 async function whatIsSent(master: CyrusMaster, backup: BackupServer): Promise<string[]> {
   const proxy = await LoggingProxy.start(backup.address.port);
   try {

@@ -1,9 +1,10 @@
 /**
- * A real Cyrus master, Debian's, for a test: in a folder of its own, on ports of its own, running as user cyrus,
- * without touching the system's Cyrus. Its sync_client replicates to whatever server a test names.
+ * A real Cyrus master (Debian's) for a test. It runs as user cyrus in its own folder and on its own
+ * ports, and leaves the system's Cyrus alone. Its sync_client replicates to any server that a test
+ * names.
  *
- * Needs root and the packages of `cyrusRequirements`. master's -C is not passed on to the services, so each
- * carries its own (seen with 3.6.1).
+ * Needs root and the packages in `cyrusRequirements`. master does not pass its -C on to the
+ * services, so each service has its own (seen with 3.6.1).
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,28 +18,28 @@ import { SocketReader } from './socketReader.ts';
 
 export const CYRUS_BIN = '/usr/lib/cyrus/bin';
 
-/** Where sync_client goes. */
+/** The server that sync_client connects to. */
 export interface SyncServer {
   readonly host: string;
   readonly port: number;
   readonly user: string;
   readonly password: string;
-  /** More of the master's imapd.conf for the way there, such as `tls_client_cert: FILE`. */
+  /** More lines of the master's imapd.conf for this server, such as `tls_client_cert: FILE`. */
   readonly clientConf?: readonly string[];
 }
 
 export interface MasterOptions {
-  /** Lines for the end of imapd.conf. */
+  /** Lines to append to imapd.conf. */
   readonly extraConf?: string;
-  /** Threads, as JMAP needs them: each record then has an annotation more. */
+  /** Enables threads, which JMAP needs: each record then has one more annotation. */
   readonly hasConversations?: boolean;
-  /** The folder with Cyrus' programs, all in one; Debian's where it is not given. */
+  /** The folder with all of Cyrus' programs; Debian's by default. */
   readonly bin?: string;
-  /** Runs the original backupd beside it, to compare with: `originalBackupd` is its address. */
+  /** Also runs the original backupd, to compare with; `originalBackupd` is its address. */
   readonly withBackupd?: boolean;
 }
 
-/** Command and arguments that run something as user cyrus; it dies with the tests. */
+/** Returns command and arguments to run something as user cyrus. It dies with the tests. */
 export function asCyrus(command: string, args: readonly string[]): [string, string[]] {
   const identity = ['--reuid=cyrus', '--regid=mail', '--init-groups', '--pdeathsig=KILL'];
   return ['setpriv', [...identity, '--', command, ...args]];
@@ -58,7 +59,7 @@ export function giveToCyrus(path: string): void {
 export class CyrusMaster {
   readonly folder: string;
   readonly imapPort: number;
-  /** Its sync_server, for whoever restores or replicates into it. */
+  /** Its sync_server, to restore or replicate into. */
   readonly syncServer: SyncServer;
   readonly originalBackupd: SyncServer;
   readonly #bin: string;
@@ -97,7 +98,8 @@ export class CyrusMaster {
     await addPassword(folder, ADMIN.user, ADMIN.password);
     giveToCyrus(folder);
     const args = ['-C', conf, '-M', join(folder, 'cyrus.conf'), '-p', join(folder, 'master.pid')];
-    // A session of its own, so that master and services are one process group, to be ended together.
+    // Runs in a session of its own, so that master and services form one process group and can be
+    // ended together.
     const bin = options.bin ?? CYRUS_BIN;
     const daemon = new Daemon(...asCyrus(`${bin}/master`, args), {
       cwd: folder,
@@ -109,7 +111,7 @@ export class CyrusMaster {
     return master;
   }
 
-  /** An account, its INBOX, and a password that is the user's name. */
+  /** Creates an account and its INBOX. The password is the user's name. */
   async createUser(user: string): Promise<void> {
     await this.addAccount(user);
     const admin = await this.admin();
@@ -117,27 +119,27 @@ export class CyrusMaster {
     admin.close();
   }
 
-  /** Of the programs that run, as the greeting has it. */
+  /** The version of the running programs, from the greeting. */
   async version(): Promise<string> {
     const reader = await SocketReader.connect(this.imapPort);
     const greeting = await reader.line().finally(() => reader.close());
     return / Cyrus IMAP (\d[\d.]*(?:-\d+-g\w+|-Debian)?)/.exec(greeting)?.[1] ?? greeting;
   }
 
-  /** A password, the user's name, and no mailbox. */
+  /** Creates an account without a mailbox. The password is the user's name. */
   async addAccount(user: string): Promise<void> {
     await addPassword(this.folder, user, user);
     giveToCyrus(join(this.folder, 'sasldb2'));
   }
 
-  /** Runs one of Cyrus' tools on this master; throws where it fails. */
+  /** Runs one of Cyrus' tools on this master. Throws if it fails. */
   async command(name: string, args: readonly string[]): Promise<Outcome> {
     const outcome = await this.tool(name, ...args);
     if (outcome.code !== 0) throw new Error(`${name}: ${outcome.stderr}`);
     return outcome;
   }
 
-  /** Whether a rolling sync_client has nothing left to do. */
+  /** Reports whether a rolling sync_client has nothing left to do. */
   hasCaughtUp(): boolean {
     const folder = join(this.folder, 'conf/sync/backup');
     return !existsSync(join(folder, 'log')) && !existsSync(join(folder, 'log-run'));
@@ -155,15 +157,17 @@ export class CyrusMaster {
     return SieveClient.login(this.#sievePort, user, user);
   }
 
-  /** Runs `sync_client -n CHANNEL ARGS` with a channel that leads to the server. It retries for ever where nothing
-   * listens, hence the timeout, which shows as code -1. */
+  /**
+   * Runs `sync_client -n CHANNEL ARGS` with a channel to the server. It retries for ever if nothing
+   * listens there, hence the timeout, which is reported as code -1.
+   */
   syncClient(args: readonly string[], server: SyncServer, timeoutMs = 120_000): Promise<Outcome> {
     const conf = this.#confFor(server);
     const [command, all] = asCyrus(`${this.#bin}/sync_client`, ['-C', conf, '-n', 'backup', '-v', ...args]);
     return run(command, all, { env: cyrusEnv, timeoutMs });
   }
 
-  /** The same, as a process that a test watches or ends. */
+  /** Starts the same as a process that a test can watch or end. */
   startSyncClient(args: readonly string[], server: SyncServer): Daemon {
     const all = asCyrus(`${this.#bin}/sync_client`, [
       '-C',
@@ -182,12 +186,15 @@ export class CyrusMaster {
     return run(...asCyrus(`${this.#bin}/${name}`, ['-C', conf, ...args]), { env: cyrusEnv });
   }
 
-  /** Starts `sync_client -r`, which follows the sync log. CYRUS_ISDAEMON keeps it from leaving by fork. */
+  /**
+   * Starts `sync_client -r`, which follows the sync log. CYRUS_ISDAEMON keeps it from forking into
+   * the background.
+   */
   rolling(server: SyncServer): Daemon {
     return this.startSyncClient(['-l', '-r'], server);
   }
 
-  /** What the master holds for a user: all messages, by mailbox name as the user sees it. */
+  /** Returns all messages that the master holds for a user, by mailbox name as the user sees it. */
   async truth(user: string): Promise<Map<string, FetchedMessage[]>> {
     const client = await this.imap(user);
     const mailboxes = new Map<string, FetchedMessage[]>();
@@ -198,7 +205,7 @@ export class CyrusMaster {
     return mailboxes;
   }
 
-  /** Ends master and its services, and removes the folder. */
+  /** Ends master and its services, and deletes the folder. */
   async stop(): Promise<void> {
     const group = this.#daemon.child.pid;
     await this.#daemon.stop();

@@ -1,4 +1,7 @@
-/** The configuration of a master that a test starts. master's -C is not passed on to the services, so each carries its own. */
+/**
+ * Writes the configuration of a master that a test starts. master does not pass its -C on to the
+ * services, so each service has its own.
+ */
 
 export const ADMIN = { user: 'admin', password: 'admin-secret' };
 export const REALM = 'master.example';

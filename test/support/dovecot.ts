@@ -1,6 +1,9 @@
 /**
- * A real Dovecot, Debian's (its IMAP part only unpacked, because it conflicts with Cyrus' package), for a test: in a folder of its own, on a port of its own, with STARTTLS and a certificate of its own. Mail
- * is in Maildirs, every user's password is `secret`, and user `full` has a quota of nothing.
+ * A real Dovecot (Debian's) for a test, in its own folder, on its own port, with STARTTLS and its
+ * own certificate. Its IMAP part is only unpacked, because the package conflicts with Cyrus'
+ * package.
+ *
+ * Mail is stored in Maildirs. Every user's password is `secret`. User `full` has a quota of zero.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -69,7 +72,7 @@ export class Dovecot {
     return ImapClient.login(this.port, user, PASSWORD);
   }
 
-  /** `doveadm ARGS` with this server's configuration. */
+  /** Runs `doveadm ARGS` with this server's configuration. */
   doveadm(...args: string[]): Promise<Outcome> {
     return run('/usr/bin/doveadm', ['-c', join(this.folder, 'dovecot.conf'), ...args]);
   }
@@ -80,7 +83,7 @@ export class Dovecot {
   }
 }
 
-/** One folder with all that is in several. */
+/** Fills one folder with links to the contents of several. */
 function linkAll(from: readonly string[], into: string): void {
   mkdirSync(into);
   for (const folder of from) {

@@ -1,7 +1,7 @@
 /**
- * Restoring a made-up backup into files with the real `restore`, and what then stands there:
- * messages by SHA-1, whatever the format, and read by other people's programs. Full disks are
- * small file systems of their own.
+ * Restores a made-up backup to files with the real `restore`, and reads the result: messages by
+ * SHA-1 whatever the format, also with other people's programs. A full disk is a small file system
+ * of its own.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -21,7 +21,7 @@ export type MailboxMade = Omit<MailboxFields, 'records' | 'uniqueid'> & {
 
 export const sha1 = (bytes: Buffer | string): string => createHash('sha1').update(bytes).digest('hex');
 
-/** A message with a header, From lines in its body, and so many bytes at least. */
+/** A message with a header, From lines in its body, and at least this many bytes. */
 export function mail(subject: string, sizeBytes = 200): Buffer {
   const lines = [
     `From: a@example.com`,
@@ -61,7 +61,7 @@ export class FileRestore {
     writeFileSync(this.#conf, `configdirectory: ${this.folder}/conf\ntemp_path: ${this.folder}\n`);
   }
 
-  /** `items`: lines as SIEVE, by name and value. */
+  /** `items` are further log lines such as SIEVE, as pairs of name and value. */
   static async create(
     mailboxes: readonly MailboxMade[],
     items: readonly (readonly [string, string])[] = [],
@@ -86,12 +86,12 @@ export class FileRestore {
     return ['-C', this.#conf, '--to', to, ...all, '-f', this.#site.path(), ...args];
   }
 
-  /** All of the backup unless mailboxes are named. */
+  /** Restores the whole backup unless mailboxes are named. */
   run(to: string, ...args: string[]): Promise<Outcome> {
     return runOurs('restore', this.arguments(to, ...args), 120_000);
   }
 
-  /** A run that can be killed. */
+  /** Starts a run that can be killed. */
   start(to: string, ...args: string[]): Daemon {
     return new Daemon(RESTORE, this.arguments(to, ...args));
   }
@@ -114,7 +114,7 @@ export function filesIn(folder: string): string[] {
     .filter((path) => statSync(path).isFile());
 }
 
-/** SHA-1s of the messages in Maildirs or of .eml files, sorted. */
+/** SHA-1s of the messages in Maildirs or .eml files, sorted. */
 export function messagesIn(folder: string): string[] {
   return filesIn(folder)
     .filter((path) => /\/(?:cur|new)\/[^/]+$|\.eml$/.test(path))
@@ -122,7 +122,7 @@ export function messagesIn(folder: string): string[] {
     .toSorted();
 }
 
-/** SHA-1s of the messages of mboxes, by Python, taken back to what they were. */
+/** SHA-1s of the original messages in mboxes, unquoted by a Python program. */
 export function mboxMessages(folder: string): string[] {
   const program = `
 import hashlib, mailbox, os, re, sys
@@ -148,8 +148,7 @@ function shell(script: string, ...args: string[]): void {
 }
 
 /**
- * A small file system: a tmpfs, or an ext4 on a loop device; with a file in it that takes room
- * away.
+ * A small file system: a tmpfs, or an ext4 on a loop device. A filler file in it takes up space.
  */
 export class SmallDisk {
   readonly path: string;
@@ -167,7 +166,7 @@ export class SmallDisk {
     } else shell('mount -t tmpfs -o "size=$1" tmpfs "$2"', String(sizeBytes), this.path);
   }
 
-  /** Leaves so many bytes free, or all. */
+  /** Leaves this many bytes free, or all of them (null). */
   leave(freeBytes: number | null): void {
     const filler = join(this.path, 'filler');
     rmSync(filler, { force: true });

@@ -1,6 +1,7 @@
 /**
- * A disk that stands still when told to: an ext4 image that lies, as a file, in a FUSE file system of ours which does not answer for as
- * long as a gate is closed, behind a loop device. To whoever reads from it it is a disk like any other.
+ * A disk that stalls on command, and looks like any other disk to its readers. It is an ext4 image
+ * attached to a loop device. The image is a file in a FUSE file system of ours, which does not
+ * answer while a gate is closed.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import { MadeUpMount, SMALL } from './mount-made-up.ts';
 const SIZE = '64M';
 
 export class GatedDisk {
-  /** Where its files are, read-only. */
+  /** The mount point of its files, read-only. */
   readonly path: string;
   readonly #folder: string;
   readonly #gate: string;
@@ -23,7 +24,7 @@ export class GatedDisk {
     this.#gate = join(folder, 'gate');
   }
 
-  /** A disk with a copy of what is in a folder. Its gate is open. */
+  /** Makes a disk with a copy of a folder's contents. Its gate is open. */
   static async start(content: string): Promise<GatedDisk> {
     const folder = makeFolder('disk');
     const disk = new GatedDisk(folder);
@@ -32,7 +33,7 @@ export class GatedDisk {
       const image = join(folder, 'image');
       await must('mkfs.ext4', '-q', '-d', content, image, SIZE);
       const made = { ...SMALL, disk: { image, gate: disk.#gate } };
-      // What was read once is asked for again.
+      // Nothing is cached, so that data that was read once is requested again.
       disk.#below = await new MadeUpMount(made, 'transport=kernel,cache=0').ready();
       const file = join(disk.#below.path, 'disk.img');
       disk.#device = (await must('losetup', '--find', '--show', '--read-only', file)).trim();

@@ -1,18 +1,19 @@
-/** What a backup holds of a mailbox, read from its files beside whoever writes them. */
+/** Reads from a backup's files what it holds of a mailbox, also while they are being written. */
 import { BackupReader } from '../../src/backup/reader.ts';
 import { recordItem } from '../../src/backup/lines/recordItem.ts';
 import type { IndexFile } from '../../src/index/store/indexFile.ts';
 import { livingMailboxes, mailboxByName, records } from '../../src/index/queries/current.ts';
 import { printDlist } from '../../src/protocol/print.ts';
 
-/** The records as `RECORD (...)` of a MAILBOX line has them, expunged ones too. */
+/** Returns the records in the form `RECORD (...)` of a MAILBOX line, expunged ones too. */
 export function heldRecords(path: string, mboxname: string): string {
   return reading(path, ({ index }) => recordList(index, mboxname));
 }
 
 /**
- * Of all mailboxes that the master has, as heldRecords, by internal name: deleted ones too; intermediate ones, which no client can select, not.
- * All at one moment: a writer may rename one meanwhile.
+ * Returns the same for all mailboxes that the master has, by internal name. Deleted mailboxes are
+ * included; intermediate ones, which no client can select, are not. All are read from one snapshot,
+ * because a writer may rename a mailbox meanwhile.
  */
 export function allHeldRecords(path: string): Map<string, string> {
   return reading(path, ({ index }) =>

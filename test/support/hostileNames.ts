@@ -1,11 +1,11 @@
-/** Mailboxes whose names are traps for a tree of folders; and userids likewise. */
+/** Mailboxes and userids with names that are traps for a tree of folders. */
 import type { MailStore } from './mailStore.ts';
 import { START, guidOf, line } from './backups.ts';
 
 const long = (text: string, bytes: number): string =>
   text.repeat(Math.ceil(bytes / text.length)).slice(0, bytes);
 
-/** Levels of names in bytes (latin1), dots as Cyrus stores them (^). */
+/** Single name levels in bytes (latin1), with dots as Cyrus stores them (^). */
 export const hostileLevels: readonly string[] = [
   'a',
   'A',
@@ -84,7 +84,7 @@ export const hostileLevels: readonly string[] = [
   long('&IKw-&2D3cAA-', 390),
 ];
 
-/** One message in each mailbox; nothing else is in the user's backup. */
+/** Puts one message into each mailbox; the user's backup holds nothing else. */
 export async function putMailboxes(
   store: MailStore,
   userid: string,

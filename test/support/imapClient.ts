@@ -1,11 +1,12 @@
 /**
- * The little of an IMAP client that builds mailboxes on a master and asks what it holds (RFC 3501, RFC 7888 for
- * literals with a plus). Every command that is not answered OK throws with the server's word.
+ * A minimal IMAP client that fills mailboxes on a master and reads what it holds (RFC 3501; RFC
+ * 7888 for non-synchronizing literals). A command that is not answered with OK throws the server's
+ * response.
  */
 import { createHash } from 'node:crypto';
 import { SocketReader } from './socketReader.ts';
 
-/** A response; literals are taken out of the text, which keeps their `{size}`. */
+/** A response. Literals are cut out of the text, which keeps their `{size}`. */
 export interface ImapResponse {
   readonly text: string;
   readonly literals: readonly Buffer[];
@@ -63,7 +64,10 @@ export class ImapClient {
     return client;
   }
 
-  /** Sends the parts with spaces between (but for a closing parenthesis), a Buffer as a literal; gives the untagged responses. */
+  /**
+   * Sends the parts, separated by spaces (except before a closing parenthesis); a Buffer is sent as
+   * a literal. Returns the untagged responses.
+   */
   async command(...parts: (string | Buffer)[]): Promise<ImapResponse[]> {
     const tag = `t${++this.#tag}`;
     const pieces = parts.flatMap((part) => {
@@ -97,19 +101,19 @@ export class ImapClient {
     await this.command('SELECT', quoted(mailbox));
   }
 
-  /** In the selected mailbox. `flags` as in `+FLAGS (\Seen)`. */
+  /** Changes flags in the selected mailbox. `flags` has the form `+FLAGS (\Seen)`. */
   async store(uids: string, flags: string): Promise<void> {
     await this.command('UID STORE', uids, flags);
   }
 
-  /** Marks and expunges messages of a mailbox, which is selected then. */
+  /** Selects a mailbox, and marks and expunges messages in it. */
   async expunge(mailbox: string, uids: string): Promise<void> {
     await this.select(mailbox);
     await this.store(uids, '+FLAGS.SILENT (\\Deleted)');
     await this.command('UID EXPUNGE', uids);
   }
 
-  /** All selectable mailboxes that the pattern names. */
+  /** Returns all selectable mailboxes that match the pattern. */
   async list(pattern = '*'): Promise<string[]> {
     const lines = await this.command('LIST', '""', quoted(pattern));
     return lines.flatMap(({ text }) => {
@@ -119,7 +123,7 @@ export class ImapClient {
     });
   }
 
-  /** All messages of a mailbox by UID, without changing anything. */
+  /** Returns all messages of a mailbox by UID, without changing anything. */
   async messages(mailbox: string): Promise<FetchedMessage[]> {
     await this.command('EXAMINE', quoted(mailbox));
     const responses = await this.command('UID FETCH', '1:*', '(UID FLAGS INTERNALDATE MODSEQ BODY.PEEK[])');
@@ -145,7 +149,7 @@ export class ImapClient {
   }
 }
 
-/** The body is the only literal asked for; Cyrus gives an empty or short one as a literal too. */
+/** The body is the only literal asked for; Cyrus sends an empty or short one as a literal too. */
 function fetchedMessage({ text, literals }: ImapResponse): FetchedMessage {
   const field = (pattern: RegExp): string => pattern.exec(text)?.[1] ?? '';
   const body = literals.at(-1);

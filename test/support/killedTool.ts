@@ -1,4 +1,7 @@
-/** ctl_backups as a process of its own, killed at a step (src/backup/faultPoint.ts). */
+/**
+ * Runs ctl_backups as a process of its own that is killed at a given step
+ * (src/backup/faultPoint.ts).
+ */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -10,7 +13,7 @@ export interface Ended {
   readonly out: string;
 }
 
-/** `killAt`: `move:copied`; null: it runs to its end. */
+/** `killAt` names the step, such as `move:copied`; with null the process runs to its end. */
 export function runCtl(args: readonly string[], killAt: string | null): Ended {
   const env = killAt === null ? process.env : { ...process.env, CYRUS_BACKUPS_KILL_AT: killAt };
   const { status, signal, stdout, stderr } = spawnSync(CTL_BACKUPS, args, { env, encoding: 'utf8' });

@@ -1,6 +1,7 @@
 /**
- * Stores that are large: a mailbox of very many messages, and very many users. Data files of ours, through the backup code, as fast as
- * that goes: messages are small, and users are copies of one backup under names of their own.
+ * Large stores: a mailbox of very many messages, and very many users. The data files are written by
+ * our own backup code, as fast as possible: messages are small, and users are copies of one backup
+ * under different names.
  */
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,12 +12,12 @@ import type { MailStore } from './mailStore.ts';
 
 const BATCH = 2000;
 const FLAGS = ['', '\\Seen', '\\Seen \\Answered', '\\Flagged $Work'];
-/** Of so many messages one is expunged at last. */
+/** One in this many messages is expunged in the end. */
 export const EXPUNGED_EACH = 10;
 
 type Made = RecordFields & { readonly message: Buffer };
 
-/** Message `uid` of a mailbox that is made here. */
+/** Message `uid` of a made-up mailbox. */
 function smallMessage(mailbox: string, uid: number): Buffer {
   return Buffer.from(`Subject: ${uid}\r\n\r\n${uid} of ${mailbox}\r\n`);
 }
@@ -26,7 +27,7 @@ function madeRecord(mailbox: string, uid: number): Made {
   return { uid, flags, message: smallMessage(mailbox, uid) };
 }
 
-/** Messages of a mailbox from one UID up to another, with it. */
+/** Adds messages to a mailbox, from one UID up to and including another. */
 export async function addMessages(
   store: MailStore,
   userid: string,
@@ -60,14 +61,14 @@ export async function expungeSome(
   }
 }
 
-/** The name of a user that is made here, so that they are spread over hashed directories. */
+/** The name of a made-up user. The names are spread over the hashed directories. */
 export function userNumber(at: number): string {
   return `${String.fromCharCode(0x61 + (at % 26))}user${at}`;
 }
 
 /**
- * So many users, each a copy of a closed backup. Only the first `indexed` have an index of their own; of the others, whoever looks folds the
- * log.
+ * Adds users, each with a copy of a closed backup. Only the first `indexed` have an index of their
+ * own; for the others, a reader must fold the log.
  */
 export function addUsers(store: MailStore, template: string, count: number, indexed: number): void {
   const [partition] = store.catalogOptions.partitions.values();

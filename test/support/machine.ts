@@ -1,6 +1,6 @@
 /**
- * What the tests with real daemons take from the machine: a folder of their own that user cyrus can reach,
- * free ports, and processes whose output is kept and which can be stopped for sure.
+ * Shared by the tests with real daemons: a folder of their own that user cyrus can reach, free
+ * ports, and processes whose output is kept and which can be stopped reliably.
  */
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Outcome {
-  /** -1 where a signal ended it. */
+  /** -1 if a signal ended it. */
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -21,7 +21,7 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string | Buffer;
-  /** After that it is killed; 60,000 by default. */
+  /** The process is killed after this time; default 60,000. */
   readonly timeoutMs?: number;
 }
 
@@ -31,7 +31,10 @@ export function makeFolder(name: string): string {
   return path;
 }
 
-/** Ports that were free a moment ago; all different, because all are held until the last is known. */
+/**
+ * Returns ports that were free just now. They differ, because all are held until the last one is
+ * known.
+ */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => once(server, 'listening')));
@@ -40,7 +43,7 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-/** Runs a command to its end. Both outputs are read as latin1: one character a byte. */
+/** Runs a command to its end. Both outputs are read as latin1: one character per byte. */
 export async function run(
   command: string,
   args: readonly string[],
@@ -61,7 +64,7 @@ export async function run(
   }
 }
 
-/** A process that stays, with all that it said so far. */
+/** A process that keeps running, with all its output so far. */
 export class Daemon {
   readonly child: ChildProcess;
   readonly #closed: Promise<unknown>;
@@ -85,7 +88,10 @@ export class Daemon {
     return this.child.exitCode !== null || this.child.signalCode !== null || this.child.pid === undefined;
   }
 
-  /** Resolves with the match once the output has it; throws, with the output, where it ends or takes too long. */
+  /**
+   * Resolves with the match as soon as the output matches. Throws, with the output, if the process
+   * ends or takes too long.
+   */
   async waitForOutput(pattern: RegExp, timeoutMs = 15_000): Promise<RegExpExecArray> {
     const found = await waitUntil(
       () => pattern.exec(this.#output) ?? (this.hasExited ? 'ended' : undefined),
@@ -98,7 +104,7 @@ export class Daemon {
     return found;
   }
 
-  /** Sends the signal, and SIGKILL after the grace; resolves when it is gone. */
+  /** Sends the signal, and SIGKILL after the grace period. Resolves when the process is gone. */
   async stop(signal: NodeJS.Signals = 'SIGTERM', graceMs = 5000): Promise<void> {
     if (!this.hasExited) {
       this.child.kill(signal);
@@ -111,11 +117,11 @@ export class Daemon {
 
 export interface WaitOptions {
   readonly timeoutMs?: number;
-  /** What did not come, for the error. */
+  /** What was awaited, for the error message. */
   readonly what: () => string;
 }
 
-/** Asks every 10 ms until the answer is something else than undefined or false. */
+/** Calls the probe every 10 ms until it returns something other than undefined or false. */
 export async function waitUntil<T>(
   probe: () => T | undefined | false | Promise<T | undefined | false>,
   { timeoutMs = 15_000, what }: WaitOptions,

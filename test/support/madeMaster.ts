@@ -1,6 +1,7 @@
 /**
- * A master of one mailbox, made up: it appends, changes flags and expunges, and says each with the checksum that a real one would
- * send, so that nothing of it is refused or asked for again.
+ * A made-up master of one mailbox: it appends, changes flags and expunges. Each command has the
+ * checksum that a real master would send, so that backupd neither refuses a command nor asks for it
+ * again.
  */
 import { crcOf, idOf, madeRecord, mailboxLine } from '../server/made.ts';
 import type { MadeRecord } from '../server/made.ts';
@@ -24,21 +25,21 @@ export class MadeMaster {
     return this.#living.has(uid);
   }
 
-  /** APPLY MAILBOX with new messages, which were uploaded before. */
+  /** APPLY MAILBOX with new messages, which must be uploaded before. */
   append(...bodies: string[]): string {
     const records = bodies.map((body) => madeRecord(++this.#lastUid, ++this.#modseq, body));
     for (const record of records) this.#put(record);
     return this.#say(records);
   }
 
-  /** APPLY MAILBOX with other flags of a living message. */
+  /** APPLY MAILBOX with other flags for a living message. */
   flag(uid: number, flags: readonly string[]): string {
     const record = { ...this.#take(uid), flags, modseq: ++this.#modseq };
     this.#put(record);
     return this.#say([record]);
   }
 
-  /** APPLY MAILBOX in which a living message is expunged. */
+  /** APPLY MAILBOX that expunges a living message. */
   expunge(uid: number): string {
     return this.#say([{ ...this.#take(uid), flags: ['\\Expunged'], modseq: ++this.#modseq }]);
   }

@@ -1,6 +1,7 @@
 /**
- * A store on disk with one of everything that a mount shows: living and expunged mail, a history with known times, folders whose names
- * are traps, a deleted mailbox, scripts and subscriptions. Made by backups of ours, without a server.
+ * A store on disk with one of everything that a mount shows: living and expunged mail, a history
+ * with known times, folders whose names are traps, a deleted mailbox, scripts and subscriptions. It
+ * is written by our own backup code, without a server.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import type { CatalogOptions } from '../../src/catalog/catalog.ts';
 import type { Backup } from '../../src/backup/backup.ts';
 import { BackupSite, START, appendMailbox, guidOf, line, mailboxText } from './backups.ts';
 
-/** A tree as a mount without options has it, but for the catalogue and the owner. */
+/** The settings of a mount without options, except for the catalogue and the owner. */
 export const treeSettings = {
   deletedPrefix: 'DELETED',
   view: 'plain',
@@ -21,7 +22,10 @@ export const treeSettings = {
   ownerMap: undefined,
 } as const;
 
-/** Of CRLF lines; number 3 has lines that an mbox must quote, number 4 is over a block long. */
+/**
+ * A message of CRLF lines. Number 3 has lines that an mbox must quote; number 4 is longer than a
+ * block.
+ */
 export function mailNumber(number: number): Buffer {
   const lines = [
     'From: Carl <carl@example.com>',
@@ -79,12 +83,12 @@ export class MailStore {
     return backup;
   }
 
-  /** A line of the log at START + time. */
+  /** Appends a line to the log at START + time. */
   async say(userid: string, time: number, name: string, value: string): Promise<void> {
     await (await this.backup(userid)).append(line(START + time, name, value));
   }
 
-  /** A mailbox with messages by number: UID, number, flags. */
+  /** Adds a mailbox with messages, each given as UID, number and flags. */
   async put(
     userid: string,
     time: number,
@@ -100,7 +104,7 @@ export class MailStore {
     await appendMailbox(this.site, await this.backup(userid), START + time, fields);
   }
 
-  /** Other flags for messages that are there. */
+  /** Sets other flags on existing messages. */
   async flag(
     userid: string,
     time: number,
@@ -122,7 +126,7 @@ export class MailStore {
   }
 }
 
-/** anne's backup, in steps of 100 seconds from START on. */
+/** Makes anne's backup, in steps of 100 seconds from START on. */
 export async function annesStore(): Promise<MailStore> {
   const store = new MailStore();
   await store.put('anne', 0, 'user.anne', [

@@ -1,6 +1,6 @@
 /**
- * What the tests with a real master put into it, and how they change it: everything that the protocol has a form for.
- * Nothing is random, so that a failure is the same one the next time.
+ * The mail that tests put into a real master, and the changes they make to it: everything that the
+ * protocol can express. Nothing is random, so that a failure can be reproduced.
  */
 import type { CyrusMaster } from './cyrus.ts';
 import type { ImapClient } from './imapClient.ts';
@@ -17,13 +17,13 @@ export function message(number: number, extra = ''): Buffer {
   );
 }
 
-/** Bytes that are neither ASCII nor UTF-8, in the header too; a line that is a lone dot. */
+/** Bytes that are neither ASCII nor UTF-8, in the header too; and a line with a lone dot. */
 const EIGHT_BIT = Buffer.from(
   'Subject: Gr\xfc\xdfe\r\nX-Note: K\xc3\xbcste\r\n\r\nSch\xf6n.\r\n\x80\xff\xfe\r\n.\r\nEnde.\r\n',
   'latin1',
 );
 
-/** Over 30 MB, and not all alike, so that it does not compress to nothing. */
+/** Over 30 MB, and varied, so that it does not compress to nothing. */
 function largeMessage(): Buffer {
   const lines = Array.from({ length: 430_000 }, (_, index) =>
     `${Math.imul(index, 2_654_435_761) >>> 0} `.padEnd(72, 'lamp '),
@@ -99,7 +99,10 @@ async function putScripts(master: CyrusMaster, user: string): Promise<void> {
   sieve.close();
 }
 
-/** After buildMailboxes: new mail, flags, an expunge, a copy, a rename, a delete, subscriptions, another script. */
+/**
+ * Changes the mailboxes of buildMailboxes: new mail, flags, an expunge, a copy, a rename, a delete,
+ * subscriptions, another script.
+ */
 export async function changeMailboxes(master: CyrusMaster, user: string): Promise<void> {
   const client = await master.imap(user);
   await appendMessages(client, 'INBOX', 600, 3);

@@ -1,4 +1,7 @@
-/** An mbox of the mount taken back to the very messages, by docs/guide/mount.md and not by the code that writes it; and messages that are traps. */
+/**
+ * Decodes an mbox of the mount to the original messages. It follows docs/guide/mount.md and shares no
+ * code with the writer. Also holds messages that are traps for it.
+ */
 import { guidOf } from './backups.ts';
 
 const OURS = /^(?:Status|X-Status|X-Keywords|X-Cyrus-GUID|X-Cyrus-Mbox): /;
@@ -10,12 +13,18 @@ export interface TakenBack {
   readonly bytes: Buffer;
 }
 
-/** Each message from its From line to the next one's: latin1, with the empty line at the end. */
+/**
+ * Splits an mbox into messages, each from its From line to the next one: latin1, with the empty
+ * line at the end.
+ */
 export function splitMbox(mbox: Buffer): string[] {
   return mbox.toString('latin1').split(/(?<=\n\n|^)(?=From MAILER-DAEMON )/);
 }
 
-/** `text` begins with the From line or with the fields behind it; `hasSeparator`: the empty line is at its end. */
+/**
+ * Decodes one message. `text` begins with the From line or with the fields after it. `hasSeparator`
+ * says that it ends with the empty line.
+ */
 export function takeBack(text: string, hasSeparator = true): TakenBack {
   const lines = text.split('\n');
   if (lines[0]?.startsWith('From ') === true) lines.shift();
@@ -59,7 +68,9 @@ const depths = Array.from({ length: 6 }, (_, depth) => `${'>'.repeat(depth)}From
   '',
 );
 
-/** By what is odd about each. Each has a subject of that name, but for those without a header. */
+/**
+ * Messages by what is odd about each. Each has that as its subject, except those without a header.
+ */
 export const oddMessages: ReadonlyMap<string, Buffer> = new Map(
   Object.entries({
     plain: `${head('plain')}Hello.\r\n`,
@@ -99,8 +110,8 @@ export const oddMessages: ReadonlyMap<string, Buffer> = new Map(
 );
 
 /**
- * Those that not every program carries through: NUL ends strings in C; a line that is no field ends the header to some, which then add
- * the empty line; others correct the space.
+ * Messages that some programs do not preserve. NUL ends strings in C. Some programs end the header
+ * at a line that is no field, and then add the empty line. Others correct the space.
  */
 const WILD = new Set(['NUL', 'no header and no empty line', 'field with a space']);
 export const tameMessages = new Map([...oddMessages].filter(([name]) => !WILD.has(name)));
@@ -109,8 +120,9 @@ const NOTES = /^(?:From |Status:|X-Status:|X-Keywords:|X-Cyrus-GUID:|Lines:|Cont
 const MOST_LINE_ENDS = 5;
 
 /**
- * A message as a program has taken it out of an mbox, taken back: without what that program has noted in its header, and with as many empty
- * lines at its end as make it the message of its GUID. `hasFromQuotes`: the program leaves them there.
+ * Decodes a message that a program has extracted from an mbox. Drops the header fields that the
+ * program has added, and tries how many empty lines at the end make the message match its GUID.
+ * `hasFromQuotes` says that the program leaves the quotes in place.
  */
 export function takeBackFrom(output: string, hasFromQuotes = true): TakenBack {
   const guid = /^X-Cyrus-GUID: (\S+)$/m.exec(output)?.[1] ?? '';

@@ -1,4 +1,4 @@
-/** Mounts the made-up tree in a process of its own, for tests, and sees to it that nothing is left behind. */
+/** Mounts the made-up tree in a process of its own, for tests, and leaves nothing behind. */
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -44,7 +44,10 @@ export class MadeUpMount {
     return deviceAt(this.path) !== undefined;
   }
 
-  /** Mounted and answering: what stands in the mount table may still be about to say what it is. */
+  /**
+   * Resolves when the mount is in place and answers. A mount that is already in the mount table may
+   * not have reported yet what it is.
+   */
   async ready(): Promise<this> {
     await until(() => this.output.includes(': mounted') || this.hasEnded, 'the mount');
     if (!this.isMounted) throw new Error(`not mounted: ${this.output}`);
@@ -55,12 +58,12 @@ export class MadeUpMount {
     await until(() => this.hasEnded, `the end of the mount (${this.output})`);
   }
 
-  /** Runs a program on the mount; resolves to what it says, whether it succeeds or not. */
+  /** Runs a program on the mount. Resolves to its outcome, whether it succeeds or not. */
   run(command: string, args: readonly string[], timeoutMs = ABORT_AFTER_MS): Promise<Outcome> {
     return run(command, args, { cwd: this.path, timeoutMs });
   }
 
-  /** To be called whatever happened. */
+  /** Must be called in any case, also after a failure. */
   async clean(): Promise<void> {
     if (!this.hasEnded) this.child.kill('SIGKILL');
     while (this.isMounted) {
@@ -109,7 +112,10 @@ export async function until(condition: () => boolean, what: string, timeoutMs = 
   }
 }
 
-/** The topmost mount at a path, from the kernel's table: looking into the mount itself could hang. */
+/**
+ * The topmost mount at a path. It is read from the kernel's table, because accessing the mount
+ * itself could hang.
+ */
 function deviceAt(path: string): string | undefined {
   const table = parseMountInfo(readFileSync('/proc/self/mountinfo', 'latin1'));
   return table.findLast(({ mountpoint }) => mountpoint === path)?.device;

@@ -1,6 +1,6 @@
 /**
- * A program that mounts the made-up tree as the real command mounts the real one. Tests run it as a process of
- * its own, because a process that looks into its own mount hangs for good.
+ * A program that mounts the made-up tree as the real command mounts the real one. Tests run it as a
+ * process of its own, because a process that accesses its own mount hangs for good.
  */
 import { runMount } from '../../src/cli/cyrus-backups/mount.ts';
 

@@ -1,6 +1,7 @@
 /**
- * A tree of made-up mail for tests and measurements of the mount: folders of messages whose bytes follow from
- * folder and UID alone, a big file, links, a file that changes, a folder that grows, and damage.
+ * A tree of made-up mail for tests and measurements of the mount. It has folders of messages whose
+ * bytes follow from folder and UID alone, a big file, links, a file that changes, a folder that
+ * grows, and damage.
  */
 import { existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { BackupError } from '../../src/errors.ts';
@@ -21,15 +22,15 @@ export interface MadeUpOptions {
   readonly messagesPerFolder: number;
   readonly messageBytes: number;
   readonly bigFileBytes: number;
-  /** A file with a number: how many messages the folder `growing` has. */
+  /** A file that holds a number: how many messages the folder `growing` has. */
   readonly countFile?: string;
-  /** Puts two damaged files beside the others. */
+  /** Adds two damaged files. */
   readonly isDamaged?: boolean;
-  /** A file of which nothing is read for as long as another, the gate, exists. */
+  /** An image of which nothing is read while another file, the gate, exists. */
   readonly disk?: { readonly image: string; readonly gate: string };
 }
 
-/** Stands for the big file where a folder is named by number. */
+/** The folder number that stands for the big file. */
 export const BIG_FILE = 999_983;
 const BLOCK_BYTES = 64 * 1024;
 const TIME_MS = Date.UTC(2024, 1, 29, 12, 30, 15, 123);
@@ -49,7 +50,7 @@ function makeText(bytes: number): Buffer {
   return Buffer.from(text.slice(0, bytes));
 }
 
-/** Block `index` of the stream that folder `folder`'s messages lie in, one behind the other. */
+/** Block `index` of the stream that holds the messages of folder `folder`, one after another. */
 function makeBlock(folder: number, index: number): Buffer {
   const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   const start = (folder * 7919 + index * 104_729) % (TEXT.length - BLOCK_BYTES);
@@ -70,7 +71,7 @@ function streamContent(folder: number, start: number, sizeBytes: number): Conten
   };
 }
 
-/** What a message, or the big file (folder BIG_FILE, UID 1), has to read as. */
+/** The expected content of a message, or of the big file (folder BIG_FILE, UID 1). */
 export function expectedContent(folder: number, uid: number, sizeBytes: number): Buffer {
   const start = (uid - 1) * sizeBytes;
   const first = Math.floor(start / BLOCK_BYTES);
@@ -172,7 +173,9 @@ function bufferContent(key: string, bytes: Buffer): Content {
   };
 }
 
-/** Changes every half second if it is looked at, in size as well. */
+/**
+ * A file that changes, in size as well, at most every half second, when its attributes are read.
+ */
 function changingFile(root: FolderPlace): Place {
   let looks = 0;
   let snapshot = Buffer.alloc(0);
@@ -217,7 +220,7 @@ function gatedFile(root: FolderPlace, { image, gate }: NonNullable<MadeUpOptions
   return fixedFile(root, 'disk.img', attributesOf('file', 9n, sizeBytes), () => ({ sizeBytes, at }));
 }
 
-/** Its content cannot be had at all, or (`short`) ends before its size. */
+/** A file whose content cannot be read at all, or (`short`) ends before its size. */
 function damagedFile(root: FolderPlace, name: string, how: 'unreadable' | 'short'): Place {
   const content = (): Content => {
     if (how === 'unreadable') throw new BackupError('damaged', `${name}: damaged on disk`);

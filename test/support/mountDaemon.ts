@@ -1,7 +1,9 @@
 /**
- * A mount for a test, served by a process of its own (`dist/bin/cyrus-backups mount --foreground`), because a process
- * that looks into its own mount hangs for good. Where the server hangs, its requests are aborted through
- * /sys/fs/fuse/connections, so that neither the test nor the machine is left with processes that cannot be killed.
+ * A mount for a test, served by a process of its own (`dist/bin/cyrus-backups mount --foreground`),
+ * because a process that accesses its own mount hangs for good.
+ *
+ * If the server hangs, its requests are aborted through /sys/fs/fuse/connections, so that no
+ * processes remain that cannot be killed.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +22,7 @@ export class MountDaemon {
     this.#daemon = daemon;
   }
 
-  /** Resolves when the kernel lists the mount. `options` are those behind -o. */
+  /** Resolves when the kernel lists the mount. `options` are the values of -o. */
   static async start(conf: string, options: readonly string[] = []): Promise<MountDaemon> {
     const folder = makeFolder('mount');
     const path = join(folder, 'mnt');
@@ -42,14 +44,19 @@ export class MountDaemon {
     return this.#daemon.child.pid;
   }
 
-  /** The kernel's number of this FUSE connection (the minor of its device); undefined where it is not mounted. */
+  /**
+   * The kernel's number of this FUSE connection (the minor of its device); undefined if it is not
+   * mounted.
+   */
   connection(): string | undefined {
     const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
     const fields = lines.map((line) => line.split(' ')).find((line) => line[4] === this.path);
     return fields?.[2]?.split(':')[1];
   }
 
-  /** Unmounts by ending the server; a mount that is still there then is aborted and detached. */
+  /**
+   * Unmounts by ending the server. If the mount is still there then, it is aborted and detached.
+   */
   async stop(): Promise<void> {
     await this.#daemon.stop('SIGTERM', 5000);
     const connection = this.connection();

@@ -1,6 +1,6 @@
 /**
- * What a test needs of its machine. Where it is not there the test is skipped with a word on what is missing;
- * with CI=true it fails instead, because there everything must have run.
+ * Checks what a test needs from its machine. If something is missing, the test is skipped with a
+ * message that names it. With CI=true the test fails instead, because there everything must run.
  */
 import { accessSync, constants, existsSync } from 'node:fs';
 import { skipLoudly } from './skip.ts';
@@ -36,7 +36,9 @@ const requirements = {
 
 export type Requirement = keyof typeof requirements;
 
-/** All that a real Cyrus master takes: it runs as user cyrus, which only root can become. */
+/**
+ * The requirements of a real Cyrus master. It runs as user cyrus, to which only root can switch.
+ */
 export const cyrusRequirements = [
   'root',
   'the package cyrus-imapd',
@@ -54,7 +56,10 @@ function readable(path: string): boolean {
   }
 }
 
-/** Call first in a `before` or a test; throws where CI=true and something is missing, else skips. */
+/**
+ * Call first in a `before` or a test. If something is missing, it throws with CI=true and skips
+ * otherwise.
+ */
 export function needs(context: Mocha.Context, ...wanted: Requirement[]): void {
   const missing = wanted.filter((name) => !requirements[name]());
   if (missing.length === 0) return;

@@ -1,9 +1,10 @@
 /**
- * The original tools, Debian's, over a COPY of a data file: the judges of whether ours can be read by them. They get
- * a configuration, a partition and a backups.db (made with their own cyr_dbtool) with that one backup.
+ * Runs the original tools (Debian's) over a COPY of a data file, to check that they can read ours.
+ * They get a configuration, a partition and a backups.db with that one backup, made with their own
+ * cyr_dbtool.
  *
- * Debian's build cannot read literals in a data file at all (its backport of CVE-2024-34055 dropped
- * prot_setisclient from the backup readers), so it judges only data without them.
+ * Debian's build cannot read literals in a data file at all: its backport of CVE-2024-34055 dropped
+ * prot_setisclient from the backup readers. So it can check only data without literals.
  */
 import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +20,7 @@ export class OriginalTools {
     this.#user = user;
   }
 
-  /** Copies the data file, and the index where `withIndex` and there is one. */
+  /** Copies the data file; with `withIndex` also the index, if there is one. */
   static async over(user: string, dataFile: string, { withIndex = false } = {}): Promise<OriginalTools> {
     const folder = makeFolder('originals');
     for (const name of ['conf', 'tmp', 'part']) mkdirSync(join(folder, name));
@@ -55,7 +56,10 @@ export class OriginalTools {
     return tools;
   }
 
-  /** `ctl_backups -v COMMAND -u USER`: verify, reindex, list, stat, compact. Exit code 0 is good, 75 failed. */
+  /**
+   * Runs `ctl_backups -v COMMAND -u USER`: verify, reindex, list, stat or compact. Exit code 0
+   * means success, 75 failure.
+   */
   ctlBackups(command: string): Promise<Outcome> {
     return this.#run('ctl_backups', [
       '-C',
@@ -67,7 +71,7 @@ export class OriginalTools {
     ]);
   }
 
-  /** `cyr_backup -u USER ARGS`, such as `json mailboxes`. */
+  /** Runs `cyr_backup -u USER ARGS`, such as `json mailboxes`. */
   cyrBackup(...args: string[]): Promise<Outcome> {
     return this.#run('cyr_backup', ['-C', join(this.#folder, 'imapd.conf'), '-u', this.#user, ...args]);
   }

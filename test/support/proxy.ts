@@ -1,23 +1,26 @@
 /**
- * A TCP proxy that notes what a sync_client says and what it is answered, also after COMPRESS DEFLATE. Bytes are passed
- * on untouched and at once. The client waits for each reply (no pipelining), so the n-th tagged reply of a
- * connection belongs to its n-th command.
+ * A TCP proxy that records what a sync_client sends and receives, also after COMPRESS DEFLATE.
+ * Bytes are passed on unchanged and at once. The client waits for each reply (no pipelining), so
+ * the n-th tagged reply of a connection belongs to its n-th command.
  */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createInflateRaw, type InflateRaw } from 'node:zlib';
 
-/** A message in the client's stream: `%{partition guid size}`; any other literal: `{size+}`. */
+/**
+ * A literal in the client's stream. A message has the form `%{partition guid size}`; any other
+ * literal `{size+}`.
+ */
 const LITERAL = /(?:(%)\{[^ {}]+ [0-9a-f]{40} |\{)(\d+)\+?\}$/;
 
 export interface Exchange {
-  /** The whole command line; messages are left out of it, other literals are in it. */
+  /** The whole command line, without messages, but with other literals. */
   readonly command: string;
-  /** Undefined where none came. */
+  /** Undefined if none came. */
   readonly reply: string | undefined;
 }
 
-/** Cuts a stream into lines, with literals taken as part of them. */
+/** Cuts a stream into lines. Literals are part of their line. */
 class LineCutter {
   readonly #onLine: (line: string) => void;
   #pending: Buffer = Buffer.alloc(0);
@@ -39,7 +42,10 @@ class LineCutter {
     else this.#inflater.write(data);
   }
 
-  /** From here on the stream is deflated. It never ends properly, hence the error that is no error. */
+  /**
+   * From here on the stream is deflated. It never ends properly, so the inflater's error is
+   * ignored.
+   */
   startInflating(): void {
     const inflater = createInflateRaw();
     inflater.on('data', (data: Buffer) => this.#cut(data)).on('error', () => undefined);
@@ -156,12 +162,12 @@ export class LoggingProxy {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** For connections from now on. */
+  /** Changes the target of future connections. */
   pointAt(port: number): void {
     this.#target.port = port;
   }
 
-  /** All exchanges since the last call, in order. Ends what is still connected. */
+  /** Returns all exchanges since the last call, in order. Closes the open connections. */
   async take(): Promise<Exchange[]> {
     const connections = this.#connections;
     this.#connections = [];
@@ -170,7 +176,7 @@ export class LoggingProxy {
     return connections.flatMap(({ exchanges }) => exchanges);
   }
 
-  /** What was said so far on all connections, those that are open included. */
+  /** The exchanges so far on all connections, open ones included. */
   get exchanges(): Exchange[] {
     return this.#connections.flatMap(({ exchanges }) => exchanges);
   }

@@ -1,4 +1,4 @@
-/** Numbers in [0, 1), the same ones for the same seed, everywhere (mulberry32). */
+/** Returns a generator of numbers in [0, 1). The same seed gives the same numbers (mulberry32). */
 export function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {

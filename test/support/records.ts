@@ -1,6 +1,7 @@
 /**
- * A mailbox's living records as uid -> guid, date, modseq and flags, from both sides: from the backup's files, and from
- * the master over IMAP. Equal maps mean that nothing is lost or wrong.
+ * Reads a mailbox's living records as uid -> guid, date, modseq and flags, from both sides: from
+ * the backup's files, and from the master over IMAP. If the maps are equal, nothing is lost or
+ * wrong.
  */
 import { inboxOf } from '../../src/mailbox/names.ts';
 import type { BackupServer } from './backupdDaemon.ts';
@@ -12,7 +13,10 @@ export type Records = Record<string, { guid: string; internalDate: number; modse
 
 const RECORD = /%\(UID (\d+) ([^%]*?)GUID ([0-9a-f]{40})/g;
 
-/** By uid; of a line with RECORD lists, that is a `* MAILBOX` or an `APPLY MAILBOX`. Expunged ones are left out. */
+/**
+ * Parses a line with RECORD lists (`* MAILBOX` or `APPLY MAILBOX`). Returns the records by uid,
+ * without expunged ones.
+ */
 export function recordsOf(line: string): Records {
   const records: Records = {};
   for (const [, uid, fields, guid] of line.matchAll(RECORD) as Iterable<[string, string, string, string]>) {
@@ -29,7 +33,7 @@ export function mailboxNameOf(line: string): string {
   return name?.[1] ?? name?.[2] ?? '';
 }
 
-/** By internal name; deleted mailboxes are left out. */
+/** Returns the records of all mailboxes by internal name, without deleted mailboxes. */
 export async function backedUp(server: BackupServer, user: string): Promise<Map<string, Records>> {
   const path = await server.dataFile(user);
   const all = path === undefined ? [] : [...allHeldRecords(path)];
@@ -45,7 +49,7 @@ export async function onMaster(master: CyrusMaster, user: string): Promise<Map<s
   return new Map([...mailboxes].toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** By uid; of what a FETCH gave. */
+/** Converts the messages of a FETCH to records by uid. */
 export function recordsOfMessages(messages: readonly FetchedMessage[]): Records {
   const records: Records = {};
   for (const { uid, sha1, internalDate, modseq, flags } of messages) {
@@ -54,7 +58,7 @@ export function recordsOfMessages(messages: readonly FetchedMessage[]): Records 
   return records;
 }
 
-/** With unixhierarchysep on and altnamespace off, as the test master has it. */
+/** Assumes unixhierarchysep on and altnamespace off, as in the test master. */
 function internalName(user: string, name: string): string {
   return name.replaceAll(/[/.]/g, (sign) => (sign === '/' ? '.' : '^')).replace(/^INBOX/, inboxOf(user));
 }

@@ -1,4 +1,7 @@
-/** What the tests of restore share: running it as a process, a server's whole state over csync, and getting rid of users. */
+/**
+ * Shared by the tests of restore: running it as a process, reading a server's whole state over
+ * csync, and removing users.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BackupServer, runOurs } from './backupdDaemon.ts';
@@ -6,7 +9,7 @@ import type { CyrusMaster, SyncServer } from './cyrus.ts';
 import type { Outcome } from './machine.ts';
 import { SyncConnection } from './syncConnection.ts';
 
-/** backupd's configuration with a login for restore. */
+/** Writes backupd's configuration with a login for restore added. */
 export function restoreConf(backup: BackupServer, server: SyncServer): string {
   const path = join(backup.folder, 'restore.conf');
   const login = `restore_authname: ${server.user}\nrestore_password: ${server.password}\n`;
@@ -14,7 +17,7 @@ export function restoreConf(backup: BackupServer, server: SyncServer): string {
   return path;
 }
 
-/** What a run of `restore --json` says of one user. */
+/** The report of `restore --json` for one user. */
 export interface Report {
   readonly userid: string;
   readonly mailboxes: readonly {
@@ -42,7 +45,7 @@ export class Restorer {
     return runOurs('restore', ['-C', this.conf, ...args], 120_000);
   }
 
-  /** Wants exit code 0; answers the report of the first user. */
+  /** Expects exit code 0. Returns the report of the first user. */
   async report(...args: string[]): Promise<Report> {
     const { code, stdout, stderr } = await this.run('--json', ...args);
     if (code !== 0) throw new Error(`restore ${args.join(' ')}: exit code ${code}\n${stdout}${stderr}`);
@@ -54,11 +57,17 @@ export function total(report: Report, what: 'added' | 'skipped' | 'changed'): nu
   return report.mailboxes.reduce((sum, mailbox) => sum + mailbox[what], 0);
 }
 
-/** Keys that no client sees, and that a server counts for itself; it dates scripts by itself, too. */
+/**
+ * Keys that no client sees and that a server maintains by itself. A server also sets the dates of
+ * scripts by itself.
+ */
 const UNSEEN =
   /\b(?:LAST_UPDATE|RECENTTIME|RECENTUID|LAST_APPENDDATE|POP3_\w+|FOLDERMODSEQ|XCONVMODSEQ|RACLMODSEQ) \d+ ?/g;
 
-/** All that a Cyrus server says of a user to a master, by line; mailboxes with their records. */
+/**
+ * Returns all that a Cyrus server tells a master about a user, by line. Mailboxes include their
+ * records.
+ */
 export async function stateOf(master: CyrusMaster, user: string): Promise<string[]> {
   const connection = await SyncConnection.login(master.syncServer);
   try {
@@ -75,7 +84,7 @@ export async function stateOf(master: CyrusMaster, user: string): Promise<string
   }
 }
 
-/** One mailbox with its records, in the same way. */
+/** Returns one mailbox with its records, in the same form. */
 export async function mailboxLine(master: CyrusMaster, name: string): Promise<string> {
   const connection = await SyncConnection.login(master.syncServer);
   try {
@@ -85,7 +94,10 @@ export async function mailboxLine(master: CyrusMaster, name: string): Promise<st
   }
 }
 
-/** Flags stand in the order in which the mailbox first saw them, which is another after a restore. */
+/**
+ * Sorts the flags. Their order is that in which the mailbox first saw them, which changes with a
+ * restore.
+ */
 function comparable(line: string): string {
   const sorted = (flags: string): string => flags.split(' ').toSorted().join(' ');
   return line
@@ -94,7 +106,7 @@ function comparable(line: string): string {
     .replaceAll(/FLAGS \(([^)]*)\)/g, (_, flags: string) => `FLAGS (${sorted(flags)})`);
 }
 
-/** Answers, each with the lines that its literals bring. */
+/** Returns the untagged responses, each with the lines that its literals contain. */
 async function ask(connection: SyncConnection, command: string): Promise<string[]> {
   const { untagged, reply } = await connection.exchange(`${command}\r\n`);
   if (!reply.startsWith('OK')) throw new Error(`${command}: ${reply}`);
@@ -106,7 +118,10 @@ async function ask(connection: SyncConnection, command: string): Promise<string[
   return answers;
 }
 
-/** As an administrator removes an account; with `forGood` also what a delayed delete keeps. */
+/**
+ * Removes an account as an administrator does. With `forGood` it also removes what a delayed delete
+ * keeps.
+ */
 export async function removeUser(master: CyrusMaster, user: string, forGood = true): Promise<void> {
   const admin = await master.admin();
   await admin.command('SETACL', `"user/${user}"`, 'admin', 'lrswipkxtecda');
@@ -117,7 +132,10 @@ export async function removeUser(master: CyrusMaster, user: string, forGood = tr
   if (code !== 0) throw new Error(`cyr_expire: ${stderr}`);
 }
 
-/** Where two states differ, line by line in their order, each around the first byte that does. */
+/**
+ * Returns where two states differ, line by line in order, each with the text around the first
+ * different byte.
+ */
 export function difference(one: readonly string[], other: readonly string[]): string[] {
   const differences: string[] = [];
   for (let index = 0; index < Math.max(one.length, other.length); index += 1) {

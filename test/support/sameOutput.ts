@@ -1,12 +1,12 @@
-/** Compares what one of our tools printed with what the original did. */
+/** Compares the output of one of our tools with that of the original. */
 import { expect } from 'chai';
 import type { Outcome } from './machine.ts';
 
 const TIME = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g;
 
 /**
- * The same but for a few seconds in times: their index has when a session ended, which the data file does not say; ours
- * takes a chunk's last line.
+ * Expects the same output, but allows times to differ by a few seconds. The originals' index stores
+ * when a session ended, which the data file does not record. Ours uses the chunk's last line.
  */
 export function expectSame(ours: Outcome, original: Outcome | undefined): void {
   const shape = (outcome: Outcome | undefined): Outcome | undefined =>

@@ -1,8 +1,11 @@
-/** The recorded session of test/fixtures/session: frames of what a real sync_client sent (its README has the format). */
+/**
+ * Reads the recorded session in test/fixtures/session: frames that a real sync_client sent (format:
+ * see its README).
+ */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 
-/** Below the sources, for compiled tests too. */
+/** The folder in the sources, because compiled tests run from dist. */
 const FOLDER = new URL('../../../test/fixtures/session/', import.meta.url);
 
 export type CaptureName = `${'01-initial' | '02-changes' | '03-noop'}-${'anne' | 'bethany' | 'shared'}`;

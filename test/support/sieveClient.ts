@@ -1,4 +1,4 @@
-/** The little of a ManageSieve client (RFC 5804) that puts a script on a master and makes it the active one. */
+/** A minimal ManageSieve client (RFC 5804) that puts a script on a master and activates it. */
 import { quoted } from './imapClient.ts';
 import { SocketReader } from './socketReader.ts';
 
@@ -39,7 +39,7 @@ export class SieveClient {
     await this.#answer();
   }
 
-  /** Reads to the line that ends every answer. */
+  /** Reads up to the line that ends every response. */
   async #answer(): Promise<void> {
     for (;;) {
       const line = await this.#reader.line();

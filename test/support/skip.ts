@@ -1,6 +1,6 @@
 /**
- * Skips a test that needs what this machine does not have, and says so: a test that silently does not run looks
- * like one that passed.
+ * Skips a test that needs what this machine does not have, and says so: a test that is silently
+ * skipped looks like one that passed.
  */
 import type { Context } from 'mocha';
 

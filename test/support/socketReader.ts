@@ -1,6 +1,7 @@
 /**
- * Reads lines and counted bytes from a socket: what IMAP, ManageSieve and the sync protocol are made of. Lines are
- * latin1 strings, one character a byte. A peer that closes, or says nothing for a while, is an error.
+ * Reads lines and counted bytes from a socket, the elements of IMAP, ManageSieve and the sync
+ * protocol. Lines are latin1 strings: one character per byte. A peer that closes, or is silent for
+ * a while, is an error.
  */
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
@@ -30,7 +31,7 @@ export class SocketReader {
     });
   }
 
-  /** To a port of this machine, or a unix socket. */
+  /** Connects to a port of this machine, or to a unix socket. */
   static async connect(to: number | string): Promise<SocketReader> {
     const socket = connect(
       typeof to === 'string' ? { path: to } : { port: to, host: '127.0.0.1', noDelay: true },
@@ -39,7 +40,7 @@ export class SocketReader {
     return new SocketReader(socket);
   }
 
-  /** The next line without its end. */
+  /** The next line without its line end. */
   async line(): Promise<string> {
     for (;;) {
       const buffered = this.#joined();

@@ -1,6 +1,7 @@
 /**
- * An IMAP server in memory, for one user: strict where a real one may be, and with faults that can be chosen. It keeps
- * messages as they came, or as `stored` makes them, and counts which bodies are fetched.
+ * An IMAP server in memory, for one user. It is strict wherever a real server may be, and has
+ * faults that a test can choose. It stores messages as they came, or as `stored` changes them, and
+ * counts the fetched bodies.
  */
 import { createHash } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -17,34 +18,37 @@ export interface StrictMessage {
 }
 
 export interface Faults {
-  /** PERMANENTFLAGS after the system flags. */
+  /** Text of PERMANENTFLAGS after the system flags. */
   readonly keywords?: string;
-  /** Why a keyword is refused, with the command: NO or BAD. */
+  /** Returns the response (NO or BAD) with which a command with this keyword is refused. */
   readonly refusesKeyword?: (keyword: string) => string | undefined;
-  /** Answers OK, and does not keep these. */
+  /** Answers OK for these keywords, and does not store them. */
   readonly forgetsKeyword?: (keyword: string) => boolean;
-  /** Closes the connection instead of answering an APPEND; `after`: having stored the message. */
+  /**
+   * Closes the connection instead of answering an APPEND. With `after`, the message is stored
+   * first.
+   */
   readonly dropsAt?: (bytes: Buffer) => 'before' | 'after' | undefined;
-  /** Says BYE after so many APPENDs of one connection. */
+  /** Sends BYE after this many APPENDs on one connection. */
   readonly appendsAConnection?: number;
-  /** Answers nothing from this command on; `GREETING` before all. */
+  /** Stops answering from this command on; with `GREETING` from the start. */
   readonly silentAt?: string;
   readonly delimiter?: string | null;
   readonly isCaseBlind?: boolean;
-  /** Refuses to create these. */
+  /** Returns the response with which creating this folder is refused. */
   readonly refusesFolder?: (path: string) => string | undefined;
   readonly listFlags?: (path: string) => string;
   readonly stored?: (bytes: Buffer) => Buffer;
   readonly reportedSize?: (bytes: Buffer) => number;
   readonly ignoresDate?: boolean;
-  /** Refuses the bodies of these. */
+  /** Refuses to send the bodies of these messages (UIDs). */
   readonly unreadable?: ReadonlySet<number>;
 }
 
 export class StrictImap {
   readonly folders = new Map<string, StrictMessage[]>([['INBOX', []]]);
   readonly subscribed = new Set<string>();
-  /** Command lines without their literals. */
+  /** The command lines received, without literals. */
   readonly commands: string[] = [];
   fetchedBodies = 0;
   connections = 0;

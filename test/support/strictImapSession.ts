@@ -1,4 +1,7 @@
-/** One connection to a StrictImap: its commands (RFC 3501 with LITERAL+ and UIDPLUS), and the faults at each. */
+/**
+ * One connection to a StrictImap: its commands (RFC 3501 with LITERAL+ and UIDPLUS), and the faults
+ * in each.
+ */
 import type { SocketReader } from './socketReader.ts';
 import type { StrictImap, StrictMessage } from './strictImap.ts';
 

@@ -1,4 +1,6 @@
-/** The client's side of the sync protocol by hand: greeting, PLAIN, a command and all that is answered to it. */
+/**
+ * A manual client of the sync protocol: greeting, PLAIN login, and commands with their responses.
+ */
 import type { Socket } from 'node:net';
 import { SocketReader } from './socketReader.ts';
 import type { SyncServer } from './cyrus.ts';
@@ -19,7 +21,7 @@ export class SyncConnection {
     }
   }
 
-  /** `to`: where else than at its port. */
+  /** `to` names another address than the server's port. */
   static async login(
     server: Omit<SyncServer, 'host'>,
     to: number | string = server.port,
@@ -31,7 +33,10 @@ export class SyncConnection {
     return connection;
   }
 
-  /** Sends bytes as they are, and reads to the tagged reply. Literals in answers are left as they came. */
+  /**
+   * Sends bytes unchanged, and reads up to the tagged reply. Literals in responses are left as they
+   * came.
+   */
   async exchange(command: string | Buffer): Promise<{ untagged: string[]; reply: string }> {
     await this.#reader.send(command);
     const untagged: string[] = [];
@@ -42,23 +47,26 @@ export class SyncConnection {
     }
   }
 
-  /** Sends, and does not care for the answer. */
+  /** Sends without waiting for a response. */
   async send(bytes: string | Buffer): Promise<void> {
     await this.#reader.send(bytes);
   }
 
-  /** For those who do what no client does. */
+  /** The socket itself, for tests that do what no client does. */
   get socket(): Socket {
     return this.#reader.socket;
   }
 
-  /** Says that no more comes, and gives all that is said until the peer has closed; throws where it does not. */
+  /**
+   * Ends the sending side, and returns all lines until the peer has closed. Throws if it does not
+   * close.
+   */
   async finish(silenceMs: number): Promise<string[]> {
     this.#reader.socket.end();
     return this.untilClosed(silenceMs);
   }
 
-  /** All that is said until the peer has closed; throws where it does not. */
+  /** Returns all lines until the peer has closed. Throws if it does not close. */
   async untilClosed(silenceMs: number): Promise<string[]> {
     this.#reader.socket.setTimeout(silenceMs);
     const lines: string[] = [];

@@ -1,7 +1,7 @@
 /**
- * A mocha reporter: prints what the spec reporter prints, and writes each result as a line to the file named by
- * `--reporter-option tally=FILE` the moment it is known. So a run that dies half-way leaves a true count, and a
- * run that ended says so in its last line, `end`.
+ * A mocha reporter that prints what the spec reporter prints. It also appends each result at once,
+ * as a line, to the file named by `--reporter-option tally=FILE`. So a run that dies half-way
+ * leaves a true count. A run that ended says so in its last line, `end`.
  */
 import { appendFileSync } from 'node:fs';
 import Mocha from 'mocha';
@@ -19,5 +19,5 @@ class TallyReporter extends Mocha.reporters.Spec {
   }
 }
 
-// mocha loads reporters with require(), and takes what that gives for the class.
+// mocha loads reporters with require(), and uses the returned value as the class.
 export { TallyReporter as 'module.exports' };

@@ -1,4 +1,6 @@
-/** Restores of one user, anne, to a StrictImap: mailboxes are given as the messages in them. */
+/**
+ * Restores one user, anne, to a StrictImap. Mailboxes are given as lists of the messages in them.
+ */
 import { ImapDestination } from '../../src/restore/imap/imapDestination.ts';
 import type { ImapOptions } from '../../src/restore/imap/imapDestination.ts';
 import { WHAT } from '../../src/restore/cyrus/job.ts';
@@ -15,7 +17,7 @@ export interface Kept {
 
 export type Mailboxes = Readonly<Record<string, readonly (string | Kept)[]>>;
 
-/** A backup with these mailboxes; names are internal. */
+/** Makes a backup with these mailboxes. The names are internal. */
 export async function backupOf(mailboxes: Mailboxes): Promise<BackupSite> {
   const site = new BackupSite();
   const backup = await site.open();

@@ -1,7 +1,10 @@
 /**
- * Loaded into a server's process (NODE_OPTIONS) to find the longest stretch that its main thread computes without a look at its
- * sockets. In processor time, which does not depend on what else the machine does. Written to the file that CYRUS_BACKUPS_TURNS names
- * whenever there is a longer one; who takes the file away begins anew.
+ * Measures the longest turn of a server's main thread: how long it computes without polling its
+ * sockets. It is loaded into the server's process with NODE_OPTIONS. Turns are measured in
+ * processor time, which does not depend on what else the machine does.
+ *
+ * Each new maximum is written to the file that CYRUS_BACKUPS_TURNS names. Deleting that file
+ * restarts the measurement.
  */
 import { closeSync, existsSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
@@ -9,7 +12,7 @@ import { isMainThread } from 'node:worker_threads';
 const path = process.env['CYRUS_BACKUPS_TURNS'];
 const LOOK_EVERY_MS = 2;
 
-/** Of the main thread, from the kernel: nanoseconds on a processor. */
+/** Processor time of the main thread, which the kernel counts in nanoseconds. */
 function usedMs(fd: number, buffer: Buffer): number {
   const length = readSync(fd, buffer, 0, buffer.length, 0);
   return Number(/^\d+/.exec(buffer.toString('latin1', 0, length))?.[0]) / 1e6;

@@ -1,6 +1,7 @@
 /**
- * A backup server under attack: what the attack takes from it in memory, and whether a connection that has nothing to do with
- * it gets on with its work meanwhile. Limits are small, so that an attack soon passes them.
+ * Puts a backup server under attack. Measures the memory that the attack takes, and whether an
+ * unrelated connection can work meanwhile. The limits are small, so that an attack soon exceeds
+ * them.
  */
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
@@ -19,24 +20,30 @@ sync_timeout: 3s
 failedloginpause: 0s
 `;
 
-/** What garbage a busy JavaScript heap may show before it is collected; attacks offer several times as much. */
+/**
+ * Garbage that a busy JavaScript heap may hold before it is collected. Attacks send several times
+ * as much.
+ */
 export const GARBAGE_MIB = 160;
 
 export interface Toll {
-  /** Commands that the other connection had answered with OK meanwhile. */
+  /** Commands of the other connection that were answered with OK meanwhile. */
   readonly rounds: number;
-  /** Most memory during the attack, less what there was before. */
+  /** Peak memory during the attack, less the memory before. */
   readonly growthMiB: number;
 }
 
-/** Warmed up, so that what the process needs anyhow is there already. */
+/** Warms the server up, so that the memory that it needs in any case is allocated already. */
 export async function startVictim(extraConf = ''): Promise<BackupServer> {
   const backup = await BackupServer.start(CONF + extraConf);
   await underAttack(backup, () => sleep(300));
   return backup;
 }
 
-/** Runs the attack while another connection works; throws where a command of that is not answered with OK. */
+/**
+ * Runs the attack while another connection works. Throws if a command of that connection is not
+ * answered with OK.
+ */
 export async function underAttack(backup: BackupServer, attack: () => Promise<unknown>): Promise<Toll> {
   const bystander = await SyncConnection.login(backup.address);
   const before = residentMiB(backup);

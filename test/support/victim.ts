@@ -1,6 +1,7 @@
 /**
- * A master with little to say, in a thread of its own, so that nothing but the server delays it: it stores something and asks for an
- * answer every 10 ms until it is told to end, and posts how long each took.
+ * A master with little to send, in a thread of its own, so that only the server delays it. It
+ * stores something and asks for a response every 10 ms until it is told to end. Then it posts how
+ * long each command took.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -8,7 +9,7 @@ import type { SyncServer } from './cyrus.ts';
 import { SyncConnection } from './syncConnection.ts';
 
 const PAUSE_MS = 10;
-/** Before it says that it is ready. */
+/** Rounds before it reports that it is ready. */
 const WARM_UP = 20;
 
 const connection = await SyncConnection.login(workerData as SyncServer);
@@ -28,7 +29,7 @@ for (let number = 0; !state.isOver; number += 1) {
     timesMs.splice(0);
     parentPort?.postMessage('ready');
   }
-  // Another name each time: what changes nothing would not be written.
+  // The name differs each time, because a command that changes nothing would not be written.
   await timed(`APPLY SUB %(USERID victim MBOXNAME user.victim.${Date.now()}.${number})\r\n`);
   await timed('NOOP\r\n');
   await sleep(PAUSE_MS);

@@ -1,7 +1,7 @@
 /**
- * Node's fs with a witness: which names and which contents a strict power cut would take at this moment, and syncs that
- * fail when a test says so. Sees what this process does through the synchronous calls of node:fs, so neither SQLite nor
- * other processes.
+ * Wraps node:fs to track which names and contents a strict power cut would lose right now, and to
+ * make syncs fail on command. It sees this process's synchronous calls of node:fs, so neither
+ * SQLite nor other processes.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -31,22 +31,28 @@ export class WatchedDisk {
   readonly #names = new Set<string>();
   readonly #contents = new Set<string>();
   #syncs = 0;
-  /** Called before each sync with its number, from 1, and what it is of; true: it fails. */
+  /**
+   * Called before each sync with its number, from 1, and its path. If it returns true, the sync
+   * fails.
+   */
   failsSync: (number: number, path: string) => boolean = () => false;
 
-  /** Puts itself in place of node:fs. */
+  /** Replaces the functions of node:fs. */
   static watch(): WatchedDisk {
     const disk = new WatchedDisk();
     disk.#install();
     return disk;
   }
 
-  /** How many syncs there were. */
+  /** Number of syncs so far. */
   get syncs(): number {
     return this.#syncs;
   }
 
-  /** What a strict power cut would take: names whose folder, and contents of files, that are not synced. */
+  /**
+   * What a strict power cut would lose: names in a folder that is not synced, and contents of files
+   * that are not synced.
+   */
   unsynced(): string[] {
     return [...this.#names, ...[...this.#contents].map((path) => `content of ${path}`)].toSorted();
   }

@@ -1,6 +1,7 @@
 /**
- * What users and administrators do to a real master, at random, by a seed: everything that replication has a form for. What
- * the master refuses (a folder that is gone by now, a full quota) is part of life and passed over.
+ * What users and administrators do to a real master, chosen at random from a seed: everything that
+ * replication can express. Commands that the master refuses (a folder that is gone by now, a full
+ * quota) are part of life and are skipped.
  */
 import type { CyrusMaster } from './cyrus.ts';
 import { quoted, type ImapClient } from './imapClient.ts';
@@ -20,7 +21,7 @@ export class Workload {
   readonly #steps: readonly WeightedStep[];
   readonly #weight: number;
   #number = 0;
-  /** How often each step was done, and how often the master refused it. */
+  /** For each step, how often it was done, and how often the master refused it. */
   readonly counts = new Map<string, { done: number; refused: number }>();
 
   constructor(master: CyrusMaster, seed: number, users: readonly string[]) {
@@ -43,7 +44,8 @@ export class Workload {
       ['message annotation', 3, (user) => this.#annotateMessage(user)],
       ['sieve', 3, (user) => this.#putScript(user)],
       ['subscription', 4, (user) => this.#subscribe(user)],
-      // Deleted mailboxes are not purged: a master forgets to say so of one that goes in the round in which it was deleted.
+      // Deleted mailboxes are not purged: a master does not report the purge if it falls into the
+      // same round as the deletion.
       ['expire', 1, () => this.#master.command('cyr_expire', ['-E', '1', '-X', '0'])],
       ['unexpunge', 1, (user) => this.#master.command('unexpunge', ['-a', `user.${user}`])],
       ['user rename', 1, (user) => this.#renameUser(user)],
@@ -51,7 +53,7 @@ export class Workload {
     this.#weight = this.#steps.reduce((sum, [, weight]) => sum + weight, 0);
   }
 
-  /** By the names that they have by now. */
+  /** The users, by their present names. */
   get users(): readonly string[] {
     return this.#users;
   }
@@ -110,7 +112,7 @@ export class Workload {
   }
 
   #message(): Buffer {
-    // One in ten is a copy of one that was delivered before.
+    // One in ten is a copy of an earlier message.
     const number = this.#random() < 0.1 ? Math.floor(this.#random() * this.#number) : ++this.#number;
     const size = Math.floor(2 ** (4 + (number % 11)));
     const text = `Line of message ${number}, and nothing else.\r\n`.repeat(1 + size / 40);
@@ -124,7 +126,7 @@ export class Workload {
     await (await this.#as(user)).append(folder, this.#message(), { flags, date });
   }
 
-  /** Some UIDs of a folder, which is selected then; the lowest ones come up most. */
+  /** Selects a folder and returns some of its UIDs. */
   async #select(user: string): Promise<string> {
     const client = await this.#as(user);
     await client.command('SELECT', await this.#folder(user));

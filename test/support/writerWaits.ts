@@ -1,6 +1,8 @@
 /**
- * What somebody who waits for a server waited for: time on a CPU or in the queue for one, of the server's threads and of this one, and all
- * else: disk and locks. By /proc/PID/task/TID/schedstat (proc(5)): nanoseconds on a CPU, and runnable without one.
+ * Splits the time for which a client waits for a server in two: CPU time and the rest, which is
+ * disk and locks. CPU time is that of the server's threads and of this one, on a CPU or queued for
+ * one. The source is /proc/PID/task/TID/schedstat (proc(5)): nanoseconds on a CPU, and runnable
+ * without one.
  */
 import { readFileSync, readdirSync } from 'node:fs';
 
@@ -21,17 +23,20 @@ function cpuMs(pid: number, threads: readonly string[]): number {
 export interface Wait {
   readonly what: string;
   readonly elapsedMs: number;
-  /** Of that, without anybody wanting a CPU. */
+  /** The part of it in which no thread wanted a CPU. */
   readonly idleMs: number;
-  /** Where in the kernel the server's threads slept, when it had lasted LONG_MS. */
+  /** The kernel functions in which the server's threads slept after LONG_MS. */
   readonly asleep: string;
 }
 
 const LONG_MS = 60;
-/** Threads that wait for work: an event loop, a pool. */
+/** Kernel functions in which a thread waits for work: an event loop, a pool. */
 const WAITS_FOR_WORK = /^(0|ep_poll|do_epoll_wait|futex_.*)$/;
 
-/** By proc(5), wchan: fsync sleeps in jbd2_log_wait_commit or folio_wait_*, SQLite's wait for a lock in hrtimer_nanosleep. */
+/**
+ * Reads where the threads sleep (proc(5), wchan). fsync sleeps in jbd2_log_wait_commit or
+ * folio_wait_*, SQLite's wait for a lock in hrtimer_nanosleep.
+ */
 function asleepIn(pid: number, threads: readonly string[]): string {
   const places = threads.map((thread) => {
     try {
@@ -63,7 +68,10 @@ export class WriterWaits {
     this.waits.push({ what, elapsedMs, idleMs: Math.max(0, elapsedMs - (spentMs() - beforeMs)), asleep });
   }
 
-  /** A line: how many, the slowest, those over a bound, which of these were not for want of a CPU; and the longest of such waits. */
+  /**
+   * Summarizes in a line: the number of commands, the slowest one, how many exceeded a bound, how
+   * many of these did not lack a CPU, and the longest waits of that kind.
+   */
   summary(boundMs: number): string {
     const slow = this.waits.filter(({ elapsedMs }) => elapsedMs > boundMs);
     const idle = slow.filter(({ idleMs }) => idleMs > boundMs);

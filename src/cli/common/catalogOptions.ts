@@ -1,13 +1,18 @@
-/** Of the configuration, what the catalogue needs: the same for the daemon, the tools and the mount. */
+/**
+ * Builds the catalogue's options from imapd.conf, for the daemon, the tools and the mount alike.
+ */
 import { loadConfig, requireBackupDatabase, requirePartitions } from '../../config/imapdConf.ts';
 import type { Config } from '../../config/imapdConf.ts';
 import type { CatalogOptions } from '../../catalog/catalog.ts';
 import { retentionRules } from './retainedSince.ts';
 
-/** Where Debian and the originals look. */
+/** The path that Debian and the originals use. */
 export const DEFAULT_CONFIG = '/etc/imapd.conf';
 
-/** For whoever makes new backups: partitions must be there. Throws 'config'. */
+/**
+ * Options for programs that create or change backups; imapd.conf must name partitions.
+ * Throws 'config'.
+ */
 export function writableCatalog(config: Config): CatalogOptions {
   return {
     ...readOnlyCatalog(config),
@@ -19,7 +24,9 @@ export function writableCatalog(config: Config): CatalogOptions {
   };
 }
 
-/** A backup may be moved to a partition that was configured after backupd was started. */
+/**
+ * Reads the partitions again: a backup may be moved to one configured after backupd was started.
+ */
 function partitionsIn(file: string): string[] {
   try {
     return [...loadConfig(file).backuppartitions.values()];
@@ -28,7 +35,7 @@ function partitionsIn(file: string): string[] {
   }
 }
 
-/** For whoever only looks. Throws 'config'. */
+/** Options for programs that only read. Throws 'config'. */
 export function readOnlyCatalog(config: Config): CatalogOptions {
   return {
     databasePath: requireBackupDatabase(config),

@@ -1,7 +1,7 @@
-/** Where a command writes: the process's own streams, or a test's. */
+/** The streams that a command writes to: the process's own, or those of a test. */
 export interface Output {
   write(text: string | Uint8Array): unknown;
-  /** Whether somebody looks. */
+  /** True if the output is a terminal. */
   readonly isTTY?: boolean;
 }
 

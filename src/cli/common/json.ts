@@ -1,10 +1,12 @@
 /**
- * JSON as the originals print it, with jansson: two spaces of indent, keys in their order, one object behind another, and
- * reals with 17 digits, which Node's own would print with as few as tell them apart.
+ * JSON in the form that the originals print with jansson:
+ *
+ * - Two spaces of indent, one value after another, keys in their given order.
+ * - Reals have 17 digits, where Node itself would print only as many as tell them apart.
  */
 import type { CliIo } from './io.ts';
 
-/** A number that is a real also where it is whole: 50 is printed as 50.0. */
+/** A number that is printed as a real even if it is whole: 50 becomes `50.0`. */
 export class Real {
   readonly value: number;
 
@@ -13,7 +15,7 @@ export class Real {
   }
 }
 
-/** As printf's %.17g, with `.0` behind a whole number (jansson's jsonp_dtostr). */
+/** Formats like printf's %.17g and appends `.0` to a whole number (jansson's jsonp_dtostr). */
 function realText(value: number): string {
   const exponent = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
   if (!Number.isFinite(value)) return 'null';
@@ -23,7 +25,7 @@ function realText(value: number): string {
   return short.includes('.') ? short : `${short}.0`;
 }
 
-/** undefined is left out of an object, as jansson does with what it is not given. */
+/** Omits keys whose value is undefined, as jansson omits what was never set. */
 function print(value: unknown, indent: string): string {
   if (value instanceof Real) return realText(value.value);
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
@@ -42,7 +44,7 @@ export function writeJson(io: CliIo, value: unknown): void {
   io.stdout.write(`${print(value, '')}\n`);
 }
 
-/** An array, written as it comes: no list of messages is held for it. */
+/** Writes an array element by element, so that no list of messages is held in memory. */
 export function writeJsonArray(io: CliIo, values: Iterable<unknown>): void {
   let isFirst = true;
   for (const value of values) {
@@ -52,7 +54,7 @@ export function writeJsonArray(io: CliIo, values: Iterable<unknown>): void {
   io.stdout.write(isFirst ? '[]\n' : '\n]\n');
 }
 
-/** An object whose members are written as they come. */
+/** Writes an object member by member, so that its members are not all held in memory. */
 export function writeJsonObject(io: CliIo, members: Iterable<readonly [string, unknown]>): void {
   let isFirst = true;
   for (const [key, value] of members) {

@@ -1,13 +1,17 @@
 /**
- * The daemon's log: lines on standard error, which a supervisor (systemd, runit) takes and dates. With `<N>` levels
- * in front where systemd reads along (sd-daemon(3)), so that they are sorted there.
+ * The daemon's log: lines on standard error, which a supervisor (systemd, runit) collects and
+ * dates. Under systemd each line begins with its level as `<N>` (sd-daemon(3)), so that the journal
+ * can sort by it.
  */
 import type { Log } from '../../server/options.ts';
 
-/** What is said of a peer may quote it: a name of a megabyte is not for a log, whose reader the process waits for. */
+/**
+ * Longest logged message. A message may quote a peer, and the process waits for the log's reader: a
+ * name of a megabyte must not reach it.
+ */
 const MOST_CHARS = 4096;
 
-/** Control characters from a peer must not forge lines. */
+/** Replaces control characters, so that a peer cannot forge log lines. */
 function printable(message: string): string {
   const shown = message.length <= MOST_CHARS ? message : `${message.slice(0, MOST_CHARS)}...`;
   return shown.replace(/[\u0000-\u001f\u007f]/g, (c) => (c === '\n' ? ' | ' : '?'));

@@ -1,4 +1,7 @@
-/** How far back a user's backup is to be kept: by imapd.conf, and by the rules of users and domains. */
+/**
+ * Computes how far back a user's backup is kept, from imapd.conf and from the retention rules of
+ * users and domains.
+ */
 import { requireBackupDatabase } from '../../config/imapdConf.ts';
 import type { Config } from '../../config/imapdConf.ts';
 import { RetentionRules } from '../../config/retentionRules.ts';
@@ -8,8 +11,9 @@ export function retentionRules(config: Config): RetentionRules {
 }
 
 /**
- * The time from which on everything of a user's is kept, in unix seconds; -1: all of it. A file whose user is not known has the default.
- * `nowS`: what counts as now.
+ * Returns the time, in unix seconds, from which on all of the user's history is kept; -1 keeps
+ * everything. A data file whose user is unknown gets the default retention. `nowS` is the time that
+ * counts as now.
  */
 export function retainedSince(
   config: Config,

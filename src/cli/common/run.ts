@@ -1,21 +1,27 @@
-/**
- * What every tool does around its work: errors become a line on standard error and a sysexits code.
- */
+/** The frame around every tool: turns errors into a line on standard error and a sysexits code. */
 import { BackupError, exitCodeOf, messageOf } from '../../errors.ts';
 import type { CliIo } from './io.ts';
 import { processIo } from './standardOutput.ts';
 
-/** EX_TEMPFAIL: what the originals answer whenever a backup could not be served, for whatever reason. */
+/**
+ * EX_TEMPFAIL: the originals' exit code whenever a backup could not be served, whatever the reason.
+ */
 export const BACKUP_FAILED = exitCodeOf.locked;
 
-/** EX_SOFTWARE: what was thrown is no error of the user's or the system's but a bug, or a program that was run was killed. */
+/**
+ * EX_SOFTWARE: a bug (what was thrown is no BackupError), or a program that the tool ran was
+ * killed.
+ */
 export const SOFTWARE_FAILED = 70;
 
 export function usageError(message: string): BackupError {
   return new BackupError('usage', message);
 }
 
-/** Runs a command; a thrown error is reported as `name: message`, with the usage where that was wrong. */
+/**
+ * Runs a command. Reports an error as `name: message`, followed by the usage if the command line
+ * was wrong.
+ */
 export async function guarded(
   name: string,
   usage: string,
@@ -32,7 +38,7 @@ export async function guarded(
   }
 }
 
-/** Calls a command with this process's streams. */
+/** Runs a command with this process's streams. */
 export function runInProcess(
   run: (argv: readonly string[], io: CliIo) => Promise<number>,
   argv: readonly string[],

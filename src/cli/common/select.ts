@@ -1,6 +1,6 @@
 /**
- * Which backups a command line means: the modes -A -D -P -f -m -u, resolved against backups.db one by one, so that a
- * site's hundred thousand backups are worked through without a list of them.
+ * Resolves which backups a command line means: the modes -A -D -P -f -m -u. Reads backups.db one
+ * entry at a time, so that a site's hundred thousand backups are never held as a list.
  */
 import { dirname } from 'node:path';
 import { Catalog } from '../../catalog/catalog.ts';
@@ -15,7 +15,7 @@ import type { CliIo } from './io.ts';
 
 export type Mode = 'all' | 'domain' | 'prefix' | 'file' | 'mailbox' | 'user';
 
-/** The options that choose a mode, and what each means. */
+/** The options that select a mode. */
 const MODE_OPTIONS = {
   A: 'all',
   D: 'domain',
@@ -25,24 +25,24 @@ const MODE_OPTIONS = {
   u: 'user',
 } as const;
 
-/** An option that takes no value, of one letter: for parseArgs. */
+/** A parseArgs option with a one-letter name and no value. */
 export function flag<L extends string>(short: L): { readonly type: 'boolean'; readonly short: L } {
   return { type: 'boolean', short };
 }
 
-/** What a name on the command line stands for. */
+/** One backup that the command line names. */
 export interface Target {
-  /** null: named by its file only. A byte string. */
+  /** A byte string; null if the backup is named by its file only. */
   readonly userid: string | null;
-  /** null: no such backup in backups.db. */
+  /** null if backups.db has no usable entry. */
   readonly path: string | null;
-  /** As the command line or backups.db has it, for messages. */
+  /** The name for messages, as written on the command line or in backups.db. */
   readonly label: string;
   /** Why `path` is null although backups.db has an entry. */
   readonly fault?: string;
 }
 
-/** A target that is there, as far as backups.db knows. */
+/** A target that has a data file according to backups.db. */
 export interface FoundTarget extends Target {
   readonly path: string;
 }
@@ -51,7 +51,7 @@ export function notFound({ label, fault }: Target): string {
   return `${label}: ${fault ?? 'not found in backups.db'}\n`;
 }
 
-/** Says of one that is not. */
+/** Reports the target on standard error if it was not found. */
 export function isFound(target: Target, io: CliIo): target is FoundTarget {
   if (target.path === null) io.stderr.write(notFound(target));
   return target.path !== null;
@@ -61,7 +61,7 @@ interface ListedTarget extends Target {
   readonly userid: string;
 }
 
-/** The one mode given, or the fallback. Throws 'usage' where there are two. */
+/** Returns the one mode given, or the fallback. Throws 'usage' if there are two. */
 export function modeOf(values: Readonly<Record<string, unknown>>, fallback: Mode): Mode {
   const given = Object.entries(MODE_OPTIONS).filter(([option]) => values[option] === true);
   if (given.length > 1) {
@@ -70,7 +70,10 @@ export function modeOf(values: Readonly<Record<string, unknown>>, fallback: Mode
   return given[0]?.[1] ?? fallback;
 }
 
-/** The backups meant, in the order of the command line, then of backups.db. backups.db is never locked in between. */
+/**
+ * Yields the selected backups in the order of the command line, then of backups.db. Does not hold
+ * the lock of backups.db in between.
+ */
 export function* selectTargets(config: Config, mode: Mode, names: readonly string[]): Generator<Target> {
   if (mode === 'file') {
     for (const name of names) yield { userid: null, path: name, label: name };
@@ -90,13 +93,16 @@ export function* selectTargets(config: Config, mode: Mode, names: readonly strin
   }
 }
 
-/** What says whose the store is: the folder of backups.db, then the file; or the files that the command line names. */
+/**
+ * Returns the paths whose owner is the store's owner: each folder before its file. The files are
+ * backups.db, or with -f those that the command line names.
+ */
 export function storeOf(config: Config, mode: Mode, names: readonly string[]): string[] {
   const files = mode === 'file' ? names : [requireBackupDatabase(config)];
   return files.flatMap((file) => [dirname(file), file]);
 }
 
-/** null: there is no backups.db, so nothing has been backed up yet. */
+/** Returns null if there is no backups.db, so that nothing has been backed up yet. */
 function openCatalog(config: Config): Catalog | null {
   try {
     return Catalog.open(readOnlyCatalog(config));
@@ -129,20 +135,20 @@ function found(catalog: Catalog, userid: string, label: string): Target {
   try {
     return { userid, path: catalog.find(userid), label };
   } catch (error) {
-    // Damage of an entry, not of the whole file.
+    // Only this entry is damaged, not the whole file.
     if (!(error instanceof BackupError) || error.subject !== userid) throw error;
     return { userid, path: null, label, fault: error.message };
   }
 }
 
-/** The userid's domain, else the default one, as for %SHARED. */
+/** The userid's domain, else the default domain; so for %SHARED too. */
 function domainOf(userid: string, config: Config): string | null {
   const at = userid.lastIndexOf('@');
   if (at !== -1) return textOf(userid.slice(at + 1));
   return config.defaultdomain;
 }
 
-/** An admin's name, in internal form. */
+/** Converts a mailbox name as an administrator writes it to its internal form. */
 export function internalOf(name: string, config: Config): string {
   return fromAdmin(bytesOf(name), {
     unixHierarchySep: config.unixhierarchysep,

@@ -1,7 +1,7 @@
 /**
- * Standard output of the tools. What is written has gone out whole when `write` returns, or the
- * process ends: Node's own stream drops what a nearly full disk did not take of a write (a short
- * write), and a dump that lacks its end would have exit code 0.
+ * Standard output of the tools. When `write` returns, everything has been written, or the process
+ * ends. Node's own stream drops the rest of a short write on a nearly full disk, so that a
+ * truncated dump would end with exit code 0.
  */
 import { writeSync } from 'node:fs';
 import { Writable } from 'node:stream';
@@ -18,7 +18,7 @@ class StandardOutput extends Writable {
       writeWhole(1, chunk);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      // A reader that goes away (`list | head`) ends the tool quietly.
+      // If the reader goes away (`list | head`), the tool ends quietly.
       if (code !== 'EPIPE') process.stderr.write(`standard output: ${message}\n`);
       process.exit(exitCodeOf.io);
     }
@@ -31,14 +31,14 @@ function writeWhole(fd: number, bytes: Buffer): void {
     try {
       at += writeSync(fd, bytes, at);
     } catch (error) {
-      // A pipe that somebody else has made non-blocking, and that is full.
+      // The pipe is full, and another process has made it non-blocking.
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
     }
   }
 }
 
-/** This process's streams, as the commands take them. */
+/** This process's streams, in the form that commands expect. */
 export const processIo = {
   stdout: new StandardOutput(),
   get stdin(): NodeJS.ReadStream {

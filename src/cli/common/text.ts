@@ -1,9 +1,15 @@
-/** How the tools write: times as the originals do (strftime's "%F %T", local time), byte strings as the bytes that they are. */
+/**
+ * Text output of the tools: times as the originals print them (strftime's "%F %T", local time), and
+ * byte strings unchanged.
+ */
 import type { CliIo } from './io.ts';
 
 const pad = (value: number, width: number): string => String(value).padStart(width, '0');
 
-/** `YYYY-MM-DD HH:MM:SS` in local time, of unix seconds; of what no date can be, `@` and the seconds. */
+/**
+ * Formats unix seconds as `YYYY-MM-DD HH:MM:SS` in local time; a number that is no valid date as
+ * `@SECONDS`.
+ */
 export function localTime(unixSeconds: number): string {
   const date = new Date(unixSeconds * 1000);
   if (Number.isNaN(date.getTime())) return `@${unixSeconds}`;
@@ -12,24 +18,24 @@ export function localTime(unixSeconds: number): string {
   return `${day.join('-')} ${time.join(':')}`;
 }
 
-/** An argument as the byte string that the protocol's names are. */
+/** Converts a command-line argument to a byte string, the form of all names in the protocol. */
 export function bytesOf(argument: string): string {
   return Buffer.from(argument, 'utf8').toString('latin1');
 }
 
-/** A byte string for a person, or for JSON; bytes that are not UTF-8 become U+FFFD. */
+/** Converts a byte string for people or for JSON. Bytes that are not UTF-8 become U+FFFD. */
 export function textOf(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
-/** A line of byte strings, byte for byte. */
+/** Writes a byte string unchanged. */
 export function writeBytes(io: CliIo, bytes: string): void {
   io.stdout.write(Buffer.from(bytes, 'latin1'));
 }
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
-/** `1.5 GiB`. */
+/** Formats a size for people: `1.5 GiB`. */
 export function humanSize(sizeBytes: number): string {
   let [size, unit] = [sizeBytes, 0];
   for (; size >= 1024 && unit < UNITS.length - 1; unit += 1) size /= 1024;

@@ -1,9 +1,9 @@
-/** The version in package.json, which is the only place that has it. */
+/** The program's version, read from package.json, the only place that states it. */
 import { readFileSync } from 'node:fs';
 
 function readVersion(): string {
-  // From dist/src/cli in a checkout and where it is installed alike.
-  const text = readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8');
+  // This relative path is right both in a checkout and in an installation.
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
 

@@ -1,7 +1,10 @@
 /**
- * What the commands of ctl_backups share: their options, what may become of a backup, and the line that says so, as the
- * originals print it (cyrus-imapd backup/ctl_backups.c, print_status). Details go to standard output before it; with -j,
- * where that holds nothing but JSON, to standard error.
+ * Shared by the commands of ctl_backups: their options, the possible outcomes for a backup, and the
+ * status line that reports them, as the originals print it (cyrus-imapd backup/ctl_backups.c,
+ * print_status).
+ *
+ * Details go to standard output before the status line. With -j, where standard output holds only
+ * JSON, they go to standard error.
  */
 import type { Readable } from 'node:stream';
 import { LockedFile } from '../../fs/lockedFile.ts';
@@ -14,37 +17,37 @@ import type { FoundTarget, Target } from '../common/select.ts';
 import { textOf } from '../common/text.ts';
 import type { CliIo } from '../common/io.ts';
 
-/** Plain data: it is handed to other processes as it is. */
+/** Plain data, because it is sent to other processes as it is. */
 export interface CtlOptions {
   readonly config: Config;
   readonly isJson: boolean;
   readonly verbosity: number;
   readonly waitsForLocks: boolean;
   readonly isForced: boolean;
-  /** compact: what counts as now, in unix seconds (trustedClock.ts). */
+  /** compact: the time that counts as now, in unix seconds (trustedClock.ts). */
   readonly presentS: number;
-  /** compact: nearly everything may go. */
+  /** compact: allows dropping all or nearly all messages (--force-drop). */
   readonly mayDropMost: boolean;
-  /** Units and columns for people. */
+  /** Prints sizes with units, and columns, for people. */
   readonly isHuman: boolean;
   readonly isColoured: boolean;
   readonly verify: { readonly level: VerifyLevel; readonly readsAll: boolean; readonly repairs: boolean };
-  /** list: only what has had no update for so many hours. */
+  /** list: shows only backups without an update in this many hours. */
   readonly staleHours: number | null;
 }
 
 export interface CtlIo extends CliIo {
-  /** What list and stat know from before. */
+  /** The stats cache of list and stat. */
   readonly figures?: FiguresFile | null;
   readonly stdin?: Readable & { readonly isTTY?: boolean };
-  /** Hears how far the work on the backup at hand is. */
+  /** Called with the progress of the work on the current backup. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
 
-/** What became of one backup. */
+/** The result of a command for one backup. */
 export type Outcome = 'ok' | 'skipped' | 'locked' | 'failed';
 
-/** A command that works on each backup by itself. */
+/** A command that handles each backup separately. */
 export type BackupCommand = (
   target: FoundTarget,
   options: CtlOptions,
@@ -53,11 +56,11 @@ export type BackupCommand = (
 
 export type Print = (line: string) => void;
 
-/** How a task ended: null is ok. */
+/** How a task ended if it did not succeed; a task returns null for success. */
 export interface Ending {
   readonly outcome: Exclude<Outcome, 'ok'>;
   readonly reason: string;
-  /** What else -j prints. */
+  /** Further members for the JSON object of -j. */
   readonly report?: object;
 }
 
@@ -65,7 +68,10 @@ export function failed(reason: string): Ending {
   return { outcome: 'failed', reason };
 }
 
-/** Does the task and prints its status line. Whatever is thrown is this backup's failure: the run goes on with the others. */
+/**
+ * Runs the task and prints its status line. An exception counts as this backup's failure, and the
+ * run continues with the others.
+ */
 export async function reporting(
   command: string,
   target: FoundTarget,
@@ -83,7 +89,7 @@ export async function reporting(
   return printEnding(command, target, options, io, ending);
 }
 
-/** What is no BackupError is a bug of ours, and its stack is wanted. */
+/** An error that is no BackupError is our bug, so its stack is printed. */
 function failureOf(error: unknown, target: Target, io: CliIo): Ending {
   if (error instanceof BackupError)
     return { outcome: error.kind === 'locked' ? 'locked' : 'failed', reason: messageOf(error) };
@@ -92,14 +98,14 @@ function failureOf(error: unknown, target: Target, io: CliIo): Ending {
   return failed(`internal error: ${messageOf(error)}`);
 }
 
-/** As failureOf, for commands without a status line. */
+/** Reports an error like failureOf, for commands without a status line. */
 export function failedToShow(error: unknown, target: Target, io: CliIo): Outcome {
   const { outcome, reason } = failureOf(error, target, io);
   io.stderr.write(`${target.label}: ${reason}\n`);
   return outcome;
 }
 
-/** Prints the status line. null: all went well. */
+/** Prints the status line. `ending` is null for success. */
 export function printEnding(
   command: string,
   target: FoundTarget,
@@ -115,7 +121,7 @@ export function printEnding(
   return outcome;
 }
 
-/** As reporting, with the backup's lock held during the task. */
+/** Does the same as `reporting`, and holds the backup's lock during the task. */
 export function underLock(
   command: string,
   target: FoundTarget,
@@ -133,7 +139,7 @@ export function underLock(
   });
 }
 
-/** The backup's lock, waited for only with -w. */
+/** Acquires the backup's lock. Waits for it only with -w. */
 function acquire(target: FoundTarget, options: CtlOptions): Promise<LockedFile> {
   return LockedFile.acquire(target.path, options.waitsForLocks ? { wait: {} } : {});
 }

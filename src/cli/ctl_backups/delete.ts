@@ -1,4 +1,7 @@
-/** `ctl_backups delete`: removes one backup and all that lies beside it, after a question on a terminal, or with -F. */
+/**
+ * `ctl_backups delete`: removes one backup and all files beside it. Asks for confirmation on a
+ * terminal, unless -F is given.
+ */
 import { createInterface } from 'node:readline';
 import { backupFileOf } from '../../catalog/backupFiles.ts';
 import { Catalog } from '../../catalog/catalog.ts';
@@ -14,7 +17,7 @@ import { failed, reporting } from './command.ts';
 import type { CtlIo, CtlOptions } from './command.ts';
 import { retentionRules } from '../common/retainedSince.ts';
 
-/** Answers the exit code. */
+/** Returns the exit code. */
 export async function deleteBackup(target: Target, options: CtlOptions, io: CtlIo): Promise<number> {
   const catalog = Catalog.open(writableCatalog(options.config));
   try {
@@ -44,7 +47,10 @@ export async function deleteBackup(target: Target, options: CtlOptions, io: CtlI
   }
 }
 
-/** The backup that is named; or what a delete that was broken off has left of it. */
+/**
+ * The files to delete: those of the named backup, or those that an interrupted delete has left of
+ * it.
+ */
 function doomed(catalog: Catalog, target: Target, { config }: CtlOptions): FoundTarget[] {
   const { userid, path } = target;
   if (userid === null && path !== null) {

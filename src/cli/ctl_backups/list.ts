@@ -1,11 +1,12 @@
 /**
- * `ctl_backups list`: when each backup was last written to, and how large it is. It takes no lock and reads one row of
- * the index, so that a site's list takes seconds (the originals read the latest chunk in full, cyrus-imapd issue 4477).
+ * `ctl_backups list`: prints when each backup was last written to, and its size. Takes no lock and
+ * reads one row of the index, so that listing a whole site takes seconds. The originals read the
+ * latest chunk in full (cyrus-imapd issue 4477).
  *
- * Messages that a master has recorded and could not send are named, as by verify.
+ * Like verify, it names messages that a master has recorded but could not send.
  *
- * Where the index does not know the end of the data file (the originals', none, or one that is behind), the time is the
- * data file's own.
+ * If the index does not describe the end of the data file, the time is the data file's own. That is
+ * so if the index is one of the originals', missing, or out of date.
  */
 import { futureNote, isInFuture } from '../../backup/clock.ts';
 import { lastWritten, missingInWords } from '../../backup/admin/backupStats.ts';
@@ -25,7 +26,7 @@ export function listOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Ou
   try {
     const { sizeBytes, lastTime, missingCount } = lastWritten(target.path, io.figures ?? null);
     const isAhead = isInFuture(lastTime);
-    // One that lies ahead says nothing about when there was an update.
+    // A time in the future does not tell when the last update was.
     if (lastTime !== null && !isAhead && options.staleHours !== null) {
       if (Date.now() / 1000 - lastTime < options.staleHours * 3600) return 'ok';
     }
@@ -44,7 +45,7 @@ export function listOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Ou
     else if (options.isHuman) {
       io.stdout.write(humanLine(timestamp, humanSize(sizeBytes), userid ?? '[unknown]', target.path));
     } else io.stdout.write(`${timestamp}\t${sizeBytes}\t${userid ?? '[unknown]'}\t${target.path}\n`);
-    // Not on standard output, which is read by programs that know the originals.
+    // Programs that know the originals parse standard output, so these go to standard error.
     if (!options.isJson) for (const name of missing ?? []) io.stderr.write(`${target.label}: ${name}\n`);
     return 'ok';
   } catch (error) {
@@ -52,7 +53,7 @@ export function listOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Ou
   }
 }
 
-/** The first of them, and how many more there are. */
+/** The first missing messages, and the number of the others. */
 function namesOf(path: string, count: number): string[] {
   const names = missingInWords(path);
   return names.length < count

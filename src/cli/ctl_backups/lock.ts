@@ -1,8 +1,13 @@
 /**
- * `ctl_backups lock`: holds one backup's lock while something else works on its files: until standard input ends (-p), while
- * sqlite3 is open on the index (-s), or while a command runs (-x). Before that, index and data file are brought into step as by
- * any writer, so that whoever looks sees all of it. What is printed where is the originals' (cyrus-imapd
- * backup/ctl_backups.c, lock_run_*); the exit code is that of the command, which the originals lose.
+ * `ctl_backups lock`: holds one backup's lock while something else works on its files:
+ *
+ * - -p: until standard input ends,
+ * - -s: while sqlite3 is open on the index,
+ * - -x: while a command runs.
+ *
+ * Before that, it brings index and data file into step, as any writer does, so that the index shows
+ * everything. The output is the originals' (cyrus-imapd backup/ctl_backups.c, lock_run_*). The exit
+ * code is that of the command, which the originals lose.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -26,11 +31,11 @@ export type LockMode =
 
 export interface LockOptions {
   readonly mode: LockMode;
-  /** The backup is made, and must not be there. */
+  /** Creates the backup, which must not exist yet. */
   readonly isNew: boolean;
 }
 
-/** Answers the exit code. */
+/** Returns the exit code. */
 export async function lockBackup(
   target: Target,
   { mode, isNew }: LockOptions,
@@ -96,7 +101,10 @@ function create({ userid, path, label }: Target, { config }: CtlOptions): string
   }
 }
 
-/** Runs as the account that called ctl_backups. The environment is the originals'. */
+/**
+ * Runs a command as the account that called ctl_backups. The environment variables are the
+ * originals'.
+ */
 async function execute(command: string, args: readonly string[], path: string): Promise<number> {
   const names = { ctl_backups_lock_data_fname: path, ctl_backups_lock_index_fname: indexPath(path) };
   const env = { ...process.env, ...names };

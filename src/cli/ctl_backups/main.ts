@@ -1,9 +1,13 @@
 /**
- * `ctl_backups [options] COMMAND [mode] backup...`: administration of backups, with the options, output and exit codes of the
- * originals' tool (cyrus-imapd backup/ctl_backups.c), and those commands of it that were never written. Each backup
- * is served by itself: one that cannot be is reported, and the others follow, unless -S is given.
+ * `ctl_backups [options] COMMAND [mode] backup...`: administration of backups. Options, output and
+ * exit codes are those of the originals' tool (cyrus-imapd backup/ctl_backups.c); commands that the
+ * originals never implemented work here.
  *
- * Only the command's own modules are loaded: most of what a short one takes is starting.
+ * Each backup is handled separately: a failure is reported, and the run continues with the others,
+ * unless -S is given.
+ *
+ * Loads only the modules of the command that is run, because start-up is most of the time that a
+ * short command takes.
  */
 import { BackupError } from '../../errors.ts';
 import { loadConfig } from '../../config/imapdConf.ts';
@@ -19,11 +23,15 @@ export function main(args: string[]): Promise<number> {
   return runInProcess(runCtlBackups, args);
 }
 
-/** Resolves to the exit code: 0, 64 usage, 75 where a backup was locked, skipped or failed, 78 configuration. */
+/**
+ * Resolves to the exit code: 0, 64 usage, 75 if a backup was locked, skipped or failed, 78
+ * configuration.
+ */
 export function runCtlBackups(argv: readonly string[], io: CtlIo): Promise<number> {
   return guarded('ctl_backups', USAGE, io, async () => {
     const parsed = interpret(argv);
-    // Root may be the only one who can read the configuration, and the program.
+    // Read before switching to the store's owner: perhaps only root can read configuration and
+    // program.
     const options = { ...parsed.options, config: loadConfig(parsed.config) };
     const store = storeOf(options.config, parsed.mode, parsed.names);
     const work = await prepare(parsed, options, io, store);
@@ -33,7 +41,7 @@ export function runCtlBackups(argv: readonly string[], io: CtlIo): Promise<numbe
 
 type Work = () => Promise<number> | number;
 
-/** Loads the command's modules, and returns what there is to do. */
+/** Loads the command's modules and returns the work to do. */
 async function prepare(
   parsed: Arguments,
   options: CtlOptions,

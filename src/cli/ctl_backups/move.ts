@@ -1,4 +1,4 @@
-/** `ctl_backups move BACKUP PARTITION`: moves one backup to the partition of that name (backuppartition-NAME). */
+/** `ctl_backups move BACKUP PARTITION`: moves one backup to a partition (backuppartition-NAME). */
 import { join } from 'node:path';
 import { moveBackup as moveFiles } from '../../backup/admin/move.ts';
 import { backupFileOf } from '../../catalog/backupFiles.ts';
@@ -13,7 +13,7 @@ import { reporting } from './command.ts';
 import type { CtlIo, CtlOptions } from './command.ts';
 import { Progress } from './run/progress.ts';
 
-/** Answers the exit code. */
+/** Returns the exit code. */
 export async function moveBackup(
   target: Target,
   partition: string,
@@ -35,7 +35,8 @@ export async function moveBackup(
       io.stderr.write(notFound(target));
       return BACKUP_FAILED;
     }
-    // By the file's name, which a renamed user's backup keeps: so a second move looks for copies where the first went.
+    // The hash letter comes from the file's name, which a renamed user's backup keeps. So a second
+    // move looks for copies where the first one put them.
     const letter = hashLetter(backupFileOf(path)?.userid ?? userid, config.fulldirhash);
     const found = { ...target, userid, path };
     const own = progress?.of(found, io) ?? io;

@@ -1,6 +1,7 @@
 /**
- * `ctl_backups reconstruct`: makes backups.db agree with what is on the partitions, and says of every file that it does not
- * understand what it is. A backups.db that cannot be read is kept aside, and a new one made.
+ * `ctl_backups reconstruct`: makes backups.db agree with the files on the partitions, and reports
+ * every file that it does not recognize. Renames a backups.db that cannot be read, and makes a new
+ * one.
  */
 import { applyReconstruct } from '../../backup/admin/reconstructApply.ts';
 import { planReconstruct } from '../../backup/admin/reconstruct.ts';
@@ -17,7 +18,7 @@ import { writeJson } from '../common/json.ts';
 import { textOf } from '../common/text.ts';
 import type { CtlIo, CtlOptions } from './command.ts';
 
-/** Answers the exit code: 75 where somebody should look at something. */
+/** Returns the exit code: 75 if something needs an administrator's attention. */
 export async function reconstructCatalog(isDryRun: boolean, options: CtlOptions, io: CtlIo): Promise<number> {
   const { config } = options;
   writableCatalog(config);
@@ -51,13 +52,16 @@ export async function reconstructCatalog(isDryRun: boolean, options: CtlOptions,
 
 interface Entries {
   readonly entries: ReadonlyMap<string, string>;
-  /** By userid, why an entry must not be followed. */
+  /** Maps a userid to the reason why its entry must not be followed. */
   readonly faults: ReadonlyMap<string, string>;
 }
 
 const NONE: Entries = { entries: new Map(), faults: new Map() };
 
-/** What backups.db says. There are no entries where there is no file, or one that cannot be read from end to end. */
+/**
+ * Reads the entries of backups.db. Returns none if the file does not exist or cannot be read from
+ * end to end.
+ */
 function readEntries(config: Config, isDryRun: boolean, io: CtlIo): Entries {
   try {
     return entriesOf(config);

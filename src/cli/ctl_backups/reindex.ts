@@ -1,4 +1,4 @@
-/** `ctl_backups reindex`: builds one backup's index anew from its data file, under its lock. */
+/** `ctl_backups reindex`: rebuilds one backup's index from its data file, under its lock. */
 import { reindexBackup } from '../../backup/openIndex.ts';
 import { indexPath } from '../../backup/options.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
@@ -10,7 +10,8 @@ import type { CtlIo, CtlOptions, Outcome, Print } from './command.ts';
 export function reindexOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {
   return underLock('reindex', target, options, io, async (file, print) => {
     const onProgress = io.onProgress;
-    // What is damaged stays so whatever index there is: it is said, and the rebuilt index is none the worse.
+    // Damage in the data file is reported, but does not count as a failure: no index could mend it,
+    // and the rebuilt index is as good as can be.
     await reindexBackup(file, print, onProgress === undefined ? {} : { onProgress });
     if (options.verbosity > 0) printChunks(file.path, print);
     return null;

@@ -1,6 +1,7 @@
 /**
- * `ctl_backups rename OLD NEW`: the backup of one userid is another's from now on, with all its history. The data file keeps its name:
- * backups.db says whose it is (docs/decisions/0010-names-of-data-files.md).
+ * `ctl_backups rename OLD NEW`: assigns one user's backup, with all its history, to another userid.
+ * The data file keeps its name, because backups.db records the owner
+ * (docs/decisions/0010-names-of-data-files.md).
  */
 import { Catalog } from '../../catalog/catalog.ts';
 import { isValidUserid } from '../../mailbox/names.ts';
@@ -12,7 +13,7 @@ import { bytesOf } from '../common/text.ts';
 import { underLock } from './command.ts';
 import type { CtlIo, CtlOptions } from './command.ts';
 
-/** Answers the exit code. */
+/** Returns the exit code. */
 export async function renameBackup(
   target: Target,
   name: string,

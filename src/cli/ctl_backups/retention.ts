@@ -1,6 +1,7 @@
 /**
- * `ctl_backups retention`, `hold` and `release`: how long a user's or a domain's backups keep what went, and whose are held. They are
- * lines of a file (src/config/retentionRules.ts), changed under the lock of backups.db.
+ * `ctl_backups retention`, `hold` and `release`: set how long the backups of a user or a domain
+ * keep what was expunged or changed, and which users are on hold. The rules are lines of a file
+ * (src/config/retentionRules.ts), which is changed under the lock of backups.db.
  */
 import { Catalog } from '../../catalog/catalog.ts';
 import type { RetentionRules } from '../../config/retentionRules.ts';
@@ -11,7 +12,10 @@ import { bytesOf, textOf } from '../common/text.ts';
 import type { CtlIo, CtlOptions } from './command.ts';
 import { retentionRules } from '../common/retainedSince.ts';
 
-/** With a name and a duration, or `default`, it sets; with a name it prints that one, without any all. Answers the exit code. */
+/**
+ * With a name and a duration (or `default`), sets the name's retention. With a name only, prints
+ * its retention; without a name, prints all. Returns the exit code.
+ */
 export function changeRetention(names: readonly string[], { config }: CtlOptions, io: CtlIo): number {
   const [name, text] = names;
   if (text !== undefined) {
@@ -29,13 +33,13 @@ export function changeRetention(names: readonly string[], { config }: CtlOptions
   return 0;
 }
 
-/** Nothing of the user's goes from now on. */
+/** Puts the user on hold: nothing of the user's is dropped from now on. */
 export function holdBackup(names: readonly string[], { config }: CtlOptions, io: CtlIo): number {
   const [name = '', ...reason] = names;
   const userid = useridOf(name);
   const catalog = Catalog.open(readOnlyCatalog(config));
   try {
-    // A hold on a userid that was mistyped would keep nothing.
+    // A hold on a mistyped userid would protect nothing.
     if (catalog.find(userid) === null) {
       io.stderr.write(`${name}: not found in backups.db\n`);
       return BACKUP_FAILED;
@@ -68,7 +72,7 @@ function change(config: CtlOptions['config'], work: (rules: RetentionRules) => v
   }
 }
 
-/** A userid, or @domain. */
+/** Accepts a userid, or @domain. */
 function subjectOf(name: string): string {
   const bytes = bytesOf(name);
   return /^@[^@\s]+$/.test(bytes) ? bytes : useridOf(name);

@@ -1,8 +1,10 @@
 /**
- * `ctl_backups retime`: mends one backup that was written to while the clock was ahead. Each line that lies in the future gets the present
- * time, and so does a horizon; the order of the lines stays. The data file of before is kept beside.
+ * `ctl_backups retime`: mends one backup that was written to while the clock was ahead. Each line
+ * in the future gets the present time, and so does a horizon in the future. The order of the lines
+ * stays. The previous data file is kept beside the new one.
  *
- * What came while the clock was ahead counts as having come now, so the retention of what went meanwhile begins now.
+ * Mail that arrived while the clock was ahead counts as having arrived now. So the retention of
+ * what was expunged meanwhile begins now.
  */
 import { isInFuture } from '../../backup/clock.ts';
 import { compactBackup } from '../../backup/compact/compact.ts';
@@ -43,7 +45,10 @@ export function retimeOne(target: FoundTarget, options: CtlOptions, io: CtlIo): 
   });
 }
 
-/** Where there is no index to ask, it is built on the way, and the lines say. */
+/**
+ * Reports whether the backup has a time in the future. Without an index it returns true: compaction
+ * builds the index and reads the lines.
+ */
 function isAhead(path: string, nowS: number): boolean {
   const index = IndexFile.peek(indexPath(path));
   if (index === null) return true;

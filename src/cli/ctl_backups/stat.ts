@@ -1,9 +1,11 @@
 /**
- * `ctl_backups stat`: how large a backup is, and how much of it is still needed. It takes no lock and reads the index
- * alone, where that is ours; of a backup that has not changed since the last time, not even that (src/index/store/statsCache.ts).
+ * `ctl_backups stat`: prints how large a backup is, and how much of it is still needed. Takes no
+ * lock. Reads only the index, if that is ours; for a backup that has not changed since the last
+ * time, only the stats cache (src/index/store/statsCache.ts).
  *
- * Compactable is what the originals mean by it: the sizes of all messages that a record names which lives, or went within
- * the retention. Utilisation is its share of the uncompressed size.
+ * "Compactable" means what it does in the originals: the total size of all messages with a record
+ * that lives, or was expunged within the retention. Utilisation is its share of the uncompressed
+ * size.
  */
 import { futureNote, isInFuture } from '../../backup/clock.ts';
 import { sizeFigures } from '../../backup/admin/backupStats.ts';
@@ -45,7 +47,7 @@ export async function statOne(target: FoundTarget, options: CtlOptions, io: CtlI
   }
 }
 
-/** Read once for all backups of a run. */
+/** The rules are read once for all backups of a run. */
 const knownRules = new WeakMap<Config, RetentionRules>();
 
 function rulesOf(config: Config): RetentionRules {

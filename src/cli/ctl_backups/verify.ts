@@ -1,4 +1,7 @@
-/** `ctl_backups verify`: checks one backup under its lock, and prints what is wrong with it, or with -v each check. */
+/**
+ * `ctl_backups verify`: checks one backup under its lock. Prints what is wrong with it; with -v,
+ * each check.
+ */
 import { rebuildIndex } from '../../backup/openIndex.ts';
 import { COMPRESSION_LEVEL } from '../../backup/options.ts';
 import { removeUnfinished, repairBackup } from '../../backup/verify/repair.ts';
@@ -18,7 +21,7 @@ export function verifyOne(target: FoundTarget, options: CtlOptions, io: CtlIo): 
     if (found.faultCount === 0) return null;
     if (!options.verify.repairs) return endingOf(found);
     await repair(file, found, options, print);
-    // The lock that is held may be on the file of before.
+    // After a repair, the held lock may be on the replaced file.
     const fresh = file.isCurrent() ? file : await LockedFile.acquire(target.path, { wait: {} });
     try {
       return endingOf(await verify(fresh, options, io, print));
@@ -47,7 +50,10 @@ function endingOf(found: Verification): Ending | null {
   return { ...failed(`${faultCount} fault${faultCount === 1 ? '' : 's'} found`), report: reportOf(found) };
 }
 
-/** Where only the index is at fault it is built anew; where messages are only missing, there is nothing to do here. */
+/**
+ * Repairs the data file if chunks are damaged; otherwise rebuilds a faulty index. An unsound index
+ * is rebuilt in either case. Messages that are only missing cannot be repaired here.
+ */
 async function repair(
   file: LockedFile,
   { chunks, index, isIndexUnsound }: Verification,
@@ -86,14 +92,20 @@ function messageFault(chunkId: number, { guid }: DamagedMessage): string {
   return `guid mismatch for message ${guid} in chunk ${chunkId}`;
 }
 
-/** What -vv says of a chunk's checksums (cyrus-imapd backup/lcb_verify.c, verify_chunk_checksums). */
+/**
+ * The steps that -vv prints for a chunk's checksums (cyrus-imapd backup/lcb_verify.c,
+ * verify_chunk_checksums).
+ */
 const CHECKSUM_STEPS = [
   '  checking file checksum...',
   '  checking data length',
   '  checking data checksum...',
 ];
 
-/** Each check with its result, as the originals' -v. What is wrong with the index is no chunk's: it follows them. */
+/**
+ * Prints each check with its result, like the originals' -v. Faults of the index belong to no
+ * chunk, so they come last.
+ */
 function printChecks(found: Verification, verbosity: number, print: Print): void {
   const check = (title: string, faults: readonly string[], steps: readonly string[] = []): void => {
     print(`checking ${title}...`);
@@ -118,7 +130,7 @@ function placeLines({ places }: DamagedMessage): string[] {
   return places.map(({ mailbox, uid }) => `  ${textOf(mailbox)} uid ${uid}`);
 }
 
-/** For -j. */
+/** The report for -j. */
 function reportOf({ chunks, index, missing, clock }: Verification): object {
   const damaged = chunks.filter(({ checksums, messages }) => checksums.length + messages.length > 0);
   return {

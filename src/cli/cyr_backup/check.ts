@@ -1,4 +1,7 @@
-/** What `cyr_backup -v` says first: whether the last chunk is as it was written, the originals' quick verify. */
+/**
+ * Does the check that `cyr_backup -v` begins with: the last chunk must be as it was written. This
+ * is the originals' quick verify.
+ */
 import type { BackupReader } from '../../backup/reader.ts';
 import { BackupError } from '../../errors.ts';
 import { stateOf } from '../../index/queries/chunks.ts';
@@ -6,7 +9,7 @@ import { lastChunk } from '../../index/queries/current.ts';
 import { ChunkReader } from '../../log/read/chunkReader.ts';
 import type { CliIo } from '../common/io.ts';
 
-/** Throws 'damaged' where it is not. */
+/** Throws 'damaged' if it is not. */
 export function checkLastChunk(reader: BackupReader, io: CliIo): void {
   const chunk = lastChunk(reader.index);
   if (chunk === undefined) return;

@@ -1,4 +1,4 @@
-/** What the commands of cyr_backup are given, and how they find what is named. */
+/** Shared by the commands of cyr_backup: their arguments, and how they find what is named. */
 import type { BackupReader } from '../../backup/reader.ts';
 import type { Config } from '../../config/imapdConf.ts';
 import { recordsPage } from '../../index/queries/atTime.ts';
@@ -10,27 +10,32 @@ import { bytesOf } from '../common/text.ts';
 import type { CliIo } from '../common/io.ts';
 
 export interface Look {
-  /** The snapshot does not change while the command runs. */
+  /** Its snapshot does not change while the command runs. */
   readonly reader: BackupReader;
   readonly config: Config;
   readonly io: CliIo;
-  /** What stands behind the command. */
+  /** The arguments after the command. */
   readonly names: readonly string[];
-  /** The moment that is looked at, unix seconds; null: as it is now. */
+  /** The time to show, in unix seconds; null shows the present state. */
   readonly at: number | null;
 }
 
-/** Answers what of the names is not there, in words. */
+/** Returns a message for each name that was not found. */
 export type LookCommand = (look: Look) => readonly string[];
 
 const PAGE_RECORDS = 1000;
 
-/** By id, those that are deleted too; of a moment those that lived then, by name. */
+/**
+ * Returns the mailboxes by id, deleted ones too. For a time, returns by name those that lived then.
+ */
 export function mailboxesOf({ reader, at }: Look): Iterable<Mailbox> {
   return at === null ? allMailboxes(reader.index) : mailboxesAt(reader.index, at);
 }
 
-/** By uniqueid or, as an administrator writes it, by name; a deleted one only where no living one has the name. */
+/**
+ * Finds a mailbox by uniqueid, or by its name as an administrator writes it. Finds a deleted one
+ * only if no living one has the name.
+ */
 export function mailboxNamed(look: Look, name: string): Mailbox | undefined {
   const { reader, config, at } = look;
   const bytes = bytesOf(name);
@@ -45,7 +50,7 @@ export function mailboxNamed(look: Look, name: string): Mailbox | undefined {
   );
 }
 
-/** All records of a mailbox by UID, expunged ones too. */
+/** Yields all records of a mailbox by UID, expunged ones too. */
 export function* recordsOf({ reader, at }: Look, mailbox: Mailbox): Generator<RecordWithGuid> {
   let after = 0;
   for (;;) {

@@ -1,6 +1,7 @@
 /**
- * `cyr_backup dump ...`: the bytes themselves on standard output, whatever they are (the originals end at the first
- * NUL), in pieces, so that nothing is held as a whole; a mailbox as an mbox, a message at a time.
+ * `cyr_backup dump ...`: writes raw bytes to standard output, whatever they are (the originals stop
+ * at the first NUL). Works in pieces, so that nothing is held in memory as a whole. A mailbox is
+ * written as an mbox, message by message.
  */
 import { chunkById, messageByGuid } from '../../index/queries/current.ts';
 import { BackupError, messageOf } from '../../errors.ts';
@@ -12,7 +13,7 @@ import type { Look } from './command.ts';
 
 const PIECE_BYTES = 256 * 1024;
 
-/** A chunk's lines, as far as they are committed; of a damaged one, what is readable. */
+/** Dumps the committed lines of a chunk; of a damaged chunk, what is readable. */
 export function dumpChunk({ reader, io, names }: Look): string[] {
   const name = names[0] ?? '';
   const chunk = /^[0-9]{1,15}$/.test(name) ? chunkById(reader.index, Number(name)) : undefined;
@@ -36,7 +37,10 @@ export function dumpMessage({ reader, io, names }: Look): string[] {
   return [];
 }
 
-/** Living messages by UID. One that cannot be read is left out and named, and so is a flag that an mbox cannot hold. */
+/**
+ * Dumps the living messages by UID. Leaves out and reports messages that cannot be read, and flags
+ * that an mbox cannot hold.
+ */
 export function dumpMailbox(look: Look): string[] {
   const { reader, io, names, at } = look;
   const name = names[0] ?? '';

@@ -1,4 +1,7 @@
-/** `cyr_backup json ...`: the keys and their order as the originals' (cyrus-imapd backup/cyr_backup.c, cmd_json_*). */
+/**
+ * `cyr_backup json ...`: keys and their order are the originals' (cyrus-imapd backup/cyr_backup.c,
+ * cmd_json_*).
+ */
 import { allMessages, messageByGuid } from '../../index/queries/current.ts';
 import type { RecordWithGuid } from '../../index/queries/current.ts';
 import type { StoredMessage } from '../../index/types.ts';
@@ -28,13 +31,15 @@ export function jsonChunks({ reader, io }: Look): [] {
   return [];
 }
 
-/** `missing` is ours: a message that the master has recorded, and that is not here. */
+/**
+ * `missing` is our own key: the master has recorded the message, but the backup lacks its bytes.
+ */
 function recordObject({ uid, guid, expunged, chunk_id: chunkId }: RecordWithGuid): object {
   if (expunged !== null) return { uid, guid, expunged: localTime(expunged) };
   return chunkId === null ? { uid, guid, missing: true } : { uid, guid };
 }
 
-/** `messages` is left out where a mailbox has none. */
+/** Omits `messages` if a mailbox has none. */
 export function jsonMailboxes(look: Look): [] {
   const rows = mapped(mailboxesOf(look), (mailbox) => {
     const messages = [...mapped(recordsOf(look, mailbox), recordObject)];
@@ -49,7 +54,7 @@ export function jsonMailboxes(look: Look): [] {
   return [];
 }
 
-/** `mailboxes` is left out where there are none. */
+/** Omits `mailboxes` if there are none. */
 function messageObject(reader: BackupReader, { id, guid }: StoredMessage): object {
   const mailboxes = mailboxesWith(reader, id).map(({ uniqueid, name }) => ({
     uniqueid,
@@ -58,7 +63,7 @@ function messageObject(reader: BackupReader, { id, guid }: StoredMessage): objec
   return mailboxes.length === 0 ? { guid } : { guid, mailboxes };
 }
 
-/** Only those whose bytes are here. */
+/** Yields only messages whose bytes are in the backup. */
 function* storedMessages(reader: BackupReader): Generator<object> {
   for (const message of allMessages(reader.index)) {
     if (message.chunk_id !== null) yield messageObject(reader, message);
@@ -70,7 +75,7 @@ export function jsonMessages({ reader, io }: Look): [] {
   return [];
 }
 
-/** Fields by GUID, each with all its values. */
+/** Writes each message's header fields, by GUID; each field with all its values. */
 export function jsonHeaders({ reader, io, names }: Look): string[] {
   const missing: string[] = [];
   const found = new Map<string, StoredMessage>();

@@ -1,4 +1,7 @@
-/** `cyr_backup list ...`: line for line as the originals print it (cyrus-imapd backup/cyr_backup.c, cmd_list_*). */
+/**
+ * `cyr_backup list ...`: prints line for line what the originals print (cyrus-imapd
+ * backup/cyr_backup.c, cmd_list_*).
+ */
 import { fstatSync } from 'node:fs';
 import type { BackupReader } from '../../backup/reader.ts';
 import { allMessages, chunks } from '../../index/queries/current.ts';
@@ -10,7 +13,7 @@ import { mailboxesOf } from './command.ts';
 import type { Look } from './command.ts';
 
 interface ChunkWithRatio extends Chunk {
-  /** Compressed size in percent of the uncompressed one. */
+  /** Compressed size as a percentage of the uncompressed size. */
   readonly ratio: number;
 }
 
@@ -18,7 +21,7 @@ function upTo(chunk: Chunk, end: number): ChunkWithRatio {
   return { ...chunk, ratio: chunk.length === 0 ? 0 : (100 * (end - chunk.offset)) / chunk.length };
 }
 
-/** A chunk reaches up to the next one; the last one to the end of the file. */
+/** A chunk extends to the start of the next one; the last one extends to the end of the file. */
 export function* chunksWithRatio(reader: BackupReader): Generator<ChunkWithRatio> {
   const { size } = fstatSync(reader.fd);
   let current: Chunk | null = null;
@@ -29,7 +32,7 @@ export function* chunksWithRatio(reader: BackupReader): Generator<ChunkWithRatio
   if (current !== null) yield upTo(current, size);
 }
 
-/** When the last message was appended: 1970 where none ever was, as the originals have it. */
+/** The time of the last append; 1970 if there was none, as in the originals. */
 export function lastAppend(mailbox: Mailbox): string {
   return localTime(optionalNumber(parseState(mailbox.state), 'LAST_APPENDDATE') ?? 0);
 }
@@ -52,7 +55,7 @@ export function listMailboxes(look: Look): [] {
   return [];
 }
 
-/** Only those whose bytes are here: the originals know no others. */
+/** Lists only messages whose bytes are in the backup: the originals know no others. */
 export function listMessages({ reader, io }: Look): [] {
   for (const message of allMessages(reader.index)) {
     if (message.chunk_id !== null) io.stdout.write(`${message.guid}\n`);
@@ -60,7 +63,7 @@ export function listMessages({ reader, io }: Look): [] {
   return [];
 }
 
-/** The headings go to standard error, so that the lists can be taken apart. */
+/** Writes the headings to standard error, so that standard output holds only the lists. */
 export function listAll(look: Look): [] {
   const { io } = look;
   io.stderr.write('listing chunks:\n');

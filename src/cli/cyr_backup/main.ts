@@ -1,6 +1,7 @@
 /**
- * `cyr_backup [options] [mode] backup list|show|dump|json ...`: looks into one backup, with the options, output and exit codes of
- * the originals' tool (cyrus-imapd backup/cyr_backup.c). It never locks, so it may be used while a master replicates.
+ * `cyr_backup [options] [mode] backup list|show|dump|json ...`: shows what one backup holds.
+ * Options, output and exit codes are those of the originals' tool (cyrus-imapd
+ * backup/cyr_backup.c). It takes no lock, so it can be used while a master replicates.
  */
 import { parseArgs } from 'node:util';
 import { futureNoteOf, requireKnown } from '../../backup/clock.ts';
@@ -49,7 +50,7 @@ Modes:
 interface CommandSpec {
   readonly run: LookCommand;
   readonly takes: 'nothing' | 'one' | 'some';
-  /** Whether --at means something to it. */
+  /** True if the command accepts --at. */
   readonly knowsMoments?: true;
 }
 
@@ -84,7 +85,10 @@ export function main(args: string[]): Promise<number> {
   return runInProcess(runCyrBackup, args);
 }
 
-/** Resolves to the exit code: 0, 64 usage, 75 where the backup or what was asked of it is not there, 78 configuration. */
+/**
+ * Resolves to the exit code: 0, 64 usage, 75 if the backup or what was asked of it does not exist,
+ * 78 configuration.
+ */
 export function runCyrBackup(argv: readonly string[], io: CliIo): Promise<number> {
   return guarded('cyr_backup', USAGE, io, async () => {
     const parsed = interpret(argv);
@@ -102,7 +106,10 @@ export function runCyrBackup(argv: readonly string[], io: CliIo): Promise<number
   });
 }
 
-/** Where the index turns out to be damaged, and nothing has been printed yet, the log is read instead. */
+/**
+ * Runs the command. If the index turns out to be damaged, and nothing has been printed yet, it runs
+ * the command again from the log.
+ */
 function show(path: string, parsed: Arguments, config: Config, io: CliIo): number {
   const output = gathered(io);
   try {
@@ -182,7 +189,7 @@ function atOf(text: string): number | 'now' {
   return saysNow(text) ? 'now' : parsePast(text, nowSeconds(), '--at');
 }
 
-/** Now includes lines that a clock which was ahead has dated in the future. */
+/** "now" includes lines that a clock which was ahead has dated in the future. */
 function timeOf(at: Arguments['at'], index: IndexFile): number | null {
   return at === 'now' ? Math.max(nowSeconds(), lastMoment(index) ?? 0) : at;
 }

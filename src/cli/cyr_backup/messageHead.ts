@@ -1,16 +1,20 @@
 /**
- * The head of a stored message, and its fields as the originals take them apart (cyrus-imapd backup/cyr_backup.c,
- * json_headers_cb; imap/message.c, message_parse_string): folded lines are joined without their line ends, nothing is decoded.
+ * Reads the header of a stored message and splits it into fields, as the originals do (cyrus-imapd
+ * backup/cyr_backup.c, json_headers_cb; imap/message.c, message_parse_string). Folded lines are
+ * joined without their line ends. Nothing is decoded.
  */
 import type { BackupReader } from '../../backup/reader.ts';
 import type { StoredMessage } from '../../index/types.ts';
 
 const PIECE_BYTES = 64 * 1024;
-/** Beyond this it is no head. */
+/** Stops searching for the end of the header here. */
 const LONGEST_HEAD_BYTES = 4 << 20;
 const HEAD_END = '\r\n\r\n';
 
-/** Up to and without the empty line; all of a message that has none. A byte string. */
+/**
+ * Returns the header up to the empty line, without it, as a byte string. A message without an empty
+ * line is returned whole, up to LONGEST_HEAD_BYTES.
+ */
 export function headOf(reader: BackupReader, message: StoredMessage): string {
   let head = '';
   for (let at = 0; at < Math.min(message.size, LONGEST_HEAD_BYTES); at += PIECE_BYTES) {
@@ -22,7 +26,10 @@ export function headOf(reader: BackupReader, message: StoredMessage): string {
   return head;
 }
 
-/** Values by name, in the order of the names' first appearance. Bytes that are not UTF-8 are taken for latin1. */
+/**
+ * Returns the values by field name, in the order in which the names first appear. Bytes that are
+ * not UTF-8 are read as latin1.
+ */
 export function fieldsOf(head: string): Map<string, string[]> {
   const fields = new Map<string, string[]>();
   for (const line of head.split(/\r?\n(?![ \t])/)) {

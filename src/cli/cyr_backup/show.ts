@@ -1,6 +1,7 @@
 /**
- * `cyr_backup show ...`: details of what is named, as the originals print them (cyrus-imapd backup/cyr_backup.c, cmd_show_*);
- * of chunks, which they left undone, what is known of each and its lines.
+ * `cyr_backup show ...`: prints details, as the originals do (cyrus-imapd backup/cyr_backup.c,
+ * cmd_show_*). The originals never implemented `show chunks`; here it prints what is known of each
+ * chunk, and its lines.
  */
 import { fromLog } from '../../backup/lines/envelope.ts';
 import { BackupError, messageOf } from '../../errors.ts';
@@ -45,7 +46,10 @@ function showChunk({ reader, io }: Look, name: string): boolean {
   return true;
 }
 
-/** Of a damaged chunk those that can be read, then why not the others. Byte strings. */
+/**
+ * Yields a chunk's lines as byte strings; of a damaged chunk, the readable lines and then the
+ * error.
+ */
 function* linesOf(reader: BackupReader, chunk: Chunk): Generator<{ offset: number; text: string }> {
   const lines = new ChunkReader(reader.fd, chunk.offset, chunk.file_end);
   try {
@@ -66,12 +70,12 @@ function* linesOf(reader: BackupReader, chunk: Chunk): Generator<{ offset: numbe
 
 const CHUNK_HEADER_BYTES = 29;
 
-/** The chunk's header is passed over with its first line. */
+/** The first line of a chunk is read together with the chunk's header. */
 function lineStart(offset: number): number {
   return Math.max(offset, CHUNK_HEADER_BYTES);
 }
 
-/** `MAILBOX user.anne (2 records)`, `MESSAGE (3 messages)`. */
+/** Summarizes a line: `MAILBOX user.anne (2 records)`, `MESSAGE (3 messages)`. */
 function summaryOf(logged: LogLine): string {
   const { name, value } = fromLog(logged);
   if (Array.isArray(value))
@@ -128,7 +132,7 @@ export function showMessages({ reader, io, names }: Look): string[] {
   return missing;
 }
 
-/** The mailboxes that have or had the message, each once. */
+/** Returns the mailboxes that have or had the message, each once. */
 export function mailboxesWith(reader: BackupReader, messageId: number): LiveMailbox[] {
   const ids = new Set(recordsOfMessage(reader.index, messageId).map((record) => record.mailbox_id));
   return [...ids].flatMap((id) => mailboxById(reader.index, id) ?? []);

@@ -1,4 +1,7 @@
-/** Of the configuration and the mount's options, what the mount's thread needs to open the tree of backups. */
+/**
+ * Derives what the mount's thread needs to open the tree of backups from the configuration and the
+ * mount's options.
+ */
 import { resolve } from 'node:path';
 import type { BackupTreeOptions } from '../../../mount/backupTree.ts';
 import type { MountOptions } from '../../../mount/options.ts';

@@ -1,6 +1,7 @@
 /**
- * `cyrus-backups COMMAND ...`: what the originals have no command for. Each command is loaded when it is called: xbackup's IMAP client
- * alone would take 25 MB of a mount's memory, and half of its time to start.
+ * `cyrus-backups COMMAND ...`: commands that the originals do not have. Each command's modules are
+ * loaded only when it runs: xbackup's IMAP client alone would take 25 MB of a mount's memory, and
+ * half of its start-up time.
  */
 import { exitCodeOf } from '../../errors.ts';
 import { VERSION } from '../common/version.ts';

@@ -1,7 +1,9 @@
 /**
- * `cyrus-backups mount -C imapd.conf MOUNTPOINT [-o OPTIONS] [--foreground]`: shows all backed-up mail as a
- * read-only file system. Without --foreground it returns when the mount is in place, and leaves a process
- * behind that serves it: only that loads what a mount is made of.
+ * `cyrus-backups mount -C imapd.conf MOUNTPOINT [-o OPTIONS] [--foreground]`: shows all backed-up
+ * mail as a read-only file system.
+ *
+ * Without --foreground it returns when the mount is in place, and leaves a background process that
+ * serves it. Only that process loads the modules of the mount.
  */
 import { parseArgs } from 'node:util';
 import { BackupError, exitCodeOf, messageOf } from '../../errors.ts';
@@ -15,7 +17,10 @@ export interface MountIo {
   readonly stderr: { write(text: string): unknown };
 }
 
-/** Makes, of the configuration's path (undefined: the usual one) and the mount's options, the tree to show. */
+/**
+ * Makes the source of the tree to show from the configuration's path (undefined: the usual path)
+ * and the mount's options.
+ */
 export type TreeSourceOf = (configPath: string | undefined, options: MountOptions) => TreeSource;
 
 interface Arguments {
@@ -25,7 +30,7 @@ interface Arguments {
   readonly inForeground: boolean;
 }
 
-/** Resolves to the exit code. `argv` is what stands behind `mount`. */
+/** Resolves to the exit code. `argv` holds the arguments after `mount`. */
 export async function runMount(
   argv: readonly string[],
   io: MountIo,

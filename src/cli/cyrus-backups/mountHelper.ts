@@ -1,6 +1,7 @@
 /**
- * `mount.cyrus-backups SPEC DIR [-sfnvwr] [-N NAMESPACE] [-t TYPE] [-o OPTIONS]`: what mount(8) runs for lines in fstab of type
- * cyrus-backups or fuse.cyrus-backups. SPEC is the imapd.conf; `none` and `cyrus-backups` stand for the usual one.
+ * `mount.cyrus-backups SPEC DIR [-sfnvwr] [-N NAMESPACE] [-t TYPE] [-o OPTIONS]`: the helper that
+ * mount(8) runs for fstab lines of type cyrus-backups or fuse.cyrus-backups. SPEC is the path of
+ * imapd.conf; `none`, `cyrus-backups` and `fuse` stand for the usual path.
  */
 import { parseArgs } from 'node:util';
 import { exitCodeOf, messageOf } from '../../errors.ts';
@@ -30,7 +31,7 @@ export async function main(args: string[]): Promise<number> {
     if (spec === undefined || folder === undefined || more.length > 0) {
       throw new Error('usage: mount.cyrus-backups IMAPD.CONF MOUNTPOINT [-o OPTIONS]');
     }
-    // `mount -f` wants to know whether it would be tried, and nothing more.
+    // `mount -f` (fake) only asks whether a mount would be tried.
     if (values.f === true) return 0;
     const conf = USUAL.has(spec) ? [] : ['-C', spec];
     const options = (values.o ?? []).flatMap((list) => ['-o', list]);

@@ -1,7 +1,10 @@
 /**
- * `cyrus-backups passwd [-C imapd.conf] [-d] USER`: enters, changes or (-d) deletes a user of backupd's password
- * file. The password is asked for twice on a terminal, without showing it, or read as one line from elsewhere;
- * it is never an argument, which every user of the machine could see.
+ * `cyrus-backups passwd [-C imapd.conf] [-d] USER`: adds, changes or (-d) deletes a user in
+ * backupd's password file.
+ *
+ * On a terminal it asks for the password twice and does not show it. Otherwise it reads one line of
+ * standard input. The password is never an argument, because every user of the machine could see it
+ * there.
  */
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -23,7 +26,7 @@ const ENTER = new Set(['\r', '\n', '\x04']);
 const ERASE = new Set(['\x7f', '\b']);
 const INTERRUPT = '\x03';
 
-/** Reads a line in raw mode, where the terminal shows nothing. */
+/** Reads a line in raw mode, in which the terminal does not show what is typed. */
 export function askHidden(io: PasswdIo, prompt: string): Promise<string> {
   io.stdout.write(prompt);
   io.stdin.setRawMode?.(true);
@@ -94,7 +97,7 @@ function parseArguments(argv: string[]): Arguments | null {
   }
 }
 
-/** `argv` is what follows `passwd`. Returns the exit status. */
+/** Resolves to the exit code. `argv` holds the arguments after `passwd`. */
 export async function runPasswd(argv: string[], io: PasswdIo): Promise<number> {
   const parsed = parseArguments(argv);
   if (parsed === null) {

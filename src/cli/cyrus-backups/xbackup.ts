@@ -1,6 +1,7 @@
 /**
- * `cyrus-backups xbackup [options] SERVER`: has a Cyrus server replicate its users to this backup server now. With --stale only those
- * whose backup is older than so many hours, or is not there: made for cron.
+ * `cyrus-backups xbackup [options] SERVER`: makes a Cyrus server replicate its users to this backup
+ * server now. With --stale, which is meant for cron, only users whose backup is older than that
+ * many hours or does not exist.
  */
 import { parseArgs } from 'node:util';
 import { Catalog } from '../../catalog/catalog.ts';
@@ -48,7 +49,10 @@ function parse(argv: readonly string[]) {
   }
 }
 
-/** Resolves to the exit code: 0, 64 usage, 75 where a user was not replicated, 77 a wrong password, 78 configuration. */
+/**
+ * Resolves to the exit code: 0, 64 usage, 75 if a user was not replicated, 77 wrong password, 78
+ * configuration.
+ */
 export function runXbackup(argv: readonly string[], io: PasswdIo): Promise<number> {
   return guarded('xbackup', USAGE, io, async () => {
     const { values, positionals } = parse(argv);
@@ -87,7 +91,7 @@ export function runXbackup(argv: readonly string[], io: PasswdIo): Promise<numbe
   });
 }
 
-/** One user of several who is refused is a result like others. */
+/** If the server refuses one user of several, that counts as that user's result. */
 async function askFor(
   client: XbackupClient,
   pattern: string,
@@ -115,7 +119,10 @@ function seconds(text: string): number {
   return number;
 }
 
-/** The names to ask for: of users and shared mailboxes of the server whose backup is too old, or is not there. */
+/**
+ * Returns the names of the server's users and shared mailboxes whose backup is too old or does not
+ * exist.
+ */
 async function stale(
   client: XbackupClient,
   config: Config,
@@ -137,7 +144,7 @@ async function stale(
   return [...owners].filter(([, userid]) => isStale.get(userid) === true).map(([name]) => name);
 }
 
-/** null: there is no backup that can be read; then the server says what is wrong with it. */
+/** Returns null if no backup can be read; the server then reports what is wrong with it. */
 function lastUpdate(catalog: Catalog, userid: string): number | null {
   try {
     const path = catalog.find(userid);
@@ -148,7 +155,7 @@ function lastUpdate(catalog: Catalog, userid: string): number | null {
   }
 }
 
-/** null: nothing was ever backed up. */
+/** Returns null if nothing was ever backed up. */
 function openCatalog(config: Config): Catalog | null {
   try {
     return Catalog.open(readOnlyCatalog(config));

@@ -1,11 +1,17 @@
 /*
- * memfs FOLDER MOUNTPOINT: the bench's yardstick. A read-only libfuse3 file system, low level, that serves a copy of a
- * folder from memory, uncompressed: nothing that asks a disk, inflates or looks into an index can be quicker, unless
- * it does so before it is asked.
+ * memfs FOLDER MOUNTPOINT: the benchmark's reference. A read-only, low-level libfuse3 file system
+ * that serves a copy of a folder from memory, uncompressed. Nothing that reads a disk, inflates or
+ * queries an index can be faster, unless it does that work before it is asked.
  *
- * It does what makes libfuse quick: READDIRPLUS always, no OPEN and no OPENDIR (the kernel then keeps pages and lists),
- * names and attributes valid for an hour, a thread and a descriptor for each request that waits, answers written
- * from where the bytes lie. It has no extended attributes, so the kernel asks for none after the first.
+ * It uses what makes libfuse fast:
+ *
+ * - READDIRPLUS always.
+ * - No OPEN and no OPENDIR, so that the kernel keeps pages and listings.
+ * - Names and attributes valid for an hour.
+ * - A thread and a descriptor for each waiting request.
+ * - Replies written directly from the stored bytes.
+ *
+ * It has no extended attributes, so the kernel stops asking for them after the first request.
  */
 #define FUSE_USE_VERSION 312
 #include <dirent.h>

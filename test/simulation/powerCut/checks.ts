@@ -1,4 +1,4 @@
-/** What must be true of a backup that is opened after a power cut. Each check names what is wrong, or nothing. */
+/** Checks a backup that is opened after a power cut. Each check returns what is wrong, or null. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { Backup } from '../../../src/backup/backup.ts';
@@ -9,11 +9,11 @@ import { START, line } from '../../support/backups.ts';
 import { stateOf } from './state.ts';
 import type { Files } from './disk.ts';
 
-/** A crashed backup as it is put on disk. */
+/** The files of a crashed backup. */
 export interface Crashed {
   readonly path: string;
   readonly files: Files;
-  /** null: there is none. */
+  /** null if there is none. */
   readonly index: Buffer | null;
 }
 
@@ -49,7 +49,7 @@ function removeBackup(path: string): void {
   for (const suffix of SUFFIXES) rmSync(path + suffix, { force: true });
 }
 
-/** Puts the files on disk under another name. */
+/** Writes the files to disk under another name. */
 export function putCrashed({ path, files, index }: Crashed, place: string): void {
   removeBackup(place);
   for (const [name, bytes] of files) {
@@ -69,7 +69,10 @@ export async function recover(place: string): Promise<void> {
   await (await openBackup(place, [])).close();
 }
 
-/** Opens, verifies, opens again; where `isUsed`, appends and compacts. `states`: one of these it must hold. */
+/**
+ * Opens, verifies and reopens a crashed backup. With `isUsed` it also appends and compacts. The
+ * backup must be in one of `states`.
+ */
 export async function check(
   crashed: Crashed,
   place: string,
@@ -115,7 +118,7 @@ async function verified(place: string): Promise<string> {
   }
 }
 
-/** What is no more in the data file must be at the end of NAME.torn. */
+/** Whatever was cut off the data file must be at the end of NAME.torn. */
 function keptAside({ path, files }: Crashed, place: string): string | null {
   const crashed = files.get(path) ?? Buffer.alloc(0);
   const now = readFileSync(place);

@@ -1,7 +1,12 @@
 /**
- * A disk after a power cut, made from recorded operations: what was synced is there, of what was not any 512-byte sectors are,
- * in any of the states that they went through, and the others are what they were before: zeros, where the file was shorter. The
- * file's length is any between. Changes of names come to the disk in their order, up to any of those since the folder was synced.
+ * Computes the state of a disk after a power cut from recorded operations:
+ *
+ * - Synced data is there.
+ * - Of the unsynced 512-byte sectors, any may have been written, each in any of its intermediate
+ *   states. The others keep their old content, or are zeros if the file was shorter.
+ * - The length of a file is anywhere between its shortest and its longest since the last sync.
+ * - Changes of names reach the disk in order. Any number of those since the folder's last sync may
+ *   be lost.
  */
 import type { Operation } from './recorder.ts';
 
@@ -9,11 +14,11 @@ const SECTOR = 512;
 
 interface File {
   synced: Buffer;
-  /** What came since the last sync, in order. */
+  /** Operations since the last sync, in order. */
   pending: Extract<Operation, { kind: 'write' | 'truncate' }>[];
 }
 
-/** How a crash treats what was not synced. */
+/** Rules for which unsynced sectors a crash keeps. */
 const SECTOR_RULES = ['none', 'all', 'random', 'one', 'but one', 'last', 'first', 'odd'] as const;
 type SectorRule = (typeof SECTOR_RULES)[number];
 
@@ -38,7 +43,7 @@ export class CrashedDisk {
   #syncedNames = new Map<string, number>();
   #pendingNames: Map<string, number>[] = [];
 
-  /** The disk before the first operation. */
+  /** `start` is the disk before the first operation. */
   constructor(start: ReadonlyMap<string, { ino: number; bytes: Buffer }> = new Map()) {
     for (const [path, { ino, bytes }] of start) {
       this.#files.set(ino, { synced: bytes, pending: [] });
@@ -81,7 +86,7 @@ export class CrashedDisk {
     return file;
   }
 
-  /** A file with all that was written to it. */
+  /** A file's content with everything that was written to it. */
   full(path: string): Buffer {
     const ino = this.#names.get(path);
     if (ino === undefined) return Buffer.alloc(0);
@@ -89,7 +94,10 @@ export class CrashedDisk {
     return pending.reduce(apply, synced);
   }
 
-  /** What a restart finds. The names of files that were only just made may be there or not, like all others. */
+  /**
+   * Returns the files that a restart finds. The name of a file that was just created may be
+   * missing, like any other change of a name.
+   */
   crash(random: () => number): Files {
     const states = [this.#syncedNames, ...this.#pendingNames];
     const names = states[Math.floor(random() * states.length)] ?? this.#syncedNames;
@@ -99,7 +107,7 @@ export class CrashedDisk {
   }
 }
 
-/** The bytes of a file after a crash. */
+/** Returns the content of a file after a crash. */
 function torn({ synced, pending }: File, random: () => number): Buffer {
   if (pending.length === 0) return Buffer.from(synced);
   const versions = [synced];

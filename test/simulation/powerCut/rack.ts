@@ -1,6 +1,7 @@
 /**
- * The rack: `node --import RECORDER rack.js STATES SEED` crashes recorded histories of a backup in so many ways, opens what is left,
- * and prints a report as JSON. See test/backup/powerCut.slow.test.ts, and test/soak/powerCut.soak.ts for long runs.
+ * The rack: `node --import RECORDER rack.js STATES SEED` crashes recorded histories of a backup in
+ * STATES ways, opens the results, and prints a report as JSON. See test/backup/powerCut.test.ts,
+ * and test/soak/powerCut.soak.ts for long runs.
  */
 import { mkdtempSync, rmSync, statSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,9 +19,9 @@ import type { Scenario } from './scenarios.ts';
 
 const APPENDS_A_HISTORY = 25;
 const STATES_A_HISTORY = { append: 40, compact: 12, repair: 8 };
-/** One in so many states is appended to and compacted. */
+/** One in this many states is appended to and compacted. */
 const USES = 3;
-/** One in so many recoveries is itself crashed. */
+/** One in this many recoveries is itself crashed. */
 const RECOVERIES = 4;
 
 const count = Number(process.argv[2] ?? 200);
@@ -31,15 +32,15 @@ const place = join(folder, 'anne');
 
 interface Moment {
   readonly disk: CrashedDisk;
-  /** Appends whose data was on disk, and whether one was being written. */
+  /** Number of appends whose data was on disk; and whether another one was being written. */
   readonly appends: number;
   readonly isAppending: boolean;
-  /** So many of the scenario's indexes had been made, and so many when the last chunk was begun. */
+  /** How many of the scenario's indexes existed, now and when the last chunk began. */
   readonly indexes: number;
   readonly indexesBefore: number;
 }
 
-/** Plays the operations up to one of them. */
+/** Replays the operations before `end`. */
 function playUpTo(scenario: Scenario, end: number): Moment {
   const disk = new CrashedDisk(scenario.start);
   const isLater = scenario.name !== 'append';
@@ -62,7 +63,7 @@ function playUpTo(scenario: Scenario, end: number): Moment {
   return { disk, appends, isAppending: inFlight !== null, indexes, indexesBefore };
 }
 
-/** Whether a sector that was written stands behind one that was not. */
+/** Reports whether a written sector follows one that was not written. */
 function isOutOfOrder(now: Buffer, full: Buffer): boolean {
   let missing = 0;
   while (missing < now.length && now[missing] === full[missing]) missing += 1;
@@ -100,7 +101,7 @@ async function judge(
   return finding.fault;
 }
 
-/** The file as it was before the repair: it stays damaged. */
+/** Reports whether the repair has not replaced the file yet, so that it is still damaged. */
 function isUnrepaired({ path, files }: Crashed): boolean {
   return files.get(path)?.[1] === 0;
 }
@@ -114,7 +115,10 @@ function startOf(crashed: Crashed): Scenario['start'] {
   return start;
 }
 
-/** Crashes the recovery of a crashed backup at each of its steps, and the recovery from that at one of its own. */
+/**
+ * Crashes the recovery of a crashed backup after each of its steps. From one of the results,
+ * crashes a second recovery in the same way.
+ */
 async function crashRecoveries(
   crashed: Crashed,
   states: readonly string[],
@@ -130,7 +134,7 @@ async function crashRecoveries(
     try {
       await recover(place);
     } catch {
-      // Counted where the same state is opened without a crash.
+      // This failure is counted when the same state is opened without a crash.
       stopRecording();
       return;
     }
@@ -160,7 +164,10 @@ function crashAt(
   return disk.crash(random);
 }
 
-/** Mostly behind a write that is not synced yet: elsewhere there is little to choose. */
+/**
+ * Picks a crash point, mostly after a write that is not synced yet: elsewhere a crash has few
+ * possible results.
+ */
 function crashPoint(operations: readonly Operation[], random: () => number): number {
   for (let tries = 0; ; tries += 1) {
     const end = 1 + Math.floor(random() * operations.length);

@@ -1,10 +1,11 @@
 /**
- * Records what the program really does to the disk: every write, truncation and sync, with its bytes, and every change of a
- * name. Loaded with `node --import` before anything else, because it puts its own functions in place of those of node:fs, and
- * some modules take these when they are loaded.
+ * Records what the program really does to the disk: every write (with its bytes), truncation and
+ * sync, and every change of a name. It is loaded first, with `node --import`, because it replaces
+ * functions of node:fs, and some modules take these when they are loaded.
  *
- * Files are known by their inode numbers, since a rename does not change what an open descriptor writes to. SQLite's files are
- * written by native code and are not seen here: the rack chooses an index's state by itself.
+ * Files are identified by inode number, since a rename does not change what an open descriptor
+ * writes to. SQLite's files are written by native code and are not seen here; the rack chooses an
+ * index's state by itself.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -13,11 +14,11 @@ export type Operation =
   | { readonly kind: 'write'; readonly ino: number; readonly at: number; readonly bytes: Buffer }
   | { readonly kind: 'truncate'; readonly ino: number; readonly size: number }
   | { readonly kind: 'sync'; readonly ino: number }
-  /** A name that leads to the inode from now on; `from` is the name that it had until then. */
+  /** From now on `path` names the inode; `from` was its name until then, if any. */
   | { readonly kind: 'name'; readonly path: string; readonly ino: number; readonly from: string | null }
   | { readonly kind: 'unname'; readonly path: string }
   | { readonly kind: 'syncFolder'; readonly path: string }
-  /** Noted by the scenario, not by the disk. */
+  /** Recorded by the scenario, not a disk operation. */
   | { readonly kind: 'mark'; readonly name: string };
 
 interface Recording {
@@ -26,10 +27,10 @@ interface Recording {
 }
 
 let recording: Recording | null = null;
-/** The next sync is refused, as by a full disk. */
+/** The next sync fails, as on a full disk. */
 let refusesSync = false;
 
-/** Records what happens in a folder and below it from now on. */
+/** From now on, records what happens in and below a folder. */
 export function startRecording(folder: string): void {
   recording = { folder, operations: [] };
 }
@@ -44,7 +45,7 @@ export function mark(name: string): void {
   recording?.operations.push({ kind: 'mark', name });
 }
 
-/** The next sync of data fails, after the writes before it have been taken. */
+/** Makes the next sync of data fail; the writes before it have succeeded. */
 export function refuseNextSync(): void {
   refusesSync = true;
 }
@@ -59,7 +60,7 @@ function note(operation: Operation): void {
   recording?.operations.push(operation);
 }
 
-/** The inode of a descriptor of a watched file; null for any other. */
+/** Returns the inode of a watched file's descriptor; null for any other descriptor. */
 function inodeOf(fd: number): number | null {
   if (recording === null) return null;
   const path = real.readlinkSync(`/proc/self/fd/${fd}`).replace(/ \(deleted\)$/, '');
@@ -101,7 +102,7 @@ function refusal(): NodeJS.ErrnoException | null {
 
 type Callback = (error: NodeJS.ErrnoException | null, ...rest: unknown[]) => void;
 
-/** What stands in for a call with a callback; noted when the real one has succeeded. */
+/** Replaces a call with a callback. Records it when the real call has succeeded. */
 function withCallback(
   name: 'fdatasync' | 'fsync' | 'ftruncate',
   onDone: (fd: number, ...values: number[]) => void,
@@ -126,7 +127,7 @@ const noteTruncate = (fd: number, size = 0): void => {
   if (ino !== null) note({ kind: 'truncate', ino, size });
 };
 
-/** A file written at once by a path or a descriptor: one write. */
+/** Records a file that is written whole, through a path or a descriptor, as one write. */
 function noteWhole(target: fs.PathOrFileDescriptor, data: string | NodeJS.ArrayBufferView): void {
   const bytes = typeof data === 'string' ? Buffer.from(data) : data;
   if (typeof target === 'number') noteWrite(target, 0, [bytes]);
@@ -207,7 +208,7 @@ const replacements = {
   fsync: withCallback('fsync', noteSync),
   ftruncate: withCallback('ftruncate', noteTruncate),
 };
-// promisify(fs.writev) answers an object where the function says how.
+// promisify(fs.writev) resolves to an object, which it learns from this property.
 Object.defineProperty(replacements.writev, Symbol.for('nodejs.util.promisify.custom'), {
   value: (fd: number, buffers: NodeJS.ArrayBufferView[], position: number) =>
     new Promise<{ bytesWritten: number }>((resolve, reject) => {

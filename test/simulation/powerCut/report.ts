@@ -1,12 +1,12 @@
-/** What a rack has found. */
+/** The result of a rack. */
 export interface Report {
-  /** Crash states that were opened, by scenario. */
+  /** Number of crash states that were opened, by scenario. */
   readonly states: Record<string, number>;
-  /** Those in which a written sector follows a missing one, and no index tells of the open chunk. */
+  /** States in which a written sector follows a missing one, and no index knows the open chunk. */
   readonly outOfOrder: { states: number; calledDamaged: number };
-  /** How many of them went wrong, by fault. */
+  /** Number of failed states, by fault. */
   readonly faults: Record<string, number>;
-  /** The first few, in words, each with what it takes to have it again. */
+  /** The first few faults in words, each with what is needed to reproduce it. */
   readonly examples: string[];
 }
 

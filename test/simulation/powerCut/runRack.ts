@@ -1,4 +1,7 @@
-/** Runs a rack in a process of its own, with the recorder loaded before all else, on a file system in memory where there is one. */
+/**
+ * Runs a rack in a process of its own, with the recorder loaded first, on a file system in memory
+ * if there is one.
+ */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';

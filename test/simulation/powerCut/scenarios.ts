@@ -1,6 +1,7 @@
 /**
- * What a backup goes through while the recorder listens: sessions of appends, an append that is refused half way, a compaction, a
- * repair. Each answers what was done to the disk, what the backup held after each acknowledged line, and the index at those times.
+ * What happens to a backup while the recorder runs: sessions of appends, an append that fails half
+ * way, a compaction, a repair. Each scenario returns the disk operations, what the backup held
+ * after each acknowledged line, and the index at those times.
  */
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,16 +20,16 @@ import { stateOf } from './state.ts';
 export interface Scenario {
   readonly name: 'append' | 'compact' | 'repair';
   readonly path: string;
-  /** What was on disk before the first operation. */
+  /** The files on disk before the first operation. */
   readonly start: Map<string, { ino: number; bytes: Buffer }>;
   readonly operations: readonly Operation[];
-  /** What the backup holds after so many appends. */
+  /** What the backup holds after each number of appends. */
   readonly states: readonly string[];
   /** In the order in which they were made. */
   readonly indexes: readonly Buffer[];
 }
 
-/** Writes a backup, and remembers what it held after each append. */
+/** Writes a backup, and records what it held after each append. */
 class Session {
   readonly site = new BackupSite();
   readonly path: string;
@@ -49,7 +50,10 @@ class Session {
     return this.#backup;
   }
 
-  /** A line of any kind and size: small ones, ones with messages in segments, copies and both. */
+  /**
+   * Appends a line of a random kind and size: a small one, one with many records, or one with
+   * messages in segments, as copies, or both.
+   */
   async append(): Promise<void> {
     const backup = this.#backup ?? (await this.open());
     mark(`append:${this.states.length}`);
@@ -61,7 +65,10 @@ class Session {
     this.#note();
   }
 
-  /** A line that is refused once its bytes have been written: what it has written is taken back. */
+  /**
+   * Appends a line whose sync fails after its bytes have been written. The backup must remove what
+   * was written.
+   */
   async appendRefused(): Promise<void> {
     const backup = this.#backup ?? (await this.open());
     const message = bytesOf(7000 + this.states.length, Math.floor(this.#random() * 9000));
@@ -94,7 +101,10 @@ class Session {
     this.#backup = null;
   }
 
-  /** A mailbox with many records without messages here: a line of several sectors. */
+  /**
+   * Appends a mailbox of many expunged records, whose messages the backup lacks: a line of several
+   * sectors.
+   */
   async #appendMany(backup: Backup, at: number): Promise<void> {
     const count = 5 + Math.floor(this.#random() * 100);
     const records = Array.from({ length: count }, (_, index) => {
@@ -135,7 +145,7 @@ class Session {
     return { name, path: this.path, start, operations, states: this.states, indexes: this.indexes };
   }
 
-  /** The files as they are, on the recorded disk. */
+  /** The files as they are now on the recorded disk. */
   start(): Scenario['start'] {
     return new Map([[this.path, { ino: statSync(this.path).ino, bytes: readFileSync(this.path) }]]);
   }
@@ -149,7 +159,7 @@ function copyOf(message: Buffer): MessageSource {
   };
 }
 
-/** Sessions that append, end their chunks, begin new ones; some lines are refused half way. */
+/** Runs sessions that append, end their chunks and begin new ones. Some lines fail half way. */
 async function appending(
   seed: number,
   appends: number,
@@ -199,7 +209,7 @@ export async function compactScenario(seed: number, appends: number): Promise<Sc
   });
 }
 
-/** A repair of a backup of which a chunk's gzip header is damaged: all data is whole. */
+/** A repair of a backup in which a chunk's gzip header is damaged, but all data is whole. */
 export async function repairScenario(seed: number, appends: number): Promise<Scenario> {
   return afterwards('repair', seed, appends, async ({ path, site }) => {
     const file = await LockedFile.acquire(path);

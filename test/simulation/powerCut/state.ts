@@ -1,4 +1,7 @@
-/** What a backup holds, as text: mailboxes, records, all other items, now and before. Where the bytes lie does not count. */
+/**
+ * Describes what a backup holds as text: mailboxes, records and all other items, present and past.
+ * It leaves out where the bytes are stored.
+ */
 import type { IndexFile } from '../../../src/index/store/indexFile.ts';
 
 const QUERIES = [
@@ -13,7 +16,7 @@ const QUERIES = [
   'SELECT kind, key, value, since, until FROM item_history ORDER BY 1, 2, 3, 4',
 ];
 
-/** A line that was refused may be there or not: it is left out. */
+/** A refused line may be there or not, so the queries leave it out. */
 export function stateOf(index: IndexFile): string {
   return QUERIES.map((sql) => JSON.stringify(index.all(sql))).join('\n');
 }

@@ -1,6 +1,7 @@
 /**
- * The rack for backups.db: `node --import RECORDER twoskipRack.js STATES SEED` crashes recorded transactions of a twoskip database, and
- * the recoveries from that, opens what is left, and prints a report as JSON. See test/catalog/powerCut.slow.test.ts.
+ * The rack for backups.db: `node --import RECORDER twoskipRack.js STATES SEED` crashes recorded
+ * transactions of a twoskip database, and the recoveries after that. It opens the results, and
+ * prints a report as JSON. See test/catalog/powerCut.test.ts.
  */
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +17,7 @@ import type { Report } from './report.ts';
 
 const TRANSACTIONS = 40;
 const STATES_A_HISTORY = 150;
-/** One in so many recoveries is itself crashed. */
+/** One in this many recoveries is itself crashed. */
 const RECOVERIES = 5;
 
 const count = Number(process.argv[2] ?? 200);
@@ -27,7 +28,7 @@ const path = join(folder, 'backups.db');
 
 interface History {
   readonly operations: readonly Operation[];
-  /** What the database holds after so many transactions. */
+  /** What the database holds after each number of transactions. */
   readonly states: readonly string[];
 }
 
@@ -37,7 +38,9 @@ function contentOf(database: Twoskip): string {
   );
 }
 
-/** Puts, changes and deletes, some at a time; now and then the file is rewritten in order. */
+/**
+ * Puts, changes and deletes, several per transaction. Now and then the file is rewritten in order.
+ */
 function history(seed: number): History {
   const random = randomFrom(seed);
   rmSync(path, { force: true });
@@ -67,7 +70,10 @@ function history(seed: number): History {
   return { operations: stopRecording(), states };
 }
 
-/** Syncs of the transaction that is under way: the second one brings the commit to the disk, the third the header that says so. */
+/**
+ * Syncs of a transaction. The second one brings the commit to disk, the third one the header that
+ * records it.
+ */
 const SYNCS = 3;
 
 function playUpTo(
@@ -84,7 +90,7 @@ function playUpTo(
       syncs = 0;
     } else if (operation.kind === 'sync') {
       syncs += 1;
-      // A rewrite of the file may follow.
+      // More syncs may follow, from a rewrite of the file.
       if (syncs === SYNCS) done = Math.max(done, inFlight);
     }
   }
@@ -136,7 +142,7 @@ function crashRecovery(files: Files, states: readonly string[], how: string, ran
   try {
     Twoskip.open(path, { create: true }).close();
   } catch {
-    // Counted where the same state is opened without a crash.
+    // This failure is counted when the same state is opened without a crash.
     stopRecording();
     return;
   }

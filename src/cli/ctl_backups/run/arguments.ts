@@ -1,4 +1,7 @@
-/** The command line of ctl_backups: options as getopt takes them, anywhere, and which of them go with which command. */
+/**
+ * The command line of ctl_backups: parses options, which like getopt's may stand anywhere, and
+ * checks which of them go with which command.
+ */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { VERIFY_LEVELS } from '../../../backup/options.ts';
@@ -69,18 +72,18 @@ Modes:
   -A, -D and -P go with list, stat, compact, verify, reindex and retime.
 `;
 
-/** Commands that go through any number of backups. */
+/** Commands that handle any number of backups. */
 const LOOK = ['list', 'stat'] as const;
 const WORK = ['compact', 'verify', 'reindex', 'retime'] as const;
 const EACH = [...LOOK, ...WORK] as const;
-/** Commands on one backup, and how many names they take. */
+/** Commands for one backup, with the number of names they take. */
 const ONE = { lock: 1, delete: 1, move: 2, rename: 2 } as const;
 
-/** They read what is there. */
+/** Commands that only read. */
 export type LookCommand = (typeof LOOK)[number];
-/** They lock each backup and have more to do with it. */
+/** Commands that lock each backup and work on it. */
 export type WorkCommand = (typeof WORK)[number];
-/** Commands that know names of users and domains only, and how many words they take. */
+/** Commands that take only userids and domains, with the least and the largest number of words. */
 const RULES = { retention: [0, 2], hold: [1, Infinity], release: [1, 1] } as const;
 
 type Command = LookCommand | WorkCommand | keyof typeof ONE | keyof typeof RULES | 'reconstruct';
@@ -94,13 +97,13 @@ export interface Arguments {
   readonly jobs: number;
   readonly lock: LockOptions;
   readonly isDryRun: boolean;
-  /** compact, retime: the clock is right whatever the backups say. */
+  /** compact, retime: trusts the clock whatever the backups say (--force-clock). */
   readonly mayForceClock: boolean;
   readonly options: Omit<CtlOptions, 'config'>;
 }
 
 function parse(argv: readonly string[]) {
-  // As getopt's optional argument: a last -t has none.
+  // Emulates getopt's optional argument: a -t at the end has no value.
   const args = argv.at(-1) === '-t' ? [...argv, '24'] : [...argv];
   try {
     return parseArgs({
@@ -227,7 +230,7 @@ function levelOf(name: string | undefined): VerifyLevel {
   return level;
 }
 
-/** The originals let -c and -t stand with any command. */
+/** Rejects options of other commands. Like the originals, accepts -c and -t with any command. */
 function checkFits(command: Command, values: Values): void {
   const own = {
     p: 'lock',

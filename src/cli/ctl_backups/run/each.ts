@@ -1,8 +1,9 @@
 /**
- * The commands that work on many backups: one after another in this process, or several at a time in processes of their own.
- * What is printed, and its order, is the same either way.
+ * The commands that work on many backups: one after another in this process, or several at a time
+ * in worker processes. The output and its order are the same either way.
  *
- * A few small backups are done here, faster than another process would start; from then on others share the work.
+ * The first few small backups are handled in this process, because starting a worker would take
+ * longer. After that, workers share the rest.
  */
 import { statSync } from 'node:fs';
 import { isFound, selectTargets, storeOf } from '../../common/select.ts';
@@ -11,11 +12,11 @@ import type { BackupCommand, CtlIo, CtlOptions, Outcome } from '../command.ts';
 import { Progress } from './progress.ts';
 import { WorkerPool } from './workers.ts';
 
-/** As much as this, or as many, are done before another process has started. */
+/** This many bytes, or this many backups, are handled before another process has started. */
 const SMALL_BYTES = 8 << 20;
 const SMALL_BACKUPS = 32;
 
-/** Whether all went well. */
+/** Resolves to true if all went well. */
 export async function eachBackup(
   command: WorkCommand,
   work: BackupCommand,
@@ -61,7 +62,10 @@ export async function eachBackup(
   }
 }
 
-/** What counts as now. Throws 'refused' before anything that a wrong clock would do for good. */
+/**
+ * Returns the time that counts as now. Throws 'refused' before a wrong clock can do irreversible
+ * damage.
+ */
 async function presentOf(
   command: WorkCommand,
   { mode, names, mayForceClock }: Arguments,
@@ -73,7 +77,7 @@ async function presentOf(
   return trustedPresent(config, presentS, { files, trustsNewSite: command === 'compact' });
 }
 
-/** 0 where there is none: the command will say so. */
+/** Returns 0 if the file does not exist, which the command will report. */
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }

@@ -1,6 +1,11 @@
 /**
- * Output in large pieces: a hundred thousand lines are as many system calls else. What waits is written when it is large,
- * when it has waited for long, before anything goes to standard error, and at the end.
+ * Buffers output, because a hundred thousand lines would take as many system calls. The buffer is
+ * written:
+ *
+ * - when it is large,
+ * - when it has waited for long,
+ * - before anything goes to standard error,
+ * - at the end.
  */
 import type { CliIo } from '../../common/io.ts';
 
@@ -8,9 +13,9 @@ const GATHER_BYTES = 1 << 16;
 const LONGEST_WAIT_MS = 200;
 
 export interface GatheredIo extends CliIo {
-  /** Whether any of it has been written. */
+  /** True once anything has been written to the underlying output. */
   readonly hasWritten: boolean;
-  /** Forgets what waits. */
+  /** Discards what is buffered. */
   drop(): void;
   flush(): void;
 }

@@ -1,6 +1,6 @@
 /**
- * The commands that look at many backups, list and stat: a fraction of a millisecond each, so what counts is how little is loaded, and
- * how the lines are written.
+ * Runs the commands that only read many backups, list and stat. Each backup takes a fraction of a
+ * millisecond, so speed depends on loading few modules and on buffering the output.
  */
 import { FiguresFile } from '../../../index/store/statsCache.ts';
 import { readOnlyCatalog } from '../../common/catalogOptions.ts';
@@ -9,7 +9,7 @@ import type { Arguments, LookCommand } from './arguments.ts';
 import type { BackupCommand, CtlIo, CtlOptions } from '../command.ts';
 import { gathered } from './gatheredOutput.ts';
 
-/** Whether all went well. */
+/** Resolves to true if all went well. */
 export async function lookAtEach(
   { one, heading }: Look,
   { mode, names, stopsOnError }: Arguments,
@@ -40,7 +40,7 @@ export interface Look {
   readonly heading: string;
 }
 
-/** `isAllLoaded`: what only some backups need, too. */
+/** `isAllLoaded` also loads modules that only some backups need. */
 export async function loadLook(command: LookCommand, isAllLoaded: boolean): Promise<Look> {
   if (isAllLoaded) await import('../../../backup/reader.ts');
   if (command === 'list') {

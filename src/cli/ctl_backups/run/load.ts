@@ -1,4 +1,7 @@
-/** The commands that work on many backups, each loaded with its own modules when it is wanted: here, and in ctlBackupsWorker.ts. */
+/**
+ * Loads the commands that work on many backups, each with its own modules and only when needed: in
+ * the main process and in worker.ts.
+ */
 import type { WorkCommand } from './arguments.ts';
 import type { BackupCommand } from '../command.ts';
 

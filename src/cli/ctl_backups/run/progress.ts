@@ -1,6 +1,6 @@
 /**
- * How far the work is, on a terminal: one line that is written over and goes before anything else is printed. The estimate is of the
- * backups at work, by their bytes.
+ * Shows progress on a terminal, in one line that is overwritten, and erased before other output.
+ * The remaining time is estimated for each backup in work, from its bytes.
  */
 import type { FoundTarget } from '../../common/select.ts';
 import type { CtlIo } from '../command.ts';
@@ -28,7 +28,7 @@ export class Progress {
     this.#io = io;
   }
 
-  /** Streams for the work on one backup. */
+  /** Wraps the streams for the work on one backup. */
   of(target: FoundTarget, io: CtlIo): CtlIo {
     const output = (to: Output): Output => ({
       write: (text) => {
@@ -70,7 +70,7 @@ export class Progress {
   }
 }
 
-/** `anne 43 % (1m20s left)`. */
+/** Formats one backup's progress: `anne 43 % (1m20s left)`. */
 function progressText({ label, startMs, doneBytes, totalBytes }: Running): string {
   const share = totalBytes === 0 ? 1 : doneBytes / totalBytes;
   const leftS = share === 0 ? 0 : Math.ceil((((Date.now() - startMs) / 1000) * (1 - share)) / share);

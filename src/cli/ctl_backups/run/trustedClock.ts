@@ -1,9 +1,11 @@
 /**
- * Whether the machine's clock can be believed when something is to be done that cannot be undone: compaction drops what is older than
- * the retention, retime rewrites timestamps. The log is the witness: on a site in use some backup has a line that is some days old.
+ * Decides whether the machine's clock can be trusted for work that cannot be undone: compaction
+ * drops what is older than the retention, and retime rewrites timestamps. The log is the witness:
+ * on a site in use, some backup has a line that is a few days old.
  *
- * A line of the last day proves nothing, since it was written with the clock that is in doubt. So a clock that jumps ahead is refused
- * at once, even where masters go on replicating, and is believed again only after a day.
+ * A line from the last day proves nothing, because it was written by the clock in doubt. So a clock
+ * that jumps ahead is refused at once, even if masters continue to replicate, and is trusted again
+ * only after a day.
  */
 import { statSync } from 'node:fs';
 import { indexPath } from '../../../backup/options.ts';
@@ -20,15 +22,18 @@ const DAY_SECONDS = 86_400;
 const RECENT_DAYS = 7;
 
 export interface Witnesses {
-  /** Data files beside those of backups.db. */
+  /** Data files to read in addition to those of backups.db. */
   readonly files: readonly string[];
-  /** Whether a site without any line older than a day is believed: there is nothing old to lose. */
+  /** True to trust the clock if no line is older than a day: there is nothing old to lose. */
   readonly trustsNewSite: boolean;
 }
 
 /**
- * What counts as now: the clock's time, but no later than the newest line that was found, so that a horizon never passes the newest
- * line minus the retention. Throws 'refused' where no backup has a line that is one to seven days old. Looks at as few as it takes.
+ * Returns the time that counts as now: the clock's time, but no later than the newest line found.
+ * So a horizon never passes the newest line minus the retention.
+ *
+ * Reads as few backups as possible. Throws 'refused' if no backup has a line that is one to seven
+ * days old.
  */
 export function trustedPresent(config: Config, nowS: number, { files, trustsNewSite }: Witnesses): number {
   const [recent, today] = [nowS - RECENT_DAYS * DAY_SECONDS, nowS - DAY_SECONDS];
@@ -67,7 +72,10 @@ function* dataFiles(config: Config, files: readonly string[]): Generator<string>
   }
 }
 
-/** The times of the last line of all, and of the last up to `until`; without an index, the file's own. 0 where there is none. */
+/**
+ * Returns the times of the last line, and of the last line up to `until`; 0 if there is none.
+ * Without an index both come from the file's modification time.
+ */
 function linesOf(path: string, until: number): { last: number; old: number } {
   let index: IndexFile | null = null;
   try {
@@ -77,7 +85,7 @@ function linesOf(path: string, until: number): { last: number; old: number } {
     const written = Math.floor((statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) / 1000);
     return { last: written, old: written <= until ? written : 0 };
   } catch (error) {
-    // What is wrong with one backup is for its own command to say.
+    // The command that handles this backup will report what is wrong with it.
     if (error instanceof BackupError) return { last: 0, old: 0 };
     throw error;
   } finally {

@@ -1,4 +1,7 @@
-/** One of the processes of ctlBackupsWorkers.ts: does a command to each backup that it is sent, and ends with who started it. */
+/**
+ * A worker process, started by workers.ts: runs a command on each backup that it receives, and ends
+ * when its parent does.
+ */
 import { faultPoint } from '../../../backup/faultPoint.ts';
 import { messageOf } from '../../../errors.ts';
 import { becomeOwnerOf } from '../../../fs/actAsOwner.ts';
@@ -8,7 +11,9 @@ import type { FromWorker, Said, ToWorker } from './workers.ts';
 import type { Output } from '../../common/io.ts';
 
 const PROGRESS_INTERVAL_MS = 100;
-/** What is said goes with the end of the work, or when it is this long or has waited for so long. */
+/**
+ * Output is sent with the end of the work, or earlier if there is this much or it waited this long.
+ */
 const GATHERED_LENGTH = 1 << 16;
 const LONGEST_WAIT_MS = 200;
 
@@ -16,7 +21,7 @@ function tell(message: FromWorker): void {
   process.send?.(message);
 }
 
-/** The streams for one backup, and what was said there and not told yet. */
+/** The streams for one backup, with the output that has not been sent yet. */
 class TaskIo implements CtlIo {
   readonly stdout = this.#output('stdout');
   readonly stderr = this.#output('stderr');

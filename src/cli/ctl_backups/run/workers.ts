@@ -1,10 +1,13 @@
 /**
- * Processes that work on backups at the same time. Processes and not threads, because the locks on data files are a process's:
- * a thread that closes a file would drop another's lock on it (src/fs/posixLock.ts). Small backups spend much of their time
- * waiting for the disk: each process has several of them in work, and their syncs go in one.
+ * A pool of processes that work on backups in parallel. They are processes and not threads, because
+ * a process owns its locks on data files: a thread that closes a file would drop another thread's
+ * lock on it (src/fs/posixLock.ts).
  *
- * What each backup has to say is kept until those before it have said theirs. Only so many wait: memory does not grow with the
- * number of backups.
+ * Small backups spend much of their time waiting for the disk. So each process works on several of
+ * them at once, and their syncs are combined.
+ *
+ * The output of each backup is kept until all backups before it have printed theirs. The number of
+ * waiting backups is limited, so memory does not grow with the number of backups.
  */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -15,13 +18,16 @@ import type { WorkCommand } from './arguments.ts';
 import { failed, printEnding } from '../command.ts';
 import type { CtlIo, CtlOptions, Outcome } from '../command.ts';
 
-/** Begun behind one that is still at work, for each process. */
+/** `add` waits while this many backups per process are not finished and printed. */
 const AHEAD = 64;
-/** A process has one backup larger than this in work, or so many that are not. */
+/** A process works on one backup larger than this, or on this many smaller ones. */
 const SMALL_BYTES = 1 << 20;
 const SMALL_AT_ONCE = 4;
 
-/** To a worker: the first message says what to do, each other is a backup, with a number for what is said of it. */
+/**
+ * Messages to a worker. The first one names the command; each other one is a backup, with a number
+ * that the replies repeat.
+ */
 export type ToWorker =
   | {
       readonly kind: 'setUp';
@@ -33,7 +39,7 @@ export type ToWorker =
     }
   | { readonly kind: 'work'; readonly id: number; readonly target: FoundTarget };
 
-/** What a command has written. */
+/** Output of a command. */
 export interface Said {
   readonly stream: 'stdout' | 'stderr';
   readonly text: string | Uint8Array;
@@ -50,10 +56,10 @@ export type FromWorker =
   | { readonly kind: 'done'; readonly id: number; readonly said: readonly Said[]; readonly outcome: Outcome }
   | { readonly kind: 'broken'; readonly message: string };
 
-/** A backup that is worked on. */
+/** A backup to work on. */
 export interface Job {
   readonly target: FoundTarget;
-  /** Of its data file. */
+  /** Size of its data file. */
   readonly sizeBytes: number;
   readonly io: CtlIo;
   readonly onDone: (outcome: Outcome) => void;
@@ -66,7 +72,7 @@ interface Task extends Job {
 
 interface Worker {
   readonly process: ChildProcess;
-  /** What it has in work, by number. */
+  /** Its unfinished tasks, by number. */
   readonly tasks: Map<number, Task>;
 }
 
@@ -76,12 +82,14 @@ export class WorkerPool {
   readonly #options: CtlOptions;
   readonly #store: readonly string[];
   readonly #workers: Worker[] = [];
-  /** In order; the first is the one that may speak. */
+  /** In the order of output: only the first task may print. */
   readonly #tasks: Task[] = [];
-  /** Data files in work: one that is named twice is worked on twice, one time after the other. */
+  /**
+   * Data files in work. A file that is named twice is worked on twice, one time after the other.
+   */
   readonly #paths = new Set<string>();
   #lastId = 0;
-  /** Called when something has changed for whoever waits. */
+  /** Wakes the caller that waits for a change. */
   #wake: () => void = () => undefined;
   #failure: Error | null = null;
 
@@ -105,12 +113,12 @@ export class WorkerPool {
     tell(worker, { kind: 'work', id: this.#lastId, target });
   }
 
-  /** Resolves when all is done and said. */
+  /** Resolves when all work is done and all output is printed. */
   async finish(): Promise<void> {
     while (this.#tasks.length > 0) await this.#change();
   }
 
-  /** Nothing is at work any more, or nothing of it counts. */
+  /** Disconnects the workers: all work is done, or its results no longer matter. */
   stop(): void {
     for (const { process } of this.#workers) {
       process.removeAllListeners();
@@ -124,7 +132,7 @@ export class WorkerPool {
     if (this.#failure !== null) throw this.#failure;
   }
 
-  /** One that has the least to do. */
+  /** Returns the worker with the fewest tasks. Starts one if all have work and more are allowed. */
   async #freeWorker(sizeBytes: number, tellsProgress: boolean): Promise<Worker> {
     for (;;) {
       let free: Worker | undefined;
@@ -157,7 +165,10 @@ export class WorkerPool {
     this.#wake();
   }
 
-  /** A process that was killed, by the system for want of memory perhaps, costs the backups that it had in work. */
+  /**
+   * Handles a worker that ended by itself, perhaps killed by the system for lack of memory. The
+   * backups that it had in work fail.
+   */
   #lose(worker: Worker, reason: string): void {
     const at = this.#workers.indexOf(worker);
     if (at !== -1) this.#workers.splice(at, 1);
@@ -193,7 +204,7 @@ export class WorkerPool {
     this.#wake();
   }
 
-  /** Those at the front that are done go; the one behind them may speak now. */
+  /** Removes finished tasks from the front; the next task may print then. */
   #settle(): void {
     for (let task = this.#tasks[0]; task !== undefined; task = this.#tasks[0]) {
       for (const { stream, text } of task.said.splice(0)) task.io[stream].write(text);
