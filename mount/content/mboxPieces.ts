@@ -28,7 +28,7 @@ export interface PieceStart {
   readonly offset: number;
   /** The empty line after the header has not been reached yet. */
   readonly isHead: boolean;
-  /** What precedes the piece in its line: nothing, only `>`, or other characters. */
+  /** The text before the piece in its line: none, only `>`, or other characters. */
   readonly line: 'start' | 'quotes' | 'inside';
 }
 

@@ -41,7 +41,7 @@ const PREFERRED_IO_BYTES = 4096;
 
 const layout = STAT_LAYOUTS[process.arch];
 
-/** Whether the layouts above include this machine's. */
+/** Whether the layouts above include one for this machine. */
 export const canAnswer = layout !== undefined;
 
 /** Returns the attributes as a `struct stat`. The access time is set to the modification time. */

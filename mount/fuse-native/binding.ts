@@ -50,7 +50,7 @@ export type NativeHandler = (locals: Buffer, operation: number, path: string, ha
 /** The inner methods and handlers are replaced on the object; see fuseNativeMount.ts. */
 export interface Fuse {
   readonly mnt: string;
-  /** The native side's memory. What it refers to keeps the event loop alive. */
+  /** The native side's memory. It keeps the event loop alive. */
   readonly _thread: Buffer;
   _fuseOptions: () => string;
   /** By operation number. */

@@ -5,7 +5,7 @@ import type { Statfs } from './binding.ts';
 
 const UINT32_MAX = 0xffffffff;
 
-/** The binding cuts counts to 32 bits, so the block size is doubled until they fit. */
+/** The binding cuts counts to 32 bits, so the block size is doubled until the block count fits. */
 export function statfsOf({ blockBytes, blocks, files }: TreeStatistics): Statfs {
   let unitBytes = blockBytes;
   let count = blocks;

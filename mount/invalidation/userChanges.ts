@@ -60,8 +60,8 @@ export interface WatchedFolder extends ShownFolder {
   /** A hash of its subfolders. */
   children: bigint | undefined;
   /**
-   * Messages expunged since this time (unix seconds) still need invalidating, except those in
-   * `sent`, which were expunged in that very second.
+   * Messages expunged since this time (unix seconds) still need invalidating. Those of that very
+   * second in `sent` are done.
    */
   since: number;
   readonly sent: Set<number>;
@@ -191,8 +191,8 @@ export class UserLooks {
     if (now === undefined) return;
     const children = childrenOf(now);
     // If a subfolder has gone, the remaining mailboxes need not have changed, so the mtime may not
-    // show it. The list is invalidated only then: the kernel stops caching a list that is
-    // invalidated while being read, which would be costly for a long list of messages.
+    // show it. The list is invalidated only then. If a list is invalidated while being read, the
+    // kernel never caches it again, which is costly for a long list of messages.
     const isListAnother =
       folder.children === undefined ? now.children.size > 0 : folder.children !== children;
     await this.#invalidator.folder(number, isListAnother);

@@ -1,4 +1,4 @@
-/** Runs one of the system's programs (mount, umount, stat) without a shell, and without blocking. */
+/** Runs a system program (mount, umount, stat) without a shell and without blocking. */
 import { spawn } from 'node:child_process';
 
 export interface CommandResult {

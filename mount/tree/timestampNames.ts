@@ -1,5 +1,5 @@
 /**
- * Selects the timestamps that `.at` lists from all those at which something changed. Recent ones
+ * Selects the timestamps that `.at` lists, from all those at which something changed. Recent ones
  * are listed more densely, and the list never exceeds a screen or two.
  */
 import type { IndexFile } from '../../src/index/store/indexFile.ts';

@@ -27,7 +27,7 @@ import { TextFile } from './textFile.ts';
 import type { FixedName, FolderShape } from './treeFolder.ts';
 import type { UserBackup } from './backup/userBackup.ts';
 
-/** What the tree shows, and how; see docs/mount.md. */
+/** The contents and the form of the tree; see docs/mount.md. */
 export interface TreeSettings {
   readonly deletedPrefix: string;
   readonly view: ViewName;

@@ -55,7 +55,7 @@ export interface Location {
    * that in the cache. `room` is memory that is no longer needed; the block may be placed in it.
    */
   readonly load: (room?: Buffer) => Buffer;
-  /** Where in the store `load` reads from, if that is one contiguous range. */
+  /** The stored range that `load` reads from, if it is contiguous. */
   readonly stored?: Stored;
   /**
    * Like `load`, but returns only the first bytes. Damage may go undetected, so callers must be
@@ -218,9 +218,9 @@ export interface Tree {
 }
 
 /**
- * Where to find a tree. SQLite handles belong to one thread, so a tree is opened in the thread that
- * serves it. Transports therefore get a module with `openTree` and options that can be posted to a
- * worker.
+ * Tells a transport where to find a tree. SQLite handles belong to one thread, so a tree is opened
+ * in the thread that serves it. Transports therefore get a module with `openTree` and options that
+ * can be posted to a worker.
  */
 export interface TreeSource {
   /** A file: URL. */
@@ -228,7 +228,7 @@ export interface TreeSource {
   readonly options: unknown;
   /** The folders that hold the store. The mount must neither hide them nor lie inside them. */
   readonly store?: readonly string[];
-  /** What the mount table shows as the source, such as the configuration's path. */
+  /** The source shown in the mount table, such as the configuration's path. */
   readonly source?: string;
 }
 

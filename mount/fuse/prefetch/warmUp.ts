@@ -19,7 +19,7 @@ const GETATTR_IN_BYTES = 16;
 /** struct fuse_entry_out begins with the nodeid. */
 const NODEID_BYTES = 8;
 /**
- * Every so many messages of a list, one is read, because each is looked up and inflated on its own.
+ * One in this many messages of a list is read, because each is looked up and inflated on its own.
  */
 const READ_EVERY = 12;
 /**

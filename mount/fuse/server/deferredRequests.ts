@@ -20,7 +20,7 @@ const MOST_ASIDE = 64;
  * itself.
  */
 const MOST_TIMES = 32;
-/** Of a long stretch without flush points, only the start is awaited. */
+/** In a long stretch without flush points, only this much from its start is awaited. */
 const MOST_BYTES = 1024 * 1024;
 /** How long to wait for a fast disk, in microseconds. The steps grow. */
 const MOMENT_US = 2000;

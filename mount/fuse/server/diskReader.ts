@@ -14,7 +14,7 @@ const MOST_AT_A_TIME = 3;
 export class DiskReader {
   readonly #doneFd: number;
   readonly #queue: DiskRead[] = [];
-  /** Buffers for bytes that nobody uses; one per read in progress. */
+  /** Reusable buffers for bytes that nobody uses. There are as many as reads in progress. */
   readonly #rooms: Buffer[] = [];
   #underWay = 0;
   #isClosed = false;

@@ -39,7 +39,10 @@ const PREFERRED_IO_BYTES = 4096;
 export const FOLDER_IO_BYTES = 128 * 1024;
 const TWO_TO_32 = 2 ** 32;
 
-/** struct fuse_out_header; `error` is a positive errno or 0. The unique number is copied from the request. */
+/**
+ * struct fuse_out_header. `error` is a positive errno or 0. The unique number is copied from the
+ * request.
+ */
 export function writeOutHeader(reply: Buffer, payloadBytes: number, error: number, request: Buffer): void {
   reply.writeUInt32LE(OUT_HEADER_BYTES + payloadBytes, 0);
   reply.writeInt32LE(-error, 4);
@@ -218,7 +221,7 @@ export function writeDirent(
   writeInt64(view, cookie, at + 8);
   view.setUint32(at + 16, name.length, true);
   view.setUint32(at + 20, FILE_TYPE[attributes.kind] >>> 12, true);
-  // Zeroes the padding after the name; the name then overwrites part of it.
+  // Zeroes the padding after the name. The name may then overwrite part of these bytes.
   view.setFloat64(at + direntBytes(name.length) - 8, 0, true);
   name.copy(to, at + DIRENT_HEADER_BYTES);
 }
@@ -243,7 +246,7 @@ export function writeStatfs(to: Buffer, at: number, statistics: TreeStatistics, 
  *
  * - AUTO_INVAL_DATA drops cached pages and lists when mtime changes. This keeps status pages and
  *   growing folders correct, although OPEN and OPENDIR are never sent.
- * - READDIRPLUS_AUTO is left out: it returns attributes only for the first part of a list, and find
+ * - READDIRPLUS_AUTO is left out. It returns attributes only for the first part of a list, but find
  *   and tar read a whole list before they ask for any. With it, 50,000 files cause 40,000 more
  *   LOOKUPs, and find takes twice as long. Without it, a bare list takes half as long again (0.39
  *   instead of 0.27 s).

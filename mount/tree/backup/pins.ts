@@ -4,8 +4,8 @@
  *
  * A pin is a time, and needs neither a lock nor an open transaction, because the index holds the
  * past. The pin also keeps the files of that time open, because a compaction may replace them by
- * files with a shorter history. A transaction is held open only if the last line is not in the
- * past, since further lines may get the same time.
+ * files with a shorter history. A transaction is held open only if the last line lies in the
+ * future, because further lines may then get the same time.
  */
 import { BackupReader } from '../../../src/backup/reader.ts';
 import { horizon } from '../../../src/index/queries/horizon.ts';
@@ -79,8 +79,9 @@ export class Pins {
 }
 
 /**
- * Returns the last complete second, since further changes in the present one would alter its state.
- * Null if the last line is in the present second or later.
+ * Returns the time to pin: the last line's, but at most the last complete second. The state at the
+ * end of the present second may still change. Null if the last line lies in the future, or if the
+ * horizon is not in the past.
  */
 function lastWholeTime({ index }: BackupReader): number | null {
   const nowS = nowSeconds();

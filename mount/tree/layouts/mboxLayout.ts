@@ -1,5 +1,5 @@
 /**
- * Where each message of a mailbox lies in its mbox, computed from the records alone. Only the start
+ * The position of each message in a mailbox's mbox, computed from the records alone. Only the start
  * of every STEP-th message is kept; a page of records gives the positions in between. For a million
  * messages this takes 400 kB.
  */

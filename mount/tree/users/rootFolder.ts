@@ -181,8 +181,8 @@ export class RootFolder extends TreeFolder implements UserPlaces {
   }
 
   /**
-   * Taken from the data file's inode, so that listing all users opens no data file. Code that
-   * rewrites the file without changing the mail preserves its mtime.
+   * The mtime is the data file's, so that listing all users opens no data file. Code that rewrites
+   * the file without changing the mail preserves its mtime.
    */
   #attributes(userid: string, path: string): Attributes {
     const { at } = this.#context.settings;

@@ -117,7 +117,8 @@ export class MailView {
     return structures.get(reader, `${part}@${time ?? 'now'}`, version, () => {
       if (part === 'deleted') return buildStructure(deletedMail(index, time, deletedPrefix));
       const mailboxes = [...mailboxesOf(index, time)];
-      // In a past view, every folder has the mtime that the index gives for that time.
+      // In a past view, every folder's mtime is that time, so departed mailboxes make no
+      // difference.
       const departed = time === null ? departedMail(index, mailboxes, deletedPrefix) : [];
       return buildStructure(livingMail(mailboxes, deletedPrefix), departed);
     });
