@@ -1,4 +1,7 @@
-/** The tree of all backed-up mail: what the mount shows. Opened in the thread that serves it, and watched in another. */
+/**
+ * The tree of all backed-up mail that the mount shows. It is opened in the thread that serves it,
+ * and watched in another.
+ */
 import { doubtIndex } from '../src/backup/reader.ts';
 import { Catalog } from '../src/catalog/catalog.ts';
 import type { CatalogOptions } from '../src/catalog/catalog.ts';

@@ -1,17 +1,18 @@
 /**
- * A log of faults that says each of them once: who searches a store with a damaged message, or without one of its disks, would fill
- * the log with one line over and over, and the kernel asks again by itself, page by page.
+ * A log of faults that writes each line once. Otherwise, a search through a store with a damaged
+ * message or a missing disk would fill the log with one line. The kernel also repeats such requests
+ * by itself, page by page.
  */
 import { LRUCache } from 'lru-cache';
 import { messageOf } from '../src/errors.ts';
 import { isWorthLogging } from './vfs/fsError.ts';
 
-/** Of more different ones than this, those said longest ago may be said again. */
+/** If there are more different lines than this, the oldest may be logged again. */
 const KNOWN_LINES = 1000;
-/** What goes on is not forgotten either. */
+/** A fault that persists is logged again after this time. */
 const SAID_AGAIN_MS = 24 * 3_600_000;
 
-/** `what`: the operation that failed. Says nothing of errors that only concern who asked. */
+/** `what` is the operation that failed. Errors that concern only the request are not logged. */
 export type FaultLog = (what: string, error: unknown) => void;
 
 export function faultLog(log: (line: string) => void): FaultLog {

@@ -1,6 +1,7 @@
 /**
- * The mount's options, as after -o on a command line or in fstab: a list parted by commas. Nothing of the mount itself is loaded for them: they
- * are looked at by a process that only starts another.
+ * The mount's options, as given after -o on a command line or in fstab: a comma-separated list.
+ * This file loads nothing of the mount itself, because a process that only starts another parses
+ * them.
  */
 import { BackupError } from '../src/errors.ts';
 import { parseMoment } from '../src/mailbox/timestamp.ts';
@@ -16,25 +17,25 @@ export interface MountOptions {
   readonly transport: TransportName | undefined;
   readonly allowOther: boolean;
   readonly nonempty: boolean;
-  /** Who owns all files and folders; undefined: who mounts. */
+  /** The owner of all files and folders; undefined: the user who mounts. */
   readonly uid: number | undefined;
   readonly gid: number | undefined;
-  /** Of inflated blocks; undefined: few are enough. */
+  /** The size of the cache of inflated blocks; undefined: a small default. */
   readonly cacheBytes: number | undefined;
-  /** That may read ahead; undefined: by the processors. */
+  /** The number of prefetch threads; undefined: derived from the number of processors. */
   readonly threads: number | undefined;
-  /** How a user's mail is shown where nothing else is asked for. */
+  /** The default view of a user's mail. */
   readonly view: ViewName;
   readonly listAll: boolean;
   readonly hardlinks: boolean;
   readonly snapshot: boolean;
   /** Unix seconds, in the past; undefined: the present. */
   readonly at: number | undefined;
-  /** Patterns of userids; empty: all. */
+  /** Userid patterns; empty for all users. */
   readonly users: readonly string[];
   /** See tree/owner.ts: `map`, or a file. */
   readonly ownerMap: string | undefined;
-  /** Where a mount in the background writes its log lines; undefined: nowhere. */
+  /** The log file of a mount in the background; undefined: no log. */
   readonly logFile: string | undefined;
 }
 
@@ -61,7 +62,10 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   owner: (value, option) => ({ ownerMap: ownerMapOf(value, option) }),
 };
 
-/** What mount(8) hands on from fstab and has dealt with itself, or what holds for us anyhow. */
+/**
+ * Options that mount(8) passes on from fstab and has already handled, or that hold for this mount
+ * anyway.
+ */
 const IGNORED =
   /^(rw|ro|defaults|(no)?auto|(no)?user|users|user=.*|u?helper=.*|(a|dir)?sync|(no)?suid|(no)?dev|(no)?exec|(no|rel|strict)?atime|(no)?diratime|_netdev|nofail|[xX]-.*|comment=.*)$/;
 
@@ -111,7 +115,7 @@ function oneOf<T extends string>(names: readonly T[]): (value: string, option: s
   };
 }
 
-/** The present second is not over: what still comes would change it. */
+/** The present second is not over, and further changes in it would alter the result. */
 function pastMoment(value: string, option: string): number {
   const nowS = Math.floor(Date.now() / 1000);
   const time = parseMoment(value, nowS, option);

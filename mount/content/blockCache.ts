@@ -1,21 +1,25 @@
 /**
- * The blocks that were inflated last, bounded by their bytes. Since all is synchronous, a block is never loaded twice at a time. What fails to
- * load is not remembered.
+ * Caches the blocks that were inflated last, bounded by their size. Everything is synchronous, so a
+ * block is never loaded twice at the same time. Failures to load are not cached.
  *
- * It need not be large: the kernel keeps what it was given, so a block is asked for a few times within a moment and then not again. The memory of a
- * block that has left is given to the next one: to touch new memory may take as long as to inflate into it.
+ * The cache need not be large: the kernel caches what it was given, so a block is requested a few
+ * times in quick succession and then not again. The memory of an evicted block is reused for the
+ * next one, because touching new memory may take as long as inflating into it.
  */
 import { LRUCache } from 'lru-cache';
 
 const DEFAULT_CACHE_BYTES = 4 * 1024 * 1024;
 
-/** An entry's cost beside its bytes: the Buffer, its ArrayBuffer, the key and the list's links; roughly. */
+/**
+ * The approximate cost of an entry beside its bytes: the Buffer, its ArrayBuffer, the key and the
+ * list's links.
+ */
 const ENTRY_OVERHEAD_BYTES = 400;
 const MAX_SPARE = 4;
-/** A smaller one may lie in memory that Node shares between many. */
+/** Smaller blocks may lie in memory that Node shares between Buffers. */
 const MIN_ROOM_BYTES = 32 * 1024;
 
-/** As load, of the block's first so many bytes. */
+/** Like Load, but for the first bytes of the block. */
 type LoadStart = (sizeBytes: number, room?: Buffer) => Buffer;
 type Load = (room?: Buffer) => Buffer;
 
@@ -36,15 +40,15 @@ export class BlockCache {
     });
   }
 
-  /** The block is the caller's until the next call. */
+  /** Returns a block. The caller may use it until the next call. */
   get(key: string, load: Load): Buffer {
     const kept = this.#blocks.get(key);
     return kept?.isWhole === true ? kept.bytes : this.#load(key, true, load);
   }
 
   /**
-   * At least the block's first bytes; see Location.loadStart. Who asks for more of a block than before is likely to do so once more: then
-   * it is loaded whole.
+   * Returns at least the block's first bytes; see Location.loadStart. A caller that asks for more
+   * of a block than before is likely to do so again, so the block is then loaded whole.
    */
   getStart(key: string, sizeBytes: number, loadStart: LoadStart, load: Load): Buffer {
     const kept = this.#blocks.get(key);
@@ -57,7 +61,7 @@ export class BlockCache {
   }
 
   #load(key: string, isWhole: boolean, load: Load): Buffer {
-    // Its room, if it has one, is the next one's.
+    // Makes the old entry's memory available for the new one.
     this.#blocks.delete(key);
     const bytes = load(this.#spare.pop());
     this.#blocks.set(key, { bytes, isWhole });

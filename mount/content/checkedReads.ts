@@ -1,9 +1,11 @@
 /**
- * Reads of content that says what its SHA-1 is: no bit of it that has changed on the disk is given as if it were right. Deflate alone
- * does not notice all of them: one letter becomes another.
+ * Reads content with a known SHA-1, so that bits that have changed on the disk are not returned as
+ * correct. Deflate alone does not notice every change: one letter becomes another.
  *
- * What is read at once is checked at once, and therefore need not be inflated any further than it goes. What is read in pieces, one
- * after the other, is checked with the last of them. Of what is read here and there only, the blocks are checked for their lengths.
+ * - A file read in one request is checked at once, so its last block need not be inflated beyond
+ *   the file's end.
+ * - A file read sequentially in pieces is checked with the last piece.
+ * - For a file read only in places, blocks are only checked for their length.
  */
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
@@ -14,7 +16,10 @@ import type { Content } from '../vfs/tree.ts';
 import { readRange } from './readRange.ts';
 import type { BlockSources } from './readRange.ts';
 
-/** Files that are being read in pieces at a time; of one more, the one not read for longest is not checked. */
+/**
+ * The number of files read in pieces at the same time. Beyond this, the least recently read file is
+ * not checked.
+ */
 const MOST_BEGUN = 64;
 
 interface Begun {
@@ -24,14 +29,14 @@ interface Begun {
 
 export class CheckedReads {
   readonly #sources: BlockSources;
-  /** By SHA-1: files that have one in common have all bytes in common. */
+  /** By SHA-1: files with the same SHA-1 have the same bytes. */
   readonly #begun = new LRUCache<string, Begun>({ max: MOST_BEGUN });
 
   constructor(sources: BlockSources) {
     this.#sources = sources;
   }
 
-  /** As readRange. Throws what the content says where its bytes are not its own. */
+  /** Like readRange, but throws the content's own error if the bytes do not match its SHA-1. */
   read(content: Content, offset: number, target: Buffer): number {
     const { check, sizeBytes } = content;
     if (check === undefined) return this.#range(content, offset, target);

@@ -1,15 +1,18 @@
 /**
- * A message in an mbox whose size follows from the record alone, so that a mailbox of any size has its length without a look
- * at a single message (decision 30).
+ * A message in an mbox. Its size follows from the record alone, so the size of an mbox is known
+ * without reading any message (decision 30).
  *
- * Line ends are LF, as every program that reads mbox expects. What the CRs and the quoting leave of the room is filled in a header
- * field, X-Cyrus-Mbox. It begins with what is needed to get the very message back:
+ * Line ends are LF, as every program that reads mbox expects. This and the quoting leave some of
+ * the room unused. A header field, X-Cyrus-Mbox, fills it. The field begins with what is needed to
+ * restore the exact message:
  *
- *   lines=crlf   each LF in the text was CRLF;   lines=lf   each was LF
- *   lines=3,1,2  three were CRLF, then one LF, then two CRLF;   lines=?   CRLF and LF in turns too many to tell
- *   end=none     the last line had no end; the LF is ours
- *   head=open    there was no empty line after the header, which is ours
- *   tight        there was no room for quotes: in quoted lines a `>` stands in place of a letter
+ * - `lines=crlf`: each LF in the text was CRLF.
+ * - `lines=lf`: each LF was LF.
+ * - `lines=3,1,2`: three were CRLF, then one LF, then two CRLF.
+ * - `lines=?`: CRLF and LF alternated too often to record.
+ * - `end=none`: the last line had no end; its LF was added.
+ * - `head=open`: there was no empty line after the header; it was added.
+ * - `tight`: there was no room for quotes; in quoted lines a `>` replaces a letter.
  */
 import { TEXT_FIELD, mboxFields, mboxFromLine } from '../../src/mailbox/mboxText.ts';
 import type { LineEnds } from './mboxPieces.ts';
@@ -17,11 +20,11 @@ import type { LineEnds } from './mboxPieces.ts';
 const ANY_GUID = '0'.repeat(40);
 const MAX_KNOWN = 10_000;
 
-/** For X-Cyrus-Mbox in a message without CRs, for its quotes, and for what ends it. */
+/** Room for X-Cyrus-Mbox in a message without CRs, for quotes, and for the message's end. */
 const SPARE_BYTES = 128;
-/** The least of that which X-Cyrus-Mbox takes, with all its marks. */
+/** The minimum length of X-Cyrus-Mbox with all its marks. */
 const LEAST_FIELD_BYTES = TEXT_FIELD.length + ': lines=crlf end=none head=open tight\n'.length;
-/** Header lines stay short. */
+/** Keeps header lines short. */
 const FILLER_LINE = `${'.'.repeat(76)}\n `;
 
 interface Described {
@@ -30,15 +33,15 @@ interface Described {
   readonly guid: string;
 }
 
-/** The From line and the fields from the record. */
+/** Returns the From line and the fields made from the record. */
 function mboxHead({ internaldate, flags, guid }: Described): Buffer {
   const lines = [mboxFromLine(internaldate), ...mboxFields(flags.split(' ').filter(Boolean), guid)];
   return Buffer.from(`${lines.join('\n')}\n`, 'latin1');
 }
 
 /**
- * Tells how many bytes messages take in an mbox. All but the size follows from the flags, and most messages of a mailbox have one of
- * few combinations.
+ * Returns a function that computes the size of messages in an mbox. The overhead depends only on
+ * the flags, and most messages of a mailbox have one of a few combinations.
  */
 export function mboxBytes(): (of: { readonly flags: string; readonly size: number }) => number {
   const known = new Map<string, number>();
@@ -51,33 +54,45 @@ export function mboxBytes(): (of: { readonly flags: string; readonly size: numbe
   };
 }
 
-/** What reading a message through has shown of its text in an mbox. */
+/** Facts about a message's text in an mbox, found by reading it through. */
 export interface TextFacts {
   readonly textBytes: number;
   readonly lineEnds: LineEnds;
-  /** It is empty, or its last line has an end. */
+  /** The text is empty or its last line has a line end. */
   readonly isEnded: boolean;
-  /** The header ends with an empty line. Else readers would take the empty line before the next message for that. */
+  /**
+   * The header ends with an empty line. Without one, readers would take the empty line before the
+   * next message for it.
+   */
   readonly isHeadEnded: boolean;
   readonly isTight: boolean;
 }
 
-/** What follows the text: ends for its last line and its header where they have none, and the empty line before the next message. */
+/**
+ * Returns the bytes after the text: any missing end of its last line and header, and the empty line
+ * before the next message.
+ */
 export function endOfText({ isEnded, isHeadEnded }: Pick<TextFacts, 'isEnded' | 'isHeadEnded'>): Buffer {
   return Buffer.from(`${isEnded ? '' : '\n'}${isHeadEnded ? '' : '\n'}\n`);
 }
 
-/** Whether text and notes have room in a message that is `size` bytes long. */
+/** Reports whether text and notes fit into the room of a message that is `size` bytes long. */
 export function hasRoom(facts: TextFacts, size: number): boolean {
   return size + SPARE_BYTES - facts.textBytes - endOfText(facts).length >= LEAST_FIELD_BYTES;
 }
 
-/** All that stands before a message's text: as many bytes as are left of the room, made when they are asked for. */
+/**
+ * Everything before a message's text. It fills the rest of the room, and its bytes are made on
+ * demand.
+ */
 export class MboxHead {
   readonly sizeBytes: number;
   readonly #start: Buffer;
 
-  /** `roomBytes`: of the whole message in the mbox. Where flags have become more since it was reckoned, they are left out. */
+  /**
+   * `roomBytes` is the size of the whole message in the mbox. If the flags no longer fit, because
+   * some were added since that was computed, they are left out.
+   */
   constructor(record: Described, facts: TextFacts, roomBytes: number) {
     this.sizeBytes = roomBytes - facts.textBytes - endOfText(facts).length;
     const full = mboxHead(record);
@@ -95,7 +110,7 @@ export class MboxHead {
     return bytes;
   }
 
-  /** A line with nothing in it would end the header, so none is begun within the last two bytes. */
+  /** An empty line would end the header, so no line begins within the last two bytes. */
   #fill(bytes: Buffer, at: number, from: number): void {
     if (at === bytes.length) return;
     const turnAt = (place: number): number => (place - this.#start.length) % FILLER_LINE.length;
@@ -115,6 +130,6 @@ function notes({ lineEnds, isEnded, isHeadEnded, isTight }: TextFacts, roomBytes
   const marks = `${end}${isTight ? ' tight' : ''}`;
   const lines = lineEnds.text(roomBytes - LEAST_FIELD_BYTES);
   const text = `${TEXT_FIELD}: lines=${lines}${marks}`;
-  // The filler is a word of its own; there may be none.
+  // The filler is a separate word and may be absent.
   return Buffer.from(text.length + 1 < roomBytes ? `${text} ` : text);
 }

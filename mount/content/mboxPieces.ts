@@ -1,7 +1,8 @@
 /**
- * A message's text as it stands in an mbox, in pieces: lines with LF, quoted as src/mailbox/mboxText.ts has it. A piece ends after a
- * line. In a line longer than a piece it ends where nothing that is looked for would be cut in two. So each piece can be made anew
- * from its place in the message alone.
+ * The text of a message as it stands in an mbox, in pieces. Its lines end with LF and are quoted as
+ * src/mailbox/mboxText.ts defines. A piece ends after a line. In a line longer than a piece, it
+ * ends where no sequence that matters is split. So each piece can be made again from its position
+ * in the message alone.
  */
 import { isQuoted, quoteLines, quotedLine } from '../../src/mailbox/mboxText.ts';
 import type { Quoting } from '../../src/mailbox/mboxText.ts';
@@ -10,21 +11,24 @@ const LF = 0x0a;
 const CR = 0x0d;
 const QUOTE = 0x3e;
 
-/** So much of a message is made at once. */
+/** The size of a piece of a message. */
 export const PIECE_BYTES = 256 * 1024;
-/** More than the longest field that is quoted, behind a piece. */
+/** How far to look beyond a piece: more than the longest field that is quoted. */
 const SEEN_AHEAD_BYTES = 64;
 export const WINDOW_BYTES = PIECE_BYTES + SEEN_AHEAD_BYTES;
 
-/** Turns between CRLF and LF that are remembered; of more there is no room to tell. */
+/**
+ * The number of alternations between CRLF and LF that are recorded. With more, there is no room to
+ * note them.
+ */
 const MOST_TURNS = 64;
 
 export interface PieceStart {
-  /** In the message. */
+  /** Offset in the message. */
   readonly offset: number;
-  /** The empty line has not been yet. */
+  /** The empty line after the header has not been reached yet. */
   readonly isHead: boolean;
-  /** Only `>` are before it in its line, or nothing. */
+  /** The text before the piece in its line: none, only `>`, or other characters. */
   readonly line: 'start' | 'quotes' | 'inside';
 }
 
@@ -33,11 +37,11 @@ export const FIRST_PIECE: PieceStart = { offset: 0, isHead: true, line: 'start' 
 export interface Piece {
   readonly text: Buffer;
   readonly next: PieceStart;
-  /** The message's own bytes, of which this is made. */
+  /** The message's own bytes from which the piece was made. */
   readonly source: string;
 }
 
-/** `window`: WINDOW_BYTES of the message from the piece's start on, or as many as there are. */
+/** `window` holds WINDOW_BYTES of the message from the piece's start, or as many as there are. */
 export function makePiece(window: Buffer, start: PieceStart, quoting: Quoting): Piece {
   const end = pieceEnd(window);
   const source = window.toString('latin1', 0, end);
@@ -45,7 +49,7 @@ export function makePiece(window: Buffer, start: PieceStart, quoting: Quoting): 
   const { quoted, isHead } = quoteText(text, start, quoting);
   const quotes = start.line === 'inside' ? 0 : runOfQuotes(window, end);
   const isAtStart = start.line !== 'inside' && quotes < end;
-  // Where the whole piece is `>`, it is not known yet whether its line is quoted.
+  // If the whole piece consists of `>`, it is not known yet whether its line is quoted.
   const line = isAtStart
     ? window.toString('latin1', quotes, quotes + SEEN_AHEAD_BYTES).split('\n', 1)[0]!
     : '';
@@ -87,9 +91,9 @@ function quoteText(
   return { quoted: head + quoteLines(text.slice(emptyLine), false, quoting), isHead: false };
 }
 
-/** What the line ends of a message were, gathered piece by piece. */
+/** The line ends of a message, collected piece by piece. */
 export class LineEnds {
-  /** CRLF, LF, CRLF, ... in turns. */
+  /** Run lengths of CRLF, LF, CRLF and so on, alternating. */
   readonly #turns = [0];
 
   add(source: string): void {
@@ -102,7 +106,7 @@ export class LineEnds {
     }
   }
 
-  /** In at most so many characters, or what is as short as `crlf`. */
+  /** Returns the text in at most `roomBytes` characters, or one as short as `crlf`. */
   text(roomBytes: number): string {
     const [crlf = 0, lf = 0] = this.#turns;
     if (this.#turns.length === 1) return 'crlf';

@@ -1,27 +1,33 @@
 /**
- * Files that are likely to be read soon, and where their bytes lie. As numbers one behind the other: many thousands a second are
- * posted to another thread, and as objects they would cost more there than the messages' hashes.
+ * Files that are likely to be read soon, and where their bytes lie. They are packed into arrays of
+ * numbers: many thousands a second are posted to another thread, and posting them as objects would
+ * cost more than hashing the messages.
  */
 
-/** Of a block: from where to where it lies in the data file, and its bytes when it is inflated. */
+/** A block's numbers: its start and end in the data file, and its inflated size. */
 const BLOCK_NUMBERS = 3;
-/** Of a file: the child's number, its bytes, its first block, and where in that it begins. It goes on in the blocks that follow. */
+/**
+ * A file's numbers: the child's number, its size, its first block, and its offset in that block.
+ * The file continues in the following blocks.
+ */
 const FILE_NUMBERS = 4;
 const SHA1_CHARACTERS = 40;
 
-/** Plain values only, as posting takes them. */
+/** Plain values only, so that it can be posted. */
 export interface Upcoming {
-  /** The data file, and its inode's number: under its name there may be another when it is opened. */
+  /**
+   * The data file and its inode number, because another file may have its name when it is opened.
+   */
   readonly dataFile: string;
   readonly inode: bigint;
   readonly blocks: Float64Array;
-  /** In the order of the list. */
+  /** In list order. */
   readonly files: Float64Array;
   readonly sha1s: string;
 }
 
 export interface UpcomingWithKeys extends Upcoming {
-  /** Of each block, as Location.blockKey. */
+  /** Each block's Location.blockKey. */
   readonly blockKeys: readonly string[];
 }
 
@@ -32,7 +38,7 @@ export interface UpcomingBlock {
 }
 
 export interface UpcomingFile {
-  /** Of the child. */
+  /** The child's number. */
   readonly number: number;
   readonly sizeBytes: number;
   readonly block: number;
@@ -79,7 +85,7 @@ export class UpcomingBuilder {
     return this.#files.length / FILE_NUMBERS;
   }
 
-  /** Returns which it is. */
+  /** Returns the block's position. */
   addBlock(key: string, { fileOffset, fileEnd, sizeBytes }: UpcomingBlock): number {
     this.#blocks.push(fileOffset, fileEnd, sizeBytes);
     return this.#blockKeys.push(key) - 1;
@@ -90,7 +96,7 @@ export class UpcomingBuilder {
     this.#sha1s += sha1;
   }
 
-  /** `dataFile`, `inode`: see Upcoming. */
+  /** For `dataFile` and `inode`, see Upcoming. */
   finish(dataFile: string, inode: bigint): UpcomingWithKeys {
     const blocks = Float64Array.from(this.#blocks);
     const files = Float64Array.from(this.#files);

@@ -1,26 +1,30 @@
-/** Reads from content that lies in blocks, copying each byte once: from its block to where it is wanted. */
+/**
+ * Reads from content that is stored in blocks. Each byte is copied once, from its block to the
+ * target.
+ */
 import { BackupError } from '../../src/errors.ts';
 import type { Content, Location } from '../vfs/tree.ts';
 import type { BlockCache } from './blockCache.ts';
 import type { BeforeLoad } from './stored.ts';
 
 /**
- * Copies from a block that somebody else has, from an offset in it on, into the target as far as either goes; returns how many bytes. 0: nobody
- * has it.
+ * Copies from a block that another thread has, starting at an offset in it, until the block or the
+ * target ends. Returns the number of bytes; 0 if no thread has the block.
  */
 export type CopyElsewhere = (blockKey: string, offsetInBlock: number, target: Buffer) => number;
 
 export interface BlockSources {
   readonly cache: BlockCache;
-  /** Asked before a block is loaded. */
+  /** Tried before a block is loaded. */
   readonly elsewhere?: CopyElsewhere | undefined;
   readonly beforeLoad?: BeforeLoad | undefined;
 }
 
 /**
- * Fills `target` from `offset` on, and returns how much of it: less than its length only at the content's
- * end. A block that ends before its content does is damage, never a short read, which the kernel would take
- * for the end of the file. `needed`: whether blocks are wanted, and checked, whole; 'start' is for who checks what is read.
+ * Reads from `offset` into `target` and returns the number of bytes, which is less than its length
+ * only at the content's end. A block that ends before its content is damaged. It never leads to a
+ * short read, which the kernel would take for the end of the file. `needed` says whether blocks are
+ * loaded and checked as a whole; 'start' is for callers that check the result themselves.
  */
 export function readRange(
   content: Content,
@@ -46,7 +50,7 @@ export function readRange(
   return Math.max(0, position - offset);
 }
 
-/** Copies what there is of the content from `position` on in the block there; returns how many bytes. */
+/** Copies the content at `position` from its block and returns the number of bytes. */
 function copyHere(
   content: Content,
   location: Location,
@@ -62,7 +66,7 @@ function copyHere(
   return content.rescue?.(position, target.length).copy(target) ?? 0;
 }
 
-/** null: it is damaged, and there may be another way to the bytes. */
+/** Returns null if the block is damaged and the content may be read in another way. */
 function blockOf(
   { blockKey, stored, load, loadStart }: Location,
   { cache, beforeLoad }: BlockSources,

@@ -1,24 +1,33 @@
 /**
- * Blocks that one thread inflates and another reads, in memory that both have: a few slots, each given to a new block in turn.
+ * Blocks that one thread inflates and another reads, in shared memory. There are a few slots,
+ * reused in turn.
  *
- * The reader copies out what it needs of a block, and then looks whether the slot is still that block's: the writer never waits for it. The
- * reader waits only for a block that is being inflated at this moment, which takes about a millisecond, and never for what the writer does
- * with it afterwards.
+ * The reader copies what it needs from a slot, and then checks that the slot still holds the same
+ * block. So the writer never waits for the reader. The reader waits only while its block is being
+ * inflated, which takes about a millisecond.
  *
- * Beside them the reader says how far somebody else has got meanwhile, so that the writer does nothing that is of no use any more.
+ * The reader also reports how far the files have been read meanwhile, so that the writer skips work
+ * that is no longer useful.
  */
 
 /** Longer blocks are not shared. */
 export const LONGEST_SHARED_BYTES = 256 * 1024;
-/** Whoever inflates has to see that there is no more. */
+/** One byte more, so that inflating into a slot shows whether a block is too long. */
 const SLOT_BYTES = LONGEST_SHARED_BYTES + 1;
 const SLOTS = 4;
-/** Pieces of work of which it is told how far they are of no use; of more, it is told wrongly. */
+/**
+ * The pieces of work that have a slot of their own for their progress. With more at once, the
+ * progress reported is wrong.
+ */
 export const MOST_TOLD = 16;
 
 /**
- * Of the Int32Array: the number of the block that is being inflated, or 0; how much work is given and not done; of each slot its block's number
- * and length; of each piece of work up to which number it is of no use.
+ * Positions in the Int32Array:
+ *
+ * - the number of the block being inflated, or 0;
+ * - the number of pieces of work given and not done;
+ * - for each slot, its block's number and length;
+ * - for each piece of work, the number up to which it is no longer useful.
  */
 const LOADING = 0;
 const PENDING = 1;
@@ -26,7 +35,7 @@ const FIRST_SLOT = 2;
 const WORDS_A_SLOT = 2;
 const FIRST_PASSED = FIRST_SLOT + WORDS_A_SLOT * SLOTS;
 const HEADER_BYTES = 4 * (FIRST_PASSED + MOST_TOLD);
-/** Should the writer have ended in the midst of it. */
+/** In case the writer ends while inflating. */
 const LONGEST_WAIT_MS = 50;
 
 export function sharedMemory(): SharedArrayBuffer {
@@ -51,19 +60,20 @@ class Slots {
 export class SharedBlocksWriter extends Slots {
   #next = 0;
 
-  /** A piece of work is done. */
+  /** Reports that a piece of work is done. */
   noteDone(): void {
     Atomics.sub(this.header, PENDING, 1);
   }
 
-  /** Up to which number (1 to 2^32-1) a piece of work is of no use any more. */
+  /** Returns the file number (1 to 2^32-1) up to which a piece of work is no longer useful. */
   passed(work: number): number {
     return Atomics.load(this.header, passedAt(work)) >>> 0;
   }
 
   /**
-   * Loads a block into a slot. It is the caller's until SLOTS - 1 others have been loaded. What `load` throws is passed on. One that
-   * does not fit in a slot comes in memory of its own, and is not shared.
+   * Loads a block into a slot. The caller may use it until SLOTS - 1 others have been loaded.
+   * Errors from `load` are passed on. A block that does not fit into a slot is returned in memory
+   * of its own, and is not shared.
    */
   put(number: number, load: (room: Buffer) => Buffer): Buffer {
     const slot = this.#next;
@@ -87,7 +97,7 @@ export class SharedBlocksWriter extends Slots {
 export class SharedBlocksReader extends Slots {
   #given = 0;
 
-  /** The other thread is given a piece of work; returns its number. */
+  /** Notes that the other thread gets a piece of work, and returns its number. */
   noteGiven(): number {
     const work = this.#given;
     this.#given += 1;
@@ -96,19 +106,20 @@ export class SharedBlocksReader extends Slots {
     return work;
   }
 
-  /** See SharedBlocksWriter.passed. Of a piece of work that is long done, nothing happens. */
+  /** See SharedBlocksWriter.passed. Has no effect for work done long ago. */
   tellPassed(work: number, number: number): void {
     if (work >= this.#given - MOST_TOLD) Atomics.store(this.header, passedAt(work), number);
   }
 
-  /** How many pieces of work the other thread has not done yet. */
+  /** The number of pieces of work that the other thread has not finished. */
   get pending(): number {
     return Atomics.load(this.header, PENDING);
   }
 
   /**
-   * Copies from an offset in a block on into the target, as far as either goes; returns how many bytes: 0 where the block is not there, nor about to
-   * be. What is in the target then is nothing.
+   * Copies from an offset in a block until the block or the target ends. Returns the number of
+   * bytes; 0 if the block is neither present nor being inflated. In that case the target's content
+   * is undefined.
    */
   copy(number: number, offset: number, target: Buffer): number {
     if (Atomics.load(this.header, LOADING) === number) {

@@ -1,17 +1,20 @@
-/** Where a block lies in a file, and what to do before it is read from there. */
+/** Where a block lies in a file, and the hook that is called before it is read. */
 
 export interface Stored {
-  /** Open for as long as the request lasts. */
+  /** Stays open for the duration of the request. */
   readonly fd: number;
-  /** From the first byte in the file to behind the last. */
+  /** The block's bytes in the file, from `start` up to but not including `end`. */
   readonly start: number;
   readonly end: number;
 }
 
-/** Called before a block is loaded. May throw NotInMemory: the request is then to be answered later. */
+/** Called before a block is loaded. May throw NotInMemory to have the request deferred. */
 export type BeforeLoad = (stored: Stored) => void;
 
-/** Thrown where a request would have to wait for the disk, and others should not wait for it. */
+/**
+ * Thrown when a request would have to wait for the disk, so that other requests need not wait with
+ * it.
+ */
 export class NotInMemory extends Error {
   readonly stored: Stored;
 

@@ -1,18 +1,20 @@
 /**
- * Answers to GETATTR and READDIR, written into libfuse's own structures. The package copies attributes through an array that
- * has 32 bits for an inode number, milliseconds for a time, no time before 1970, and no link count of 0. Two messages whose
- * numbers were cut to the same 32 bits were one file to tar and rsync -H, and one of the two was lost.
+ * Answers GETATTR and READDIR by writing into libfuse's own structures. The package would copy
+ * attributes through an array with 32-bit inode numbers, times in milliseconds, no times before
+ * 1970, and no link count of 0. Two messages whose inode numbers were cut to the same 32 bits were
+ * one file to tar and rsync -H, and one of them was lost.
  *
- * The package lets JavaScript allocate the memory in which each of libfuse's threads leaves its arguments, and hands it to the
- * handler. So the handler finds there where libfuse wants its `struct stat`, and what it calls for each name of a list. The
- * thread sleeps until the handler has answered.
+ * The package lets JavaScript allocate the memory in which each of libfuse's threads leaves its
+ * arguments, and passes it to the handler. There the handler finds where libfuse wants its `struct
+ * stat`, and the function to call for each name of a list. The thread sleeps until the handler has
+ * answered.
  */
 import { constants } from 'node:os';
 import koffi from 'koffi';
 import type { Attributes } from '../vfs/tree.ts';
 import type { NativeBinding } from './binding.ts';
 
-/** Of fuse_thread_locals_t in fuse-native.c 2.2.6; the same on x64 and arm64. */
+/** Offsets in fuse_thread_locals_t of fuse-native.c 2.2.6; the same on x64 and arm64. */
 const LOCALS = { buffer: 56, stat: 168, addName: 184 } as const;
 
 interface StatLayout {
@@ -24,7 +26,9 @@ interface StatLayout {
   readonly gid: number;
 }
 
-/** struct stat of Linux (asm/stat.h, asm-generic/stat.h), where the two differ. */
+/**
+ * The fields of Linux' struct stat (asm/stat.h, asm-generic/stat.h) that differ between machines.
+ */
 const STAT_LAYOUTS: Readonly<Record<string, StatLayout>> = {
   x64: { sizeBytes: 144, mode: 24, nlink: 16, nlinkBytes: 8, uid: 28, gid: 32 },
   arm64: { sizeBytes: 128, mode: 16, nlink: 20, nlinkBytes: 4, uid: 24, gid: 28 },
@@ -37,10 +41,10 @@ const PREFERRED_IO_BYTES = 4096;
 
 const layout = STAT_LAYOUTS[process.arch];
 
-/** Whether the layouts above are this machine's. */
+/** Whether the layouts above include one for this machine. */
 export const canAnswer = layout !== undefined;
 
-/** A `struct stat` of the attributes. The time of access is the time of change. */
+/** Returns the attributes as a `struct stat`. The access time is set to the modification time. */
 export function statBytes(attributes: Attributes): Buffer {
   const { inode, sizeBytes, mode, nlink, uid, gid, mtimeMs, ctimeMs } = attributes;
   const at = layout ?? STAT_LAYOUTS['x64']!;
@@ -76,7 +80,10 @@ export interface ListedName {
   readonly attributes: Attributes;
 }
 
-/** Writes answers for one mount. `locals` is what the package hands to a handler first. */
+/**
+ * Writes the answers for one mount. `locals` is the first argument that the package passes to a
+ * handler.
+ */
 export class AttributeAnswers {
   readonly #binding: NativeBinding;
   #addName: { readonly address: bigint; readonly call: AddName } | undefined;
@@ -100,7 +107,7 @@ export class AttributeAnswers {
     this.done(locals, isFull ? -constants.errno.ENOMEM : 0);
   }
 
-  /** Wakes libfuse's thread. This signal, unlike those of getattr and readdir, copies nothing. */
+  /** Wakes libfuse's thread. Unlike the signals of getattr and readdir, this one copies nothing. */
   done(locals: Buffer, result: number): void {
     process.nextTick(this.#binding.fuse_native_signal_access, locals, result);
   }

@@ -1,6 +1,7 @@
 /**
- * What we use of the package fuse-native 2.2.6, which comes without typings. It is loaded on demand: without
- * libfuse2 it throws, and a mount by the kernel transport must not fail for that.
+ * The parts of the package fuse-native 2.2.6 that are used here, because it has no typings. It is
+ * loaded on demand: without libfuse2 it throws, which must not affect a mount by the kernel
+ * transport.
  */
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
@@ -14,8 +15,9 @@ export interface Statfs {
 }
 
 /**
- * What the package is given: it announces to libfuse what is there. A handler's first argument back is 0, a negative errno, or for
- * `read` the bytes read. The empty ones have another way: fuseNativeMount.ts.
+ * The operations passed to the package, which announces them to libfuse. A handler passes back 0, a
+ * negative errno, or the bytes read (`read`) as its first argument. The empty ones are replaced
+ * elsewhere: fuseNativeMount.ts.
  */
 export interface Operations {
   getattr(): void;
@@ -39,19 +41,19 @@ export interface Operations {
   listxattr(): void;
 }
 
-/** Gives the binding a negative errno or a size, and the memory back that it lent. */
+/** Passes a negative errno or a size to the binding, and returns the memory that it lent. */
 export type XattrSignal = (result: number, memory: ArrayBufferLike) => void;
 
-/** Called by the native half; `locals` is where libfuse's thread has left its arguments. */
+/** Called by the native half. `locals` is where libfuse's thread has left its arguments. */
 export type NativeHandler = (locals: Buffer, operation: number, path: string, handle: number) => void;
 
-/** The inner methods and handlers are replaced on the object: see fuseNativeMount.ts. */
+/** The inner methods and handlers are replaced on the object; see fuseNativeMount.ts. */
 export interface Fuse {
   readonly mnt: string;
-  /** The native side's memory: what is behind it holds on to the event loop. */
+  /** The native side's memory. It keeps the event loop alive. */
   readonly _thread: Buffer;
   _fuseOptions: () => string;
-  /** By operation. */
+  /** By operation number. */
   readonly _handlers: NativeHandler[];
   _op_getxattr: (signal: XattrSignal, path: string, name: string, target: Buffer) => void;
   _op_listxattr: (signal: XattrSignal, path: string, target: Buffer) => void;
@@ -68,7 +70,7 @@ export interface NativeBinding {
   readonly op_getattr: number;
   readonly op_fgetattr: number;
   readonly op_readdir: number;
-  /** Wakes the thread whose arguments these are, with 0 or a negative errno. */
+  /** Wakes the thread that left these arguments, with 0 or a negative errno. */
   readonly fuse_native_signal_access: (locals: Buffer, result: number) => void;
   fuse_native_unmount(mountpoint: string, thread: Buffer): void;
 }
@@ -81,17 +83,18 @@ export function loadNativeBinding(): NativeBinding {
 }
 
 /**
- * Lets the event loop end after the mount has. The package does so only after a `fusermount` of its own, by
- * way of a shell, so its native half is called directly; despite its name that unmounts nothing.
+ * Lets the event loop end once the mount has ended. The package itself does so only after running
+ * `fusermount` through a shell, so its native half is called directly. Despite its name, that
+ * function unmounts nothing.
  */
 export function releaseEventLoop(fuse: Fuse): void {
   loadNativeBinding().fuse_native_unmount(fuse.mnt, fuse._thread);
 }
 
-/** Its native half's structures are used as this version has them: attributeAnswers.ts. */
+/** attributeAnswers.ts depends on the native structures of this version. */
 const VERSION = '2.2.6';
 
-/** Throws what the dynamic linker says when libfuse2 is missing. */
+/** Throws the dynamic linker's message if libfuse2 is missing. */
 export function loadFuseNative(): FuseConstructor {
   const load = createRequire(import.meta.url);
   const { version } = load('fuse-native/package.json') as { version: string };

@@ -1,7 +1,7 @@
 /**
- * The transport for who is not root: the package fuse-native over libfuse2, whose setuid helper mounts. It
- * lives in the main thread, so this thread must never wait for the mount, and its descriptor is inherited
- * by children, so none may live long.
+ * The transport for users other than root: the package fuse-native over libfuse2, whose setuid
+ * helper mounts. It runs in the main thread, so this thread must never wait for the mount. Child
+ * processes inherit its descriptor, so none may live long.
  */
 import { readdir, readlink } from 'node:fs/promises';
 import { BackupError, messageOf } from '../../src/errors.ts';
@@ -19,9 +19,9 @@ import { refusalOf } from './fusermount.ts';
 import { OpenNodes, attributeHandlersOf, operationsOf, xattrOperationsOf } from './operations.ts';
 import { Paths } from './paths.ts';
 
-/** libfuse2 knows one time-out for all nodes; this is what a new message may need to be seen. */
+/** libfuse2 has one time-out for all nodes. A new message may take this long to appear. */
 const VALID_MS = 1000;
-/** The binding does not tell when its loop has ended. */
+/** The binding does not report when its loop has ended, so the mount is polled. */
 const WATCH_INTERVAL_MS = 500;
 
 export async function startFuseNativeMount(options: TransportOptions): Promise<RunningMount> {
@@ -74,7 +74,10 @@ function mounted(fuse: Fuse): Promise<void> {
   });
 }
 
-/** The mount has left the table, and libfuse has closed its descriptor after the last client. */
+/**
+ * Resolves when the mount has left the mount table and libfuse has closed its descriptor after the
+ * last client.
+ */
 async function endOf(mountpoint: string): Promise<void> {
   do await new Promise((resolve) => setTimeout(resolve, WATCH_INTERVAL_MS));
   while (isOurs(await findMount(mountpoint)) || (await holdsDevice()));

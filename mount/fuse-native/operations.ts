@@ -1,6 +1,7 @@
 /**
- * The handlers of libfuse2's path-based interface over the file system core. None may throw, which would end
- * the process and leave a dead mount; and every errno is one that the kernel takes.
+ * The handlers of libfuse2's path-based interface, on top of the file system core. No handler may
+ * throw, because that would end the process and leave a dead mount. Every errno must be one that
+ * the kernel accepts.
  */
 import { faultLog } from '../faultLog.ts';
 import type { Filesystem } from '../vfs/filesystem.ts';
@@ -27,7 +28,10 @@ type Log = (line: string) => void;
 
 type Guard = (what: string, action: () => void, fail: (errno: number) => void) => void;
 
-/** Begins a request and calls `action`; what that throws is logged if it is a fault of ours, and comes back as a negative errno. */
+/**
+ * Begins a request and calls `action`. If that throws, the error is returned as a negative errno,
+ * and logged if it is a fault of ours.
+ */
 function guardOf(filesystem: Filesystem, log: Log): Guard {
   const faults = faultLog(log);
   const perform = (action: () => void): void => {
@@ -51,13 +55,13 @@ function guardOf(filesystem: Filesystem, log: Log): Guard {
   };
 }
 
-/** Nodes under the handles that the binding knows them by. */
+/** The nodes of open files, by the handles that the binding uses. */
 export class OpenNodes {
   readonly #nodes = new Map<number, Node>();
   #last = 0;
 
   add(node: Node): number {
-    // A positive 32-bit number: the binding takes 0 for "none".
+    // A positive 32-bit number, because the binding takes 0 for "none".
     do this.#last = (this.#last % 0x7fffffff) + 1;
     while (this.#nodes.has(this.#last));
     this.#nodes.set(this.#last, node);
@@ -99,7 +103,8 @@ export function operationsOf(filesystem: Filesystem, paths: Paths, opened: OpenN
       opened.take(handle);
       done(0);
     },
-    // These only make the binding announce the operations: see attributeHandlersOf and xattrOperationsOf.
+    // These only make the binding announce the operations; see attributeHandlersOf and
+    // xattrOperationsOf.
     getattr: () => undefined,
     fgetattr: () => undefined,
     readdir: () => undefined,
@@ -108,7 +113,7 @@ export function operationsOf(filesystem: Filesystem, paths: Paths, opened: OpenN
   };
 }
 
-/** Only for a tree that wants to know: every call crosses threads twice. */
+/** Only for a tree that tracks open folders, because every call crosses threads twice. */
 function folderOperations(
   filesystem: Filesystem,
   paths: Paths,
@@ -135,7 +140,7 @@ function folderOperations(
   };
 }
 
-/** `opened`: nodes of open files, whose names may be gone. */
+/** `opened` holds the nodes of open files, whose names may be gone. */
 export function attributeHandlersOf(
   filesystem: Filesystem,
   paths: Paths,
@@ -173,7 +178,9 @@ function listOf(filesystem: Filesystem, node: Node): ListedName[] {
   return names;
 }
 
-/** The binding's own copy values into buffers without a look at their size. */
+/**
+ * Replaces the binding's own functions, which copy values into buffers without checking their size.
+ */
 export function xattrOperationsOf(filesystem: Filesystem, paths: Paths, log: Log): XattrOperations {
   const guarded = guardOf(filesystem, log);
   return {
@@ -194,7 +201,7 @@ export function xattrOperationsOf(filesystem: Filesystem, paths: Paths, log: Log
   };
 }
 
-/** An empty target asks for the size. */
+/** An empty target asks for the value's size. */
 function copyXattr(value: Buffer, target: Buffer): number {
   if (target.length === 0) return value.length;
   if (value.length > target.length) throw new FsError('ERANGE');

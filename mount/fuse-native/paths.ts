@@ -1,6 +1,6 @@
 /**
- * libfuse2 names nodes by path. Folders are resolved once and remembered for a second, so that a thousand
- * files in one folder cost a thousand look-ups and not a walk from the root each.
+ * Resolves paths, by which libfuse2 names nodes. Resolved folders are cached for a second. So a
+ * thousand files in one folder cost a thousand look-ups, and not a walk from the root for each.
  */
 import { LRUCache } from 'lru-cache';
 import { FsError } from '../vfs/fsError.ts';
@@ -23,7 +23,7 @@ export class Paths {
     this.#folders = new LRUCache<string, Node>({ max: MAX_FOLDERS, ttl: validMs });
   }
 
-  /** With fresh attributes. Throws ENOENT. */
+  /** Returns the node with fresh attributes. Throws ENOENT. */
   resolve(path: string): Resolved {
     if (path === '/') {
       const node = this.#filesystem.root;
@@ -40,7 +40,7 @@ export class Paths {
     return this.#folders.get(path) ?? this.resolve(path).node;
   }
 
-  /** Under the name of a folder that is remembered there may be another one by now. */
+  /** A cached folder may meanwhile have been replaced by another of the same name. */
   #lookup(folder: string, name: Buffer): Entry | undefined {
     try {
       return this.#filesystem.lookup(this.#folder(folder), name);

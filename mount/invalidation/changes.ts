@@ -1,16 +1,18 @@
 /**
- * Watches the store, and makes the kernel forget what has changed there: so the mount is right at once, although the
- * kernel may believe for minutes what it was told.
+ * Watches the store and invalidates what has changed there. So the mount shows changes at once,
+ * although the kernel may cache its answers for minutes.
  *
- * It runs in another thread than the tree: the kernel may take a name back only when nobody is looking names up in that folder,
- * so whoever asks it to must not be who answers look-ups.
+ * It runs in another thread than the tree. The kernel can invalidate a name only while no look-up
+ * in that folder is pending. The thread that asks for it must therefore not be the one that answers
+ * look-ups.
  *
- * Each commit writes the index's write-ahead log. The user is then looked at (userLook.ts), soon but not at each of many
- * commits: at most some twenty times a second, and for a quarter of this thread's time. Only what the kernel
- * knows is looked at; other users cost nothing.
+ * Each commit writes the index's write-ahead log. The user is then checked (userChanges.ts) soon,
+ * but not at every commit: at most some twenty times a second, and for a quarter of this thread's
+ * time. Only what the kernel knows is checked; other users cost nothing.
  *
- * The log is written a moment before the commit can be seen, and a tree may go on for LOOK_AGAIN_MS with files that have been
- * replaced. So a look is repeated, at growing intervals, until some time after the last change.
+ * The write-ahead log is written shortly before the commit becomes visible, and a tree may use
+ * replaced files for LOOK_AGAIN_MS. So a check is repeated at growing intervals until some time
+ * after the last change.
  */
 import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,21 +25,26 @@ import { UserLooks, settledMs } from './userChanges.ts';
 import type { WatchedFolder, WatchedUser } from './userChanges.ts';
 import { Watches } from './watches.ts';
 
-/** From a change to the first look, which then sees what came with it. */
+/**
+ * The delay between a change and the first check, which also catches changes that follow at once.
+ */
 const FIRST_DELAY_MS = 10;
 const LAST_DELAY_MS = 3000;
 const DELAY_GROWTH = 4;
 const LOOK_INTERVAL_MS = 50;
-/** A look is followed by a pause of so many times what it took. */
+/** After a check, the thread pauses this many times as long as the check took. */
 const PAUSE_SHARE = 3;
-/** What happened so shortly before a folder became known may not have been seen by who told of it. */
+/** A change this shortly before a folder became known may be missing from the kernel's answers. */
 const RECENT_MS = 2000;
-/** How long a commit may come behind the time that it gives for itself. */
+/** The longest delay between the timestamp in a commit and the commit itself. */
 const COMMIT_SECONDS = 300;
-/** The mount's top has this number. */
+/** The number of the mount's root. */
 const ROOT_NUMBER = 0;
 const CATALOG = 'catalog';
-/** Where the kernel knows more users, the whole catalogue is read rather than asked for each. */
+/**
+ * If the kernel knows more users than this, the whole catalogue is read instead of querying each
+ * user.
+ */
 const FEW_USERS = 200;
 
 export class StoreChanges implements Watcher {
@@ -50,7 +57,7 @@ export class StoreChanges implements Watcher {
   readonly #users = new Map<string, WatchedUser>();
   readonly #byFile = new Map<string, WatchedUser>();
   readonly #folders = new Map<number, WatchedFolder>();
-  /** When each is to be looked at, in milliseconds of performance.now(). */
+  /** When each is due for a check, in milliseconds of performance.now(). */
   readonly #due = new Map<WatchedUser | typeof CATALOG, number>();
   #catalogNotBeforeMs = 0;
   readonly #stop = new AbortController();
@@ -192,7 +199,7 @@ export class StoreChanges implements Watcher {
     if (nextMs < Infinity) this.#due.set(user, nextMs);
   }
 
-  /** Who is gone, and whose data file is another. */
+  /** Finds users that are gone, and users whose data file has changed. */
   async #lookAtCatalog(): Promise<void> {
     try {
       await this.#invalidator.folder(ROOT_NUMBER, false);
@@ -229,7 +236,8 @@ export class StoreChanges implements Watcher {
 }
 
 /**
- * Of a folder in a user's own folder, that one: where users are very many, the kernel's knowing it is not told, because most of them
+ * Returns the user's own folder for a folder directly in it, otherwise undefined. With very many
+ * users, the watcher is not informed that the kernel knows a user's folder, because most of these
  * are only listed.
  */
 function ownFolderOf({ parent, shown }: KnownFolder): KnownFolder | undefined {
@@ -242,7 +250,10 @@ function logOf(dataFile: string): string {
   return `${dataFile}.index-wal`;
 }
 
-/** When its files were written last, or came to be under their names; 0 where there are none, or that cannot be told. */
+/**
+ * Returns when the files were last written or renamed to their names; 0 if there are none or this
+ * cannot be determined.
+ */
 function changedMs(dataFile: string): number {
   const times = [logOf(dataFile), `${dataFile}.index`].map((path) => {
     try {

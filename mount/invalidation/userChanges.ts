@@ -1,8 +1,10 @@
 /**
- * One look at a user's backup: what of that which the kernel knows has changed since the last one, told to the kernel.
+ * Checks a user's backup and invalidates what has changed since the last check, of all that the
+ * kernel knows.
  *
- * Nothing is kept of messages: the index says which were expunged or have other flags since a moment, and all of these are
- * told, whether the kernel knew them or not. A new one shows in its folder's time.
+ * No state is kept for single messages. The index lists those that were expunged or got other flags
+ * since a timestamp. All of these are invalidated, whether the kernel knew them or not. A new
+ * message shows in its folder's mtime.
  */
 import { LRUCache } from 'lru-cache';
 import { BackupReader, doubtIndex } from '../../src/backup/reader.ts';
@@ -19,25 +21,29 @@ import type { StructureFolder } from '../tree/views/structure.ts';
 import { LOOK_AGAIN_MS } from '../tree/validity.ts';
 
 const OPEN_BACKUPS = 8;
-/** Where more were expunged at once, the kernel is to forget all of the folder instead. */
+/** If more messages than this were expunged at once, the whole folder is invalidated instead. */
 const MAX_NAMES = 10_000;
-/** Of messages with other flags, whose ctime is another, so many are told of at a time; of more the kernel asks by itself, in time. */
+/**
+ * At most this many messages with changed flags (and so another ctime) are invalidated at once. The
+ * kernel asks for the others again when their attributes time out.
+ */
 const MAX_CHANGED = 100_000;
-/** The tree's clock may start a little later than ours. */
+/** The tree's clock may start slightly later than ours. */
 const MARGIN_MS = 200;
 
 export interface WatchedUser {
   readonly userid: string;
   dataFile: string;
   readonly folders: Set<WatchedFolder>;
-  /** Names the files that were looked at last; empty: none yet. */
+  /** Identifies the files checked last; empty if none yet. */
   files: string;
   /**
-   * Until then (performance.now()) the tree may go on with files that have been replaced, and so tell the kernel anew
-   * what was: all is told again thereafter. 0: all is settled.
+   * Until this time (performance.now()), the tree may still use files that have been replaced, and
+   * so give the kernel outdated answers. Everything is invalidated once more after it. 0: nothing
+   * is pending.
    */
   unsettledUntilMs: number;
-  /** The interval to the next look, and when it may be at the earliest (performance.now()). */
+  /** The interval to the next check, and the earliest time for it (performance.now()). */
   delayMs: number;
   notBeforeMs: number;
 }
@@ -46,14 +52,17 @@ export interface WatchedFolder extends ShownFolder {
   readonly number: number;
   readonly parent: number;
   readonly user: WatchedUser;
-  /** It follows from a folder in it, and is watched for as long as there is one. */
+  /** Implied by a folder in it, and watched for as long as such a folder is. */
   readonly isImplied: boolean;
   identity: string;
-  /** What its list and attributes follow from; undefined: never looked at. */
+  /** The state that its list and attributes derive from; undefined if never checked. */
   state: string | undefined;
-  /** The folders in it, as a hash. */
+  /** A hash of its subfolders. */
   children: bigint | undefined;
-  /** From when on (unix seconds) expunged messages are yet to be told, but for those of that second in `sent`. */
+  /**
+   * Messages expunged since this time (unix seconds) still need invalidating. Those of that very
+   * second in `sent` are done.
+   */
   since: number;
   readonly sent: Set<number>;
 }
@@ -63,10 +72,10 @@ interface OpenBackup {
   dataVersion: number;
 }
 
-/** What a folder is now, of one snapshot. */
+/** The present state of a folder, from one snapshot. */
 interface Seen {
   readonly folder: WatchedFolder;
-  /** Undefined: it is gone. */
+  /** Undefined if the folder is gone. */
   readonly now: StructureFolder | undefined;
   readonly state: string;
   readonly expunged: readonly ChangedRecord[];
@@ -88,11 +97,11 @@ export class UserLooks {
     this.#invalidator = invalidator;
   }
 
-  /** Answers whether anything was not as it was. */
+  /** Checks a user. Returns whether anything has changed. */
   async look(user: WatchedUser): Promise<boolean> {
     const folders = [...user.folders];
     const others = folders.filter(({ path }) => path !== '');
-    // The time of the user's own is that of the data file, which is written before the commit.
+    // The mtime of the user's own folder is the data file's, which is written before the commit.
     for (const { number, path } of folders) if (path === '') await this.#invalidator.folder(number, true);
     if (others.length === 0) return false;
     const backup = this.#backup(user);
@@ -103,7 +112,7 @@ export class UserLooks {
     try {
       return await this.#compare(user, backup, others);
     } catch (error) {
-      // The next look folds the log instead.
+      // The next check folds the log instead.
       if (isDamagedIndex(error)) doubtIndex(error);
       throw error;
     }
@@ -133,7 +142,10 @@ export class UserLooks {
     this.#open.clear();
   }
 
-  /** Null where it cannot be read: all may have changed then, and the tree says what is wrong to whoever asks it. */
+  /**
+   * Returns null if the backup cannot be read. Then anything may have changed, and the tree reports
+   * the error to the programs that ask.
+   */
   #backup(user: WatchedUser): OpenBackup | null {
     const known = this.#open.get(user.dataFile);
     if (known?.reader.isCurrent() === true) return known;
@@ -147,7 +159,7 @@ export class UserLooks {
     return backup;
   }
 
-  /** The folders whose state is not what it was; `all`: or all. */
+  /** Returns the folders whose state has changed, or all folders with `all`. */
   #see(index: IndexFile, folders: readonly WatchedFolder[], all: boolean): Seen[] {
     const structure = buildStructure(livingMail(livingMailboxes(index), this.#deletedPrefix));
     const seen: Seen[] = [];
@@ -171,15 +183,16 @@ export class UserLooks {
       for (const { uid } of expunged) {
         if (sent.has(uid)) continue;
         await this.#invalidator.name(number, plainNaming.messageName(uid));
-        // Who has it open is to be told that it has no name any more.
+        // A program that has it open must see that it has no links any more.
         await this.#invalidator.child(number, uid);
       }
       for (const { uid } of changed) await this.#invalidator.child(number, uid);
     }
     if (now === undefined) return;
     const children = childrenOf(now);
-    // Where a folder has gone, nothing that is left need have changed, and the time may not tell. A list that is being
-    // read while it is forgotten is not kept by the kernel ever after, so that a long one of messages must not be.
+    // If a subfolder has gone, the remaining mailboxes need not have changed, so the mtime may not
+    // show it. The list is invalidated only then. If a list is invalidated while being read, the
+    // kernel never caches it again, which is costly for a long list of messages.
     const isListAnother =
       folder.children === undefined ? now.children.size > 0 : folder.children !== children;
     await this.#invalidator.folder(number, isListAnother);
@@ -188,7 +201,7 @@ export class UserLooks {
   }
 }
 
-/** When the tree has noticed by itself what was replaced until now. */
+/** Returns the time by which the tree will have noticed all files replaced until now. */
 export function settledMs(): number {
   return performance.now() + LOOK_AGAIN_MS + MARGIN_MS;
 }
@@ -201,17 +214,20 @@ function openBackup(dataFile: string): OpenBackup | null {
   }
 }
 
-/** A folder that was no mailbox has nothing in it that another could be taken for. */
+/**
+ * Reports whether another mailbox has taken the folder's path. A folder that was no mailbox holds
+ * no messages that could be confused.
+ */
 function isAnother({ identity }: WatchedFolder, now: StructureFolder): boolean {
   return identity !== '' && identity !== identityOf(now);
 }
 
-/** The mailbox's own state is in the time of its folder, and in those of all above it. */
+/** The folder's mtime, and that of all its ancestors, reflects the mailbox's own state. */
 function stateOf(folder: StructureFolder): string {
   return `${identityOf(folder)} ${folder.changedMs} ${childrenOf(folder)} ${folder.mailbox?.crc}`;
 }
 
-/** All up to `moment` need not be told again, but what else comes in its second. */
+/** Marks everything up to `moment` as invalidated, except further changes within that second. */
 function settle({ folder, expunged }: Seen, moment: number): void {
   if (moment !== folder.since) folder.sent.clear();
   folder.since = moment;

@@ -1,7 +1,8 @@
 /**
- * Tells when files of the store are written or replaced. Directories are watched, not files: a store has few of them,
- * and a file may not be there yet. Where the system has no more watches to give (fs.inotify.max_user_watches), files
- * are looked at every second, or more seldom where they are very many.
+ * Reports when files of the store are written or replaced. It watches directories, not files: a
+ * store has few directories, and a file may not exist yet. If the system has no watches left
+ * (fs.inotify.max_user_watches), it polls the files every second, or less often if there are very
+ * many.
  */
 import { statSync, watch } from 'node:fs';
 import type { FSWatcher } from 'node:fs';
@@ -9,10 +10,10 @@ import { dirname, join } from 'node:path';
 import { messageOf } from '../../src/errors.ts';
 
 const POLL_MS = 1000;
-/** Looking at all files is followed by a pause of at least so many times what it took. */
+/** After polling all files, the pause is at least this many times as long as the polling took. */
 const POLL_PAUSE = 10;
 
-/** Watches a directory; throws, or emits 'error', where that cannot be. */
+/** Watches a directory. Throws or emits 'error' if that is impossible. */
 export type WatchDirectory = (path: string, changed: (fileName: string) => void) => FSWatcher;
 
 const watchDirectory: WatchDirectory = (path, changed) =>
@@ -24,21 +25,21 @@ export class Watches {
   readonly #changed: (path: string) => void;
   readonly #log: (line: string) => void;
   readonly #watchDirectory: WatchDirectory;
-  /** Null: it could not be watched. */
+  /** Null: the directory could not be watched. */
   readonly #directories = new Map<string, FSWatcher | null>();
-  /** With what tells one state of a file from another. */
+  /** Polled files, each with the state seen last. */
   readonly #polled = new Map<string, string>();
   #timer: NodeJS.Timeout | undefined;
   #hasComplained = false;
 
-  /** `changed` is also called for other files in the same directories. */
+  /** `changed` is also called for other files in the watched directories. */
   constructor(changed: (path: string) => void, log: (line: string) => void, how = watchDirectory) {
     this.#changed = changed;
     this.#log = log;
     this.#watchDirectory = how;
   }
 
-  /** May be called again for the same file. */
+  /** Idempotent. */
   add(path: string): void {
     const directory = dirname(path);
     if (!this.#directories.has(directory)) this.#watch(directory);
@@ -47,7 +48,7 @@ export class Watches {
     this.#poll(POLL_MS);
   }
 
-  /** A directory stays watched: most have more than one user's files. */
+  /** The directory stays watched: most directories hold files of more than one user. */
   remove(path: string): void {
     this.#polled.delete(path);
   }
@@ -69,7 +70,7 @@ export class Watches {
       });
       this.#directories.set(directory, watcher);
     } catch (error) {
-      // What is not there has no files that could change.
+      // A missing directory has no files that could change.
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       this.#directories.set(directory, null);
       this.#complain(directory, error);

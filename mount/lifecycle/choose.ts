@@ -1,4 +1,4 @@
-/** Which transport can work here, the fastest first, and why another cannot. */
+/** Chooses the fastest transport that works here, and explains why others do not. */
 import { accessSync, constants } from 'node:fs';
 import { endianness } from 'node:os';
 import { BackupError, messageOf } from '../../src/errors.ts';
@@ -12,7 +12,7 @@ import type { StartTransport } from './transport.ts';
 
 interface Transport {
   readonly start: StartTransport;
-  /** Why it cannot work here; undefined if it can. */
+  /** Returns why it cannot work here; undefined if it can. */
   readonly hindrance: () => string | undefined;
 }
 
@@ -21,7 +21,7 @@ const TRANSPORTS: Record<TransportName, Transport> = {
   'fuse-native': { start: startFuseNativeMount, hindrance: fuseNativeHindrance },
 };
 
-/** Throws a BackupError that says for each that was considered why it cannot be had. */
+/** Throws a BackupError that gives the reason for each transport considered. */
 export function chooseTransport(wanted: TransportName | undefined): {
   name: TransportName;
   start: StartTransport;

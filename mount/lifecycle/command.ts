@@ -1,15 +1,15 @@
-/** Runs one of the system's programs (mount, umount, stat) without a shell, and without blocking. */
+/** Runs a system program (mount, umount, stat) without a shell and without blocking. */
 import { spawn } from 'node:child_process';
 
 export interface CommandResult {
-  /** Undefined: it could not be started, or did not end in time. */
+  /** Undefined: the program could not be started, or did not end in time. */
   readonly status: number | undefined;
-  /** What it said on stderr, or why it could not be run. */
+  /** The program's stderr, or why it could not be run. */
   readonly complaint: string;
 }
 
 export interface CommandOptions {
-  /** Given to the program as its descriptor 3; 'pipe' is a socket that nothing comes from. */
+  /** Passed to the program as descriptor 3. 'pipe' is a socket that never delivers anything. */
   readonly fd?: number | 'pipe';
   readonly env?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
@@ -28,7 +28,7 @@ export function runCommand(
       clearTimeout(timer);
       resolve({ status, complaint: why.trim() });
     };
-    // A program that hangs in the kernel cannot be killed: it is left behind.
+    // A program that hangs in the kernel cannot be killed, so it is abandoned.
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
       child.unref();

@@ -1,6 +1,6 @@
 /**
- * Mounting in the background: the command starts itself again, apart from the terminal, and returns when the
- * other process says that the mount is in place, or why it is not.
+ * Mounts in the background. The command starts itself again, detached from the terminal. It returns
+ * when the other process reports that the mount is in place, or why it is not.
  */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
@@ -10,14 +10,14 @@ export type DaemonMessage =
   | { readonly type: 'ready' }
   | { readonly type: 'failed'; readonly message: string; readonly exitCode: number };
 
-/** Set for the other process, which then mounts instead of starting yet another. */
+/** Set for the other process, which then mounts instead of starting yet another one. */
 const MARK = 'CYRUS_BACKUPS_MOUNTING';
 
 export function isBackgroundProcess(): boolean {
   return process.env[MARK] !== undefined;
 }
 
-/** Resolves to the exit code; `complain` is told what the other process could not do. */
+/** Resolves to the exit code. Passes the other process's error to `complain`. */
 export async function mountInBackground(
   logFile: string | undefined,
   complain: (line: string) => void,
@@ -53,11 +53,11 @@ function openLog(path: string): number {
   }
 }
 
-/** In the background process: tells the one in front. In a process that nobody waits for: does nothing. */
+/** In the background process, reports to the one in front. In any other process, does nothing. */
 export async function reportToStarter(message: DaemonMessage): Promise<void> {
   if (process.send === undefined || !process.connected) return;
   await new Promise((resolve) => process.send?.(message, resolve));
   if (process.connected) process.disconnect();
-  // Whatever folder it was started in can then be unmounted or removed.
+  // Frees the folder it was started in, so that it can be unmounted or removed.
   process.chdir('/');
 }

@@ -1,7 +1,7 @@
 /**
- * Starts a mount and keeps it until it is taken away, from outside (umount) or by a signal. A signal takes it
- * away at once; where it is in use those who use it are served until they are done, and a second signal
- * ends that too.
+ * Starts a mount and keeps it until it is unmounted, from outside (umount) or by a signal. A signal
+ * unmounts at once. If the mount is in use, its users are served until they are done, and a second
+ * signal ends that, too.
  */
 import { messageOf } from '../../src/errors.ts';
 import { prepareMountpoint } from './mountpoint.ts';
@@ -13,7 +13,9 @@ import type { TreeSource } from '../vfs/tree.ts';
 
 type Log = (line: string) => void;
 
-/** Resolves when the mount is in place. Throws a BackupError with nothing mounted. */
+/**
+ * Resolves when the mount is in place. Otherwise throws a BackupError and leaves nothing mounted.
+ */
 export async function startMount(
   path: string,
   tree: TreeSource,
@@ -31,11 +33,14 @@ export async function startMount(
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
-/** The process's signals from before the mount is there, so that none can end the process and leave the mount behind. */
+/**
+ * Handles signals from before the mount exists, so that no signal can end the process and leave the
+ * mount behind.
+ */
 export class SignalWatch {
   readonly #log: Log;
   #running: RunningMount | undefined;
-  /** What came before there was anything to take away. */
+  /** A signal that came before there was a mount to remove. */
   #early: string | undefined;
   #isEnding = false;
   readonly #onSignal = (signal: string): void => this.#end(signal);
@@ -45,7 +50,7 @@ export class SignalWatch {
     for (const signal of SIGNALS) process.on(signal, this.#onSignal);
   }
 
-  /** Resolves when the mount is gone; rejects if it broke down. */
+  /** Resolves when the mount is gone. Rejects if it broke down. */
   async serveUntilEnd(running: RunningMount): Promise<void> {
     this.#running = running;
     if (this.#early !== undefined) this.#end(this.#early);
@@ -78,7 +83,10 @@ export class SignalWatch {
   }
 }
 
-/** process.exit would wait for a thread that is blocked in a read; the kernel cleans up after a kill. */
+/**
+ * process.exit would wait for a thread that is blocked in a read. After a kill, the kernel cleans
+ * up.
+ */
 function endAbruptly(why: string, log: Log): void {
   log(`mount: ${why}`);
   process.kill(process.pid, 'SIGKILL');

@@ -1,15 +1,18 @@
-/** The kernel's mount table, read without touching any mount: looking into a dead or busy one may hang. */
+/**
+ * The kernel's mount table, read without touching any mount, because accessing a dead or busy one
+ * may hang.
+ */
 import { readFile } from 'node:fs/promises';
 import { SUBTYPE } from './transport.ts';
 
 export interface MountEntry {
-  /** `major:minor`, the name of its read-ahead settings under /sys/class/bdi. */
+  /** `major:minor`, which names its read-ahead settings under /sys/class/bdi. */
   readonly device: string;
   readonly mountpoint: string;
   readonly type: string;
 }
 
-/** The topmost mount at `mountpoint` (an absolute path without symbolic links). */
+/** Returns the topmost mount at `mountpoint` (an absolute path without symbolic links). */
 export async function findMount(mountpoint: string): Promise<MountEntry | undefined> {
   const entries = parseMountInfo(await readFile('/proc/self/mountinfo', 'latin1'));
   const name = Buffer.from(mountpoint).toString('latin1');
@@ -20,7 +23,7 @@ export function isOurs(entry: MountEntry | undefined): entry is MountEntry {
   return entry?.type === `fuse.${SUBTYPE}`;
 }
 
-/** Fields as in proc_pid_mountinfo(5); optional fields stand before a lone hyphen. */
+/** Parses fields as in proc_pid_mountinfo(5). Optional fields come before a lone hyphen. */
 export function parseMountInfo(text: string): MountEntry[] {
   const entries: MountEntry[] = [];
   for (const line of text.split('\n')) {

@@ -1,7 +1,7 @@
 /**
- * Makes sure that a mountpoint can be mounted on: an empty folder with nothing of ours on it. A mount of ours
- * whose process died is taken away first, because the kernel would stack the new one over it, and it would
- * come to light again, dead, at the next unmount.
+ * Ensures that a mountpoint can be used: an empty folder without a mount of ours. If an earlier
+ * mount of ours has lost its process, it is unmounted first. Otherwise the kernel would stack the
+ * new mount over it, and the dead one would reappear at the next unmount.
  */
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -12,7 +12,7 @@ import { unmountLazily } from './unmount.ts';
 
 const ALIVE_TIMEOUT_MS = 5000;
 
-/** Returns its absolute path without symbolic links, as the mount table has it. */
+/** Returns the absolute path without symbolic links, as in the mount table. */
 export async function prepareMountpoint(
   path: string,
   nonempty: boolean,
@@ -40,7 +40,10 @@ export async function prepareMountpoint(
   return mountpoint;
 }
 
-/** Asked by another process, since a dead or busy mount can hang whoever touches it. No answer means busy. */
+/**
+ * Tests the mount from another process, because a dead or busy mount can hang any process that
+ * accesses it. No answer means busy.
+ */
 async function isDead(mountpoint: string): Promise<boolean> {
   const { status, complaint } = await runCommand('stat', ['-f', '--', mountpoint], {
     timeoutMs: ALIVE_TIMEOUT_MS,

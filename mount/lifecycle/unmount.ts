@@ -1,4 +1,4 @@
-/** Takes a mount away: properly where nobody uses it, else out of sight until nobody does. */
+/** Unmounts: normally if the mount is not in use, otherwise lazily, until it is no longer used. */
 import { BackupError } from '../../src/errors.ts';
 import { runCommand } from './command.ts';
 import type { CommandResult } from './command.ts';
@@ -19,8 +19,8 @@ export async function unmountLazily(mountpoint: string): Promise<void> {
 }
 
 /**
- * Takes away a mount that nobody serves any more. Who waits for an answer gets an error, and with it goes the lock that a
- * notification to the kernel may be waiting for. For root.
+ * Removes a mount that no process serves any more. Pending requests fail. This releases the locks
+ * that an invalidation in the kernel may be waiting for. Needs root.
  */
 export async function abortMount(mountpoint: string): Promise<void> {
   const { status, complaint } = await runCommand('umount', ['-i', '-f', '-l', '--', mountpoint]);
@@ -31,7 +31,7 @@ function cannotUnmount(mountpoint: string, complaint: string): BackupError {
   return new BackupError('io', `cannot unmount ${mountpoint}: ${complaint}`, { subject: mountpoint });
 }
 
-/** Ordinary users go through the setuid helper of libfuse, under either of its names. */
+/** Ordinary users need libfuse's setuid helper, which has one of two names. */
 async function tryUnmount(mountpoint: string, lazily: boolean): Promise<CommandResult> {
   if (isRoot) return runCommand('umount', ['-i', ...(lazily ? ['-l'] : []), '--', mountpoint]);
   const args = [lazily ? '-uz' : '-u', '--', mountpoint];

@@ -1,12 +1,12 @@
-/** The attributes that folders and small files of the tree have alike. */
+/** The attributes common to folders and small files of the tree. */
 import type { Attributes } from '../vfs/tree.ts';
 import type { Owner } from './owner.ts';
 import { UNNOTICED_VALID_MS } from './validity.ts';
 
-/** From the year 1 to the end of 9999: programs print no others, or call them something else each. */
+/** The years 1 to 9999. Programs cannot print other years, or each prints them differently. */
 const [FIRST_S, LAST_S] = [-62_135_596_800, 253_402_300_799];
 
-/** A time of a message or of the log (unix seconds), which may be any number, as a time of a file. */
+/** Converts a time of a message or of the log (unix seconds, any number) to a file time. */
 export function fileTimeMs(seconds: number): number {
   return Math.min(LAST_S, Math.max(FIRST_S, seconds)) * 1000;
 }
@@ -15,11 +15,14 @@ export interface Shape {
   readonly inode: bigint;
   readonly mtimeMs: number;
   readonly owner: Owner;
-  /** UNNOTICED_VALID_MS where it is not given. */
+  /** UNNOTICED_VALID_MS by default. */
   readonly validMs?: number;
 }
 
-/** Two links and one for each folder in it, where their number is known; else 1, which tells find to look for itself. */
+/**
+ * The link count is 2 plus the number of subfolders, if that is known. Otherwise it is 1, which
+ * tells find not to rely on it.
+ */
 export function folderAttributes(
   { inode, mtimeMs, owner, validMs = UNNOTICED_VALID_MS }: Shape,
   nlink = 1,

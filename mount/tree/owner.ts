@@ -1,7 +1,8 @@
 /**
- * Who owns what the mount shows: one owner of all, or with `-o owner=` each user's folder the system user that it belongs to.
- * System users are asked for by getent, which knows every source that the machine has, many at a time; what is not known yet
- * is asked for again a minute later.
+ * Determines who owns what the mount shows. By default one owner has everything. With `-o owner=`,
+ * each user's folder belongs to the system user mapped to it. System users are looked up in batches
+ * with getent, which knows every source that the machine has. Unknown names are looked up again a
+ * minute later.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -14,10 +15,13 @@ export interface Owner {
 
 const ASK_AGAIN_MS = 60_000;
 const NAMES_EACH = 500;
-/** What getent says of some names: not found. */
+/** getent's exit code if some names were not found. */
 const SOME_UNKNOWN = 2;
 
-/** How userids become owners: `map` by the system user of that name, or a file of lines `USERID NAME` or `USERID UID:GID`. */
+/**
+ * Maps userids to owners. `map` uses the system user of the same name; otherwise `map` is a file
+ * with lines `USERID NAME` or `USERID UID:GID`.
+ */
 export class Owners {
   readonly #default: Owner;
   readonly #names: ReadonlyMap<string, string>;
@@ -30,12 +34,12 @@ export class Owners {
     this.#names = map === undefined || map === 'map' ? new Map() : readMap(map);
   }
 
-  /** Whether users own their folders, so that the top must let them through. */
+  /** Whether users own their folders. The mount's root must then let them through. */
   get isMapped(): boolean {
     return this.#isByName || this.#names.size > 0;
   }
 
-  /** The owner of a user's folder; the mount's where nobody is named. */
+  /** Returns the owner of a user's folder; the mount's owner if none is mapped. */
   of(userid: string): Owner {
     const name = this.#nameOf(userid);
     if (name === undefined) return this.#default;
@@ -45,7 +49,7 @@ export class Owners {
     return this.#known.get(name)?.owner ?? this.#default;
   }
 
-  /** Asks for all at once what listing would ask one by one. */
+  /** Looks up in one go all names that a listing would look up one by one. */
   prepare(userids: Iterable<string>): void {
     if (!this.isMapped) return;
     const wanted = new Set<string>();
@@ -68,7 +72,7 @@ export class Owners {
       const owner = ids === null ? this.#default : { uid: Number(ids[1]), gid: Number(ids[2]) };
       this.#known.set(name, { owner, askedAtMs });
     }
-    // A name that is a number would be taken for a UID.
+    // getent would take a numeric name for a UID.
     const asked = names.filter((name) => !/^-|^\d+$|[:\n]/.test(name));
     for (const line of asked.length === 0 ? [] : passwdLines(asked)) {
       const [name, , uid, gid] = line.split(':');
@@ -98,7 +102,7 @@ function linesOf(text: string): string[] {
   return text.split('\n').filter((line) => line !== '');
 }
 
-/** Throws 'config', naming the file and the line. */
+/** Throws 'config' with the file and line if the file is malformed. */
 function readMap(path: string): Map<string, string> {
   const names = new Map<string, string>();
   let text: string;

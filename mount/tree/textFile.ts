@@ -1,6 +1,7 @@
 /**
- * A small file that is made when somebody looks: a script, a list, a status page. What stat was told is what reading
- * gives: the text is made anew only after half a second in which nobody asked for attributes.
+ * A small file whose text is generated on access: a script, a list, a status page. Reading returns
+ * what stat reported: the text is generated anew only if no snapshot was taken within the last half
+ * second.
  */
 import type { Attributes, Content, FileItem, FolderPlace } from '../vfs/tree.ts';
 import { fileAttributes } from './attributes.ts';
@@ -23,7 +24,10 @@ export class TextFile implements FileItem {
   readonly #make: () => string | Buffer;
   readonly #sinceMs: number | undefined;
 
-  /** `make` gives bytes, or as latin1; `sinceMs` is since when they are so, where that is known. */
+  /**
+   * `make` returns bytes, or a string in latin1. `sinceMs` is when the text came to be as it is, if
+   * known.
+   */
   constructor(
     key: string,
     parent: FolderPlace,

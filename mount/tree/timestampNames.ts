@@ -1,24 +1,33 @@
-/** Which moments `.at` lists, of all at which something changed: the later, the denser, and never more than a screen or two. */
+/**
+ * Selects the timestamps that `.at` lists, from all those at which something changed. Recent ones
+ * are listed more densely, and the list never exceeds a screen or two.
+ */
 import type { IndexFile } from '../../src/index/store/indexFile.ts';
 import { momentText } from '../../src/mailbox/timestamp.ts';
 import { knownSince } from '../../src/backup/clock.ts';
 import { lastMoments, momentsAtOrBefore } from '../../src/index/queries/views.ts';
 
-/** The latest ones are all there; then the last of each hour of two days, of each day of two months, of each month. */
+/**
+ * All of the latest timestamps are listed, then the last of each hour for two days, of each day for
+ * two months, and of each month.
+ */
 const LAST = 20;
 const HOUR_S = 3600;
 const HOURS = 48;
 const DAYS = 60;
 const MONTHS = 120;
 
-/** Unix seconds, the earliest first. */
+/** Returns unix seconds, the earliest first. */
 export function listedMoments(index: IndexFile, nowS: number): number[] {
   const first = firstKnown(index);
   const times = new Set([...lastMoments(index, LAST), ...momentsAtOrBefore(index, borders(nowS))]);
   return [...times].filter((time) => time >= first && time < nowS).toSorted((a, b) => a - b);
 }
 
-/** The last second of each hour, day and month up to now, in local time: what people mean by a day. */
+/**
+ * Yields the last second of each hour, day and month up to now. Uses local time, since that is what
+ * people mean by a day.
+ */
 function* borders(nowS: number): Generator<number> {
   for (let hour = 0; hour < HOURS; hour += 1) yield Math.floor(nowS / HOUR_S - hour) * HOUR_S - 1;
   const now = new Date(nowS * 1000);
@@ -31,7 +40,7 @@ function lastSecondBefore(date: Date): number {
   return Math.floor(date.getTime() / 1000) - 1;
 }
 
-/** The first time of which everything is known. Infinity: there is nothing at all. */
+/** Returns the first time from which the history is complete; Infinity if there is none. */
 export function firstKnown(index: IndexFile): number {
   return knownSince(index) ?? Infinity;
 }

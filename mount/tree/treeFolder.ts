@@ -1,31 +1,31 @@
 /**
- * A folder with some names that are always there, such as `.sieve` in a user's folder or `cur` in a Maildir, beside
- * whatever else it lists. Hidden ones are found by name, and listed only where the mount was told to (-o listall).
+ * A folder with some fixed names beside its regular entries, such as `.sieve` in a user's folder or
+ * `cur` in a Maildir. Hidden names are always found by look-up, but listed only with `-o listall`.
  */
 import { BackupError } from '../../src/errors.ts';
 import { NEGATIVE_VALID_MS } from './validity.ts';
 import type { Attributes, Entry, FileItem, FolderPlace, LinkItem, ListedEntry, Place } from '../vfs/tree.ts';
 
-/** Behind whatever else a folder lists: those have cookies by a mailbox's id, or by UID with 2^32 added. */
+/** After all regular entries, whose cookies are a mailbox's id, or a UID plus 2^32. */
 const FIXED_COOKIES = 2 ** 33;
 
 export interface FixedName {
   readonly name: string;
   readonly isListed: boolean;
-  /** Where it is not always there. */
+  /** For a name that is not always present. */
   readonly isThere?: () => boolean;
   readonly make: (parent: FolderPlace) => Place;
 }
 
 export interface FolderShape {
   readonly key: string;
-  /** Undefined for the mount's top only. */
+  /** Undefined only for the mount's root. */
   readonly parent: FolderPlace | undefined;
-  /** What it is called in its parent. */
+  /** The folder's name in its parent. */
   readonly name?: string;
-  /** Made when somebody looks into the folder: most are only listed. */
+  /** Called only when the folder's contents are accessed, because most folders are only listed. */
   readonly fixed?: () => readonly FixedName[];
-  /** In place of what a folder of its kind has. */
+  /** Replaces the usual attributes of this kind of folder. */
   readonly attributes?: () => Attributes;
   /** See FolderPlace. */
   readonly opened?: () => void;
@@ -58,7 +58,7 @@ export abstract class TreeFolder implements FolderPlace {
   }
 
   protected abstract ownAttributes(): Attributes;
-  /** All but the fixed names. */
+  /** Looks up everything except the fixed names. */
   protected abstract find(name: string): Entry | undefined;
   protected abstract each(after: number, visit: (entry: ListedEntry) => boolean): void;
 
@@ -106,7 +106,7 @@ export interface Child {
   readonly make: () => Entry;
 }
 
-/** The child of a name. */
+/** Returns the child with this name. */
 export function findChild(children: Iterable<Child>, name: string): Entry | undefined {
   for (const child of children) if (child.name === name) return child.make();
   return undefined;

@@ -1,4 +1,7 @@
-/** A user's folder: the mail in the default view, and under hidden names the other views, the past and what is not mail. */
+/**
+ * A user's folder. It shows the mail in the default view. Hidden names lead to the other views, the
+ * past, and whatever is not mail.
+ */
 import type { BackupReader } from '../../src/backup/reader.ts';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { VIEW_NAMES } from '../options.ts';
@@ -24,15 +27,15 @@ import { TextFile } from './textFile.ts';
 import type { FixedName, FolderShape } from './treeFolder.ts';
 import type { UserBackup } from './backup/userBackup.ts';
 
-/** What the tree shows, and how; see docs/guide/mount.md. */
+/** The contents and the form of the tree; see docs/guide/mount.md. */
 export interface TreeSettings {
   readonly deletedPrefix: string;
   readonly view: ViewName;
   readonly listsAll: boolean;
   readonly hardlinks: boolean;
-  /** Unix seconds: the whole mount stays at that moment. */
+  /** Unix seconds: the whole mount shows this time. */
   readonly at: number | undefined;
-  /** Patterns of userids, with * and ?; empty: all. */
+  /** Userid patterns with * and ?; empty for all users. */
   readonly users: readonly string[];
   readonly snapshot: boolean;
 }
@@ -45,7 +48,10 @@ export interface TreeContext {
   readonly pins: Pins;
 }
 
-/** Whether the kernel is told of what changes in users' folders: of a list that hangs on who has what open it cannot be. */
+/**
+ * Reports whether changes in users' folders are invalidated in the kernel. This is impossible if a
+ * list depends on which programs have what open.
+ */
 export function isTold({ view, at, snapshot }: TreeSettings): boolean {
   return view === 'plain' && at === undefined && !snapshot;
 }
@@ -87,7 +93,7 @@ function treeAt(
   more: () => readonly FixedName[] = () => [],
 ): FolderPlace {
   const { settings } = context;
-  // Only of the tree that is listed the kernel is told what changes.
+  // Changes are invalidated only in the tree that is listed.
   const changes = living.changes === 'told' ? 'unnoticed' : living.changes;
   const hiddenLiving: ViewOptions = { ...living, changes };
   const deleted: ViewOptions = { ...hiddenLiving, part: 'deleted', salt: `${living.salt}deleted` };
@@ -114,7 +120,7 @@ function hidden(
   return { name, isListed: settings.listsAll, make: (parent) => make(`${parent.key}/${name}`, parent) };
 }
 
-/** The views but the default one: `.plain`, `.maildir`, `.mh`, `.mbox`. */
+/** The views other than the default: `.plain`, `.maildir`, `.mh`, `.mbox`. */
 function viewNames(context: TreeContext, user: UserBackup, options: ViewOptions): FixedName[] {
   return VIEW_NAMES.filter((name) => name !== context.settings.view).map((name) =>
     hidden(context, `.${name}`, (key, parent) => {
@@ -150,7 +156,7 @@ function atName(
   });
 }
 
-/** What is of the backup as it is now, and of no moment. */
+/** Names that describe the backup as it is now, and exist for no past time. */
 function presentNames(context: TreeContext, view: MailView): FixedName[] {
   return [
     hidden(context, '.chunks', (key, parent) => new ChunksFolder({ key, parent }, view)),

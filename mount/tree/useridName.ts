@@ -1,4 +1,4 @@
-/** A userid as the name of a folder at the mount's top, and back. */
+/** Converts a userid to the name of its top-level folder, and back. */
 import { sharedUserid } from '../../src/mailbox/names.ts';
 import { decodeSegment, encodeSegment, isCut } from '../../src/mailbox/pathSegment.ts';
 
@@ -6,7 +6,7 @@ export function nameOfUserid(userid: string): string {
   return userid === sharedUserid ? userid : encodeSegment(userid);
 }
 
-/** `userids`: all that there are, among which the one of a name that was cut is found. */
+/** `userids` lists all userids. It is searched if the name was cut. */
 export function useridOfName(name: string, userids: () => Iterable<string>): string | undefined {
   if (name === sharedUserid) return name;
   if (!isCut(name)) return decodeSegment(name);

@@ -1,21 +1,35 @@
 /**
- * For how long the kernel may believe what it was told, in milliseconds: the one place for it.
+ * How long the kernel may trust its cached answers, in milliseconds. This is the only place for
+ * these values.
  *
- * These hold for a transport that tells the kernel of changes (changes.ts), where they only bound the harm of a change
- * that went unnoticed. One that cannot has its own: fuse-native/fuseNativeMount.ts.
+ * They apply to transports that invalidate changes (changes.ts), where they only limit the effect
+ * of a missed change. fuse-native cannot invalidate, and has its own value in
+ * fuse-native/fuseNativeMount.ts.
  */
 
-/** Attributes of folders, and that they are where they are. */
+/** For folders' attributes, and for the fact that a name leads to its folder. */
 export const FOLDER_VALID_MS = 60_000;
 
-/** Of a message only flags change, and with them ctime; that is told, as it is that it was expunged. */
+/**
+ * A message changes only in its flags, and with them its ctime. Both this and its expunging are
+ * invalidated.
+ */
 export const MESSAGE_VALID_MS = 600_000;
 
-/** What changes without the kernel being told: all but the living mail of the present under the names that are listed. */
+/**
+ * For what changes without being invalidated: everything except the present living mail under the
+ * listed names.
+ */
 export const UNNOTICED_VALID_MS = 1000;
 
-/** That a name is not there is never believed: programs ask for few such names, and new mail would have to be told by name. */
+/**
+ * Absent names are never cached. Programs ask for few of them, and otherwise every new message
+ * would have to be invalidated by name.
+ */
 export const NEGATIVE_VALID_MS = 0;
 
-/** For how long the tree goes on with the files of a backup that others have replaced, and with its place in the catalogue. */
+/**
+ * How long the tree may use a backup's files after others have replaced them, or its path from the
+ * catalogue.
+ */
 export const LOOK_AGAIN_MS = 1000;

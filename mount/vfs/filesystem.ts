@@ -1,6 +1,7 @@
 /**
- * The file system core: what each operation means for a tree of read-only mail. It knows neither the
- * kernel's structures nor how a transport names its nodes, and it is synchronous.
+ * The file system core: implements each file operation on a tree of read-only mail. It is
+ * synchronous. It depends neither on the kernel's structures nor on how a transport names its
+ * nodes.
  */
 import { constants } from 'node:os';
 import type { BlockCache } from '../content/blockCache.ts';
@@ -24,25 +25,34 @@ export const NAME_MAX_BYTES = 255;
 const DOT = Buffer.from('.');
 const DOT_DOT = Buffer.from('..');
 
-/** `.` and `..` stand before the tree's own entries, so the cookies of a transport are two ahead of its. */
+/**
+ * `.` and `..` come before the tree's own entries, so a transport's cookies are the tree's plus
+ * two.
+ */
 const DOT_COOKIE = 1;
 const DOT_DOT_COOKIE = 2;
 
-/** An entry of a folder; without a node where the kernel must not be told one: `.` and `..`. */
+/**
+ * An entry of a folder. `.` and `..` have no node, because the kernel must not be given one for
+ * them.
+ */
 export interface DirectoryEntry {
   readonly name: Buffer;
   readonly node: Node | undefined;
   readonly attributes: Attributes;
 }
 
-/** `cookie` is where to go on after the entry; false ends the listing. */
+/** `cookie` is where the listing continues after this entry. Returning false ends the listing. */
 export type DirectoryVisitor = (entry: DirectoryEntry, cookie: number) => boolean;
 
 export class Filesystem {
   readonly #tree: Tree;
   readonly #reads: CheckedReads;
 
-  /** `beforeLoad` may put off a read that would wait for the disk; nothing else does. */
+  /**
+   * `sources.beforeLoad` may defer a read that would wait for the disk. No other operation is
+   * deferred.
+   */
   constructor(tree: Tree, cache: BlockCache, sources: Omit<BlockSources, 'cache'> = {}) {
     this.#tree = tree;
     this.#reads = new CheckedReads({ cache, ...sources });
@@ -52,7 +62,10 @@ export class Filesystem {
     return { place: this.#tree.root, number: 0 };
   }
 
-  /** `.` and `..` are asked for by a kernel that exports the mount over NFS. Undefined: no such name. */
+  /**
+   * Returns undefined if there is no such name. A kernel that exports the mount over NFS looks up
+   * `.` and `..`.
+   */
   lookup(parent: Node, name: Buffer): Entry | undefined {
     if (name.length > NAME_MAX_BYTES) throw new FsError('ENAMETOOLONG');
     if (name.equals(DOT)) return this.#entryOf(parent);
@@ -72,7 +85,7 @@ export class Filesystem {
     }
   }
 
-  /** Calls `visit` for what comes after `cookie` (0: from the start), until it returns false. */
+  /** Calls `visit` for each entry after `cookie` (0: from the start) until it returns false. */
   list(node: Node, cookie: number, visit: DirectoryVisitor): void {
     const folder = folderOf(node);
     if (cookie < DOT_COOKIE) {
@@ -87,7 +100,7 @@ export class Filesystem {
     folder.list(after, (entry) => visit(entry, entry.cookie + DOT_DOT_COOKIE));
   }
 
-  /** Fills `target` as far as the file goes, and returns how far. */
+  /** Reads into `target` up to the file's end. Returns the number of bytes read. */
   read(node: Node, offset: number, target: Buffer): number {
     try {
       const item = itemOf(node);
@@ -118,8 +131,9 @@ export class Filesystem {
   }
 
   /**
-   * There are `user.` names only. Of others it is said that there can be none: `ls -l` asks for an ACL and a label of the
-   * first file then, and no longer of every single one.
+   * Returns an extended attribute. Only `user.` names exist; for any other namespace the answer is
+   * EOPNOTSUPP. After that answer, `ls -l` asks for the ACL and the label of the first file only,
+   * not of every file.
    */
   xattr(node: Node, name: string): Buffer {
     if (!name.startsWith('user.')) throw new FsError('EOPNOTSUPP');
@@ -140,7 +154,7 @@ export class Filesystem {
     return this.#tree.tracksOpenFolders === true;
   }
 
-  /** Tells the folder at the top that this one is in. */
+  /** Notifies the top-level folder that contains this one. */
   openFolder(node: Node): void {
     topOf(folderOf(node)).opened?.();
   }
@@ -149,12 +163,15 @@ export class Filesystem {
     topOf(folderOf(node)).released?.();
   }
 
-  /** To be called before each request. */
+  /** Call before each request. */
   begin(): void {
     this.#tree.begin?.();
   }
 
-  /** Whether a request that failed with this error may be tried again, as a new one; see Tree. */
+  /**
+   * Reports whether a request that failed with this error may be retried as a new request; see
+   * Tree.
+   */
   goesOnWithout(error: unknown): boolean {
     return this.#tree.goesOnWithout?.(error) ?? false;
   }
@@ -173,8 +190,9 @@ export class Filesystem {
 }
 
 /**
- * What a program has open, or the kernel knows, can be gone with its user. It is asked for by its node then, not by a name, and ENOENT
- * is the answer to a name. At ESTALE the kernel looks the name up again where a path was given, and tells other programs that.
+ * Turns ENOENT into ESTALE. A file that is open, or that the kernel knows, can disappear with its
+ * user. Such a request names a node, whereas ENOENT is an answer about a name. At ESTALE the kernel
+ * looks the name up again if it has a path, and otherwise passes ESTALE to the program.
  */
 function staleWhereGone(error: unknown): unknown {
   return errnoOfError(error) === constants.errno.ENOENT ? new FsError('ESTALE') : error;
@@ -189,7 +207,7 @@ function folderOf(node: Node): FolderPlace {
   return containerOf(node.place);
 }
 
-/** Below the root, where it is not the root itself. */
+/** Returns the folder's ancestor directly below the root; the root itself for the root. */
 function topOf(folder: FolderPlace): FolderPlace {
   let top = folder;
   while (top.parent?.parent !== undefined) top = top.parent;

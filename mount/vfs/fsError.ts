@@ -1,6 +1,6 @@
 /**
- * Errors that mean something to a file system only. A BackupError has its errno in src/errors.ts; what
- * neither knows is a bug or a system error of ours, and EIO to the program that asked.
+ * Errors that only a file system needs. The errno of a BackupError is in src/errors.ts. Any other
+ * error is a bug or a system error of ours, and the program that asked gets EIO.
  */
 import { constants } from 'node:os';
 import { BackupError, errnoOf } from '../../src/errors.ts';
@@ -29,14 +29,20 @@ export class FsError extends Error {
   }
 }
 
-/** The positive errno of whatever was thrown, always one that the kernel takes (it refuses 512 and over). */
+/**
+ * Returns the positive errno for anything thrown. It is always one that the kernel accepts (it
+ * rejects 512 and above).
+ */
 export function errnoOfError(error: unknown): number {
   if (error instanceof FsError) return constants.errno[error.code];
   if (error instanceof BackupError) return errnoOf[error.kind];
   return constants.errno.EIO;
 }
 
-/** Whether an error says something about us, and not merely about the name or option that was asked for. */
+/**
+ * Reports whether an error points to a fault of ours, and not just to a wrong name or option in the
+ * request.
+ */
 export function isWorthLogging(error: unknown): boolean {
   return errnoOfError(error) === constants.errno.EIO;
 }

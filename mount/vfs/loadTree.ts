@@ -1,4 +1,4 @@
-/** Opens a tree, or watches it, in the thread that calls. */
+/** Opens or watches a tree in the calling thread. */
 import type { Invalidator, Tree, TreeModule, TreeSource, Watcher } from './tree.ts';
 
 export async function loadTree(source: TreeSource, log: (line: string) => void): Promise<Tree> {
@@ -6,7 +6,7 @@ export async function loadTree(source: TreeSource, log: (line: string) => void):
   return module.openTree(source.options, log);
 }
 
-/** Undefined: it is a tree that cannot be watched. */
+/** Returns undefined if the tree cannot be watched. */
 export async function watchTree(
   source: TreeSource,
   invalidator: Invalidator,

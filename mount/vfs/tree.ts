@@ -1,13 +1,14 @@
 /**
- * What the file system core asks of whoever knows mail. Everything here is synchronous: a kernel request is
- * answered within one turn, by one SQLite query or two, and a block at most is inflated.
+ * The interface between the file system core and the code that knows mail. Everything here is
+ * synchronous. A kernel request is answered in one turn of the event loop, with one or two SQLite
+ * queries, and inflates at most one block.
  *
- * A node is a place and a number. Places (folders, and files or links that stand alone) are objects of the
- * tree's own making, and the core only remembers those that the kernel remembers. What a folder has in
- * masses, its messages, are numbers in it (the UID), for which nobody keeps anything: walking over a
- * million messages costs no memory.
+ * A node is a place and a number. Places are folders, and files or links that stand alone. The tree
+ * creates them as objects, and the core remembers only those that the kernel remembers. A folder's
+ * messages are just numbers in it (their UIDs). Nothing is kept for each message, so listing a
+ * million of them costs no memory.
  *
- * Errors: a BackupError (src/errors.ts has its errno) or an FsError. `not-found` is ENOENT.
+ * Errors are a BackupError (its errno is in src/errors.ts) or an FsError. `not-found` is ENOENT.
  */
 
 import type { Stored } from '../content/stored.ts';
@@ -15,11 +16,17 @@ import type { UpcomingWithKeys } from '../content/prefetchList.ts';
 
 export interface Attributes {
   readonly kind: 'folder' | 'file' | 'link';
-  /** 1 to 2^63-1; the same for as long as the thing exists, also across remounts. */
+  /** 1 to 2^63-1. Stays the same for as long as the file exists, also across remounts. */
   readonly inode: bigint;
-  /** Exactly what reading gives: the kernel cuts off what is longer, and takes a short read for damage. */
+  /**
+   * Exactly the number of bytes that reading returns. The kernel cuts off anything longer, and a
+   * short read looks like damage.
+   */
   readonly sizeBytes: number;
-  /** A folder's moves whenever its list does, be it by a microsecond: the kernel's cached list hangs on it. */
+  /**
+   * A folder's mtime changes whenever its list does, if only by a microsecond. The kernel uses it
+   * to decide whether its cached list is still valid.
+   */
   readonly mtimeMs: number;
   readonly ctimeMs: number;
   readonly nlink: number;
@@ -28,38 +35,51 @@ export interface Attributes {
   readonly uid: number;
   readonly gid: number;
   /**
-   * For how long the kernel may believe these attributes, and that this name leads to this node. With 0 for a
-   * folder, every path through it is asked for anew: a second makes `ls -l` of many files times faster.
+   * How long the kernel may trust these attributes, and that this name leads to this node. If a
+   * folder has 0, every path through it is looked up again; one second makes `ls -l` of many files
+   * several times faster.
    */
   readonly validMs: number;
 }
 
-/** A run of bytes that is loaded (inflated) as one and cached as one. */
+/** A run of bytes that is loaded (inflated) and cached as a unit. */
 export interface Location {
-  /** Names the block in the cache, such as `number of the opened file:offset of the flush point`; never reused. */
+  /**
+   * The block's key in the cache, such as `serial of the opened file:offset of the flush point`.
+   * Never reused.
+   */
   readonly blockKey: string;
   readonly offsetInBlock: number;
   /**
-   * Gives the whole block, in memory of its own: a slice of something larger would pin that in the cache. Where there is room,
-   * memory that nobody needs any more, it may be in that.
+   * Returns the whole block in memory of its own. A slice of something larger would keep all of
+   * that in the cache. `room` is memory that is no longer needed; the block may be placed in it.
    */
   readonly load: (room?: Buffer) => Buffer;
-  /** Where load finds it, if that is in one place. */
+  /** The stored range that `load` reads from, if it is contiguous. */
   readonly stored?: Stored;
-  /** As load, but only the first bytes, for who can tell whether they are right: damage may go unnoticed. Not every block has it. */
+  /**
+   * Like `load`, but returns only the first bytes. Damage may go undetected, so callers must be
+   * able to verify the bytes. Not every block has it.
+   */
   readonly loadStart?: (sizeBytes: number, room?: Buffer) => Buffer;
 }
 
 export interface Content {
   readonly sizeBytes: number;
-  /** The SHA-1 of all of it, in lower-case hexadecimal, and what to throw where that is not so (checkedReads.ts). */
+  /**
+   * The SHA-1 of the whole content in lower-case hexadecimal, and the error to throw if it does not
+   * match (checkedReads.ts).
+   */
   readonly check?: { readonly sha1: string; readonly failed: () => Error };
   /**
-   * Where the byte at `offset` (below sizeBytes) lies. The content goes on in that block until the block
-   * ends or the content does; after a block's end, the next byte is asked for again.
+   * Locates the byte at `offset` (below sizeBytes). The content continues in that block until the
+   * block or the content ends. The next byte after a block needs another call.
    */
   at(offset: number): Location;
-  /** Up to `sizeBytes` from `offset` on, where the block there is damaged and these bytes are not. Throws 'damaged' where they are. */
+  /**
+   * Returns up to `sizeBytes` from `offset`, for a block that is damaged elsewhere. Throws
+   * 'damaged' if these bytes are damaged, too.
+   */
   rescue?(offset: number, sizeBytes: number): Buffer;
 }
 
@@ -71,9 +91,10 @@ interface Item {
 }
 
 /**
- * A file. Where its content may change (a status page), `attributes` takes a snapshot that `content` serves
- * until it takes another, so that size and bytes agree, and mtime tells one snapshot from another. It keeps
- * a snapshot for half a second or more: whoever reads to the end asks for attributes twice or thrice.
+ * A file. If its content may change (a status page), `attributes` takes a snapshot, and `content`
+ * serves that snapshot until the next is taken. So size and bytes agree, and mtime tells snapshots
+ * apart. A snapshot is kept for at least half a second, because reading a file to its end asks for
+ * the attributes two or three times.
  */
 export interface FileItem extends Item {
   readonly kind: 'file';
@@ -87,53 +108,58 @@ export interface LinkItem extends Item {
 
 export interface FolderItem extends Item {
   readonly kind: 'folder';
-  /** For how long the kernel may believe that a name is not here. */
+  /** How long the kernel may trust that a name does not exist here. */
   readonly negativeValidMs: number;
-  /** `name` is the transport's memory: it changes after the call. */
+  /** `name` is memory of the transport, which overwrites it after the call. */
   lookup(name: Buffer): Entry | undefined;
   /**
-   * Calls `visit` for the entries whose cookie is over `after` (0: all), in the cookies' order, until it
-   * returns false. Without `.` and `..`.
+   * Calls `visit` for entries with a cookie above `after` (0: all), in cookie order, until it
+   * returns false. `.` and `..` are not included.
    */
   list(after: number, visit: (entry: ListedEntry) => boolean): void;
   /**
-   * The child with this number (1 to 2^32-1). May be asked for one whose name is gone, because it is open: it goes on, with no links,
-   * for as long as its bytes are there. Throws ESTALE where they are not.
+   * Returns the child with this number (1 to 2^32-1). A file that is open may be asked for after
+   * its name is gone. It then still works, with no links, for as long as its bytes exist. Throws
+   * ESTALE if they do not.
    */
   child(number: number): FileItem | LinkItem;
   /**
-   * Steady for as long as the list, and the attributes of what is in it, are: compared as an object. Undefined: that cannot be told without
-   * listing.
+   * Returns the same object for as long as the list and the attributes of its entries stay the
+   * same. Undefined: this cannot be told without listing.
    */
   listVersion?(): object | undefined;
   /**
-   * What whoever reads one file after another will want next: files behind that number, in the order of the list, in blocks of about
-   * `maxBytes` together. Longer files than `largestBytes` are left out.
+   * Returns the files that a sequential reader will want next: those after number `after` in list
+   * order, in blocks of about `maxBytes` in total. Leaves out files longer than `largestBytes`.
    */
   upcoming?(after: number, maxBytes: number, largestBytes: number): UpcomingWithKeys | undefined;
-  /** Somebody opened it, or a folder anywhere in it, or is done with that. Only asked where Tree.tracksOpenFolders. */
+  /**
+   * A program has opened (or released) this folder or one anywhere below it. Called only if
+   * Tree.tracksOpenFolders.
+   */
   opened?(): void;
   released?(): void;
 }
 
 /**
- * What in the store a folder shows. By it, the kernel is told when that has changed; what is told nothing lives by its
- * `validMs`. Plain values only: it is posted to another thread.
+ * Which part of the store a folder shows. The watcher uses it to invalidate the folder when that
+ * part changes. A folder without it relies on its `validMs`. Holds plain values only, because it is
+ * posted to another thread.
  */
 export interface ShownFolder {
   readonly userid: string;
-  /** The path of the user's data file, as far as is known. */
+  /** The last known path of the user's data file. */
   readonly dataFile: string;
-  /** Where in the user's tree; empty for the user's own folder. */
+  /** The path within the user's tree; empty for the user's own folder. */
   readonly path: string;
-  /** What it is called in the folder that it is in. */
+  /** The folder's name in its parent. */
   readonly name: string;
-  /** Tells it from another that had, or will have, the same path. */
+  /** Distinguishes the folder from others that had, or will have, the same path. */
   readonly identity: string;
 }
 
 interface Registered {
-  /** Two places with one key are the same node; later objects take the place of earlier ones. */
+  /** Places with the same key are the same node. A later object replaces an earlier one. */
   readonly key: string;
   /** Undefined for the root only. */
   readonly parent: FolderPlace | undefined;
@@ -144,7 +170,10 @@ export type Place = FolderPlace | (FileItem & Registered) | (LinkItem & Register
 
 export interface Node {
   readonly place: Place;
-  /** 0 for the place itself; else the number of a child of the folder `place`, for a message its UID. */
+  /**
+   * 0 for the place itself; otherwise the number of a child of the folder `place` (a message's
+   * UID).
+   */
   readonly number: number;
 }
 
@@ -154,14 +183,17 @@ export interface Entry {
 }
 
 export interface ListedEntry extends Entry {
-  /** Bytes as they appear in the folder: no slash, no NUL, at most 255. */
+  /** The bytes of the name in the folder: no slash, no NUL, at most 255. */
   readonly name: Buffer;
-  /** 1 to 2^52: where to go on after this entry. Steady while the folder grows and shrinks. */
+  /**
+   * 1 to 2^52: where to continue after this entry. Does not change while the folder grows and
+   * shrinks.
+   */
   readonly cookie: number;
 }
 
 export interface TreeStatistics {
-  /** What all files take, in blocks of `blockBytes`. */
+  /** The total size of all files, in blocks of `blockBytes`. */
   readonly blockBytes: number;
   readonly blocks: number;
   readonly files: number;
@@ -170,60 +202,70 @@ export interface TreeStatistics {
 export interface Tree {
   readonly root: FolderPlace;
   statistics(): TreeStatistics;
-  /** A request begins: until the next one does, the tree answers from the same files, though others may take their names meanwhile. */
+  /**
+   * Marks the start of a request. Until the next one starts, the tree answers from the same files,
+   * even if others replace them under their names.
+   */
   begin?(): void;
   /**
-   * Whether an error shows that an index is damaged: then the tree goes on without that index from the next request on,
-   * and the request may be tried again.
+   * Reports whether an error shows that an index is damaged. If so, the tree works without that
+   * index from the next request on, and the request may be retried.
    */
   goesOnWithout?(error: unknown): boolean;
-  /** Whether folders at the top are to be told who opens folders in them. */
+  /** Whether top-level folders want to know when a folder in them is opened or released. */
   readonly tracksOpenFolders?: boolean;
   close(): void;
 }
 
 /**
- * A tree is opened in the thread that serves it, because SQLite handles belong to a thread. So transports
- * are given where to find a module with `openTree`, and options that survive being posted to a worker.
+ * Tells a transport where to find a tree. SQLite handles belong to one thread, so a tree is opened
+ * in the thread that serves it. Transports therefore get a module with `openTree` and options that
+ * can be posted to a worker.
  */
 export interface TreeSource {
   /** A file: URL. */
   readonly module: string;
   readonly options: unknown;
-  /** What it is made of: folders that the mount must neither hide nor lie in. */
+  /** The folders that hold the store. The mount must neither hide them nor lie inside them. */
   readonly store?: readonly string[];
-  /** What the mount table shows as the source, such as the configuration's path. */
+  /** The source shown in the mount table, such as the configuration's path. */
   readonly source?: string;
 }
 
-/** A folder that the kernel has come to know, by its number and that of the folder it is in. */
+/** A folder that the kernel knows, with its number and its parent's number. */
 export interface KnownFolder {
   readonly number: number;
   readonly parent: number;
   readonly shown: ShownFolder;
 }
 
-/** How the kernel is made to forget. Resolves when it has, also where it knew nothing of it. */
+/**
+ * Makes the kernel forget what it has cached. Each method resolves when that is done, also if the
+ * kernel had cached nothing.
+ */
 export interface Invalidator {
-  /** A folder's attributes; `withList`: its list too, for where its time may not tell. */
+  /**
+   * Invalidates a folder's attributes. `withList` invalidates its list, too, for changes that its
+   * mtime may not show.
+   */
   folder(number: number, withList: boolean): Promise<void>;
-  /** The attributes of a folder's child, by its number. */
+  /** Invalidates the attributes of a folder's child, given by its number. */
   child(number: number, child: number): Promise<void>;
-  /** That there is something of this name in a folder, and all that it knows below. */
+  /** Invalidates a name in a folder and everything cached below it. */
   name(parent: number, name: Buffer): Promise<void>;
 }
 
-/** Sees to it that the kernel forgets what is no longer so. */
+/** Makes the kernel forget whatever is no longer true. */
 export interface Watcher {
-  /** `atMs` (unix time): when the kernel was told what is in them. */
+  /** `atMs` (unix time) is when the kernel was given these folders' contents. */
   remember(folders: readonly KnownFolder[], atMs: number): void;
   forget(numbers: readonly number[]): void;
-  /** Resolves when it will call the invalidator no more. */
+  /** Resolves once the watcher will make no more calls to the invalidator. */
   close(): Promise<void>;
 }
 
 export interface TreeModule {
   openTree(options: unknown, log?: (line: string) => void): Tree;
-  /** For a transport that can tell the kernel; in another thread than the tree's. */
+  /** For transports that can invalidate. Runs in another thread than the tree's. */
   watchTree?(options: unknown, invalidator: Invalidator, log: (line: string) => void): Watcher;
 }

@@ -1,13 +1,15 @@
 /**
- * Who looks up a message by its name mostly reads it next. While the program that asked is woken, and opens the file, the message is inflated and
- * checked: its bytes are ready when they are asked for.
+ * After a message is looked up by name, it is mostly read next. While the program wakes up and
+ * opens the file, the message is inflated and checked. So its bytes are ready when they are
+ * requested.
  *
- * That is done only as long as it is what happens: who looks up names to see what they are, as `ls -l` may, is not to have everything inflated.
+ * This is done only while look-ups really are followed by reads. A program that only looks up
+ * names, such as `ls -l`, must not cause every message to be inflated.
  */
 import type { Filesystem } from '../../vfs/filesystem.ts';
 import type { Attributes, Node } from '../../vfs/tree.ts';
 
-/** So many lookups, one after another, were followed by a read of just that. */
+/** This many consecutive look-ups must have been followed by a read of the same file. */
 const ENOUGH_TIMES = 2;
 const LARGEST_BYTES = 128 * 1024;
 
@@ -24,14 +26,14 @@ export class ReadyRead {
   #isRead = true;
   #isDue = false;
   #times = 0;
-  /** How much of #bytes is the content of the last one. */
+  /** How many bytes in #bytes are the content of the last file; 0 if none. */
   #readyBytes = 0;
 
   constructor(filesystem: Filesystem) {
     this.#filesystem = filesystem;
   }
 
-  /** A name was found. */
+  /** Notes that a name was found. */
   note(placeNumber: number, node: Node, { kind, sizeBytes }: Attributes): void {
     if (!this.#isRead) this.#times = 0;
     const isReadable = kind === 'file' && node.number !== 0 && sizeBytes > 0;
@@ -41,7 +43,10 @@ export class ReadyRead {
     this.#readyBytes = 0;
   }
 
-  /** The beginning of a file is asked for: all of it, if it is ready and goes into the target, or undefined. */
+  /**
+   * Notes a read from the start of a file. Copies the whole file if it is ready and fits into the
+   * target; otherwise returns undefined.
+   */
   take(placeNumber: number, { number }: Node, target: Buffer): number | undefined {
     const last = this.#last;
     if (last?.placeNumber !== placeNumber || last.node.number !== number) return undefined;
@@ -55,7 +60,10 @@ export class ReadyRead {
     return bytes;
   }
 
-  /** What is to be done when the kernel has its answer. What fails then fails again when it is asked for. */
+  /**
+   * Call when the answer has been sent. An error is ignored, because it will recur at the actual
+   * read.
+   */
   afterReply(): void {
     const last = this.#last;
     if (last === undefined || !this.#isDue) return;

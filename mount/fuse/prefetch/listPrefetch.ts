@@ -1,9 +1,10 @@
 /**
- * The entries of a list that come next, made while the kernel is still busy with those before: who lists a long folder asks
- * for them within the millisecond.
+ * Prepares the next entries of a list while the kernel still processes the previous ones. A program
+ * that lists a long folder asks for them within a millisecond.
  *
- * They are given only while the folder's list is still the same, which the folder tells (`listVersion`). Only children that are numbers in
- * the folder are among them: their lookups are counted when they are given, and nothing has to be taken back where they are not.
+ * Prepared entries are used only while the folder's list is unchanged (`listVersion`). They include
+ * only children that are numbers in the folder. Their look-ups are counted when the entries are
+ * sent, so unused entries need no cleanup.
  */
 import { LRUCache } from 'lru-cache';
 import type { Filesystem } from '../../vfs/filesystem.ts';
@@ -13,24 +14,27 @@ import type { ListRequest, Page } from '../wire/directory.ts';
 import type { Registry } from '../wire/registry.ts';
 import { FOLDER_IO_BYTES } from '../wire/structs.ts';
 
-/** libc asks for no more at a time, and the kernel for what of that is not filled yet. */
+/**
+ * libc asks for at most this many bytes at a time, and the kernel for what is still missing of
+ * them.
+ */
 const MOST_BYTES = FOLDER_IO_BYTES;
-/** Fewer are not worth another look into the tree. */
+/** With less room than this, filling the buffer is not worth another query. */
 const WORTH_BYTES = 16 * 1024;
-/** Who lists more folders than this at a time is not helped. */
+/** Only this many lists are tracked at a time. */
 const MOST_LISTS = 8;
 
-/** Entries that are ready: they lie in `buffer` from `start` to `end`. */
+/** Prepared entries, in `buffer` from `start` to `end`. */
 interface Ready {
   readonly request: ListRequest;
   readonly version: object;
   readonly buffer: Buffer;
   start: number;
   end: number;
-  /** After which cookie the first of them comes, and that of the last. */
+  /** The cookie before the first prepared entry, and that of the last one. */
   after: number;
   last: number;
-  /** There are none behind them that could be made ready. */
+  /** No entries after these can be prepared. */
   isAll: boolean;
 }
 
@@ -47,7 +51,9 @@ export class ListAhead {
     this.#generation = generation;
   }
 
-  /** Writes as many entries as are ready and fit, and returns their bytes; undefined where there are none. */
+  /**
+   * Writes as many prepared entries as fit and returns their length; undefined if there are none.
+   */
   take(request: ListRequest, to: Buffer, at: number): number | undefined {
     const key = keyOf(request, request.cookie);
     const ready = this.#lists.get(key);
@@ -69,7 +75,7 @@ export class ListAhead {
     return buffer.copy(to, at, start, ready.start);
   }
 
-  /** The kernel was given a page that was not ready: those behind it will be. */
+  /** Notes that the kernel was sent a page that was not prepared. The entries after it will be. */
   follow(request: ListRequest, { cookie, isFull }: Page): void {
     const version = isFull ? versionOf(request.node) : undefined;
     if (version === undefined) return;
@@ -77,7 +83,10 @@ export class ListAhead {
     this.#keep({ request, version, buffer, start: 0, end: 0, after: cookie, last: cookie, isAll: false });
   }
 
-  /** What is to be done when the kernel has its answer. What fails then fails again when it is asked for. */
+  /**
+   * Call when the answer has been sent. An error is ignored, because it will recur when the entries
+   * are requested.
+   */
   afterReply(): void {
     const ready = this.#touched;
     this.#touched = undefined;

@@ -1,10 +1,11 @@
 /**
- * Notices who reads one file of a folder after another, and has other threads (aheadWorker.ts) put the next ones into the
- * kernel's cache: then the reader never asks for them.
+ * Detects programs that read the files of a folder one after another. Prefetch threads (worker.ts)
+ * then put the next files into the kernel's cache, so that the reader never requests them.
  *
- * Of what is in its cache the kernel tells nothing. So of each stretch one file, half way, is left out: when that is asked for, it is time
- * for another stretch. The kernel does the same with the pages of a file. The first stretches are short; who reads on has two or more of them
- * ahead, so that as many threads have work.
+ * The kernel does not report reads from its cache. So one file in the middle of each stretch is
+ * left out as a mark. A request for the mark means that it is time for another stretch. The kernel
+ * does the same with the pages of a file. The first stretch is short. A reader that continues has
+ * two or more stretches prefetched, so that as many threads have work.
  */
 import type { SharedBlocksReader } from '../../content/sharedBlocks.ts';
 import { fileAt, fileCount, fileNumber } from '../../content/prefetchList.ts';
@@ -13,46 +14,50 @@ import type { FolderPlace, Node } from '../../vfs/tree.ts';
 
 const SHORTEST_BYTES = 256 * 1024;
 const LONGEST_BYTES = 2 * 1024 * 1024;
-/** Read one after another, before anybody reads ahead. */
+/** Prefetching starts after this many consecutive files. */
 const ENOUGH_FILES = 3;
-/** Of those gone, and of those left out, there may be some between one and the next. */
+/** Consecutive numbers may be this far apart, because of deleted files and files left out. */
 const NEAR_NUMBERS = 32;
-/** Who reads in more places than this at a time is not helped. */
+/** Only this many streams of reads are tracked at a time. */
 const MOST_STREAMS = 16;
-/** Blocks of which it is still known that another thread was given them. */
+/** How many of the blocks handed to prefetch threads are remembered. */
 const KNOWN_BLOCKS = 512;
-/** Stretches that are not read yet, of who has read the first one: at least so many, and one for each thread. */
+/**
+ * The number of stretches to have prefetched for a reader that has read the first one: at least
+ * this many, and at least one per thread.
+ */
 const LEAST_STRETCHES = 2;
 /**
- * Who looks into headers only should not have longer files inflated, up to the second bound: those are for who has read one of them to its end. Longer
- * ones the kernel reads ahead by itself.
+ * For a program that reads only headers, files above the first limit should not be inflated. Files
+ * up to the second limit are prefetched once one of them has been read to its end. The kernel
+ * itself reads longer ones ahead.
  */
 const LARGE_BYTES = 128 * 1024;
 const LARGEST_BYTES = 1024 * 1024;
-/** What is left out should not take long. */
+/** The file left out should be quick to read. */
 const SMALL_BYTES = 32 * 1024;
 
 /** Blocks are numbered in an Int32Array. */
 const MAX_NUMBER = 2 ** 31 - 1;
 
-/** What another thread is told: its blocks' numbers go up by one from `firstBlock`. */
+/** Work for a prefetch thread. Its blocks are numbered consecutively from `firstBlock`. */
 export interface Stretch {
   readonly placeNumber: number;
   readonly firstBlock: number;
-  /** The number of the file that is not to be put anywhere. */
+  /** The number of the file that is left out as the mark. */
   readonly leftOut: number;
   /** See SharedBlocksWriter.passed. */
   readonly work: number;
   readonly upcoming: Upcoming;
 }
 
-/** One of the threads that read ahead. */
+/** One of the prefetch threads. */
 export interface Lane {
   readonly blocks: SharedBlocksReader;
   post(stretch: Stretch): void;
 }
 
-/** A stretch that was given to a thread. */
+/** A stretch handed to a thread. */
 interface Given {
   readonly mark: number;
   readonly lane: Lane;
@@ -62,19 +67,19 @@ interface Given {
 interface Stream {
   readonly placeNumber: number;
   last: number;
-  /** The last file that other threads were told of. */
+  /** The last file handed to prefetch threads. */
   reach: number;
   filesRead: number;
-  /** Whose mark was not read yet, in order. */
+  /** The stretches whose mark has not been read yet, in order. */
   ahead: Given[];
-  /** Those whose mark was read last; they may still be worked at. */
+  /** The stretches whose mark was read last. Threads may still be working on them. */
   passed: Given[];
-  /** Of the next stretch. */
+  /** The size of the next stretch. */
   bytes: number;
-  /** So many stretches should be ahead. */
+  /** How many stretches should be prefetched. */
   wanted: number;
   isOver: boolean;
-  /** Of the last large file so much was read. */
+  /** How much of the last large file was read. */
   large: 'none' | 'begun' | 'all';
 }
 
@@ -86,24 +91,27 @@ export class ReadAhead {
   #wanted: { readonly stream: Stream; readonly folder: FolderPlace } | undefined;
   #nextBlock = 1;
 
-  /** The first lanes are used first. */
+  /** Earlier lanes are preferred. */
   constructor(lanes: readonly Lane[]) {
     this.#lanes = lanes;
     this.#stretchesAhead = Math.max(LEAST_STRETCHES, lanes.length);
   }
 
-  /** Copies from the block, where another thread has inflated it, or is about to have: see SharedBlocksReader.copy. */
+  /**
+   * Copies from a block that another thread has inflated or is inflating; see
+   * SharedBlocksReader.copy.
+   */
   readonly copyBlock = (key: string, offset: number, target: Buffer): number => {
     const known = this.#known.get(key);
     return known?.lane.blocks.copy(known.number, offset, target) ?? 0;
   };
 
-  /** Some thread has not done yet what it was given. */
+  /** Whether any thread has unfinished work. */
   get isBusy(): boolean {
     return this.#lanes.some(({ blocks }) => blocks.pending > 0);
   }
 
-  /** The beginning of a file was read; `isAll`: so was its end. */
+  /** Notes a read from the start of a file. `isAll`: the read reached the file's end. */
   note(placeNumber: number, { place, number }: Node, isAll: boolean): void {
     if (place.kind !== 'folder' || place.upcoming === undefined) return;
     const stream = this.#streamOf(placeNumber, number);
@@ -117,13 +125,16 @@ export class ReadAhead {
     if (isEnough && stream.ahead.length < stream.wanted) this.#wanted = { stream, folder: place };
   }
 
-  /** The end of a file was read whose beginning was noted before. */
+  /** Notes a read to the end of a file whose start was noted before. */
   noteEnd(placeNumber: number, { number }: Node): void {
     const stream = this.#streams.find((each) => each.placeNumber === placeNumber && each.last === number);
     if (stream?.large === 'begun') stream.large = 'all';
   }
 
-  /** What is to be done when the kernel has its answer. What the tree throws is of no account: nobody has asked. */
+  /**
+   * Call when the answer has been sent. Errors from the tree are ignored, because no request
+   * depends on them.
+   */
   afterReply(): void {
     if (this.#wanted === undefined) return;
     const { stream, folder } = this.#wanted;
@@ -155,7 +166,7 @@ export class ReadAhead {
     lane.post({ placeNumber: stream.placeNumber, firstBlock, leftOut: mark, work, upcoming });
   }
 
-  /** What was read when it was not there yet need not be put there any more. */
+  /** Reports how far the reader has come: files already read need not be stored any more. */
   #tellPassed(stream: Stream): void {
     const { last, ahead } = stream;
     const isPassed = ({ mark }: Given): boolean => last >= mark;
@@ -213,7 +224,7 @@ export class ReadAhead {
   }
 }
 
-/** The number of a file half way, a small one if there is one near. */
+/** Returns the number of a file in the middle, preferably a small one nearby. */
 function markOf(upcoming: Upcoming): number {
   const count = fileCount(upcoming);
   const middle = Math.floor(count / 2);

@@ -1,7 +1,7 @@
 /**
- * Makes the first list of a mount, and the first messages read from it, as quick as the later ones. The first few thousand
- * entries that are made cost many times what they do when V8 has compiled what makes them, and the first backup that is opened
- * loads SQLite.
+ * Makes a mount's first list, and the first messages read from it, as fast as later ones. Until V8
+ * has compiled the code involved, each of the first few thousand entries costs many times as much.
+ * Opening the first backup also loads SQLite.
  */
 import type { DirectoryEntry, Filesystem } from '../../vfs/filesystem.ts';
 import type { Node } from '../../vfs/tree.ts';
@@ -10,23 +10,28 @@ import { IN_HEADER_BYTES, MAX_READ_BYTES, OPCODE, OUT_HEADER_BYTES } from '../wi
 import type { Session } from '../server/requestHandler.ts';
 import { FOLDER_IO_BYTES } from '../wire/structs.ts';
 
-/** The first bytes of a file, as the kernel asks for them; most messages are no longer. */
+/** The size of the kernel's first read from a file; most messages are no longer. */
 const READ_BYTES = 32 * 1024;
-/** struct fuse_read_in, which is that of READDIRPLUS, too. */
+/** struct fuse_read_in, also used for READDIRPLUS. */
 const READ_IN_BYTES = 40;
 /** struct fuse_getattr_in. */
 const GETATTR_IN_BYTES = 16;
 /** struct fuse_entry_out begins with the nodeid. */
 const NODEID_BYTES = 8;
-/** Of the messages of a list every so manieth is read: each is found, and inflated, by itself. */
+/**
+ * One in this many messages of a list is read, because each is looked up and inflated on its own.
+ */
 const READ_EVERY = 12;
-/** At each level: where the first few have no mail, there is perhaps none at all. */
+/**
+ * How many entries are tried at each level. If the first few have no mail, perhaps there is none.
+ */
 const MOST_TRIED = 4;
 const MOST_LEVELS = 3;
 
 /**
- * Lists some folder with mail, over and over, and looks up and reads a few messages of each page, for about so long; a look at the disk may take its own
- * time. What fails is left to be told to whoever asks for it. The session is not the kernel's, but one like it: what this one remembers, the kernel does not know.
+ * Lists a folder with mail repeatedly, and looks up and reads a few messages of each page. Takes
+ * about `forMs`, plus the time for the disk. Errors are ignored, because real requests will report
+ * them. The session must be one of its own: the kernel does not know the nodes that it remembers.
  */
 export function warmUp(session: Session, forMs: number): void {
   const endMs = performance.now() + forMs;
@@ -43,11 +48,11 @@ export function warmUp(session: Session, forMs: number): void {
       for (const name of page.names) client.readMessage(name);
     }
   } catch {
-    // It would have failed just so without us.
+    // A real request will fail in the same way and report it.
   }
 }
 
-/** Asks as the kernel does, about one folder. */
+/** Sends requests about one folder, as the kernel does. */
 class Client {
   readonly #session: Session;
   readonly #folder: Buffer;
@@ -60,7 +65,10 @@ class Client {
     this.#folder.writeUInt32LE(placeNumber, 4);
   }
 
-  /** A page of the list, with the names of some of its messages; the cookie is 0 at the list's end. */
+  /**
+   * Returns the names of some messages of a page, and the page's last cookie; 0 at the end of the
+   * list.
+   */
   list(cookie: number): { readonly cookie: number; readonly names: readonly Buffer[] } {
     const end = this.#askAt(OPCODE.READDIRPLUS, this.#folder, cookie, FOLDER_IO_BYTES);
     if (end === undefined) throw new Error('there is no list');
@@ -69,7 +77,7 @@ class Client {
     let last = 0;
     for (let at = OUT_HEADER_BYTES; at < end; at = entryEnd(this.#reply, at, true)) {
       last = entryNext(this.#reply, at, true);
-      // A nodeid's lower half is a message's number.
+      // The lower half of a nodeid is a message's number.
       const isMessage = this.#reply.readUInt32LE(at) !== 0;
       if (isMessage && messages % READ_EVERY === 0) names.push(Buffer.from(entryName(this.#reply, at, true)));
       if (isMessage) messages += 1;
@@ -77,13 +85,15 @@ class Client {
     return { cookie: last, names };
   }
 
-  /** What a reader does on the way there: so that folders, too, are known to what is compiled. */
+  /**
+   * Does what a reader does on the way to a message, so that the code for folders is compiled, too.
+   */
   look(): void {
     this.#ask(OPCODE.GETATTR, this.#folder, GETATTR_IN_BYTES);
     this.#lookup(Buffer.from('.'));
   }
 
-  /** One that is damaged is nothing to stop for. */
+  /** Continues after a damaged message. */
   readMessage(name: Buffer): void {
     if (this.#lookup(name) === undefined) return;
     const nodeid = Buffer.from(this.#reply.subarray(OUT_HEADER_BYTES, OUT_HEADER_BYTES + NODEID_BYTES));
@@ -96,14 +106,14 @@ class Client {
     return this.#ask(OPCODE.LOOKUP, this.#folder, name.length + 1);
   }
 
-  /** struct fuse_read_in: where, and how much. */
+  /** Fills in struct fuse_read_in: offset and size. */
   #askAt(opcode: number, nodeid: Buffer, offset: number, sizeBytes: number): number | undefined {
     this.#request.writeBigUInt64LE(BigInt(offset), IN_HEADER_BYTES + 8);
     this.#request.writeUInt32LE(sizeBytes, IN_HEADER_BYTES + 16);
     return this.#ask(opcode, nodeid, READ_IN_BYTES);
   }
 
-  /** The answer's bytes; undefined where it is an error. */
+  /** Returns the answer's length; undefined if it is an error. */
   #ask(opcode: number, nodeid: Buffer, bodyBytes: number): number | undefined {
     const requestBytes = IN_HEADER_BYTES + bodyBytes;
     this.#request.writeUInt32LE(requestBytes, 0);
@@ -115,7 +125,7 @@ class Client {
   }
 }
 
-/** The first folder found in which something is a number: a message. */
+/** Returns the first folder found with a numbered child, which is a message. */
 function folderWithMail(filesystem: Filesystem, folder: Node, levels: number): Node | undefined {
   const entries = firstOf(filesystem, folder);
   if (entries.some(({ node }) => node !== undefined && node.number !== 0)) return folder;

@@ -1,9 +1,9 @@
 /**
- * A thread that reads ahead: it inflates the blocks of files that somebody is about to read, and puts the files into the
- * kernel's cache (FUSE_NOTIFY_STORE).
+ * A prefetch thread. It inflates the blocks of files that are about to be read, and puts the files
+ * into the kernel's cache (FUSE_NOTIFY_STORE).
  *
- * Putting a page there waits for whoever has asked for just that page and has no answer yet. So it must not be done by the thread that
- * answers, which in turn waits here for nothing but the inflating of a block.
+ * Storing a page blocks while a request for that page is unanswered. So the answering thread must
+ * not do it. That thread waits for this one only while a block is being inflated.
  */
 import { fstatSync, writevSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
@@ -27,9 +27,12 @@ const { fd, memory, port } = workerData as AheadOptions;
 const blocks = new SharedBlocksWriter(memory);
 const header = Buffer.alloc(STORE_HEADER_BYTES);
 
-/** Throws what cannot be read, or not be told: an inode that the kernel does not know any more is ENOENT. */
+/**
+ * Throws if a file cannot be read or stored. ENOENT means that the kernel no longer knows the
+ * inode.
+ */
 function storeAll({ placeNumber, firstBlock, leftOut, work, upcoming }: Stretch): void {
-  // Not kept open: what a compaction has replaced would go on taking its room on the disk.
+  // The file is not kept open: a file replaced by a compaction would keep using disk space.
   const file = SharedRead.open(upcoming.dataFile);
   try {
     if (fstatSync(file.fd, { bigint: true }).ino !== upcoming.inode) return;
@@ -48,8 +51,9 @@ function storeAll({ placeNumber, firstBlock, leftOut, work, upcoming }: Stretch)
 type BlockOf = (place: number) => Buffer;
 
 /**
- * Files that follow one another mostly are in the same block. The thread that answers may wait for a block that is being inflated: so the disk is
- * waited for before.
+ * Loads blocks. Consecutive files are mostly in the same block, so the last one is kept. The
+ * answering thread may wait while a block is being inflated, so the disk is read before inflating
+ * starts.
  */
 function blockLoader(dataFd: number, firstBlock: number, upcoming: Upcoming): BlockOf {
   let have: { readonly place: number; readonly bytes: Buffer } | undefined;
@@ -67,7 +71,7 @@ function blockLoader(dataFd: number, firstBlock: number, upcoming: Upcoming): Bl
   };
 }
 
-/** For what comes from more than one block: the first one's room is given to another before long. */
+/** Collects files that span several blocks, because the first block's memory is soon reused. */
 let gathered = Buffer.alloc(0);
 
 function contentOf({ block: first, offsetInBlock, sizeBytes }: UpcomingFile, blockOf: BlockOf): Buffer {
@@ -85,8 +89,9 @@ function contentOf({ block: first, offsetInBlock, sizeBytes }: UpcomingFile, blo
 }
 
 /**
- * At once to its end: of a page that is written in two pieces the kernel would not know that it is whole. What is damaged is left to the
- * thread that answers, which tells who asks.
+ * Writes the whole file at once. If a page were written in two pieces, the kernel would not know
+ * that it is complete. Damaged files are skipped: the answering thread reports the damage when they
+ * are read.
  */
 function store(placeNumber: number, { number, sizeBytes, sha1 }: UpcomingFile, content: Buffer): void {
   if (sha1Of(content) !== sha1) return;
@@ -98,7 +103,7 @@ port.on('message', (stretch: Stretch) => {
   try {
     storeAll(stretch);
   } catch {
-    // Nobody has asked yet: whoever does is told what is wrong.
+    // No request depends on this. A later read reports the error.
   } finally {
     blocks.noteDone();
   }

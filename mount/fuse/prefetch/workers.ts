@@ -1,6 +1,6 @@
 /**
- * The threads that read ahead: the first is there from the start, the others when there is work for them, because each takes some
- * 10 MB. The mount goes on without any of them, should it break down.
+ * The prefetch threads. The first exists from the start; the others are started when there is work
+ * for them, because each takes some 10 MB. If one breaks down, the mount works on without it.
  */
 import { extname } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
@@ -11,7 +11,7 @@ import type { AheadOptions } from './worker.ts';
 
 const AHEAD_WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 
-/** What the thread that answers has of one. */
+/** The answering thread's end of a prefetch thread. */
 export interface LaneEnds {
   readonly port: MessagePort;
   readonly memory: SharedArrayBuffer;
@@ -23,7 +23,7 @@ interface AheadThread {
 }
 
 export class AheadLanes {
-  /** To be handed over, with their ports. */
+  /** The ends for the answering thread. Their ports must be transferred to it. */
   readonly ends: readonly LaneEnds[];
   readonly #threads: readonly AheadThread[];
   readonly #resourceLimits: ResourceLimits;
@@ -44,7 +44,7 @@ export class AheadLanes {
     this.start(0);
   }
 
-  /** What its port has got so far is waiting for it. */
+  /** Starts a thread. Messages already sent to its port are waiting for it. */
   start(lane: number): void {
     const thread = this.#threads[lane];
     if (thread === undefined || thread.worker !== undefined || this.#isClosed) return;

@@ -1,14 +1,15 @@
 /**
- * Waits awake, for a moment, for a request that will come soon.
+ * Polls briefly for a request that is likely to come soon.
  *
- * Who reads one message after another sends the next request some tens of microseconds after the last answer. A processor that has nothing else to do
- * sleeps meanwhile, and takes about as long to wake up, in a virtual machine longer. Where the last request came soon, so will the next one; where it did not,
- * the mount sleeps, so that one which nobody uses costs nothing.
+ * A program that reads one message after another sends its next request some tens of microseconds
+ * after the last answer. Meanwhile an idle processor would sleep. Waking it takes about as long,
+ * and longer in a virtual machine. If the last request came soon, the next one probably will, too.
+ * If it did not, the mount sleeps, so an unused mount costs nothing.
  */
 import { availableParallelism } from 'node:os';
 import { isReadable } from '../wire/libc.ts';
 
-/** Waits that are longer cost more than the waking up. */
+/** Polling longer than this costs more than waking up. */
 const SOON_MS = 0.1;
 
 export class BusyPoll {
@@ -17,14 +18,20 @@ export class BusyPoll {
   readonly #hasOthers: boolean;
   #isSoon = false;
 
-  /** `isBusy`: threads of our own have something better to do with a processor than to wait on it. */
+  /**
+   * `isBusy` reports whether other threads of the mount need the processors for better things than
+   * polling.
+   */
   constructor(fd: number, isBusy: () => boolean, processors = availableParallelism()) {
     this.#fd = fd;
     this.#isBusy = isBusy;
     this.#hasOthers = processors > 1;
   }
 
-  /** Waits awake, if that is worth while, and then has `read` read from the descriptor and wait as long as it takes. */
+  /**
+   * Polls if that is worthwhile. Then calls `read`, which reads from the descriptor and blocks as
+   * long as necessary.
+   */
   before<T>(read: () => T): T {
     const startMs = performance.now();
     if (this.#isSoon && this.#hasOthers && !this.#isBusy()) {

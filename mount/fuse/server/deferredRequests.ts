@@ -1,28 +1,32 @@
 /**
- * Requests that wait for the disk, put aside so that the thread that answers can go on with others.
+ * Requests that wait for the disk are deferred, so that the answering thread can go on with others.
  *
- * Somebody else reads what they need into the page cache (diskReader.ts) and says so in a pipe; then they are answered as if they had just come.
- * Nothing but the wait is taken off: the answer is made by the one thread that has the tree.
+ * Another thread reads the data they need into the page cache (diskReader.ts) and reports it
+ * through a pipe. Then they are answered as if they had just arrived. Only the waiting is moved:
+ * the answer is still made by the one thread that has the tree.
  *
- * The way to the other thread and back takes longer than a quick disk does. So the disk is given a moment first, unless another request
- * comes in.
+ * The way to the other thread and back takes longer than a fast disk does. So the disk first gets
+ * up to MOMENT_US, unless another request arrives.
  */
 import { readSync } from 'node:fs';
 import { NotInMemory } from '../../content/stored.ts';
 import type { Stored } from '../../content/stored.ts';
 import { isInPageCache, readableOf, startReading } from '../wire/libc.ts';
 
-/** Of one more, the wait is everybody's. */
+/** Beyond this many deferred requests, the server blocks on the disk itself. */
 const MOST_ASIDE = 64;
-/** A long read needs several blocks; who has come back so often waits for the disk where it is. */
+/**
+ * A long read needs several blocks. A request that was deferred this often waits for the disk
+ * itself.
+ */
 const MOST_TIMES = 32;
-/** Of what has no flush point for long, the start. */
+/** In a long stretch without flush points, only this much from its start is awaited. */
 const MOST_BYTES = 1024 * 1024;
-/** So long a quick disk is waited for, in steps that grow; microseconds. */
+/** How long to wait for a fast disk, in microseconds. The steps grow. */
 const MOMENT_US = 2000;
 const FIRST_STEP_US = 50;
 const STEP_GROWTH = 1.5;
-/** A number in the pipe. */
+/** The size of a read's number in the pipe. */
 const ID_BYTES = 4;
 
 export interface DiskRead extends Stored {
@@ -35,9 +39,9 @@ interface Waiting {
 }
 
 export interface AsideOptions {
-  /** Where new requests come from. */
+  /** The descriptor that new requests come from. */
   readonly requestsFd: number;
-  /** Where the number of each read that is done comes, in four bytes. */
+  /** The pipe that delivers the number of each completed read, in four bytes. */
   readonly doneFd: number;
   readonly post: (read: DiskRead) => void;
 }
@@ -48,27 +52,27 @@ export class Aside {
   readonly #ids = Buffer.alloc(ID_BYTES * MOST_ASIDE);
   readonly #ready: Waiting[] = [];
   #nextId = 1;
-  /** How often the request that is being answered was put aside. */
+  /** How often the current request was deferred. */
   #times = 0;
 
   constructor(options: AsideOptions) {
     this.#options = options;
   }
 
-  /** There is none, nor was there one whose turn has not come. */
+  /** Whether no request is deferred or ready to be answered. */
   get isEmpty(): boolean {
     return this.#waiting.size === 0 && this.#ready.length === 0;
   }
 
-  /** Can be read when there is something to learn. */
+  /** Becomes readable when reads have completed. */
   get fd(): number {
     return this.#options.doneFd;
   }
 
-  /** A BeforeLoad. */
+  /** Implements BeforeLoad. */
   readonly beforeLoad = ({ fd, start, end: wholeEnd }: Stored): void => {
     const end = Math.min(wholeEnd, start + MOST_BYTES);
-    // What lies between was read ahead with them.
+    // Everything between the two ends was read ahead with them.
     const isThere = (): boolean => isInPageCache(fd, start) && isInPageCache(fd, end - 1);
     if (end <= start || isThere()) return;
     if (this.#waiting.size >= MOST_ASIDE || this.#times >= MOST_TIMES) return;
@@ -82,12 +86,12 @@ export class Aside {
     throw new NotInMemory({ fd, start, end });
   };
 
-  /** A request has come. */
+  /** Call when a new request has arrived. */
   begin(): void {
     this.#times = 0;
   }
 
-  /** The request that has begun needs what is not there yet. */
+  /** Defers the current request until its data is in memory. */
   put(request: Buffer, { stored }: NotInMemory): void {
     const id = this.#nextId;
     this.#nextId = (id % 0x7fffffff) + 1;
@@ -95,7 +99,7 @@ export class Aside {
     this.#options.post({ ...stored, id });
   }
 
-  /** To be called where there is something in `fd`. */
+  /** Call when `fd` is readable. */
   learn(): void {
     const bytes = readSync(this.fd, this.#ids);
     for (let at = 0; at + ID_BYTES <= bytes; at += ID_BYTES) {
@@ -106,7 +110,10 @@ export class Aside {
     }
   }
 
-  /** Begins a request that need not wait any longer: copies it, and returns its bytes; undefined where there is none. */
+  /**
+   * Starts a deferred request that is ready: copies it and returns its length. Undefined if there
+   * is none.
+   */
   take(to: Buffer): number | undefined {
     const waiting = this.#ready.shift();
     if (waiting === undefined) return undefined;

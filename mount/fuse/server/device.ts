@@ -1,4 +1,4 @@
-/** Connects a /dev/fuse descriptor with a mountpoint, by way of mount(8). */
+/** Connects a /dev/fuse descriptor to a mountpoint with mount(8). */
 import { writeFile } from 'node:fs/promises';
 import { BackupError } from '../../../src/errors.ts';
 import { runCommand } from '../../lifecycle/command.ts';
@@ -7,7 +7,10 @@ import { SUBTYPE } from '../../lifecycle/transport.ts';
 import type { TransportOptions } from '../../lifecycle/transport.ts';
 import { MAX_READ_BYTES } from '../wire/protocol.ts';
 
-/** `-i`: not by way of mount.fuse, which would start a program of its own. Root mode: a folder. */
+/**
+ * `-i` bypasses mount.fuse, which would start a program of its own. The root mode is that of a
+ * folder.
+ */
 export async function mountDevice(
   fd: number,
   { mountpoint, source, allowOther }: Pick<TransportOptions, 'mountpoint' | 'source' | 'allowOther'>,
@@ -21,7 +24,10 @@ export async function mountDevice(
   throw new BackupError('io', `cannot mount on ${mountpoint}: ${complaint}`, { subject: mountpoint });
 }
 
-/** Reads big files ahead in the largest pieces that the protocol has; a mount without is slower, and no worse. */
+/**
+ * Makes the kernel read big files ahead in the largest pieces that the protocol allows. If this
+ * fails, the mount is slower but otherwise fine.
+ */
 export async function raiseReadAhead(mountpoint: string): Promise<void> {
   const entry = await findMount(mountpoint);
   if (entry === undefined) return;

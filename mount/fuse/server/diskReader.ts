@@ -1,30 +1,42 @@
-/** Reads from disk, for requests put aside, what they need: into the page cache. In the thread that has the event loop, by libuv's pool. */
+/**
+ * Reads the data that deferred requests need into the page cache. It runs in the thread with the
+ * event loop, and uses libuv's pool.
+ */
 import { read, writeSync } from 'node:fs';
 import type { DiskRead } from './deferredRequests.ts';
 
-/** libuv's pool has four threads, and one must be left to tell the kernel of changes, whatever the disk does. */
+/**
+ * libuv's pool has four threads. One must stay free to invalidate changes in the kernel, whatever
+ * the disk does.
+ */
 const MOST_AT_A_TIME = 3;
 
 export class DiskReader {
   readonly #doneFd: number;
   readonly #queue: DiskRead[] = [];
-  /** Where bytes go that nobody looks at; as many are in use as reads are under way. */
+  /** Reusable buffers for bytes that nobody uses. There are as many as reads in progress. */
   readonly #rooms: Buffer[] = [];
   #underWay = 0;
   #isClosed = false;
 
-  /** `doneFd`: where the number of each read goes when it is done, in four bytes; failed ones too: who asks again is told why. */
+  /**
+   * The number of each completed read is written to `doneFd` in four bytes. That includes failed
+   * reads: the retried request reports the error.
+   */
   constructor(doneFd: number) {
     this.#doneFd = doneFd;
   }
 
-  /** The descriptor is another thread's, which may close it meanwhile, and open another file with its number: that does no harm. */
+  /**
+   * The descriptor belongs to another thread, which may close it and open another file under the
+   * same number. That does no harm.
+   */
   read(wanted: DiskRead): void {
     this.#queue.push(wanted);
     this.#goOn();
   }
 
-  /** Reads no more, and says nothing more. What is still read from disk is not waited for. */
+  /** Starts no more reads and reports nothing more. Does not wait for reads in progress. */
   close(): void {
     this.#isClosed = true;
     this.#queue.length = 0;
@@ -50,7 +62,7 @@ export class DiskReader {
     if (this.#isClosed) return;
     const number = Buffer.alloc(4);
     number.writeUInt32LE(id);
-    // There is room in the pipe for all that can be put aside.
+    // The pipe has room for the numbers of all requests that can be deferred.
     writeSync(this.#doneFd, number);
     this.#goOn();
   }

@@ -1,7 +1,7 @@
 /**
- * The kernel transport: FUSE spoken directly over /dev/fuse from a worker thread. The thread that calls it
- * stays free for signals. Never end this process by process.exit while the mount is there: it would wait
- * for the worker, which is blocked in a read.
+ * The kernel transport: a worker thread speaks FUSE directly over /dev/fuse. The calling thread
+ * stays free for signals. Never end this process with process.exit while the mount exists: it would
+ * wait for the worker, which is blocked in a read.
  */
 import { closeSync, openSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -22,13 +22,15 @@ import type { WorkerMessage, WorkerOptions } from './worker.ts';
 
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 
-/** Who reads in order, alone, keeps all of them busy. */
+/** A single sequential reader keeps this many prefetch threads busy. */
 const MOST_THREADS = 4;
 
 /**
- * A worker's memory, in MiB. What a request makes is garbage when it is answered, and little of that is let gather (Node's own bound for
- * the young is 48): read by tar, a mount takes 136 MB instead of 156, and no longer. The bound for the old is far above what is ever
- * needed, some 3,000,000 users known to the kernel; by it V8 also decides how far it lets the heap grow before it looks for garbage.
+ * A worker's memory limits, in MiB. The objects that a request creates are garbage once it is
+ * answered, so the young generation is kept small (Node's default is 48). When tar reads the mount,
+ * this takes 136 MB instead of 156, and no more time. The limit for the old generation is far above
+ * any need, at some 3,000,000 users known to the kernel. V8 also derives from it how far the heap
+ * grows before a collection.
  */
 const resourceLimits = { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 1024 };
 
@@ -86,11 +88,11 @@ interface Server {
   readonly worker: Worker;
   readonly open: Promise<void>;
   readonly mounted: Promise<void>;
-  /** Resolves when the worker has served all there was to serve, and rejects if it broke down. */
+  /** Resolves when the worker has served all requests, and rejects if it broke down. */
   readonly ended: Promise<void>;
 }
 
-/** What is done here for the worker. */
+/** Tasks that this thread does for the worker. */
 interface Errands {
   news(message: Extract<WorkerMessage, { type: 'news' }>): void;
   read(message: Extract<WorkerMessage, { type: 'read' }>): void;
@@ -129,12 +131,16 @@ function startServer(
       ended.then(() => reject(new BackupError('io', 'the mount ended while it was started')), reject);
     });
   const server = { worker, open: reached('open'), mounted: reached('mounted'), ended };
-  // Which of these is awaited first decides what the caller hears; none must be left unheard.
+  // The caller gets the error of whichever promise is awaited first. The others' rejections must
+  // not go unhandled.
   for (const promise of [server.open, server.mounted, ended]) promise.catch(() => undefined);
   return server;
 }
 
-/** After a breakdown the descriptor's end aborts the connection, so that no client waits for us. */
+/**
+ * After a breakdown, closing the descriptor aborts the connection, so that no client waits for an
+ * answer.
+ */
 async function endOf(server: Server, mountpoint: string, close: () => Promise<void>): Promise<void> {
   try {
     await server.ended;

@@ -1,6 +1,7 @@
 /**
- * The blocking loop over a /dev/fuse descriptor, for a worker thread: one read, one answer, one write.
- * Blocking calls are two times as fast here as asynchronous ones, which cross to a thread pool and back.
+ * The blocking loop over a /dev/fuse descriptor, for a worker thread: one read, one answer, one
+ * write. Blocking calls are twice as fast here as asynchronous ones, which cross to a thread pool
+ * and back.
  */
 import { readSync, writeSync } from 'node:fs';
 import type { Aside } from './deferredRequests.ts';
@@ -10,15 +11,15 @@ import { MAX_READ_BYTES, OPCODE, OUT_HEADER_BYTES, REQUEST_BYTES } from '../wire
 import type { RegistryNews } from '../wire/registry.ts';
 import type { Session } from './requestHandler.ts';
 
-/** While mount(8) has not yet done its work, the device refuses with EPERM. */
+/** Until mount(8) has finished, reading the device fails with EPERM. */
 const UNMOUNTED_RETRY_MS = 2;
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
 export interface ServeEvents {
-  /** The kernel has our answer to INIT. */
+  /** The answer to INIT has been sent to the kernel. */
   init(): void;
-  /** An answer was given that changes what the kernel knows. */
+  /** An answer was sent that changes which folders the kernel knows. */
   news(news: RegistryNews): void;
 }
 
@@ -39,7 +40,7 @@ export function serve(fd: number, session: Session, aside: Aside, events: ServeE
   }
 }
 
-/** Where requests come from: the kernel, and those put aside that need not wait any longer. */
+/** The source of requests: the kernel, and deferred requests that are ready. */
 class Requests {
   readonly #fd: number;
   readonly #aside: Aside;
@@ -53,7 +54,7 @@ class Requests {
     this.#busyPoll = new BusyPoll(fd, isBusy);
   }
 
-  /** The next one's bytes; undefined when there is nothing more to come. */
+  /** Returns the length of the next request; undefined once there are no more. */
   next(request: Buffer): number | undefined {
     for (;;) {
       const bytes = this.#aside.take(request) ?? this.#readNew(request);
@@ -63,7 +64,7 @@ class Requests {
     }
   }
 
-  /** Only where some wait for the disk does it cost more than one call. */
+  /** Needs more than one system call only while deferred requests exist. */
   #readNew(request: Buffer): number | 'gone' | 'none' {
     const mustWait = this.#aside.isEmpty;
     if (this.#isNonBlocking === mustWait) setNonBlocking(this.#fd, (this.#isNonBlocking = !mustWait));
@@ -80,14 +81,18 @@ class Requests {
       const code = codeOf(error);
       if (code === 'ENODEV' || code === 'ECONNABORTED') return 'gone';
       if (code === 'EPERM' && !this.#isMounted) Atomics.wait(pause, 0, 0, UNMOUNTED_RETRY_MS);
-      // ENOENT: the request was taken back before we had it. The others: a signal, or somebody else was quicker to take it back.
+      // ENOENT: the request was cancelled before it was read. EINTR: a signal. EAGAIN: the request
+      // was cancelled between poll and read.
       else if (code !== 'ENOENT' && code !== 'EINTR' && code !== 'EAGAIN') throw error;
       return 'none';
     }
   }
 }
 
-/** ENOENT: who asked is gone; ENODEV: the mount is, which the next read will tell. */
+/**
+ * Ignores ENOENT, because the requester is gone, and ENODEV, because the next read will report that
+ * the mount is gone.
+ */
 function send(fd: number, reply: Buffer, replyBytes: number): void {
   try {
     writeSync(fd, reply, 0, replyBytes);

@@ -1,9 +1,9 @@
 /**
- * Tells the kernel, unasked, what it must no longer believe.
+ * Sends invalidations to the kernel.
  *
- * A name is taken back under its folder's lock, which whoever looks up a name there holds until the worker has answered. So this
- * is never called in the worker, and its writes are left to the thread pool, one at a time: the event loop of the thread
- * that calls it does not wait.
+ * The kernel invalidates a name under the lock of its folder. A look-up in that folder holds the
+ * lock until the worker has answered. So this class must never be used in the worker. Its writes
+ * run in the thread pool, one at a time, so they do not block the caller's event loop.
  */
 import { write } from 'node:fs';
 import { promisify } from 'node:util';
@@ -15,7 +15,7 @@ import { writeInvalidEntry, writeInvalidInode } from '../wire/structs.ts';
 
 const writeTo = promisify(write);
 
-/** The kernel knows nothing of it; EPERM: it is not mounted yet. */
+/** The kernel does not know the node or name. EPERM: not mounted yet. */
 const UNKNOWN = new Set<unknown>(['ENOENT', 'ENOTDIR', 'EPERM']);
 const UNMOUNTED = new Set<unknown>(['ENODEV', 'ENOTCONN', 'ECONNABORTED']);
 
@@ -43,7 +43,7 @@ export class Notifier implements Invalidator {
     return this.#send((message) => writeInvalidEntry(message, parent, name));
   }
 
-  /** Sends no more; resolves when nothing is under way. */
+  /** Sends nothing more. Resolves when no write is in progress. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#last;

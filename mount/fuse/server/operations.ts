@@ -1,12 +1,13 @@
 /**
- * The requests that are answered, one function each, in a table by opcode. What is not in the table is
- * answered ENOSYS, which for some is the best answer, because the kernel then stops asking:
+ * The supported requests, with one function each in a table by opcode. Any other request gets
+ * ENOSYS. For some that is the best answer, because the kernel then stops sending them:
  *
- * - OPEN, OPENDIR, FLUSH: nothing hangs on an open file here; reading a warm file then costs no request. But of a
- *   tree that wants to know who has its folders open, OPENDIR is answered, and lists are not kept by the kernel.
- * - ACCESS: default_permissions makes the kernel check by itself.
- * - LSEEK: the kernel then takes a file for one piece of data without holes, which it is.
- * - INTERRUPT: a request is answered before the next one is read, so there is never one to interrupt.
+ * - OPEN, OPENDIR, FLUSH: no state belongs to an open file, so reading a cached file costs no
+ *   request. But if the tree tracks open folders, OPENDIR is answered, and the kernel does not
+ *   cache lists.
+ * - ACCESS: with default_permissions, the kernel checks permissions itself.
+ * - LSEEK: the kernel then takes a file for one piece of data without holes, which is correct.
+ * - INTERRUPT: a request is answered before the next one is read, so there is nothing to interrupt.
  */
 import { FsError } from '../../vfs/fsError.ts';
 import { NAME_MAX_BYTES } from '../../vfs/filesystem.ts';
@@ -41,7 +42,10 @@ import {
   writeStatfs,
 } from '../wire/structs.ts';
 
-/** One request being answered: `request` holds all of it, the payload of the answer goes behind `reply`'s header. */
+/**
+ * A request being answered. `request` holds all of it. The payload of the answer goes after the
+ * header in `reply`.
+ */
 export interface Call {
   readonly filesystem: Filesystem;
   readonly registry: Registry;
@@ -54,7 +58,7 @@ export interface Call {
   readonly readyRead: ReadyRead;
 }
 
-/** Returns the payload's bytes in the reply, or NO_REPLY. Throws what errnoOfError knows. */
+/** Returns the payload's length in bytes, or NO_REPLY. Throws errors that errnoOfError maps. */
 export type Operation = (call: Call) => number;
 
 export const NO_REPLY = -1;
@@ -107,7 +111,7 @@ function init({ request, requestBytes, reply }: Call): number {
   const major = request.readUInt32LE(BODY);
   const minor = request.readUInt32LE(BODY + 4);
   if (major < MAJOR || (major === MAJOR && minor < MIN_MINOR)) throw new FsError('EINVAL');
-  // A kernel of a later major version is told ours, and sends another INIT that speaks it.
+  // A kernel with a later major version gets ours, and then sends a second INIT in that version.
   const isOurs = major === MAJOR && requestBytes >= BODY + 16;
   const readAheadBytes = isOurs ? request.readUInt32LE(BODY + 8) : 0;
   const offered = isOurs ? request.readUInt32LE(BODY + 12) : 0;
@@ -196,7 +200,7 @@ function listxattr(call: Call): number {
   return answerXattr(call, Buffer.from(names.map((name) => `${name}\0`).join(''), 'latin1'));
 }
 
-/** Size 0 asks for the size. */
+/** A request with size 0 asks for the value's size. */
 function answerXattr({ request, reply }: Call, value: Buffer): number {
   const sizeBytes = request.readUInt32LE(BODY);
   if (sizeBytes === 0) {

@@ -1,6 +1,6 @@
 /**
- * Answers requests of the kernel: bytes in, bytes out, no descriptor. A request that fails costs itself
- * only: whatever is thrown becomes an errno.
+ * Answers the kernel's requests, from bytes to bytes, without a descriptor. A failing request
+ * affects no other: anything thrown becomes an errno.
  */
 import { constants } from 'node:os';
 import { NotInMemory } from '../../content/stored.ts';
@@ -30,7 +30,10 @@ export class Session {
   readonly #generation: number;
   readonly #faults: FaultLog;
 
-  /** `generation`, such as the second of the mount, tells its nodeids from those of an earlier mount. */
+  /**
+   * `generation`, such as the second of mounting, distinguishes nodeids from those of an earlier
+   * mount.
+   */
   constructor(
     filesystem: Filesystem,
     generation: number,
@@ -48,7 +51,7 @@ export class Session {
     this.#faults = faultLog(log);
   }
 
-  /** Writes the answer into `reply` and returns its bytes; 0: there is none to send. */
+  /** Writes the answer into `reply` and returns its length; 0 if there is none to send. */
   answer(request: Buffer, requestBytes: number, reply: Buffer): number {
     const opcode = request.readUInt32LE(4);
     const operation = operations.get(opcode);
@@ -91,14 +94,17 @@ export class Session {
     }
   }
 
-  /** What is better done when the kernel has its answer: it is at work on that meanwhile. */
+  /**
+   * Does work that can wait until the answer has been sent. The kernel processes the answer
+   * meanwhile.
+   */
   afterReply(): void {
     this.#readyRead.afterReply();
     this.#listAhead.afterReply();
     this.#readAhead?.afterReply();
   }
 
-  /** Other threads are at work for it. */
+  /** Whether other threads are working for this session. */
   get isBusy(): boolean {
     return this.#readAhead?.isBusy ?? false;
   }

@@ -1,4 +1,7 @@
-/** The worker thread of the kernel transport: opens its own tree, and serves until the mount is gone. */
+/**
+ * The worker thread of the kernel transport. It opens its own tree and serves requests until the
+ * mount is gone.
+ */
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../../../src/errors.ts';
 import { BlockCache } from '../../content/blockCache.ts';
@@ -23,9 +26,9 @@ export interface WorkerOptions {
   readonly tree: TreeSource;
   readonly cacheBytes: number | undefined;
   readonly generation: number;
-  /** Of each thread that reads ahead. */
+  /** One entry for each prefetch thread. */
   readonly ahead: readonly LaneEnds[];
-  /** Where it is told of reads from disk that are done. */
+  /** The pipe that announces completed disk reads. */
   readonly readsDoneFd: number;
 }
 
@@ -33,7 +36,7 @@ export type WorkerMessage =
   | { readonly type: 'open' }
   | { readonly type: 'mounted' }
   | { readonly type: 'news'; readonly news: RegistryNews; readonly atMs: number }
-  /** The first work for that thread is in its port. */
+  /** The prefetch thread must be started: its port holds the first work for it. */
   | { readonly type: 'ahead'; readonly lane: number }
   | { readonly type: 'read'; readonly read: DiskRead }
   | { readonly type: 'log'; readonly line: string }
@@ -77,7 +80,8 @@ async function run({
     beforeLoad: aside.beforeLoad,
   });
   post({ type: 'open' });
-  // Meanwhile mount(8) does its work. The kernel has not asked: so nothing is to be remembered for it, nor read ahead or later.
+  // Warm up while mount(8) does its work. The kernel has sent no requests yet, so nothing may be
+  // remembered for it, prefetched or deferred.
   const rehearsal = new Aside({ requestsFd: fd, doneFd: readsDoneFd, post: () => undefined });
   warmUp(new Session(filesystem, generation, () => undefined, new ReadAhead([]), rehearsal), WARM_UP_MS);
   try {

@@ -1,4 +1,7 @@
-/** READDIR and READDIRPLUS: as many entries as fit, each of the latter counting as a lookup. */
+/**
+ * READDIR and READDIRPLUS: returns as many entries as fit. Each entry of READDIRPLUS counts as a
+ * look-up.
+ */
 import type { DirectoryEntry, Filesystem } from '../../vfs/filesystem.ts';
 import type { Node } from '../../vfs/tree.ts';
 import { ENTRY_BYTES, direntBytes, readUint64, writeDirent, writeEntry } from './structs.ts';
@@ -6,28 +9,32 @@ import { ENTRY_BYTES, direntBytes, readUint64, writeDirent, writeEntry } from '.
 export interface ListRequest {
   readonly node: Node;
   readonly placeNumber: number;
-  /** After which entry to go on; 0: from the start. */
+  /** The entry to continue after; 0: from the start. */
   readonly cookie: number;
   readonly sizeBytes: number;
-  /** READDIRPLUS. */
+  /** True for READDIRPLUS. */
   readonly withAttributes: boolean;
 }
 
 export interface Page {
-  /** 0 is the end of the folder. */
+  /** 0 at the end of the folder. */
   readonly bytes: number;
-  /** Of the last entry: where the next page begins. */
+  /** The last entry's cookie, after which the next page begins. */
   readonly cookie: number;
-  /** There was an entry that has no room in it. */
+  /** There was another entry that did not fit. */
   readonly isFull: boolean;
 }
 
-/** Counts a lookup of an entry's node; returns its place's number, or undefined, which ends the page before the entry. */
+/**
+ * Counts a look-up of an entry's node and returns its place's number. Undefined ends the page
+ * before the entry.
+ */
 export type CountLookup = (node: Node) => number | undefined;
 
 /**
- * Writes a page of entries at `start`. A fault in the midst of the list is not told until the entries before it have been: the kernel
- * has to learn of each lookup that was counted.
+ * Writes a page of entries at `start`. If an error occurs in the middle of the list, the entries
+ * before it are returned first. Otherwise the kernel would not learn of the look-ups counted for
+ * them.
  */
 export function writePage(
   filesystem: Filesystem,
@@ -61,7 +68,10 @@ export function writePage(
   return { bytes: at - start, cookie, isFull };
 }
 
-/** `.` and `..` have nodeid 0, which tells the kernel nothing about them. False: it is not to be told of this one. */
+/**
+ * Writes the entry's node. `.` and `..` have nodeid 0, which tells the kernel nothing about them.
+ * Returns false if the page must end before this entry.
+ */
 function writeLookup(
   buffer: Buffer,
   at: number,
@@ -76,18 +86,18 @@ function writeLookup(
   return true;
 }
 
-/** Where the entry that begins at `at` ends in a page. */
+/** Returns where the entry that starts at `at` ends in the page. */
 export function entryEnd(page: Buffer, at: number, withAttributes: boolean): number {
   const dirent = at + (withAttributes ? ENTRY_BYTES : 0);
   return dirent + direntBytes(page.readUInt32LE(dirent + 16));
 }
 
-/** The cookie of the entry that begins at `at`. */
+/** Returns the cookie of the entry that starts at `at`. */
 export function entryNext(page: Buffer, at: number, withAttributes: boolean): number {
   return readUint64(page, at + (withAttributes ? ENTRY_BYTES : 0) + 8);
 }
 
-/** The name of the entry that begins at `at`: a view of the page. */
+/** Returns the name of the entry that starts at `at`, as a view of the page. */
 export function entryName(page: Buffer, at: number, withAttributes: boolean): Buffer {
   const dirent = at + (withAttributes ? ENTRY_BYTES : 0);
   const nameAt = dirent + direntBytes(0);

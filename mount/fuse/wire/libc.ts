@@ -17,7 +17,7 @@ const POLLFD_BYTES = 8;
 
 type Call<A extends unknown[]> = (...args: A) => number;
 
-/** Looked up at the first use: not every mount needs them. */
+/** Bound at the first use: not every mount needs every function. */
 function lazily<A extends unknown[]>(prototype: string): Call<A> {
   let call: Call<A> | undefined;
   return (...args) => (call ??= koffi.load(null).func(prototype) as unknown as Call<A>)(...args);
@@ -35,7 +35,7 @@ const fadvise = lazily<[number, number, number, number]>(
 const pipe2 = lazily<[Buffer, number]>('int pipe2(void *fds, int flags)');
 const fcntl = lazily<[number, number, 'int', number]>('int fcntl(int fd, int cmd, ...)');
 
-/** One byte's place outside V8's heap, and the iovec that names it. */
+/** Memory for one byte outside V8's heap, and the iovec that points to it. */
 let oneByte: { readonly memory: unknown; readonly iovec: Buffer } | undefined;
 
 function iovecOfOneByte(): Buffer {
@@ -52,8 +52,9 @@ function iovecOfOneByte(): Buffer {
 let canTell = true;
 
 /**
- * Whether a byte of a file can be had without waiting for the disk. True, too, where the file system, the kernel or the C library cannot
- * tell, and at the end of the file. About a microsecond.
+ * Reports whether a byte of a file can be read without waiting for the disk. Also true at the end
+ * of the file, and if the file system, the kernel or the C library cannot tell. Takes about a
+ * microsecond.
  */
 export function isInPageCache(fd: number, offset: number): boolean {
   if (!canTell) return true;
@@ -61,15 +62,15 @@ export function isInPageCache(fd: number, offset: number): boolean {
     const bytes = preadv2(fd, iovecOfOneByte(), 1, offset, RWF_NOWAIT);
     return bytes >= 0 || koffi.errno() !== constants.errno.EAGAIN;
   } catch {
-    // There is no such function: koffi looks for it at the first call.
+    // The function does not exist; koffi looks it up at the first call.
     canTell = false;
     return true;
   }
 }
 
 /**
- * Tells which of the descriptors can be read, as soon as one can, or after so long (microseconds; undefined: however long it takes). An error
- * or the end of one counts as such.
+ * Waits until one of the descriptors is readable or the time is over (microseconds; undefined: no
+ * limit). Reports which are readable. An error or the end of one counts as readable.
  */
 export function readableOf(fds: readonly number[], timeoutUs?: number): boolean[] {
   const polled = Buffer.alloc(fds.length * POLLFD_BYTES);
@@ -87,7 +88,10 @@ export function readableOf(fds: readonly number[], timeoutUs?: number): boolean[
 const polledOne = Buffer.alloc(POLLFD_BYTES);
 const noTime = timespecOf(0);
 
-/** Whether the descriptor can be read at this moment; an error or its end counts as such. About a microsecond. */
+/**
+ * Reports whether the descriptor is readable now. An error or its end counts as readable. Takes
+ * about a microsecond.
+ */
 export function isReadable(fd: number): boolean {
   polledOne.writeInt32LE(fd, 0);
   polledOne.writeInt16LE(POLLIN, 4);
@@ -101,7 +105,10 @@ function timespecOf(us: number): Buffer {
   return timespec;
 }
 
-/** Has the kernel read a stretch of a file into the page cache, and does not wait for it. A file system that cannot does nothing. */
+/**
+ * Makes the kernel read a stretch of a file into the page cache, without waiting for it. Has no
+ * effect on file systems that do not support it.
+ */
 export function startReading(fd: number, offset: number, bytes: number): void {
   fadvise(fd, offset, bytes, POSIX_FADV_WILLNEED);
 }

@@ -1,7 +1,9 @@
 /** Numbers of the FUSE kernel protocol, version 7. Source: linux include/uapi/linux/fuse.h. */
 
 export const MAJOR = 7;
-/** The lowest minor version that is served (Linux 5.4), and the highest that we know the structures of. */
+/**
+ * The lowest supported minor version (Linux 5.4), and the highest whose structures are implemented.
+ */
 export const MIN_MINOR = 31;
 export const MAX_MINOR = 38;
 
@@ -29,7 +31,7 @@ export const OPCODE = {
   LSEEK: 46,
 } as const;
 
-/** enum fuse_notify_code: what is told to the kernel unasked. */
+/** enum fuse_notify_code: messages sent to the kernel without a request. */
 export const NOTIFY = { INVAL_INODE: 2, INVAL_ENTRY: 3, STORE: 4 } as const;
 
 /** INIT flags (FUSE_ASYNC_READ and so on). */
@@ -52,11 +54,14 @@ export const IN_HEADER_BYTES = 40;
 /** struct fuse_out_header. */
 export const OUT_HEADER_BYTES = 16;
 
-/** 256 pages, the most that an unprivileged sysctl lets the kernel ask for (fs.fuse.max_pages_limit). */
+/** 256 pages, the most that the kernel requests by default (fs.fuse.max_pages_limit). */
 export const MAX_PAGES = 256;
 export const MAX_READ_BYTES = MAX_PAGES * 4096;
 
-/** We take no writes; the kernel insists on a page. */
+/** The mount is read-only, but the kernel requires at least a page. */
 export const MAX_WRITE_BYTES = 4096;
-/** Over FUSE_MIN_READ_BUFFER, MAX_WRITE_BYTES with its headers, and the longest BATCH_FORGET that is of use. */
+/**
+ * More than FUSE_MIN_READ_BUFFER, than MAX_WRITE_BYTES with its headers, and than the longest
+ * useful BATCH_FORGET.
+ */
 export const REQUEST_BYTES = 64 * 1024;

@@ -1,16 +1,19 @@
 /**
- * The places that the kernel remembers. A FUSE nodeid has 64 bits: a place's number above, a child's number
- * (a message's UID) below; so a message costs nothing here however many the kernel knows.
+ * The places that the kernel remembers. A FUSE nodeid has 64 bits: the upper half is a place's
+ * number, the lower half a child's number (a message's UID). So messages cost nothing here, however
+ * many the kernel knows.
  *
- * A place stays for as long as the kernel holds lookups of it or of any of its children, and its number is
- * never given to another place in the life of the process, so a nodeid that went stale is never mistaken.
- * The root has number 0 and is never forgotten.
+ * A place stays for as long as the kernel holds look-ups of it or of any of its children. Its
+ * number is never reused while the process lives, so a stale nodeid is never mistaken for another
+ * node. The root has number 0 and is never forgotten.
  *
- * With several worker threads on one descriptor, any of them may get a FORGET for what another looked up.
- * Numbers and counts would then move into a SharedArrayBuffer: an Int32Array slot per number with the count,
- * changed by Atomics.add, and the next free number taken the same way; keys would be sent to the other
- * workers by a MessagePort drained with receiveMessageOnPort when a number is unknown, and each would make
- * its own Place of the key. The interface below would stay.
+ * This design assumes one worker thread. With several on one descriptor, each could get a FORGET
+ * for another's look-up. It would then need these changes, behind the same interface:
+ *
+ * - Numbers and counts move into a SharedArrayBuffer, with an Int32Array slot per number. Counts
+ *   and the next free number are changed with Atomics.add.
+ * - Keys are sent to the other workers by MessagePort. A worker that meets an unknown number drains
+ *   its port with receiveMessageOnPort, and makes its own Place from the key.
  */
 import { BackupError } from '../../../src/errors.ts';
 import { FsError } from '../../vfs/fsError.ts';
@@ -23,11 +26,11 @@ interface Known {
   readonly number: number;
   place: Place;
   lookups: number;
-  /** The watcher knows it. */
+  /** The watcher was informed of it. */
   isTold: boolean;
 }
 
-/** Which folders the kernel has come to know, and of which it knows nothing any more. */
+/** The folders that the kernel has got to know, and those that it has completely forgotten. */
 export interface RegistryNews {
   readonly remembered: readonly KnownFolder[];
   readonly forgotten: readonly number[];
@@ -44,7 +47,7 @@ export class Registry {
     this.#add({ number: ROOT_NUMBER, place: root, lookups: 1, isTold: false });
   }
 
-  /** Counts lookups of the node, or of children of the folder that it is; returns its place's number. */
+  /** Counts look-ups of the node, or of the children of a folder. Returns its place's number. */
   remember(node: Node, lookups = 1): number {
     const known = this.#byKey.get(node.place.key) ?? this.#addNew(node.place);
     known.place = node.place;
@@ -52,7 +55,7 @@ export class Registry {
     return known.number;
   }
 
-  /** The kernel gives back lookups of the place or its children. */
+  /** The kernel drops look-ups of the place or its children. */
   forget(number: number, lookups: number): void {
     const known = this.#byNumber.get(number);
     if (known === undefined || number === ROOT_NUMBER) return;
@@ -63,7 +66,7 @@ export class Registry {
     if (known.isTold) this.#forgotten.push(number);
   }
 
-  /** What of it is new since the last call; undefined: nothing. */
+  /** Returns the news since the last call; undefined if there are none. */
   takeNews(): RegistryNews | undefined {
     if (this.#remembered.length === 0 && this.#forgotten.length === 0) return undefined;
     const news = { remembered: this.#remembered, forgotten: this.#forgotten };
@@ -72,7 +75,7 @@ export class Registry {
     return news;
   }
 
-  /** Throws ESTALE for what was forgotten: only an NFS client can still hold such a nodeid. */
+  /** Throws ESTALE for a forgotten place. Only an NFS client can still hold such a nodeid. */
   place(number: number): Place {
     const known = this.#byNumber.get(number);
     if (known === undefined) throw new FsError('ESTALE');

@@ -1,6 +1,7 @@
 /**
- * Structures of the FUSE kernel protocol, written into buffers. Layouts: linux include/uapi/linux/fuse.h.
- * They are in the machine's byte order; choose.ts lets this transport run on little-endian machines only.
+ * Writes the structures of the FUSE kernel protocol into buffers. Layouts: linux
+ * include/uapi/linux/fuse.h. The protocol uses the machine's byte order; choose.ts allows this
+ * transport on little-endian machines only.
  */
 import type { Attributes, Node, TreeStatistics } from '../../vfs/tree.ts';
 import {
@@ -28,14 +29,20 @@ const DIRENT_HEADER_BYTES = 24;
 const ROOT_ID = 1;
 
 const FILE_TYPE: Record<Attributes['kind'], number> = { folder: 0o040000, file: 0o100000, link: 0o120000 };
-/** What du counts, and stat calls st_blocks. */
+/** The unit of stat's st_blocks, which du adds up. */
 const STAT_BLOCK_BYTES = 512;
 const PREFERRED_IO_BYTES = 4096;
-/** glibc's readdir asks for so much of a list at a time, instead of 32 KiB: some 800 messages. */
+/**
+ * Makes glibc's readdir request this many bytes of a list at a time instead of 32 KiB: some 800
+ * messages.
+ */
 export const FOLDER_IO_BYTES = 128 * 1024;
 const TWO_TO_32 = 2 ** 32;
 
-/** struct fuse_out_header; `error` is a positive errno or 0. The unique number is copied from the request. */
+/**
+ * struct fuse_out_header. `error` is a positive errno or 0. The unique number is copied from the
+ * request.
+ */
 export function writeOutHeader(reply: Buffer, payloadBytes: number, error: number, request: Buffer): void {
   reply.writeUInt32LE(OUT_HEADER_BYTES + payloadBytes, 0);
   reply.writeInt32LE(-error, 4);
@@ -47,8 +54,8 @@ let lastBuffer: Buffer | undefined;
 let lastView: DataView = new DataView(new ArrayBuffer(0));
 
 /**
- * One buffer is written again and again. Buffer's own methods write byte by byte, in JavaScript: until they are compiled, the first
- * list of a mount took three times as long with them.
+ * One buffer is written over and over, so its DataView is kept. Buffer's own methods write byte by
+ * byte in JavaScript. Until they are compiled, they made a mount's first list three times as slow.
  */
 function viewOf(buffer: Buffer): DataView {
   if (buffer !== lastBuffer) {
@@ -58,13 +65,16 @@ function viewOf(buffer: Buffer): DataView {
   return lastView;
 }
 
-/** A 64-bit number that is exact in a double; negative ones (times before 1970) as two's complement. */
+/**
+ * Writes a 64-bit number that a double holds exactly; negative ones (times before 1970) as two's
+ * complement.
+ */
 function writeInt64(to: DataView, value: number, offset: number): void {
   to.setUint32(offset, value >>> 0, true);
   to.setInt32(offset + 4, Math.floor(value / TWO_TO_32), true);
 }
 
-/** A notification's header: its code stands where errors do, and no request's number. */
+/** Writes a notification's header. Its code is in the error field, and the request number is 0. */
 function writeNotifyHeader(to: Buffer, payloadBytes: number, code: number): number {
   to.fill(0, 0, OUT_HEADER_BYTES);
   to.writeUInt32LE(OUT_HEADER_BYTES + payloadBytes, 0);
@@ -72,7 +82,10 @@ function writeNotifyHeader(to: Buffer, payloadBytes: number, code: number): numb
   return OUT_HEADER_BYTES + payloadBytes;
 }
 
-/** struct fuse_notify_inval_inode_out: attributes only with an offset below 0, with one of 0 all pages too. Returns the bytes. */
+/**
+ * struct fuse_notify_inval_inode_out. An offset below 0 invalidates the attributes only; 0 also
+ * invalidates all pages. Returns the length.
+ */
 export function writeInvalidInode(
   to: Buffer,
   placeNumber: number,
@@ -85,7 +98,7 @@ export function writeInvalidInode(
   return writeNotifyHeader(to, 24, NOTIFY.INVAL_INODE);
 }
 
-/** struct fuse_notify_inval_entry_out, and the name with a NUL behind. Returns the bytes. */
+/** struct fuse_notify_inval_entry_out, followed by the name and a NUL. Returns the length. */
 export function writeInvalidEntry(to: Buffer, parentNumber: number, name: Buffer): number {
   const nameAt = OUT_HEADER_BYTES + 16;
   writeNodeId(to, OUT_HEADER_BYTES, parentNumber, 0);
@@ -96,7 +109,10 @@ export function writeInvalidEntry(to: Buffer, parentNumber: number, name: Buffer
   return writeNotifyHeader(to, 16 + name.length + 1, NOTIFY.INVAL_ENTRY);
 }
 
-/** struct fuse_notify_store_out: `sizeBytes` of a child's content, from its start on, follow. Returns the header's bytes. */
+/**
+ * struct fuse_notify_store_out. `sizeBytes` of a child's content, from its start, follow it.
+ * Returns the header's length.
+ */
 export function writeStore(to: Buffer, placeNumber: number, childNumber: number, sizeBytes: number): number {
   const view = viewOf(to);
   writeNodeId(to, OUT_HEADER_BYTES, placeNumber, childNumber);
@@ -117,7 +133,10 @@ function writeNodeId(to: Buffer, offset: number, placeNumber: number, childNumbe
   view.setUint32(offset + 4, placeNumber, true);
 }
 
-/** A nodeid's lower half; the root's 1 is not the number of a child. */
+/**
+ * Returns the child's number in the lower half of a nodeid. The root's nodeid 1 is no child's
+ * number.
+ */
 export function childNumberOf(placeNumber: number, low: number): number {
   return placeNumber === ROOT_NUMBER ? 0 : low;
 }
@@ -126,7 +145,7 @@ function nanosecondsOf(timeMs: number): number {
   return Math.min(999_999_999, Math.round((timeMs - Math.floor(timeMs / 1000) * 1000) * 1e6));
 }
 
-/** struct fuse_attr. A listing has a time of access only because it must: it is the time of change. */
+/** struct fuse_attr. The protocol requires an access time; it is set to the modification time. */
 function writeAttr(to: Buffer, at: number, attributes: Attributes): void {
   const view = viewOf(to);
   const { sizeBytes, mtimeMs, ctimeMs } = attributes;
@@ -155,7 +174,10 @@ function writeValidity(to: Buffer, secondsAt: number, nanosecondsAt: number, val
   view.setUint32(nanosecondsAt, nanosecondsOf(validMs), true);
 }
 
-/** struct fuse_entry_out. `generation` tells this mount's nodeids from an earlier mount's, for NFS clients. */
+/**
+ * struct fuse_entry_out. `generation` distinguishes this mount's nodeids from an earlier mount's,
+ * for NFS clients.
+ */
 export function writeEntry(
   to: Buffer,
   at: number,
@@ -172,7 +194,7 @@ export function writeEntry(
   writeAttr(to, at + 40, attributes);
 }
 
-/** struct fuse_entry_out that says, and lets the kernel remember, that there is no such name. */
+/** struct fuse_entry_out for a name that does not exist. The kernel may cache that. */
 export function writeNegativeEntry(to: Buffer, at: number, validMs: number): void {
   to.fill(0, at, at + ENTRY_BYTES);
   writeValidity(to, at + 16, at + 32, validMs);
@@ -199,7 +221,7 @@ export function writeDirent(
   writeInt64(view, cookie, at + 8);
   view.setUint32(at + 16, name.length, true);
   view.setUint32(at + 20, FILE_TYPE[attributes.kind] >>> 12, true);
-  // What pads the name, and perhaps some of where it comes to stand.
+  // Zeroes the padding after the name. The name may then overwrite part of these bytes.
   view.setFloat64(at + direntBytes(name.length) - 8, 0, true);
   name.copy(to, at + DIRENT_HEADER_BYTES);
 }
@@ -208,7 +230,7 @@ export function direntBytes(nameBytes: number): number {
   return (DIRENT_HEADER_BYTES + nameBytes + 7) & ~7;
 }
 
-/** struct fuse_kstatfs: a full disk, as a medium that takes no more files is. */
+/** struct fuse_kstatfs. Reports a full disk, like a medium that takes no more files. */
 export function writeStatfs(to: Buffer, at: number, statistics: TreeStatistics, nameMaxBytes: number): void {
   const view = viewOf(to);
   to.fill(0, at, at + STATFS_BYTES);
@@ -220,11 +242,14 @@ export function writeStatfs(to: Buffer, at: number, statistics: TreeStatistics, 
 }
 
 /**
- * What we want of the kernel, where it can. AUTO_INVAL_DATA drops cached pages and cached lists when mtime
- * moves, which keeps status pages and growing folders right although OPEN and OPENDIR are never asked.
- * READDIRPLUS_AUTO is left out: it gives attributes for the first part of a list only, and find and tar read
- * a list whole before they ask for any. With it, 40,000 LOOKUPs more for 50,000 files, and twice the time of
- * a find; without it, a bare list takes a half longer (0.39 instead of 0.27 s).
+ * The features requested if the kernel offers them.
+ *
+ * - AUTO_INVAL_DATA drops cached pages and lists when mtime changes. This keeps status pages and
+ *   growing folders correct, although OPEN and OPENDIR are never sent.
+ * - READDIRPLUS_AUTO is left out. It returns attributes only for the first part of a list, but find
+ *   and tar read a whole list before they ask for any. With it, 50,000 files cause 40,000 more
+ *   LOOKUPs, and find takes twice as long. Without it, a bare list takes half as long again (0.39
+ *   instead of 0.27 s).
  */
 const WANTED_FLAGS =
   INIT_FLAG.ASYNC_READ |
@@ -238,7 +263,7 @@ const WANTED_FLAGS =
   INIT_FLAG.CACHE_SYMLINKS |
   INIT_FLAG.NO_OPENDIR_SUPPORT;
 
-/** Requests that the kernel may have under way in the background, such as read-ahead. */
+/** The number of background requests, such as read-ahead, that the kernel may have pending. */
 const MAX_BACKGROUND = 64;
 const CONGESTION_THRESHOLD = 48;
 

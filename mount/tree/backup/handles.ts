@@ -1,6 +1,6 @@
 /**
- * The backups that the tree has open: few, whatever the store's size, and always the current ones. A handle is looked at
- * again at most every so often, for whether its files are still those under their names.
+ * The backups that the tree has open. They are few, whatever the store's size, and always current.
+ * Each handle is checked at most once per LOOK_AGAIN_MS for whether its files have been replaced.
  */
 import { existsSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
@@ -30,26 +30,27 @@ export class Handles {
   }
 
   /**
-   * A request begins. What one look into an index has found, be it a record's place, means nothing in the index that a compaction puts in its
-   * place; so within a request none takes the place of another.
+   * Marks the start of a request. Results from an index, such as a record's place, are meaningless
+   * in an index that a compaction puts in its place. So no handle is exchanged within a request.
    */
   begin(): void {
     this.#nowMs = Date.now();
   }
 
-  /** When the request began (unix time). */
+  /** The start of the request (unix time). */
   get nowMs(): number {
     return this.#nowMs;
   }
 
-  /** The backup in that data file, opened where it is not. Throws what opening it does. */
+  /** Returns the backup in a data file and opens it if necessary. Throws what opening throws. */
   reader(path: string): BackupReader {
     const nowMs = this.#nowMs;
     const known = this.#handles.get(path);
     if (known !== undefined) {
       if (nowMs - known.lookedAtMs < LOOK_AGAIN_MS && !known.reader.isDoubted) return known.reader;
       known.lookedAtMs = nowMs;
-      // Gone is what was moved: backups.db will be asked again, and until then all of it is still open here.
+      // A missing file means that the backup was moved. backups.db will be queried again, and until
+      // then the open files remain usable.
       if (known.reader.isCurrent() || !existsSync(path)) return known.reader;
       this.#handles.delete(path);
     }

@@ -1,6 +1,7 @@
 /**
- * What is worked out of a backup's index and worth keeping while the index stays as it is: folder structures, tables of
- * keywords, lay-outs of mbox files. It goes with the reader, and the least used goes first.
+ * Caches results computed from a backup's index while the index stays unchanged: folder structures,
+ * keyword tables, mbox layouts. The cache lives as long as the reader, and evicts the least
+ * recently used entry first.
  */
 import { LRUCache } from 'lru-cache';
 import type { BackupReader } from '../../../src/backup/reader.ts';
@@ -8,7 +9,7 @@ import type { BackupReader } from '../../../src/backup/reader.ts';
 const KEPT_EACH = 32;
 
 interface Versioned<T> {
-  /** Of what it was made from: where that has moved on, it is made anew. */
+  /** The version of the input. If it has changed, the value is computed again. */
   readonly version: string;
   readonly value: T;
 }

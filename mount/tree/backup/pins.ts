@@ -1,10 +1,11 @@
 /**
- * With `-o snapshot`: while any folder of a user's is open, all of the user's tree stays as it was when the first was
- * opened, so that a tar of it is of one state.
+ * Implements `-o snapshot`. While any folder of a user is open, the user's whole tree stays as it
+ * was when the first one was opened. So a tar of it shows a single state.
  *
- * A pin is a time, and costs neither a lock nor an open transaction: the past is in the index. It also holds the files of that time
- * open, because a compaction may put others in their place that no longer reach back so far. Only where the last line lies in the
- * future, so that what still comes has the same time, is a transaction held open instead.
+ * A pin is a time, and needs neither a lock nor an open transaction, because the index holds the
+ * past. The pin also keeps the files of that time open, because a compaction may replace them by
+ * files with a shorter history. A transaction is held open only if the last line lies in the
+ * future, because further lines may then get the same time.
  */
 import { BackupReader } from '../../../src/backup/reader.ts';
 import { horizon } from '../../../src/index/queries/horizon.ts';
@@ -12,13 +13,16 @@ import { lastMoment } from '../../../src/index/queries/current.ts';
 import { nowSeconds } from '../../../src/mailbox/timestamp.ts';
 import type { UserBackup } from './userBackup.ts';
 
-/** Each takes some descriptors. Beyond this many users at once, a compaction may end a snapshot with an error. */
+/**
+ * Each takes some descriptors. With more users than this at once, a compaction may end a snapshot
+ * with an error.
+ */
 const MOST_HELD = 64;
 
 interface Pin {
-  /** Unix seconds; null: what `held` shows, which is one transaction. */
+  /** Unix seconds; null: `held` has a transaction open and shows the pinned state. */
   readonly time: number | null;
-  /** Undefined: too many are held already. */
+  /** Undefined: the limit of MOST_HELD was reached. */
   readonly held: BackupReader | undefined;
   open: number;
 }
@@ -42,12 +46,12 @@ export class Pins {
     this.#release(pin);
   }
 
-  /** null: nothing is open, or `readerOf` says it all: what that shows now is shown. */
+  /** Returns null if nothing is open, or if the present state of `readerOf` is the snapshot. */
   timeOf({ userid }: UserBackup): number | null {
     return this.#pins.get(userid)?.time ?? null;
   }
 
-  /** The backup as it was when the pin was set. */
+  /** Returns the backup as it was when the pin was set. */
   readerOf({ userid }: UserBackup): BackupReader | undefined {
     return this.#pins.get(userid)?.held;
   }
@@ -74,7 +78,11 @@ export class Pins {
   }
 }
 
-/** What comes within the present second would change what it was at its end. null: the last line is of this second or later. */
+/**
+ * Returns the time to pin: the last line's, but at most the last complete second. The state at the
+ * end of the present second may still change. Null if the last line lies in the future, or if the
+ * horizon is not in the past.
+ */
 function lastWholeTime({ index }: BackupReader): number | null {
   const nowS = nowSeconds();
   const last = lastMoment(index);

@@ -1,4 +1,7 @@
-/** Where a user's backup is, and the backup, opened: backups.db is asked again whenever what it said may be old. */
+/**
+ * Locates and opens a user's backup. backups.db is queried again whenever its last answer may be
+ * outdated.
+ */
 import { existsSync } from 'node:fs';
 import type { BackupReader } from '../../../src/backup/reader.ts';
 import type { Catalog } from '../../../src/catalog/catalog.ts';
@@ -8,7 +11,7 @@ import type { Owner } from '../owner.ts';
 import type { Snapshots } from '../hidden/snapshots.ts';
 import { LOOK_AGAIN_MS } from '../validity.ts';
 
-/** A backup that is moved to and fro may be missed more than once. */
+/** A backup that is moved repeatedly may be missed more than once. */
 const MAX_TRIES = 5;
 
 export class UserBackup {
@@ -17,11 +20,11 @@ export class UserBackup {
   readonly #catalog: Catalog;
   readonly #handles: Handles;
   #path: string;
-  /** Why the path must not be followed; null where it may. */
+  /** Why the path must not be used; null if it may. */
   #fault: string | null;
   #askedAtMs = Date.now();
 
-  /** `path` is what backups.db says at this moment. */
+  /** `path` is what backups.db says now. */
   constructor(userid: string, path: string, owner: Owner, catalog: Catalog, handles: Handles) {
     this.userid = userid;
     this.owner = owner;
@@ -35,19 +38,22 @@ export class UserBackup {
     return this.#handles.snapshots;
   }
 
-  /** Of the data file, as it was when it was asked for last. */
+  /** The data file's path, as last queried. */
   get lastPath(): string {
     return this.#path;
   }
 
-  /** Of the data file; each look into backups.db takes its lock. Throws 'not-found' where the user has no backup any more. */
+  /**
+   * Returns the data file's path. Queries backups.db at intervals only, because each query takes
+   * its lock. Throws 'not-found' if the user has no backup any more.
+   */
   path(): string {
     return this.#handles.nowMs - this.#askedAtMs < LOOK_AGAIN_MS ? this.#path : this.#ask();
   }
 
   /**
-   * Throws 'not-found' as path does, and 'io' where the data file is gone: a partition that is not there must not look
-   * like a user without mail.
+   * Throws 'not-found' as path() does, and 'io' if the data file is missing: a missing partition
+   * must not look like a user without mail.
    */
   reader(): BackupReader {
     let path = this.path();
@@ -56,7 +62,7 @@ export class UserBackup {
       try {
         return this.#handles.reader(path);
       } catch (error) {
-        // It may have been moved since backups.db was asked.
+        // The backup may have been moved since backups.db was queried.
         const known = path;
         path = this.#ask();
         const mayBeThere = path !== known || existsSync(path);

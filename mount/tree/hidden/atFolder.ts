@@ -1,9 +1,10 @@
 /**
- * `.at`: a user's whole tree as it was at any moment, under any spelling of it that src/mailbox/timestamp.ts knows. A listing
- * has some of the moments at which something changed.
+ * `.at`: a user's whole tree as it was at any time, under any spelling that
+ * src/mailbox/timestamp.ts accepts. A listing shows some of the timestamps at which something
+ * changed.
  *
- * A spelling that depends on when it is read (`2h`, `yesterday`) stays at the moment that it meant until nobody has used it
- * for a minute: `cp -r .at/2h .` copies one moment, and not one for each file.
+ * A relative spelling (`2h`, `yesterday`) keeps its first meaning until it has been unused for a
+ * minute. So `cp -r .at/2h .` copies one point in time, and not a later one for each file.
  */
 import { LRUCache } from 'lru-cache';
 import { futureNoteOf } from '../../../src/backup/clock.ts';
@@ -20,10 +21,10 @@ import { UNNOTICED_VALID_MS } from '../validity.ts';
 const KEPT_MS = 60_000;
 const MAX_KEPT = 1000;
 
-/** Makes a user's tree at a moment (unix seconds), under a key and a parent. */
+/** Makes a user's tree at a time (unix seconds) with the given key and parent. */
 export type TreeAt = (key: string, parent: FolderPlace, time: number) => FolderPlace;
 
-/** What a relative spelling means to a user at present. */
+/** The present meaning of relative spellings, by key of the folder and spelling. */
 const meant = new LRUCache<string, number>({ max: MAX_KEPT, ttl: KEPT_MS, updateAgeOnGet: true });
 
 export class AtFolder extends TreeFolder {
@@ -40,13 +41,16 @@ export class AtFolder extends TreeFolder {
     return sideFolderAttributes(this.#view, 'at', this.key);
   }
 
-  /** A moment that is not over, or of which not all is known, is not here. */
+  /**
+   * Returns undefined for a second that is not over yet, and for a time before the complete history
+   * begins.
+   */
   protected find(name: string): Entry | undefined {
     const nowS = Math.floor(Date.now() / 1000);
     const time = this.#timeOf(name, nowS);
     const { index } = this.#view.reader();
     if (time === undefined || time >= nowS || time < firstKnown(index)) return undefined;
-    // What is now must not be what was before the clock jumped ahead.
+    // If the clock once ran ahead, `now` would show an outdated state.
     const note = saysNow(name) ? futureNoteOf(index) : null;
     if (note !== null) throw new BackupError('io', `${this.#view.user.userid}: ${note}`);
     return this.#entry(name, time);
@@ -62,7 +66,8 @@ export class AtFolder extends TreeFolder {
   }
 
   #entry(name: string, time: number): Entry {
-    // A spelling may come to mean another moment: then it is another folder, and the kernel asks again before long.
+    // A spelling may later mean another time. It then leads to another folder, and the short
+    // validity lets the kernel notice.
     const { node, attributes } = entryOf(this.#treeAt(`${this.key}/${name}@${time}`, this, time));
     return { node, attributes: { ...attributes, validMs: UNNOTICED_VALID_MS } };
   }
@@ -72,7 +77,7 @@ export class AtFolder extends TreeFolder {
     const kept = meant.get(key);
     if (kept !== undefined) return kept;
     const time = momentOf(name, nowS);
-    // `now` is the last second that is over: the present one may still get something.
+    // `now` means the last complete second, because more changes may come in the present one.
     const past = time === nowS ? nowS - 1 : time;
     if (past !== undefined && past !== momentOf(name, nowS + 1)) meant.set(key, past);
     return past;

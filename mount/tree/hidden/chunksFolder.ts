@@ -1,4 +1,4 @@
-/** `.chunks`: what the log holds, a decompressed chunk a file. */
+/** `.chunks`: the contents of the log, one file for each decompressed chunk. */
 import { BackupError } from '../../../src/errors.ts';
 import { chunkById, chunks } from '../../../src/index/queries/current.ts';
 import type { Chunk } from '../../../src/index/types.ts';

@@ -1,4 +1,7 @@
-/** `.sieve`: a user's scripts as files (see sieveNames.ts), and the link `active` to the one that is in use. */
+/**
+ * `.sieve`: a user's scripts as files (see sieveNames.ts), and the link `active` to the script in
+ * use.
+ */
 import { getString, optionalString, toKeyValues } from '../../../src/protocol/dlist.ts';
 import { parseDlist } from '../../../src/protocol/parseText.ts';
 import { itemsAt } from '../../../src/index/queries/atTime.ts';
@@ -56,7 +59,8 @@ export class SieveFolder extends TreeFolder {
     }
     for (const { name, text, since } of scripts) {
       const file = files.get(name);
-      // Its cookie is kept: those of the others do not move when the text comes after its compiled form.
+      // A script without a file still takes a cookie, so the others' cookies do not move when a
+      // script's text arrives after its compiled form.
       cookie += 1;
       if (file !== undefined) yield { name: file, cookie, make: make(file, text, since) };
     }
@@ -72,7 +76,7 @@ class ActiveLink implements LinkItem {
   readonly #sinceMs: number;
 
   constructor(parent: FolderPlace, view: MailView, target: string, since: number) {
-    // The kernel keeps what a link says: another target is another link.
+    // The kernel caches a link's target, so each target gets a node of its own.
     this.key = `${parent.key}/${ACTIVE_NAME}/${target}`;
     this.parent = parent;
     this.#view = view;

@@ -1,4 +1,7 @@
-/** Texts as they were last shown, so that size and bytes agree however often the kernel asks. Bounded by their number and size. */
+/**
+ * The texts last shown, kept so that size and bytes agree however often the kernel asks. Their
+ * number and total size are bounded.
+ */
 import { LRUCache } from 'lru-cache';
 
 const MAX_SNAPSHOTS = 256;
@@ -6,9 +9,9 @@ const KEPT_BYTES = 32 * 1024 * 1024;
 
 export interface Snapshot {
   readonly bytes: Buffer;
-  /** Since when it has been so, or was first seen to be. */
+  /** When the text came to be as it is, or was first seen. */
   readonly mtimeMs: number;
-  /** Another for another text. */
+  /** Each text has its own serial. */
   readonly serial: number;
 }
 
@@ -20,7 +23,7 @@ export class Snapshots {
   });
   #lastSerial = 0;
 
-  /** `make` gives bytes, or as latin1. */
+  /** `make` returns bytes, or a string in latin1. */
   get(key: string, maxAgeMs: number, make: () => string | Buffer, sinceMs: number | undefined): Snapshot {
     const nowMs = Date.now();
     const kept = this.#kept.get(key);

@@ -1,4 +1,7 @@
-/** `.status.json`, of a user and of the whole mount, and `.metrics`: what monitoring wants to know. Latin1 text. */
+/**
+ * `.status.json`, for a user and for the whole mount, and `.metrics`: information for monitoring.
+ * Text in latin1.
+ */
 import { statSync } from 'node:fs';
 import { isInFuture, knownSince } from '../../../src/backup/clock.ts';
 import { livingSize } from '../../../src/index/queries/atTime.ts';
@@ -23,7 +26,7 @@ export function userStatus(view: MailView): string {
     firstChange: time(firstMoment(index)),
     lastChange: time(lastMoment(index)),
     ...(isInFuture(lastMoment(index)) ? { lastChangeIsInFuture: true } : {}),
-    /** Any moment from here on can be looked at in `.at`. */
+    /** Any time from here on can be viewed in `.at`. */
     knownSince: time(knownSince(index)),
     chunks: chunkCount(index),
     uncompressedBytes: uncompressedBytes(index),

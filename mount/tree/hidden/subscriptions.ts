@@ -1,4 +1,7 @@
-/** `.subscriptions`: the folders that a user has subscribed to, a line each, as paths from the user's folder on. */
+/**
+ * `.subscriptions`: the folders to which a user has subscribed, one per line, as paths relative to
+ * the user's folder.
+ */
 import { itemsAt } from '../../../src/index/queries/atTime.ts';
 import { backupUseridOf } from '../../../src/mailbox/names.ts';
 import { toPathSegments } from '../../../src/mailbox/path.ts';
@@ -7,7 +10,7 @@ import { parseDlist } from '../../../src/protocol/parseText.ts';
 import type { MailView } from '../views/mailView.ts';
 import { nameOfUserid } from '../useridName.ts';
 
-/** Bytes as latin1. Another user's folder is `../bob/Plans`. */
+/** Returns bytes as latin1. Another user's folder is `../bob/Plans`. */
 export function subscriptions(view: MailView): string {
   const { deletedPrefix, time } = view.options;
   const lines = itemsAt(view.reader().index, 'sub', time()).map(({ value }) => {

@@ -1,4 +1,7 @@
-/** A folder in a user's tree: a mailbox with each message as a file, the folders in it, or both. */
+/**
+ * A folder in a user's tree: a mailbox with one file per message, a parent of other folders, or
+ * both.
+ */
 import type { ListedRecord } from '../../../src/index/queries/current.ts';
 import type { ViewMailbox } from '../../../src/index/queries/views.ts';
 import type { UpcomingWithKeys } from '../../content/prefetchList.ts';
@@ -14,14 +17,14 @@ import { upcomingMessages } from '../views/prefetchPlan.ts';
 import { TreeFolder, listChildren } from '../treeFolder.ts';
 import type { Child, FixedName, FolderShape } from '../treeFolder.ts';
 
-/** Cookies: folders by their first mailbox's id, then messages by UID. */
+/** Cookies: folders by their first mailbox's id, then messages by UID plus this. */
 const MESSAGE_COOKIES = 2 ** 32;
-/** Half of what goes into what readdir(3) asks for at a time. */
+/** Half the number of entries that fit into the buffer of one readdir(3) request. */
 const PAGE_ROWS = 400;
 
 export interface Layout {
   readonly naming: Naming;
-  /** Of a mailbox's folder. */
+  /** The fixed names in a mailbox's folder. */
   readonly fixed: (view: MailView, path: string) => readonly FixedName[];
 }
 
@@ -32,7 +35,9 @@ export class MailboxFolder extends TreeFolder {
   readonly #name: string;
   readonly #identity: string;
 
-  /** `path` is the structure's; `identity` that of what is there (structure.ts). */
+  /**
+   * `path` is the path in the structure, and `identity` that of the mailbox there (structure.ts).
+   */
   constructor(shape: FolderShape, view: MailView, layout: Layout, path: string, identity = '') {
     super({
       ...shape,
@@ -125,7 +130,7 @@ export class MailboxFolder extends TreeFolder {
 
   #childFolder(child: StructureFolder, name: string): Entry {
     const identity = identityOf(child);
-    // Of another mailbox under the same name, no message is a message of this one.
+    // The identity keeps the messages of another mailbox under the same name apart.
     const key = `${this.key}/${name}${identity === '' ? '' : `\0${identity}`}`;
     const shape = { key, parent: this, name };
     const place = new MailboxFolder(shape, this.#view, this.#layout, child.path, identity);
@@ -144,7 +149,7 @@ export class MailboxFolder extends TreeFolder {
   }
 }
 
-/** Lists messages in pages, by UID, until there is an empty one. */
+/** Lists messages in pages, by UID, until a page is empty. */
 export function listMessages<Row extends ListedRecord>(
   after: number,
   page: (afterUid: number) => readonly Row[],
@@ -162,7 +167,10 @@ export function listMessages<Row extends ListedRecord>(
   }
 }
 
-/** Of a folder beside the mail, such as `.sieve`: as new as the newest mailbox. */
+/**
+ * Returns the attributes of a folder beside the mail, such as `.sieve`. Its mtime is that of the
+ * most recently changed mailbox.
+ */
 export function sideFolderAttributes(view: MailView, kind: string, key: string): Attributes {
   const mtimeMs = view.structure().changedMs;
   return folderAttributes({ inode: inodeOf(kind, key), mtimeMs, owner: view.user.owner });

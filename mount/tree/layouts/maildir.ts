@@ -1,6 +1,7 @@
 /**
- * A user's mail as a Maildir++ (`.maildir`): INBOX is the folder itself, the others are folders in it. Every message is in
- * `cur`, its flags as letters in its name; keywords are small letters, and `dovecot-keywords` tells which.
+ * A user's mail as a Maildir++ (`.maildir`). INBOX is the folder itself, and the other mailboxes
+ * are folders in it. Every message is in `cur`, with its flags as letters in its name. Keywords are
+ * lower-case letters, which `dovecot-keywords` explains.
  */
 import { flagCombinations } from '../../../src/index/queries/views.ts';
 import type { RecordWithGuid } from '../../../src/index/queries/current.ts';
@@ -93,7 +94,7 @@ class MaildirFolder extends TreeFolder {
   }
 
   protected each(): void {
-    // It has its fixed names only.
+    // There are only fixed names.
   }
 }
 
@@ -115,13 +116,13 @@ function maildirNames(view: MailView, path: string): FixedName[] {
   return [folder('cur', true), folder('new', false), folder('tmp', false), keywords];
 }
 
-/** `cur` with the messages of a mailbox, or `new` or `tmp` without any. */
+/** `cur` with a mailbox's messages, or an empty `new` or `tmp`. */
 class MessagesFolder extends TreeFolder {
   readonly #view: MailView;
   readonly #path: string;
   readonly #hasMail: boolean;
   readonly #inode: bigint;
-  /** Of the mailbox, as in mailboxFolder.ts; empty where there is none. */
+  /** The mailbox's identity, as in mailboxFolder.ts; empty if there is no mailbox. */
   readonly #identity: string;
 
   constructor(key: string, parent: FolderPlace, view: MailView, path: string, hasMail: boolean) {
@@ -196,7 +197,10 @@ class MessagesFolder extends TreeFolder {
     };
   }
 
-  /** Undefined: nothing is in it. The root's is there even where there is no INBOX, as in %SHARED. */
+  /**
+   * Returns undefined if the folder is empty. The root has a `cur` even without an INBOX, as in
+   * %SHARED.
+   */
   #folder(): StructureFolder | undefined {
     if (!this.#hasMail) return undefined;
     const folder = folderAt(this.#view.structure(), this.#path);
@@ -211,7 +215,10 @@ interface Keywords {
 }
 const tables = new PerBackup<Keywords>();
 
-/** Keywords in the order in which the mailbox's messages have them; made anew only when the mailbox changes. */
+/**
+ * Lists keywords in the order in which the mailbox's messages use them. Recomputed only if the
+ * mailbox changes.
+ */
 function keywordTable(view: MailView, folder: StructureFolder): readonly string[] {
   const { mailbox } = folder;
   if (mailbox === null) return [];

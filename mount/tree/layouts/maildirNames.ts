@@ -1,15 +1,17 @@
 /**
- * Folders as Maildir++ has them: all in one folder, `.Archive.2024`, levels in modified UTF-7 and parted by dots. A dot in a
- * level is `%2E`, a slash `%2F`, a percent sign `%25`; a folder that would be one of the mount's own names has its first letter as a %XX.
+ * Folder names in Maildir++. All folders are in one directory, such as `.Archive.2024`. Their
+ * levels are in modified UTF-7 and separated by dots. Within a level, a dot is `%2E`, a slash `%2F`
+ * and a percent sign `%25`. If the result is one of the mount's own names, its first letter becomes
+ * %XX.
  */
 import { decodeSegment, shortened } from '../../../src/mailbox/pathSegment.ts';
 import type { StructureFolder } from '../views/structure.ts';
 
 const INBOX = 'INBOX';
-/** What a user's folder has beside a Maildir where that is the default view. */
+/** The mount's own names, which stand beside a Maildir's folders if Maildir is the default view. */
 const RESERVED = /^(deleted|at|plain|maildir|mh|mbox|search|sieve|subscriptions|chunks|metrics)$/;
 
-/** Of each mailbox but INBOX, under the name of its folder. Made once for a structure. */
+/** All mailboxes except INBOX, by folder name. Computed once per structure. */
 const known = new WeakMap<StructureFolder, ReadonlyMap<string, StructureFolder>>();
 
 export function maildirFolders(root: StructureFolder): ReadonlyMap<string, StructureFolder> {
@@ -32,8 +34,9 @@ function* named(
 const DELETED_MARK = /%deleted-[0-9A-Za-z%~]*$/;
 
 /**
- * A level of the plain tree, as it stands there, as Maildir++ has it. Each `%` of a name is escaped; so what the plain tree has marked with
- * one (cut, deleted, empty, a folder called INBOX) is no other folder's name.
+ * Converts a level of the plain tree to Maildir++. Every `%` in the mailbox's own name is escaped.
+ * So the plain tree's marks (cut, deleted, empty, a folder called INBOX) never collide with another
+ * folder's name.
  */
 function maildirLevel(segment: string): string {
   const mark = DELETED_MARK.exec(segment)?.[0] ?? '';

@@ -1,5 +1,6 @@
 /**
- * A user's mail as files in the mbox format (`.mbox`): `INBOX.mbox`, `Archive/2024.mbox`. mboxContent.ts has what is in a file.
+ * A user's mail as mbox files (`.mbox`), such as `INBOX.mbox` and `Archive/2024.mbox`.
+ * mboxContent.ts produces the content of the files.
  */
 import type { Attributes, Content, Entry, FileItem, FolderPlace, ListedEntry } from '../../vfs/tree.ts';
 import { fileAttributes } from '../attributes.ts';
@@ -35,7 +36,7 @@ export class MboxFolder extends TreeFolder {
     listChildren(this.#children(), after, visit);
   }
 
-  /** Of each level the file, where it is a mailbox, and the folder, where others are in it. */
+  /** For each level, yields the file if it is a mailbox, and the folder if it has subfolders. */
   *#children(): Generator<Child> {
     const { children } = this.#view.folder(this.#path);
     for (const [segment, child] of [...children].toSorted(([, a], [, b]) => a.firstId - b.firstId)) {

@@ -1,7 +1,8 @@
 /**
- * The bytes of an mbox file. A message is found by its place (mboxLayout.ts), read, checked against its GUID, and written as
- * content/mboxText.ts has it. A short message is one block. A long one is read through once, which tells where its pieces begin;
- * they are then made one at a time.
+ * The bytes of an mbox file. A message is located with mboxLayout.ts, read, checked against its
+ * GUID, and written in the form that src/mailbox/mboxText.ts defines. A short message is one block.
+ * A long one is first read through once to find where its pieces begin. Its pieces are then made
+ * one at a time.
  */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
@@ -22,7 +23,7 @@ import type { PlacedMessage } from './mboxLayout.ts';
 import { badBytes, storedMessage } from '../views/message.ts';
 import type { StructureFolder } from '../views/structure.ts';
 
-/** What is known of long messages that were read through; a piece costs some 100 bytes. */
+/** The facts kept about long messages that were read through; a piece costs some 100 bytes. */
 const MOST_LONG = 64;
 const long = new LRUCache<string, Shown>({ max: MOST_LONG });
 
@@ -56,7 +57,7 @@ function longLocation(
   return { blockKey: `${key}:${number}`, offsetInBlock: offset - start, load };
 }
 
-/** `known`: what an earlier reading has shown of it. */
+/** `known` is the result of an earlier reading. */
 function textOf(
   view: MailView,
   folder: StructureFolder,
@@ -73,30 +74,30 @@ function gone(view: MailView, folder: StructureFolder, what: string): BackupErro
 }
 
 interface TextPiece extends PieceStart {
-  /** In the text. */
+  /** The piece's offset in the text. */
   readonly at: number;
 }
 
-/** What reading a message through has shown. */
+/** The result of reading a message through. */
 interface Shown extends TextFacts {
   readonly pieces: readonly TextPiece[];
 }
 
 interface Part {
   readonly number: number;
-  /** In the message in the mbox. */
+  /** Offset in the message as it stands in the mbox. */
   readonly start: number;
   readonly end: number;
 }
 
-/** A message in an mbox. Throws 'damaged' where its bytes are. */
+/** A message in an mbox. Throws 'damaged' if its bytes are damaged. */
 class MessageText {
   readonly shown: Shown;
   readonly #reader: BackupReader;
   readonly #record: PlacedRecord;
   readonly #sizeBytes: number;
   readonly #head: MboxHead;
-  /** All of the text, where it is one piece that was just made. */
+  /** The whole text, if it is a single piece and was just made. */
   #onlyText: Buffer | undefined;
 
   constructor(reader: BackupReader, record: PlacedRecord, sizeBytes: number, known?: Shown) {
@@ -112,7 +113,10 @@ class MessageText {
     return Buffer.concat([this.#head.bytes(0, this.#head.sizeBytes), ...text, endOfText(this.shown)]);
   }
 
-  /** The head is in parts of PIECE_BYTES; then each piece is one, and the last has the message's end. */
+  /**
+   * The head consists of parts of PIECE_BYTES. After it, each piece is a part, and the last part
+   * includes the message's end.
+   */
   partAt(offset: number): Part {
     const headBytes = this.#head.sizeBytes;
     const headParts = Math.ceil(headBytes / PIECE_BYTES);
@@ -182,7 +186,10 @@ interface LastBlock {
   readonly name: string;
   readonly bytes: Buffer;
 }
-/** Messages that lie together are read one after the other: what was inflated last is often what is wanted next. */
+/**
+ * Neighbouring messages are read one after the other, so the block inflated last is often needed
+ * next.
+ */
 const last = new WeakMap<BackupReader, LastBlock>();
 
 function loaderFor(reader: BackupReader): (fd: number, block: Block) => Buffer {

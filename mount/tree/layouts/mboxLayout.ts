@@ -1,6 +1,7 @@
 /**
- * Where each message of a mailbox lies in its mbox, worked out of the records alone. Kept is only where every so-manieth begins: where those
- * between do follows from a page of records. For a million messages that is 400 kB.
+ * The position of each message in a mailbox's mbox, computed from the records alone. Only the start
+ * of every STEP-th message is kept; a page of records gives the positions in between. For a million
+ * messages this takes 400 kB.
  */
 import { LRUCache } from 'lru-cache';
 import type { FlaggedRecord } from '../../../src/index/queries/current.ts';
@@ -12,24 +13,26 @@ const STEP = 32;
 const KEPT_BYTES = 8 * 1024 * 1024;
 const FIRST_ROOM = 64;
 
-/** A message in an mbox. */
+/** A message and its place in an mbox. */
 export interface PlacedMessage {
   readonly uid: number;
-  /** Which one it is, from 0 on. */
+  /** The message's position in the mailbox, counted from 0. */
   readonly number: number;
-  /** From its From line to the empty line after it. */
+  /**
+   * `start` and `sizeBytes` span everything from the From line to the empty line after the message.
+   */
   readonly start: number;
   readonly sizeBytes: number;
 }
 
 export interface MboxLayout {
-  /** Another for another state of the mailbox. */
+  /** Each state of the mailbox has its own serial. */
   readonly serial: number;
   readonly sizeBytes: number;
-  /** Of every STEP-th message: its UID, and where it starts. */
+  /** For every STEP-th message, its UID and its start. */
   readonly uids: Uint32Array;
   readonly starts: Float64Array;
-  /** Those from the one at `step` on: who reads an mbox asks for the next one next. */
+  /** The messages of the step used last, because an mbox is usually read in order. */
   last: { readonly step: number; readonly messages: readonly PlacedMessage[] } | undefined;
 }
 
@@ -51,7 +54,10 @@ export function mboxLayout(view: MailView, folder: StructureFolder): MboxLayout 
   return layout;
 }
 
-/** Arrays that grow by doubling, because numbers in lists take several times as much. */
+/**
+ * Computes the layout. Uses typed arrays that grow by doubling, because plain arrays of numbers
+ * take several times as much memory.
+ */
 function laidOut(records: Iterable<FlaggedRecord>): Pick<MboxLayout, 'sizeBytes' | 'uids' | 'starts'> {
   let uids = new Uint32Array(FIRST_ROOM);
   let starts = new Float64Array(FIRST_ROOM);
@@ -80,7 +86,10 @@ function grown<T extends Uint32Array | Float64Array>(from: T, to: T): T {
   return to;
 }
 
-/** The message that has the byte at an offset below the end; undefined where the mailbox has just become another. */
+/**
+ * Returns the message that contains the byte at an offset below the end. Undefined if the mailbox
+ * has just changed.
+ */
 export function messageAt(
   view: MailView,
   folder: StructureFolder,
@@ -107,7 +116,7 @@ function messagesFrom(
   });
 }
 
-/** The last that starts at or before an offset. */
+/** Returns the last step that starts at or before an offset. */
 function stepAt(starts: Float64Array, offset: number): number {
   let low = 0;
   let high = starts.length;

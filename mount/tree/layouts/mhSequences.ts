@@ -1,4 +1,7 @@
-/** `.mh_sequences`: which messages of a folder are unseen, replied and flagged, as MH's programs and mutt read it. */
+/**
+ * `.mh_sequences`: lists which messages of a folder are unseen, replied and flagged, in the format
+ * that MH's programs and mutt read.
+ */
 import type { MailView } from '../views/mailView.ts';
 import { folderAt } from '../views/structure.ts';
 import type { FixedName } from '../treeFolder.ts';
@@ -29,7 +32,7 @@ export function mhSequences(view: MailView, path: string): FixedName[] {
 function sequencesOf(view: MailView, path: string): Buffer {
   const folder = view.folder(path);
   const ranges = sequences.map(() => new Ranges());
-  // Most messages have one of a few combinations.
+  // Most messages have one of a few flag combinations.
   const known = new Map<string, Ranges[]>();
   for (const { uid, flags } of view.flagged(folder)) {
     let of = known.get(flags);
@@ -46,10 +49,13 @@ function sequencesOf(view: MailView, path: string): Buffer {
   return Buffer.concat(lines);
 }
 
-/** So much text is gathered before it becomes bytes: as one string, that of a million messages takes 100 MB. */
+/**
+ * Text is converted to bytes once it has this length: as a single string, the text for a million
+ * messages takes 100 MB.
+ */
 const PIECE_CHARACTERS = 8192;
 
-/** Numbers as ` 1-3 5`, given in order. */
+/** Collects numbers, given in ascending order, as ` 1-3 5`. */
 class Ranges {
   readonly #pieces: Buffer[] = [];
   #piece = '';
@@ -64,7 +70,7 @@ class Ranges {
     this.#last = number;
   }
 
-  /** To be asked for once, at the end. */
+  /** Call once, at the end. */
   text(): Buffer {
     this.#end();
     return Buffer.concat([...this.#pieces, Buffer.from(this.#piece)]);

@@ -1,14 +1,18 @@
 /**
- * What things are called in each layout. Two things in a folder never share a name, and none is longer than 255 bytes: where an escape
- * or an ending would make a name longer than that, it is cut, and a hash of all of it tells it from others.
+ * The names of files and folders in each layout. No two entries of a folder share a name, and no
+ * name exceeds 255 bytes. If an escape or a suffix would make it longer, the name is cut, and a
+ * hash of the whole name keeps it unique.
  */
 import { isCut, shortened } from '../../../src/mailbox/pathSegment.ts';
 
 export interface Naming {
   messageName(uid: number): Buffer;
-  /** The UID in a message's file name, or undefined where it is none. */
+  /** Returns the UID in a message's file name; undefined if it is not a message's name. */
   uidOf(name: string): number | undefined;
-  /** Of a level, as pathSegment.ts makes it, the folder's name, and back; undefined where no level of these has that name. */
+  /**
+   * `folderName` converts a path segment from pathSegment.ts to the folder's name, and `segmentOf`
+   * converts it back. Undefined: none of `segments` has that name.
+   */
   folderName(segment: string): string;
   segmentOf(name: string, segments: ReadonlyMap<string, unknown>): string | undefined;
 }
@@ -18,7 +22,7 @@ function uidIn(match: RegExpExecArray | null): number | undefined {
   return uid <= 0xffff_ffff ? uid : undefined;
 }
 
-/** No level looks like a message's name: pathSegment.ts sees to that. */
+/** pathSegment.ts ensures that no segment looks like a message's name. */
 export const plainNaming: Naming = {
   messageName: (uid) => Buffer.from(`${uid}.eml`, 'latin1'),
   uidOf: (name) => uidIn(/^([1-9][0-9]{0,9})\.eml$/.exec(name)),
@@ -26,7 +30,7 @@ export const plainNaming: Naming = {
   segmentOf: (name) => name,
 };
 
-/** Messages are numbers, so that a folder called 2024 has its first digit escaped: `%32024`. */
+/** Messages are named by number, so a folder called 2024 has its first digit escaped: `%32024`. */
 export const mhNaming: Naming = {
   messageName: (uid) => Buffer.from(String(uid), 'latin1'),
   uidOf: (name) => uidIn(/^([1-9][0-9]{0,9})$/.exec(name)),
@@ -36,19 +40,19 @@ export const mhNaming: Naming = {
     if (isCut(name) && name.startsWith('%3')) {
       return [...segments.keys()].find((segment) => mhNaming.folderName(segment) === name);
     }
-    // A level that is itself `%3...` has its percent sign escaped.
+    // A segment that really begins with `%3` has its percent sign escaped.
     return /^%3(\d+)$/.exec(name)?.[1] ?? name;
   },
 };
 
 const MBOX_SUFFIX = '.mbox';
 
-/** The file of a mailbox in the layout of mbox. */
+/** Returns the file name of a mailbox in the mbox layout. */
 export function mboxFileName(segment: string): string {
   return shortened(segment, MBOX_SUFFIX.length) + MBOX_SUFFIX;
 }
 
-/** The folder for what is in it, which must not have the name of a file. */
+/** Returns the name of the folder for a mailbox's subfolders. It never equals a file's name. */
 export function mboxFolderName(segment: string): string {
   return segment.endsWith(MBOX_SUFFIX) ? shortened(segment.replace(/\.mbox$/, '%2Embox')) : segment;
 }

@@ -1,4 +1,7 @@
-/** The mount's top: a folder for each user of the catalogue. Users cost nothing until somebody looks into them. */
+/**
+ * The mount's root, with a folder for each user of the catalogue. A user costs nothing until the
+ * folder is opened.
+ */
 import { statSync, statfsSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import { BackupError } from '../../../src/errors.ts';
@@ -28,15 +31,18 @@ import { Users } from './users.ts';
 import { FOLDER_VALID_MS, UNNOTICED_VALID_MS } from '../validity.ts';
 
 const BLOCK_BYTES = 4096;
-/** Where users own their folders they may pass, and not see who else has one. */
+/** If users own their folders, they may pass through the root but not list the others. */
 const PASSABLE = 0o511;
-/** So many users' folders are kept made up, and so many users at most are watched for who only lists them. */
+/**
+ * How many users' folders are kept built, and up to how many users in all each user's own folder is
+ * watched.
+ */
 const OPENED_USERS = 256;
 const TOLD_USERS = 10_000;
-/** So many are read from backups.db within a millisecond or two. */
+/** This many users are read from backups.db within a millisecond or two. */
 const FEW_USERS = 1000;
 
-/** The list as it was seen last. */
+/** The state of the list when it was last read. */
 interface Listed {
   readonly fileMs: number;
   readonly listVersion: number;
@@ -115,12 +121,13 @@ export class RootFolder extends TreeFolder implements UserPlaces {
   }
 
   /**
-   * When users came or went last: what only moves a user's files changes backups.db, but not what is listed. Of a list that is long to
-   * read, that is not looked for.
+   * Returns when users last came or went. Moving a user's files changes backups.db, but not the
+   * list. For a list that takes long to read, this distinction is not made.
    */
   #changedMs(): number {
     const { mtimeMs, size } = statSync(this.#databasePath);
-    // Two changes may come in one tick of the file system's clock, but each makes backups.db larger.
+    // Two changes may fall into one tick of the file system's clock, but each makes backups.db
+    // larger.
     const fileMs = mtimeMs + ((size / 8) % 1000) / 1000;
     if (this.#users.knownCount > FEW_USERS) return fileMs;
     const known = this.#listed;
@@ -154,7 +161,10 @@ export class RootFolder extends TreeFolder implements UserPlaces {
     for (const { userid } of this.#users.from(0)) yield userid;
   }
 
-  /** Of more users than are worth watching, the kernel asks again by itself. */
+  /**
+   * With more users than are worth watching, the kernel asks again when its cached attributes time
+   * out.
+   */
   get #isTold(): boolean {
     return isTold(this.#context.settings) && this.#users.knownCount <= TOLD_USERS;
   }
@@ -170,10 +180,13 @@ export class RootFolder extends TreeFolder implements UserPlaces {
     return { node: { place: new UserPlace(userid, this), number: 0 }, attributes };
   }
 
-  /** From the data file, so that listing all users opens none. What writes to it without changing the mail keeps its time. */
+  /**
+   * The mtime is the data file's, so that listing all users opens no data file. Code that rewrites
+   * the file without changing the mail preserves its mtime.
+   */
   #attributes(userid: string, path: string): Attributes {
     const { at } = this.#context.settings;
-    // A data file that is not there is EIO where it is read, and no reason to hide that there is a user.
+    // Reading a missing data file gives EIO, but this must not hide that the user exists.
     const fileMs = (): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
     const mtimeMs = at === undefined ? fileMs() : fileTimeMs(at);
     const owner = this.#context.owners.of(userid);
@@ -182,7 +195,7 @@ export class RootFolder extends TreeFolder implements UserPlaces {
   }
 }
 
-/** Whether a userid is one of those that any pattern means. */
+/** Returns a test for whether a userid matches any of the patterns. */
 function matcher(patterns: readonly string[]): (userid: string) => boolean {
   if (patterns.length === 0) return () => true;
   const each = patterns.map((pattern) =>
@@ -195,7 +208,7 @@ function matcher(patterns: readonly string[]): (userid: string) => boolean {
   return (userid) => regexp.test(Buffer.from(userid, 'latin1').toString('utf8'));
 }
 
-/** What the store takes of its partitions' disks. */
+/** Returns the used space and inodes of the disks that hold the partitions. */
 export function partitionStatistics(partitions: Iterable<string>): TreeStatistics {
   const seen = new Set<number>();
   let blocks = 0;

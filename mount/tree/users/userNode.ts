@@ -1,6 +1,6 @@
 /**
- * A user's folder as the mount's top lists it: little more than a name, because the kernel may come to know very many. What is in it is made
- * when somebody looks, and kept for a few users only.
+ * A user's folder as listed in the mount's root. It is little more than a name, because the kernel
+ * may get to know very many. Its contents are built on access and kept for a few users only.
  */
 import type {
   Attributes,
@@ -14,10 +14,10 @@ import type {
 import { NEGATIVE_VALID_MS } from '../validity.ts';
 
 export interface UserPlaces extends FolderPlace {
-  /** Throws 'not-found' where the user is gone. */
+  /** Throws 'not-found' if the user is gone. */
   attributesOf(userid: string): Attributes;
   folderOf(userid: string): FolderPlace;
-  /** See ShownFolder; undefined: the kernel is not told of the user's own folder. */
+  /** See ShownFolder; undefined: the user's own folder is not watched. */
   shownOf(userid: string): ShownFolder | undefined;
 }
 

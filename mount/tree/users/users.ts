@@ -1,15 +1,16 @@
 /**
- * The users of the catalogue that a mount shows, in a list with steady places: who comes gets the next one, and who goes leaves theirs
- * empty, so that a list that is being read neither skips nor repeats anybody. backups.db is read again only when it has changed.
+ * The catalogue's users that a mount shows, in a list with fixed places. A new user gets the next
+ * place, and a removed user's place stays empty. So a listing in progress neither skips nor repeats
+ * anybody. backups.db is read again only when it has changed.
  *
- * A user takes some 150 bytes here: the userid, and the path of the data file.
+ * A user takes some 150 bytes here: the userid and the path of the data file.
  */
 import { statSync } from 'node:fs';
 import type { Catalog, CatalogEntry } from '../../../src/catalog/catalog.ts';
 import { BackupError } from '../../../src/errors.ts';
 import { isValidUserid, sharedUserid } from '../../../src/mailbox/names.ts';
 
-/** A key of a backups.db that somebody has tampered with may be no userid. */
+/** In a backups.db that was tampered with, a key may not be a valid userid. */
 const isShowable = (userid: string): boolean => userid === sharedUserid || isValidUserid(userid);
 
 export class Users {
@@ -18,11 +19,11 @@ export class Users {
   readonly #isShown: (userid: string) => boolean;
   readonly #userids: string[] = [];
   readonly #places = new Map<string, number>();
-  /** By place; undefined: gone. */
+  /** By place; undefined if the user is gone. */
   #paths: (string | undefined)[] = [];
   #count = 0;
   #listVersion = 0;
-  /** Of backups.db as it was read last; undefined: not yet. */
+  /** The state of backups.db when it was last read; undefined before that. */
   #state: string | undefined;
 
   constructor(catalog: Catalog, databasePath: string, isShown: (userid: string) => boolean) {
@@ -31,12 +32,15 @@ export class Users {
     this.#isShown = isShown;
   }
 
-  /** How many there were when they were listed last; 0 before that. */
+  /** The number of users when they were last listed; 0 before that. */
   get knownCount(): number {
     return this.#count;
   }
 
-  /** Another when users have come or gone since refresh() was called last; not where only their files have moved. */
+  /**
+   * Changes when users have come or gone by the last refresh(), but not when only their files have
+   * moved.
+   */
   get listVersion(): number {
     return this.#listVersion;
   }
@@ -46,7 +50,7 @@ export class Users {
     return this.#count;
   }
 
-  /** The path of the user's data file, or null where none of that name is shown. */
+  /** Returns the path of the user's data file, or null if no such user is shown. */
   find(userid: string): string | null {
     if (!this.#isShown(userid)) return null;
     if (this.#state !== undefined && this.#state === this.#stateOfFile()) {
@@ -56,13 +60,13 @@ export class Users {
     try {
       return this.#catalog.find(userid);
     } catch (error) {
-      // A userid that cannot be one is a name that is not here.
+      // An invalid userid is simply a name that does not exist here.
       if (error instanceof BackupError && error.kind === 'no-user') return null;
       throw error;
     }
   }
 
-  /** From a place on (0: the first), each with its own. */
+  /** Yields users and their places, beginning with a place (0: the first). */
   *from(first: number): Generator<CatalogEntry & { readonly place: number }> {
     for (let place = first; place < this.#userids.length; place += 1) {
       const [userid, path] = [this.#userids[place], this.#paths[place]];
@@ -70,9 +74,9 @@ export class Users {
     }
   }
 
-  /** Looks whether backups.db has changed. */
+  /** Reads backups.db again if it has changed. */
   refresh(): void {
-    // What changes while it is read makes it another again.
+    // The state is taken before reading, so a change during the read causes another one.
     const state = this.#stateOfFile();
     if (state === this.#state) return;
     const paths = this.#userids.map((): string | undefined => undefined);
@@ -93,7 +97,7 @@ export class Users {
     this.#state = state;
   }
 
-  /** Each change makes the file larger, or is another file. */
+  /** Each change makes the file larger or replaces it. */
   #stateOfFile(): string {
     const found = statSync(this.#databasePath, { throwIfNoEntry: false });
     return found === undefined ? 'gone' : `${found.ino} ${found.size} ${found.mtimeMs}`;

@@ -1,4 +1,7 @@
-/** Where a byte of a chunk lies, for the block cache: one key for one block, whoever asks for it. */
+/**
+ * Locates a byte of a chunk for the block cache. A block always has the same key, whoever asks for
+ * it.
+ */
 import { loadBlock, loadBlockStart } from '../../../src/backup/read/messageBytes.ts';
 import type { Block } from '../../../src/backup/read/messageBytes.ts';
 import type { BackupReader } from '../../../src/backup/reader.ts';
@@ -8,7 +11,7 @@ export function blockKey(reader: BackupReader, block: Block): string {
   return `${reader.serial}:${block.from.fileOffset}:${block.start}-${block.end}`;
 }
 
-/** `offset`: in the decompressed chunk. */
+/** `offset` is the offset in the decompressed chunk. */
 export function blockLocation(reader: BackupReader, chunkId: number, offset: number): Location {
   const block = reader.blockAt(chunkId, offset);
   return {

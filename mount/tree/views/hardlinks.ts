@@ -1,6 +1,7 @@
 /**
- * Messages that are the same: those of one GUID and one INTERNALDATE, which all that stat shows follows from. With
- * `-o hardlinks` they have one inode, so that tar, rsync -H and cpio store them once.
+ * Identical messages: those with the same GUID and INTERNALDATE, which determine everything that
+ * stat shows. With `-o hardlinks` they share an inode, so that tar, rsync -H and cpio store them
+ * once.
  */
 import type { IndexFile } from '../../../src/index/store/indexFile.ts';
 import { copies, copiesAt } from '../../../src/index/queries/views.ts';
@@ -12,12 +13,12 @@ interface Linked {
   readonly internaldate: number;
 }
 
-/** Only of messages that are more than one. */
+/** Messages without an entry count as 1. */
 export type LinkCounts = ReadonlyMap<string, number>;
 
 const keyOf = ({ message_id, internaldate }: Linked): string => `${message_id}/${internaldate}`;
 
-/** Of the messages in the folders that are shown. */
+/** Counts the messages in the shown folders. */
 export function countLinks(index: IndexFile, root: StructureFolder, time: number | null): LinkCounts {
   const shown = new Set(mailboxIds(root));
   const counts = new Map<string, number>();

@@ -1,6 +1,6 @@
 /**
- * A view of a user's mail: what lives or what was deleted, now or at a moment. All that shows mail as files, in whatever
- * lay-out, asks a view for folders and records, and knows nothing of time.
+ * A view of a user's mail: living or deleted, now or at a past time. Every layout gets its folders
+ * and records from a view, and needs no notion of time itself.
  */
 import { LRUCache } from 'lru-cache';
 import type { BackupReader } from '../../../src/backup/reader.ts';
@@ -24,23 +24,31 @@ import { FOLDER_VALID_MS, MESSAGE_VALID_MS, UNNOTICED_VALID_MS } from '../validi
 
 export interface ViewOptions {
   readonly part: 'living' | 'deleted';
-  /** Unix seconds, or null for now. Asked for each time: a snapshot begins and ends. */
+  /** Unix seconds, or null for now. Evaluated at each use, because a snapshot begins and ends. */
   readonly time: () => number | null;
-  /** The backup to ask, where it is not the one of now. */
+  /** The backup to read, if it is not the current one. */
   readonly pinned?: () => BackupReader | undefined;
-  /** Tells inode numbers from those of the same mail in other views; empty in the default one. */
+  /**
+   * Distinguishes inode numbers from those of the same mail in other views; empty in the default
+   * view.
+   */
   readonly salt: string;
   /**
-   * How it is noticed that something changes: the kernel is told (changes.ts), nothing ever does, or the kernel finds out when it
-   * asks again.
+   * How changes become visible:
+   *
+   * - `told`: they are invalidated in the kernel (changes.ts);
+   * - `never`: nothing changes;
+   * - `unnoticed`: the kernel sees them when it asks again.
    */
   readonly changes: 'told' | 'never' | 'unnoticed';
   readonly deletedPrefix: string;
-  /** Messages that are the same have one inode. */
+  /** Whether identical messages share an inode. */
   readonly hardlinks: boolean;
 }
 
-/** Not 'not-found': what cannot be shown whole must not look as if it had been empty. */
+/**
+ * Deliberately not 'not-found': incomplete history must not look as if the folder had been empty.
+ */
 function notKnown(userid: string, time: number): BackupError {
   return new BackupError('io', `${userid}: what was at ${momentName(time)} has been compacted away`, {
     subject: userid,
@@ -49,15 +57,21 @@ function notKnown(userid: string, time: number): BackupError {
 
 const structures = new PerBackup<StructureFolder>();
 const links = new PerBackup<LinkCounts>();
-/** Counting links reads all records: under a busy writer not at every change. */
+/** Counting links reads all records, so a busy writer must not cause it at every change. */
 const COUNT_LINKS_EVERY_MS = 5000;
 
 const PAGE_RECORDS = 1000;
 const RECORDS_AHEAD = 64;
-/** Of those expunged there may be some between one and the next. */
+/**
+ * How many UIDs two records read in sequence may be apart, because of expunged messages between
+ * them.
+ */
 const NEAR_UIDS = 16;
 
-/** Of the folders that are being listed; of many thousands that were, all would be too much. */
+/**
+ * Only for folders being listed at present. Keeping the pages of many thousands of folders would
+ * take too much memory.
+ */
 const lastPages = new LRUCache<StructureFolder, readonly ListedRecord[]>({ max: 8 });
 
 interface RecordsAhead {
@@ -68,7 +82,7 @@ interface RecordsAhead {
 export class MailView {
   readonly user: UserBackup;
   readonly options: ViewOptions;
-  /** These hang on folders of a structure, which is another whenever anything has changed. */
+  /** Keyed by a structure's folders. Every change leads to a new structure. */
   readonly #inodes = new WeakMap<StructureFolder, bigint>();
   readonly #ahead = new WeakMap<StructureFolder, RecordsAhead>();
 
@@ -77,7 +91,9 @@ export class MailView {
     this.options = options;
   }
 
-  /** For how long the kernel may believe what it knows of a folder, and of a message, in milliseconds. */
+  /**
+   * How long the kernel may trust its cached data of a folder and of a message, in milliseconds.
+   */
   get folderValidMs(): number {
     return this.options.changes === 'unnoticed' ? UNNOTICED_VALID_MS : FOLDER_VALID_MS;
   }
@@ -90,7 +106,7 @@ export class MailView {
     return this.options.pinned?.() ?? this.user.reader();
   }
 
-  /** All folders. Throws as UserBackup.reader does. */
+  /** Returns all folders. Throws as UserBackup.reader does. */
   structure(): StructureFolder {
     const { part, deletedPrefix } = this.options;
     const reader = this.reader();
@@ -101,15 +117,17 @@ export class MailView {
     return structures.get(reader, `${part}@${time ?? 'now'}`, version, () => {
       if (part === 'deleted') return buildStructure(deletedMail(index, time, deletedPrefix));
       const mailboxes = [...mailboxesOf(index, time)];
-      // At a moment, each folder has the time of that moment.
+      // In a past view, every folder's mtime is that time, so departed mailboxes make no
+      // difference.
       const departed = time === null ? departedMail(index, mailboxes, deletedPrefix) : [];
       return buildStructure(livingMail(mailboxes, deletedPrefix), departed);
     });
   }
 
   /**
-   * The folder at a path of the structure. Throws 'not-found' where it is gone, and ESTALE where what is there is not what
-   * `identity` says, if it says anything: messages of the one must not be taken for those of the other.
+   * Returns the folder at a path of the structure. Throws 'not-found' if it is gone. Throws ESTALE
+   * if `identity` is given and does not match, so that messages of two mailboxes are never
+   * confused.
    */
   folder(path: string, identity = ''): StructureFolder {
     const folder = folderAt(this.structure(), path);
@@ -118,12 +136,15 @@ export class MailView {
     return folder;
   }
 
-  /** What it lists is what lives now: the index needs no history for that. */
+  /** Whether the folder lists living mail of the present. The index needs no history for that. */
   isPlain({ shown }: StructureFolder): boolean {
     return shown === 'living' && this.options.time() === null;
   }
 
-  /** A page of what a folder lists, by UID: up to so many, none at its end. Who had no room for all of one gets the rest of it. */
+  /**
+   * Returns up to `limit` records by UID; none at the end. A caller that could not take a whole
+   * page gets the rest of it on the next call.
+   */
   page(folder: StructureFolder, afterUid: number, limit: number): readonly ListedRecord[] {
     const before = lastPages.get(folder) ?? [];
     const at = before.findLastIndex(({ uid }) => uid === afterUid);
@@ -142,25 +163,25 @@ export class MailView {
     return recordsPage(index, mailbox.id, time, afterUid, limit, shown);
   }
 
-  /** As page, with all that a record says. */
+  /** Like page(), with all fields of the records. */
   fullPage({ mailbox, shown }: StructureFolder, afterUid: number, limit: number): PlacedRecord[] {
     if (mailbox === null) return [];
     return recordsPage(this.reader().index, mailbox.id, this.options.time(), afterUid, limit, shown);
   }
 
-  /** As page, with where the messages are. */
+  /** Like page(), with the messages' locations. */
   placesPage({ mailbox, shown }: StructureFolder, afterUid: number, limit: number): PlacedUid[] {
     if (mailbox === null) return [];
     return placesPage(this.reader().index, mailbox.id, this.options.time(), afterUid, limit, shown);
   }
 
-  /** As page, with flags. */
+  /** Like page(), with flags. */
   flaggedPage(folder: StructureFolder, afterUid: number, limit: number): readonly FlaggedRecord[] {
     if (folder.mailbox === null || !this.isPlain(folder)) return this.fullPage(folder, afterUid, limit);
     return listFlagged(this.reader().index, folder.mailbox.id, afterUid, limit);
   }
 
-  /** All that a folder lists, with flags, by UID. */
+  /** Yields all records that a folder lists, by UID, with flags. */
   *flagged(folder: StructureFolder): Generator<FlaggedRecord> {
     for (let after = 0; ;) {
       const page = this.flaggedPage(folder, after, PAGE_RECORDS);
@@ -171,8 +192,9 @@ export class MailView {
   }
 
   /**
-   * The record of a UID that the folder lists, or undefined. Who asks for one and then for one shortly behind it reads the whole folder:
-   * a page of them is one look into the index.
+   * Returns the record of a UID if the folder lists it. A caller that asks for one UID and then for
+   * one shortly after it is reading the whole folder. A page of records is then fetched with one
+   * query.
    */
   record(folder: StructureFolder, uid: number): PlacedRecord | undefined {
     const ahead = this.#ahead.get(folder);
@@ -193,8 +215,9 @@ export class MailView {
   }
 
   /**
-   * The record that a UID of a mailbox had last, whatever has become of either: who has the message open reads on when its name is
-   * gone. Throws ESTALE where its bytes are gone, too.
+   * Returns the last record of a UID, whatever has become of the mailbox or the message. So a
+   * program that has the message open can read on when the name is gone. Throws ESTALE if the
+   * record is gone, too.
    */
   lastRecord(identity: string, uid: number): PlacedRecord {
     const { index } = this.reader();
@@ -205,7 +228,7 @@ export class MailView {
     return record;
   }
 
-  /** Of how many messages a record's is one; undefined where each has its own inode. */
+  /** Returns the number of identical messages; undefined if each has its own inode. */
   links(record: ListedRecord): number | undefined {
     if (!this.options.hardlinks) return undefined;
     const reader = this.reader();
@@ -218,7 +241,10 @@ export class MailView {
     return linksOf(counts, record);
   }
 
-  /** Of a folder: a mailbox keeps its own when it is renamed; a folder that is none has only its path. */
+  /**
+   * Returns a folder's inode. A mailbox keeps its inode when renamed; for any other folder the
+   * inode derives from its path.
+   */
   folderInode(folder: StructureFolder): bigint {
     let inode = this.#inodes.get(folder);
     if (inode === undefined) {
@@ -228,7 +254,7 @@ export class MailView {
     return inode;
   }
 
-  /** Of the folder of a mailbox, by its uniqueid. */
+  /** Returns the inode of a mailbox's folder by uniqueid. */
   inodeOf(uniqueid: string): bigint {
     const { salt } = this.options;
     return inodeOf('folder', this.user.userid, uniqueid, ...(salt === '' ? [] : [salt]));

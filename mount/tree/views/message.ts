@@ -1,4 +1,4 @@
-/** A message as a file, its bytes as the master has them. It never changes while it exists, but for its flags. */
+/** A message as a file with exactly the master's bytes. Only its flags change while it exists. */
 import type { BackupReader } from '../../../src/backup/reader.ts';
 import { hasItsBytes } from '../../../src/backup/read/messageBytes.ts';
 import { BackupError } from '../../../src/errors.ts';
@@ -13,7 +13,7 @@ import { linkInode } from './hardlinks.ts';
 import { childInode } from '../hash.ts';
 import type { MailView } from './mailView.ts';
 
-/** ctime is when the master last changed what it says of the message: tar -g and rsync look at it. */
+/** ctime is when the master last changed the message's record. tar -g and rsync use it. */
 export function messageAttributes(view: MailView, folderInode: bigint, record: ListedRecord): Attributes {
   const mtimeMs = fileTimeMs(record.internaldate);
   const attributes: Attributes = {
@@ -30,7 +30,7 @@ export function messageAttributes(view: MailView, folderInode: bigint, record: L
   };
   const nlink = view.links(record) ?? 1;
   if (nlink === 1) return attributes;
-  // What has one inode has one ctime.
+  // Messages that share an inode must share a ctime.
   const guid = messageById(view.reader().index, record.message_id)?.guid ?? '';
   const inode = linkInode(view.user.userid, guid, record.internaldate);
   return { ...attributes, inode, nlink, ctimeMs: mtimeMs };
@@ -49,7 +49,7 @@ export function messageItem(view: MailView, folderInode: bigint, record: PlacedR
   };
 }
 
-/** A message whose name is gone: it has no links, but those of its copies. See MailView.lastRecord. */
+/** A message whose name is gone. It has no links except its copies. See MailView.lastRecord. */
 export function namelessMessage(
   view: MailView,
   folderInode: bigint,
@@ -73,7 +73,7 @@ const xattrs = new Map<string, (record: PlacedRecord) => string | null>([
   ['user.cyrus.annotations', ({ annotations }) => annotations],
 ]);
 
-/** Names of one file have one set of attributes: only what all copies of the message have. */
+/** Hard links share one set of attributes, so these are only the ones common to all copies. */
 const SHARED_XATTRS = new Set(['user.cyrus.guid', 'user.cyrus.internaldate']);
 
 function xattrOf(view: MailView, record: PlacedRecord, name: string): string | null {
@@ -84,8 +84,9 @@ function xattrOf(view: MailView, record: PlacedRecord, name: string): string | n
 type Stored = StoredMessage & { readonly chunk_id: number; readonly offset: number };
 
 /**
- * Where a record's message is. Throws 'damaged' where its bytes are not here, or its SIZE is not the message's: the file would
- * be cut short, or run into what lies behind.
+ * Locates a record's message. Throws 'damaged' if the bytes are missing, or if the record's SIZE
+ * differs from the message's. Otherwise the file would be cut short, or would include the bytes
+ * after the message.
  */
 export function storedMessage(reader: BackupReader, record: PlacedRecord): Stored {
   const { message_id: id, guid, size, chunk_id, offset } = record;
@@ -95,7 +96,7 @@ export function storedMessage(reader: BackupReader, record: PlacedRecord): Store
   return { id, guid, size, chunk_id, offset };
 }
 
-/** For the log: which message it is, however its file is called in the mount. */
+/** Identifies the message for the log, independently of its file name in the mount. */
 export function badBytes(
   { index, path }: BackupReader,
   { mailbox_id: mailboxId, uid, guid }: PlacedRecord,

@@ -1,6 +1,7 @@
 /**
- * The messages that come next in a folder, for reading ahead: in the log they mostly lie side by side, and one block holds several.
- * Only what is quick to have and surely right is named; the rest is read when somebody asks for it.
+ * Plans which messages of a folder to prefetch next. In the log they mostly lie side by side, and
+ * one block holds several. The plan contains only messages that are quick to load and known to be
+ * correct. All others are read on demand.
  */
 import type { Block } from '../../../src/backup/read/messageBytes.ts';
 import type { BackupReader } from '../../../src/backup/reader.ts';
@@ -16,7 +17,10 @@ import type { StructureFolder } from './structure.ts';
 const MOST_MESSAGES = 512;
 const PAGE_RECORDS = 64;
 
-/** Those behind a UID and no longer than that, in blocks of about `maxBytes` together. */
+/**
+ * Plans the messages after a UID that are no longer than `largestBytes`, in blocks of about
+ * `maxBytes` in total.
+ */
 export function upcomingMessages(
   view: MailView,
   folder: StructureFolder,
@@ -48,7 +52,10 @@ class Plan {
     this.#largestBytes = largestBytes;
   }
 
-  /** False: it is full. One that is damaged is left out: who reads it is told. */
+  /**
+   * Returns false if the plan is full. Leaves out damaged messages; reading them reports the
+   * damage.
+   */
   add([number, sizeBytes, messageSize, chunkId, offset, sha1]: PlacedUid): boolean {
     const isGood = chunkId !== null && offset !== null && messageSize === sizeBytes;
     if (!isGood || sizeBytes === 0 || sizeBytes > this.#largestBytes) return true;
@@ -62,13 +69,14 @@ class Plan {
     return this.builder.fileCount < MOST_MESSAGES;
   }
 
-  /** Those that a message lies in; none where one of them cannot be had quickly. */
+  /** Returns the blocks that hold a message; none if one of them is slow to load. */
   #blocksOf(chunkId: number, start: number, end: number): Block[] {
     const blocks: Block[] = [];
     try {
       for (let at = start; at < end;) {
         const block = this.#reader.blockAt(chunkId, at);
-        // Others are where there is no flush point for long: windows of the originals' chunks cost more than they hold.
+        // Other blocks lie in long stretches without flush points. Their windows, as in chunks
+        // written by the original, cost more than the messages gain.
         const isQuick = block.isExact && block.end - block.start <= LONGEST_SHARED_BYTES;
         if (!isQuick) return [];
         blocks.push(block);
@@ -81,7 +89,9 @@ class Plan {
     }
   }
 
-  /** Returns the first one's place. What comes again after others is loaded, and counts, anew. */
+  /**
+   * Returns the first block's place. A block that recurs after others is loaded and counted again.
+   */
   #addBlocks(blocks: readonly Block[]): number {
     const [first = 0] = blocks.map((block) =>
       this.#isLast(block) ? this.#lastPlace : this.#addBlock(block),

@@ -1,4 +1,4 @@
-/** Which mailboxes a view of a user's mail shows, and in which folders. */
+/** Determines which mailboxes a view of a user's mail shows, and in which folders. */
 import type { IndexFile } from '../../../src/index/store/indexFile.ts';
 import { livingMailboxes } from '../../../src/index/queries/current.ts';
 import {
@@ -18,7 +18,7 @@ export function mailboxesOf(index: IndexFile, time: number | null): Iterable<Vie
   return time === null ? livingMailboxes(index) : shownMailboxesAt(index, time);
 }
 
-/** Mail that lives. Mailboxes in the deleted namespace are not among it: they went, for a person. */
+/** Yields living mail, without mailboxes in the deleted namespace: to the user, those are gone. */
 export function* livingMail(
   mailboxes: Iterable<ViewMailbox>,
   deletedPrefix: string,
@@ -29,7 +29,10 @@ export function* livingMail(
   }
 }
 
-/** Mailboxes that are among the living ones no more, where they were: Cyrus has renamed or removed them. */
+/**
+ * Yields the former paths of mailboxes that are no longer living, because Cyrus renamed or removed
+ * them.
+ */
 export function* departedMail(
   index: IndexFile,
   mailboxes: Iterable<ViewMailbox>,
@@ -52,8 +55,8 @@ function livingPath(parsed: MailboxName, deletedPrefix: string): string[] {
 }
 
 /**
- * What a person threw away and the backup still has: expunged messages in the folders where they were, and whole
- * mailboxes, `%deleted-HEX` behind their names.
+ * Yields what the user deleted and the backup still holds: expunged messages in their old folders,
+ * and whole mailboxes with `%deleted-HEX` after their names.
  */
 export function* deletedMail(
   index: IndexFile,
@@ -76,7 +79,10 @@ export function* deletedMail(
   yield* apart(gone, deletedPrefix);
 }
 
-/** Two that went under one name in the same second: the second has the next free one in its name. */
+/**
+ * Keeps apart mailboxes deleted under one name in the same second. The later ones get the next free
+ * second in their names.
+ */
 function* apart(
   gone: readonly { readonly mailbox: ViewMailbox; readonly name: string }[],
   deletedPrefix: string,
@@ -94,7 +100,10 @@ function* apart(
   }
 }
 
-/** Behind a domain or not: DELETED.user.anne.Old.5F..., example.com!DELETED.user.anne.Old.5F... */
+/**
+ * The prefix may follow a domain: DELETED.user.anne.Old.5F...,
+ * example.com!DELETED.user.anne.Old.5F...
+ */
 function isDeleted(name: string, deletedPrefix: string): boolean {
   return name.startsWith(`${deletedPrefix}.`, name.indexOf('!') + 1);
 }

@@ -1,10 +1,13 @@
-/** A user's mailboxes as folders in folders: a mailbox may have folders in it, and a folder need be no mailbox. */
+/**
+ * A user's mailboxes as nested folders. A mailbox may have subfolders, and a folder need not be a
+ * mailbox.
+ */
 import { fileTimeMs } from '../attributes.ts';
 import { inodeOf } from '../hash.ts';
 import type { RecordsShown } from '../../../src/index/queries/atTime.ts';
 import type { ViewMailbox } from '../../../src/index/queries/views.ts';
 
-/** A mailbox, the folders that it is in, and what of it is shown there. */
+/** A mailbox, its folder path, and which of its records are shown there. */
 export interface ShownMailbox {
   readonly mailbox: ViewMailbox;
   /** At least one level. */
@@ -13,30 +16,37 @@ export interface ShownMailbox {
 }
 
 export interface StructureFolder {
-  /** The path's levels from the user's folder down, parted by slashes; empty for the user's folder. */
+  /** The levels below the user's folder, joined by slashes; empty for the user's folder itself. */
   readonly path: string;
-  /** Null: it only has folders. */
+  /** Null: the folder only has subfolders. */
   mailbox: ViewMailbox | null;
   shown: RecordsShown;
   readonly children: Map<string, StructureFolder>;
   /**
-   * The lowest id of a mailbox in it: a place among its neighbours that others' coming and going does not move.
+   * The lowest id of a mailbox in it. It gives the folder a position among its siblings that does
+   * not change when others come and go.
    */
   firstId: number;
-  /** When anything in it changed last, by the log (unix seconds); and a hash of what all in it is, below a million. */
+  /**
+   * `changed` is the time of the last change below it, by the log (unix seconds). `hash` is a hash
+   * of the state of all mailboxes below it, less than a million.
+   */
   changed: number;
   hash: number;
-  /** Both in one, in milliseconds: what happens within one second is told apart by the hash. */
+  /** Both combined, in milliseconds: the hash distinguishes changes within one second. */
   readonly changedMs: number;
 }
 
-/** A mailbox that was there until a time (unix seconds). */
+/** A mailbox that existed until a time (unix seconds). */
 export interface DepartedMailbox {
   readonly path: readonly string[];
   readonly until: number;
 }
 
-/** The time of a folder follows from the log alone, so it is the same after a remount: also where a folder in it is gone. */
+/**
+ * Builds the tree. A folder's mtime derives from the log alone, so it is the same after a remount,
+ * even if a subfolder has gone.
+ */
 export function buildStructure(
   mailboxes: Iterable<ShownMailbox>,
   departed: Iterable<DepartedMailbox> = [],
@@ -61,7 +71,10 @@ export function buildStructure(
   return root;
 }
 
-/** In the folder that it was in, or what is left of those above that. */
+/**
+ * Notes a departed mailbox in the folder that held it, or in those of its ancestors that still
+ * exist.
+ */
 function noteDeparture(root: StructureFolder, path: readonly string[], until: number): void {
   let folder: StructureFolder | undefined = root;
   for (const level of path) {
@@ -92,16 +105,19 @@ function note(folder: StructureFolder, mailbox: ViewMailbox): void {
   folder.hash = (folder.hash + hashOf(mailbox)) % HASHES;
 }
 
-/** A prime, so that each mailbox counts with another factor, and what one gains does not make up for what another loses. */
+/**
+ * A prime, so that each mailbox has a different factor, and a change in one does not cancel a
+ * change in another.
+ */
 const HASHES = 999_983;
 
-/** An EXPUNGE of old masters moves no modseq, but the checksum. */
+/** An EXPUNGE of an old master does not raise the modseq, but changes the checksum. */
 function hashOf({ id, highestmodseq, crc = 0 }: ViewMailbox): number {
   const state = (BigInt(highestmodseq) * 7919n + BigInt(crc) + 1n) % BigInt(HASHES);
   return Number((state * (BigInt(id) * 104_729n + 7919n)) % BigInt(HASHES));
 }
 
-/** Another where another mailbox has taken a folder's path, or its UIDs have begun anew. */
+/** Changes if another mailbox takes the folder's path, or if the UIDs start anew. */
 export function identityOf({ mailbox }: Pick<StructureFolder, 'mailbox'>): string {
   return mailbox === null ? '' : `${mailbox.uniqueid} ${mailbox.uidvalidity}`;
 }
@@ -110,12 +126,12 @@ export function uniqueidIn(identity: string): string {
   return identity.slice(0, identity.lastIndexOf(' '));
 }
 
-/** Another where folders in it have come or gone. */
+/** Changes if subfolders come or go. */
 export function childrenOf({ children }: StructureFolder): bigint {
   return inodeOf(...children.keys());
 }
 
-/** The folder at a path below another, or undefined. */
+/** Returns the folder at a path below `root`, or undefined. */
 export function folderAt(root: StructureFolder, path: string): StructureFolder | undefined {
   let folder: StructureFolder | undefined = root;
   if (path === '') return root;
