@@ -79,7 +79,7 @@ export async function attackBeside(backup: BackupServer, attack: () => Promise<u
   };
 }
 
-/** Describes the damage for people, and for docs/testing.md. */
+/** Describes the damage for people, and for docs/development/performance.md. */
 export function damageText(
   what: string,
   { attackMs, commands, longestMs, over100Ms, turnMs, peakMiB: peak }: Damage,

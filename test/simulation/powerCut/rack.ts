@@ -1,6 +1,6 @@
 /**
  * The rack: `node --import RECORDER rack.js STATES SEED` crashes recorded histories of a backup in
- * STATES ways, opens the results, and prints a report as JSON. See test/backup/powerCut.test.ts,
+ * STATES ways, opens the results, and prints a report as JSON. See test/backup/powerCut.slow.test.ts,
  * and test/soak/powerCut.soak.ts for long runs.
  */
 import { mkdtempSync, rmSync, statSync, readFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
  * The rack for backups.db: `node --import RECORDER twoskipRack.js STATES SEED` crashes recorded
  * transactions of a twoskip database, and the recoveries after that. It opens the results, and
- * prints a report as JSON. See test/catalog/powerCut.test.ts.
+ * prints a report as JSON. See test/catalog/powerCut.slow.test.ts.
  */
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
