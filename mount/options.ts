@@ -4,7 +4,7 @@
  * them.
  */
 import { BackupError } from '../src/errors.ts';
-import { parseMoment } from '../src/mailbox/timestamp.ts';
+import { parseTimestamp } from '../src/mailbox/timestamp.ts';
 
 export const TRANSPORT_NAMES = ['kernel', 'fuse-native'] as const;
 export type TransportName = (typeof TRANSPORT_NAMES)[number];
@@ -118,7 +118,7 @@ function oneOf<T extends string>(names: readonly T[]): (value: string, option: s
 /** The present second is not over, and further changes in it would alter the result. */
 function pastMoment(value: string, option: string): number {
   const nowS = Math.floor(Date.now() / 1000);
-  const time = parseMoment(value, nowS, option);
+  const time = parseTimestamp(value, nowS, option);
   if (time > nowS) throw refusal(option, 'a moment that is still to come:');
   return Math.min(time, nowS - 1);
 }

@@ -1,5 +1,6 @@
 /**
- * The public API: reads a store of backups from another program, without backupd and without a mount.
+ * The public API: reads a store of backups from another program, without backupd and without a
+ * mount.
  *
  * ```ts
  * import { openStore } from 'cyrus-backups';
@@ -12,11 +13,12 @@
  * store.close();
  * ```
  *
- * Reading takes no lock and never makes a writer wait. An open backup is one steady snapshot: what arrives after it
- * was opened is seen by the next one that is opened. Nothing here writes to the store.
+ * Reading takes no lock and never makes a writer wait. An open backup is one steady snapshot: what
+ * arrives after it was opened is seen by the next one that is opened. Nothing here writes to the
+ * store.
  *
- * Every error is a `BackupError`; its `kind` says what to do (see `ErrorKind`):
- * `config` (imapd.conf), `not-found` (no such user, message or time), `damaged` (bytes that are not what was
+ * Every error is a `BackupError`; its `kind` says what to do (see `ErrorKind`): `config`
+ * (imapd.conf), `not-found` (no such user, message or time), `damaged` (bytes that are not what was
  * written), `permission` and `io` (what the system refused).
  */
 import { createHash } from 'node:crypto';
@@ -48,7 +50,7 @@ export interface Mailbox {
   readonly uniqueid: string;
   /** Cyrus' internal name, such as `user.anne.Archive`. */
   readonly name: string;
-  /** The same as folder names below the user, decoded: `['Archive', '2024']`; `['INBOX']` for the INBOX. */
+  /** The name as decoded folder names: `['Archive', '2024']`, or `['INBOX']` for the INBOX. */
   readonly path: readonly string[];
   readonly uidvalidity: number;
   /** The highest UID that was given out. */
@@ -74,11 +76,11 @@ export interface MailRecord {
 
 /** A store of backups: one for each user. Close it when it is no longer needed. */
 export interface Store {
-  /** Userids that have a backup, in the order of their bytes; `%SHARED` is the one of all shared mailboxes. */
+  /** Userids that have a backup, in byte order. `%SHARED` has all shared mailboxes. */
   users(): Generator<string>;
   /**
-   * Opens one user's backup. Throws `not-found` for an unknown user, and for a time of which compaction has dropped
-   * what was there.
+   * Opens one user's backup. Throws `not-found` for an unknown user, and for a time of which
+   * compaction has dropped what was there.
    */
   backup(userid: string, options?: BackupOptions): UserBackup;
   close(): void;
@@ -87,23 +89,24 @@ export interface Store {
 /** One user's backup at one time. Holds two file descriptors until it is closed. */
 export interface UserBackup {
   readonly userid: string;
-  /** The mailboxes that existed at the time, by name. Those whose deletion Cyrus had delayed are among them. */
+  /** The mailboxes that existed at the time, by name, with those that Cyrus had yet to delete. */
   mailboxes(): Mailbox[];
   /**
-   * A mailbox's records by UID, a thousand held in memory at a time. Expunged ones come too, as far as the
-   * retention keeps them: see `MailRecord.expunged`. Throws `not-found` where the mailbox is not in this backup.
+   * A mailbox's records by UID, a thousand held in memory at a time. Expunged ones come too, as far
+   * as the retention keeps them: see `MailRecord.expunged`. Throws `not-found` where the mailbox is
+   * not in this backup.
    */
   records(mailbox: Pick<Mailbox, 'uniqueid'>): Generator<MailRecord>;
   /**
-   * A message's bytes as a stream. Its SHA-1 is checked on the way: the stream fails with `damaged` at its end where
-   * the bytes are not those of the GUID, and with `not-found` at its start where there are none. The backup must
-   * stay open until the stream ends.
+   * A message's bytes as a stream. Its SHA-1 is checked on the way: the stream fails with `damaged`
+   * at its end where the bytes are not those of the GUID, and with `not-found` at its start where
+   * there are none. The backup must stay open until the stream ends.
    */
   message(guid: string): Readable;
   close(): void;
 }
 
-/** Opens the store that an imapd.conf describes. Throws `config`, `not-found` (no backups.db) or `permission`. */
+/** Opens a store. Throws `config`, `not-found` (no backups.db) or `permission`. */
 export function openStore(options: StoreOptions): Store {
   const config = loadConfig(options.config);
   return new CatalogStore(Catalog.open(readOnlyCatalog(config)), config.deletedprefix);

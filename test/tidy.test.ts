@@ -217,6 +217,17 @@ describe('source files', () => {
     expect(bare).to.deep.equal([]);
   });
 
+  it('wrap comments at 100 columns', () => {
+    const wide = sources.flatMap((path) =>
+      read(path)
+        .split('\n')
+        // A line of an example in a comment is code.
+        .filter((line) => line.length > 100 && /^\s*(\* (?! )|\/\/|\/\*\*)/.test(line))
+        .map((line) => `${path}: ${line.trim()}`),
+    );
+    expect(wide).to.deep.equal([]);
+  });
+
   it('know no `any`, and switch no check off without a reason', () => {
     const lax = [...sources, ...tests].flatMap((path) =>
       read(path)

@@ -14,7 +14,7 @@ const FILE_NUMBERS = 4;
 const SHA1_CHARACTERS = 40;
 
 /** Plain values only, so that it can be posted. */
-export interface Upcoming {
+export interface PrefetchPlan {
   /**
    * The data file and its inode number, because another file may have its name when it is opened.
    */
@@ -26,18 +26,18 @@ export interface Upcoming {
   readonly sha1s: string;
 }
 
-export interface UpcomingWithKeys extends Upcoming {
+export interface PrefetchPlanWithKeys extends PrefetchPlan {
   /** Each block's Location.blockKey. */
   readonly blockKeys: readonly string[];
 }
 
-export interface UpcomingBlock {
+export interface PrefetchBlock {
   readonly fileOffset: number;
   readonly fileEnd: number;
   readonly sizeBytes: number;
 }
 
-export interface UpcomingFile {
+export interface PrefetchFile {
   /** The child's number. */
   readonly number: number;
   readonly sizeBytes: number;
@@ -47,15 +47,15 @@ export interface UpcomingFile {
   readonly sha1: string;
 }
 
-export function fileCount({ files }: Upcoming): number {
+export function fileCount({ files }: PrefetchPlan): number {
   return files.length / FILE_NUMBERS;
 }
 
-export function fileNumber({ files }: Upcoming, at: number): number {
+export function fileNumber({ files }: PrefetchPlan, at: number): number {
   return files[at * FILE_NUMBERS] ?? 0;
 }
 
-export function fileAt({ files, sha1s }: Upcoming, at: number): UpcomingFile {
+export function fileAt({ files, sha1s }: PrefetchPlan, at: number): PrefetchFile {
   const first = at * FILE_NUMBERS;
   return {
     number: files[first] ?? 0,
@@ -66,7 +66,7 @@ export function fileAt({ files, sha1s }: Upcoming, at: number): UpcomingFile {
   };
 }
 
-export function blockAt({ blocks }: Upcoming, at: number): UpcomingBlock {
+export function blockAt({ blocks }: PrefetchPlan, at: number): PrefetchBlock {
   const first = at * BLOCK_NUMBERS;
   return {
     fileOffset: blocks[first] ?? 0,
@@ -75,7 +75,7 @@ export function blockAt({ blocks }: Upcoming, at: number): UpcomingBlock {
   };
 }
 
-export class UpcomingBuilder {
+export class PrefetchPlanBuilder {
   readonly #blockKeys: string[] = [];
   readonly #blocks: number[] = [];
   readonly #files: number[] = [];
@@ -86,18 +86,18 @@ export class UpcomingBuilder {
   }
 
   /** Returns the block's position. */
-  addBlock(key: string, { fileOffset, fileEnd, sizeBytes }: UpcomingBlock): number {
+  addBlock(key: string, { fileOffset, fileEnd, sizeBytes }: PrefetchBlock): number {
     this.#blocks.push(fileOffset, fileEnd, sizeBytes);
     return this.#blockKeys.push(key) - 1;
   }
 
-  addFile({ number, sizeBytes, block, offsetInBlock, sha1 }: UpcomingFile): void {
+  addFile({ number, sizeBytes, block, offsetInBlock, sha1 }: PrefetchFile): void {
     this.#files.push(number, sizeBytes, block, offsetInBlock);
     this.#sha1s += sha1;
   }
 
-  /** For `dataFile` and `inode`, see Upcoming. */
-  finish(dataFile: string, inode: bigint): UpcomingWithKeys {
+  /** For `dataFile` and `inode`, see PrefetchPlan. */
+  finish(dataFile: string, inode: bigint): PrefetchPlanWithKeys {
     const blocks = Float64Array.from(this.#blocks);
     const files = Float64Array.from(this.#files);
     return { dataFile, inode, blocks, files, sha1s: this.#sha1s, blockKeys: this.#blockKeys };

@@ -11,7 +11,7 @@
  * time. Only what the kernel knows is checked; other users cost nothing.
  *
  * The write-ahead log is written shortly before the commit becomes visible, and a tree may use
- * replaced files for LOOK_AGAIN_MS. So a check is repeated at growing intervals until some time
+ * replaced files for RECHECK_MS. So a check is repeated at growing intervals until some time
  * after the last change.
  */
 import { statSync } from 'node:fs';
@@ -21,7 +21,7 @@ import type { CatalogOptions } from '../../src/catalog/catalog.ts';
 import { messageOf } from '../../src/errors.ts';
 import type { Invalidator, KnownFolder, Watcher } from '../vfs/tree.ts';
 import { nameOfUserid } from '../tree/useridName.ts';
-import { UserLooks, settledMs } from './userChanges.ts';
+import { UserChanges, settledMs } from './userChanges.ts';
 import type { WatchedFolder, WatchedUser } from './userChanges.ts';
 import { Watches } from './watches.ts';
 
@@ -53,7 +53,7 @@ export class StoreChanges implements Watcher {
   readonly #invalidator: Invalidator;
   readonly #log: (line: string) => void;
   readonly #watches: Watches;
-  readonly #looks: UserLooks;
+  readonly #looks: UserChanges;
   readonly #users = new Map<string, WatchedUser>();
   readonly #byFile = new Map<string, WatchedUser>();
   readonly #folders = new Map<number, WatchedFolder>();
@@ -74,7 +74,7 @@ export class StoreChanges implements Watcher {
     this.#databasePath = options.databasePath;
     this.#invalidator = invalidator;
     this.#log = log;
-    this.#looks = new UserLooks(deletedPrefix, invalidator);
+    this.#looks = new UserChanges(deletedPrefix, invalidator);
     this.#watches = new Watches((path) => this.#fileChanged(path), log);
     this.#watches.add(this.#databasePath);
   }

@@ -9,7 +9,7 @@
 import { LRUCache } from 'lru-cache';
 import { BackupReader, doubtIndex } from '../../src/backup/reader.ts';
 import { changedSince, expungedSince } from '../../src/index/queries/changes.ts';
-import { lastMoment, livingMailboxes } from '../../src/index/queries/current.ts';
+import { lastTimestamp, livingMailboxes } from '../../src/index/queries/current.ts';
 import type { ChangedRecord } from '../../src/index/queries/changes.ts';
 import { isDamagedIndex } from '../../src/index/store/indexErrors.ts';
 import type { IndexFile } from '../../src/index/store/indexFile.ts';
@@ -18,7 +18,7 @@ import { plainNaming } from '../tree/layouts/naming.ts';
 import { livingMail } from '../tree/views/shownMailboxes.ts';
 import { buildStructure, childrenOf, folderAt, identityOf } from '../tree/views/structure.ts';
 import type { StructureFolder } from '../tree/views/structure.ts';
-import { LOOK_AGAIN_MS } from '../tree/validity.ts';
+import { RECHECK_MS } from '../tree/validity.ts';
 
 const OPEN_BACKUPS = 8;
 /** If more messages than this were expunged at once, the whole folder is invalidated instead. */
@@ -84,7 +84,7 @@ interface Seen {
 
 const GONE = 'gone';
 
-export class UserLooks {
+export class UserChanges {
   readonly #deletedPrefix: string;
   readonly #invalidator: Invalidator;
   readonly #open = new LRUCache<string, OpenBackup>({
@@ -127,7 +127,7 @@ export class UserLooks {
     if (!isNew && !isUnsettled) return false;
     backup.dataVersion = dataVersion;
     const { moment, seen } = index.snapshot(() => ({
-      moment: lastMoment(index) ?? 0,
+      moment: lastTimestamp(index) ?? 0,
       seen: this.#see(index, folders, isUnsettled),
     }));
     const hasChanged = seen.some(({ folder, state }) => state !== folder.state);
@@ -203,7 +203,7 @@ export class UserLooks {
 
 /** Returns the time by which the tree will have noticed all files replaced until now. */
 export function settledMs(): number {
-  return performance.now() + LOOK_AGAIN_MS + MARGIN_MS;
+  return performance.now() + RECHECK_MS + MARGIN_MS;
 }
 
 function openBackup(dataFile: string): OpenBackup | null {

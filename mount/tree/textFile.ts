@@ -3,7 +3,7 @@
  * what stat reported: the text is generated anew only if no snapshot was taken within the last half
  * second.
  */
-import type { Attributes, Content, FileItem, FolderPlace } from '../vfs/tree.ts';
+import type { Attributes, Content, FileItem, FolderReference } from '../vfs/tree.ts';
 import { fileAttributes } from './attributes.ts';
 import { inodeOf } from './hash.ts';
 import type { Snapshot, Snapshots } from './hidden/snapshots.ts';
@@ -19,7 +19,7 @@ export interface TextOwner {
 export class TextFile implements FileItem {
   readonly kind = 'file';
   readonly key: string;
-  readonly parent: FolderPlace;
+  readonly parent: FolderReference;
   readonly #of: TextOwner;
   readonly #make: () => string | Buffer;
   readonly #sinceMs: number | undefined;
@@ -30,7 +30,7 @@ export class TextFile implements FileItem {
    */
   constructor(
     key: string,
-    parent: FolderPlace,
+    parent: FolderReference,
     view: { readonly user: TextOwner },
     make: () => string | Buffer,
     sinceMs?: number,

@@ -3,9 +3,9 @@
  * are listed more densely, and the list never exceeds a screen or two.
  */
 import type { IndexFile } from '../../src/index/store/indexFile.ts';
-import { momentText } from '../../src/mailbox/timestamp.ts';
+import { timestampText } from '../../src/mailbox/timestamp.ts';
 import { knownSince } from '../../src/backup/clock.ts';
-import { lastMoments, momentsAtOrBefore } from '../../src/index/queries/views.ts';
+import { lastTimestamps, timestampsAtOrBefore } from '../../src/index/queries/views.ts';
 
 /**
  * All of the latest timestamps are listed, then the last of each hour for two days, of each day for
@@ -18,9 +18,9 @@ const DAYS = 60;
 const MONTHS = 120;
 
 /** Returns unix seconds, the earliest first. */
-export function listedMoments(index: IndexFile, nowS: number): number[] {
+export function listedTimestamps(index: IndexFile, nowS: number): number[] {
   const first = firstKnown(index);
-  const times = new Set([...lastMoments(index, LAST), ...momentsAtOrBefore(index, borders(nowS))]);
+  const times = new Set([...lastTimestamps(index, LAST), ...timestampsAtOrBefore(index, borders(nowS))]);
   return [...times].filter((time) => time >= first && time < nowS).toSorted((a, b) => a - b);
 }
 
@@ -45,4 +45,4 @@ export function firstKnown(index: IndexFile): number {
   return knownSince(index) ?? Infinity;
 }
 
-export const momentName = momentText;
+export const timestampName = timestampText;

@@ -4,7 +4,15 @@
  */
 import { BackupError } from '../../src/errors.ts';
 import { NEGATIVE_VALID_MS } from './validity.ts';
-import type { Attributes, Entry, FileItem, FolderPlace, LinkItem, ListedEntry, Place } from '../vfs/tree.ts';
+import type {
+  Attributes,
+  Entry,
+  FileItem,
+  FolderReference,
+  LinkItem,
+  ListedEntry,
+  NodeReference,
+} from '../vfs/tree.ts';
 
 /** After all regular entries, whose cookies are a mailbox's id, or a UID plus 2^32. */
 const FIXED_COOKIES = 2 ** 33;
@@ -14,28 +22,28 @@ export interface FixedName {
   readonly isListed: boolean;
   /** For a name that is not always present. */
   readonly isThere?: () => boolean;
-  readonly make: (parent: FolderPlace) => Place;
+  readonly make: (parent: FolderReference) => NodeReference;
 }
 
 export interface FolderShape {
   readonly key: string;
   /** Undefined only for the mount's root. */
-  readonly parent: FolderPlace | undefined;
+  readonly parent: FolderReference | undefined;
   /** The folder's name in its parent. */
   readonly name?: string;
   /** Called only when the folder's contents are accessed, because most folders are only listed. */
   readonly fixed?: () => readonly FixedName[];
   /** Replaces the usual attributes of this kind of folder. */
   readonly attributes?: () => Attributes;
-  /** See FolderPlace. */
+  /** See FolderReference. */
   readonly opened?: () => void;
   readonly released?: () => void;
 }
 
-export abstract class TreeFolder implements FolderPlace {
+export abstract class TreeFolder implements FolderReference {
   readonly kind = 'folder';
   readonly key: string;
-  readonly parent: FolderPlace | undefined;
+  readonly parent: FolderReference | undefined;
   readonly negativeValidMs = NEGATIVE_VALID_MS;
   readonly #shape: FolderShape;
 
@@ -96,7 +104,7 @@ export abstract class TreeFolder implements FolderPlace {
   }
 }
 
-export function entryOf(place: Place): Entry {
+export function entryOf(place: NodeReference): Entry {
   return { node: { place, number: 0 }, attributes: place.attributes() };
 }
 

@@ -6,7 +6,7 @@ import type { BackupReader } from '../../src/backup/reader.ts';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { VIEW_NAMES } from '../options.ts';
 import type { ViewName } from '../options.ts';
-import type { Attributes, FolderPlace } from '../vfs/tree.ts';
+import type { Attributes, FolderReference } from '../vfs/tree.ts';
 import { AtFolder } from './hidden/atFolder.ts';
 import { ChunksFolder } from './hidden/chunksFolder.ts';
 import type { Handles } from './backup/handles.ts';
@@ -59,9 +59,9 @@ export function isTold({ view, at, snapshot }: TreeSettings): boolean {
 export function userFolder(
   context: TreeContext,
   user: UserBackup,
-  parent: FolderPlace,
+  parent: FolderReference,
   attributes: () => Attributes,
-): FolderPlace {
+): FolderReference {
   const { settings, pins } = context;
   const { at } = settings;
   const shape = {
@@ -91,7 +91,7 @@ function treeAt(
   shape: FolderShape,
   living: ViewOptions,
   more: () => readonly FixedName[] = () => [],
-): FolderPlace {
+): FolderReference {
   const { settings } = context;
   // Changes are invalidated only in the tree that is listed.
   const changes = living.changes === 'told' ? 'unnoticed' : living.changes;
@@ -115,7 +115,7 @@ function treeAt(
 function hidden(
   { settings }: TreeContext,
   name: string,
-  make: (key: string, parent: FolderPlace) => ReturnType<FixedName['make']>,
+  make: (key: string, parent: FolderReference) => ReturnType<FixedName['make']>,
 ): FixedName {
   return { name, isListed: settings.listsAll, make: (parent) => make(`${parent.key}/${name}`, parent) };
 }
@@ -129,7 +129,7 @@ function viewNames(context: TreeContext, user: UserBackup, options: ViewOptions)
   );
 }
 
-type MailRoot = (shape: FolderShape, view: MailView) => FolderPlace;
+type MailRoot = (shape: FolderShape, view: MailView) => FolderReference;
 
 const mailRoots: Record<ViewName, MailRoot> = {
   plain: (shape, view) => new MailboxFolder(shape, view, { naming: plainNaming, fixed: () => [] }, ''),
@@ -138,7 +138,12 @@ const mailRoots: Record<ViewName, MailRoot> = {
   mbox: (shape, view) => new MboxFolder(shape, view, ''),
 };
 
-function mailRoot(name: ViewName, shape: FolderShape, user: UserBackup, options: ViewOptions): FolderPlace {
+function mailRoot(
+  name: ViewName,
+  shape: FolderShape,
+  user: UserBackup,
+  options: ViewOptions,
+): FolderReference {
   return mailRoots[name](shape, new MailView(user, options));
 }
 

@@ -32,4 +32,4 @@ export const NEGATIVE_VALID_MS = 0;
  * How long the tree may use a backup's files after others have replaced them, or its path from the
  * catalogue.
  */
-export const LOOK_AGAIN_MS = 1000;
+export const RECHECK_MS = 1000;

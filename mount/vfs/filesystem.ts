@@ -12,10 +12,10 @@ import type {
   Attributes,
   Entry,
   FileItem,
-  FolderPlace,
+  FolderReference,
   LinkItem,
   Node,
-  Place,
+  NodeReference,
   Tree,
   TreeStatistics,
 } from './tree.ts';
@@ -58,7 +58,7 @@ export class Filesystem {
     this.#reads = new CheckedReads({ cache, ...sources });
   }
 
-  get root(): Node & { readonly place: FolderPlace } {
+  get root(): Node & { readonly place: FolderReference } {
     return { place: this.#tree.root, number: 0 };
   }
 
@@ -198,27 +198,27 @@ function staleWhereGone(error: unknown): unknown {
   return errnoOfError(error) === constants.errno.ENOENT ? new FsError('ESTALE') : error;
 }
 
-function itemOf(node: Node): Place | FileItem | LinkItem {
+function itemOf(node: Node): NodeReference | FileItem | LinkItem {
   return node.number === 0 ? node.place : containerOf(node.place).child(node.number);
 }
 
-function folderOf(node: Node): FolderPlace {
+function folderOf(node: Node): FolderReference {
   if (node.number !== 0) throw new FsError('ENOTDIR');
   return containerOf(node.place);
 }
 
 /** Returns the folder's ancestor directly below the root; the root itself for the root. */
-function topOf(folder: FolderPlace): FolderPlace {
+function topOf(folder: FolderReference): FolderReference {
   let top = folder;
   while (top.parent?.parent !== undefined) top = top.parent;
   return top;
 }
 
-function containerOf(place: Place): FolderPlace {
+function containerOf(place: NodeReference): FolderReference {
   if (place.kind !== 'folder') throw new FsError('ENOTDIR');
   return place;
 }
 
-function parentOf(node: Node): Place {
+function parentOf(node: Node): NodeReference {
   return node.number === 0 ? (node.place.parent ?? node.place) : node.place;
 }

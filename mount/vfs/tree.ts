@@ -12,7 +12,7 @@
  */
 
 import type { Stored } from '../content/stored.ts';
-import type { UpcomingWithKeys } from '../content/prefetchList.ts';
+import type { PrefetchPlanWithKeys } from '../content/prefetchList.ts';
 
 export interface Attributes {
   readonly kind: 'folder' | 'file' | 'link';
@@ -132,7 +132,7 @@ export interface FolderItem extends Item {
    * Returns the files that a sequential reader will want next: those after number `after` in list
    * order, in blocks of about `maxBytes` in total. Leaves out files longer than `largestBytes`.
    */
-  upcoming?(after: number, maxBytes: number, largestBytes: number): UpcomingWithKeys | undefined;
+  upcoming?(after: number, maxBytes: number, largestBytes: number): PrefetchPlanWithKeys | undefined;
   /**
    * A program has opened (or released) this folder or one anywhere below it. Called only if
    * Tree.tracksOpenFolders.
@@ -162,14 +162,14 @@ interface Registered {
   /** Places with the same key are the same node. A later object replaces an earlier one. */
   readonly key: string;
   /** Undefined for the root only. */
-  readonly parent: FolderPlace | undefined;
+  readonly parent: FolderReference | undefined;
 }
 
-export type FolderPlace = FolderItem & Registered & { readonly shown?: ShownFolder | undefined };
-export type Place = FolderPlace | (FileItem & Registered) | (LinkItem & Registered);
+export type FolderReference = FolderItem & Registered & { readonly shown?: ShownFolder | undefined };
+export type NodeReference = FolderReference | (FileItem & Registered) | (LinkItem & Registered);
 
 export interface Node {
-  readonly place: Place;
+  readonly place: NodeReference;
   /**
    * 0 for the place itself; otherwise the number of a child of the folder `place` (a message's
    * UID).
@@ -200,7 +200,7 @@ export interface TreeStatistics {
 }
 
 export interface Tree {
-  readonly root: FolderPlace;
+  readonly root: FolderReference;
   statistics(): TreeStatistics;
   /**
    * Marks the start of a request. Until the next one starts, the tree answers from the same files,

@@ -20,7 +20,7 @@ import { foldSteps } from '../index/fold/fold.ts';
 import { isDamagedIndex } from '../index/store/indexErrors.ts';
 import type { IndexFile } from '../index/store/indexFile.ts';
 import { removeIndexFiles } from '../index/store/removeIndexFiles.ts';
-import { lastMoment } from '../index/queries/current.ts';
+import { lastTimestamp } from '../index/queries/current.ts';
 import type { FoldLine } from '../index/types.ts';
 import { ChunkWriter } from '../log/write/chunkWriter.ts';
 import type { ChunkProgress } from '../log/write/chunkWriter.ts';
@@ -100,7 +100,7 @@ export class Backup {
   ): Promise<void> {
     // The original `reindex` stops at a line that is older than its chunk's first. If the clock was
     // set back, lines therefore keep the time of the last one.
-    const line = { ...command, time: Math.max(command.time, lastMoment(this.index) ?? 0) };
+    const line = { ...command, time: Math.max(command.time, lastTimestamp(this.index) ?? 0) };
     if (this.#broken)
       throw new BackupError('io', `${this.path}: an earlier write failed`, { subject: this.userid });
     const writer = await this.#openWriter();

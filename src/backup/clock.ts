@@ -5,10 +5,10 @@
  */
 import type { IndexFile } from '../index/store/indexFile.ts';
 import { horizon } from '../index/queries/horizon.ts';
-import { lastMoment } from '../index/queries/current.ts';
-import { firstMoment } from '../index/queries/views.ts';
+import { lastTimestamp } from '../index/queries/current.ts';
+import { firstTimestamp } from '../index/queries/views.ts';
 import { BackupError } from '../errors.ts';
-import { momentText, nowSeconds } from '../mailbox/timestamp.ts';
+import { timestampText, nowSeconds } from '../mailbox/timestamp.ts';
 
 /** Clocks of one site may differ by this much without harm. */
 const TOLERANCE_SECONDS = 300;
@@ -20,14 +20,14 @@ export function isInFuture(time: number | null, nowS = nowSeconds()): time is nu
 /** Returns the warning about a last line that is in the future. */
 export function futureNote(time: number): string {
   return (
-    `its last line is of ${momentText(time)}, in the future: the clock was ahead, and everything since has that time: ` +
+    `its last line is of ${timestampText(time)}, in the future: the clock was ahead, and everything since has that time: ` +
     'see ctl_backups retime'
   );
 }
 
 /** Returns futureNote() if the backup's last line is in the future, else null. */
 export function futureNoteOf(index: IndexFile): string | null {
-  const last = lastMoment(index);
+  const last = lastTimestamp(index);
   return isInFuture(last) ? futureNote(last) : null;
 }
 
@@ -37,7 +37,7 @@ export function futureNoteOf(index: IndexFile): string | null {
  */
 export function knownSince(index: IndexFile): number | null {
   const compacted = horizon(index);
-  return compacted === 0 ? firstMoment(index) : compacted;
+  return compacted === 0 ? firstTimestamp(index) : compacted;
 }
 
 /**
@@ -51,7 +51,9 @@ export function requireKnown(index: IndexFile, time: number, who: string): void 
     first === null
       ? `the backup of ${who} is empty`
       : horizon(index) === 0
-        ? `the backup of ${who} begins ${momentText(first)}`
-        : `the backup of ${who} begins ${momentText(first)}, what was before has been compacted away`;
-  throw new BackupError('not-found', `${begins}: nothing is known of ${momentText(time)}`, { subject: who });
+        ? `the backup of ${who} begins ${timestampText(first)}`
+        : `the backup of ${who} begins ${timestampText(first)}, what was before has been compacted away`;
+  throw new BackupError('not-found', `${begins}: nothing is known of ${timestampText(time)}`, {
+    subject: who,
+  });
 }

@@ -38,12 +38,12 @@ export async function whileLocked<T>(
 ): Promise<T> {
   const file = await LockedFile.acquire(path, lock);
   const usual = getPriority();
-  const isUrgent = usual > BACKUPD_PRIORITY;
+  const hasLockPriority = usual > BACKUPD_PRIORITY;
   try {
-    if (isUrgent) withOwnRights(() => setThreads('self', BACKUPD_PRIORITY));
+    if (hasLockPriority) withOwnRights(() => setThreads('self', BACKUPD_PRIORITY));
     return await work(file);
   } finally {
     file.release();
-    if (isUrgent) setThreads('self', usual);
+    if (hasLockPriority) setThreads('self', usual);
   }
 }

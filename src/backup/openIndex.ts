@@ -29,9 +29,9 @@ import { beginIndex, finishIndex, giveBack } from './freshIndex.ts';
 import { keepOwner } from '../fs/keepOwner.ts';
 import { indexPath } from './options.ts';
 import type { Notice } from './options.ts';
-import { walkSteps } from './scan/scan.ts';
-import type { TornTail, WalkResult } from './scan/scanResult.ts';
-import type { WalkOptions } from './scan/scan.ts';
+import { scanSteps } from './scan/scan.ts';
+import type { TornTail, ScanResult } from './scan/scanResult.ts';
+import type { ScanOptions } from './scan/scan.ts';
 
 /** In order; the tests kill a reindex after each. */
 export const REINDEX_STEPS = ['built', 'removed', 'placed'] as const;
@@ -138,8 +138,8 @@ async function catchUp(index: IndexFile, file: LockedFile, notice: Notice): Prom
   const last = lastChunk(index);
   if (last !== undefined && stateOf(last) === 'open') await finishOpenChunk(index, file, last, notice);
   else if (size > (last?.file_end ?? 0)) {
-    const result = await finishInTurns(walkSteps(index, file.fd, last?.file_end ?? 0, size));
-    await finishWalk(index, file, result, notice);
+    const result = await finishInTurns(scanSteps(index, file.fd, last?.file_end ?? 0, size));
+    await finishScan(index, file, result, notice);
   }
 }
 
@@ -157,14 +157,14 @@ async function finishOpenChunk(
     await repairTail(index, file, tail, notice);
     return;
   }
-  const result = await finishInTurns(walkSteps(index, file.fd, last.offset, size, { resume: last }));
-  await finishWalk(index, file, result, notice);
+  const result = await finishInTurns(scanSteps(index, file.fd, last.offset, size, { resume: last }));
+  await finishScan(index, file, result, notice);
 }
 
-async function finishWalk(
+async function finishScan(
   index: IndexFile,
   file: LockedFile,
-  result: WalkResult,
+  result: ScanResult,
   notice: Notice,
 ): Promise<void> {
   if (result.chunks > 0)
@@ -196,14 +196,14 @@ async function repairTail(index: IndexFile, file: LockedFile, tail: TornTail, no
 
 export interface Rebuilt {
   readonly index: IndexFile;
-  readonly result: WalkResult;
+  readonly result: ScanResult;
 }
 
 /** Builds a new index from the log, beside the old one, and renames it into place. */
 export async function rebuildIndex(
   file: LockedFile,
   notice: Notice,
-  options: WalkOptions = {},
+  options: ScanOptions = {},
 ): Promise<Rebuilt> {
   const path = indexPath(file.path);
   const result = await replaceBy(file, notice, options, () => IndexFile.open(path, 'read'));
@@ -213,16 +213,16 @@ export async function rebuildIndex(
 }
 
 /** Like rebuildIndex(), for a caller without an open backup that does not use the new index. */
-export async function reindexBackup(file: LockedFile, notice: Notice, options: WalkOptions): Promise<void> {
+export async function reindexBackup(file: LockedFile, notice: Notice, options: ScanOptions): Promise<void> {
   await replaceBy(file, notice, options, () => IndexFile.peek(indexPath(file.path)));
 }
 
 async function replaceBy(
   file: LockedFile,
   notice: Notice,
-  options: WalkOptions,
+  options: ScanOptions,
   openOld: () => IndexFile | null,
-): Promise<WalkResult> {
+): Promise<ScanResult> {
   const path = indexPath(file.path);
   const beside = `${path}.new`;
   const { size } = fstatSync(file.fd);
@@ -233,7 +233,7 @@ async function replaceBy(
     const index = beginIndex(beside, size);
     try {
       const all = { ...options, isEnded, ...(known === null ? {} : { known }) };
-      return { index, result: await finishInTurns(walkSteps(index, file.fd, 0, size, all)) };
+      return { index, result: await finishInTurns(scanSteps(index, file.fd, 0, size, all)) };
     } catch (error) {
       index.close();
       throw error;
@@ -252,7 +252,7 @@ async function replaceBy(
       built = (await ofOld(path, openOld, withOld)) ?? (await build(null));
     }
     const { index, result } = built;
-    await finishWalk(index, file, { ...result, chunks: 0 }, notice);
+    await finishScan(index, file, { ...result, chunks: 0 }, notice);
     await finishIndex(index, beside);
     giveBack(index, size);
   } catch (error) {

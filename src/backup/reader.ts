@@ -22,7 +22,7 @@ import type { Block } from './read/messageBytes.ts';
 import { faultOfIndex } from './indexFault.ts';
 import { belongs } from './openIndex.ts';
 import { indexPath } from './options.ts';
-import { walk } from './scan/scan.ts';
+import { scan } from './scan/scan.ts';
 
 /** How many block positions one index query prefetches for a caller that reads a chunk forward. */
 const BLOCKS_AHEAD = 64;
@@ -170,7 +170,7 @@ function holds(block: Block, chunkId: number, offset: number): boolean {
 function foldInMemory(fd: number, sizeBytes: number): IndexFile {
   const index = IndexFile.create(':memory:');
   try {
-    walk(index, fd, 0, sizeBytes);
+    scan(index, fd, 0, sizeBytes);
     return index;
   } catch (error) {
     index.close();

@@ -4,8 +4,8 @@
  * - It never held anything: a creation was interrupted, or an administrator removed an empty file.
  * - It holds the only copy of the user's mail, on a partition that is not mounted.
  *
- * An empty file is put in its place only if all signs say the former (docs/guide/operations.md, *When a
- * data file is gone*).
+ * An empty file is put in its place only if all signs say the former: see "When a data file is
+ * gone" in docs/guide/operations.md.
  */
 import { closeSync, fsyncSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';

@@ -22,11 +22,11 @@ const AGO = /^(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:\s*ago)?
  * Returns unix seconds, or undefined if the text is none of the above. `nowS` is the current time
  * in unix seconds.
  */
-export function momentOf(text: string, nowS: number): number | undefined {
+export function timestampOf(text: string, nowS: number): number | undefined {
   const trimmed = text.trim();
   const epoch = /^@(\d{1,16})$/.exec(trimmed);
   if (epoch !== null) return Number(epoch[1]);
-  return namedMoment(trimmed, nowS) ?? dateMoment(trimmed) ?? momentAgo(trimmed, nowS);
+  return namedTimestamp(trimmed, nowS) ?? dateTimestamp(trimmed) ?? timestampAgo(trimmed, nowS);
 }
 
 export function nowSeconds(): number {
@@ -40,14 +40,14 @@ const [FIRST_DATE, LAST_DATE] = [-59_011_459_200, 253_402_300_799];
  * Formats a timestamp as RFC 3339 in UTC, or as unix seconds if that form cannot express it. The
  * result can always be parsed again.
  */
-export function momentText(time: number): string {
+export function timestampText(time: number): string {
   if (time < FIRST_DATE || time > LAST_DATE) return `@${time}`;
   return new Date(time * 1000).toISOString().replace('.000Z', 'Z');
 }
 
-/** As momentOf, but throws 'usage'. The message starts with `what` (an option, a path). */
-export function parseMoment(text: string, nowS: number, what: string): number {
-  const moment = momentOf(text, nowS);
+/** As timestampOf, but throws 'usage'. The message starts with `what` (an option, a path). */
+export function parseTimestamp(text: string, nowS: number, what: string): number {
+  const moment = timestampOf(text, nowS);
   if (moment !== undefined) return moment;
   const examples = '2026-11-20, 2026-11-20T12:00:00Z, @1795382150, yesterday, 2h';
   throw new BackupError('usage', `${what}: ${JSON.stringify(text)} is no time (such as ${examples})`, {
@@ -55,11 +55,11 @@ export function parseMoment(text: string, nowS: number, what: string): number {
   });
 }
 
-/** As parseMoment, for a time in the past. Throws 'usage' for a time in the future. */
+/** As parseTimestamp, for a time in the past. Throws 'usage' for a time in the future. */
 export function parsePast(text: string, nowS: number, what: string): number {
-  const moment = parseMoment(text, nowS, what);
+  const moment = parseTimestamp(text, nowS, what);
   if (moment <= nowS) return moment;
-  throw new BackupError('usage', `${what}: ${text} is ${momentText(moment)}, which lies in the future`, {
+  throw new BackupError('usage', `${what}: ${text} is ${timestampText(moment)}, which lies in the future`, {
     subject: what,
   });
 }
@@ -69,7 +69,7 @@ export function saysNow(text: string): boolean {
   return text.trim().toLowerCase() === 'now';
 }
 
-function namedMoment(text: string, nowS: number): number | undefined {
+function namedTimestamp(text: string, nowS: number): number | undefined {
   const name = text.toLowerCase();
   if (name === 'now') return nowS;
   if (name !== 'today' && name !== 'yesterday') return undefined;
@@ -82,7 +82,7 @@ function localSeconds(year: number, month: number, day: number, hour = 0, minute
   return Math.floor(new Date(year, month, day, hour, minute, second).getTime() / 1000);
 }
 
-function dateMoment(text: string): number | undefined {
+function dateTimestamp(text: string): number | undefined {
   const match = DATE.exec(text);
   if (match === null) return undefined;
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map((digits) => Number(digits ?? 0)) as [
@@ -110,7 +110,7 @@ function zoneSeconds(zone: string): number {
   return zone.startsWith('-') ? -seconds : seconds;
 }
 
-function momentAgo(text: string, nowS: number): number | undefined {
+function timestampAgo(text: string, nowS: number): number | undefined {
   const match = /\d/.test(text) ? AGO.exec(text) : null;
   if (match === null) return undefined;
   let seconds = 0;

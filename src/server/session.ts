@@ -25,8 +25,8 @@ import type { Outcome } from './greeting.ts';
 import type { Share } from './limits/memory.ts';
 import { OpenBackups } from './openBackups.ts';
 import type { ServerOptions } from './options.ts';
-import { Patience } from './limits/sessionTimeouts.ts';
-import { StagedMessages } from './uploads.ts';
+import { SessionTimeouts } from './limits/sessionTimeouts.ts';
+import { Uploads } from './uploads.ts';
 import { Turns } from './limits/turns.ts';
 import type { Upload } from './uploads.ts';
 import { Telemetry } from './connection/telemetry.ts';
@@ -44,14 +44,14 @@ export class Session {
   readonly #options: ServerOptions;
   readonly #isTlsFromStart: boolean;
   readonly #backups: OpenBackups;
-  readonly #staged: StagedMessages;
+  readonly #staged: Uploads;
   readonly #context: CommandContext;
   readonly #greeting: Greeting;
   #upload: Upload | null = null;
   #isStopping = false;
   /** Untagged lines sent. */
   #sentCount = 0;
-  readonly #patience: Patience;
+  readonly #patience: SessionTimeouts;
   readonly #turns = new Turns();
   readonly #memory: Share;
   readonly #endHold: () => void;
@@ -63,7 +63,7 @@ export class Session {
     this.#channel = channel;
     this.#isTlsFromStart = isTlsFromStart;
     this.#options = options;
-    this.#patience = new Patience(options, {
+    this.#patience = new SessionTimeouts(options, {
       release: () => {
         this.#releasing = this.#safely(this.#backups.release());
       },
@@ -75,7 +75,7 @@ export class Session {
     this.#greeting = new Greeting(channel, options, (work) => this.#patience.waiting(work));
     const warn = (message: string): void => options.log.warn(`${this.#who()}: ${message}`);
     this.#backups = new OpenBackups(options.catalog, options.backups, options.disk, warn);
-    this.#staged = new StagedMessages({
+    this.#staged = new Uploads({
       directory: options.backups.stagingDirectory,
       memoryBytes: options.stagingMemoryBytes,
       level: options.backups.compressionLevel,

@@ -9,18 +9,18 @@
 import { createHash } from 'node:crypto';
 import type { Backup } from '../backup/backup.ts';
 import { readMessage } from '../backup/read/messageBytes.ts';
-import type { MessageSource, StagedLine } from '../backup/lines/messageSource.ts';
+import type { MessageSource, UploadedLine } from '../backup/lines/messageSource.ts';
 import type { Turn } from '../backup/options.ts';
 import { BackupError } from '../errors.ts';
 import { messageByGuid } from '../index/queries/current.ts';
 import { Staging } from '../log/write/staging.ts';
-import type { SegmentWriter, StagingOptions } from '../log/write/staging.ts';
+import type { UploadWriter, StagingOptions } from '../log/write/staging.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
 import { printFileHeader } from '../protocol/print.ts';
 import type { ByteSource } from '../protocol/source.ts';
 
 interface StagedFile {
-  readonly line: StagedLine;
+  readonly line: UploadedLine;
   readonly file: FileLiteral;
 }
 
@@ -38,11 +38,11 @@ const ENTRY_BYTES = 400;
 
 /** One MESSAGE command that is arriving. */
 export class Upload {
-  readonly #writer: SegmentWriter;
+  readonly #writer: UploadWriter;
   readonly #files: FileLiteral[] = [];
   readonly #mostMessages: number;
 
-  constructor(writer: SegmentWriter, mostMessages: number) {
+  constructor(writer: UploadWriter, mostMessages: number) {
     this.#writer = writer;
     this.#mostMessages = mostMessages;
   }
@@ -68,7 +68,7 @@ export class Upload {
     this.#files.push(staged);
   }
 
-  async finish(): Promise<StagedLine> {
+  async finish(): Promise<UploadedLine> {
     return { segment: await this.#writer.finish(), files: this.#files };
   }
 
@@ -77,11 +77,11 @@ export class Upload {
   }
 }
 
-export class StagedMessages {
+export class Uploads {
   readonly #staging: Staging;
   readonly #files = new Map<string, StagedFile>();
   /** How many files of each line are unclaimed. With the last one its segment is dropped. */
-  readonly #waiting = new Map<StagedLine, number>();
+  readonly #waiting = new Map<UploadedLine, number>();
 
   constructor(options: StagingOptions) {
     this.#staging = new Staging(options);

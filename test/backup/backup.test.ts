@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Backup } from '../../src/backup/backup.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
-import { hasMessage, item, lastMoment, messageByGuid } from '../../src/index/queries/current.ts';
+import { hasMessage, item, lastTimestamp, messageByGuid } from '../../src/index/queries/current.ts';
 import { FileLiteral } from '../../src/protocol/dlist.ts';
 import { BackupError } from '../../src/errors.ts';
 import type { ErrorKind } from '../../src/errors.ts';
@@ -116,7 +116,7 @@ describe('a backup', () => {
     const rename = line(START + 9, 'RENAME', '%(OLDMBOXNAME user.anne.x NEWMBOXNAME user.anne.y)');
     expect(await kindOf(backup.append(rename, [await site.segment(hello)]))).to.equal('not-found');
     expect(readFileSync(site.path()).equals(before)).to.equal(true);
-    expect([lastMoment(backup.index), messageByGuid(backup.index, guidOf(hello))]).to.deep.equal([
+    expect([lastTimestamp(backup.index), messageByGuid(backup.index, guidOf(hello))]).to.deep.equal([
       START,
       undefined,
     ]);

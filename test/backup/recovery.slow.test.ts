@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { SqliteDatabase } from '../../src/index/store/sqlite.ts';
 import type { Backup } from '../../src/backup/backup.ts';
 import { compareIndexes } from '../../src/backup/verify/compareIndexes.ts';
-import { walk } from '../../src/backup/scan/scan.ts';
+import { scan } from '../../src/backup/scan/scan.ts';
 import { IndexFile } from '../../src/index/store/indexFile.ts';
 import { hasMessage, items, livingMailboxes } from '../../src/index/queries/current.ts';
 import { BackupSite, START, appendMailbox, bytesOf, guidOf, line, readWhole } from '../support/backups.ts';
@@ -68,7 +68,7 @@ describe('opening a backup after a kill', () => {
       expect(kept.equals(torn)).to.equal(true);
     }
     const folded = IndexFile.create(':memory:');
-    walk(folded, opened.fd, 0, statSync(path).size);
+    scan(folded, opened.fd, 0, statSync(path).size);
     expect(compareIndexes(opened.index, folded)).to.deep.equal([]);
     folded.close();
     await opened.append(line(START + 99, 'SUB', '%(USERID anne MBOXNAME user.anne)'));
@@ -248,7 +248,7 @@ describe('opening a backup after a kill', () => {
     const bytes = readFileSync(path);
     const index = IndexFile.create(':memory:');
     const opened = await site.open(path);
-    const { damages } = walk(index, opened.fd, 0, bytes.length);
+    const { damages } = scan(index, opened.fd, 0, bytes.length);
     expect(damages.map(({ guid: which }) => which)).to.deep.equal([guid]);
     for (const some of [index, opened.index]) {
       expect([0, 2, 3].map((one) => hasMessage(some, guidOf(messages[one] as Buffer)))).to.deep.equal([

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { openTree } from '../../mount/backupTree.ts';
 import { BlockCache } from '../../mount/content/blockCache.ts';
 import { readRange } from '../../mount/content/readRange.ts';
-import type { FileItem, FolderPlace } from '../../mount/vfs/tree.ts';
+import type { FileItem, FolderReference } from '../../mount/vfs/tree.ts';
 import { REPAIR_STEPS } from '../../src/backup/verify/repair.ts';
 import { verifyBackup } from '../../src/backup/verify/verify.ts';
 import type { Verification } from '../../src/backup/verify/verify.ts';
@@ -118,7 +118,7 @@ describe('a backup with a damaged message', function () {
           const entry = place.lookup(Buffer.from(part));
           if (entry === undefined) throw new Error(`no ${part}`);
           ({ number } = entry.node);
-          place = entry.node.place as FolderPlace;
+          place = entry.node.place as FolderReference;
         }
         const content = (place.child(number) as FileItem).content();
         const bytes = Buffer.alloc(content.sizeBytes);

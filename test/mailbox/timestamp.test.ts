@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { BackupError } from '../../src/errors.ts';
-import { momentOf, parseMoment } from '../../src/mailbox/timestamp.ts';
+import { timestampOf, parseTimestamp } from '../../src/mailbox/timestamp.ts';
 
 /** 2026-11-23T18:30:00Z */
 const NOW_S = 1_795_458_600;
@@ -32,14 +32,14 @@ describe('moments', () => {
     [' 90s ', NOW_S - 90],
   ];
   for (const [text, seconds] of spellings) {
-    it(text, () => expect(momentOf(text, NOW_S)).to.equal(seconds));
+    it(text, () => expect(timestampOf(text, NOW_S)).to.equal(seconds));
   }
 
   it('today and yesterday begin at local midnight', () => {
     const now = new Date(NOW_S * 1000);
     const [year, month, day] = [now.getFullYear(), now.getMonth(), now.getDate()];
-    expect(momentOf('today', NOW_S)).to.equal(local(year, month, day));
-    expect(momentOf('Yesterday', NOW_S)).to.equal(local(year, month, day - 1));
+    expect(timestampOf('today', NOW_S)).to.equal(local(year, month, day));
+    expect(timestampOf('Yesterday', NOW_S)).to.equal(local(year, month, day - 1));
   });
 
   for (const text of [
@@ -55,11 +55,11 @@ describe('moments', () => {
     '2026-11-20T25:00:00Z',
     '2h30',
   ]) {
-    it(`${JSON.stringify(text)} is none`, () => expect(momentOf(text, NOW_S)).to.equal(undefined));
+    it(`${JSON.stringify(text)} is none`, () => expect(timestampOf(text, NOW_S)).to.equal(undefined));
   }
 
   it('an error names the option and what would be right', () => {
-    expect(() => parseMoment('soon', NOW_S, '--at'))
+    expect(() => parseTimestamp('soon', NOW_S, '--at'))
       .to.throw(BackupError, /^--at: "soon" is no time \(such as 2026-11-20/)
       .with.property('kind', 'usage');
   });

@@ -16,7 +16,7 @@ import type { CommandContext } from '../../src/server/commands/context.ts';
 import { commands } from '../../src/server/commands/table.ts';
 import { DiskSpace } from '../../src/server/limits/diskSpace.ts';
 import { OpenBackups } from '../../src/server/openBackups.ts';
-import { StagedMessages } from '../../src/server/uploads.ts';
+import { Uploads } from '../../src/server/uploads.ts';
 import { sourceOf } from '../protocol/sources.ts';
 
 export class CommandSite {
@@ -24,7 +24,7 @@ export class CommandSite {
   readonly catalog: Catalog;
   readonly answers: string[] = [];
   readonly #context: CommandContext;
-  readonly #staged: StagedMessages;
+  readonly #staged: Uploads;
   /** The time of the next command. */
   nowS = 0;
 
@@ -48,7 +48,7 @@ export class CommandSite {
       openBackups: 8,
     };
     const disk = new DiskSpace({ reserveBytes: 0, stagingDirectory: this.folder, partitions: [data] });
-    this.#staged = new StagedMessages({ directory: this.folder, memoryBytes: 1 << 20, level: 1 });
+    this.#staged = new Uploads({ directory: this.folder, memoryBytes: 1 << 20, level: 1 });
     this.#context = {
       backups: new OpenBackups(this.catalog, options, disk, () => undefined),
       staged: this.#staged,

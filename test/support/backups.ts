@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Backup } from '../../src/backup/backup.ts';
 import { readMessage } from '../../src/backup/read/messageBytes.ts';
-import type { MessageSource, StagedLine } from '../../src/backup/lines/messageSource.ts';
+import type { MessageSource, UploadedLine } from '../../src/backup/lines/messageSource.ts';
 import type { BackupOptions } from '../../src/backup/options.ts';
 import type { IndexFile } from '../../src/index/store/indexFile.ts';
 import { messageByGuid } from '../../src/index/queries/current.ts';
@@ -75,7 +75,7 @@ export function mailboxLine(time: number, fields: MailboxFields): FoldLine {
 }
 
 /** Stages a MESSAGE line as a session does. */
-async function stageMessages(staging: Staging, messages: readonly Buffer[]): Promise<StagedLine> {
+async function stageMessages(staging: Staging, messages: readonly Buffer[]): Promise<UploadedLine> {
   const writer = staging.begin();
   const files: FileLiteral[] = [];
   for (const message of messages) {

@@ -14,7 +14,7 @@ const ENOUGH_TIMES = 2;
 const LARGEST_BYTES = 128 * 1024;
 
 interface LookedUp {
-  readonly placeNumber: number;
+  readonly referenceNumber: number;
   readonly node: Node;
   readonly sizeBytes: number;
 }
@@ -34,10 +34,10 @@ export class ReadyRead {
   }
 
   /** Notes that a name was found. */
-  note(placeNumber: number, node: Node, { kind, sizeBytes }: Attributes): void {
+  note(referenceNumber: number, node: Node, { kind, sizeBytes }: Attributes): void {
     if (!this.#isRead) this.#times = 0;
     const isReadable = kind === 'file' && node.number !== 0 && sizeBytes > 0;
-    this.#last = isReadable ? { placeNumber, node, sizeBytes } : undefined;
+    this.#last = isReadable ? { referenceNumber, node, sizeBytes } : undefined;
     this.#isRead = !isReadable;
     this.#isDue = isReadable && sizeBytes <= LARGEST_BYTES && this.#times >= ENOUGH_TIMES;
     this.#readyBytes = 0;
@@ -47,9 +47,9 @@ export class ReadyRead {
    * Notes a read from the start of a file. Copies the whole file if it is ready and fits into the
    * target; otherwise returns undefined.
    */
-  take(placeNumber: number, { number }: Node, target: Buffer): number | undefined {
+  take(referenceNumber: number, { number }: Node, target: Buffer): number | undefined {
     const last = this.#last;
-    if (last?.placeNumber !== placeNumber || last.node.number !== number) return undefined;
+    if (last?.referenceNumber !== referenceNumber || last.node.number !== number) return undefined;
     this.#isRead = true;
     this.#isDue = false;
     this.#times += 1;

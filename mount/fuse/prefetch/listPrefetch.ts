@@ -38,7 +38,7 @@ interface Ready {
   isAll: boolean;
 }
 
-export class ListAhead {
+export class ListPrefetch {
   readonly #filesystem: Filesystem;
   readonly #registry: Registry;
   readonly #generation: number;
@@ -107,13 +107,13 @@ export class ListAhead {
 
   #fill(ready: Ready): void {
     const { buffer, request, last } = ready;
-    const { node, placeNumber } = request;
+    const { node, referenceNumber } = request;
     buffer.copyWithin(0, ready.start, ready.end);
     ready.end -= ready.start;
     ready.start = 0;
     const sizeBytes = buffer.length - ready.end;
     const ofFolder = ({ place, number }: Node): number | undefined =>
-      number !== 0 && place.key === node.place.key ? placeNumber : undefined;
+      number !== 0 && place.key === node.place.key ? referenceNumber : undefined;
     const more = { ...request, cookie: last, sizeBytes };
     const page = writePage(this.#filesystem, more, this.#generation, buffer, ready.end, ofFolder);
     ready.end += page.bytes;
@@ -122,8 +122,8 @@ export class ListAhead {
   }
 }
 
-function keyOf({ placeNumber, withAttributes }: ListRequest, after: number): string {
-  return `${placeNumber} ${withAttributes} ${after}`;
+function keyOf({ referenceNumber, withAttributes }: ListRequest, after: number): string {
+  return `${referenceNumber} ${withAttributes} ${after}`;
 }
 
 function versionOf({ place }: Node): object | undefined {

@@ -9,8 +9,8 @@
  */
 import type { SharedBlocksReader } from '../../content/sharedBlocks.ts';
 import { fileAt, fileCount, fileNumber } from '../../content/prefetchList.ts';
-import type { Upcoming } from '../../content/prefetchList.ts';
-import type { FolderPlace, Node } from '../../vfs/tree.ts';
+import type { PrefetchPlan } from '../../content/prefetchList.ts';
+import type { FolderReference, Node } from '../../vfs/tree.ts';
 
 const SHORTEST_BYTES = 256 * 1024;
 const LONGEST_BYTES = 2 * 1024 * 1024;
@@ -41,31 +41,31 @@ const SMALL_BYTES = 32 * 1024;
 const MAX_NUMBER = 2 ** 31 - 1;
 
 /** Work for a prefetch thread. Its blocks are numbered consecutively from `firstBlock`. */
-export interface Stretch {
-  readonly placeNumber: number;
+export interface PrefetchBatch {
+  readonly referenceNumber: number;
   readonly firstBlock: number;
   /** The number of the file that is left out as the mark. */
   readonly leftOut: number;
   /** See SharedBlocksWriter.passed. */
   readonly work: number;
-  readonly upcoming: Upcoming;
+  readonly upcoming: PrefetchPlan;
 }
 
 /** One of the prefetch threads. */
-export interface Lane {
+export interface Prefetcher {
   readonly blocks: SharedBlocksReader;
-  post(stretch: Stretch): void;
+  post(stretch: PrefetchBatch): void;
 }
 
 /** A stretch handed to a thread. */
 interface Given {
   readonly mark: number;
-  readonly lane: Lane;
+  readonly lane: Prefetcher;
   readonly work: number;
 }
 
 interface Stream {
-  readonly placeNumber: number;
+  readonly referenceNumber: number;
   last: number;
   /** The last file handed to prefetch threads. */
   reach: number;
@@ -83,18 +83,18 @@ interface Stream {
   large: 'none' | 'begun' | 'all';
 }
 
-export class ReadAhead {
-  readonly #lanes: readonly Lane[];
-  readonly #stretchesAhead: number;
-  readonly #known = new Map<string, { readonly lane: Lane; readonly number: number }>();
+export class PrefetchPlanner {
+  readonly #lanes: readonly Prefetcher[];
+  readonly #batchesAhead: number;
+  readonly #known = new Map<string, { readonly lane: Prefetcher; readonly number: number }>();
   #streams: Stream[] = [];
-  #wanted: { readonly stream: Stream; readonly folder: FolderPlace } | undefined;
+  #wanted: { readonly stream: Stream; readonly folder: FolderReference } | undefined;
   #nextBlock = 1;
 
   /** Earlier lanes are preferred. */
-  constructor(lanes: readonly Lane[]) {
+  constructor(lanes: readonly Prefetcher[]) {
     this.#lanes = lanes;
-    this.#stretchesAhead = Math.max(LEAST_STRETCHES, lanes.length);
+    this.#batchesAhead = Math.max(LEAST_STRETCHES, lanes.length);
   }
 
   /**
@@ -112,9 +112,9 @@ export class ReadAhead {
   }
 
   /** Notes a read from the start of a file. `isAll`: the read reached the file's end. */
-  note(placeNumber: number, { place, number }: Node, isAll: boolean): void {
+  note(referenceNumber: number, { place, number }: Node, isAll: boolean): void {
     if (place.kind !== 'folder' || place.upcoming === undefined) return;
-    const stream = this.#streamOf(placeNumber, number);
+    const stream = this.#streamOf(referenceNumber, number);
     if (number === stream.last) return;
     stream.last = number;
     stream.filesRead += 1;
@@ -126,8 +126,10 @@ export class ReadAhead {
   }
 
   /** Notes a read to the end of a file whose start was noted before. */
-  noteEnd(placeNumber: number, { number }: Node): void {
-    const stream = this.#streams.find((each) => each.placeNumber === placeNumber && each.last === number);
+  noteEnd(referenceNumber: number, { number }: Node): void {
+    const stream = this.#streams.find(
+      (each) => each.referenceNumber === referenceNumber && each.last === number,
+    );
     if (stream?.large === 'begun') stream.large = 'all';
   }
 
@@ -141,13 +143,13 @@ export class ReadAhead {
     this.#wanted = undefined;
     try {
       while (stream.ahead.length < stream.wanted && !stream.isOver) this.#goOn(stream, folder);
-      stream.wanted = this.#stretchesAhead;
+      stream.wanted = this.#batchesAhead;
     } catch {
       stream.isOver = true;
     }
   }
 
-  #goOn(stream: Stream, folder: FolderPlace): void {
+  #goOn(stream: Stream, folder: FolderReference): void {
     const largestBytes = stream.large === 'all' ? LARGEST_BYTES : LARGE_BYTES;
     const after = Math.max(stream.last, stream.reach);
     const found = folder.upcoming?.(after, stream.bytes, largestBytes);
@@ -163,27 +165,27 @@ export class ReadAhead {
     const mark = markOf(upcoming);
     const work = lane.blocks.noteGiven();
     stream.ahead.push({ mark, lane, work });
-    lane.post({ placeNumber: stream.placeNumber, firstBlock, leftOut: mark, work, upcoming });
+    lane.post({ referenceNumber: stream.referenceNumber, firstBlock, leftOut: mark, work, upcoming });
   }
 
   /** Reports how far the reader has come: files already read need not be stored any more. */
   #tellPassed(stream: Stream): void {
     const { last, ahead } = stream;
     const isPassed = ({ mark }: Given): boolean => last >= mark;
-    stream.passed = [...stream.passed, ...ahead.filter(isPassed)].slice(-this.#stretchesAhead);
+    stream.passed = [...stream.passed, ...ahead.filter(isPassed)].slice(-this.#batchesAhead);
     stream.ahead = ahead.filter((given) => !isPassed(given));
     for (const { lane, work } of [...stream.passed, ...stream.ahead]) lane.blocks.tellPassed(work, last);
   }
 
-  #idlestLane(): Lane | undefined {
-    const load = (lane: Lane | undefined): number => lane?.blocks.pending ?? Infinity;
-    return this.#lanes.reduce<Lane | undefined>(
+  #idlestLane(): Prefetcher | undefined {
+    const load = (lane: Prefetcher | undefined): number => lane?.blocks.pending ?? Infinity;
+    return this.#lanes.reduce<Prefetcher | undefined>(
       (idlest, lane) => (load(lane) < load(idlest) ? lane : idlest),
       undefined,
     );
   }
 
-  #numberBlocks(keys: readonly string[], lane: Lane): number {
+  #numberBlocks(keys: readonly string[], lane: Prefetcher): number {
     if (this.#nextBlock + keys.length > MAX_NUMBER) this.#startOver();
     for (const key of keys) {
       this.#known.delete(key);
@@ -202,13 +204,13 @@ export class ReadAhead {
     this.#nextBlock = 1;
   }
 
-  #streamOf(placeNumber: number, number: number): Stream {
-    const isOf = ({ placeNumber: own, last, reach }: Stream): boolean =>
-      own === placeNumber && number >= last && number <= Math.max(last, reach) + NEAR_NUMBERS;
+  #streamOf(referenceNumber: number, number: number): Stream {
+    const isOf = ({ referenceNumber: own, last, reach }: Stream): boolean =>
+      own === referenceNumber && number >= last && number <= Math.max(last, reach) + NEAR_NUMBERS;
     const known = this.#streams.find(isOf);
     if (known !== undefined) return known;
     const stream: Stream = {
-      placeNumber,
+      referenceNumber,
       last: number,
       reach: 0,
       filesRead: 1,
@@ -225,7 +227,7 @@ export class ReadAhead {
 }
 
 /** Returns the number of a file in the middle, preferably a small one nearby. */
-function markOf(upcoming: Upcoming): number {
+function markOf(upcoming: PrefetchPlan): number {
   const count = fileCount(upcoming);
   const middle = Math.floor(count / 2);
   for (let at = middle; at < Math.min(count, middle + 8); at += 1) {

@@ -59,10 +59,10 @@ class Client {
   readonly #request = Buffer.alloc(IN_HEADER_BYTES + READ_IN_BYTES + 256);
   readonly #reply = Buffer.alloc(OUT_HEADER_BYTES + MAX_READ_BYTES);
 
-  constructor(session: Session, placeNumber: number) {
+  constructor(session: Session, referenceNumber: number) {
     this.#session = session;
     this.#folder = Buffer.alloc(NODEID_BYTES);
-    this.#folder.writeUInt32LE(placeNumber, 4);
+    this.#folder.writeUInt32LE(referenceNumber, 4);
   }
 
   /**

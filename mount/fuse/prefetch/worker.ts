@@ -13,17 +13,17 @@ import { SharedRead } from '../../../src/fs/lockedFile.ts';
 import { inflateBlock, readCompressedBlock } from '../../../src/log/read/blocks.ts';
 import { SharedBlocksWriter } from '../../content/sharedBlocks.ts';
 import { blockAt, fileAt, fileCount, fileNumber } from '../../content/prefetchList.ts';
-import type { Upcoming, UpcomingFile } from '../../content/prefetchList.ts';
-import type { Stretch } from './prefetcher.ts';
+import type { PrefetchPlan, PrefetchFile } from '../../content/prefetchList.ts';
+import type { PrefetchBatch } from './prefetcher.ts';
 import { STORE_HEADER_BYTES, writeStore } from '../wire/structs.ts';
 
-export interface AheadOptions {
+export interface PrefetchOptions {
   readonly fd: number;
   readonly memory: SharedArrayBuffer;
   readonly port: MessagePort;
 }
 
-const { fd, memory, port } = workerData as AheadOptions;
+const { fd, memory, port } = workerData as PrefetchOptions;
 const blocks = new SharedBlocksWriter(memory);
 const header = Buffer.alloc(STORE_HEADER_BYTES);
 
@@ -31,7 +31,7 @@ const header = Buffer.alloc(STORE_HEADER_BYTES);
  * Throws if a file cannot be read or stored. ENOENT means that the kernel no longer knows the
  * inode.
  */
-function storeAll({ placeNumber, firstBlock, leftOut, work, upcoming }: Stretch): void {
+function storeAll({ referenceNumber, firstBlock, leftOut, work, upcoming }: PrefetchBatch): void {
   // The file is not kept open: a file replaced by a compaction would keep using disk space.
   const file = SharedRead.open(upcoming.dataFile);
   try {
@@ -40,8 +40,8 @@ function storeAll({ placeNumber, firstBlock, leftOut, work, upcoming }: Stretch)
     for (let at = 0; at < fileCount(upcoming); at += 1) {
       const number = fileNumber(upcoming, at);
       if (number === leftOut || number <= blocks.passed(work)) continue;
-      const upcomingFile = fileAt(upcoming, at);
-      store(placeNumber, upcomingFile, contentOf(upcomingFile, blockOf));
+      const prefetchFile = fileAt(upcoming, at);
+      store(referenceNumber, prefetchFile, contentOf(prefetchFile, blockOf));
     }
   } finally {
     file.close();
@@ -55,7 +55,7 @@ type BlockOf = (place: number) => Buffer;
  * answering thread may wait while a block is being inflated, so the disk is read before inflating
  * starts.
  */
-function blockLoader(dataFd: number, firstBlock: number, upcoming: Upcoming): BlockOf {
+function blockLoader(dataFd: number, firstBlock: number, upcoming: PrefetchPlan): BlockOf {
   let have: { readonly place: number; readonly bytes: Buffer } | undefined;
   return (place) => {
     if (have?.place === place) return have.bytes;
@@ -74,7 +74,7 @@ function blockLoader(dataFd: number, firstBlock: number, upcoming: Upcoming): Bl
 /** Collects files that span several blocks, because the first block's memory is soon reused. */
 let gathered = Buffer.alloc(0);
 
-function contentOf({ block: first, offsetInBlock, sizeBytes }: UpcomingFile, blockOf: BlockOf): Buffer {
+function contentOf({ block: first, offsetInBlock, sizeBytes }: PrefetchFile, blockOf: BlockOf): Buffer {
   const bytes = blockOf(first);
   if (offsetInBlock + sizeBytes <= bytes.length)
     return bytes.subarray(offsetInBlock, offsetInBlock + sizeBytes);
@@ -93,13 +93,13 @@ function contentOf({ block: first, offsetInBlock, sizeBytes }: UpcomingFile, blo
  * that it is complete. Damaged files are skipped: the answering thread reports the damage when they
  * are read.
  */
-function store(placeNumber: number, { number, sizeBytes, sha1 }: UpcomingFile, content: Buffer): void {
+function store(referenceNumber: number, { number, sizeBytes, sha1 }: PrefetchFile, content: Buffer): void {
   if (sha1Of(content) !== sha1) return;
-  writeStore(header, placeNumber, number, sizeBytes);
+  writeStore(header, referenceNumber, number, sizeBytes);
   writevSync(fd, [header, content]);
 }
 
-port.on('message', (stretch: Stretch) => {
+port.on('message', (stretch: PrefetchBatch) => {
   try {
     storeAll(stretch);
   } catch {

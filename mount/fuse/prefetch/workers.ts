@@ -7,25 +7,25 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import type { MessagePort, ResourceLimits } from 'node:worker_threads';
 import { messageOf } from '../../../src/errors.ts';
 import { sharedMemory } from '../../content/sharedBlocks.ts';
-import type { AheadOptions } from './worker.ts';
+import type { PrefetchOptions } from './worker.ts';
 
 const AHEAD_WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 
 /** The answering thread's end of a prefetch thread. */
-export interface LaneEnds {
+export interface PrefetcherEnds {
   readonly port: MessagePort;
   readonly memory: SharedArrayBuffer;
 }
 
-interface AheadThread {
-  readonly workerData: AheadOptions;
+interface PrefetchThread {
+  readonly workerData: PrefetchOptions;
   worker: Worker | undefined;
 }
 
-export class AheadLanes {
+export class Prefetchers {
   /** The ends for the answering thread. Their ports must be transferred to it. */
-  readonly ends: readonly LaneEnds[];
-  readonly #threads: readonly AheadThread[];
+  readonly ends: readonly PrefetcherEnds[];
+  readonly #threads: readonly PrefetchThread[];
   readonly #resourceLimits: ResourceLimits;
   readonly #log: (line: string) => void;
   #isClosed = false;
@@ -36,7 +36,7 @@ export class AheadLanes {
     const made = Array.from({ length: count }, () => {
       const { port1, port2 } = new MessageChannel();
       const memory = sharedMemory();
-      const thread: AheadThread = { workerData: { fd, memory, port: port2 }, worker: undefined };
+      const thread: PrefetchThread = { workerData: { fd, memory, port: port2 }, worker: undefined };
       return { ends: { port: port1, memory }, thread };
     });
     this.ends = made.map(({ ends }) => ends);

@@ -38,7 +38,7 @@ interface Waiting {
   readonly times: number;
 }
 
-export interface AsideOptions {
+export interface DeferredRequestsOptions {
   /** The descriptor that new requests come from. */
   readonly requestsFd: number;
   /** The pipe that delivers the number of each completed read, in four bytes. */
@@ -47,7 +47,7 @@ export interface AsideOptions {
 }
 
 export class Aside {
-  readonly #options: AsideOptions;
+  readonly #options: DeferredRequestsOptions;
   readonly #waiting = new Map<number, Waiting>();
   readonly #ids = Buffer.alloc(ID_BYTES * MOST_ASIDE);
   readonly #ready: Waiting[] = [];
@@ -55,7 +55,7 @@ export class Aside {
   /** How often the current request was deferred. */
   #times = 0;
 
-  constructor(options: AsideOptions) {
+  constructor(options: DeferredRequestsOptions) {
     this.#options = options;
   }
 

@@ -13,7 +13,7 @@ import { findMount, isOurs } from '../../lifecycle/mountTable.ts';
 import type { Watcher } from '../../vfs/tree.ts';
 import { unmount, abortMount } from '../../lifecycle/unmount.ts';
 import type { RunningMount, TransportOptions } from '../../lifecycle/transport.ts';
-import { AheadLanes } from '../prefetch/workers.ts';
+import { Prefetchers } from '../prefetch/workers.ts';
 import { mountDevice, raiseReadAhead } from './device.ts';
 import { DiskReader } from './diskReader.ts';
 import { makePipe } from '../wire/libc.ts';
@@ -39,7 +39,7 @@ export async function startKernelMount(options: TransportOptions): Promise<Runni
   const fd = openDevice();
   const notifier = new Notifier(fd, options.log);
   let watcher: Watcher | undefined;
-  const ahead = new AheadLanes(fd, options.threads ?? defaultThreads(), resourceLimits, options.log);
+  const ahead = new Prefetchers(fd, options.threads ?? defaultThreads(), resourceLimits, options.log);
   const readsDone = makePipe();
   const diskReader = new DiskReader(readsDone.writeFd);
   const server = startServer(fd, options, ahead, readsDone.readFd, {
@@ -102,7 +102,7 @@ interface Errands {
 function startServer(
   fd: number,
   { tree, cacheBytes, log }: TransportOptions,
-  { ends }: AheadLanes,
+  { ends }: Prefetchers,
   readsDoneFd: number,
   errands: Errands,
 ): Server {

@@ -23,8 +23,8 @@ import {
 } from '../wire/protocol.ts';
 import { writePage } from '../wire/directory.ts';
 import type { ListRequest } from '../wire/directory.ts';
-import type { ListAhead } from '../prefetch/listPrefetch.ts';
-import type { ReadAhead } from '../prefetch/prefetcher.ts';
+import type { ListPrefetch } from '../prefetch/listPrefetch.ts';
+import type { PrefetchPlanner } from '../prefetch/prefetcher.ts';
 import type { ReadyRead } from '../prefetch/firstRead.ts';
 import type { Registry } from '../wire/registry.ts';
 import {
@@ -53,8 +53,8 @@ export interface Call {
   readonly request: Buffer;
   readonly requestBytes: number;
   readonly reply: Buffer;
-  readonly listAhead: ListAhead;
-  readonly readAhead: ReadAhead | undefined;
+  readonly listPrefetch: ListPrefetch;
+  readonly readAhead: PrefetchPlanner | undefined;
   readonly readyRead: ReadyRead;
 }
 
@@ -103,8 +103,11 @@ function releasedir(call: Call): number {
 }
 
 function nodeOf({ request, registry }: Call): Node {
-  const placeNumber = request.readUInt32LE(20);
-  return { place: registry.place(placeNumber), number: childNumberOf(placeNumber, request.readUInt32LE(16)) };
+  const referenceNumber = request.readUInt32LE(20);
+  return {
+    place: registry.place(referenceNumber),
+    number: childNumberOf(referenceNumber, request.readUInt32LE(16)),
+  };
 }
 
 function init({ request, requestBytes, reply }: Call): number {
@@ -125,9 +128,9 @@ function lookup(call: Call): number {
   const entry = filesystem.lookup(parent, request.subarray(BODY, requestBytes - 1));
   if (entry === undefined) writeNegativeEntry(reply, PAYLOAD, filesystem.negativeValidMs(parent));
   else {
-    const placeNumber = registry.remember(entry.node);
-    writeEntry(reply, PAYLOAD, placeNumber, entry.node, entry.attributes, call.generation);
-    call.readyRead.note(placeNumber, entry.node, entry.attributes);
+    const referenceNumber = registry.remember(entry.node);
+    writeEntry(reply, PAYLOAD, referenceNumber, entry.node, entry.attributes, call.generation);
+    call.readyRead.note(referenceNumber, entry.node, entry.attributes);
   }
   return ENTRY_BYTES;
 }
@@ -156,32 +159,32 @@ function readlink(call: Call): number {
 
 function read(call: Call): number {
   const { request, reply, filesystem, readAhead, readyRead } = call;
-  const placeNumber = request.readUInt32LE(20);
+  const referenceNumber = request.readUInt32LE(20);
   const offset = readUint64(request, BODY + 8);
   const sizeBytes = Math.min(request.readUInt32LE(BODY + 16), MAX_READ_BYTES);
   const node = nodeOf(call);
   const target = reply.subarray(PAYLOAD, PAYLOAD + sizeBytes);
-  const readyBytes = offset === 0 ? readyRead.take(placeNumber, node, target) : undefined;
+  const readyBytes = offset === 0 ? readyRead.take(referenceNumber, node, target) : undefined;
   const gotBytes = readyBytes ?? filesystem.read(node, offset, target);
   const isEnd = gotBytes < sizeBytes;
-  if (offset === 0) readAhead?.note(placeNumber, node, isEnd);
-  else if (isEnd) readAhead?.noteEnd(placeNumber, node);
+  if (offset === 0) readAhead?.note(referenceNumber, node, isEnd);
+  else if (isEnd) readAhead?.noteEnd(referenceNumber, node);
   return gotBytes;
 }
 
 function readdir(call: Call, withAttributes: boolean): number {
-  const { request, reply, filesystem, registry, generation, listAhead } = call;
+  const { request, reply, filesystem, registry, generation, listPrefetch } = call;
   const list: ListRequest = {
     node: nodeOf(call),
-    placeNumber: request.readUInt32LE(20),
+    referenceNumber: request.readUInt32LE(20),
     cookie: readUint64(request, BODY + 8),
     sizeBytes: Math.min(request.readUInt32LE(BODY + 16), MAX_READ_BYTES),
     withAttributes,
   };
-  const readyBytes = listAhead.take(list, reply, PAYLOAD);
+  const readyBytes = listPrefetch.take(list, reply, PAYLOAD);
   if (readyBytes !== undefined) return readyBytes;
   const page = writePage(filesystem, list, generation, reply, PAYLOAD, (node) => registry.remember(node));
-  listAhead.follow(list, page);
+  listPrefetch.follow(list, page);
   return page.bytes;
 }
 

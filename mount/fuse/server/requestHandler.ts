@@ -12,8 +12,8 @@ import { NO_REPLY, operations } from './operations.ts';
 import type { Call, Operation } from './operations.ts';
 import { OPCODE, OUT_HEADER_BYTES } from '../wire/protocol.ts';
 import type { Aside } from './deferredRequests.ts';
-import { ListAhead } from '../prefetch/listPrefetch.ts';
-import type { ReadAhead } from '../prefetch/prefetcher.ts';
+import { ListPrefetch } from '../prefetch/listPrefetch.ts';
+import type { PrefetchPlanner } from '../prefetch/prefetcher.ts';
 import { ReadyRead } from '../prefetch/firstRead.ts';
 import { Registry } from '../wire/registry.ts';
 import { writeOutHeader } from '../wire/structs.ts';
@@ -23,8 +23,8 @@ const NAME_OF = new Map<number, string>(Object.entries(OPCODE).map(([name, code]
 export class Session {
   readonly filesystem: Filesystem;
   readonly registry: Registry;
-  readonly #listAhead: ListAhead;
-  readonly #readAhead: ReadAhead | undefined;
+  readonly #listPrefetch: ListPrefetch;
+  readonly #readAhead: PrefetchPlanner | undefined;
   readonly #readyRead: ReadyRead;
   readonly #aside: Aside | undefined;
   readonly #generation: number;
@@ -38,12 +38,12 @@ export class Session {
     filesystem: Filesystem,
     generation: number,
     log: (line: string) => void,
-    readAhead?: ReadAhead,
+    readAhead?: PrefetchPlanner,
     aside?: Aside,
   ) {
     this.filesystem = filesystem;
     this.registry = new Registry(filesystem.root.place);
-    this.#listAhead = new ListAhead(filesystem, this.registry, generation);
+    this.#listPrefetch = new ListPrefetch(filesystem, this.registry, generation);
     this.#readAhead = readAhead;
     this.#readyRead = new ReadyRead(filesystem);
     this.#aside = aside;
@@ -60,7 +60,7 @@ export class Session {
       filesystem: this.filesystem,
       registry: this.registry,
       generation: this.#generation,
-      listAhead: this.#listAhead,
+      listPrefetch: this.#listPrefetch,
       readAhead: this.#readAhead,
       readyRead: this.#readyRead,
       request,
@@ -100,7 +100,7 @@ export class Session {
    */
   afterReply(): void {
     this.#readyRead.afterReply();
-    this.#listAhead.afterReply();
+    this.#listPrefetch.afterReply();
     this.#readAhead?.afterReply();
   }
 

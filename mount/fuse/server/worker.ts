@@ -9,13 +9,13 @@ import { Filesystem } from '../../vfs/filesystem.ts';
 import { loadTree } from '../../vfs/loadTree.ts';
 import type { TreeSource } from '../../vfs/tree.ts';
 import { SharedBlocksReader } from '../../content/sharedBlocks.ts';
-import type { LaneEnds } from '../prefetch/workers.ts';
+import type { PrefetcherEnds } from '../prefetch/workers.ts';
 import { Aside } from './deferredRequests.ts';
 import type { DiskRead } from './deferredRequests.ts';
 import { serve } from './loop.ts';
 import type { RegistryNews } from '../wire/registry.ts';
-import { ReadAhead } from '../prefetch/prefetcher.ts';
-import type { Lane } from '../prefetch/prefetcher.ts';
+import { PrefetchPlanner } from '../prefetch/prefetcher.ts';
+import type { Prefetcher } from '../prefetch/prefetcher.ts';
 import { Session } from './requestHandler.ts';
 import { warmUp } from '../prefetch/warmUp.ts';
 
@@ -27,7 +27,7 @@ export interface WorkerOptions {
   readonly cacheBytes: number | undefined;
   readonly generation: number;
   /** One entry for each prefetch thread. */
-  readonly ahead: readonly LaneEnds[];
+  readonly ahead: readonly PrefetcherEnds[];
   /** The pipe that announces completed disk reads. */
   readonly readsDoneFd: number;
 }
@@ -46,7 +46,7 @@ function post(message: WorkerMessage): void {
   parentPort?.postMessage(message);
 }
 
-function laneOf({ port, memory }: LaneEnds, lane: number): Lane {
+function laneOf({ port, memory }: PrefetcherEnds, lane: number): Prefetcher {
   let isStarted = false;
   return {
     blocks: new SharedBlocksReader(memory),
@@ -68,7 +68,7 @@ async function run({
 }: WorkerOptions): Promise<void> {
   const log = (line: string): void => post({ type: 'log', line });
   const tree = await loadTree(source, log);
-  const readAhead = new ReadAhead(ahead.map(laneOf));
+  const readAhead = new PrefetchPlanner(ahead.map(laneOf));
   const cache = new BlockCache(cacheBytes);
   const aside = new Aside({
     requestsFd: fd,
@@ -83,7 +83,10 @@ async function run({
   // Warm up while mount(8) does its work. The kernel has sent no requests yet, so nothing may be
   // remembered for it, prefetched or deferred.
   const rehearsal = new Aside({ requestsFd: fd, doneFd: readsDoneFd, post: () => undefined });
-  warmUp(new Session(filesystem, generation, () => undefined, new ReadAhead([]), rehearsal), WARM_UP_MS);
+  warmUp(
+    new Session(filesystem, generation, () => undefined, new PrefetchPlanner([]), rehearsal),
+    WARM_UP_MS,
+  );
   try {
     serve(fd, new Session(filesystem, generation, log, readAhead, aside), aside, {
       init: () => post({ type: 'mounted' }),

@@ -8,7 +8,7 @@ import { ENTRY_BYTES, direntBytes, readUint64, writeDirent, writeEntry } from '.
 
 export interface ListRequest {
   readonly node: Node;
-  readonly placeNumber: number;
+  readonly referenceNumber: number;
   /** The entry to continue after; 0: from the start. */
   readonly cookie: number;
   readonly sizeBytes: number;
@@ -79,10 +79,10 @@ function writeLookup(
   countLookup: CountLookup,
   generation: number,
 ): boolean {
-  const placeNumber = node === undefined ? 0 : countLookup(node);
-  if (placeNumber === undefined) return false;
+  const referenceNumber = node === undefined ? 0 : countLookup(node);
+  if (referenceNumber === undefined) return false;
   if (node === undefined) buffer.fill(0, at, at + ENTRY_BYTES);
-  else writeEntry(buffer, at, placeNumber, node, attributes, generation);
+  else writeEntry(buffer, at, referenceNumber, node, attributes, generation);
   return true;
 }
 

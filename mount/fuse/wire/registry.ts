@@ -13,18 +13,18 @@
  * - Numbers and counts move into a SharedArrayBuffer, with an Int32Array slot per number. Counts
  *   and the next free number are changed with Atomics.add.
  * - Keys are sent to the other workers by MessagePort. A worker that meets an unknown number drains
- *   its port with receiveMessageOnPort, and makes its own Place from the key.
+ *   its port with receiveMessageOnPort, and makes its own NodeReference from the key.
  */
 import { BackupError } from '../../../src/errors.ts';
 import { FsError } from '../../vfs/fsError.ts';
-import type { FolderPlace, KnownFolder, Node, Place, ShownFolder } from '../../vfs/tree.ts';
+import type { FolderReference, KnownFolder, Node, NodeReference, ShownFolder } from '../../vfs/tree.ts';
 
 export const ROOT_NUMBER = 0;
 const MAX_NUMBER = 0xffffffff;
 
 interface Known {
   readonly number: number;
-  place: Place;
+  place: NodeReference;
   lookups: number;
   /** The watcher was informed of it. */
   isTold: boolean;
@@ -43,7 +43,7 @@ export class Registry {
   readonly #byKey = new Map<string, Known>();
   #next = 1;
 
-  constructor(root: FolderPlace) {
+  constructor(root: FolderReference) {
     this.#add({ number: ROOT_NUMBER, place: root, lookups: 1, isTold: false });
   }
 
@@ -76,7 +76,7 @@ export class Registry {
   }
 
   /** Throws ESTALE for a forgotten place. Only an NFS client can still hold such a nodeid. */
-  place(number: number): Place {
+  place(number: number): NodeReference {
     const known = this.#byNumber.get(number);
     if (known === undefined) throw new FsError('ESTALE');
     return known.place;
@@ -90,7 +90,7 @@ export class Registry {
     return this.#byNumber.size;
   }
 
-  #addNew(place: Place): Known {
+  #addNew(place: NodeReference): Known {
     const known = this.#add({ number: this.#take(), place, lookups: 0, isTold: false });
     const shown = shownOf(place);
     const parent = place.parent === undefined ? undefined : this.numberOf(place.parent.key);
@@ -115,6 +115,6 @@ export class Registry {
   }
 }
 
-function shownOf(place: Place): ShownFolder | undefined {
+function shownOf(place: NodeReference): ShownFolder | undefined {
   return place.kind === 'folder' ? place.shown : undefined;
 }

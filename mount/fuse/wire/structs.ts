@@ -88,11 +88,11 @@ function writeNotifyHeader(to: Buffer, payloadBytes: number, code: number): numb
  */
 export function writeInvalidInode(
   to: Buffer,
-  placeNumber: number,
+  referenceNumber: number,
   childNumber: number,
   withPages: boolean,
 ): number {
-  writeNodeId(to, OUT_HEADER_BYTES, placeNumber, childNumber);
+  writeNodeId(to, OUT_HEADER_BYTES, referenceNumber, childNumber);
   writeInt64(viewOf(to), withPages ? 0 : -1, OUT_HEADER_BYTES + 8);
   writeInt64(viewOf(to), 0, OUT_HEADER_BYTES + 16);
   return writeNotifyHeader(to, 24, NOTIFY.INVAL_INODE);
@@ -113,9 +113,14 @@ export function writeInvalidEntry(to: Buffer, parentNumber: number, name: Buffer
  * struct fuse_notify_store_out. `sizeBytes` of a child's content, from its start, follow it.
  * Returns the header's length.
  */
-export function writeStore(to: Buffer, placeNumber: number, childNumber: number, sizeBytes: number): number {
+export function writeStore(
+  to: Buffer,
+  referenceNumber: number,
+  childNumber: number,
+  sizeBytes: number,
+): number {
   const view = viewOf(to);
-  writeNodeId(to, OUT_HEADER_BYTES, placeNumber, childNumber);
+  writeNodeId(to, OUT_HEADER_BYTES, referenceNumber, childNumber);
   writeInt64(view, 0, OUT_HEADER_BYTES + 8);
   view.setUint32(OUT_HEADER_BYTES + 16, sizeBytes, true);
   view.setUint32(OUT_HEADER_BYTES + 20, 0, true);
@@ -127,18 +132,18 @@ export function readUint64(from: Buffer, offset: number): number {
   return from.readUInt32LE(offset + 4) * TWO_TO_32 + from.readUInt32LE(offset);
 }
 
-function writeNodeId(to: Buffer, offset: number, placeNumber: number, childNumber: number): void {
+function writeNodeId(to: Buffer, offset: number, referenceNumber: number, childNumber: number): void {
   const view = viewOf(to);
-  view.setUint32(offset, placeNumber === ROOT_NUMBER ? ROOT_ID : childNumber, true);
-  view.setUint32(offset + 4, placeNumber, true);
+  view.setUint32(offset, referenceNumber === ROOT_NUMBER ? ROOT_ID : childNumber, true);
+  view.setUint32(offset + 4, referenceNumber, true);
 }
 
 /**
  * Returns the child's number in the lower half of a nodeid. The root's nodeid 1 is no child's
  * number.
  */
-export function childNumberOf(placeNumber: number, low: number): number {
-  return placeNumber === ROOT_NUMBER ? 0 : low;
+export function childNumberOf(referenceNumber: number, low: number): number {
+  return referenceNumber === ROOT_NUMBER ? 0 : low;
 }
 
 function nanosecondsOf(timeMs: number): number {
@@ -181,13 +186,13 @@ function writeValidity(to: Buffer, secondsAt: number, nanosecondsAt: number, val
 export function writeEntry(
   to: Buffer,
   at: number,
-  placeNumber: number,
+  referenceNumber: number,
   node: Node,
   attributes: Attributes,
   generation: number,
 ): void {
   const view = viewOf(to);
-  writeNodeId(to, at, placeNumber, node.number);
+  writeNodeId(to, at, referenceNumber, node.number);
   writeInt64(view, generation, at + 8);
   writeValidity(to, at + 16, at + 32, attributes.validMs);
   writeValidity(to, at + 24, at + 36, attributes.validMs);

@@ -1,18 +1,18 @@
 /**
  * The backups that the tree has open. They are few, whatever the store's size, and always current.
- * Each handle is checked at most once per LOOK_AGAIN_MS for whether its files have been replaced.
+ * Each handle is checked at most once per RECHECK_MS for whether its files have been replaced.
  */
 import { existsSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import { BackupReader } from '../../../src/backup/reader.ts';
 import { Snapshots } from '../hidden/snapshots.ts';
-import { LOOK_AGAIN_MS } from '../validity.ts';
+import { RECHECK_MS } from '../validity.ts';
 
 const OPEN_BACKUPS = 64;
 
 interface Handle {
   readonly reader: BackupReader;
-  lookedAtMs: number;
+  checkedAtMs: number;
 }
 
 export class Handles {
@@ -47,8 +47,8 @@ export class Handles {
     const nowMs = this.#nowMs;
     const known = this.#handles.get(path);
     if (known !== undefined) {
-      if (nowMs - known.lookedAtMs < LOOK_AGAIN_MS && !known.reader.isDoubted) return known.reader;
-      known.lookedAtMs = nowMs;
+      if (nowMs - known.checkedAtMs < RECHECK_MS && !known.reader.isDoubted) return known.reader;
+      known.checkedAtMs = nowMs;
       // A missing file means that the backup was moved. backups.db will be queried again, and until
       // then the open files remain usable.
       if (known.reader.isCurrent() || !existsSync(path)) return known.reader;
@@ -56,7 +56,7 @@ export class Handles {
     }
     const reader = new BackupReader(path);
     if (reader.indexFault !== null) this.#log(`mount: ${reader.indexFault}; the log is read instead`);
-    this.#handles.set(path, { reader, lookedAtMs: nowMs });
+    this.#handles.set(path, { reader, checkedAtMs: nowMs });
     return reader;
   }
 

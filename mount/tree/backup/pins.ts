@@ -9,7 +9,7 @@
  */
 import { BackupReader } from '../../../src/backup/reader.ts';
 import { horizon } from '../../../src/index/queries/horizon.ts';
-import { lastMoment } from '../../../src/index/queries/current.ts';
+import { lastTimestamp } from '../../../src/index/queries/current.ts';
 import { nowSeconds } from '../../../src/mailbox/timestamp.ts';
 import type { UserBackup } from './userBackup.ts';
 
@@ -85,7 +85,7 @@ export class Pins {
  */
 function lastWholeTime({ index }: BackupReader): number | null {
   const nowS = nowSeconds();
-  const last = lastMoment(index);
+  const last = lastTimestamp(index);
   const time = Math.max(Math.min(nowS - 1, last ?? nowS - 1), horizon(index));
   return time >= nowS || (last !== null && last > nowS) ? null : time;
 }

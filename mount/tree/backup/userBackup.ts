@@ -9,7 +9,7 @@ import { BackupError, messageOf } from '../../../src/errors.ts';
 import type { Handles } from './handles.ts';
 import type { Owner } from '../owner.ts';
 import type { Snapshots } from '../hidden/snapshots.ts';
-import { LOOK_AGAIN_MS } from '../validity.ts';
+import { RECHECK_MS } from '../validity.ts';
 
 /** A backup that is moved repeatedly may be missed more than once. */
 const MAX_TRIES = 5;
@@ -48,7 +48,7 @@ export class UserBackup {
    * its lock. Throws 'not-found' if the user has no backup any more.
    */
   path(): string {
-    return this.#handles.nowMs - this.#askedAtMs < LOOK_AGAIN_MS ? this.#path : this.#ask();
+    return this.#handles.nowMs - this.#askedAtMs < RECHECK_MS ? this.#path : this.#ask();
   }
 
   /**

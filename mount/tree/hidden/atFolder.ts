@@ -9,11 +9,11 @@
 import { LRUCache } from 'lru-cache';
 import { futureNoteOf } from '../../../src/backup/clock.ts';
 import { BackupError } from '../../../src/errors.ts';
-import { momentOf, saysNow } from '../../../src/mailbox/timestamp.ts';
-import type { Attributes, Entry, FolderPlace, ListedEntry } from '../../vfs/tree.ts';
+import { timestampOf, saysNow } from '../../../src/mailbox/timestamp.ts';
+import type { Attributes, Entry, FolderReference, ListedEntry } from '../../vfs/tree.ts';
 import { sideFolderAttributes } from '../layouts/mailboxFolder.ts';
 import type { MailView } from '../views/mailView.ts';
-import { firstKnown, listedMoments, momentName } from '../timestampNames.ts';
+import { firstKnown, listedTimestamps, timestampName } from '../timestampNames.ts';
 import { TreeFolder, entryOf, listChildren } from '../treeFolder.ts';
 import type { Child, FolderShape } from '../treeFolder.ts';
 import { UNNOTICED_VALID_MS } from '../validity.ts';
@@ -22,7 +22,7 @@ const KEPT_MS = 60_000;
 const MAX_KEPT = 1000;
 
 /** Makes a user's tree at a time (unix seconds) with the given key and parent. */
-export type TreeAt = (key: string, parent: FolderPlace, time: number) => FolderPlace;
+export type TreeAt = (key: string, parent: FolderReference, time: number) => FolderReference;
 
 /** The present meaning of relative spellings, by key of the folder and spelling. */
 const meant = new LRUCache<string, number>({ max: MAX_KEPT, ttl: KEPT_MS, updateAgeOnGet: true });
@@ -58,8 +58,8 @@ export class AtFolder extends TreeFolder {
 
   protected each(after: number, visit: (entry: ListedEntry) => boolean): void {
     const { index } = this.#view.reader();
-    const children = listedMoments(index, Math.floor(Date.now() / 1000)).map((time): Child => {
-      const name = momentName(time);
+    const children = listedTimestamps(index, Math.floor(Date.now() / 1000)).map((time): Child => {
+      const name = timestampName(time);
       return { name, cookie: time + 1, make: () => this.#entry(name, time) };
     });
     listChildren(children, after, visit);
@@ -76,10 +76,10 @@ export class AtFolder extends TreeFolder {
     const key = `${this.key}/${name}`;
     const kept = meant.get(key);
     if (kept !== undefined) return kept;
-    const time = momentOf(name, nowS);
+    const time = timestampOf(name, nowS);
     // `now` means the last complete second, because more changes may come in the present one.
     const past = time === nowS ? nowS - 1 : time;
-    if (past !== undefined && past !== momentOf(name, nowS + 1)) meant.set(key, past);
+    if (past !== undefined && past !== timestampOf(name, nowS + 1)) meant.set(key, past);
     return past;
   }
 }

@@ -7,7 +7,7 @@ import { parseDlist } from '../../../src/protocol/parseText.ts';
 import { itemsAt } from '../../../src/index/queries/atTime.ts';
 import { fileName } from '../../../src/mailbox/fileName.ts';
 import { ACTIVE_NAME, activeSieveFile, sieveFiles } from '../../../src/mailbox/sieveNames.ts';
-import type { Attributes, Entry, FolderPlace, LinkItem, ListedEntry } from '../../vfs/tree.ts';
+import type { Attributes, Entry, FolderReference, LinkItem, ListedEntry } from '../../vfs/tree.ts';
 import { fileTimeMs, linkAttributes } from '../attributes.ts';
 import { inodeOf } from '../hash.ts';
 import { sideFolderAttributes } from '../layouts/mailboxFolder.ts';
@@ -70,12 +70,12 @@ export class SieveFolder extends TreeFolder {
 class ActiveLink implements LinkItem {
   readonly kind = 'link';
   readonly key: string;
-  readonly parent: FolderPlace;
+  readonly parent: FolderReference;
   readonly #view: MailView;
   readonly #target: string;
   readonly #sinceMs: number;
 
-  constructor(parent: FolderPlace, view: MailView, target: string, since: number) {
+  constructor(parent: FolderReference, view: MailView, target: string, since: number) {
     // The kernel caches a link's target, so each target gets a node of its own.
     this.key = `${parent.key}/${ACTIVE_NAME}/${target}`;
     this.parent = parent;

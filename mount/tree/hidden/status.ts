@@ -5,10 +5,10 @@
 import { statSync } from 'node:fs';
 import { isInFuture, knownSince } from '../../../src/backup/clock.ts';
 import { livingSize } from '../../../src/index/queries/atTime.ts';
-import { chunkCount, lastMoment, uncompressedBytes } from '../../../src/index/queries/current.ts';
-import { firstMoment } from '../../../src/index/queries/views.ts';
+import { chunkCount, lastTimestamp, uncompressedBytes } from '../../../src/index/queries/current.ts';
+import { firstTimestamp } from '../../../src/index/queries/views.ts';
 import type { MailView } from '../views/mailView.ts';
-import { momentName } from '../timestampNames.ts';
+import { timestampName } from '../timestampNames.ts';
 import type { StructureFolder } from '../views/structure.ts';
 import type { TreeContext } from '../userTree.ts';
 
@@ -17,15 +17,15 @@ export function userStatus(view: MailView): string {
   const { index } = reader;
   const folders = [...withMailbox(view.structure())];
   const sizes = folders.map(({ mailbox }) => livingSize(index, mailbox?.id ?? 0));
-  const time = (moment: number | null): string | null => (moment === null ? null : momentName(moment));
+  const time = (moment: number | null): string | null => (moment === null ? null : timestampName(moment));
   return json({
     userid: Buffer.from(view.user.userid, 'latin1').toString('utf8'),
     mailboxes: folders.length,
     messages: sizes.reduce((sum, { messages }) => sum + messages, 0),
     messageBytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
-    firstChange: time(firstMoment(index)),
-    lastChange: time(lastMoment(index)),
-    ...(isInFuture(lastMoment(index)) ? { lastChangeIsInFuture: true } : {}),
+    firstChange: time(firstTimestamp(index)),
+    lastChange: time(lastTimestamp(index)),
+    ...(isInFuture(lastTimestamp(index)) ? { lastChangeIsInFuture: true } : {}),
     /** Any time from here on can be viewed in `.at`. */
     knownSince: time(knownSince(index)),
     chunks: chunkCount(index),
@@ -39,18 +39,15 @@ function* withMailbox(folder: StructureFolder): Generator<StructureFolder> {
   for (const child of folder.children.values()) yield* withMailbox(child);
 }
 
-export interface MountFigures {
+export interface MountStats {
   readonly startedAtMs: number;
   readonly users: number;
 }
 
-export function mountStatus(
-  { handles, settings }: TreeContext,
-  { startedAtMs, users }: MountFigures,
-): string {
+export function mountStatus({ handles, settings }: TreeContext, { startedAtMs, users }: MountStats): string {
   return json({
     mountedAt: new Date(startedAtMs).toISOString(),
-    moment: settings.at === undefined ? null : momentName(settings.at),
+    moment: settings.at === undefined ? null : timestampName(settings.at),
     view: settings.view,
     users,
     openBackups: handles.openBackups,
@@ -59,7 +56,7 @@ export function mountStatus(
 }
 
 /** In the text format of Prometheus. */
-export function mountMetrics({ handles }: TreeContext, { startedAtMs, users }: MountFigures): string {
+export function mountMetrics({ handles }: TreeContext, { startedAtMs, users }: MountStats): string {
   const gauges: [name: string, help: string, value: number][] = [
     ['users', 'Users in backups.db that this mount shows.', users],
     ['open_backups', 'Backups that the mount holds open.', handles.openBackups],

@@ -4,7 +4,7 @@
  */
 import type { ListedRecord } from '../../../src/index/queries/current.ts';
 import type { ViewMailbox } from '../../../src/index/queries/views.ts';
-import type { UpcomingWithKeys } from '../../content/prefetchList.ts';
+import type { PrefetchPlanWithKeys } from '../../content/prefetchList.ts';
 import type { Attributes, Entry, FileItem, ListedEntry, ShownFolder } from '../../vfs/tree.ts';
 import { folderAttributes } from '../attributes.ts';
 import { inodeOf } from '../hash.ts';
@@ -13,7 +13,7 @@ import { messageAttributes, messageItem, namelessMessage } from '../views/messag
 import type { Naming } from './naming.ts';
 import { folderAt, identityOf, uniqueidIn } from '../views/structure.ts';
 import type { StructureFolder } from '../views/structure.ts';
-import { upcomingMessages } from '../views/prefetchPlan.ts';
+import { prefetchMessages } from '../views/prefetchPlan.ts';
 import { TreeFolder, listChildren } from '../treeFolder.ts';
 import type { Child, FixedName, FolderShape } from '../treeFolder.ts';
 
@@ -79,8 +79,8 @@ export class MailboxFolder extends TreeFolder {
     return this.#folder();
   }
 
-  upcoming(after: number, maxBytes: number, largestBytes: number): UpcomingWithKeys {
-    return upcomingMessages(this.#view, this.#folder(), after, maxBytes, largestBytes);
+  upcoming(after: number, maxBytes: number, largestBytes: number): PrefetchPlanWithKeys {
+    return prefetchMessages(this.#view, this.#folder(), after, maxBytes, largestBytes);
   }
 
   protected ownAttributes(): Attributes {

@@ -7,8 +7,8 @@ import { flagCombinations } from '../../../src/index/queries/views.ts';
 import type { RecordWithGuid } from '../../../src/index/queries/current.ts';
 import { keywordLetter, keywordLines, maildirUnique, splitFlags } from '../../../src/mailbox/maildirText.ts';
 import { FsError } from '../../vfs/fsError.ts';
-import type { UpcomingWithKeys } from '../../content/prefetchList.ts';
-import type { Attributes, Entry, FileItem, FolderPlace, ListedEntry } from '../../vfs/tree.ts';
+import type { PrefetchPlanWithKeys } from '../../content/prefetchList.ts';
+import type { Attributes, Entry, FileItem, FolderReference, ListedEntry } from '../../vfs/tree.ts';
 import { folderAttributes } from '../attributes.ts';
 import { inodeOf } from '../hash.ts';
 import type { MailView } from '../views/mailView.ts';
@@ -18,7 +18,7 @@ import { messageAttributes, messageItem, namelessMessage } from '../views/messag
 import { PerBackup } from '../backup/perBackup.ts';
 import { folderAt, identityOf } from '../views/structure.ts';
 import type { StructureFolder } from '../views/structure.ts';
-import { upcomingMessages } from '../views/prefetchPlan.ts';
+import { prefetchMessages } from '../views/prefetchPlan.ts';
 import { TextFile } from '../textFile.ts';
 import { TreeFolder, listChildren } from '../treeFolder.ts';
 import type { Child, FixedName, FolderShape } from '../treeFolder.ts';
@@ -66,7 +66,7 @@ class MaildirFolder extends TreeFolder {
   readonly #view: MailView;
   readonly #path: string;
 
-  constructor(key: string, parent: FolderPlace, view: MailView, path: string) {
+  constructor(key: string, parent: FolderReference, view: MailView, path: string) {
     const mark: FixedName = {
       name: 'maildirfolder',
       isListed: true,
@@ -125,7 +125,7 @@ class MessagesFolder extends TreeFolder {
   /** The mailbox's identity, as in mailboxFolder.ts; empty if there is no mailbox. */
   readonly #identity: string;
 
-  constructor(key: string, parent: FolderPlace, view: MailView, path: string, hasMail: boolean) {
+  constructor(key: string, parent: FolderReference, view: MailView, path: string, hasMail: boolean) {
     const folder = hasMail ? folderAt(view.structure(), path) : undefined;
     const identity = folder === undefined ? '' : identityOf(folder);
     super({ key: identity === '' ? key : `${key}\0${identity}`, parent });
@@ -148,10 +148,10 @@ class MessagesFolder extends TreeFolder {
     return this.#folder();
   }
 
-  upcoming(after: number, maxBytes: number, largestBytes: number): UpcomingWithKeys | undefined {
+  upcoming(after: number, maxBytes: number, largestBytes: number): PrefetchPlanWithKeys | undefined {
     const folder = this.#folder();
     if (folder === undefined) return undefined;
-    return upcomingMessages(this.#view, folder, after, maxBytes, largestBytes);
+    return prefetchMessages(this.#view, folder, after, maxBytes, largestBytes);
   }
 
   protected ownAttributes(): Attributes {

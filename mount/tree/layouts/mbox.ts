@@ -2,7 +2,7 @@
  * A user's mail as mbox files (`.mbox`), such as `INBOX.mbox` and `Archive/2024.mbox`.
  * mboxContent.ts produces the content of the files.
  */
-import type { Attributes, Content, Entry, FileItem, FolderPlace, ListedEntry } from '../../vfs/tree.ts';
+import type { Attributes, Content, Entry, FileItem, FolderReference, ListedEntry } from '../../vfs/tree.ts';
 import { fileAttributes } from '../attributes.ts';
 import { inodeOf } from '../hash.ts';
 import type { MailView } from '../views/mailView.ts';
@@ -58,11 +58,11 @@ export class MboxFolder extends TreeFolder {
 class MboxFile implements FileItem {
   readonly kind = 'file';
   readonly key: string;
-  readonly parent: FolderPlace;
+  readonly parent: FolderReference;
   readonly #view: MailView;
   readonly #path: string;
 
-  constructor(key: string, parent: FolderPlace, view: MailView, path: string) {
+  constructor(key: string, parent: FolderReference, view: MailView, path: string) {
     this.key = key;
     this.parent = parent;
     this.#view = view;

@@ -10,7 +10,7 @@ import { loadBlock, readMessage } from '../../../src/backup/read/messageBytes.ts
 import type { Block } from '../../../src/backup/read/messageBytes.ts';
 import type { BackupReader } from '../../../src/backup/reader.ts';
 import { BackupError } from '../../../src/errors.ts';
-import type { PlacedRecord } from '../../../src/index/queries/atTime.ts';
+import type { LocatedRecord } from '../../../src/index/queries/atTime.ts';
 import type { Quoting } from '../../../src/mailbox/mboxText.ts';
 import { FIRST_PIECE, LineEnds, PIECE_BYTES, WINDOW_BYTES, makePiece } from '../../content/mboxPieces.ts';
 import type { PieceStart } from '../../content/mboxPieces.ts';
@@ -19,7 +19,7 @@ import type { TextFacts } from '../../content/mboxMessage.ts';
 import type { Content, Location } from '../../vfs/tree.ts';
 import type { MailView } from '../views/mailView.ts';
 import { mboxLayout, messageAt } from './mboxLayout.ts';
-import type { PlacedMessage } from './mboxLayout.ts';
+import type { LocatedMessage } from './mboxLayout.ts';
 import { badBytes, storedMessage } from '../views/message.ts';
 import type { StructureFolder } from '../views/structure.ts';
 
@@ -47,7 +47,7 @@ function longLocation(
   key: string,
   view: MailView,
   folder: StructureFolder,
-  message: PlacedMessage,
+  message: LocatedMessage,
   offset: number,
 ): Location {
   const text = textOf(view, folder, message, long.get(key));
@@ -61,7 +61,7 @@ function longLocation(
 function textOf(
   view: MailView,
   folder: StructureFolder,
-  { uid, sizeBytes }: PlacedMessage,
+  { uid, sizeBytes }: LocatedMessage,
   known?: Shown,
 ): MessageText {
   const record = view.record(folder, uid);
@@ -94,13 +94,13 @@ interface Part {
 class MessageText {
   readonly shown: Shown;
   readonly #reader: BackupReader;
-  readonly #record: PlacedRecord;
+  readonly #record: LocatedRecord;
   readonly #sizeBytes: number;
   readonly #head: MboxHead;
   /** The whole text, if it is a single piece and was just made. */
   #onlyText: Buffer | undefined;
 
-  constructor(reader: BackupReader, record: PlacedRecord, sizeBytes: number, known?: Shown) {
+  constructor(reader: BackupReader, record: LocatedRecord, sizeBytes: number, known?: Shown) {
     this.#reader = reader;
     this.#record = record;
     this.#sizeBytes = sizeBytes;

@@ -14,7 +14,7 @@ const KEPT_BYTES = 8 * 1024 * 1024;
 const FIRST_ROOM = 64;
 
 /** A message and its place in an mbox. */
-export interface PlacedMessage {
+export interface LocatedMessage {
   readonly uid: number;
   /** The message's position in the mailbox, counted from 0. */
   readonly number: number;
@@ -33,7 +33,7 @@ export interface MboxLayout {
   readonly uids: Uint32Array;
   readonly starts: Float64Array;
   /** The messages of the step used last, because an mbox is usually read in order. */
-  last: { readonly step: number; readonly messages: readonly PlacedMessage[] } | undefined;
+  last: { readonly step: number; readonly messages: readonly LocatedMessage[] } | undefined;
 }
 
 const kept = new LRUCache<string, MboxLayout>({
@@ -95,7 +95,7 @@ export function messageAt(
   folder: StructureFolder,
   layout: MboxLayout,
   offset: number,
-): PlacedMessage | undefined {
+): LocatedMessage | undefined {
   const step = stepAt(layout.starts, offset);
   if (layout.last?.step !== step) layout.last = { step, messages: messagesFrom(view, folder, layout, step) };
   return layout.last.messages.find(({ start, sizeBytes }) => offset < start + sizeBytes);
@@ -106,7 +106,7 @@ function messagesFrom(
   folder: StructureFolder,
   { uids, starts }: MboxLayout,
   step: number,
-): PlacedMessage[] {
+): LocatedMessage[] {
   const bytesOf = mboxBytes();
   let start = starts[step] ?? 0;
   return view.flaggedPage(folder, (uids[step] ?? 1) - 1, STEP).map((record, at) => {

@@ -8,7 +8,7 @@ import { BackupError } from '../../../src/errors.ts';
 import type {
   Attributes,
   Entry,
-  FolderPlace,
+  FolderReference,
   ListedEntry,
   ShownFolder,
   TreeStatistics,
@@ -17,13 +17,13 @@ import { fileTimeMs, folderAttributes } from '../attributes.ts';
 import { inodeOf } from '../hash.ts';
 import type { Owner } from '../owner.ts';
 import { mountMetrics, mountStatus } from '../hidden/status.ts';
-import type { MountFigures } from '../hidden/status.ts';
+import type { MountStats } from '../hidden/status.ts';
 import { TextFile } from '../textFile.ts';
 import { TreeFolder } from '../treeFolder.ts';
 import type { FixedName } from '../treeFolder.ts';
 import { UserBackup } from '../backup/userBackup.ts';
-import { UserPlace } from './userNode.ts';
-import type { UserPlaces } from './userNode.ts';
+import { UserReference } from './userNode.ts';
+import type { UserReferences } from './userNode.ts';
 import { nameOfUserid, useridOfName } from '../useridName.ts';
 import { isTold, userFolder } from '../userTree.ts';
 import type { TreeContext } from '../userTree.ts';
@@ -51,10 +51,10 @@ interface Listed {
 
 interface OpenedUser {
   readonly owner: Owner;
-  readonly folder: FolderPlace;
+  readonly folder: FolderReference;
 }
 
-export class RootFolder extends TreeFolder implements UserPlaces {
+export class RootFolder extends TreeFolder implements UserReferences {
   readonly #context: TreeContext;
   readonly #databasePath: string;
   readonly #owner: Owner;
@@ -66,10 +66,7 @@ export class RootFolder extends TreeFolder implements UserPlaces {
     const startedAtMs = Date.now();
     const { catalog, settings } = context;
     const users = new Users(catalog, databasePath, matcher(settings.users));
-    const text = (
-      name: string,
-      make: (context: TreeContext, figures: MountFigures) => string,
-    ): FixedName => ({
+    const text = (name: string, make: (context: TreeContext, figures: MountStats) => string): FixedName => ({
       name,
       isListed: settings.listsAll,
       make: (self) => {
@@ -91,7 +88,7 @@ export class RootFolder extends TreeFolder implements UserPlaces {
     return this.#attributes(userid, this.#path(userid));
   }
 
-  folderOf(userid: string): FolderPlace {
+  folderOf(userid: string): FolderReference {
     const owner = this.#context.owners.of(userid);
     const known = this.#opened.get(userid);
     if (known?.owner === owner) return known.folder;
@@ -177,7 +174,7 @@ export class RootFolder extends TreeFolder implements UserPlaces {
 
   #entry(userid: string, path: string): Entry {
     const attributes = this.#attributes(userid, path);
-    return { node: { place: new UserPlace(userid, this), number: 0 }, attributes };
+    return { node: { place: new UserReference(userid, this), number: 0 }, attributes };
   }
 
   /**

@@ -6,27 +6,27 @@ import type {
   Attributes,
   Entry,
   FileItem,
-  FolderPlace,
+  FolderReference,
   LinkItem,
   ListedEntry,
   ShownFolder,
 } from '../../vfs/tree.ts';
 import { NEGATIVE_VALID_MS } from '../validity.ts';
 
-export interface UserPlaces extends FolderPlace {
+export interface UserReferences extends FolderReference {
   /** Throws 'not-found' if the user is gone. */
   attributesOf(userid: string): Attributes;
-  folderOf(userid: string): FolderPlace;
+  folderOf(userid: string): FolderReference;
   /** See ShownFolder; undefined: the user's own folder is not watched. */
   shownOf(userid: string): ShownFolder | undefined;
 }
 
-export class UserPlace implements FolderPlace {
+export class UserReference implements FolderReference {
   /** The userid. */
   readonly key: string;
-  readonly parent: UserPlaces;
+  readonly parent: UserReferences;
 
-  constructor(userid: string, parent: UserPlaces) {
+  constructor(userid: string, parent: UserReferences) {
     this.key = userid;
     this.parent = parent;
   }
@@ -75,7 +75,7 @@ export class UserPlace implements FolderPlace {
     this.#folder.released?.();
   }
 
-  get #folder(): FolderPlace {
+  get #folder(): FolderReference {
     return this.parent.folderOf(this.key);
   }
 }

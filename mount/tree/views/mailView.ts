@@ -8,13 +8,13 @@ import { BackupError } from '../../../src/errors.ts';
 import { horizon } from '../../../src/index/queries/horizon.ts';
 import { listFlagged, listRecords, mailboxByUniqueid } from '../../../src/index/queries/current.ts';
 import type { FlaggedRecord, ListedRecord } from '../../../src/index/queries/current.ts';
-import { placesPage, recordAt, recordsPage } from '../../../src/index/queries/atTime.ts';
-import type { PlacedRecord, PlacedUid } from '../../../src/index/queries/atTime.ts';
+import { locationsPage, recordAt, recordsPage } from '../../../src/index/queries/atTime.ts';
+import type { LocatedRecord, LocatedUid } from '../../../src/index/queries/atTime.ts';
 import { FsError } from '../../vfs/fsError.ts';
 import { countLinks, linksOf } from './hardlinks.ts';
 import type { LinkCounts } from './hardlinks.ts';
 import { inodeOf } from '../hash.ts';
-import { momentName } from '../timestampNames.ts';
+import { timestampName } from '../timestampNames.ts';
 import { PerBackup } from '../backup/perBackup.ts';
 import { deletedMail, departedMail, livingMail, mailboxesOf } from './shownMailboxes.ts';
 import { buildStructure, folderAt, identityOf, uniqueidIn } from './structure.ts';
@@ -50,7 +50,7 @@ export interface ViewOptions {
  * Deliberately not 'not-found': incomplete history must not look as if the folder had been empty.
  */
 function notKnown(userid: string, time: number): BackupError {
-  return new BackupError('io', `${userid}: what was at ${momentName(time)} has been compacted away`, {
+  return new BackupError('io', `${userid}: what was at ${timestampName(time)} has been compacted away`, {
     subject: userid,
   });
 }
@@ -75,7 +75,7 @@ const NEAR_UIDS = 16;
 const lastPages = new LRUCache<StructureFolder, readonly ListedRecord[]>({ max: 8 });
 
 interface RecordsAhead {
-  readonly records: ReadonlyMap<number, PlacedRecord>;
+  readonly records: ReadonlyMap<number, LocatedRecord>;
   readonly last: number;
 }
 
@@ -164,15 +164,15 @@ export class MailView {
   }
 
   /** Like page(), with all fields of the records. */
-  fullPage({ mailbox, shown }: StructureFolder, afterUid: number, limit: number): PlacedRecord[] {
+  fullPage({ mailbox, shown }: StructureFolder, afterUid: number, limit: number): LocatedRecord[] {
     if (mailbox === null) return [];
     return recordsPage(this.reader().index, mailbox.id, this.options.time(), afterUid, limit, shown);
   }
 
   /** Like page(), with the messages' locations. */
-  placesPage({ mailbox, shown }: StructureFolder, afterUid: number, limit: number): PlacedUid[] {
+  locationsPage({ mailbox, shown }: StructureFolder, afterUid: number, limit: number): LocatedUid[] {
     if (mailbox === null) return [];
-    return placesPage(this.reader().index, mailbox.id, this.options.time(), afterUid, limit, shown);
+    return locationsPage(this.reader().index, mailbox.id, this.options.time(), afterUid, limit, shown);
   }
 
   /** Like page(), with flags. */
@@ -196,7 +196,7 @@ export class MailView {
    * one shortly after it is reading the whole folder. A page of records is then fetched with one
    * query.
    */
-  record(folder: StructureFolder, uid: number): PlacedRecord | undefined {
+  record(folder: StructureFolder, uid: number): LocatedRecord | undefined {
     const ahead = this.#ahead.get(folder);
     const known = ahead?.records.get(uid);
     if (known !== undefined) return known;
@@ -207,7 +207,7 @@ export class MailView {
     return records.get(uid);
   }
 
-  #single({ mailbox, shown }: StructureFolder, uid: number): PlacedRecord[] {
+  #single({ mailbox, shown }: StructureFolder, uid: number): LocatedRecord[] {
     const { index } = this.reader();
     const record =
       mailbox === null ? undefined : recordAt(index, mailbox.id, this.options.time(), uid, shown);
@@ -219,7 +219,7 @@ export class MailView {
    * program that has the message open can read on when the name is gone. Throws ESTALE if the
    * record is gone, too.
    */
-  lastRecord(identity: string, uid: number): PlacedRecord {
+  lastRecord(identity: string, uid: number): LocatedRecord {
     const { index } = this.reader();
     const mailbox = mailboxByUniqueid(index, uniqueidIn(identity));
     if (mailbox === undefined || identityOf({ mailbox }) !== identity) throw new FsError('ESTALE');

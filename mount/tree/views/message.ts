@@ -3,7 +3,7 @@ import type { BackupReader } from '../../../src/backup/reader.ts';
 import { hasItsBytes } from '../../../src/backup/read/messageBytes.ts';
 import { BackupError } from '../../../src/errors.ts';
 import { mailboxById, messageById } from '../../../src/index/queries/current.ts';
-import type { PlacedRecord } from '../../../src/index/queries/atTime.ts';
+import type { LocatedRecord } from '../../../src/index/queries/atTime.ts';
 import type { ListedRecord } from '../../../src/index/queries/current.ts';
 import type { StoredMessage } from '../../../src/index/types.ts';
 import type { Attributes, Content, FileItem } from '../../vfs/tree.ts';
@@ -36,7 +36,7 @@ export function messageAttributes(view: MailView, folderInode: bigint, record: L
   return { ...attributes, inode, nlink, ctimeMs: mtimeMs };
 }
 
-export function messageItem(view: MailView, folderInode: bigint, record: PlacedRecord): FileItem {
+export function messageItem(view: MailView, folderInode: bigint, record: LocatedRecord): FileItem {
   return {
     kind: 'file',
     attributes: () => messageAttributes(view, folderInode, record),
@@ -64,7 +64,7 @@ export function namelessMessage(
   return { ...item, attributes };
 }
 
-const xattrs = new Map<string, (record: PlacedRecord) => string | null>([
+const xattrs = new Map<string, (record: LocatedRecord) => string | null>([
   ['user.cyrus.uid', ({ uid }) => String(uid)],
   ['user.cyrus.guid', ({ guid }) => guid],
   ['user.cyrus.modseq', ({ modseq }) => modseq],
@@ -76,7 +76,7 @@ const xattrs = new Map<string, (record: PlacedRecord) => string | null>([
 /** Hard links share one set of attributes, so these are only the ones common to all copies. */
 const SHARED_XATTRS = new Set(['user.cyrus.guid', 'user.cyrus.internaldate']);
 
-function xattrOf(view: MailView, record: PlacedRecord, name: string): string | null {
+function xattrOf(view: MailView, record: LocatedRecord, name: string): string | null {
   if (!SHARED_XATTRS.has(name) && (view.links(record) ?? 1) > 1) return null;
   return xattrs.get(name)?.(record) ?? null;
 }
@@ -88,7 +88,7 @@ type Stored = StoredMessage & { readonly chunk_id: number; readonly offset: numb
  * differs from the message's. Otherwise the file would be cut short, or would include the bytes
  * after the message.
  */
-export function storedMessage(reader: BackupReader, record: PlacedRecord): Stored {
+export function storedMessage(reader: BackupReader, record: LocatedRecord): Stored {
   const { message_id: id, guid, size, chunk_id, offset } = record;
   if (chunk_id === null || offset === null || record.message_size !== size) {
     throw badBytes(reader, record, 'are not in this backup');
@@ -99,7 +99,7 @@ export function storedMessage(reader: BackupReader, record: PlacedRecord): Store
 /** Identifies the message for the log, independently of its file name in the mount. */
 export function badBytes(
   { index, path }: BackupReader,
-  { mailbox_id: mailboxId, uid, guid }: PlacedRecord,
+  { mailbox_id: mailboxId, uid, guid }: LocatedRecord,
   what: 'are damaged' | 'are not in this backup',
 ): BackupError {
   const mailbox = mailboxById(index, mailboxId)?.name ?? '';
@@ -107,7 +107,7 @@ export function badBytes(
   return new BackupError('damaged', message, { subject: path });
 }
 
-function messageContent(reader: BackupReader, record: PlacedRecord): Content {
+function messageContent(reader: BackupReader, record: LocatedRecord): Content {
   const message = storedMessage(reader, record);
   const { chunk_id: chunkId, offset: start } = message;
   let isWhole: boolean | undefined;

@@ -6,10 +6,10 @@
 import type { Block } from '../../../src/backup/read/messageBytes.ts';
 import type { BackupReader } from '../../../src/backup/reader.ts';
 import { BackupError } from '../../../src/errors.ts';
-import type { PlacedUid } from '../../../src/index/queries/atTime.ts';
+import type { LocatedUid } from '../../../src/index/queries/atTime.ts';
 import { LONGEST_SHARED_BYTES } from '../../content/sharedBlocks.ts';
-import { UpcomingBuilder } from '../../content/prefetchList.ts';
-import type { UpcomingWithKeys } from '../../content/prefetchList.ts';
+import { PrefetchPlanBuilder } from '../../content/prefetchList.ts';
+import type { PrefetchPlanWithKeys } from '../../content/prefetchList.ts';
 import { blockKey } from './blockLocation.ts';
 import type { MailView } from './mailView.ts';
 import type { StructureFolder } from './structure.ts';
@@ -21,17 +21,17 @@ const PAGE_RECORDS = 64;
  * Plans the messages after a UID that are no longer than `largestBytes`, in blocks of about
  * `maxBytes` in total.
  */
-export function upcomingMessages(
+export function prefetchMessages(
   view: MailView,
   folder: StructureFolder,
   afterUid: number,
   maxBytes: number,
   largestBytes: number,
-): UpcomingWithKeys {
+): PrefetchPlanWithKeys {
   const reader = view.reader();
   const plan = new Plan(reader, maxBytes, largestBytes);
   for (let after = afterUid, isOver = false; !isOver;) {
-    const page = view.placesPage(folder, after, PAGE_RECORDS);
+    const page = view.locationsPage(folder, after, PAGE_RECORDS);
     isOver = !page.every((record) => plan.add(record)) || page.length < PAGE_RECORDS;
     after = page.at(-1)?.[0] ?? after;
   }
@@ -39,7 +39,7 @@ export function upcomingMessages(
 }
 
 class Plan {
-  readonly builder = new UpcomingBuilder();
+  readonly builder = new PrefetchPlanBuilder();
   readonly #reader: BackupReader;
   readonly #largestBytes: number;
   #leftBytes: number;
@@ -56,7 +56,7 @@ class Plan {
    * Returns false if the plan is full. Leaves out damaged messages; reading them reports the
    * damage.
    */
-  add([number, sizeBytes, messageSize, chunkId, offset, sha1]: PlacedUid): boolean {
+  add([number, sizeBytes, messageSize, chunkId, offset, sha1]: LocatedUid): boolean {
     const isGood = chunkId !== null && offset !== null && messageSize === sizeBytes;
     if (!isGood || sizeBytes === 0 || sizeBytes > this.#largestBytes) return true;
     const blocks = this.#blocksOf(chunkId, offset, offset + sizeBytes);

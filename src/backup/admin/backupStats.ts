@@ -7,7 +7,7 @@ import { fstatSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { asBackupError } from '../../errors.ts';
 import { identityOf } from '../../index/store/statsCache.ts';
-import type { Figures, FiguresFile, Needed } from '../../index/store/statsCache.ts';
+import type { BackupStats, StatsCache, Needed } from '../../index/store/statsCache.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
 import type { Chunk } from '../../index/types.ts';
 import { missingCount, missingMessages } from '../../index/queries/missing.ts';
@@ -37,13 +37,13 @@ export interface LastWritten {
  * the time is the data file's own. That is so for the originals' index, for none, and for one that
  * has not caught up. Throws if the data file is not there.
  */
-export function lastWritten(path: string, cache: FiguresFile | null = null): LastWritten {
+export function lastWritten(path: string, cache: StatsCache | null = null): LastWritten {
   const data = dataFile(path);
   const sizeBytes = data.size;
   if (sizeBytes === 0) return { sizeBytes, lastTime: null, missingCount: 0 };
   const known = cache?.find(path, identityOf(data)) ?? null;
   if (known !== null) return { sizeBytes, lastTime: known.lastEnd, missingCount: known.missingCount };
-  const figures = figuresByIndex(path, sizeBytes, chunkFigures);
+  const figures = statsByIndex(path, sizeBytes, chunkStats);
   if (figures === null) return { sizeBytes, lastTime: Math.floor(data.mtimeMs / 1000), missingCount: 0 };
   cache?.put(path, identityOf(data), { ...figures, needed: null });
   return { sizeBytes, lastTime: figures.lastEnd, missingCount: figures.missingCount };
@@ -53,7 +53,7 @@ export function lastWritten(path: string, cache: FiguresFile | null = null): Las
  * Returns what `ask` finds in the index. Returns null if there is no index of ours, if it does not
  * know the end of the data file, or if it cannot be read.
  */
-function figuresByIndex<T>(
+function statsByIndex<T>(
   path: string,
   sizeBytes: number,
   ask: (index: IndexFile, last: Chunk) => T,
@@ -87,7 +87,7 @@ export function missingText({ guid, mailbox, uid }: MissingMessage): string {
   return `message ${guid} is not in the backup: ${Buffer.from(mailbox, 'latin1').toString()} uid ${uid}`;
 }
 
-export interface SizeFigures {
+export interface SizeStats {
   readonly compressedBytes: number;
   readonly uncompressedBytes: number;
   readonly neededBytes: number;
@@ -102,23 +102,23 @@ export interface SizeFigures {
  * Returns the stats. Messages expunged before `since` are not counted as needed; with -1, all are.
  * Without a usable index of ours, the whole data file is read.
  */
-export function sizeFigures(
+export function sizeStats(
   path: string,
   since: number,
-  cache: FiguresFile | null = null,
-): SizeFigures | Promise<SizeFigures> {
+  cache: StatsCache | null = null,
+): SizeStats | Promise<SizeStats> {
   const data = dataFile(path);
   const known = cache?.find(path, identityOf(data)) ?? null;
   if (known?.needed != null && stillHolds(known.needed, since))
-    return figuresOf(data.size, known, known.needed);
-  const figures = figuresByIndex(path, data.size, (index, last) =>
+    return statsOf(data.size, known, known.needed);
+  const figures = statsByIndex(path, data.size, (index, last) =>
     reckoned(path, index, last, data, since, cache),
   );
   // Folds the log if the index does not tell, or if a writer appended meanwhile.
   return figures ?? foldedFigures(path, since, cache);
 }
 
-async function foldedFigures(path: string, since: number, cache: FiguresFile | null): Promise<SizeFigures> {
+async function foldedFigures(path: string, since: number, cache: StatsCache | null): Promise<SizeStats> {
   // Imported on demand: it is rarely needed, and it loads most of the program.
   const { BackupReader } = await import('../reader.ts');
   const reader = new BackupReader(path, { isThorough: true });
@@ -137,17 +137,17 @@ function reckoned(
   last: Chunk | undefined,
   data: Stats,
   since: number,
-  cache: FiguresFile | null,
-): SizeFigures {
+  cache: StatsCache | null,
+): SizeStats {
   if (last === undefined) return { ...NOTHING, compressedBytes: data.size };
   const firstExpunged = firstExpungedAfter(index, since);
   const needed = { bytes: neededBytes(index, since), since, firstExpunged };
-  const chunk = chunkFigures(index, last);
+  const chunk = chunkStats(index, last);
   if (last.file_end === data.size) cache?.put(path, identityOf(data), { ...chunk, needed });
-  return figuresOf(data.size, chunk, needed);
+  return statsOf(data.size, chunk, needed);
 }
 
-const NOTHING: SizeFigures = {
+const NOTHING: SizeStats = {
   compressedBytes: 0,
   uncompressedBytes: 0,
   neededBytes: 0,
@@ -164,7 +164,7 @@ function stillHolds({ since, firstExpunged }: Needed, now: number): boolean {
   return now >= since && (firstExpunged === null || firstExpunged > now);
 }
 
-function figuresOf(compressedBytes: number, chunk: Omit<Figures, 'needed'>, needed: Needed): SizeFigures {
+function statsOf(compressedBytes: number, chunk: Omit<BackupStats, 'needed'>, needed: Needed): SizeStats {
   const { uncompressedBytes: uncompressed, missingCount: missing, lastStart, lastEnd } = chunk;
   return {
     compressedBytes,
@@ -176,7 +176,7 @@ function figuresOf(compressedBytes: number, chunk: Omit<Figures, 'needed'>, need
   };
 }
 
-function chunkFigures(index: IndexFile, last: Chunk): Omit<Figures, 'needed'> {
+function chunkStats(index: IndexFile, last: Chunk): Omit<BackupStats, 'needed'> {
   return {
     lastStart: last.ts_start,
     lastEnd: last.ts_end,

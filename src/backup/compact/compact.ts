@@ -27,7 +27,7 @@ import { openIndexForWriting, rebuildIndex, settledIndex } from '../openIndex.ts
 import { indexPath } from '../options.ts';
 import { giveOwner } from '../../fs/keepOwner.ts';
 import { whileLocked } from '../lockPriority.ts';
-import { walk } from '../scan/scan.ts';
+import { scan } from '../scan/scan.ts';
 
 /**
  * Compacts a backup. Returns 'skipped' if there is too little to do. Throws 'locked', 'no-space',
@@ -151,7 +151,7 @@ function foldAnew({ work, snapshot, target, horizon }: Job, bytes: number): Inde
   const fresh = beginIndex(indexPath(target.path), bytes);
   try {
     const half = onProgress && ((done: number, all: number): void => onProgress(all + done, 2 * all));
-    const { damages } = walk(fresh, target.fd, 0, bytes, {
+    const { damages } = scan(fresh, target.fd, 0, bytes, {
       isEnded: true,
       ...(half && { onProgress: half }),
     });

@@ -10,7 +10,7 @@ import { chunks } from '../../index/queries/current.ts';
 import { longestBlock, messageSums, stateTimes } from '../../index/queries/retained.ts';
 import type { MessageSums } from '../../index/queries/retained.ts';
 import type { Chunk } from '../../index/types.ts';
-import { momentsAtOrBefore } from '../../index/queries/views.ts';
+import { timestampsAtOrBefore } from '../../index/queries/views.ts';
 import { isCombined, isSplit } from './writer.ts';
 import type { ChunkSizes } from './writer.ts';
 
@@ -54,7 +54,7 @@ const MOST_DROPPED_SHARE = 0.9;
  */
 export function effectiveHorizon(index: IndexFile, asked: number): number {
   if (asked < 0) return -1;
-  const [change = -1] = momentsAtOrBefore(index, [asked]);
+  const [change = -1] = timestampsAtOrBefore(index, [asked]);
   const earlier = horizonOf(index);
   return Math.max(change, earlier === 0 ? -1 : earlier);
 }

@@ -33,7 +33,7 @@ import { openIndexForWriting } from '../openIndex.ts';
 import { indexPath } from '../options.ts';
 import { keepPrevious } from '../admin/previousName.ts';
 import { whileLocked } from '../lockPriority.ts';
-import { walk } from '../scan/scan.ts';
+import { scan } from '../scan/scan.ts';
 
 /**
  * A new file larger than this is synced before the lock is taken. Syncing a smaller one takes no
@@ -168,7 +168,7 @@ async function copyTail(follower: Follower, oldEnd: number): Promise<void> {
   const count = oldEnd - follower.oldEnd;
   if (count === 0) return;
   await copyBytes(job.snapshot.data.fd, job.target.fd, follower.oldEnd, oldEnd, { at: end });
-  const { damages } = walk(fresh, job.target.fd, end, end + count, { isEnded: true });
+  const { damages } = scan(fresh, job.target.fd, end, end + count, { isEnded: true });
   const [damage] = damages;
   if (damage !== undefined) throw new BackupError('damaged', damage.reason);
   follower.oldEnd = oldEnd;

@@ -6,7 +6,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { HORIZON_LINE } from '../../index/queries/horizon.ts';
-import { lastMoment } from '../../index/queries/current.ts';
+import { lastTimestamp } from '../../index/queries/current.ts';
 import { pointsOfChunk } from '../../index/queries/points.ts';
 import { keptMessages, resendStates } from '../../index/queries/retained.ts';
 import { RESEND_LINE } from '../../index/fold/resend.ts';
@@ -42,7 +42,7 @@ export async function rewrite(work: Rewrite, plan: CompactionPlan, out: CompactW
   const [first] = plan.chunks;
   if (horizon > 0) {
     // Written even if nothing else is left: a backup without history must say that it had some.
-    const time = first?.chunk.ts_start ?? lastMoment(work.index) ?? horizon;
+    const time = first?.chunk.ts_start ?? lastTimestamp(work.index) ?? horizon;
     const value = new KeyValues([['HORIZON', String(horizon)]]);
     await out.line({ time, name: HORIZON_LINE, value });
     if (first === undefined) await out.endChunk();

@@ -6,7 +6,7 @@
  *   only in part, or from another user's backup in the same session.
  */
 import type { FoldLine } from '../../index/types.ts';
-import type { Segment } from '../../log/write/staging.ts';
+import type { StagedUpload } from '../../log/write/staging.ts';
 import type { ChunkWriter } from '../../log/write/chunkWriter.ts';
 import { FileLiteral } from '../../protocol/dlist.ts';
 import { printFileHeader } from '../../protocol/print.ts';
@@ -15,13 +15,13 @@ import { printFileHeader } from '../../protocol/print.ts';
  * The files of a MESSAGE line as they were staged, without the parentheses. Their positions are
  * offsets in the segment.
  */
-export interface StagedLine {
-  readonly segment: Segment;
+export interface UploadedLine {
+  readonly segment: StagedUpload;
   readonly files: readonly FileLiteral[];
 }
 
 export type MessageSource =
-  | { readonly kind: 'segment'; readonly line: StagedLine }
+  | { readonly kind: 'segment'; readonly line: UploadedLine }
   | { readonly kind: 'copy'; readonly file: FileLiteral; read(offset: number, sizeBytes: number): Buffer };
 
 type CopySource = Extract<MessageSource, { kind: 'copy' }>;
@@ -82,7 +82,7 @@ export function messageLineStart(time: number): string {
 
 export const messageLineEnd = ')\r\n';
 
-async function writeSegment(writer: ChunkWriter, segment: Segment, time: number): Promise<void> {
+async function writeSegment(writer: ChunkWriter, segment: StagedUpload, time: number): Promise<void> {
   await writer.mark();
   await writer.write(messageLineStart(time));
   await writer.splice(segment);

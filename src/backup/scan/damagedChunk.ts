@@ -24,7 +24,7 @@ import type { FlushPoint } from '../../log/format.ts';
 import { readSyncInto } from '../../fs/io.ts';
 import { readBeginning } from '../../log/read/blocks.ts';
 import { emptyBlocks } from '../../log/read/member.ts';
-import { RunReader } from '../../log/read/damagedReader.ts';
+import { DamagedReader } from '../../log/read/damagedReader.ts';
 import { FileLiteral } from '../../protocol/dlist.ts';
 import { logLineSteps } from '../../protocol/logDriver.ts';
 import type { SteppedByteSource } from '../../protocol/logDriver.ts';
@@ -39,7 +39,7 @@ export interface CheckedFile {
 }
 
 /** A line that could be read, or the whole messages of a MESSAGE line that breaks off. */
-export interface SalvagedLine {
+export interface RecoveredLine {
   readonly line: LogLine;
   readonly files: readonly CheckedFile[];
   /** Uncompressed offset of its end. */
@@ -72,7 +72,7 @@ const SCAN_BYTES = 65_536;
 const LINE_START = /^[0-9]{1,12} APPLY [A-Z_]+ /;
 const FILE_START = /^ ?%\{[^\r\n{}]+ [0-9a-fA-F]{40} [0-9]+\}\r\n/;
 
-export class Salvage {
+export class DamagedChunk {
   readonly breaks: Break[] = [];
   /** Flush points that were found after the part that an index knows. */
   readonly points: FlushPoint[] = [];
@@ -110,11 +110,11 @@ export class Salvage {
   }
 
   /** Yields the lines, in steps of about a millisecond. A null only lets others run. */
-  *lines(): Generator<SalvagedLine | null> {
+  *lines(): Generator<RecoveredLine | null> {
     let start: FlushPoint | null = this.#start;
     while (start !== null) {
       const from: FlushPoint = start;
-      const run = new RunReader(this.#fd, from, this.#fileEnd, this.#known?.points ?? []);
+      const run = new DamagedReader(this.#fd, from, this.#fileEnd, this.#known?.points ?? []);
       try {
         yield* this.#readRun(run, from);
         // One by one: a call takes at most some 120,000 arguments, and a chunk of some gigabytes
@@ -129,14 +129,14 @@ export class Salvage {
     }
   }
 
-  #isTrailerOf({ filePosition, crc32, position }: RunReader): boolean {
+  #isTrailerOf({ filePosition, crc32, position }: DamagedReader): boolean {
     const trailer = Buffer.alloc(MEMBER_TRAILER_BYTES);
     readSyncInto(this.#fd, trailer, 0, trailer.length, filePosition);
     return isTrailerOf(trailer, crc32, position);
   }
 
   /** Reads from one start to the clean end, or to where nothing readable follows. */
-  *#readRun(run: RunReader, start: FlushPoint): Generator<SalvagedLine | null> {
+  *#readRun(run: DamagedReader, start: FlushPoint): Generator<RecoveredLine | null> {
     let prefix: Buffer | null = null;
     try {
       if (start.offset === 0) run.stream(CHUNK_HEADER.length);
@@ -149,7 +149,7 @@ export class Salvage {
       return;
     }
     for (;;) {
-      let read: SalvagedLine | null;
+      let read: RecoveredLine | null;
       try {
         read = yield* inTurns(this.#readLine(run, prefix));
         prefix = null;
@@ -175,7 +175,7 @@ export class Salvage {
     }
   }
 
-  *#readLine(run: RunReader, prefix: Buffer | null): Generator<void, SalvagedLine | null> {
+  *#readLine(run: DamagedReader, prefix: Buffer | null): Generator<void, RecoveredLine | null> {
     this.#files = [];
     const line = yield* logLineSteps(prefixed(run, prefix), logLimits, (file) => this.#check(run, file));
     if (line === null) return null;
@@ -191,14 +191,14 @@ export class Salvage {
     return { line, files: this.#files, end: run.position, fileEnd: run.markerHere() };
   }
 
-  *#check(run: RunReader, file: FileLiteral): Generator<void, void> {
+  *#check(run: DamagedReader, file: FileLiteral): Generator<void, void> {
     const hash = createHash('sha1');
     yield* run.streamSteps(file.size, (piece) => hash.update(piece));
     this.#files.push({ file, whole: hash.digest('hex') === file.guid });
   }
 
   /** Returns the messages before the break of a MESSAGE line. They are as good as any. */
-  #partOf(files: readonly CheckedFile[]): SalvagedLine {
+  #partOf(files: readonly CheckedFile[]): RecoveredLine {
     const value = files.map(({ file }) => file);
     const end = Math.max(...value.map(({ position, size }) => position + size));
     this.#good = Math.max(this.#good, end);
@@ -206,7 +206,7 @@ export class Salvage {
   }
 
   /** Notes what ended a line. Returns whether the bytes after it still inflate in step. */
-  #break(error: unknown, run: RunReader): boolean {
+  #break(error: unknown, run: DamagedReader): boolean {
     if (!(error instanceof BackupError)) throw error;
     this.breaks.push({ position: run.position, reason: error.message });
     return error.kind === 'syntax' || error.kind === 'limit';
@@ -216,7 +216,7 @@ export class Salvage {
    * Skips what is no line. Returns the next line, already read from `run`. Throws 'damaged' if none
    * follows.
    */
-  *#nextLine(run: RunReader, known: KnownChunk): Generator<void, Buffer | null> {
+  *#nextLine(run: DamagedReader, known: KnownChunk): Generator<void, Buffer | null> {
     for (;;) {
       const start = run.position;
       const line = yield* run.lineSteps(logLimits.lineBytes);
@@ -226,7 +226,7 @@ export class Salvage {
   }
 
   /** Returns the next flush point after the good part at which a run can begin. */
-  *#nextStart(from: FlushPoint, run: RunReader): Generator<null, FlushPoint | null> {
+  *#nextStart(from: FlushPoint, run: DamagedReader): Generator<null, FlushPoint | null> {
     const isBehind = (point: FlushPoint): boolean =>
       point.fileOffset > from.fileOffset && point.offset >= this.#good;
     const known = this.#known?.points.find(isBehind);
@@ -248,7 +248,7 @@ export class Salvage {
    * Yields the flush markers after a start: those that the run passed, with its offsets, then all
    * others, as if they stood where the run ended.
    */
-  *#markers(from: FlushPoint, run: RunReader): Generator<FlushPoint> {
+  *#markers(from: FlushPoint, run: DamagedReader): Generator<FlushPoint> {
     yield* run.passed;
     const offset = run.position + 1;
     const window = Buffer.allocUnsafe(SCAN_BYTES + FLUSH_MARKER.length);
@@ -270,7 +270,7 @@ export class Salvage {
 /**
  * Puts bytes in front of a run: those that were read from it before, or a substitute for lost ones.
  */
-function prefixed(run: RunReader, prefix: Buffer | null): SteppedByteSource {
+function prefixed(run: DamagedReader, prefix: Buffer | null): SteppedByteSource {
   if (prefix === null) return run;
   let isFirst = true;
   return {

@@ -22,9 +22,9 @@ import { FileLiteral } from '../../protocol/dlist.ts';
 import { hasItsBytes } from '../read/messageBytes.ts';
 import { fromLog } from '../lines/envelope.ts';
 import { KnownChunk } from './knownChunk.ts';
-import type { Damage, Walk } from './scanResult.ts';
-import { Salvage, memberStart } from './damagedChunk.ts';
-import type { SalvagedLine } from './damagedChunk.ts';
+import type { Damage, Scan } from './scanResult.ts';
+import { DamagedChunk, memberStart } from './damagedChunk.ts';
+import type { RecoveredLine } from './damagedChunk.ts';
 
 /**
  * The partition of a message that is found without its line is not known. Nothing depends on it.
@@ -32,9 +32,9 @@ import type { SalvagedLine } from './damagedChunk.ts';
 const ANY_PARTITION = 'default';
 
 /** Folds the member between two offsets of the file. */
-export function* salvageMember(walk: Walk, fileOffset: number, fileEnd: number): Generator<void, void> {
-  const { index, fd, result } = walk;
-  const known = KnownChunk.find(walk.known, fileOffset);
+export function* scanDamagedMember(scan: Scan, fileOffset: number, fileEnd: number): Generator<void, void> {
+  const { index, fd, result } = scan;
+  const known = KnownChunk.find(scan.known, fileOffset);
   let tsEnd = lastChunk(index)?.ts_end ?? 0;
   let tsStart = 0;
   let length = 0;
@@ -42,29 +42,29 @@ export function* salvageMember(walk: Walk, fileOffset: number, fileEnd: number):
   const damage = (details: Omit<Damage, 'fileOffset'>): void => {
     result.damages.push({ fileOffset, ...details });
   };
-  const salvage = new Salvage(fd, memberStart(fileOffset), fileEnd, known);
+  const salvage = new DamagedChunk(fd, memberStart(fileOffset), fileEnd, known);
   for (const read of salvage.lines()) {
     yield;
     if (read === null) continue;
-    yield* foldSalvaged(walk, chunkId, read, damage);
+    yield* foldRecovered(scan, chunkId, read, damage);
     length = Math.max(length, read.end);
     tsEnd = Math.max(tsEnd, read.line.time);
     if (tsStart === 0) tsStart = read.line.time;
   }
-  for (const line of missedMessages(walk, known, tsEnd)) {
+  for (const line of missedMessages(scan, known, tsEnd)) {
     yield;
     if (line !== null) fold(index, line, chunkId);
   }
   for (const broken of salvage.breaks) damage(broken);
   if (salvage.breaks.length === 0) {
-    damage({ position: length, reason: reasonOf(walk, fileOffset, salvage, known) });
+    damage({ position: length, reason: reasonOf(scan, fileOffset, salvage, known) });
   }
   yield* insertPointsSteps(index, chunkId, known?.points ?? []);
   yield* insertPointsSteps(index, chunkId, salvage.points);
   setChunkStart(index, chunkId, tsStart === 0 ? tsEnd : tsStart);
   length = Math.max(length, known?.chunk.length ?? 0);
   updateChunk(index, chunkId, { tsEnd, length, fileEnd, crc32: 0, memberSha1: '', state: 'damaged' });
-  yield* forgetUnreadable(walk, chunkId, known);
+  yield* forgetUnreadable(scan, chunkId, known);
   result.chunks += 1;
 }
 
@@ -74,7 +74,7 @@ export function* salvageMember(walk: Walk, fileOffset: number, fileEnd: number):
  * offsets after the next flush point, the message cannot be read.
  */
 function* forgetUnreadable(
-  { index, fd }: Walk,
+  { index, fd }: Scan,
   chunkId: number,
   known: KnownChunk | null,
 ): Generator<void, void> {
@@ -88,13 +88,13 @@ function* forgetUnreadable(
 
 type Report = (details: Omit<Damage, 'fileOffset'>) => void;
 
-function* foldSalvaged(
-  walk: Walk,
+function* foldRecovered(
+  scan: Scan,
   chunkId: number,
-  { line, files, end }: SalvagedLine,
+  { line, files, end }: RecoveredLine,
   damage: Report,
 ): Generator<void, void> {
-  const { index, result } = walk;
+  const { index, result } = scan;
   try {
     yield* foldWholeSteps(index, withoutWrong(fromLog(line), files), chunkId);
   } catch (error) {
@@ -108,7 +108,7 @@ function* foldSalvaged(
   }
 }
 
-function withoutWrong(line: FoldLine, files: SalvagedLine['files']): FoldLine {
+function withoutWrong(line: FoldLine, files: RecoveredLine['files']): FoldLine {
   if (line.name !== 'MESSAGE') return line;
   return { ...line, value: files.filter(({ whole }) => whole).map(({ file }) => file) };
 }
@@ -118,7 +118,7 @@ function withoutWrong(line: FoldLine, files: SalvagedLine['files']): FoldLine {
  * others run.
  */
 function* missedMessages(
-  { index, fd, result }: Walk,
+  { index, fd, result }: Scan,
   known: KnownChunk | null,
   time: number,
 ): Generator<FoldLine | null> {
@@ -134,7 +134,7 @@ function* missedMessages(
 }
 
 /** Returns why a member is damaged although all of its lines could be read. */
-function reasonOf({ fd }: Walk, fileOffset: number, salvage: Salvage, known: KnownChunk | null): string {
+function reasonOf({ fd }: Scan, fileOffset: number, salvage: DamagedChunk, known: KnownChunk | null): string {
   const header = Buffer.alloc(MEMBER_HEADER.length);
   readSyncInto(fd, header, 0, header.length, fileOffset);
   const isWhole = salvage.hasItsChecksum || salvage.crc32 === known?.chunk.crc32;

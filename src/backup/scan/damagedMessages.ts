@@ -47,7 +47,7 @@ export function* damagedMessages(
       chunkById(folded, left.chunk_id)?.offset === chunkOffset;
     if (left?.chunk_id != null && !isMoved) continue;
     seen.add(guid);
-    yield { guid, chunkOffset, places: placesOf(index, guid) };
+    yield { guid, chunkOffset, places: locationsOf(index, guid) };
   }
   for (const { guid, fileOffset: chunkOffset } of damages) {
     if (guid === undefined || seen.has(guid)) continue;
@@ -55,12 +55,12 @@ export function* damagedMessages(
     // no record names it.
     if (messageByGuid(folded, guid)?.chunk_id != null || messageByGuid(index, guid) === undefined) continue;
     seen.add(guid);
-    yield { guid, chunkOffset, places: placesOf(index, guid) };
+    yield { guid, chunkOffset, places: locationsOf(index, guid) };
   }
 }
 
 /** Returns the mailboxes and UIDs that a message has, or had. */
-function placesOf(index: IndexFile, guid: string): Place[] {
+function locationsOf(index: IndexFile, guid: string): Place[] {
   return index.all<Place>(
     `SELECT mailbox.name AS mailbox, uid FROM message JOIN record ON message_id = message.id
        JOIN mailbox ON mailbox.id = mailbox_id WHERE guid = ?

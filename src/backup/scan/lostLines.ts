@@ -4,7 +4,7 @@
  * state. The states in between stay lost.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
-import { allMailboxes, lastMoment, mailboxByUniqueid, records } from '../../index/queries/current.ts';
+import { allMailboxes, lastTimestamp, mailboxByUniqueid, records } from '../../index/queries/current.ts';
 import type { RecordWithGuid } from '../../index/queries/current.ts';
 import { parseState } from '../../index/fold/state.ts';
 import type { FoldLine, Item, LiveMailbox } from '../../index/types.ts';
@@ -23,7 +23,7 @@ const unsetKeys = new Set(['USERID', 'MBOXNAME', 'FILENAME', 'ROOT']);
  * caller may fold the lines into it as they come.
  */
 export function* lostLines(before: IndexFile, now: IndexFile): Generator<FoldLine> {
-  const time = lastMoment(before) ?? 0;
+  const time = lastTimestamp(before) ?? 0;
   for (const { uniqueid, name, deleted } of Array.from(allMailboxes(now))) {
     // This mailbox comes from a line whose bytes were wrong.
     if (deleted === null && mailboxByUniqueid(before, uniqueid) === undefined) {

@@ -28,7 +28,7 @@ import { BackupError, messageOf } from '../../errors.ts';
 import { fromLog } from '../lines/envelope.ts';
 import { memberStart } from './damagedChunk.ts';
 import type { CheckedFile } from './damagedChunk.ts';
-import type { MemberOutcome, Walk } from './scanResult.ts';
+import type { MemberOutcome, Scan } from './scanResult.ts';
 import { hasAcknowledgedBehind, hasMissingSector, isZero } from './tornEnd.ts';
 
 /** A line that was read, and its files, with whether their bytes were right. */
@@ -71,8 +71,8 @@ const MOST_UNPROVEN_BYTES = 4 << 20;
  * The last commit is folded only when it is known what follows. After a power cut, it may have been
  * read from sectors that were never written.
  */
-export class MemberWalk {
-  readonly #walk: Walk;
+export class MemberScan {
+  readonly #scan: Scan;
   readonly #reader: ChunkReader;
   readonly #fileOffset: number;
   readonly #chunkId: number;
@@ -94,14 +94,14 @@ export class MemberWalk {
   /** Set while lines are folded on trial: those of `#last`, or else those after the boundary. */
   #beforeTrial: BeforeTrial | null = null;
 
-  constructor(walk: Walk, reader: ChunkReader, fileOffset: number, resume: Chunk | undefined) {
-    this.#walk = walk;
+  constructor(scan: Scan, reader: ChunkReader, fileOffset: number, resume: Chunk | undefined) {
+    this.#scan = scan;
     this.#reader = reader;
     this.#fileOffset = fileOffset;
     // A session that wrote no line leaves a chunk without a time. It gets the time of the chunk
     // before, rather than 1970.
-    this.#tsEnd = lastChunk(walk.index)?.ts_end ?? 0;
-    this.#chunkId = resume?.id ?? insertChunk(walk.index, fileOffset, 0);
+    this.#tsEnd = lastChunk(scan.index)?.ts_end ?? 0;
+    this.#chunkId = resume?.id ?? insertChunk(scan.index, fileOffset, 0);
     if (resume === undefined) return;
     this.#lineEnd = resume.length;
     this.#unprovenStart = resume.length;
@@ -111,7 +111,7 @@ export class MemberWalk {
   }
 
   *run(): Generator<void, MemberOutcome> {
-    const { fd, fileSize, isEnded, known, result } = this.#walk;
+    const { fd, fileSize, isEnded, known, result } = this.#scan;
     const committed = this.#lineEnd;
     yield* this.#passCommitted(committed);
     const failure = yield* this.#foldLines();
@@ -168,7 +168,7 @@ export class MemberWalk {
     const hash = createHash('sha1');
     yield* this.#reader.streamSteps(file.size, (piece) => hash.update(piece));
     this.#files.push({ file, whole: hash.digest('hex') === file.guid });
-    this.#walk.onProgress?.(this.#reader.readUpTo, this.#walk.fileSize);
+    this.#scan.onProgress?.(this.#reader.readUpTo, this.#scan.fileSize);
   }
 
   *#takeLine(line: LogLine): Generator<void, void> {
@@ -210,7 +210,7 @@ export class MemberWalk {
   *#foldOnTrial(): Generator<void, void> {
     yield* this.#foldLast();
     if (this.#beforeTrial === null) {
-      const { index, result } = this.#walk;
+      const { index, result } = this.#scan;
       this.#beforeTrial = {
         trial: Trial.begin(index),
         lineEnd: this.#lineEnd,
@@ -238,8 +238,8 @@ export class MemberWalk {
     this.#lineEnd = before.lineEnd;
     this.#tsStart = before.tsStart;
     this.#tsEnd = before.tsEnd;
-    this.#walk.result.damages.length = before.damages;
-    this.#walk.result.messages = before.messages;
+    this.#scan.result.damages.length = before.damages;
+    this.#scan.result.messages = before.messages;
   }
 
   *#fold(lines: readonly ReadLine[]): Generator<void, void> {
@@ -256,12 +256,12 @@ export class MemberWalk {
 
   *#foldLine({ line, files, end }: ReadLine): Generator<void, void> {
     try {
-      yield* foldWholeSteps(this.#walk.index, fromLog(line), this.#chunkId);
+      yield* foldWholeSteps(this.#scan.index, fromLog(line), this.#chunkId);
     } catch (error) {
       // The line was accepted once, but makes no sense to us. Only this line is lost, not what
       // follows.
       if (!isFaultOfLine(error)) throw error;
-      const { result } = this.#walk;
+      const { result } = this.#scan;
       const where = { fileOffset: this.#fileOffset, position: end };
       result.damages.push({ ...where, reason: messageOf(error), isSenseless: true });
     }
@@ -272,10 +272,10 @@ export class MemberWalk {
   }
 
   #forgetWrongFiles(files: readonly CheckedFile[]): void {
-    this.#walk.result.messages += files.length;
+    this.#scan.result.messages += files.length;
     for (const { file, whole } of files) {
       if (whole) continue;
-      forgetBytes(this.#walk.index, file.guid);
+      forgetBytes(this.#scan.index, file.guid);
       this.#damage('message does not match its GUID', file.guid);
     }
   }
@@ -284,20 +284,20 @@ export class MemberWalk {
   #foldWholeFiles(): void {
     const value = this.#files.filter(({ whole }) => whole).map(({ file }) => file);
     if (value.length === 0) return;
-    fold(this.#walk.index, { time: this.#tsEnd, name: 'MESSAGE', value }, this.#chunkId);
+    fold(this.#scan.index, { time: this.#tsEnd, name: 'MESSAGE', value }, this.#chunkId);
     const last = value.at(-1) as FileLiteral;
     this.#lineEnd = Math.max(this.#lineEnd, last.position + last.size);
   }
 
   #damage(reason: string, guid?: string): void {
     const damage = { fileOffset: this.#fileOffset, position: this.#reader.position, reason };
-    this.#walk.result.damages.push(guid === undefined ? damage : { ...damage, guid });
+    this.#scan.result.damages.push(guid === undefined ? damage : { ...damage, guid });
   }
 
   *#finishWhole(): Generator<void, number> {
     yield* this.#foldAll();
     const { position, fileEnd, memberSha1, crc32, points } = this.#reader;
-    yield* insertPointsSteps(this.#walk.index, this.#chunkId, points);
+    yield* insertPointsSteps(this.#scan.index, this.#chunkId, points);
     this.#update(position, fileEnd, crc32, memberSha1, 'whole');
     return fileEnd;
   }
@@ -309,7 +309,7 @@ export class MemberWalk {
    */
   *#finishTorn(acknowledgedEnd: number): Generator<void, boolean> {
     if (this.#last !== null && (yield* this.#isWritten(this.#last, acknowledgedEnd))) yield* this.#foldLast();
-    const { fd, fileSize } = this.#walk;
+    const { fd, fileSize } = this.#scan;
     const { offset, fileOffset } =
       this.#boundary === null
         ? memberStart(this.#fileOffset)
@@ -326,13 +326,13 @@ export class MemberWalk {
    * Reports whether a commit was on disk: no sector of it is missing, or what follows proves it.
    */
   *#isWritten({ boundary: { fileEnd } }: Commit, acknowledgedEnd: number): Generator<void, boolean> {
-    const { fd, fileSize } = this.#walk;
+    const { fd, fileSize } = this.#scan;
     if (fileEnd <= acknowledgedEnd || !(yield* isZero(fd, fileEnd, fileSize))) return true;
     return !(yield* hasMissingSector(fd, this.#boundary?.fileEnd ?? this.#fileOffset, fileEnd));
   }
 
   *#recordTorn(): Generator<void, void> {
-    const { index, result } = this.#walk;
+    const { index, result } = this.#scan;
     const chunkId = this.#chunkId;
     const fileOffset = this.#fileOffset;
     const boundary = this.#boundary;
@@ -354,7 +354,7 @@ export class MemberWalk {
     yield* this.#foldAll();
     this.#damage(failure.message);
     this.#foldWholeFiles();
-    yield* insertPointsSteps(this.#walk.index, this.#chunkId, this.#reader.points);
+    yield* insertPointsSteps(this.#scan.index, this.#chunkId, this.#reader.points);
     this.#update(this.#lineEnd, next, 0, '', 'damaged');
   }
 
@@ -365,7 +365,7 @@ export class MemberWalk {
     memberSha1: string,
     state: 'whole' | 'open' | 'damaged',
   ): void {
-    const { index } = this.#walk;
+    const { index } = this.#scan;
     setChunkStart(index, this.#chunkId, this.#tsStart === 0 ? this.#tsEnd : this.#tsStart);
     updateChunk(index, this.#chunkId, { tsEnd: this.#tsEnd, length, fileEnd, crc32, memberSha1, state });
   }

@@ -13,11 +13,11 @@ import type { IndexFile } from '../../index/store/indexFile.ts';
 import type { Chunk } from '../../index/types.ts';
 import { ChunkReader } from '../../log/read/chunkReader.ts';
 import { finish } from '../../log/steps.ts';
-import { MemberWalk } from './memberScan.ts';
-import type { MemberOutcome, Walk, WalkResult } from './scanResult.ts';
-import { salvageMember } from './damagedMember.ts';
+import { MemberScan } from './memberScan.ts';
+import type { MemberOutcome, Scan, ScanResult } from './scanResult.ts';
+import { scanDamagedMember } from './damagedMember.ts';
 
-export interface WalkOptions {
+export interface ScanOptions {
   /** A chunk that the index knows in part. Folding starts after the known part. */
   readonly resume?: Chunk;
   /**
@@ -32,30 +32,30 @@ export interface WalkOptions {
 }
 
 /** Folds all members from a file offset on. Each member is one transaction of the index. */
-export function walk(
+export function scan(
   index: IndexFile,
   fd: number,
   from: number,
   fileSize: number,
-  options: WalkOptions = {},
-): WalkResult {
-  return finish(walkSteps(index, fd, from, fileSize, options));
+  options: ScanOptions = {},
+): ScanResult {
+  return finish(scanSteps(index, fd, from, fileSize, options));
 }
 
-/** Like walk(), in steps of about a millisecond, for a process that serves others meanwhile. */
-export function* walkSteps(
+/** Like scan(), in steps of about a millisecond, for a process that serves others meanwhile. */
+export function* scanSteps(
   index: IndexFile,
   fd: number,
   from: number,
   fileSize: number,
-  options: WalkOptions = {},
-): Generator<void, WalkResult> {
-  const result: WalkResult = { chunks: 0, messages: 0, damages: [], tornTail: null };
+  options: ScanOptions = {},
+): Generator<void, ScanResult> {
+  const result: ScanResult = { chunks: 0, messages: 0, damages: [], tornTail: null };
   const { isEnded = false, known = null, onProgress } = options;
-  const state: Walk = { index, fd, fileSize, isEnded, known, result, onProgress };
+  const state: Scan = { index, fd, fileSize, isEnded, known, result, onProgress };
   for (let at = from; at < fileSize;) {
     const resume = at === options.resume?.offset ? options.resume : undefined;
-    at = yield* walkMember(state, at, resume);
+    at = yield* scanMember(state, at, resume);
     onProgress?.(at, fileSize);
     yield;
   }
@@ -63,19 +63,19 @@ export function* walkSteps(
 }
 
 /** Folds one member. Returns where the next one starts, or where the file ends. */
-function* walkMember(walk: Walk, fileOffset: number, resume: Chunk | undefined): Generator<void, number> {
-  const { index, result } = walk;
+function* scanMember(scan: Scan, fileOffset: number, resume: Chunk | undefined): Generator<void, number> {
+  const { index, result } = scan;
   const before = { messages: result.messages, damages: result.damages.length };
   index.begin();
   try {
-    const { next, isDamaged } = yield* readMember(walk, fileOffset, resume);
+    const { next, isDamaged } = yield* readMember(scan, fileOffset, resume);
     if (isDamaged) {
       // The member is folded again, as far as it can be trusted.
       index.rollback();
       result.messages = before.messages;
       result.damages.length = before.damages;
       index.begin();
-      yield* salvageMember(walk, fileOffset, next);
+      yield* scanDamagedMember(scan, fileOffset, next);
     }
     index.commit();
     return next;
@@ -86,13 +86,13 @@ function* walkMember(walk: Walk, fileOffset: number, resume: Chunk | undefined):
 }
 
 function* readMember(
-  walk: Walk,
+  scan: Scan,
   fileOffset: number,
   resume: Chunk | undefined,
 ): Generator<void, MemberOutcome> {
-  const reader = new ChunkReader(walk.fd, fileOffset, walk.fileSize, { findPoints: true });
+  const reader = new ChunkReader(scan.fd, fileOffset, scan.fileSize, { findPoints: true });
   try {
-    return yield* new MemberWalk(walk, reader, fileOffset, resume).run();
+    return yield* new MemberScan(scan, reader, fileOffset, resume).run();
   } finally {
     reader.close();
   }

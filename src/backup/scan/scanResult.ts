@@ -28,7 +28,7 @@ export interface TornTail {
   readonly boundary: Boundary;
 }
 
-export interface WalkResult {
+export interface ScanResult {
   chunks: number;
   messages: number;
   readonly damages: Damage[];
@@ -36,14 +36,14 @@ export interface WalkResult {
 }
 
 /** What a scan works on, and what it has found so far. */
-export interface Walk {
+export interface Scan {
   readonly index: IndexFile;
   readonly fd: number;
   readonly fileSize: number;
   readonly isEnded: boolean;
   /** An index that may be from before the damage. */
   readonly known: IndexFile | null;
-  readonly result: WalkResult;
+  readonly result: ScanResult;
   readonly onProgress: ((fileEnd: number, fileSize: number) => void) | undefined;
 }
 

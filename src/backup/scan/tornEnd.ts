@@ -10,7 +10,7 @@
  */
 import { FLUSH_MARKER, MEMBER_TRAILER_BYTES } from '../../log/format.ts';
 import { readSyncInto } from '../../fs/io.ts';
-import { Salvage } from './damagedChunk.ts';
+import { DamagedChunk } from './damagedChunk.ts';
 import type { SalvageStart } from './damagedChunk.ts';
 
 /** The smallest unit that a disk writes as a whole. */
@@ -56,7 +56,7 @@ export function* hasAcknowledgedBehind(end: DoubtfulEnd): Generator<void, boolea
     (good.offset === 0 && (yield* isEndedUnflushed(fd, good.fileOffset, fileSize)))
   )
     return true;
-  for (const read of new Salvage(fd, good, fileSize, null).lines()) {
+  for (const read of new DamagedChunk(fd, good, fileSize, null).lines()) {
     yield;
     // A commit is MESSAGE lines and one other line, which is its last.
     if (read === null || read.line.name === 'MESSAGE' || read.fileEnd === null) continue;

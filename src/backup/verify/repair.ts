@@ -39,8 +39,8 @@ import { openIndexForWriting } from '../openIndex.ts';
 import { indexPath } from '../options.ts';
 import type { BackupOptions, Notice } from '../options.ts';
 import { keepPrevious } from '../admin/previousName.ts';
-import { Salvage, memberStart } from '../scan/damagedChunk.ts';
-import { walk } from '../scan/scan.ts';
+import { DamagedChunk, memberStart } from '../scan/damagedChunk.ts';
+import { scan } from '../scan/scan.ts';
 import { writeLine } from '../lines/writeLine.ts';
 
 /** In order; the tests kill a repair after each. */
@@ -62,7 +62,7 @@ export async function repairBackup(
   const index = await openIndexForWriting(file, notice);
   const folded = IndexFile.create(':memory:');
   try {
-    const { damages } = walk(folded, file.fd, 0, fstatSync(file.fd).size, { known: index, isEnded: true });
+    const { damages } = scan(folded, file.fd, 0, fstatSync(file.fd).size, { known: index, isEnded: true });
     await writeWhole({ fd: file.fd, index, folded, damages, level: options.compressionLevel }, beside);
     await writeLost(index, beside, options);
     step('written');
@@ -129,7 +129,7 @@ async function rewrite(
   const empty = writer.length;
   const sources = messagesOfChunk(folded, chunk.id).map((message) => copyOf(folded, fd, message));
   await planMessages(sources, writer.length, chunk.ts_start).write(writer);
-  for (const read of new Salvage(fd, memberStart(chunk.offset), chunk.file_end, known).lines()) {
+  for (const read of new DamagedChunk(fd, memberStart(chunk.offset), chunk.file_end, known).lines()) {
     if (read === null) continue;
     const { line, end } = read;
     if (line.name === 'MESSAGE' || senseless.has(end)) continue;

@@ -36,11 +36,11 @@ import { faultOfIndex } from '../indexFault.ts';
 import { belongs, openIndexForWriting, settledIndex } from '../openIndex.ts';
 import { indexPath } from '../options.ts';
 import type { Notice, VerifyLevel } from '../options.ts';
-import { walk } from '../scan/scan.ts';
-import type { WalkOptions } from '../scan/scan.ts';
+import { scan } from '../scan/scan.ts';
+import type { ScanOptions } from '../scan/scan.ts';
 import type { Damage } from '../scan/scanResult.ts';
 
-export interface VerifyOptions extends Pick<WalkOptions, 'onProgress'> {
+export interface VerifyOptions extends Pick<ScanOptions, 'onProgress'> {
   /** Default: full. */
   readonly level?: VerifyLevel;
   readonly readsAll?: boolean;
@@ -161,12 +161,12 @@ function verifyAll(
   const index = known ?? folded;
   const unsound = known === null ? [] : integrityFaults(known);
   // The file and its index were just brought into step, so what looks torn is damage.
-  const walkOptions = {
+  const scanOptions = {
     ...(known === null ? {} : { known }),
     isEnded: true,
     ...(onProgress === undefined ? {} : { onProgress }),
   };
-  const { damages } = walk(folded, fd, 0, fstatSync(fd).size, walkOptions);
+  const { damages } = scan(folded, fd, 0, fstatSync(fd).size, scanOptions);
   const altered = Array.from(alteredChunks(index, folded));
   const messages = Array.from(damagedMessages(index, folded, damages));
   const lost = {

@@ -11,7 +11,7 @@ import { LockedFile } from '../../fs/lockedFile.ts';
 import type { VerifyLevel } from '../../backup/options.ts';
 import type { Config } from '../../config/imapdConf.ts';
 import { BackupError, messageOf } from '../../errors.ts';
-import type { FiguresFile } from '../../index/store/statsCache.ts';
+import type { StatsCache } from '../../index/store/statsCache.ts';
 import { writeJson } from '../common/json.ts';
 import type { FoundTarget, Target } from '../common/select.ts';
 import { textOf } from '../common/text.ts';
@@ -38,7 +38,7 @@ export interface CtlOptions {
 
 export interface CtlIo extends CliIo {
   /** The stats cache of list and stat. */
-  readonly figures?: FiguresFile | null;
+  readonly figures?: StatsCache | null;
   readonly stdin?: Readable & { readonly isTTY?: boolean };
   /** Called with the progress of the work on the current backup. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;

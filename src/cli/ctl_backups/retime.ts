@@ -12,7 +12,7 @@ import { COMPRESSION_LEVEL, indexPath } from '../../backup/options.ts';
 import { horizon } from '../../index/queries/horizon.ts';
 import { isDamagedIndex } from '../../index/store/indexErrors.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
-import { lastMoment } from '../../index/queries/current.ts';
+import { lastTimestamp } from '../../index/queries/current.ts';
 import { nowSeconds } from '../../mailbox/timestamp.ts';
 import type { FoundTarget } from '../common/select.ts';
 import { reporting } from './command.ts';
@@ -53,7 +53,7 @@ function isAhead(path: string, nowS: number): boolean {
   const index = IndexFile.peek(indexPath(path));
   if (index === null) return true;
   try {
-    return isInFuture(lastMoment(index), nowS) || isInFuture(horizon(index), nowS);
+    return isInFuture(lastTimestamp(index), nowS) || isInFuture(horizon(index), nowS);
   } catch (error) {
     if (!isDamagedIndex(error)) throw error;
     return true;

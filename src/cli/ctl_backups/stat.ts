@@ -8,8 +8,8 @@
  * size.
  */
 import { futureNote, isInFuture } from '../../backup/clock.ts';
-import { sizeFigures } from '../../backup/admin/backupStats.ts';
-import type { SizeFigures } from '../../backup/admin/backupStats.ts';
+import { sizeStats } from '../../backup/admin/backupStats.ts';
+import type { SizeStats } from '../../backup/admin/backupStats.ts';
 import type { Config } from '../../config/imapdConf.ts';
 import type { RetentionRules } from '../../config/retentionRules.ts';
 import { Real, writeJson } from '../common/json.ts';
@@ -19,7 +19,7 @@ import { humanSize, localTime, textOf } from '../common/text.ts';
 import { failedToShow } from './command.ts';
 import type { CtlIo, CtlOptions, Outcome } from './command.ts';
 
-interface Figures {
+interface BackupStats {
   readonly compressed: number;
   readonly uncompressed: number;
   readonly compactable: number;
@@ -35,10 +35,10 @@ export async function statOne(target: FoundTarget, options: CtlOptions, io: CtlI
   const name = textOf(target.userid ?? '') || target.path;
   try {
     const since = retainedSince(options.config, target.userid, rulesOf(options.config));
-    const sizes = sizeFigures(target.path, since, io.figures ?? null);
+    const sizes = sizeStats(target.path, since, io.figures ?? null);
     const known = sizes instanceof Promise ? await sizes : sizes;
     if (isInFuture(known.lastEnd)) io.stderr.write(`${target.label}: ${futureNote(known.lastEnd)}\n`);
-    const figures = figuresOf(known);
+    const figures = statsOf(known);
     if (options.isJson) writeJson(io, asObject(target, figures));
     else io.stdout.write(options.isHuman ? humanLine(name, figures) : line(name, figures));
     return 'ok';
@@ -56,7 +56,7 @@ function rulesOf(config: Config): RetentionRules {
   return rules;
 }
 
-function figuresOf(sizes: SizeFigures): Figures {
+function statsOf(sizes: SizeStats): BackupStats {
   return {
     compressed: sizes.compressedBytes,
     uncompressed: sizes.uncompressedBytes,
@@ -73,7 +73,7 @@ function percent(part: number, whole: number): number {
   return whole === 0 ? 0 : (100 * part) / whole;
 }
 
-function line(name: string, figures: Figures): string {
+function line(name: string, figures: BackupStats): string {
   const sizes = [figures.compressed, figures.uncompressed, figures.compactable];
   const ratios = [figures.compression, figures.utilisation].map(
     (ratio) => `${ratio.toFixed(1).padStart(6)}%`,
@@ -92,13 +92,13 @@ export const statHeading = `${humanColumns('backup', [
   'needed',
 ])}  last chunk\n`;
 
-function humanLine(name: string, figures: Figures): string {
+function humanLine(name: string, figures: BackupStats): string {
   const sizes = [figures.compressed, figures.uncompressed, figures.compactable].map(humanSize);
   const ratios = [figures.compression, figures.utilisation].map((ratio) => `${ratio.toFixed(1)} %`);
   return `${humanColumns(name, [...sizes, ...ratios])}  ${figures.end}\n`;
 }
 
-function asObject(target: FoundTarget, figures: Figures): object {
+function asObject(target: FoundTarget, figures: BackupStats): object {
   return {
     userid: target.userid === null ? undefined : textOf(target.userid),
     fname: target.path,

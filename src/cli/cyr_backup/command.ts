@@ -21,7 +21,7 @@ export interface Look {
 }
 
 /** Returns a message for each name that was not found. */
-export type LookCommand = (look: Look) => readonly string[];
+export type InspectCommand = (look: Look) => readonly string[];
 
 const PAGE_RECORDS = 1000;
 

@@ -11,14 +11,14 @@ import type { Config } from '../../config/imapdConf.ts';
 import { BackupError, messageOf } from '../../errors.ts';
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { isDamagedIndex } from '../../index/store/indexErrors.ts';
-import { lastMoment } from '../../index/queries/current.ts';
-import { momentText, nowSeconds, parsePast, saysNow } from '../../mailbox/timestamp.ts';
+import { lastTimestamp } from '../../index/queries/current.ts';
+import { timestampText, nowSeconds, parsePast, saysNow } from '../../mailbox/timestamp.ts';
 import { DEFAULT_CONFIG } from '../common/catalogOptions.ts';
 import { BACKUP_FAILED, guarded, runInProcess, usageError } from '../common/run.ts';
 import { flag, modeOf, selectTargets } from '../common/select.ts';
 import type { Mode } from '../common/select.ts';
 import { checkLastChunk } from './check.ts';
-import type { LookCommand } from './command.ts';
+import type { InspectCommand } from './command.ts';
 import { dumpChunk, dumpMailbox, dumpMessage } from './dump.ts';
 import { jsonChunks, jsonHeaders, jsonMailboxes, jsonMessages } from './json.ts';
 import { listAll, listChunks, listMailboxes, listMessages } from './list.ts';
@@ -48,25 +48,25 @@ Modes:
 `;
 
 interface CommandSpec {
-  readonly run: LookCommand;
+  readonly run: InspectCommand;
   readonly takes: 'nothing' | 'one' | 'some';
   /** True if the command accepts --at. */
-  readonly knowsMoments?: true;
+  readonly takesTime?: true;
 }
 
 const commands: ReadonlyMap<string, CommandSpec> = new Map<string, CommandSpec>([
   ['list all', { run: listAll, takes: 'nothing' }],
   ['list chunks', { run: listChunks, takes: 'nothing' }],
-  ['list mailboxes', { run: listMailboxes, takes: 'nothing', knowsMoments: true }],
+  ['list mailboxes', { run: listMailboxes, takes: 'nothing', takesTime: true }],
   ['list messages', { run: listMessages, takes: 'nothing' }],
   ['show chunks', { run: showChunks, takes: 'some' }],
-  ['show mailboxes', { run: showMailboxes, takes: 'some', knowsMoments: true }],
+  ['show mailboxes', { run: showMailboxes, takes: 'some', takesTime: true }],
   ['show messages', { run: showMessages, takes: 'some' }],
   ['dump chunk', { run: dumpChunk, takes: 'one' }],
-  ['dump mailbox', { run: dumpMailbox, takes: 'one', knowsMoments: true }],
+  ['dump mailbox', { run: dumpMailbox, takes: 'one', takesTime: true }],
   ['dump message', { run: dumpMessage, takes: 'one' }],
   ['json chunks', { run: jsonChunks, takes: 'nothing' }],
-  ['json mailboxes', { run: jsonMailboxes, takes: 'nothing', knowsMoments: true }],
+  ['json mailboxes', { run: jsonMailboxes, takes: 'nothing', takesTime: true }],
   ['json messages', { run: jsonMessages, takes: 'nothing' }],
   ['json headers', { run: jsonHeaders, takes: 'some' }],
 ]);
@@ -75,7 +75,7 @@ interface Arguments {
   readonly config: string;
   readonly mode: Mode;
   readonly backup: string;
-  readonly run: LookCommand;
+  readonly run: InspectCommand;
   readonly names: readonly string[];
   readonly at: number | 'now' | null;
   readonly isVerbose: boolean;
@@ -132,7 +132,7 @@ function showOnce(path: string, parsed: Arguments, config: Config, io: CliIo): n
     const at = timeOf(parsed.at, reader.index);
     if (at !== null) {
       requireKnown(reader.index, at, backup);
-      io.stderr.write(`${backup}: as of ${momentText(at)}\n`);
+      io.stderr.write(`${backup}: as of ${timestampText(at)}\n`);
     }
     const missing = reader.index.snapshot(() => parsed.run({ reader, config, io, names, at }));
     for (const each of missing) io.stderr.write(`${backup}: ${each}\n`);
@@ -179,7 +179,7 @@ function interpret(argv: readonly string[]): Arguments {
         ? names.length === 1
         : names.length > 0;
   if (!isFit) throw usageError(`${name} takes ${argumentsOf[spec.takes]}`);
-  if (values.at !== undefined && spec.knowsMoments !== true) throw usageError(`${name} goes without --at`);
+  if (values.at !== undefined && spec.takesTime !== true) throw usageError(`${name} goes without --at`);
   const at = values.at === undefined ? null : atOf(values.at);
   const isVerbose = values.v !== undefined;
   return { config: values.C, mode: modeOf(values, 'user'), backup, run: spec.run, names, at, isVerbose };
@@ -191,7 +191,7 @@ function atOf(text: string): number | 'now' {
 
 /** "now" includes lines that a clock which was ahead has dated in the future. */
 function timeOf(at: Arguments['at'], index: IndexFile): number | null {
-  return at === 'now' ? Math.max(nowSeconds(), lastMoment(index) ?? 0) : at;
+  return at === 'now' ? Math.max(nowSeconds(), lastTimestamp(index) ?? 0) : at;
 }
 
 const argumentsOf: Record<CommandSpec['takes'], string> = {

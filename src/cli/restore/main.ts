@@ -11,7 +11,7 @@ import type { UserOutcome } from '../../restore/report/outcome.ts';
 import { restoreUser } from '../../restore/restoreUser.ts';
 import { intoLevels } from '../../restore/select/targetName.ts';
 import { runInParallel } from '../../restore/parallel.ts';
-import { momentText } from '../../mailbox/timestamp.ts';
+import { timestampText } from '../../mailbox/timestamp.ts';
 import { BACKUP_FAILED, guarded } from '../common/run.ts';
 import { DEFAULT_CONFIG } from '../common/catalogOptions.ts';
 import { internalOf, selectTargets } from '../common/select.ts';
@@ -103,7 +103,7 @@ export function runRestore(argv: readonly string[], io: RestoreIo): Promise<numb
     const args = interpretRestore(argv, Math.floor(Date.now() / 1000));
     const config = loadConfig(args.config);
     if (args.waitSeconds > 0) await sleep(args.waitSeconds * 1000);
-    if (args.time !== null) io.stderr.write(`restore: as of ${momentText(args.time)}\n`);
+    if (args.time !== null) io.stderr.write(`restore: as of ${timestampText(args.time)}\n`);
     const opener = await openerFor(args, config, io);
     let users: UserOutcome[];
     try {

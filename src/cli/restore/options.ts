@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { asBackupError, messageOf } from '../../errors.ts';
-import { parseMoment, parsePast, saysNow } from '../../mailbox/timestamp.ts';
+import { parseTimestamp, parsePast, saysNow } from '../../mailbox/timestamp.ts';
 import { WHAT } from '../../restore/cyrus/job.ts';
 import type { Existing, What } from '../../restore/cyrus/job.ts';
 import { parseUids } from '../../restore/select/messageFilter.ts';
@@ -260,7 +260,7 @@ function expungedOf(values: Values): Expunged {
 function betweenOf(values: Values, nowS: number): RestoreArguments['between'] {
   if (values.between === undefined) return null;
   const from = parsePast(values.between, nowS, '--between');
-  const to = parseMoment(values.and ?? 'now', nowS, '--between');
+  const to = parseTimestamp(values.and ?? 'now', nowS, '--between');
   if (to <= from) throw usageError('--between: the second time is not after the first');
   return { from, to };
 }
@@ -287,8 +287,8 @@ function filterOf(values: Values, nowS: number): MessageFilter {
     uids: values.uid === undefined ? null : parseUids(values.uid),
     from: values.from ?? null,
     subject: values.subject ?? null,
-    since: values.since === undefined ? null : parseMoment(values.since, nowS, '--since'),
-    before: values.before === undefined ? null : parseMoment(values.before, nowS, '--before'),
+    since: values.since === undefined ? null : parseTimestamp(values.since, nowS, '--since'),
+    before: values.before === undefined ? null : parseTimestamp(values.before, nowS, '--before'),
   };
 }
 

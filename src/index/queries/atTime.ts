@@ -28,8 +28,8 @@ const condition: Record<Which, string> = {
   every: 'TRUE',
 };
 
-/** Columns in the order of PlacedUid. */
-const placeColumns: Columns = (table) =>
+/** Columns in the order of LocatedUid. */
+const locationColumns: Columns = (table) =>
   `uid, ${table}.size AS size, message.size AS message_size, chunk_id, offset, guid, expunged`;
 
 const nowSql = (which: Which, columns: Columns): string =>
@@ -55,14 +55,14 @@ const each = (make: typeof nowSql, columns: Columns): Record<Which, string> => (
 });
 const now = each(nowSql, recordColumns);
 const then = each(thenSql, recordColumns);
-const placesNow = each(nowSql, placeColumns);
-const placesThen = each(thenSql, placeColumns);
+const placesNow = each(nowSql, locationColumns);
+const placesThen = each(thenSql, locationColumns);
 
 /**
  * A record with the place of its message. A message whose size differs from the record's is
  * damaged.
  */
-export interface PlacedRecord extends RecordWithGuid {
+export interface LocatedRecord extends RecordWithGuid {
   readonly message_size: number;
   readonly offset: number | null;
 }
@@ -78,10 +78,10 @@ export function recordsPage(
   afterUid: number,
   limit: number,
   which: Which = 'every',
-): PlacedRecord[] {
+): LocatedRecord[] {
   const from = [mailboxId, afterUid];
-  if (time === null) return index.all<PlacedRecord>(`${now[which]} LIMIT ${limit}`, ...from);
-  return index.all<PlacedRecord>(`${then[which]} LIMIT ${limit}`, ...from, time, ...from, time, time);
+  if (time === null) return index.all<LocatedRecord>(`${now[which]} LIMIT ${limit}`, ...from);
+  return index.all<LocatedRecord>(`${then[which]} LIMIT ${limit}`, ...from, time, ...from, time, time);
 }
 
 const oneNow: Record<Which, string> = {
@@ -98,14 +98,14 @@ export function recordAt(
   time: number | null,
   uid: number,
   which: Which = 'every',
-): PlacedRecord | undefined {
-  if (time === null) return index.get<PlacedRecord>(oneNow[which], mailboxId, uid);
+): LocatedRecord | undefined {
+  if (time === null) return index.get<LocatedRecord>(oneNow[which], mailboxId, uid);
   const [record] = recordsPage(index, mailboxId, time, uid - 1, 1, which);
   return record?.uid === uid ? record : undefined;
 }
 
 /** A record's UID and size, the place and GUID of its message, and when it was expunged. */
-export type PlacedUid = readonly [
+export type LocatedUid = readonly [
   uid: number,
   size: number,
   messageSize: number,
@@ -116,17 +116,17 @@ export type PlacedUid = readonly [
 ];
 
 /** As recordsPage, but returns only the places of messages. */
-export function placesPage(
+export function locationsPage(
   index: IndexFile,
   mailboxId: number,
   time: number | null,
   afterUid: number,
   limit: number,
   which: Which,
-): PlacedUid[] {
+): LocatedUid[] {
   const from = [mailboxId, afterUid];
-  if (time === null) return index.allValues<PlacedUid>(`${placesNow[which]} LIMIT ${limit}`, ...from);
-  return index.allValues<PlacedUid>(
+  if (time === null) return index.allValues<LocatedUid>(`${placesNow[which]} LIMIT ${limit}`, ...from);
+  return index.allValues<LocatedUid>(
     `${placesThen[which]} LIMIT ${limit}`,
     ...from,
     time,

@@ -294,6 +294,6 @@ export function item(index: IndexFile, kind: ItemKind, key: string): Item | unde
   return index.get<Item>('SELECT kind, key, value, since FROM item WHERE kind = ? AND key = ?', kind, key);
 }
 
-export function lastMoment(index: IndexFile): number | null {
+export function lastTimestamp(index: IndexFile): number | null {
   return index.get<{ time: number | null }>('SELECT max(time) AS time FROM moment')?.time ?? null;
 }

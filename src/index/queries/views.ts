@@ -95,7 +95,7 @@ export function copiesAt(index: IndexFile, time: number): IterableIterator<Copy>
  * timestamp is returned twice; the order is that of the given times. Costs one index lookup each,
  * however many timestamps there are.
  */
-export function momentsAtOrBefore(index: IndexFile, times: Iterable<number>): number[] {
+export function timestampsAtOrBefore(index: IndexFile, times: Iterable<number>): number[] {
   const found = new Set<number>();
   for (const time of times) {
     const row = index.get<{ time: number | null }>(
@@ -108,12 +108,12 @@ export function momentsAtOrBefore(index: IndexFile, times: Iterable<number>): nu
 }
 
 /** Returns the last timestamps, the latest first. */
-export function lastMoments(index: IndexFile, limit: number): number[] {
+export function lastTimestamps(index: IndexFile, limit: number): number[] {
   return index
     .all<{ time: number }>(`SELECT time FROM moment ORDER BY time DESC LIMIT ${limit}`)
     .map(({ time }) => time);
 }
 
-export function firstMoment(index: IndexFile): number | null {
+export function firstTimestamp(index: IndexFile): number | null {
   return index.get<{ time: number | null }>('SELECT min(time) AS time FROM moment')?.time ?? null;
 }

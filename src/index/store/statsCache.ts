@@ -21,7 +21,7 @@ import { SCHEMA_VERSION } from './schema.ts';
 import { SqliteDatabase } from './sqlite.ts';
 import type { SqliteStatement } from './sqlite.ts';
 
-export interface Figures {
+export interface BackupStats {
   /** Start and end of the last chunk, in unix seconds. */
   readonly lastStart: number;
   readonly lastEnd: number;
@@ -78,13 +78,13 @@ const PRUNE_FROM = 1000;
 const MOST_CHANGED = 4096;
 const BUSY_TIMEOUT_MS = 2000;
 
-export class FiguresFile {
+export class StatsCache {
   readonly #db: InstanceType<typeof SqliteDatabase>;
   readonly #pages: SqliteStatement;
   /** Prefetched rows, by folder. */
   readonly #ahead = new Map<string, Ahead>();
   readonly #put: SqliteStatement;
-  readonly #changed = new Map<string, { identity: string; figures: Figures }>();
+  readonly #changed = new Map<string, { identity: string; figures: BackupStats }>();
   readonly #path: string;
   #asked = 0;
   #isDamaged = false;
@@ -100,21 +100,21 @@ export class FiguresFile {
    * Opens the cache. Creates it, for the owner of backups.db, if it is missing or damaged. Returns
    * null if that is not possible.
    */
-  static open(backupsDb: string): FiguresFile | null {
+  static open(backupsDb: string): StatsCache | null {
     const path = join(dirname(backupsDb), 'figures.db');
     try {
-      return new FiguresFile(path, opened(path));
+      return new StatsCache(path, opened(path));
     } catch (error) {
       if (!isDamagedIndex(indexError(error, path))) return null;
     }
     try {
-      return new FiguresFile(path, made(path, backupsDb));
+      return new StatsCache(path, made(path, backupsDb));
     } catch {
       return null;
     }
   }
 
-  find(path: string, identity: string): Figures | null {
+  find(path: string, identity: string): BackupStats | null {
     this.#asked += 1;
     const row = this.#row(path);
     if (row === undefined || row[0] !== sealed(identity, row.slice(1))) return null;
@@ -123,7 +123,7 @@ export class FiguresFile {
     return { lastStart, lastEnd, uncompressedBytes, missingCount, needed };
   }
 
-  put(path: string, identity: string, figures: Figures): void {
+  put(path: string, identity: string, figures: BackupStats): void {
     this.#changed.set(path, { identity, figures });
     if (this.#changed.size >= MOST_CHANGED) this.#save();
   }

@@ -23,7 +23,7 @@ const LINE_FEED = 10;
 const LEAST_AHEAD_BYTES = 16_384;
 const MOST_PASSED = 4096;
 
-export class RunReader {
+export class DamagedReader {
   readonly #fd: number;
   readonly #fileEnd: number;
   /** The known points after the start, in order. */

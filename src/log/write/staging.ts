@@ -59,8 +59,8 @@ export class Staging {
     return this.#memoryUsed + this.spill.size;
   }
 
-  begin(): SegmentWriter {
-    return new SegmentWriter(this);
+  begin(): UploadWriter {
+    return new UploadWriter(this);
   }
 
   /** Frees everything. Remaining segments can no longer be read. */
@@ -95,7 +95,7 @@ export class Staging {
   }
 }
 
-export class SegmentWriter {
+export class UploadWriter {
   readonly #staging: Staging;
   readonly #deflater: Deflater;
   readonly #pieces: Piece[] = [];
@@ -126,12 +126,12 @@ export class SegmentWriter {
     await this.#deflater.mark();
   }
 
-  async finish(): Promise<Segment> {
+  async finish(): Promise<StagedUpload> {
     await this.#deflater.flush();
     if (this.#state !== 'open') throw new BackupError('closed', 'the segment is finished or aborted');
     this.#state = 'finished';
     const { length, crc32 } = this.#deflater.position;
-    return new Segment(this.#staging, this.#pieces, {
+    return new StagedUpload(this.#staging, this.#pieces, {
       length,
       crc32,
       compressedBytes: this.#compressedBytes,
@@ -155,7 +155,7 @@ export class SegmentWriter {
   }
 }
 
-export interface SegmentSummary {
+export interface UploadSummary {
   /** Uncompressed bytes. */
   readonly length: number;
   /** CRC-32 of the uncompressed bytes. */
@@ -169,12 +169,12 @@ export interface SegmentSummary {
  * Compressed bytes that can be copied after any flush boundary: they refer to nothing before them,
  * and end at a byte boundary.
  */
-export interface Spliceable extends SegmentSummary {
+export interface Spliceable extends UploadSummary {
   /** Returns the compressed bytes, in pieces of bounded size. */
   compressed(): AsyncIterable<Buffer> | Iterable<Buffer>;
 }
 
-export class Segment implements Spliceable {
+export class StagedUpload implements Spliceable {
   readonly length: number;
   readonly crc32: number;
   readonly compressedBytes: number;
@@ -183,7 +183,7 @@ export class Segment implements Spliceable {
   readonly #pieces: Piece[];
   #dropped = false;
 
-  constructor(staging: Staging, pieces: Piece[], summary: SegmentSummary) {
+  constructor(staging: Staging, pieces: Piece[], summary: UploadSummary) {
     this.#staging = staging;
     this.#pieces = pieces;
     this.length = summary.length;

@@ -5,11 +5,11 @@ import type { Turn } from '../../backup/options.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
 import type { AskedFor } from '../askedFor.ts';
 import type { OpenBackups } from '../openBackups.ts';
-import type { StagedMessages } from '../uploads.ts';
+import type { Uploads } from '../uploads.ts';
 
 export interface CommandContext {
   readonly backups: OpenBackups;
-  readonly staged: StagedMessages;
+  readonly staged: Uploads;
   /**
    * Uniqueids of mailboxes that the master was asked, since the last RESTART, to send again as a
    * whole.

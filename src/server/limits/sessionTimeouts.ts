@@ -6,23 +6,23 @@ import type { ServerOptions } from '../options.ts';
 
 type Times = Pick<ServerOptions, 'loginTimeoutMs' | 'commandTimeoutMs' | 'releaseTimeoutMs'>;
 
-export interface Impatience {
+export interface SessionTimeoutOptions {
   /** Gives up the peer's locks. */
   release(): void;
   /** Closes the connection. */
   hangUp(why: string): void;
 }
 
-export class Patience {
+export class SessionTimeouts {
   readonly #times: Times;
-  readonly #impatience: Impatience;
+  readonly #impatience: SessionTimeoutOptions;
   readonly #loginTimer: NodeJS.Timeout;
   #waitTimer: NodeJS.Timeout | undefined;
   #isWaiting = false;
   #isLoggedIn = false;
 
   /** Starts the time to log in. */
-  constructor(times: Times, impatience: Impatience) {
+  constructor(times: Times, impatience: SessionTimeoutOptions) {
     this.#times = times;
     this.#impatience = impatience;
     const { loginTimeoutMs } = times;

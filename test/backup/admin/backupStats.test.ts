@@ -2,14 +2,14 @@ import { expect } from 'chai';
 import { appendFileSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { Backup } from '../../../src/backup/backup.ts';
-import { lastWritten, sizeFigures } from '../../../src/backup/admin/backupStats.ts';
-import { FiguresFile } from '../../../src/index/store/statsCache.ts';
+import { lastWritten, sizeStats } from '../../../src/backup/admin/backupStats.ts';
+import { StatsCache } from '../../../src/index/store/statsCache.ts';
 import { BackupSite, START, bytesOf, line, mailboxLine } from '../../support/backups.ts';
 
 describe('figures of a backup', () => {
   let site: BackupSite;
   let path: string;
-  let cache: FiguresFile | null;
+  let cache: StatsCache | null;
   const kept = bytesOf(1, 1000);
   const expunged = bytesOf(2, 300);
 
@@ -33,7 +33,7 @@ describe('figures of a backup', () => {
     await site.remove();
   });
 
-  const openCache = (): FiguresFile | null => FiguresFile.open(join(site.folder, 'anne'));
+  const openCache = (): StatsCache | null => StatsCache.open(join(site.folder, 'anne'));
 
   /** Closes the cache, which writes it, and opens it again. */
   function settle(): void {
@@ -45,13 +45,13 @@ describe('figures of a backup', () => {
   const takeIndexAway = (): void => rmSync(`${path}.index`);
 
   it('are the same from the index, from the log and from the cache', async () => {
-    const fromIndex = await sizeFigures(path, START, cache);
+    const fromIndex = await sizeStats(path, START, cache);
     expect(fromIndex).to.include({ neededBytes: 1300, compressedBytes: statSync(path).size });
     expect(fromIndex).to.include({ lastStart: START, lastEnd: START + 100 });
     settle();
     takeIndexAway();
-    expect(await sizeFigures(path, START, cache)).to.deep.equal(fromIndex);
-    expect(await sizeFigures(path, START)).to.deep.equal(fromIndex);
+    expect(await sizeStats(path, START, cache)).to.deep.equal(fromIndex);
+    expect(await sizeStats(path, START)).to.deep.equal(fromIndex);
     utimesSync(path, 1, 1);
     expect(lastWritten(path).lastTime).to.equal(1);
   });
@@ -71,13 +71,13 @@ describe('figures of a backup', () => {
       [START + 50, 1300],
       [-1, 1300],
     ] as const) {
-      expect((await sizeFigures(path, since, cache)).neededBytes, String(since)).to.equal(bytes);
+      expect((await sizeStats(path, since, cache)).neededBytes, String(since)).to.equal(bytes);
       settle();
     }
   });
 
   it('are those of the present content, whatever was remembered', async () => {
-    await sizeFigures(path, START, cache);
+    await sizeStats(path, START, cache);
     settle();
     const backup = await Backup.open('anne', path, site.options, () => undefined);
     await backup.append(mailboxLine(START + 200, { uniqueid: 'u2', name: 'user.anne.More' }));
@@ -87,7 +87,7 @@ describe('figures of a backup', () => {
       lastTime: START + 200,
       missingCount: 0,
     });
-    expect((await sizeFigures(path, START, cache)).lastEnd).to.equal(START + 200);
+    expect((await sizeStats(path, START, cache)).lastEnd).to.equal(START + 200);
   });
 
   it('remember nothing that an index that is behind says', async () => {

@@ -7,7 +7,7 @@ import { BackupReader } from '../../../src/backup/reader.ts';
 import { LockedFile } from '../../../src/fs/lockedFile.ts';
 import { horizon as horizonOf } from '../../../src/index/queries/horizon.ts';
 import { itemsAt, recordsPage } from '../../../src/index/queries/atTime.ts';
-import { momentsAtOrBefore } from '../../../src/index/queries/views.ts';
+import { timestampsAtOrBefore } from '../../../src/index/queries/views.ts';
 import { chunks, mailboxByUniqueid, mailboxesAt, messageById } from '../../../src/index/queries/current.ts';
 import type { ItemKind } from '../../../src/index/types.ts';
 import { RestoreSource } from '../../../src/restore/source.ts';
@@ -97,7 +97,7 @@ describe('compact', () => {
     const { end } = await store.write(300, 6);
     const horizon = Math.floor((START + end) / 2);
     // The last change up to what was asked for: from there on everything is as it was then.
-    const change = store.looking(({ index }) => momentsAtOrBefore(index, [horizon])[0] ?? 0);
+    const change = store.looking(({ index }) => timestampsAtOrBefore(index, [horizon])[0] ?? 0);
     expect(await store.compact({ horizon })).to.equal('done');
     const before = store.looking((reader) => shownAt(reader, horizon, false));
     expect(await store.compact({ horizon: horizon - 5000, isForced: true })).to.equal('done');

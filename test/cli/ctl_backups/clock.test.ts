@@ -12,8 +12,8 @@ import type { RestoreIo } from '../../../src/cli/restore/connect.ts';
 import { trustedPresent } from '../../../src/cli/ctl_backups/run/trustedClock.ts';
 import { loadConfig } from '../../../src/config/imapdConf.ts';
 import { horizon } from '../../../src/index/queries/horizon.ts';
-import { livingMailboxes, lastMoment } from '../../../src/index/queries/current.ts';
-import { momentText } from '../../../src/mailbox/timestamp.ts';
+import { livingMailboxes, lastTimestamp } from '../../../src/index/queries/current.ts';
+import { timestampText } from '../../../src/mailbox/timestamp.ts';
 import { line } from '../../support/backups.ts';
 import { START_TIME, SampleSite } from '../../backup/sampleBackup.ts';
 
@@ -76,8 +76,8 @@ describe('a clock that is ahead', () => {
     const before = readFileSync(site.pathOf('anne'));
     const { code, err, out } = await ctl('-F', 'compact', '-A');
     expect([code, out]).to.deep.equal([75, '']);
-    expect(err).to.contain(`the clock says ${momentText(NOW + TEN_YEARS)}, and no backup has a line`);
-    expect(err).to.contain(`(the newest before is of ${momentText(START_TIME + 61)})`);
+    expect(err).to.contain(`the clock says ${timestampText(NOW + TEN_YEARS)}, and no backup has a line`);
+    expect(err).to.contain(`(the newest before is of ${timestampText(START_TIME + 61)})`);
     expect(readFileSync(site.pathOf('anne')).equals(before)).to.equal(true);
     expect((await ctl('-F', '--force-clock', 'compact', 'anne')).out).to.equal('compact anne: ok\n');
   });
@@ -97,7 +97,7 @@ describe('a clock that is ahead', () => {
 
   it('leaves a mark that backupd, list, stat and verify name', async () => {
     await appendAhead();
-    const note = `its last line is of ${momentText(NOW + TEN_YEARS)}, in the future`;
+    const note = `its last line is of ${timestampText(NOW + TEN_YEARS)}, in the future`;
     expect((await append(NOW, 'SUB', '%(USERID anne MBOXNAME x)')).join('')).to.contain(`anne: ${note}`);
     for (const command of ['list', 'stat']) {
       const { code, err } = await ctl(command, 'anne', 'bob@example.com');
@@ -117,7 +117,7 @@ describe('a clock that is ahead', () => {
     const now = await restoreTo('-a', '--at', 'now', 'anne');
     expect(now.code, now.err).to.equal(0);
     expect(existsSync(join(site.folder, 'out/.Work'))).to.equal(false);
-    const early = await restoreTo('-a', '--at', momentText(START_TIME + 30), 'anne');
+    const early = await restoreTo('-a', '--at', timestampText(START_TIME + 30), 'anne');
     expect(early.code).to.equal(75);
     expect(early.out + early.err).to.contain('in the future');
     const listed = await said(runCyrBackup, '--at', 'now', 'anne', 'list', 'mailboxes');
@@ -140,7 +140,7 @@ describe('a clock that is ahead', () => {
     const { out } = await ctl('retime', '-A');
     expect(out).to.match(/kept beside\nretime anne: ok\nretime bob@example.com: skipped\n$/);
     looking(({ index }) => {
-      expect(lastMoment(index)).to.equal(NOW);
+      expect(lastTimestamp(index)).to.equal(NOW);
       expect(horizon(index)).to.equal(NOW);
       expect([...livingMailboxes(index)].map(({ name, state, crc }) => [name, state, crc])).to.deep.equal(
         before,
@@ -152,9 +152,9 @@ describe('a clock that is ahead', () => {
     expect(readFileSync(join(folder, kept)).equals(bytes)).to.equal(true);
     setClock(NOW + 500);
     await append(NOW + 500, 'SUB', '%(USERID anne MBOXNAME y)');
-    expect(looking(({ index }) => lastMoment(index))).to.equal(NOW + 500);
+    expect(looking(({ index }) => lastTimestamp(index))).to.equal(NOW + 500);
     expect((await ctl('reindex', 'anne')).out).to.equal('reindex anne: ok\n');
-    expect(looking(({ index }) => lastMoment(index))).to.equal(NOW + 500);
+    expect(looking(({ index }) => lastTimestamp(index))).to.equal(NOW + 500);
   });
 
   it('and one that is years behind does not let retime take all lines for lines of the future', async () => {
@@ -167,13 +167,13 @@ describe('a clock that is ahead', () => {
   });
 
   it('--at of a time before the backup begins, or to come, is refused, with the time that was meant', async () => {
-    const begins = `the backup of anne begins ${momentText(START_TIME)}: nothing is known of ${momentText(NOW - 5 * DAY)}`;
+    const begins = `the backup of anne begins ${timestampText(START_TIME)}: nothing is known of ${timestampText(NOW - 5 * DAY)}`;
     const early = await restoreTo('-a', '--at', '5d', 'anne');
     expect(early.code).to.equal(75);
     expect(early.out + early.err).to.contain(begins);
     const shown = await said(runCyrBackup, '--at', '5d', 'anne', 'list', 'mailboxes');
     expect(shown).to.include({ code: 75, err: `anne: ${begins}\n` });
-    const ahead = momentText(NOW + DAY);
+    const ahead = timestampText(NOW + DAY);
     for (const { code, err } of [
       await restoreTo('-a', '--at', ahead, 'anne'),
       await said(runCyrBackup, '--at', ahead, 'anne', 'list', 'mailboxes'),
@@ -182,6 +182,6 @@ describe('a clock that is ahead', () => {
       expect(err).to.contain(`--at: ${ahead} is ${ahead}, which lies in the future`);
     }
     const known = await said(runCyrBackup, '--at', '1d', 'anne', 'list', 'mailboxes');
-    expect(known).to.include({ code: 0, err: `anne: as of ${momentText(NOW - DAY)}\n` });
+    expect(known).to.include({ code: 0, err: `anne: as of ${timestampText(NOW - DAY)}\n` });
   });
 });

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { IndexFile } from '../../../src/index/store/indexFile.ts';
-import { FiguresFile } from '../../../src/index/store/statsCache.ts';
+import { StatsCache } from '../../../src/index/store/statsCache.ts';
 import { SqliteDatabase } from '../../../src/index/store/sqlite.ts';
 
 let folder: string;
@@ -135,10 +135,10 @@ describe('a figures.db that is not what it should be', () => {
   });
 
   function use(): unknown {
-    const file = FiguresFile.open(backupsDb);
+    const file = StatsCache.open(backupsDb);
     file?.put('/a', 'one', figures);
     file?.close();
-    const again = FiguresFile.open(backupsDb);
+    const again = StatsCache.open(backupsDb);
     const found = again?.find('/a', 'one') ?? null;
     again?.close();
     return found;
@@ -179,7 +179,7 @@ describe('a figures.db that is not what it should be', () => {
     const db = new SqliteDatabase(database);
     db.exec('UPDATE figures SET uncompressed = 4');
     db.close();
-    const file = FiguresFile.open(backupsDb);
+    const file = StatsCache.open(backupsDb);
     expect(file?.find('/a', 'one')).to.equal(null);
     file?.close();
   });

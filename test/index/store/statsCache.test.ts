@@ -2,14 +2,14 @@ import { expect } from 'chai';
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FiguresFile, identityOf } from '../../../src/index/store/statsCache.ts';
-import type { Figures } from '../../../src/index/store/statsCache.ts';
+import { StatsCache, identityOf } from '../../../src/index/store/statsCache.ts';
+import type { BackupStats } from '../../../src/index/store/statsCache.ts';
 
 describe('figures.db', () => {
   const folder = mkdtempSync(join(tmpdir(), 'figures-'));
   const backupsDb = join(folder, 'backups.db');
   const path = join(folder, 'figures.db');
-  const figures: Figures = {
+  const figures: BackupStats = {
     lastStart: 1,
     lastEnd: 2,
     uncompressedBytes: 3,
@@ -24,14 +24,14 @@ describe('figures.db', () => {
 
   after(() => rmSync(folder, { recursive: true }));
 
-  function remember(identity: string, what: Figures = figures): void {
-    const file = FiguresFile.open(backupsDb);
+  function remember(identity: string, what: BackupStats = figures): void {
+    const file = StatsCache.open(backupsDb);
     file?.put('/a', identity, what);
     file?.close();
   }
 
-  function found(identity: string): Figures | null {
-    const file = FiguresFile.open(backupsDb);
+  function found(identity: string): BackupStats | null {
+    const file = StatsCache.open(backupsDb);
     const answer = file?.find('/a', identity) ?? null;
     file?.close();
     return answer;
@@ -57,7 +57,7 @@ describe('figures.db', () => {
   });
 
   it('is done without where it cannot be', () => {
-    expect(FiguresFile.open(join(folder, 'nowhere/backups.db'))).to.equal(null);
+    expect(StatsCache.open(join(folder, 'nowhere/backups.db'))).to.equal(null);
   });
 
   it('knows another content by inode, size or time', () => {

@@ -3,11 +3,11 @@ import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
 import { readBlock } from '../../../src/log/read/blocks.ts';
 import { CHUNK_HEADER, type FlushPoint } from '../../../src/log/format.ts';
-import { Staging, type Segment } from '../../../src/log/write/staging.ts';
+import { Staging, type StagedUpload } from '../../../src/log/write/staging.ts';
 import { ChunkWriter } from '../../../src/log/write/chunkWriter.ts';
 import { kindOf, noise, Scratch, text, zcat } from '../support.ts';
 
-async function stage(staging: Staging, bytes: Buffer): Promise<Segment> {
+async function stage(staging: Staging, bytes: Buffer): Promise<StagedUpload> {
   const writer = staging.begin();
   for (let at = 0; at < bytes.length; at += 5_000) {
     await writer.mark();

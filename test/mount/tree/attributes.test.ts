@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { fileTimeMs } from '../../../mount/tree/attributes.ts';
-import { momentName } from '../../../mount/tree/timestampNames.ts';
-import { momentOf } from '../../../src/mailbox/timestamp.ts';
+import { timestampName } from '../../../mount/tree/timestampNames.ts';
+import { timestampOf } from '../../../src/mailbox/timestamp.ts';
 
 const YEAR = 31_556_952;
 
@@ -17,9 +17,10 @@ describe('times that no calendar has', () => {
 
   it('have a name in .at that leads back', () => {
     for (const time of [0, 1, 1_700_000_000, 253_402_300_799, 253_402_300_800, 2 ** 53 - 1]) {
-      expect(momentOf(momentName(time), 0), momentName(time)).to.equal(time);
+      expect(timestampOf(timestampName(time), 0), timestampName(time)).to.equal(time);
     }
-    for (const time of [-1_500 * YEAR, -59_011_459_200]) expect(momentOf(momentName(time), 0)).to.equal(time);
-    expect(momentName(-(2 ** 62))).to.match(/^@-\d+$/);
+    for (const time of [-1_500 * YEAR, -59_011_459_200])
+      expect(timestampOf(timestampName(time), 0)).to.equal(time);
+    expect(timestampName(-(2 ** 62))).to.match(/^@-\d+$/);
   });
 });

@@ -11,7 +11,7 @@ import { BackupError } from '../../../src/errors.ts';
 import { openTree } from '../../../mount/backupTree.ts';
 import { BlockCache } from '../../../mount/content/blockCache.ts';
 import { readRange } from '../../../mount/content/readRange.ts';
-import type { Entry, FileItem, FolderPlace, ListedEntry, Tree } from '../../../mount/vfs/tree.ts';
+import type { Entry, FileItem, FolderReference, ListedEntry, Tree } from '../../../mount/vfs/tree.ts';
 import { treeSettings } from '../../support/mailStore.ts';
 import { BackupSite, START, appendMailbox, bytesOf, guidOf, line } from '../../support/backups.ts';
 
@@ -19,7 +19,7 @@ const owner = { uid: 1234, gid: 5678 };
 const large = bytesOf(1, 300_000);
 const small = [2, 3, 4].map((seed) => bytesOf(seed, 50 + seed));
 /** For how long the tree may go on with what it knew. */
-const LOOK_AGAIN_MS = 1100;
+const RECHECK_MS = 1100;
 
 describe('the tree of a store', () => {
   let site: BackupSite;
@@ -66,18 +66,19 @@ describe('the tree of a store', () => {
       attributes: tree.root.attributes(),
     };
     for (const name of path.split('/').filter((part) => part !== '')) {
-      entry = entry === undefined ? undefined : (entry.node.place as FolderPlace).lookup(Buffer.from(name));
+      entry =
+        entry === undefined ? undefined : (entry.node.place as FolderReference).lookup(Buffer.from(name));
     }
     return entry;
   }
-  const folderAt = (path: string): FolderPlace => entryAt(path)?.node.place as FolderPlace;
+  const folderAt = (path: string): FolderReference => entryAt(path)?.node.place as FolderReference;
 
   function fileAt(path: string): FileItem {
     const { place, number } = (entryAt(path) as Entry).node;
-    return (place as FolderPlace).child(number) as FileItem;
+    return (place as FolderReference).child(number) as FileItem;
   }
 
-  function list(folder: FolderPlace, after = 0, count = Infinity): ListedEntry[] {
+  function list(folder: FolderReference, after = 0, count = Infinity): ListedEntry[] {
     const entries: ListedEntry[] = [];
     folder.list(after, (entry) => {
       entries.push({ ...entry, name: Buffer.from(entry.name) });
@@ -152,7 +153,7 @@ describe('the tree of a store', () => {
     for (const path of ['', 'anne', 'anne/Archive', 'anne/INBOX', '%SHARED/team']) {
       for (const { name, node, attributes } of list(folderAt(path))) {
         const looked = entryAt(`${path}/${name.toString()}`) as Entry;
-        const itself = node.number === 0 ? node.place : (node.place as FolderPlace).child(node.number);
+        const itself = node.number === 0 ? node.place : (node.place as FolderReference).child(node.number);
         expect([looked.attributes, itself.attributes()], name.toString()).to.deep.equal([
           attributes,
           attributes,
@@ -256,7 +257,7 @@ describe('the tree of a store', () => {
     const { index } = await rebuildIndex(file, () => undefined);
     index.close();
     file.release();
-    await sleep(LOOK_AGAIN_MS);
+    await sleep(RECHECK_MS);
     expect(inodes()).to.deep.equal(before);
     tree.close();
     tree = openTree({ ...treeSettings, catalog: { ...options, readOnly: true }, owner });

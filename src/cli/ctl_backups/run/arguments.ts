@@ -80,13 +80,13 @@ const EACH = [...LOOK, ...WORK] as const;
 const ONE = { lock: 1, delete: 1, move: 2, rename: 2 } as const;
 
 /** Commands that only read. */
-export type LookCommand = (typeof LOOK)[number];
+export type InspectCommand = (typeof LOOK)[number];
 /** Commands that lock each backup and work on it. */
 export type WorkCommand = (typeof WORK)[number];
 /** Commands that take only userids and domains, with the least and the largest number of words. */
 const RULES = { retention: [0, 2], hold: [1, Infinity], release: [1, 1] } as const;
 
-type Command = LookCommand | WorkCommand | keyof typeof ONE | keyof typeof RULES | 'reconstruct';
+type Command = InspectCommand | WorkCommand | keyof typeof ONE | keyof typeof RULES | 'reconstruct';
 
 export interface Arguments {
   readonly config: string;

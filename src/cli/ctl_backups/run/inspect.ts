@@ -2,10 +2,10 @@
  * Runs the commands that only read many backups, list and stat. Each backup takes a fraction of a
  * millisecond, so speed depends on loading few modules and on buffering the output.
  */
-import { FiguresFile } from '../../../index/store/statsCache.ts';
+import { StatsCache } from '../../../index/store/statsCache.ts';
 import { readOnlyCatalog } from '../../common/catalogOptions.ts';
 import { isFound, selectTargets } from '../../common/select.ts';
-import type { Arguments, LookCommand } from './arguments.ts';
+import type { Arguments, InspectCommand } from './arguments.ts';
 import type { BackupCommand, CtlIo, CtlOptions } from '../command.ts';
 import { gathered } from './gatheredOutput.ts';
 
@@ -17,7 +17,7 @@ export async function lookAtEach(
   io: CtlIo,
 ): Promise<boolean> {
   const output = gathered(io);
-  const figures = FiguresFile.open(readOnlyCatalog(options.config).databasePath);
+  const figures = StatsCache.open(readOnlyCatalog(options.config).databasePath);
   const own = { ...output, figures };
   let isWell = true;
   try {
@@ -41,7 +41,7 @@ export interface Look {
 }
 
 /** `isAllLoaded` also loads modules that only some backups need. */
-export async function loadLook(command: LookCommand, isAllLoaded: boolean): Promise<Look> {
+export async function loadLook(command: InspectCommand, isAllLoaded: boolean): Promise<Look> {
   if (isAllLoaded) await import('../../../backup/reader.ts');
   if (command === 'list') {
     const { listOne, listHeading } = await import('../list.ts');

@@ -13,9 +13,9 @@ import { Catalog } from '../../../catalog/catalog.ts';
 import type { Config } from '../../../config/imapdConf.ts';
 import { BackupError } from '../../../errors.ts';
 import { IndexFile } from '../../../index/store/indexFile.ts';
-import { lastMoment } from '../../../index/queries/current.ts';
-import { momentsAtOrBefore } from '../../../index/queries/views.ts';
-import { momentText } from '../../../mailbox/timestamp.ts';
+import { lastTimestamp } from '../../../index/queries/current.ts';
+import { timestampsAtOrBefore } from '../../../index/queries/views.ts';
+import { timestampText } from '../../../mailbox/timestamp.ts';
 import { readOnlyCatalog } from '../../common/catalogOptions.ts';
 
 const DAY_SECONDS = 86_400;
@@ -47,10 +47,12 @@ export function trustedPresent(config: Config, nowS: number, { files, trustsNewS
   }
   if (newestOld >= recent || (newestOld === 0 && trustsNewSite)) return Math.min(nowS, newest);
   const found =
-    newestOld === 0 ? 'there is none older than a day' : `the newest before is of ${momentText(newestOld)}`;
+    newestOld === 0
+      ? 'there is none older than a day'
+      : `the newest before is of ${timestampText(newestOld)}`;
   throw new BackupError(
     'refused',
-    `the clock says ${momentText(nowS)}, and no backup has a line that is one to ${RECENT_DAYS} days old (${found}): ` +
+    `the clock says ${timestampText(nowS)}, and no backup has a line that is one to ${RECENT_DAYS} days old (${found}): ` +
       'nothing was changed: set the clock, or where it is right give --force-clock',
     { subject: 'clock' },
   );
@@ -81,7 +83,7 @@ function linesOf(path: string, until: number): { last: number; old: number } {
   try {
     index = IndexFile.peek(indexPath(path));
     if (index !== null)
-      return { last: lastMoment(index) ?? 0, old: momentsAtOrBefore(index, [until])[0] ?? 0 };
+      return { last: lastTimestamp(index) ?? 0, old: timestampsAtOrBefore(index, [until])[0] ?? 0 };
     const written = Math.floor((statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) / 1000);
     return { last: written, old: written <= until ? written : 0 };
   } catch (error) {

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import type { Filesystem } from '../../../../mount/vfs/filesystem.ts';
-import type { Attributes, FolderPlace, Node } from '../../../../mount/vfs/tree.ts';
+import type { Attributes, FolderReference, Node } from '../../../../mount/vfs/tree.ts';
 import { ReadyRead } from '../../../../mount/fuse/prefetch/firstRead.ts';
 
 const PLACE = 3;
 const FILE_BYTES = 5000;
-const folder = { kind: 'folder', key: 'folder' } as unknown as FolderPlace;
+const folder = { kind: 'folder', key: 'folder' } as unknown as FolderReference;
 
 /** Files are full of their own number; `reads` are those that were read from the file system. */
 function makeReader() {

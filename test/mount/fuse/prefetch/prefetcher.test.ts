@@ -4,11 +4,11 @@ import {
   SharedBlocksWriter,
   sharedMemory,
 } from '../../../../mount/content/sharedBlocks.ts';
-import { UpcomingBuilder, fileCount, fileNumber } from '../../../../mount/content/prefetchList.ts';
-import type { UpcomingWithKeys } from '../../../../mount/content/prefetchList.ts';
-import type { FolderPlace } from '../../../../mount/vfs/tree.ts';
-import { ReadAhead } from '../../../../mount/fuse/prefetch/prefetcher.ts';
-import type { Stretch } from '../../../../mount/fuse/prefetch/prefetcher.ts';
+import { PrefetchPlanBuilder, fileCount, fileNumber } from '../../../../mount/content/prefetchList.ts';
+import type { PrefetchPlanWithKeys } from '../../../../mount/content/prefetchList.ts';
+import type { FolderReference } from '../../../../mount/vfs/tree.ts';
+import { PrefetchPlanner } from '../../../../mount/fuse/prefetch/prefetcher.ts';
+import type { PrefetchBatch } from '../../../../mount/fuse/prefetch/prefetcher.ts';
 
 const FILE_BYTES = 8192;
 const LARGE_BYTES = 300_000;
@@ -26,12 +26,12 @@ interface Asked {
 const bytesOf = (number: number): number => (number % LARGE_EVERY === 0 ? LARGE_BYTES : FILE_BYTES);
 
 /** A thread that reads ahead, but does not: what it is given is looked at by tests. */
-function makeLane(told: number[]) {
+function makePrefetcher(told: number[]) {
   const memory = sharedMemory();
-  const stretches: Stretch[] = [];
+  const stretches: PrefetchBatch[] = [];
   const lane = {
     blocks: new SharedBlocksReader(memory),
-    post(stretch: Stretch): void {
+    post(stretch: PrefetchBatch): void {
       stretches.push(stretch);
       told.push(...numbersOf(stretch));
     },
@@ -42,12 +42,12 @@ function makeLane(told: number[]) {
 /** A folder with files 1 to `count`, each a block of its own. */
 function makeReader(count: number, laneCount = 1) {
   const told: number[] = [];
-  const lanes = Array.from({ length: laneCount }, () => makeLane(told));
+  const lanes = Array.from({ length: laneCount }, () => makePrefetcher(told));
   const asked: Asked[] = [];
-  const readAhead = new ReadAhead(lanes.map(({ lane }) => lane));
-  const upcoming = (after: number, maxBytes: number, largestBytes: number): UpcomingWithKeys => {
+  const readAhead = new PrefetchPlanner(lanes.map(({ lane }) => lane));
+  const upcoming = (after: number, maxBytes: number, largestBytes: number): PrefetchPlanWithKeys => {
     asked.push({ after, maxBytes, largestBytes });
-    const builder = new UpcomingBuilder();
+    const builder = new PrefetchPlanBuilder();
     let leftBytes = maxBytes;
     for (let number = after + 1; number <= count && leftBytes > 0; number += 1) {
       const sizeBytes = bytesOf(number);
@@ -58,7 +58,7 @@ function makeReader(count: number, laneCount = 1) {
     }
     return builder.finish('data', 1n);
   };
-  const folder = { kind: 'folder', key: 'folder', upcoming } as unknown as FolderPlace;
+  const folder = { kind: 'folder', key: 'folder', upcoming } as unknown as FolderReference;
   /** `large`: how much of a large file is read. */
   const read = (numbers: readonly number[], large: 'all' | 'start' = 'all'): void => {
     for (const number of numbers) {
@@ -79,12 +79,12 @@ function makeReader(count: number, laneCount = 1) {
     }
     return misses;
   };
-  const [{ stretches, writer } = makeLane([]), other = makeLane([])] = lanes;
+  const [{ stretches, writer } = makePrefetcher([]), other = makePrefetcher([])] = lanes;
   const { stretches: others, writer: otherWriter } = other;
   return { readAhead, stretches, writer, others, otherWriter, asked, folder, read, told, readAll };
 }
 
-function numbersOf({ upcoming, leftOut }: Stretch): number[] {
+function numbersOf({ upcoming, leftOut }: PrefetchBatch): number[] {
   const all = Array.from({ length: fileCount(upcoming) }, (_, at) => fileNumber(upcoming, at));
   return all.filter((number) => number !== leftOut);
 }
@@ -100,7 +100,7 @@ describe('reading ahead', () => {
     expect([numbers[0], numbers.at(-1)]).to.deep.equal([13, 44]);
     expect(numbers).to.have.length(31);
     expect(stretches[0]?.leftOut).to.equal(29);
-    expect(stretches[0]?.placeNumber).to.equal(PLACE);
+    expect(stretches[0]?.referenceNumber).to.equal(PLACE);
   });
 
   it('goes on by what is left out, in longer and longer stretches, two ahead, and asks for few files then', () => {

@@ -3,7 +3,7 @@ import { BlockCache } from '../../../../mount/content/blockCache.ts';
 import { Filesystem } from '../../../../mount/vfs/filesystem.ts';
 import { Session } from '../../../../mount/fuse/server/requestHandler.ts';
 import { warmUp } from '../../../../mount/fuse/prefetch/warmUp.ts';
-import type { FolderPlace, Tree } from '../../../../mount/vfs/tree.ts';
+import type { FolderReference, Tree } from '../../../../mount/vfs/tree.ts';
 import { openTree } from '../../../support/mount-tree.ts';
 
 const OPTIONS = { folders: 2, messagesPerFolder: 300, messageBytes: 10, bigFileBytes: 10, isDamaged: true };
@@ -13,7 +13,7 @@ const FOR_MS = 100;
 function watched(tree: Tree, fault?: Error): { tree: Tree; lists: string[]; messages: number[] } {
   const lists: string[] = [];
   const messages: number[] = [];
-  const wrap = (folder: FolderPlace): FolderPlace =>
+  const wrap = (folder: FolderReference): FolderReference =>
     new Proxy(folder, {
       get(target, name) {
         if (name === 'lookup') {
@@ -29,7 +29,7 @@ function watched(tree: Tree, fault?: Error): { tree: Tree; lists: string[]; mess
           };
         }
         if (name !== 'list') return Reflect.get(target, name, target) as unknown;
-        const list: FolderPlace['list'] = (after, visit) => {
+        const list: FolderReference['list'] = (after, visit) => {
           lists.push(target.key);
           if (fault !== undefined) throw fault;
           target.list(after, (entry) => {

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import type { Attributes, FileItem, FolderPlace, Place } from '../../../../mount/vfs/tree.ts';
+import type { Attributes, FileItem, FolderReference, NodeReference } from '../../../../mount/vfs/tree.ts';
 import { Registry } from '../../../../mount/fuse/wire/registry.ts';
 import { openTree } from '../../../support/mount-tree.ts';
 
 const { root } = openTree({ folders: 1, messagesPerFolder: 1, messageBytes: 1, bigFileBytes: 0 });
 
-function place(key: string): Place {
+function place(key: string): NodeReference {
   const attributes = (): Attributes => root.attributes();
   const item: FileItem = {
     kind: 'file',
@@ -33,7 +33,7 @@ describe('the registry of places', () => {
 
   it('keeps nothing for messages, but keeps their folder for as long as one is known', () => {
     const registry = new Registry(root);
-    const folder: FolderPlace = { ...root, key: 'folder', parent: root };
+    const folder: FolderReference = { ...root, key: 'folder', parent: root };
     let number = 0;
     for (let uid = 1; uid <= 100_000; uid++) number = registry.remember({ place: folder, number: uid });
     expect(registry.size).to.equal(2);
@@ -55,13 +55,13 @@ describe('the registry of places', () => {
   it('has news of folders that show something of the store, with that they are in, and of no others', () => {
     const registry = new Registry(root);
     const shown = { userid: 'anne', dataFile: '/anne', path: 'a', name: 'a', identity: 'u1' };
-    const user: FolderPlace = {
+    const user: FolderReference = {
       ...root,
       key: 'anne/',
       parent: root,
       shown: { ...shown, path: '', name: 'anne' },
     };
-    const folder: FolderPlace = { ...root, key: 'anne/a', parent: user, shown };
+    const folder: FolderReference = { ...root, key: 'anne/a', parent: user, shown };
     const userNumber = registry.remember({ place: user, number: 0 });
     const number = registry.remember({ place: folder, number: 0 });
     registry.remember({ place: folder, number: 17 });
@@ -90,7 +90,7 @@ describe('the registry of places', () => {
 
   it('has news of what is forgotten of just that of which it had news before', () => {
     const registry = new Registry(root);
-    let shown: FolderPlace['shown'];
+    let shown: FolderReference['shown'];
     const user = {
       ...root,
       key: 'anne',

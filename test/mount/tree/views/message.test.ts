@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { openTree } from '../../../../mount/backupTree.ts';
 import { BlockCache } from '../../../../mount/content/blockCache.ts';
 import { readRange } from '../../../../mount/content/readRange.ts';
-import type { Entry, FileItem, FolderPlace, LinkItem, Tree } from '../../../../mount/vfs/tree.ts';
+import type { Entry, FileItem, FolderReference, LinkItem, Tree } from '../../../../mount/vfs/tree.ts';
 import { childInode, inodeOf } from '../../../../mount/tree/hash.ts';
 import { mhNaming, plainNaming } from '../../../../mount/tree/layouts/naming.ts';
 import { START, appendMailbox } from '../../../support/backups.ts';
@@ -54,7 +54,7 @@ describe('a message whose name is gone', () => {
   });
 
   function entryAt(path: string): Entry | undefined {
-    let folder: FolderPlace = tree.root;
+    let folder: FolderReference = tree.root;
     let entry: Entry | undefined;
     for (const name of path.split('/')) {
       entry = folder.lookup(Buffer.from(name));
@@ -73,7 +73,7 @@ describe('a message whose name is gone', () => {
 
   it('goes on, without links, whatever becomes of its mailbox, and is not taken for another', async () => {
     const { node, attributes } = entryAt('anne/2024/9.eml') ?? expect.fail('it is not there');
-    const folder = node.place as FolderPlace;
+    const folder = node.place as FolderReference;
     const name = 'user.anne.2024';
     const uniqueid = 'id-user-anne-2024';
     const deeds = [
@@ -97,7 +97,7 @@ describe('a message whose name is gone', () => {
     }
     const other = entryAt('anne/2024/9.eml') ?? expect.fail('the other is not there');
     expect(other.node.place.key).to.not.equal(folder.key);
-    expect(bytesOf((other.node.place as FolderPlace).child(9)).equals(mailNumber(5))).to.equal(true);
+    expect(bytesOf((other.node.place as FolderReference).child(9)).equals(mailNumber(5))).to.equal(true);
     expect(() => folder.lookup(Buffer.from('9.eml'))).to.throw('ESTALE');
     expect(() => folder.child(8)).to.throw('ESTALE');
   });
