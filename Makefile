@@ -21,6 +21,7 @@ MODULES = node_modules/.package-lock.json
 build: $(MODULES) ## compile into dist/ (the default)
 	@node_modules/.bin/tsc -p tsconfig.json
 	@node_modules/.bin/tsc -p tsconfig.types.json
+	@node build/removeStale.mjs
 	@node build/launchers.mjs
 
 $(MODULES): package-lock.json package.json
