@@ -38,7 +38,7 @@ export interface CheckedFile {
   readonly whole: boolean;
 }
 
-/** A line that was read completely, or the whole messages of an incomplete MESSAGE line. */
+/** A complete line, or the fully read messages of an incomplete MESSAGE line. */
 export interface RecoveredLine {
   readonly line: LogLine;
   readonly files: readonly CheckedFile[];
@@ -83,10 +83,7 @@ export class DamagedChunk {
   readonly #fd: number;
   readonly #fileEnd: number;
   readonly #known: KnownChunk | null;
-  /**
-   * File offset and uncompressed offset up to which the index knows the chunk. It may know only a
-   * part.
-   */
+  /** The index may know the chunk only up to these file and uncompressed offsets. */
   readonly #knownEnd: number;
   readonly #knownLength: number;
   /** Uncompressed end of the last undamaged part. */
@@ -118,8 +115,7 @@ export class DamagedChunk {
       const run = new DamagedReader(this.#fd, from, this.#fileEnd, this.#known?.points ?? []);
       try {
         yield* this.#readRun(run, from);
-        // Pushes points one by one: a call takes at most some 120,000 arguments, and a chunk of
-        // several gigabytes has more points.
+        // A call takes at most some 120,000 arguments; a chunk of gigabytes has more points.
         for (const point of run.points) if (point.fileOffset >= this.#knownEnd) this.points.push(point);
         this.crc32 = run.crc32;
         this.hasItsChecksum = run.isEnded && from.offset === 0 && this.#isTrailerOf(run);
@@ -136,10 +132,7 @@ export class DamagedChunk {
     return isTrailerOf(trailer, crc32, position);
   }
 
-  /**
-   * Reads one run: from a flush point to the chunk's clean end, or to where nothing more can be
-   * read.
-   */
+  /** Reads one run: from a flush point to the clean end, or to where nothing is readable. */
   *#readRun(run: DamagedReader, start: FlushPoint): Generator<RecoveredLine | null> {
     let prefix: Buffer | null = null;
     try {
@@ -201,7 +194,7 @@ export class DamagedChunk {
     this.#files.push({ file, whole: hash.digest('hex') === file.guid });
   }
 
-  /** Returns the whole messages of an incomplete MESSAGE line. Their GUIDs were checked. */
+  /** Returns the fully read messages of an incomplete MESSAGE line. */
   #partOf(files: readonly CheckedFile[]): RecoveredLine {
     const value = files.map(({ file }) => file);
     const end = Math.max(...value.map(({ position, size }) => position + size));
@@ -209,10 +202,7 @@ export class DamagedChunk {
     return { line: { time: this.#time, verb: 'APPLY', name: 'MESSAGE', value }, files, end, fileEnd: null };
   }
 
-  /**
-   * Records the error that ended a line. Returns whether the data after it still inflates
-   * correctly.
-   */
+  /** Records what ended a line. Returns whether the data after it inflates correctly. */
   #break(error: unknown, run: DamagedReader): boolean {
     if (!(error instanceof BackupError)) throw error;
     this.breaks.push({ position: run.position, reason: error.message });
