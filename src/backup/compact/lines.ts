@@ -56,7 +56,7 @@ function keptLine(index: IndexFile, line: FoldLine, horizon: number, latestTime:
     case 'RESERVE': // a RESERVE line of the original tools changes nothing
     case RESEND_LINE: // the resend states are written anew at the end of the file
       return null;
-    case HORIZON_LINE: // the new file's own horizon line is later
+    case HORIZON_LINE: // a later horizon line was already written to the new file
       return horizon > 0 ? null : horizonLine(line, latestTime);
     case 'MAILBOX':
     case 'LOCAL_MAILBOX':

@@ -186,7 +186,7 @@ function keepBoth(path: string, index: IndexFile): void {
 }
 
 function place(path: string): void {
-  // Otherwise SQLite would take the old index's write-ahead log for the new one's.
+  // Otherwise SQLite would apply the old index's write-ahead log to the new index.
   removeIndexFiles(indexPath(path));
   step('removed');
   renameSync(`${path}.new`, path);
