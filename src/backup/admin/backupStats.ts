@@ -29,15 +29,15 @@ export interface LastWritten {
   /** Unix seconds; null if the backup has never been written to. */
   readonly lastTime: number | null;
   /**
-   * The number of living records whose messages are missing, according to a current-format index.
+   * The number of living records whose messages are missing, according to the index.
    */
   readonly missingCount: number;
 }
 
 /**
- * Returns the time at which the backup was last written to. The time comes from the index if the
- * index covers the whole data file. Otherwise it is the data file's modification time: if the index
- * is missing, is outdated, or was written by the original backupd. Throws if the data file does not
+ * Returns the time at which the backup was last written to. The time is taken from the index if the
+ * index covers the whole data file. If the index is missing, outdated or written by the original
+ * backupd, the data file's modification time is used instead. Throws if the data file does not
  * exist.
  */
 export function lastWritten(path: string, cache: StatsCache | null = null): LastWritten {

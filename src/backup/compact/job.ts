@@ -27,7 +27,7 @@ export const step = (name: (typeof COMPACT_STEPS)[number]): void => faultPoint(`
 
 export interface Compaction {
   readonly path: string;
-  /** Unix seconds; history before this time is dropped. Negative: all history is kept. */
+  /** The time before which history is dropped, in unix seconds. Negative: all history is kept. */
   readonly horizon: number;
   /**
    * The latest time of a line in the new file, in unix seconds. Later times are reduced to this
@@ -77,7 +77,7 @@ export interface Job {
   readonly plan: CompactionPlan;
 }
 
-/** Later than any time that SQLite and dlists can hold. */
+/** A time that is later than any time that SQLite and dlists can hold. */
 export const NO_LATEST_TIME = Number.MAX_SAFE_INTEGER;
 
 /** Thrown if the new file would differ from what the old index says. Nothing was changed. */

@@ -19,7 +19,7 @@ import { BackupError } from '../../errors.ts';
 import { fromLog } from '../lines/envelope.ts';
 
 export interface LineTimes {
-  /** Unix seconds. Negative: all lines are kept. */
+  /** The horizon in unix seconds. Negative: all lines are kept. */
   readonly horizon: number;
   /** The latest horizon allowed in the new log. Later horizons are reduced to this one. */
   readonly latestTime: number;

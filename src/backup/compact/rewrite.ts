@@ -29,7 +29,7 @@ export interface Rewrite {
   readonly index: IndexFile;
   /** The old data file. */
   readonly fd: number;
-  /** Unix seconds. Negative: everything is kept. */
+  /** The horizon in unix seconds. Negative: everything is kept. */
   readonly horizon: number;
   /** See Compaction.latestTime. It also limits the horizons in the log. */
   readonly latestTime: number;
