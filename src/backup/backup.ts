@@ -1,15 +1,16 @@
 /**
- * One user's backup, open for writing: the lock on the data file, the log's open chunk, the index.
+ * One user's backup, open for writing. It holds the lock on the data file, the log's open chunk,
+ * and the index.
  *
  * All writes go through append():
  *
- * 1. It folds the line into an open transaction. A line that makes no sense is refused here, before
- *    a byte is written.
- * 2. It writes the line to the log, together with the messages that it is the first to claim.
+ * 1. It folds the line into an open transaction of the index. An invalid line is refused here,
+ *    before a byte is written.
+ * 2. It writes the line to the log, together with the messages that the line is the first to claim.
  * 3. It syncs the log, then commits the index.
  *
- * When append() has returned, the line and its messages are on disk. When it has thrown, the log is
- * as it was before.
+ * When append() has returned, the line and its messages are on disk. When append() has thrown, the
+ * log is unchanged.
  */
 import { fstatSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
@@ -41,7 +42,7 @@ export class Backup {
   readonly #notice: Notice;
   #writer: ChunkWriter | null = null;
   #chunkId = 0;
-  /** Timestamp of the last line. */
+  /** The timestamp of the last line. */
   #tsEnd = 0;
   #broken = false;
 
@@ -61,7 +62,7 @@ export class Backup {
   }
 
   /**
-   * Locks the data file and brings log and index into step, whatever happened to them before.
+   * Locks the data file and brings log and index into step, even if either was damaged or cut off.
    * Throws 'locked' if another process holds the lock for longer than lockTimeoutMs.
    */
   static async open(userid: string, path: string, options: BackupOptions, notice: Notice): Promise<Backup> {
@@ -76,8 +77,8 @@ export class Backup {
   }
 
   /**
-   * An earlier write failed. Nothing more may be appended until the backup is opened again, which
-   * brings log and index back into step.
+   * True if an earlier write failed. Nothing more may be appended until the backup is opened again.
+   * That brings log and index back into step.
    */
   get isBroken(): boolean {
     return this.#broken;
@@ -89,17 +90,17 @@ export class Backup {
   }
 
   /**
-   * Appends a line and the messages that it is the first to claim. A line that changes nothing and
-   * brings no message is not written: a master that repeats itself in every round must not fill the
-   * disk.
+   * Appends a line and the messages that the line is the first to claim. A line that changes
+   * nothing and claims no new message is not written. Otherwise a master that repeats itself in
+   * every round would fill the disk.
    */
   async append(
     command: FoldLine,
     sources: readonly MessageSource[] = [],
     turn: Turn = setImmediate,
   ): Promise<void> {
-    // The original `reindex` stops at a line that is older than its chunk's first. If the clock was
-    // set back, lines therefore keep the time of the last one.
+    // The original `reindex` stops at a line that is older than its chunk's first line. If the
+    // clock was set back, new lines therefore get the time of the last line.
     const line = { ...command, time: Math.max(command.time, lastTimestamp(this.index) ?? 0) };
     if (this.#broken)
       throw new BackupError('io', `${this.path}: an earlier write failed`, { subject: this.userid });
@@ -132,13 +133,16 @@ export class Backup {
     }
   }
 
-  /** Ends the gzip member, so that the data file is plain gzip. The next append begins another. */
+  /**
+   * Ends the gzip member, so that the data file is plain gzip. The next append begins a new member.
+   */
   async endChunk(): Promise<void> {
     const writer = this.#writer;
     if (writer === null) return;
     this.#writer = null;
     if (this.#broken) return;
-    // Nothing more may be appended after a member whose end is in doubt. The next open repairs it.
+    // Until the member's end is known to be written, nothing more may be appended. If the write
+    // fails, the next open repairs the end.
     this.#broken = true;
     const progress = await writer.close();
     this.index.transaction(() => this.#recordProgress(progress, this.#tsEnd, 'whole'));
@@ -146,7 +150,7 @@ export class Backup {
     this.#chunkId = 0;
   }
 
-  /** Ends the chunk and releases the lock. The next open repairs what fails here. */
+  /** Ends the chunk and releases the lock. If ending the chunk fails, the next open repairs it. */
   async close(): Promise<void> {
     let isDamaged = false;
     try {
@@ -160,8 +164,8 @@ export class Backup {
   }
 
   /**
-   * Like close(), for an index that turned out to be damaged. The index is removed, and the next
-   * open builds it from the log.
+   * Like close(), for an index that turned out to be damaged. Removes the index; the next open
+   * builds a new one from the log.
    */
   async closeWithoutIndex(fault: string): Promise<void> {
     this.#notice(`${this.userid}: ${fault}; it is removed`);
@@ -195,7 +199,7 @@ export class Backup {
     return this.#writer;
   }
 
-  /** Returns false if the index could not even roll back. */
+  /** Rolls the index back. Returns false if that fails. */
   #rollbackIndex(): boolean {
     try {
       this.index.rollback();
@@ -225,7 +229,9 @@ export class Backup {
   }
 }
 
-/** Opens the index in step with the log, and reports timestamps that lie in the future. */
+/**
+ * Opens the index, brings it into step with the log, and reports timestamps that lie in the future.
+ */
 async function openedIndex(file: LockedFile, notice: Notice): Promise<IndexFile> {
   const index = await openIndexForWriting(file, notice);
   try {

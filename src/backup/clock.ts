@@ -1,7 +1,7 @@
 /**
- * Detects a clock that was ahead, from a backup's own timestamps. Lines never go back in time. So
- * all lines after one that was written while the clock was ahead get that line's time. This lasts
- * until the clock has caught up or `ctl_backups retime` has corrected the backup.
+ * Detects from a backup's own timestamps that the clock was ahead. Timestamps of lines never
+ * decrease. All lines after a line with a time in the future therefore get that same time. This
+ * lasts until the clock has caught up, or until `ctl_backups retime` has corrected the backup.
  */
 import type { IndexFile } from '../index/store/indexFile.ts';
 import { horizon } from '../index/queries/horizon.ts';
@@ -10,14 +10,14 @@ import { firstTimestamp } from '../index/queries/views.ts';
 import { BackupError } from '../errors.ts';
 import { timestampText, nowSeconds } from '../mailbox/timestamp.ts';
 
-/** Clocks of one site may differ by this much without harm. */
+/** The clocks of a site's servers may differ by this much without harm. */
 const TOLERANCE_SECONDS = 300;
 
 export function isInFuture(time: number | null, nowS = nowSeconds()): time is number {
   return time !== null && time > nowS + TOLERANCE_SECONDS;
 }
 
-/** Returns the warning about a last line that is in the future. */
+/** Returns a warning that the backup's last line has a time in the future. */
 export function futureNote(time: number): string {
   return (
     `its last line is of ${timestampText(time)}, in the future: the clock was ahead, and everything since has that time: ` +
@@ -25,15 +25,15 @@ export function futureNote(time: number): string {
   );
 }
 
-/** Returns futureNote() if the backup's last line is in the future, else null. */
+/** Returns the warning if the backup's last line has a time in the future, else null. */
 export function futureNoteOf(index: IndexFile): string | null {
   const last = lastTimestamp(index);
   return isInFuture(last) ? futureNote(last) : null;
 }
 
 /**
- * Returns the timestamp from which on everything is known: that of the first line, or the horizon
- * of a compaction. Returns null if there is none.
+ * Returns the time from which the backup's history is complete: the horizon of a compaction, or
+ * else the time of the first line. Returns null if the backup is empty.
  */
 export function knownSince(index: IndexFile): number | null {
   const compacted = horizon(index);
@@ -41,8 +41,8 @@ export function knownSince(index: IndexFile): number | null {
 }
 
 /**
- * Throws 'not-found' if the backup does not reach back to `time`. `who`: the backup's owner, for
- * the message.
+ * Throws 'not-found' if the backup's history does not reach back to `time`. `who`: the backup's
+ * owner, for the message.
  */
 export function requireKnown(index: IndexFile, time: number, who: string): void {
   const first = knownSince(index);

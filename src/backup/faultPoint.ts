@@ -1,11 +1,14 @@
 /**
- * Places where tests kill the process, to check that the files on disk are whole at every step.
- * CYRUS_BACKUPS_KILL_AT names one of them. The signal is SIGKILL, after which nothing can be
- * cleaned up. Without the variable this does nothing.
+ * Marks places at which tests kill the process, to check that the files on disk are intact after
+ * every step. The environment variable CYRUS_BACKUPS_KILL_AT names one of these places. The signal
+ * is SIGKILL, so the process cannot clean up. Without the variable, faultPoint() does nothing.
  */
 const killAt = process.env['CYRUS_BACKUPS_KILL_AT'];
 
-/** `name`: the command and the step that was just done, such as `move:copied`. */
+/**
+ * Kills the process here if a test asks for it. `name`: the command and the step that was just
+ * completed, such as `move:copied`.
+ */
 export function faultPoint(name: string): void {
   if (killAt === name) process.kill(process.pid, 'SIGKILL');
 }

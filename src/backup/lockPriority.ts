@@ -1,11 +1,11 @@
 /**
  * Raises a process's scheduling priority while it holds a lock that a master waits for. At low
- * priority, such a process would let every CPU-bound process run first, and the master would wait
+ * priority, every CPU-bound process would run before the lock's holder, and the master would wait
  * for all of them.
  *
  * Work under such a lock therefore runs at the priority of backupd (build/systemd/backupd.service),
- * if the process may raise its own. Root may, and so may a process with a `LimitNICE` of that value
- * (setrlimit(2), RLIMIT_NICE).
+ * if the process may raise its own priority. This is allowed for root, and for a process with a
+ * `LimitNICE` of that value (setrlimit(2), RLIMIT_NICE).
  */
 import { readdirSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
@@ -17,8 +17,8 @@ import type { AcquireOptions } from '../fs/lockedFile.ts';
 export const BACKUPD_PRIORITY = -10;
 
 /**
- * Sets the priority of each thread: on Linux every thread has its own (sched(7)). Threads that may
- * not be changed are skipped.
+ * Sets the priority of each thread of a process, because on Linux every thread has its own
+ * (sched(7)). Skips threads whose priority may not be changed.
  */
 export function setThreads(pid: number | 'self', priority: number): void {
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
@@ -30,7 +30,10 @@ export function setThreads(pid: number | 'self', priority: number): void {
   }
 }
 
-/** Runs `work` under the data file's lock. Throws what LockedFile.acquire() and `work` throw. */
+/**
+ * Runs `work` under the data file's lock, at backupd's priority. Throws the errors of
+ * LockedFile.acquire() and of `work`.
+ */
 export async function whileLocked<T>(
   path: string,
   lock: AcquireOptions,

@@ -1,14 +1,14 @@
 /**
- * Brings a data file and its index into step, once the data file is locked. The log is the truth.
+ * Brings a data file and its index into step, while the data file is locked. The log is the truth.
  *
- * - Lines that the index lacks are folded. A kill between log and index left them, or an original
- *   backupd wrote them.
- * - A torn end is cut off and kept in NAME.torn. The member is ended, so that the file is plain
- *   gzip.
- * - An index is rebuilt if it is missing, written by the originals, or of another version or file.
+ * - Lines that the index lacks are folded. Such lines exist if a process was killed after writing
+ *   the log and before the index, or if an original backupd wrote them.
+ * - A torn end is cut off and kept in NAME.torn. The last gzip member is then ended, so that the
+ *   file is plain gzip.
+ * - An index is rebuilt if it is missing, was written by the original backupd, has another version,
+ *   or belongs to another data file.
  *
- * A chunk may hold gigabytes while other sessions wait, so work that grows with the file runs in
- * steps.
+ * Other sessions wait meanwhile, and a chunk may hold gigabytes. Long work therefore runs in steps.
  */
 import { fstatSync, readSync, renameSync } from 'node:fs';
 import { BackupError } from '../errors.ts';
@@ -33,12 +33,14 @@ import { scanSteps } from './scan/scan.ts';
 import type { TornTail, ScanResult } from './scan/scanResult.ts';
 import type { ScanOptions } from './scan/scan.ts';
 
-/** In order; the tests kill a reindex after each. */
+/** The steps in order. The tests kill a reindex after each of them. */
 export const REINDEX_STEPS = ['built', 'removed', 'placed'] as const;
 
 const step = (name: (typeof REINDEX_STEPS)[number]): void => faultPoint(`reindex:${name}`);
 
-/** Opens the index, repaired or rebuilt where needed. `damaged` is called if ours was damaged. */
+/**
+ * Opens the index, and repairs or rebuilds it if needed. Calls `damaged` if the index was damaged.
+ */
 export async function openIndexForWriting(
   file: LockedFile,
   notice: Notice,
@@ -81,7 +83,10 @@ export function belongs(index: IndexFile, fd: number): boolean {
   return finish(belongsSteps(index, fd));
 }
 
-/** Runs in steps: if the last chunk's trailer is damaged, the whole chunk is read. */
+/**
+ * Runs belongs() in steps, because a damaged trailer of the last chunk makes it read the whole
+ * chunk.
+ */
 function* belongsSteps(index: IndexFile, fd: number): Generator<void, boolean> {
   const last = lastChunk(index);
   if (last === undefined) return true;
@@ -92,7 +97,7 @@ function* belongsSteps(index: IndexFile, fd: number): Generator<void, boolean> {
   return isTrailerOf(trailer, last.crc32, last.length) || (yield* holdsItsData(last, fd));
 }
 
-/** Reports whether only the trailer is damaged: the data before it has the index's CRC-32. */
+/** Reports whether the data before a damaged trailer is intact: its CRC-32 matches the index. */
 function* holdsItsData(
   { offset, file_end: fileEnd, length, crc32 }: Chunk,
   fd: number,
@@ -109,16 +114,16 @@ function* holdsItsData(
   }
 }
 
-/** Reports whether the index knows all of the file, and the last chunk was ended. */
+/** Reports whether the index covers the whole data file and the last chunk was ended. */
 function isInStep(index: IndexFile, fd: number): boolean {
   const last = lastChunk(index);
   return (last?.file_end ?? 0) === fstatSync(fd).size && (last === undefined || stateOf(last) !== 'open');
 }
 
 /**
- * Returns a copy in memory of an index that is small, at rest, and in step with its data file. It
- * is for callers that do not write. Opening a small index's file would be most of their work.
- * Returns null if the file has to be opened.
+ * Returns an in-memory copy of an index that is small, not being written, and in step with its data
+ * file. Returns null if the index file has to be opened instead. The copy is for callers that do
+ * not write: for a small index, opening the file would be most of their work.
  */
 export function settledIndex(path: string, fd: number): IndexFile | null {
   const index = IndexFile.peek(indexPath(path));
@@ -132,7 +137,7 @@ export function settledIndex(path: string, fd: number): IndexFile | null {
   return null;
 }
 
-/** Folds the lines that the index does not know, and repairs the end of the file. */
+/** Folds the lines that the index does not have, and repairs the end of the data file. */
 async function catchUp(index: IndexFile, file: LockedFile, notice: Notice): Promise<void> {
   const { size } = fstatSync(file.fd);
   const last = lastChunk(index);
@@ -143,7 +148,7 @@ async function catchUp(index: IndexFile, file: LockedFile, notice: Notice): Prom
   }
 }
 
-/** Handles a chunk that its session did not end because the process died. */
+/** Ends a chunk that its session did not end because the process died. */
 async function finishOpenChunk(
   index: IndexFile,
   file: LockedFile,
@@ -199,7 +204,7 @@ export interface Rebuilt {
   readonly result: ScanResult;
 }
 
-/** Builds a new index from the log, beside the old one, and renames it into place. */
+/** Builds a new index from the log in a second file, and renames it into place. */
 export async function rebuildIndex(
   file: LockedFile,
   notice: Notice,
@@ -212,7 +217,7 @@ export async function rebuildIndex(
   return { index, result };
 }
 
-/** Like rebuildIndex(), for a caller without an open backup that does not use the new index. */
+/** Like rebuildIndex(), for a caller that has no open backup and does not use the new index. */
 export async function reindexBackup(file: LockedFile, notice: Notice, options: ScanOptions): Promise<void> {
   await replaceBy(file, notice, options, () => IndexFile.peek(indexPath(file.path)));
 }
@@ -244,7 +249,7 @@ async function replaceBy(
     built = await build(null);
     const { damages, tornTail } = built.result;
     if (damages.length > 0 || tornTail !== null) {
-      // An index from before the damage knows what was acknowledged, and helps to read.
+      // An index from before the damage lists the acknowledged data, and helps to read the rest.
       built.index.close();
       built = null;
       const withOld = (old: IndexFile): Promise<Rebuilt> | null =>
@@ -262,7 +267,7 @@ async function replaceBy(
   }
   keepOwner(beside, file.fd);
   step('built');
-  // Otherwise SQLite would take the old index's write-ahead log for the new one's.
+  // Otherwise SQLite would apply the old index's write-ahead log to the new index.
   removeIndexFiles(path);
   step('removed');
   renameSync(beside, path);
@@ -270,7 +275,7 @@ async function replaceBy(
   return built.result;
 }
 
-/** Calls `ask` with the old index. Returns null if none is ours, or it cannot be read. */
+/** Calls `ask` with the old index. Returns null if there is no usable old index. */
 async function ofOld<T>(
   path: string,
   open: () => IndexFile | null,

@@ -1,22 +1,20 @@
-/** The level that the original backupd uses, which is also zlib's default. */
+/** The compression level of the original backupd, which is also zlib's default. */
 export const COMPRESSION_LEVEL = 6;
 
-/** The part of the configuration that a backup needs. */
+/** The part of the configuration that concerns one backup. */
 export interface BackupOptions {
-  /** Where staged messages go that do not fit in memory (backup_staging_path). */
+  /** The folder for staged messages that do not fit in memory (backup_staging_path). */
   readonly stagingDirectory: string;
-  /** 1 to 9. The original backupd uses zlib's default, 6. */
+  /** From 1 to 9. The original backupd uses zlib's default, 6. */
   readonly compressionLevel: number;
-  /** How long an open waits while another process holds the backup, in milliseconds. */
+  /** How long opening a backup waits for another process to release its lock, in milliseconds. */
   readonly lockTimeoutMs: number;
 }
 
-/** Yields the thread between two steps of long work. */
+/** Lets other work run between two steps of long work. */
 export type Turn = () => Promise<void>;
 
-/**
- * Reports something that an administrator would want to read: a repair, a rebuilt index, damage.
- */
+/** Reports an event that matters to an administrator: a repair, a rebuilt index, or damage. */
 export type Notice = (message: string) => void;
 
 export function indexPath(dataPath: string): string {

@@ -1,13 +1,13 @@
 /**
- * One user's backup, open for reading. A reader locks nothing, writes nothing, and never makes a
+ * One user's backup, open for reading. A reader takes no lock, writes nothing, and never makes a
  * writer wait.
  *
- * - The index in WAL mode gives a stable snapshot beside the writer. The data file only grows
- *   meanwhile.
- * - A compaction or reindex puts other files under the names. `isCurrent` reports that, and the
- *   caller opens the backup again. The files that are open here stay as they were.
- * - The log is folded into memory if the index is damaged, was written by the originals, or is of
- *   another data file. That lasts until another index takes its place.
+ * - The index is in WAL mode, so the reader has a stable snapshot while a writer changes the index.
+ *   The data file only grows meanwhile.
+ * - A compaction or reindex replaces the files by new ones. `isCurrent` then returns false, and the
+ *   caller opens the backup again. The old files stay open and unchanged here until then.
+ * - The log is folded into memory if the index is damaged, was written by the original backupd, or
+ *   belongs to another data file. This ends when the index file is replaced.
  */
 import { fstatSync, lstatSync, statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
@@ -24,20 +24,24 @@ import { belongs } from './openIndex.ts';
 import { indexPath } from './options.ts';
 import { scan } from './scan/scan.ts';
 
-/** How many block positions one index query prefetches for a caller that reads a chunk forward. */
+/**
+ * The number of block positions that one index query prefetches for a caller that reads a chunk
+ * forward.
+ */
 const BLOCKS_AHEAD = 64;
 const NEAR_BYTES = 1 << 20;
 
 let opened = 0;
 
 /**
- * Indexes that turned out to be damaged while they were read: the identities of the files, by path.
+ * The index files that were found damaged while being read: path of the index, identity of the
+ * file.
  */
 const damagedIndexes = new LRUCache<string, string>({ max: 1000 });
 
 /**
- * Notes that the index at a path is damaged. Readers that have it open are no longer current.
- * Readers that are opened next fold the log instead, until another file takes the name.
+ * Records that the index at a path is damaged. Readers that have it open are no longer current.
+ * Readers opened later fold the log instead, until the index file is replaced.
  */
 export function doubtIndex({ path }: IndexError): void {
   damagedIndexes.set(path, identityOf(path) ?? '');
@@ -46,28 +50,37 @@ export function doubtIndex({ path }: IndexError): void {
 export class BackupReader {
   readonly path: string;
   /**
-   * Unique in this thread and never reused. An inode number is reused for another file as soon as
-   * the one that had it is closed.
+   * A number that is unique in this thread and never reused. An inode number, by contrast, may be
+   * reused as soon as its file is closed and gone.
    */
   readonly serial = ++opened;
   readonly index: IndexFile;
-  /** Identifies the data file itself, not its name. It differs once another file takes the name. */
+  /**
+   * The inode number of the open data file. If the file at the path has another one, it was
+   * replaced.
+   */
   readonly inode: bigint;
   readonly #data: SharedRead;
-  /** Identifies the index file. It differs once another file takes the name. */
+  /**
+   * Identifies the open index file. If the file at the path has another identity, it was replaced.
+   */
   readonly indexIdentity: string | null;
   /**
-   * Why the log is read instead of the index, if this reader found the index damaged; else null.
+   * The reason why the log is read instead of the index, if this reader found the index damaged;
+   * else null.
    */
   indexFault: string | null = null;
-  /** How many bytes of the data file were folded, if the index is in memory; else null. */
+  /**
+   * The number of bytes of the data file that were folded, if the log was folded into memory; else
+   * null.
+   */
   readonly #foldedBytes: number | null;
   #lastBlock: Block | undefined;
   #blocksAhead: readonly Block[] = [];
 
   /**
-   * `isThorough`: checks the whole index first, so that no damaged page shows up in the middle of
-   * the work.
+   * Opens the backup. With `isThorough`, checks the whole index first, so that no damaged page
+   * turns up later.
    */
   constructor(path: string, { isThorough = false } = {}) {
     this.path = path;
@@ -116,8 +129,8 @@ export class BackupReader {
 
   /**
    * Returns the block that holds an uncompressed offset of a chunk: see blockAt() in
-   * messageBytes.ts. Messages of one mailbox lie side by side, so it is mostly the block that was
-   * asked for last. Committed bytes of a chunk never change, so the block stays valid.
+   * messageBytes.ts. Messages of one mailbox are adjacent, so the result is usually the same block
+   * as in the last call. Committed bytes of a chunk never change, so a cached block stays valid.
    */
   blockAt(chunkId: number, offset: number): Block {
     const last = this.#lastBlock;
@@ -138,9 +151,9 @@ export class BackupReader {
   }
 
   /**
-   * Reports whether this reader is still up to date. Both names must lead to the files that are
-   * open here, and the index must not be known to be damaged. If the log was folded into memory, it
-   * must not have grown since.
+   * Reports whether this reader is up to date. Both paths must still lead to the open files, and
+   * the index must not be known to be damaged. If the log was folded into memory, it must not have
+   * grown since.
    */
   isCurrent(): boolean {
     if (inodeOf(this.path) !== this.inode || identityOf(indexPath(this.path)) !== this.indexIdentity)
@@ -148,7 +161,7 @@ export class BackupReader {
     return this.#foldedBytes === null ? !this.isDoubted : fstatSync(this.fd).size === this.#foldedBytes;
   }
 
-  /** Reports whether the index that is open here turned out to be damaged: see doubtIndex(). */
+  /** Reports whether the open index was found damaged: see doubtIndex(). */
   get isDoubted(): boolean {
     return damagedIndexes.size > 0 && this.#foldedBytes === null && isDamaged(this.path, this.indexIdentity);
   }
@@ -183,8 +196,8 @@ function inodeOf(path: string): bigint | null {
 }
 
 /**
- * An inode number is reused as soon as its file is gone. The file's creation time tells the two
- * apart.
+ * Returns a text that identifies the file at a path. It includes the creation time, because an
+ * inode number may be reused as soon as its file is gone.
  */
 function identityOf(path: string): string | null {
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });

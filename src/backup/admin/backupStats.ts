@@ -1,7 +1,7 @@
 /**
- * The stats of a backup that `list` and `stat` print, taken without a lock. They come from the
- * stats cache, figures.db, if the data file has not changed since. Otherwise they come from the
- * index.
+ * Returns the stats of a backup that `list` and `stat` print, without taking a lock. The stats come
+ * from the stats cache (figures.db) if the data file is unchanged since they were cached. Otherwise
+ * they come from the index.
  */
 import { fstatSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
@@ -21,21 +21,24 @@ import {
 import { faultOfIndex } from '../indexFault.ts';
 import { indexPath } from '../options.ts';
 
-/** How many missing messages are named. */
+/** The maximum number of missing messages that are listed by name. */
 const MOST_NAMED = 20;
 
 export interface LastWritten {
   readonly sizeBytes: number;
-  /** Unix seconds; null if nothing was ever written. */
+  /** Unix seconds; null if the backup has never been written to. */
   readonly lastTime: number | null;
-  /** Living records whose messages are missing, according to an index of ours. */
+  /**
+   * The number of living records whose messages are missing, according to the index.
+   */
   readonly missingCount: number;
 }
 
 /**
- * Returns when the backup was last written to. If the index does not know the end of the data file,
- * the time is the data file's own. That is so for the originals' index, for none, and for one that
- * has not caught up. Throws if the data file is not there.
+ * Returns the time at which the backup was last written to. The time is taken from the index if the
+ * index covers the whole data file. If the index is missing, outdated or written by the original
+ * backupd, the data file's modification time is used instead. Throws if the data file does not
+ * exist.
  */
 export function lastWritten(path: string, cache: StatsCache | null = null): LastWritten {
   const data = dataFile(path);
@@ -50,8 +53,8 @@ export function lastWritten(path: string, cache: StatsCache | null = null): Last
 }
 
 /**
- * Returns what `ask` finds in the index. Returns null if there is no index of ours, if it does not
- * know the end of the data file, or if it cannot be read.
+ * Returns the result of calling `ask` with the index. Returns null if the index is missing, was
+ * written by the original backupd, does not cover the whole data file, or cannot be read.
  */
 function statsByIndex<T>(
   path: string,
@@ -70,7 +73,7 @@ function statsByIndex<T>(
   }
 }
 
-/** Describes the first records whose messages are missing. */
+/** Returns descriptions of the first records whose messages are missing. */
 export function missingInWords(path: string): string[] {
   const index = IndexFile.peek(indexPath(path));
   try {
@@ -91,16 +94,16 @@ export interface SizeStats {
   readonly compressedBytes: number;
   readonly uncompressedBytes: number;
   readonly neededBytes: number;
-  /** Living records whose messages are missing. */
+  /** The number of living records whose messages are missing. */
   readonly missingCount: number;
-  /** Start of the last chunk, unix seconds; null if there is none. */
+  /** The start time of the last chunk, in unix seconds; null if there is no chunk. */
   readonly lastStart: number | null;
   readonly lastEnd: number | null;
 }
 
 /**
- * Returns the stats. Messages expunged before `since` are not counted as needed; with -1, all are.
- * Without a usable index of ours, the whole data file is read.
+ * Returns the stats. Messages that were expunged before `since` do not count as needed. If `since`
+ * is -1, all messages count as needed. Reads the whole data file if there is no usable index.
  */
 export function sizeStats(
   path: string,
@@ -114,12 +117,12 @@ export function sizeStats(
   const figures = statsByIndex(path, data.size, (index, last) =>
     reckoned(path, index, last, data, since, cache),
   );
-  // Folds the log if the index does not tell, or if a writer appended meanwhile.
+  // Folds the log if the index is unusable, or if a writer has appended to the data file meanwhile.
   return figures ?? foldedFigures(path, since, cache);
 }
 
 async function foldedFigures(path: string, since: number, cache: StatsCache | null): Promise<SizeStats> {
-  // Imported on demand: it is rarely needed, and it loads most of the program.
+  // The reader is imported on demand: it is rarely needed, and it loads most of the program.
   const { BackupReader } = await import('../reader.ts');
   const reader = new BackupReader(path, { isThorough: true });
   try {
@@ -157,8 +160,8 @@ const NOTHING: SizeStats = {
 };
 
 /**
- * Reports whether `needed` still holds: since then no message has left the retention, and none has
- * come back into it.
+ * Reports whether the cached `needed` value is still valid: since it was computed, no message has
+ * left the retention period and none has re-entered it.
  */
 function stillHolds({ since, firstExpunged }: Needed, now: number): boolean {
   return now >= since && (firstExpunged === null || firstExpunged > now);

@@ -9,18 +9,18 @@ import { BackupReader } from '../reader.ts';
 
 export interface Content {
   /**
-   * The owner of most living mailboxes, or of most mailboxes if none is living. A byte string; null
-   * if there is no mailbox.
+   * The owner of most living mailboxes, or of most mailboxes if none is living. The userid is a
+   * byte string; it is null if the data file has no mailbox.
    */
   readonly userid: string | null;
-  /** Other owners of mailboxes in it. */
+  /** The other users who own mailboxes in this data file. */
   readonly others: readonly string[];
-  /** Time of the last line, unix seconds; null if there is none. */
+  /** The time of the last line, in unix seconds; null if the file has no line. */
   readonly lastTime: number | null;
   readonly sizeBytes: number;
 }
 
-/** Reports whether a file begins as a data file does, or is empty as a new one is. */
+/** Reports whether a file begins like a data file, or is empty like a new data file. */
 export function looksLikeDataFile(path: string): boolean {
   const fd = openRegular(path, 'read');
   try {
@@ -33,8 +33,8 @@ export function looksLikeDataFile(path: string): boolean {
 }
 
 /**
- * Reads the index, or the whole file if the index is not ours. Throws 'damaged', 'io',
- * 'permission'.
+ * Returns the content according to the index. Reads the whole data file if the index is missing or
+ * was written by the original backupd. Throws 'damaged', 'io' or 'permission'.
  */
 export function contentOf(path: string, sizeBytes: number, deletedPrefix: string): Content {
   const reader = new BackupReader(path, { isThorough: true });

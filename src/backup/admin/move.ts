@@ -1,13 +1,13 @@
 /**
  * Moves a backup to another partition while backupd and the mount are running.
  *
- * 1. Copies without a lock the part of the data file that will not change any more.
- * 2. Copies the rest, the index and the files beside under the lock.
- * 3. Enters the new place in backups.db when everything is on disk.
+ * 1. Without a lock, copies the part of the data file that no longer changes.
+ * 2. Under the lock, copies the rest of the data file, the index and the other files of the backup.
+ * 3. Once all copies are on disk, enters the new path in backups.db.
  * 4. Removes the old files.
  *
- * A kill at any step leaves one whole backup that backups.db names, and perhaps a copy of it. The
- * next move of that backup removes the copy.
+ * If the process is killed at any step, backups.db still names one complete backup. An unused copy
+ * may be left; the next move of that backup removes it.
  */
 import { existsSync, fstatSync, fsyncSync, ftruncateSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -34,7 +34,7 @@ import { belongs, openIndexForWriting, rebuildIndex } from '../openIndex.ts';
 import { indexPath } from '../options.ts';
 import type { Notice } from '../options.ts';
 
-/** In order; the tests kill a move after each. */
+/** The steps in order. The tests kill a move after each of them. */
 export const MOVE_STEPS = [
   'begun',
   'copied',
@@ -60,8 +60,8 @@ export interface Move {
 }
 
 /**
- * Returns the new path, or the present one if the backup is there already. Throws 'not-found',
- * 'locked', 'no-space', 'io'.
+ * Returns the new path, or the present path if the backup is already on the target partition.
+ * Throws 'not-found', 'locked', 'no-space' or 'io'.
  */
 export async function moveBackup(move: Move): Promise<string> {
   const { catalog, userid, folder } = move;
@@ -88,7 +88,7 @@ async function relocate(move: Move, from: string, to: string): Promise<void> {
       step('begun');
       await relocateLocked(from, target, copied, to, move);
     } finally {
-      // The name is gone if the file was renamed into place.
+      // The temporary name no longer exists if the file was renamed into place.
       if (target.isCurrent()) {
         rmSync(beside, { force: true });
         removeIndexFiles(indexPath(beside));
@@ -123,8 +123,8 @@ interface Copied {
 }
 
 /**
- * Copies the chunks that were ended. They never change, unless a compaction puts another file under
- * the name.
+ * Copies the chunks that were ended. Ended chunks never change, unless a compaction replaces the
+ * whole data file.
  */
 async function copyFinal(from: string, target: LockedFile, { onProgress }: Move): Promise<Copied> {
   const source = SharedRead.open(from);
@@ -152,7 +152,10 @@ function finalBytes(path: string, fd: number): number {
   }
 }
 
-/** Copies what was written since, and the index. The caller holds the lock. */
+/**
+ * Copies the index and whatever was appended to the data file since copyFinal(). The caller holds
+ * the lock.
+ */
 async function copyRest(
   file: LockedFile,
   target: LockedFile,
@@ -177,7 +180,7 @@ async function copyRest(
   }
 }
 
-/** Copies the index. One that cannot be read completely is rebuilt first. */
+/** Copies the index. If the index cannot be read completely, it is rebuilt first. */
 async function copyIndex(index: IndexFile, file: LockedFile, to: string, notice: Notice): Promise<void> {
   try {
     index.copyTo(to);
@@ -199,9 +202,9 @@ async function copySides(from: string, folder: string): Promise<void> {
 }
 
 /**
- * Gives the copy its name, enters it in backups.db, and removes the old files. If it is not known
- * whether backups.db names the copy, both stay. The next move, or reconstruct, removes the one that
- * is not named.
+ * Renames the copy into place, enters it in backups.db, and removes the old files. If an error
+ * leaves it unknown which path backups.db names, both copies stay. The next move or reconstruct
+ * then removes the copy that backups.db does not name.
  */
 function place(file: LockedFile, target: LockedFile, to: string, move: Move): void {
   const { catalog, userid, folder, notice } = move;
@@ -225,7 +228,7 @@ function place(file: LockedFile, target: LockedFile, to: string, move: Move): vo
   try {
     removeFiles(from);
   } catch (error) {
-    // The backup is moved. Its next move removes the copy that is left.
+    // The move itself is complete. The next move of this backup removes the old files.
     notice(`${from} could not be removed: ${messageOf(error)}`);
   }
   step('removed');
@@ -235,8 +238,8 @@ const isKept = (role: BackupFile['role']): boolean =>
   role === 'torn' || role === 'previous' || role === 'previous-index';
 
 /**
- * Removes a data file and all files beside it. The data file goes last, so that what a kill leaves
- * is still found by its name.
+ * Removes a data file and all files beside it. The data file is removed last. If the process is
+ * killed, the remaining files can then still be found through the data file's name.
  */
 export function removeFiles(path: string): void {
   for (const { path: side } of sideFiles(path)) rmSync(side, { force: true });
@@ -244,7 +247,7 @@ export function removeFiles(path: string): void {
   syncFolder(dirname(path));
 }
 
-/** Removes the files that interrupted moves have left, if they are mere copies. */
+/** Removes the files that interrupted moves have left, provided that they are only copies. */
 async function removeCopies({ otherFolders, notice, lock }: Move, path: string): Promise<void> {
   rmSync(`${path}.new`, { force: true });
   removeIndexFiles(indexPath(`${path}.new`));

@@ -1,15 +1,15 @@
 /**
- * Keeps a data file under a second name before another file takes its place. The second name ends
- * in the time, in unix seconds.
+ * Keeps a data file under a second name before another file replaces it. The second name ends in
+ * the current time, in unix seconds.
  */
 import { linkSync, lstatSync } from 'node:fs';
 import { sideFiles } from '../../catalog/backupFiles.ts';
 import { asideName } from '../../fs/setAside.ts';
 
 /**
- * Gives a data file a second name that ends in the time, and returns that name. If a killed command
- * has already done so, returns its name. When another file takes the first name, the second is the
- * only one left.
+ * Hard-links a data file to a second name that ends in the current time, and returns that name. If
+ * a killed command has already made such a link, returns the existing name. Once another file
+ * replaces the data file, the second name is the old file's only name.
  */
 export function keepPrevious(path: string): string {
   const { ino } = lstatSync(path);

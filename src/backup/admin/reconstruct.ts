@@ -1,13 +1,14 @@
 /**
- * Plans `reconstruct`, which rebuilds backups.db from the files on the partitions. The plan changes
+ * Plans `reconstruct`, which rebuilds backups.db from the files on the partitions. Planning changes
  * nothing.
  *
  * - An entry of backups.db stays as it is if its file exists below a partition.
- * - The owner of any other data file is found by its content, or else by its name.
+ * - The owner of any other data file is found from its content, or from its name if the content
+ *   does not tell.
  * - An empty data file that no entry names is left from a failed creation, and is removed.
- * - If one user has several files, one is taken and the others are reported.
+ * - If one user has several data files, one is chosen and the others are reported.
  *
- * Nothing is taken or left without a message.
+ * The plan reports every file that it chooses or leaves alone.
  */
 import { existsSync, lstatSync } from 'node:fs';
 import { sideFiles } from '../../catalog/backupFiles.ts';
@@ -20,27 +21,27 @@ import { indexPath } from '../options.ts';
 import { contentOf, looksLikeDataFile } from './fileContent.ts';
 import type { Content } from './fileContent.ts';
 
-/** Something to do, or only to report. */
+/** An action to carry out, or a problem that is only reported. */
 export type Finding =
   | { readonly kind: 'kept'; readonly userid: string; readonly path: string }
   | {
       readonly kind: 'entered';
       readonly userid: string;
       readonly path: string;
-      /** The entry of backups.db before. */
+      /** The path that backups.db named before; null if it named none. */
       readonly instead: string | null;
-      /** A remark about the choice; null if the choice is plain. */
+      /** A remark that explains the choice; null if the choice is obvious. */
       readonly remark: string | null;
     }
-  /** An entry whose file does not exist, or that is wrong. */
+  /** An entry of backups.db whose file does not exist, or that is wrong. */
   | { readonly kind: 'missing'; readonly userid: string; readonly path: string; readonly reason: string }
   /** An empty data file that no entry names. */
   | { readonly kind: 'orphan'; readonly path: string }
   /** The data file is gone, but a previous one exists and can be put back. */
   | { readonly kind: 'restorable'; readonly userid: string; readonly path: string; readonly previous: string }
-  /** Left by an interrupted compact, reindex or move; it can be removed. */
+  /** A file left by an interrupted compact, reindex or move. It can be removed. */
   | { readonly kind: 'leftover'; readonly path: string; readonly dataPath: string }
-  /** Left as it is. `isWrong`: an administrator should look at it. */
+  /** A file that stays as it is. `isWrong`: an administrator should check the file. */
   | { readonly kind: 'left'; readonly path: string; readonly reason: string; readonly isWrong: boolean };
 
 /** Returns a userid in readable form. */
@@ -55,9 +56,9 @@ interface Candidate extends Content {
 /**
  * Makes the plan.
  *
- * - `found`: all files below the partitions; a string for a file that belongs to no backup.
- * - `entries`: the present backups.db.
- * - `faults`: by userid, why an entry must not be followed.
+ * - `found`: all files below the partitions; a plain string is a file that belongs to no backup.
+ * - `entries`: the present content of backups.db.
+ * - `faults`: for each userid with a wrong entry, the reason why the entry must not be used.
  */
 export function planReconstruct(
   found: Iterable<BackupFile | string>,
@@ -101,8 +102,8 @@ export function planReconstruct(
 const isFile = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
 
 /**
- * Reports whether a data file has never held anything: it is empty, and at most an index without
- * chunks is beside it.
+ * Reports whether a data file has never held anything. Such a file is empty, and has either no
+ * index or an index without chunks.
  */
 export function isOrphan(path: string): boolean {
   if (lstatSync(path, { throwIfNoEntry: false })?.size !== 0) return false;
@@ -114,7 +115,7 @@ function hasNoChunks(path: string): boolean {
   try {
     return index === null || lastChunk(index) === undefined;
   } catch (error) {
-    // What it says is not known, and it may have been more than nothing.
+    // The index cannot be read, so the data file may once have held something.
     if (faultOfIndex(error, path) === null) throw error;
     return false;
   } finally {
@@ -135,7 +136,7 @@ const left = (path: string, reason: string, isWrong: boolean): Finding => ({
   isWrong,
 });
 
-/** Returns the file's owner, or the finding why it has none. */
+/** Returns the data file's owner, or a finding that explains why the file has no owner. */
 function look(file: BackupFile, deletedPrefix: string): Candidate | Finding {
   try {
     if (!looksLikeDataFile(file.path)) return left(file.path, 'no data file: it does not begin as one', true);
@@ -157,7 +158,7 @@ function look(file: BackupFile, deletedPrefix: string): Candidate | Finding {
   }
 }
 
-/** Chooses the file that was written last; of several, the largest. */
+/** Chooses the data file that was written last. If several were, chooses the largest of them. */
 function choose(userid: string, candidates: readonly Candidate[], instead: string | null): Finding[] {
   const ranked = candidates.toSorted(
     (a, b) =>
@@ -184,7 +185,7 @@ function gone(userid: string, path: string, previous: Map<string, BackupFile[]>)
   return [{ kind: 'restorable', userid, path, previous: newest.path }];
 }
 
-/** Returns the newest file: each name ends in the time. */
+/** Returns the newest file. The name of each file ends in its time. */
 function newestOf(files: readonly BackupFile[]): BackupFile | undefined {
   const time = ({ path }: BackupFile): number => Number(path.slice(path.lastIndexOf('.') + 1));
   return files.toSorted((a, b) => time(b) - time(a))[0];
@@ -198,8 +199,8 @@ function sideFinding(file: BackupFile): Finding[] {
 }
 
 /**
- * Reports previous data files. If the data file exists they are kept copies, else they are all that
- * is left.
+ * Reports previous data files. If the current data file exists, they are kept copies. Otherwise
+ * they are all that is left of the backup.
  */
 function orphanedPrevious(
   previous: Map<string, BackupFile[]>,

@@ -1,7 +1,7 @@
 /**
- * Carries out the plan of reconstruct. All changes of backups.db are one transaction, and each
- * change of a file is one rename or unlink. So a second run can finish what a kill at any step has
- * left.
+ * Carries out the plan of `reconstruct`. All changes of backups.db are made in one transaction, and
+ * each change of a file is one rename or unlink. If the process is killed at any step, a second run
+ * can therefore finish the work.
  */
 import { existsSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -14,15 +14,15 @@ import { removeFiles } from './move.ts';
 import { isOrphan } from './reconstruct.ts';
 import type { Finding } from './reconstruct.ts';
 
-/** In order; the tests kill a reconstruct after each. */
+/** The steps in order. The tests kill a reconstruct after each of them. */
 export const RECONSTRUCT_STEPS = ['restored', 'entered', 'removed'] as const;
 
 const step = (name: (typeof RECONSTRUCT_STEPS)[number]): void => faultPoint(`reconstruct:${name}`);
 
 /**
- * Applies the findings, and removes empty files that no entry names. `isForced` also drops entries
- * without a file, puts previous files back, and removes leftovers. Returns the findings that could
- * not be applied, with the reason.
+ * Applies the findings, and removes empty data files that no entry names. With `isForced`, it also
+ * drops entries without a file, puts previous files back, and removes leftovers. Returns the
+ * findings that could not be applied, with the reasons.
  */
 export async function applyReconstruct(
   catalog: Catalog,
@@ -58,7 +58,10 @@ function putBack({ path, previous }: Extract<Finding, { kind: 'restorable' }>): 
   step('restored');
 }
 
-/** Removes the file under its lock and that of backups.db: a backupd may be about to enter it. */
+/**
+ * Removes an empty data file. Locks the file and backups.db first, because a backupd may be about
+ * to enter the file in backups.db.
+ */
 async function removeOrphan(catalog: Catalog, path: string): Promise<void> {
   const file = await LockedFile.acquire(path);
   try {
@@ -71,7 +74,9 @@ async function removeOrphan(catalog: Catalog, path: string): Promise<void> {
   }
 }
 
-/** Removes the file under the data file's lock: what looks like a leftover may be in use. */
+/**
+ * Removes a leftover file. Locks its data file first, because the apparent leftover may be in use.
+ */
 async function removeLeftover({ path, dataPath }: Extract<Finding, { kind: 'leftover' }>): Promise<void> {
   const isThere = lstatSync(dataPath, { throwIfNoEntry: false })?.isFile() === true;
   const file = isThere ? await LockedFile.acquire(dataPath) : null;

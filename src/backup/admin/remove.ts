@@ -1,6 +1,7 @@
 /**
- * Removes a backup for good. Its entry in backups.db goes first. A kill after that leaves files
- * that no entry names. The next delete of that userid finds and removes them.
+ * Removes a backup for good. Its entry in backups.db is removed first. If the process is killed
+ * after that, the files stay without an entry. The next delete of that userid finds and removes
+ * them.
  */
 import { basename } from 'node:path';
 import { backupFileOf, filesBelow } from '../../catalog/backupFiles.ts';
@@ -11,12 +12,12 @@ import { BackupError, messageOf } from '../../errors.ts';
 import { faultPoint } from '../faultPoint.ts';
 import { removeFiles } from './move.ts';
 
-/** In order; the tests kill a delete after each. */
+/** The steps in order. The tests kill a delete after each of them. */
 export const REMOVE_STEPS = ['forgotten', 'removed'] as const;
 
 const step = (name: (typeof REMOVE_STEPS)[number]): void => faultPoint(`delete:${name}`);
 
-/** Returns the data files that are named for a userid and that backups.db does not name. */
+/** Returns the data files whose names match a userid but that backups.db does not name. */
 export function strayFiles(catalog: Catalog, userid: string, partitions: Iterable<string>): string[] {
   const paths = new Set<string>();
   for (const partition of partitions) {
@@ -24,7 +25,7 @@ export function strayFiles(catalog: Catalog, userid: string, partitions: Iterabl
       if (typeof file !== 'string' && file.userid === userid) paths.add(file.dataPath);
     }
   }
-  // A renamed user's backup still has its old file name.
+  // The backup of a renamed user still has its old file name, so any path in backups.db is in use.
   for (const { path } of paths.size === 0 ? [] : catalog.list()) paths.delete(path);
   return [...paths].toSorted();
 }
@@ -58,7 +59,7 @@ export async function removeBackup(
   }
 }
 
-/** Locks the data file. Returns null if it is gone already, or never existed. */
+/** Locks the data file. Returns null if the data file does not exist. */
 async function lockIfThere(path: string, lock: AcquireOptions): Promise<LockedFile | null> {
   if (backupFileOf(path)?.role !== 'data') {
     throw new BackupError('bad-parameters', `${basename(path)} is not the name of a data file`, {

@@ -1,7 +1,7 @@
 /**
- * Proves a compaction: for every timestamp from the horizon on, the compacted backup says what the
- * old one says. The index that was folded from the new file is compared with the old index, row by
- * row. A compaction without this proof changes nothing.
+ * Proves a compaction: for every time from the horizon on, the compacted backup has the same state
+ * as the old backup. Compares the index folded from the new file with the old index, row by row.
+ * Without this proof, a compaction changes nothing.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { compareTables } from '../verify/compareIndexes.ts';
@@ -22,9 +22,9 @@ export const mailboxTable: Table = {
 };
 
 /**
- * Compares `since` only from the horizon on: an earlier state may have been reached at another
- * time. Times later than `latest` count as that second. If something changed several times within a
- * second, only the last state is left.
+ * Adjusts `since` for the comparison. Times before the horizon count as the horizon, because an
+ * earlier state may have been reached at another time. Times after `latest` count as `latest`. If
+ * something changed several times within one second, only the last state is kept.
  */
 const since = (table: string): string => `min(max(${table}.since, :horizon), :latest) AS since`;
 const until = (table: string): string => `min(${table}.until, :latest) AS until`;
@@ -69,8 +69,8 @@ const tables: readonly Table[] = [
 ];
 
 /**
- * Returns the differences in words; empty if there are none. `latest`: the new file has no line of
- * a later time.
+ * Returns descriptions of the differences; empty if there are none. `latest`: the latest time of
+ * any line in the new file.
  */
 export function compareRetained(
   old: IndexFile,

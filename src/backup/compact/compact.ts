@@ -1,11 +1,12 @@
 /**
  * Compaction: rewrites a backup without the data that its retention no longer needs.
  *
- * 1. Writes the new file beside the old one, from a snapshot, while a backupd goes on appending.
+ * 1. Writes the new file beside the old one, from a snapshot, while a backupd continues to append
+ *    to the old file.
  * 2. Reads the new file back completely: folds its lines into its index, hashes every message, and
  *    compares the result with the old index.
- * 3. Copies what was appended meanwhile to the end, and renames the new files into place
- *    (replace.ts).
+ * 3. Copies the data appended meanwhile to the end of the new file, and renames the new files into
+ *    place (replace.ts).
  */
 import { fstatSync, ftruncateSync, rmSync } from 'node:fs';
 import { LockedFile, SharedRead } from '../../fs/lockedFile.ts';
@@ -30,17 +31,17 @@ import { whileLocked } from '../lockPriority.ts';
 import { scan } from '../scan/scan.ts';
 
 /**
- * Compacts a backup. Returns 'skipped' if there is too little to do. Throws 'locked', 'no-space',
- * 'io', and:
+ * Compacts a backup. Returns 'skipped' if too few chunks need compaction. Throws 'locked',
+ * 'no-space', 'io', and:
  *
- * - 'damaged': nothing was changed; `verify --repair` has to repair it first.
- * - 'refused': it would drop nearly everything.
+ * - 'damaged': the backup is damaged and was not changed; `verify --repair` has to repair it first.
+ * - 'refused': the compaction would drop nearly all messages.
  */
 export async function compactBackup(work: Compaction): Promise<'done' | 'skipped'> {
   try {
     return await compactOnce(work);
   } catch (error) {
-    // The new file is compared with the old index. If they differ, the old index may be wrong.
+    // The new file was compared with the old index. If the two differ, the old index may be wrong.
     const fault = error instanceof NotTheSame ? error.message : faultOfIndex(error, indexPath(work.path));
     if (fault === null) throw error;
     work.notice(`${fault}, building it from the log`);
@@ -72,7 +73,7 @@ async function compactSnapshot(snapshot: Snapshot, work: Compaction): Promise<'d
   } catch (error) {
     throw asBackupError(error, path);
   } finally {
-    // The name is gone if the file was renamed into place.
+    // The temporary name no longer exists if the file was renamed into place.
     if (target.isCurrent()) {
       rmSync(beside, { force: true });
       removeIndexFiles(indexPath(beside));
@@ -110,12 +111,12 @@ async function compactInto(
 let hasOpenedAny = false;
 
 /**
- * Repairs a torn end, brings the index up to date, and opens both files. Then a backupd may use the
- * backup again.
+ * Repairs a torn end, brings the index up to date, and opens both files. A backupd may use the
+ * backup again as soon as this returns.
  */
 async function takeSnapshot({ path, lock, notice }: Compaction): Promise<Snapshot> {
-  // The first index that a process opens takes far longer than the next ones. A writer should not
-  // wait for that.
+  // The first index that a process opens takes far longer than later ones. Opening it before the
+  // lock is taken keeps writers from waiting for that.
   if (!hasOpenedAny) IndexFile.peek(indexPath(path))?.close();
   hasOpenedAny = true;
   return whileLocked(path, lock, async (file) => {
@@ -145,7 +146,7 @@ async function writeAnew({ work, snapshot, target, horizon, plan }: Job): Promis
   return out.fileEnd;
 }
 
-/** Reads the new file back and proves that it is right. Returns its index. */
+/** Reads the new file back and proves that it is correct. Returns the new file's index. */
 function foldAnew({ work, snapshot, target, horizon }: Job, bytes: number): IndexFile {
   const { path, onProgress, latestTime = NO_LATEST_TIME } = work;
   const fresh = beginIndex(indexPath(target.path), bytes);

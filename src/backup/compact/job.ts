@@ -1,6 +1,6 @@
 /**
- * What the parts of a compaction share: the task, the files it works on, and the steps that it goes
- * through.
+ * The types that the parts of a compaction share: its parameters, its files, and the names of its
+ * steps.
  */
 import type { AcquireOptions, LockedFile, SharedRead } from '../../fs/lockedFile.ts';
 import type { LockWait } from '../../fs/posixLock.ts';
@@ -11,7 +11,7 @@ import type { ChunkSizes } from './writer.ts';
 import { faultPoint } from '../faultPoint.ts';
 import type { Notice } from '../options.ts';
 
-/** In order; the tests kill a compaction after each. */
+/** The steps in order. The tests kill a compaction after each of them. */
 export const COMPACT_STEPS = [
   'begun',
   'written',
@@ -27,57 +27,60 @@ export const step = (name: (typeof COMPACT_STEPS)[number]): void => faultPoint(`
 
 export interface Compaction {
   readonly path: string;
-  /** History before this time is not needed, in unix seconds. Negative: everything is kept. */
+  /** The time before which history is dropped, in unix seconds. Negative: all history is kept. */
   readonly horizon: number;
   /**
-   * The latest time of a line in the new file, in unix seconds: later times become this one. For
-   * `ctl_backups retime`.
+   * The latest time of a line in the new file, in unix seconds. Later times are reduced to this
+   * one. Used by `ctl_backups retime`.
    */
   readonly latestTime?: number;
-  /** Whether it may empty the backup, or drop nearly all of it. */
+  /** Allows the compaction to drop all or nearly all messages. */
   readonly mayDropMost: boolean;
   readonly sizes: ChunkSizes;
-  /** How many chunks must clearly need it for the compaction to run. */
+  /** The number of chunks that must clearly need compaction before it runs. */
   readonly workThreshold: number;
   readonly isForced: boolean;
-  /** Keeps the old files, under names that end in the time. */
+  /** Keeps the old files, under names that end in the current time. */
   readonly keepsPrevious: boolean;
   readonly compressionLevel: number;
   readonly lock: AcquireOptions;
   /**
-   * How to wait for the lock at the end, when the new file takes the name. Giving up then would
-   * waste the work.
+   * How to wait for the lock at the end, when the new file replaces the old one. Giving up then
+   * would waste all the work.
    */
   readonly swapWait: LockWait;
-  /** Receives notices of repairs made on the way. */
+  /** Receives notices of repairs that the compaction made first. */
   readonly notice: Notice;
-  /** Receives which chunks are kept, split and combined, in the originals' words. */
+  /**
+   * Receives messages about the chunks that are kept, split and combined, in the original tools'
+   * wording.
+   */
   readonly detail: Notice;
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
 
-/** The backup as it was when the work began. */
+/** The backup as it was when the compaction began. */
 export interface Snapshot {
   readonly data: SharedRead;
   readonly index: IndexFile;
   readonly inode: bigint;
 }
 
-/** The work to do, once it is planned. */
+/** The state of a planned compaction. */
 export interface Job {
   readonly work: Compaction;
   readonly snapshot: Snapshot;
   /** The new file, locked. */
   readonly target: LockedFile;
-  /** See effectiveHorizon() in plan.ts. */
+  /** The effective horizon: see effectiveHorizon() in plan.ts. */
   readonly horizon: number;
   readonly plan: CompactionPlan;
 }
 
-/** Later than any time that SQLite and dlists can hold. */
+/** A time that is later than any time that SQLite and dlists can hold. */
 export const NO_LATEST_TIME = Number.MAX_SAFE_INTEGER;
 
-/** The new file would not say what the old index says. Nothing was changed. */
+/** Thrown if the new file would differ from what the old index says. Nothing was changed. */
 export class NotTheSame extends BackupError {
   constructor(path: string, faults: readonly string[]) {
     const shown = faults.slice(0, 3).join('; ');

@@ -1,6 +1,6 @@
 /**
- * Reads the lines of a chunk that a compaction keeps: those after the horizon. Records that were
- * expunged by the horizon and stayed so are removed from them, since a master repeats expunged
+ * Reads the lines of a chunk that a compaction keeps, which are those after the horizon. Drops from
+ * them the records that were expunged by the horizon and stayed expunged. A master repeats expunged
  * records for as long as it has them.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
@@ -19,11 +19,11 @@ import { BackupError } from '../../errors.ts';
 import { fromLog } from '../lines/envelope.ts';
 
 export interface LineTimes {
-  /** Unix seconds. Negative: all lines are kept. */
+  /** The horizon in unix seconds. Negative: all lines are kept. */
   readonly horizon: number;
-  /** The latest horizon in the new log: later ones become this one. */
+  /** The latest horizon allowed in the new log. Later horizons are reduced to this one. */
   readonly latestTime: number;
-  /** The latest time of any line before. */
+  /** The latest time of any line before this chunk. */
   readonly clock: number;
 }
 
@@ -49,14 +49,14 @@ export function* linesBehind(
   }
 }
 
-/** Returns the line as it is kept, or null if nothing of it is needed. */
+/** Returns the part of a line that is kept, or null if no part is needed. */
 function keptLine(index: IndexFile, line: FoldLine, horizon: number, latestTime: number): FoldLine | null {
   switch (line.name) {
-    case 'MESSAGE': // copied apart
-    case 'RESERVE': // of the originals; it changes nothing
-    case RESEND_LINE: // written anew at the end
+    case 'MESSAGE': // messages are copied separately
+    case 'RESERVE': // a RESERVE line of the original tools changes nothing
+    case RESEND_LINE: // the resend states are written anew at the end of the file
       return null;
-    case HORIZON_LINE: // a later one was written
+    case HORIZON_LINE: // a later horizon line was already written to the new file
       return horizon > 0 ? null : horizonLine(line, latestTime);
     case 'MAILBOX':
     case 'LOCAL_MAILBOX':

@@ -1,11 +1,11 @@
 /**
  * Copies the messages that a compaction keeps from one chunk to another.
  *
- * The data between two flush points refers to nothing outside. If all of it is kept, its compressed
- * bytes are copied as they are. They are inflated only to compute the CRC-32 and to check that they
- * are whole. The rest is compressed again.
+ * The data between two flush points does not depend on data outside. If all of it is kept, its
+ * compressed bytes are copied unchanged. They are inflated only to compute the CRC-32 and to check
+ * that they are undamaged. All other data is compressed again.
  *
- * Messages that lie side by side in one MESSAGE line also do so afterwards.
+ * Messages that are adjacent in one MESSAGE line stay adjacent in the copy.
  */
 import { crc32 } from 'node:zlib';
 import { BackupError } from '../../errors.ts';
@@ -18,25 +18,28 @@ import type { CompactWriter } from './writer.ts';
 import { FILES_PER_LINE, messageLineEnd, messageLineStart } from '../lines/messageSource.ts';
 
 /**
- * Upper limit of a header's length. Partition names are words, so with GUID and size a header is
- * far smaller.
+ * The maximum length of a message's header. Partition names are single words, so a header with its
+ * GUID and size is far shorter.
  */
 const HEADER_BYTES = 512;
-/** Larger blocks come from the originals. They are compressed again, with more flush points. */
+/**
+ * Larger blocks were written by the original tools. They are compressed again, with more flush
+ * points.
+ */
 const COPIED_BLOCK_BYTES = 256 * 1024;
-/** How many compressed bytes are gathered before they are copied. */
+/** The number of compressed bytes that are gathered before they are copied. */
 const SPLICE_BYTES = 4 << 20;
 /** A message is read in pieces of this size. */
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * Messages that lie side by side and are separated as in a MESSAGE line. The run reaches from the
- * first one's header to the last one's end.
+ * Adjacent messages, separated as in a MESSAGE line. The run extends from the first message's
+ * header to the last message's end.
  */
 interface Run {
   readonly start: number;
   end: number;
-  /** Where each message's header starts. */
+  /** The offset at which each message's header starts. */
   readonly starts: number[];
 }
 
@@ -44,22 +47,22 @@ export class MessageCopy {
   readonly #out: CompactWriter;
   readonly #source: ChunkBytes;
   readonly #points: readonly FlushPoint[];
-  /** The next flush point that may be used. */
+  /** The index of the next flush point that may be used. */
   #nextPoint = 0;
   readonly #time: number;
-  /** A line ends when it reaches this many bytes. */
+  /** The length in bytes at which a line is ended. */
   readonly #lineBytes: number;
   readonly #onLine: () => Promise<void>;
   #run: Run | null = null;
-  /** How many messages the current line has. */
+  /** The number of messages in the current line. */
   #files = 0;
   #bytes = 0;
-  /** How many runs of the current line are written. */
+  /** The number of runs of the current line that are already written. */
   #written = 0;
 
   /**
-   * `points`: the chunk's flush points, by offset. `onLine`: called after each line, where a chunk
-   * may be split.
+   * `points`: the chunk's flush points, ordered by offset. `onLine`: called after each line, where
+   * the chunk may be split.
    */
   constructor(
     out: CompactWriter,
@@ -75,7 +78,9 @@ export class MessageCopy {
     this.#onLine = options.onLine;
   }
 
-  /** Adds a message. The caller adds them in the order of their offsets. Throws 'damaged'. */
+  /**
+   * Adds a message. The caller must add messages in the order of their offsets. Throws 'damaged'.
+   */
   async add(message: KeptMessage): Promise<void> {
     const start = message.offset - this.#headerLength(message);
     const end = message.offset + message.size;
@@ -94,7 +99,7 @@ export class MessageCopy {
 
   /** Returns the length of the header before a message: `%{partition guid size}` and CRLF. */
   #headerLength({ offset, guid, size }: KeptMessage): number {
-    // Directly after the last message comes the separator, which is not part of the header.
+    // A separator directly follows the previous message. It is not part of the header.
     const from = Math.max(this.#run?.end ?? 0, offset - HEADER_BYTES);
     const text = this.#source.read(from, offset).toString('latin1');
     const at = text.lastIndexOf('%{');
@@ -156,7 +161,8 @@ export class MessageCopy {
   }
 
   /**
-   * Copies whole blocks that begin at `at` and end by `end`. Returns the offset that it reached.
+   * Copies whole blocks between `at` and `end`, beginning at `at`. Returns the offset it has
+   * reached.
    */
   async #splice(writer: ChunkWriter, at: number, end: number): Promise<number> {
     this.#pointAfter(at - 1);

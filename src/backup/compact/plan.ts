@@ -1,6 +1,6 @@
 /**
- * Plans a compaction from the index alone: which chunks hold something that is kept, and whether
- * compacting them is worthwhile.
+ * Plans a compaction from the index alone: which chunks hold data to keep, and whether the
+ * compaction is worthwhile.
  */
 import { BackupError } from '../../errors.ts';
 import { stateOf } from '../../index/queries/chunks.ts';
@@ -14,27 +14,27 @@ import { timestampsAtOrBefore } from '../../index/queries/views.ts';
 import { isCombined, isSplit } from './writer.ts';
 import type { ChunkSizes } from './writer.ts';
 
-/** A chunk clearly needs compaction if more than this share of it is messages that are not kept. */
+/** A chunk clearly needs compaction if dropped messages are more than this share of its bytes. */
 const DEAD_SHARE = 0.2;
 /**
- * A chunk also needs compaction if more than this must be inflated to reach a message. The
- * originals make no flush points inside a line.
+ * A chunk also needs compaction if more than this many bytes must be inflated to reach a message.
+ * The original tools write no flush points inside a line.
  */
 const LONGEST_BLOCK_BYTES = 1 << 20;
 
 export interface PlannedChunk {
   readonly chunk: Chunk;
   readonly kept: MessageSums;
-  /** It has lines after the horizon. */
+  /** The chunk has lines after the horizon. */
   readonly isRecent: boolean;
-  /** The latest time of any line before it. */
+  /** The latest time of any line before this chunk. */
   readonly clock: number;
 }
 
 export interface CompactionPlan {
-  /** The chunks with something to keep. */
+  /** The chunks that hold data to keep. */
   readonly chunks: readonly PlannedChunk[];
-  /** Where the planned chunks end in the file. What follows was appended later. */
+  /** File offset at which the planned chunks end. Data after it was appended later. */
   readonly fileEnd: number;
   /** How many chunks clearly need compaction. */
   readonly work: number;
@@ -46,11 +46,12 @@ export interface CompactionPlan {
 const MOST_DROPPED_SHARE = 0.9;
 
 /**
- * Returns the timestamp from which on a compaction keeps all history; -1: everything is kept.
+ * Returns the time from which a compaction keeps all history, or -1 if it keeps everything.
  *
- * It is the time of the last change at or before the time asked for. Nothing changed between the
- * two, so this keeps nothing more. A reader that has pinned that change still finds its state. The
- * result is never before the horizon of an earlier compaction.
+ * The result is the time of the last change at or before the requested time. Nothing changed
+ * between the two times, so this choice keeps no additional data. A reader that has pinned that
+ * change still finds its state. The result is never earlier than the horizon of a previous
+ * compaction.
  */
 export function effectiveHorizon(index: IndexFile, asked: number): number {
   if (asked < 0) return -1;
@@ -59,7 +60,7 @@ export function effectiveHorizon(index: IndexFile, asked: number): number {
   return Math.max(change, earlier === 0 ? -1 : earlier);
 }
 
-/** Throws 'refused' if none, or nearly none, of the messages would be left. */
+/** Throws 'refused' if the compaction would keep no messages, or nearly none. */
 export function requireModestDrop({ all, kept }: CompactionPlan, path: string): void {
   const [count, bytes] = [all.count - kept.count, all.bytes - kept.bytes];
   const isMost = count === all.count || bytes > MOST_DROPPED_SHARE * all.bytes;
@@ -96,8 +97,8 @@ export function planCompaction(index: IndexFile, horizon: number, sizes: ChunkSi
     fileEnd = chunk.file_end;
     count += 1;
   }
-  // An earlier compaction of an emptied backup leaves one chunk with nothing but the horizon. That
-  // needs no work.
+  // If a previous compaction emptied the backup, one chunk is left that holds only the horizon.
+  // Such a backup needs no compaction.
   const isEmptied = needed.length === 0 && count === 1 && horizonOf(index) === horizon;
   return {
     chunks: needed,
@@ -115,7 +116,7 @@ function total(sums: readonly MessageSums[]): MessageSums {
   };
 }
 
-/** Yields the chunks that were ended. The last one may still be open. */
+/** Yields the chunks that were ended. The last chunk may still be open and is then left out. */
 function* endedChunks(index: IndexFile): Generator<Chunk> {
   for (const chunk of chunks(index)) {
     const state = stateOf(chunk);
@@ -141,7 +142,7 @@ function boundaryWork(planned: readonly PlannedChunk[], sizes: ChunkSizes): numb
   return work;
 }
 
-/** Sorted times. The queries also come in order. */
+/** A sorted list of times, for queries that also ask in ascending order. */
 class Times {
   readonly #times: readonly number[];
   #next = 0;

@@ -1,15 +1,15 @@
 /**
- * The end of a compaction: the new file takes the old one's name, with all that was appended to the
- * old one meanwhile.
+ * The end of a compaction: replaces the old data file by the new one, including all data that was
+ * appended to the old file meanwhile.
  *
- * A writer waits while the old file is locked, so little must be left to do under the lock. What
- * was appended while the new file was written is copied before the lock is taken. Then comes what
- * was appended during that copy, until next to nothing is left. If more has come by the time the
- * lock is held, the lock is released and the copying repeated. On a busy machine, folding a hundred
- * lines takes a quarter of a second.
+ * A writer waits while the old file is locked, so little work may be left to do under the lock. The
+ * data appended while the new file was written is copied before the lock is taken. Then the data
+ * appended during that copy is copied, and so on, until almost nothing is left. If a writer has
+ * appended more by the time the lock is taken, the lock is released and copying is repeated. On a
+ * busy machine, folding a hundred lines takes a quarter of a second.
  *
- * The old index is removed first. A kill between the steps leaves a data file, old or new, without
- * an index. The next open builds one.
+ * The old index is removed first. A kill between the steps leaves the old or the new data file
+ * without an index. The next open builds one.
  */
 import { fstatSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -36,37 +36,39 @@ import { whileLocked } from '../lockPriority.ts';
 import { scan } from '../scan/scan.ts';
 
 /**
- * A new file larger than this is synced before the lock is taken. Syncing a smaller one takes no
- * longer than any sync.
+ * A new file larger than this is synced before the lock is taken. A smaller file takes no longer
+ * than the minimum time of any sync.
  */
 const SYNCED_FIRST_BYTES = 1 << 20;
-/** Less than this is not worth copying before the lock: two or three short commands. */
+/**
+ * Less data than this (two or three short commands) is not worth copying before the lock is taken.
+ */
 const LITTLE_BYTES = 1024;
 /**
- * This much is copied under the lock within some milliseconds. If more was appended while the lock
- * was awaited, it is first copied without the lock.
+ * This much data is copied under the lock within a few milliseconds. If more was appended while
+ * waiting for the lock, it is first copied without the lock.
  */
 const SOON_COPIED_BYTES = 8192;
-/** Limits the rounds: a writer may be faster than the copying. */
+/** The maximum number of copying rounds, because a writer may be faster than the copying. */
 const MOST_ROUNDS = 8;
 /**
- * The longest pause between two tries for the lock. A master leaves gaps of only a millisecond or
- * two. With longer pauses, more would be left to copy under the lock.
+ * The longest pause between two attempts to take the lock. A master leaves gaps of only a
+ * millisecond or two. With longer pauses, more data would be left to copy under the lock.
  */
 const LONGEST_PAUSE_MS = 4;
 
-/** How far the new file has caught up. */
+/** Describes how far the new file has caught up with the old one. */
 interface Follower {
   readonly job: Job;
   readonly fresh: IndexFile;
-  /** The new file holds what the old one has up to this offset. */
+  /** The new file holds all data of the old file up to this offset. */
   oldEnd: number;
   end: number;
 }
 
 /**
- * Puts the new files in the place of the old ones. `bytes`: the new file's size, all of which is in
- * its index.
+ * Replaces the old files by the new ones. `bytes`: the new file's size; the new index covers all of
+ * it.
  */
 export async function replace(job: Job, fresh: IndexFile, bytes: number): Promise<void> {
   const follower: Follower = { job, fresh, oldEnd: job.plan.fileEnd, end: bytes };
@@ -74,15 +76,15 @@ export async function replace(job: Job, fresh: IndexFile, bytes: number): Promis
 }
 
 /**
- * Returns false if too much was appended meanwhile to copy it under the lock. The last round copies
- * it anyway.
+ * Replaces the files under the lock. Returns false if too much data was appended meanwhile to copy
+ * it under the lock. The last round copies it anyway.
  */
 async function replaceSoon(follower: Follower, isLast: boolean): Promise<boolean> {
   const { job, fresh } = follower;
   const { work, snapshot, target } = job;
   const { path, swapWait } = work;
   if (work.latestTime === undefined) await follow(follower);
-  // A writer that waits for the lock then waits only for the tail to be synced.
+  // After this, a writer that waits for the lock waits only for the sync of the last bytes.
   if (follower.end > SYNCED_FIRST_BYTES) await allOf(syncData(target.fd), syncIndex(fresh));
   return whileLocked(path, { wait: { longestPauseMs: LONGEST_PAUSE_MS, ...swapWait } }, async (file) => {
     const { ino, size } = fstatSync(file.fd, { bigint: true });
@@ -96,8 +98,8 @@ async function replaceSoon(follower: Follower, isLast: boolean): Promise<boolean
 }
 
 /**
- * Copies what has been appended, while a writer may append more. It copies ended chunks only: an
- * open one may still be rolled back.
+ * Copies the appended data while a writer may append more. Copies only ended chunks, because an
+ * open chunk may still be rolled back.
  */
 async function follow(follower: Follower): Promise<void> {
   const { path } = follower.job.work;
@@ -110,8 +112,8 @@ async function follow(follower: Follower): Promise<void> {
 }
 
 /**
- * Returns where the last ended chunk ends, according to the index. Returns 0 if the index does not
- * tell; it is then repaired under the lock.
+ * Returns the file offset at which the last ended chunk ends, according to the index. Returns 0 if
+ * the index does not know; it is then repaired under the lock.
  */
 function endOf(path: string): number {
   const index = IndexFile.open(indexPath(path), 'read');
@@ -132,7 +134,7 @@ async function replaceLocked(follower: Follower, file: LockedFile): Promise<void
   const hasGrown = fstatSync(file.fd).size > plan.fileEnd;
   const index = hasGrown || work.keepsPrevious ? await openIndexForWriting(file, notice) : null;
   try {
-    // The lines that came meanwhile have the times that retime is meant to correct.
+    // The lines appended meanwhile still have the wrong times that `retime` has to correct.
     if (hasGrown && work.latestTime !== undefined) {
       throw new BackupError('locked', `${path} was written to meanwhile: run it again`, { subject: path });
     }
@@ -152,17 +154,20 @@ async function replaceLocked(follower: Follower, file: LockedFile): Promise<void
   }
   keepOwner(indexPath(target.path), target.fd);
   target.requireCurrent();
-  // The mount shows this as the time of the user's folder, and nothing in that folder has changed.
+  // Keeps the old file's times. The mount shows them as the times of the user's folder, and the
+  // content of that folder has not changed.
   setTimes(target.fd, timesOf(file.fd));
   place(path);
 }
 
-/** Settles when all have ended, so that none still uses a file that the caller then closes. */
+/**
+ * Waits until all promises have settled, so that none still uses a file when the caller closes it.
+ */
 async function allOf(...works: readonly Promise<void>[]): Promise<void> {
   for (const ended of await Promise.allSettled(works)) if (ended.status === 'rejected') throw ended.reason;
 }
 
-/** Copies whole members up to an offset of the old file, and folds them into the new index. */
+/** Copies whole members of the old file up to an offset, and folds them into the new index. */
 async function copyTail(follower: Follower, oldEnd: number): Promise<void> {
   const { job, fresh, end } = follower;
   const count = oldEnd - follower.oldEnd;
@@ -181,7 +186,7 @@ function keepBoth(path: string, index: IndexFile): void {
 }
 
 function place(path: string): void {
-  // Otherwise SQLite would take the old index's write-ahead log for the new one's.
+  // Otherwise SQLite would apply the old index's write-ahead log to the new index.
   removeIndexFiles(indexPath(path));
   step('removed');
   renameSync(`${path}.new`, path);

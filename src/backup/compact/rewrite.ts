@@ -1,7 +1,8 @@
 /**
- * Writes the data file of a compaction: chunk by chunk, what the old one has and the horizon still
- * needs. The state at the horizon replaces all lines before it. Each chunk's messages come first,
- * since the lines after them name them.
+ * Writes the new data file of a compaction, chunk by chunk. It holds the data of the old file that
+ * is still needed for the time after the horizon. The state at the horizon replaces all lines
+ * before the horizon. Each chunk's messages are written first, because the lines after them refer
+ * to them.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { IndexFile } from '../../index/store/indexFile.ts';
@@ -21,16 +22,16 @@ import { isCombined, isSplit } from './writer.ts';
 import type { ChunkSizes, CompactWriter } from './writer.ts';
 import type { Notice } from '../options.ts';
 
-/** The longest MESSAGE line. A reader like the originals' holds a whole line in memory. */
+/** The longest MESSAGE line. Some readers, like the original tools, hold a whole line in memory. */
 const LINE_BYTES = 64 << 20;
 
 export interface Rewrite {
   readonly index: IndexFile;
   /** The old data file. */
   readonly fd: number;
-  /** Unix seconds. Negative: everything is kept. */
+  /** The horizon in unix seconds. Negative: everything is kept. */
   readonly horizon: number;
-  /** See Compaction. It also limits the horizons in the log. */
+  /** See Compaction.latestTime. It also limits the horizons in the log. */
   readonly latestTime: number;
   readonly sizes: ChunkSizes;
   readonly notice: Notice;
@@ -41,7 +42,8 @@ export async function rewrite(work: Rewrite, plan: CompactionPlan, out: CompactW
   const { horizon, onProgress } = work;
   const [first] = plan.chunks;
   if (horizon > 0) {
-    // Written even if nothing else is left: a backup without history must say that it had some.
+    // The horizon is written even if nothing else is left. It records that a backup without history
+    // once had some.
     const time = first?.chunk.ts_start ?? lastTimestamp(work.index) ?? horizon;
     const value = new KeyValues([['HORIZON', String(horizon)]]);
     await out.line({ time, name: HORIZON_LINE, value });
@@ -90,8 +92,8 @@ async function rewriteChunk(
 }
 
 /**
- * Writes the resend states. Folding the lines that are kept does not lead to them, because they
- * depend on lines before the horizon.
+ * Writes the resend states. They depend on lines before the horizon, so folding the kept lines does
+ * not restore them.
  */
 async function writeResendStates(index: IndexFile, out: CompactWriter): Promise<void> {
   for (const { uniqueid, resend } of resendStates(index)) {
@@ -141,15 +143,15 @@ async function endOrCombine(
 }
 
 /**
- * The lines of the state. Each is written when its time has come, but not before the messages that
- * it names.
+ * The lines of the state at the horizon. Each line is written when its time is reached, but not
+ * before the messages that it names.
  */
 class PendingState {
   readonly #lines: Iterator<StateLine>;
   readonly #out: CompactWriter;
   #next: IteratorResult<StateLine>;
   /**
-   * Lines whose time has come, but whose messages were sent again later and are not written yet.
+   * Lines whose time is reached, but whose messages were sent again later and are not written yet.
    */
   #delayed: StateLine[] = [];
 
@@ -160,7 +162,7 @@ class PendingState {
   }
 
   /**
-   * Writes the lines up to a time. `chunkId`: the chunk of the old file whose messages were written
+   * Writes all lines up to a time. `chunkId`: the chunk of the old file whose messages were written
    * last.
    */
   async writeUpTo(time: number, chunkId: number): Promise<void> {

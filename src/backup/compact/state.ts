@@ -1,6 +1,7 @@
 /**
- * Writes the state at the horizon as lines of the log: the result of all lines before it. Each
- * mailbox, record and item has the time at which it came to be so. Its earlier history is gone.
+ * Writes the state at the horizon as lines of the log. The state is the result of all lines before
+ * the horizon. Each mailbox, record and item keeps the time at which it reached its state. Its
+ * earlier history is dropped.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { RESEND_KEY } from '../../index/fold/mailbox.ts';
@@ -12,10 +13,12 @@ import { KeyValues } from '../../protocol/dlist.ts';
 import { itemLine } from '../lines/itemLine.ts';
 import { recordItem } from '../lines/recordItem.ts';
 
-/** This many records are some hundred kilobytes of text. */
+/** The number of records in one line. This many are several hundred kilobytes of text. */
 const RECORDS_A_LINE = 1024;
 
-/** A line, and the last chunk with messages that its records name; null if they name none. */
+/**
+ * A line, and the id of the last chunk with messages that its records name; null if they name none.
+ */
 export interface StateLine {
   readonly line: FoldLine;
   readonly chunkId: number | null;
@@ -47,11 +50,11 @@ function* mailboxLines(
   horizon: number,
 ): Generator<StateLine> {
   const mailbox = mailboxAt(index, mailboxId, horizon);
-  // The mailbox was created after the horizon. The lines that are kept tell all about it.
+  // The mailbox was created after the horizon. The kept lines describe it completely.
   if (mailbox === undefined) return;
   const value = new KeyValues([
     ...parseState(mailbox.state).entries,
-    // Set by the lines that follow, or by those with which rewrite.ts ends the file.
+    // The resend state is set by later lines, or by the lines that rewrite.ts writes at the end.
     [RESEND_KEY, '0'],
     ['RECORD', records.map(recordItem)],
   ]);

@@ -1,18 +1,18 @@
 /**
- * Writes the data file of a compaction: lines in the order in which they are given, cut into chunks
- * as the configuration asks. The file does not count before it is renamed into place, so the caller
- * syncs it before the rename.
+ * Writes the data file of a compaction. Writes lines in the given order, and divides them into
+ * chunks of the configured sizes. The file is not used before it is renamed into place, so the
+ * caller syncs it once, before the rename.
  */
 import { ChunkWriter } from '../../log/write/chunkWriter.ts';
 import type { FoldLine } from '../../index/types.ts';
 import { toLog } from '../lines/envelope.ts';
 import { writeLine } from '../lines/writeLine.ts';
 
-/** Limits in bytes after decompression; 0 for none. */
+/** Limits of the chunk size, in bytes after decompression; 0 for no limit. */
 export interface ChunkSizes {
-  /** Neighbouring chunks are combined while one of them is smaller. */
+  /** Adjacent chunks are combined while one of them is smaller than this. */
   readonly min: number;
-  /** Chunks should not become larger. */
+  /** A chunk should not become larger than this. */
   readonly max: number;
 }
 
@@ -24,7 +24,7 @@ export class CompactWriter {
   #fileEnd = 0;
   #time = 0;
 
-  /** `latestTime`: no line gets a later one. */
+  /** `latestTime`: no line is written with a later time. */
   constructor(fd: number, compressionLevel: number, latestTime: number) {
     this.#fd = fd;
     this.#level = compressionLevel;
@@ -36,13 +36,13 @@ export class CompactWriter {
     return this.#writer?.length ?? 0;
   }
 
-  /** Bytes of the chunks that were ended, in the file. */
+  /** The total size of the ended chunks in the file, in bytes. */
   get fileEnd(): number {
     return this.#fileEnd;
   }
 
   /**
-   * Returns the time to write for a line. Times in a file never go back, even if the clock was set
+   * Returns the time to write for a line. Times in a file never decrease, even if the clock was set
    * back.
    */
   timeFor(time: number): number {
@@ -50,7 +50,10 @@ export class CompactWriter {
     return this.#time;
   }
 
-  /** Returns the current chunk, for messages to be written to. Begins one if none is open. */
+  /**
+   * Returns the current chunk, to which the caller may write messages. Begins a chunk if none is
+   * open.
+   */
   async chunk(): Promise<ChunkWriter> {
     this.#writer ??= await ChunkWriter.open(this.#fd, this.#fileEnd, {
       level: this.#level,
@@ -87,8 +90,8 @@ export function isCombined(
 }
 
 /**
- * Reports whether a chunk is split after `written` of its bytes (want_split there). With null:
- * whether it will be split at all.
+ * Reports whether a chunk is split after `written` of its bytes (cyrus-imapd backup/lcb_compact.c,
+ * want_split). If `written` is null, reports whether the chunk will be split at all.
  */
 export function isSplit(chunkLength: number, written: number | null, { min, max }: ChunkSizes): boolean {
   if (max === 0 || chunkLength < max + min) return false;

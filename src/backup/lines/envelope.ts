@@ -1,16 +1,16 @@
 /**
- * Writes lines that the originals' tools do not know in a form that those tools still read.
+ * Writes lines that the original tools do not know in a form that those tools can still read.
  *
- * Their `reindex` fails on a line whose name it does not know. But it accepts any RESERVE and
- * ignores it (cyrus-imapd backup/lcb_indexw.c, backup_index), and their `compact` keeps it. So
- * `APPLY QUOTA %(...)` is written as
- * `APPLY RESERVE %(PARTITION "" MBOXNAME () GUID () APPLY %(QUOTA %(...)))`.
- * We never write any other RESERVE, since it would change nothing.
+ * The original `reindex` fails on a line with an unknown name. But it accepts and ignores any
+ * RESERVE line (cyrus-imapd backup/lcb_indexw.c, backup_index), and the original `compact` keeps
+ * RESERVE lines. So `APPLY QUOTA %(...)` is written as `APPLY RESERVE %(PARTITION "" MBOXNAME ()
+ * GUID () APPLY %(QUOTA %(...)))`. No other RESERVE line is ever written, since it would change
+ * nothing.
  */
 import type { FoldLine } from '../../index/types.ts';
 import { KeyValues } from '../../protocol/dlist.ts';
 
-/** The names that the originals index. */
+/** The names of the lines that the original tools know. */
 const plain: ReadonlySet<string> = new Set([
   'EXPUNGE',
   'MAILBOX',
@@ -25,7 +25,7 @@ const plain: ReadonlySet<string> = new Set([
   'UNSUB',
 ]);
 
-/** Returns the line as it is written to the log. */
+/** Returns the form in which a line is written to the log. */
 export function toLog(line: FoldLine): FoldLine {
   if (plain.has(line.name)) return line;
   const value = new KeyValues([
@@ -37,7 +37,7 @@ export function toLog(line: FoldLine): FoldLine {
   return { time: line.time, name: 'RESERVE', value };
 }
 
-/** Returns the line that a line of the log stands for. */
+/** Returns the original line for a line read from the log: the reverse of toLog(). */
 export function fromLog(line: FoldLine): FoldLine {
   const inner =
     line.name === 'RESERVE' && line.value instanceof KeyValues ? line.value.get('APPLY') : undefined;

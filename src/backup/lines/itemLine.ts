@@ -1,13 +1,13 @@
 /**
- * Writes what a user has besides mailboxes as lines of the log: the reverse of the fold in
- * src/index/fold/item.ts.
+ * Writes a user's items other than mailboxes (subscriptions, Sieve scripts and so on) as lines of
+ * the log. This is the reverse of the fold in src/index/fold/item.ts.
  */
 import type { FoldLine, Item, ItemKind } from '../../index/types.ts';
 import { parseDlist } from '../../protocol/parseText.ts';
 
 /**
- * The name of the line that sets an item, and of the one that removes it. The latter is null if no
- * line removes it by its keys alone.
+ * For each kind of item, the name of the line that sets it and the name of the line that removes
+ * it. The latter is null if no line can remove the item by its keys alone.
  */
 export const itemNames: Record<ItemKind, { readonly set: string; readonly unset: string | null }> = {
   seen: { set: 'SEEN', unset: null },

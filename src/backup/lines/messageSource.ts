@@ -1,9 +1,9 @@
 /**
- * Brings the messages that a MAILBOX line claims into the log.
+ * Writes the messages that a MAILBOX line claims to the log.
  *
- * - Whole staged segments: their compressed bytes are copied as they are.
- * - Single messages from elsewhere: they are written anew. They come from a segment that is claimed
- *   only in part, or from another user's backup in the same session.
+ * - If a staged segment is claimed as a whole, its compressed bytes are copied unchanged.
+ * - Other messages are compressed again one by one. They come from a segment that is claimed only
+ *   in part, or from another user's backup in the same session.
  */
 import type { FoldLine } from '../../index/types.ts';
 import type { StagedUpload } from '../../log/write/staging.ts';
@@ -12,8 +12,8 @@ import { FileLiteral } from '../../protocol/dlist.ts';
 import { printFileHeader } from '../../protocol/print.ts';
 
 /**
- * The files of a MESSAGE line as they were staged, without the parentheses. Their positions are
- * offsets in the segment.
+ * The files of a MESSAGE line as they were staged, without the line's parentheses. The files'
+ * positions are offsets in the segment.
  */
 export interface UploadedLine {
   readonly segment: StagedUpload;
@@ -27,19 +27,19 @@ export type MessageSource =
 type CopySource = Extract<MessageSource, { kind: 'copy' }>;
 
 export interface MessagePlan {
-  /** The lines to fold, with positions as they will be in the chunk. */
+  /** The lines to fold. Their files have the positions that they will have in the chunk. */
   readonly lines: readonly FoldLine[];
-  /** Writes exactly these lines. */
+  /** Writes the planned lines to the log. */
   write(writer: ChunkWriter): Promise<void>;
 }
 
 const COPY_BYTES = 256 * 1024;
-/** One line holds up to 1,024 messages, as with sync_client. */
+/** The maximum number of messages in one line, as in sync_client. */
 export const FILES_PER_LINE = 1024;
 
 /**
- * Plans where each message will be before a byte is written. The lengths before compression are
- * enough for that.
+ * Computes the position of each message before a byte is written. The lengths before compression
+ * suffice for that.
  */
 export function planMessages(sources: readonly MessageSource[], start: number, time: number): MessagePlan {
   const lines: FoldLine[] = [];

@@ -1,4 +1,7 @@
-/** Writes a record as RECORD (...) lists it, in a MAILBOX line of the log or of a master. */
+/**
+ * Writes a record in the form of a RECORD (...) list, as in the MAILBOX lines of the log and of a
+ * master.
+ */
 import type { RecordWithGuid } from '../../index/queries/current.ts';
 import { Flag, KeyValues } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';

@@ -1,6 +1,6 @@
 /**
- * Loads blocks for callers that read many messages, mostly in the order of the log. Each block is
- * inflated once.
+ * Loads blocks for callers that read many messages, mostly in the order of the log. Inflates each
+ * block only once.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { chunkById } from '../../index/queries/current.ts';
@@ -9,8 +9,8 @@ import { loadBlock } from './messageBytes.ts';
 import type { Block } from './messageBytes.ts';
 
 /**
- * Messages of one folder lie side by side in the log, so the last blocks are likely to be needed
- * next.
+ * The number of blocks that are cached. Messages of one folder are adjacent in the log, so the
+ * latest blocks are likely to be needed next.
  */
 const KEPT_BLOCKS = 8;
 
@@ -23,7 +23,7 @@ export class BlockReader {
     this.#index = index;
   }
 
-  /** Passed to readMessage() as `load`. Throws 'damaged'. */
+  /** Loads a block; passed to readMessage() as `load`. Throws 'damaged'. */
   readonly load = (fd: number, block: Block): Buffer => {
     const key = `${block.chunkId}:${block.start}`;
     const kept = this.#blocks.get(key);
@@ -41,8 +41,8 @@ export class BlockReader {
   }
 
   /**
-   * Reads a block that is far from any flush point, as in chunks of the originals. It continues
-   * where the last such read ended, if that is between the flush point and the block.
+   * Reads a block that is far from any flush point, as in chunks written by the original tools. If
+   * the previous such read ended between the flush point and the block, continues from there.
    */
   #readOn(fd: number, block: Block): Buffer {
     const { chunkId, start, end, from } = block;

@@ -1,6 +1,6 @@
 /**
- * The decompressed bytes of one chunk, for callers that read it forward. Each block is inflated
- * once.
+ * Returns the decompressed bytes of one chunk to callers that read it forward. Inflates each block
+ * only once.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { BlockReader } from './blockReader.ts';
@@ -23,7 +23,7 @@ export class ChunkBytes {
   }
 
   /**
-   * Returns the bytes from `start` up to `end`. They are valid until the next call. Throws
+   * Returns the bytes from `start` up to `end`. The result is valid until the next call. Throws
    * 'damaged'.
    */
   read(start: number, end: number): Buffer {

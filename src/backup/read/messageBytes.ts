@@ -1,11 +1,11 @@
 /**
- * Reads a message's bytes from the flush point before them, with one read and one inflation a
- * block.
+ * Reads a message's bytes, starting at the flush point before them. Each block takes one read and
+ * one inflation.
  *
- * Flush points cut the log into blocks, of 32 to 128 KiB where we wrote it. In chunks of the
- * originals the next point may be far (a MESSAGE line is up to 1,024 messages) or not exist
- * (`compact` makes none). In that case, a window of the chunk is inflated from the last point, in
- * bounded memory.
+ * Flush points divide the log into blocks, of 32 to 128 KiB if backupd of this project wrote it. In
+ * chunks of the original tools, the next flush point may be far away or missing. Their MESSAGE
+ * lines hold up to 1,024 messages, and their `compact` writes no flush points. In that case, a
+ * window of the chunk is inflated from the previous flush point, in bounded memory.
  */
 import { createHash, hash } from 'node:crypto';
 import { BackupError } from '../../errors.ts';
@@ -18,24 +18,24 @@ import { readBlock, readBlockStart, readFrom } from '../../log/read/blocks.ts';
 import type { FlushPoint } from '../../log/format.ts';
 import { MEMBER_HEADER } from '../../log/format.ts';
 
-/** A part of a chunk that is read at once. */
+/** A part of a chunk that is read in one piece. */
 export interface Block {
   readonly chunkId: number;
   /** Uncompressed offsets in the chunk. */
   readonly start: number;
   readonly end: number;
   readonly from: FlushPoint;
-  /** Offset in the file of the next flush point, or of the end of what is whole. */
+  /** File offset of the next flush point, or of the end of the undamaged data. */
   readonly fileEnd: number;
-  /** The block is exactly what lies between two points. */
+  /** The block extends exactly from one flush point to the next. */
   readonly isExact: boolean;
 }
 
-/** Larger blocks are read in windows, to bound the memory that is held at once. */
+/** Larger blocks are read in windows, to limit the memory used. */
 const LARGEST_BLOCK_BYTES = 1 << 20;
 /**
- * Limits the compressed size. Empty flushes may make a block longer in the file than inflated, and
- * a damaged index may claim any size.
+ * The maximum compressed size of a block. Empty flushes may make a block longer in the file than
+ * inflated, and a damaged index may claim any size.
  */
 const LARGEST_STORED_BYTES = 4 << 20;
 const WINDOW_BYTES = 256 * 1024;
@@ -59,8 +59,8 @@ export function blockAt(index: IndexFile, chunkId: number, offset: number): Bloc
 }
 
 /**
- * Returns, in order, the blocks of a chunk that begin at a flush point from `point` on and end at
- * the next one. Blocks that are too large to be read at once are left out.
+ * Returns, in order, the blocks of a chunk that begin at a flush point at or after `point` and end
+ * at the next flush point. Blocks that are too large to be read in one piece are left out.
  */
 export function blocksFrom(index: IndexFile, chunkId: number, point: number, count: number): Block[] {
   const points = pointsFrom(index, chunkId, point, count + 1);
@@ -77,8 +77,8 @@ function chunkStart(chunk: Chunk): FlushPoint {
 }
 
 /**
- * Returns the block's bytes. They may be in `room`, which the caller then must not use any more.
- * Throws 'damaged'.
+ * Returns the block's bytes. The result may use the buffer `room`, so the caller must not use
+ * `room` any more. Throws 'damaged'.
  */
 export function loadBlock(fd: number, block: Block, room?: Buffer): Buffer {
   if (block.isExact) return readBlock(fd, block.from, endOf(block), room);
@@ -86,8 +86,8 @@ export function loadBlock(fd: number, block: Block, room?: Buffer): Buffer {
 }
 
 /**
- * Like loadBlock(), but reads only as many bytes as are asked for. Damage after them, and some
- * damage within them, is not noticed.
+ * Like loadBlock(), but reads only the requested number of bytes. Damage after these bytes goes
+ * unnoticed, and so does some damage within them.
  */
 export function loadBlockStart(fd: number, block: Block, sizeBytes: number, room?: Buffer): Buffer {
   if (block.isExact) return readBlockStart(fd, block.from, endOf(block), sizeBytes, room);
@@ -99,8 +99,8 @@ function endOf({ end, fileEnd }: Block): FlushPoint {
 }
 
 /**
- * Returns a part of a message: as many bytes as are asked for, or as there are. Throws 'not-found'
- * if the bytes are not in this backup, 'damaged' if they cannot be read.
+ * Returns a part of a message: the requested number of bytes, or fewer at the message's end. Throws
+ * 'not-found' if this backup does not have the bytes, 'damaged' if they cannot be read.
  */
 export function readMessage(
   index: IndexFile,
@@ -138,14 +138,14 @@ function part(fd: number, block: Block, from: number, to: number, load: typeof l
   }
 }
 
-/** Returns the SHA-1 as a GUID is written, in lower-case hexadecimal. */
+/** Returns the SHA-1 of the bytes in the form of a GUID, in lower-case hexadecimal. */
 export function sha1Of(bytes: Buffer): string {
   return hash('sha1', bytes, 'hex');
 }
 
 /**
- * Reads a message through the index's flush points, as every reader does, and compares it with its
- * GUID.
+ * Reports whether a message's bytes match its GUID. Reads them through the index's flush points,
+ * like every other reader.
  */
 export function hasItsBytes(index: IndexFile, fd: number, message: StoredMessage): boolean {
   const hash = createHash('sha1');

@@ -1,14 +1,14 @@
 /**
- * Reads what is left of a damaged chunk, line by line.
+ * Reads the undamaged parts of a damaged chunk, line by line.
  *
- * Inflating can resume after damage only at a flush point. So the chunk is read in runs. Each run
- * goes from a flush point to where the data no longer inflates or makes no sense. The next begins
- * at a later point where a line or a message begins.
+ * Inflating can resume after damage only at a flush point, so the chunk is read in runs. A run
+ * starts at a flush point and ends where the data no longer inflates or is no valid line. The next
+ * run starts at a later flush point at which a line or a message begins.
  *
- * An index from before the damage knows the chunk's points and messages. Then offsets stay what
- * they were, and nothing inside a message is taken for a line. Without such an index, points are
- * searched for, and the offsets after the damage are the reader's own. Messages are checked against
- * their GUID; lines cannot be checked.
+ * An index from before the damage knows the chunk's flush points and messages. With it, offsets
+ * stay correct, and data inside a message is never mistaken for a line. Without it, the reader
+ * searches for flush points, and counts its own offsets after the damage. Messages are checked
+ * against their GUID; lines cannot be checked.
  */
 import { createHash } from 'node:crypto';
 import { BackupError } from '../../errors.ts';
@@ -34,23 +34,23 @@ import type { KnownChunk } from './knownChunk.ts';
 
 export interface CheckedFile {
   readonly file: FileLiteral;
-  /** Its bytes match the GUID. */
+  /** The message's bytes match its GUID. */
   readonly whole: boolean;
 }
 
-/** A line that could be read, or the whole messages of a MESSAGE line that breaks off. */
+/** A complete line, or the fully read messages of an incomplete MESSAGE line. */
 export interface RecoveredLine {
   readonly line: LogLine;
   readonly files: readonly CheckedFile[];
-  /** Uncompressed offset of its end. */
+  /** Uncompressed offset of the line's end. */
   readonly end: number;
-  /** Offset in the file of the flush marker that ends it; null if there is none. */
+  /** File offset of the flush marker that ends the line; null if no flush marker ends it. */
   readonly fileEnd: number | null;
 }
 
-/** Where the first run begins. */
+/** The place where the first run begins. */
 export interface SalvageStart extends FlushPoint {
-  /** No line can be older than this. */
+  /** No line of the chunk can have an earlier time. */
   readonly time: number;
 }
 
@@ -60,12 +60,12 @@ export function memberStart(fileOffset: number): SalvageStart {
 }
 
 export interface Break {
-  /** Uncompressed offset up to which it was read. */
+  /** Uncompressed offset up to which the chunk was read. */
   readonly position: number;
   readonly reason: string;
 }
 
-/** Enough for the longest beginning of a line or a message. */
+/** Enough bytes for the longest beginning of a line or a message. */
 const PROBE_BYTES = 256;
 const CLOCK_TOLERANCE_S = 86_400;
 const SCAN_BYTES = 65_536;
@@ -74,29 +74,27 @@ const FILE_START = /^ ?%\{[^\r\n{}]+ [0-9a-fA-F]{40} [0-9]+\}\r\n/;
 
 export class DamagedChunk {
   readonly breaks: Break[] = [];
-  /** Flush points that were found after the part that an index knows. */
+  /** Flush points found after the part of the chunk that the index knows. */
   readonly points: FlushPoint[] = [];
   /** CRC-32 of the last run's bytes. */
   crc32 = 0;
-  /** All was read in one run, and the CRC-32 and size after it are right. */
+  /** The chunk was read in one run, and the CRC-32 and size in its trailer are right. */
   hasItsChecksum = false;
   readonly #fd: number;
   readonly #fileEnd: number;
   readonly #known: KnownChunk | null;
-  /**
-   * An index may know only a part of the chunk: up to here, in the file and in uncompressed bytes.
-   */
+  /** The index may know the chunk only up to these file and uncompressed offsets. */
   readonly #knownEnd: number;
   readonly #knownLength: number;
-  /** Uncompressed end of the last part that was found good. */
+  /** Uncompressed end of the last undamaged part. */
   #good = 0;
   #time = 0;
-  /** No line can be younger than this. */
+  /** No line of the chunk can have a later time. */
   readonly #latest: number;
   readonly #start: FlushPoint;
   #files: CheckedFile[] = [];
 
-  /** Reads a member from `start` on. No byte at or after `fileEnd` belongs to it. */
+  /** Reads a member, beginning at `start`. No byte at or after `fileEnd` belongs to the member. */
   constructor(fd: number, start: SalvageStart, fileEnd: number, known: KnownChunk | null) {
     this.#start = start;
     this.#time = start.time;
@@ -109,7 +107,7 @@ export class DamagedChunk {
     this.#latest = isKnown ? known.chunk.ts_end : Math.floor(Date.now() / 1000) + CLOCK_TOLERANCE_S;
   }
 
-  /** Yields the lines, in steps of about a millisecond. A null only lets others run. */
+  /** Yields the lines, in steps of about a millisecond. It yields null to let other work run. */
   *lines(): Generator<RecoveredLine | null> {
     let start: FlushPoint | null = this.#start;
     while (start !== null) {
@@ -117,8 +115,7 @@ export class DamagedChunk {
       const run = new DamagedReader(this.#fd, from, this.#fileEnd, this.#known?.points ?? []);
       try {
         yield* this.#readRun(run, from);
-        // One by one: a call takes at most some 120,000 arguments, and a chunk of some gigabytes
-        // has more points.
+        // A call takes at most some 120,000 arguments; a chunk of gigabytes has more points.
         for (const point of run.points) if (point.fileOffset >= this.#knownEnd) this.points.push(point);
         this.crc32 = run.crc32;
         this.hasItsChecksum = run.isEnded && from.offset === 0 && this.#isTrailerOf(run);
@@ -135,7 +132,7 @@ export class DamagedChunk {
     return isTrailerOf(trailer, crc32, position);
   }
 
-  /** Reads from one start to the clean end, or to where nothing readable follows. */
+  /** Reads one run: from a flush point to the clean end, or to where nothing is readable. */
   *#readRun(run: DamagedReader, start: FlushPoint): Generator<RecoveredLine | null> {
     let prefix: Buffer | null = null;
     try {
@@ -180,11 +177,11 @@ export class DamagedChunk {
     const line = yield* logLineSteps(prefixed(run, prefix), logLimits, (file) => this.#check(run, file));
     if (line === null) return null;
     if (line.verb !== 'APPLY') throw new BackupError('syntax', `unknown verb ${line.verb} in the log`);
-    // The name is damaged. Its messages count nevertheless: see #partOf().
+    // The line's name is damaged, but its messages are still usable: see #partOf().
     if (line.name !== 'MESSAGE' && this.#files.length > 0) {
       throw new BackupError('syntax', `${line.name} with messages`);
     }
-    // A wrong digit would move all later lines into the future.
+    // A wrong digit in the time would give all later lines a time in the future.
     if (line.time < this.#time || line.time > this.#latest) {
       throw new BackupError('syntax', `a line of the time ${line.time}`);
     }
@@ -197,7 +194,7 @@ export class DamagedChunk {
     this.#files.push({ file, whole: hash.digest('hex') === file.guid });
   }
 
-  /** Returns the messages before the break of a MESSAGE line. They are as good as any. */
+  /** Returns the fully read messages of an incomplete MESSAGE line. */
   #partOf(files: readonly CheckedFile[]): RecoveredLine {
     const value = files.map(({ file }) => file);
     const end = Math.max(...value.map(({ position, size }) => position + size));
@@ -205,7 +202,7 @@ export class DamagedChunk {
     return { line: { time: this.#time, verb: 'APPLY', name: 'MESSAGE', value }, files, end, fileEnd: null };
   }
 
-  /** Notes what ended a line. Returns whether the bytes after it still inflate in step. */
+  /** Records what ended a line. Returns whether the data after it inflates correctly. */
   #break(error: unknown, run: DamagedReader): boolean {
     if (!(error instanceof BackupError)) throw error;
     this.breaks.push({ position: run.position, reason: error.message });
@@ -213,8 +210,8 @@ export class DamagedChunk {
   }
 
   /**
-   * Skips what is no line. Returns the next line, already read from `run`. Throws 'damaged' if none
-   * follows.
+   * Skips data that is no line. Returns the next line, which has already been read from `run`.
+   * Throws 'damaged' if no line follows.
    */
   *#nextLine(run: DamagedReader, known: KnownChunk): Generator<void, Buffer | null> {
     for (;;) {
@@ -225,7 +222,7 @@ export class DamagedChunk {
     }
   }
 
-  /** Returns the next flush point after the good part at which a run can begin. */
+  /** Returns the next flush point after the undamaged part at which a run can begin. */
   *#nextStart(from: FlushPoint, run: DamagedReader): Generator<null, FlushPoint | null> {
     const isBehind = (point: FlushPoint): boolean =>
       point.fileOffset > from.fileOffset && point.offset >= this.#good;
@@ -245,8 +242,8 @@ export class DamagedChunk {
   }
 
   /**
-   * Yields the flush markers after a start: those that the run passed, with its offsets, then all
-   * others, as if they stood where the run ended.
+   * Yields the flush markers after a start. First come those that the run passed, with the offsets
+   * that it counted. All later markers get the uncompressed offset at which the run ended.
    */
   *#markers(from: FlushPoint, run: DamagedReader): Generator<FlushPoint> {
     yield* run.passed;
@@ -258,7 +255,7 @@ export class DamagedChunk {
       const bytes = window.subarray(0, readSyncInto(this.#fd, window, 0, size, base));
       for (let at = bytes.indexOf(FLUSH_MARKER); at !== -1; at = bytes.indexOf(FLUSH_MARKER, at + 1)) {
         const fileOffset = base + at + FLUSH_MARKER.length;
-        // Of several flushes in a row, only the last can begin an item.
+        // If several flushes follow one another, only the last can begin an item.
         const next = at + FLUSH_MARKER.length;
         if (emptyBlocks(bytes.subarray(next, next + EMPTY_BLOCK.length)) > 0) continue;
         if (at < SCAN_BYTES && fileOffset < this.#fileEnd) yield { offset, fileOffset };
@@ -268,7 +265,8 @@ export class DamagedChunk {
 }
 
 /**
- * Puts bytes in front of a run: those that were read from it before, or a substitute for lost ones.
+ * Returns a source that yields `prefix` before the rest of a run. The prefix is data already read
+ * from the run, or a substitute for lost data.
  */
 function prefixed(run: DamagedReader, prefix: Buffer | null): SteppedByteSource {
   if (prefix === null) return run;

@@ -1,7 +1,7 @@
 /**
- * Folds a damaged member for scan.ts: the lines that damagedChunk.ts can read, and the messages
- * that an index from before the damage still finds. Damaged messages are left without bytes and are
- * reported.
+ * Folds a damaged member for scan.ts. It folds the lines that damagedChunk.ts can read, and the
+ * messages that can still be read through an index from before the damage. Damaged messages are
+ * stored without bytes in the new index, and are reported.
  */
 import {
   forgetBytes,
@@ -26,12 +26,10 @@ import type { Damage, Scan } from './scanResult.ts';
 import { DamagedChunk, memberStart } from './damagedChunk.ts';
 import type { RecoveredLine } from './damagedChunk.ts';
 
-/**
- * The partition of a message that is found without its line is not known. Nothing depends on it.
- */
+/** The partition of a message whose line is lost is unknown. Nothing depends on it. */
 const ANY_PARTITION = 'default';
 
-/** Folds the member between two offsets of the file. */
+/** Folds the damaged member between two offsets of the file. */
 export function* scanDamagedMember(scan: Scan, fileOffset: number, fileEnd: number): Generator<void, void> {
   const { index, fd, result } = scan;
   const known = KnownChunk.find(scan.known, fileOffset);
@@ -69,9 +67,9 @@ export function* scanDamagedMember(scan: Scan, fileOffset: number, fileEnd: numb
 }
 
 /**
- * Forgets the bytes of messages that cannot be read through the index. Damage may move what follows
- * it in the same block: messages there are whole, but at other offsets. If these overlap the
- * offsets after the next flush point, the message cannot be read.
+ * Marks messages as missing that cannot be read through the new index. Damage may shift the data
+ * after it in the same block. The messages there are whole, but at other offsets. If these offsets
+ * overlap the ones after the next flush point, the messages cannot be read.
  */
 function* forgetUnreadable(
   { index, fd }: Scan,
@@ -114,8 +112,8 @@ function withoutWrong(line: FoldLine, files: RecoveredLine['files']): FoldLine {
 }
 
 /**
- * Yields the messages that the index knows and that no readable line has named. A null only lets
- * others run.
+ * Yields the messages that the index knows and that no readable line has named. It yields null to
+ * let other work run.
  */
 function* missedMessages(
   { index, fd, result }: Scan,
@@ -133,7 +131,7 @@ function* missedMessages(
   }
 }
 
-/** Returns why a member is damaged although all of its lines could be read. */
+/** Returns the reason why a member counts as damaged although all of its lines could be read. */
 function reasonOf({ fd }: Scan, fileOffset: number, salvage: DamagedChunk, known: KnownChunk | null): string {
   const header = Buffer.alloc(MEMBER_HEADER.length);
   readSyncInto(fd, header, 0, header.length, fileOffset);

@@ -6,25 +6,28 @@ import type { IndexFile } from '../../index/store/indexFile.ts';
 import { chunkById, messageByGuid } from '../../index/queries/current.ts';
 import type { Damage } from './scanResult.ts';
 
-/** The mailbox and UID that a message has, or had. */
+/** A mailbox and UID under which a message is or was filed. */
 interface Place {
-  /** Internal name, a byte string. */
+  /** The mailbox's internal name, a byte string. */
   readonly mailbox: string;
   readonly uid: number;
 }
 
 export interface DamagedMessage {
   readonly guid: string;
-  /** Where the chunk that holds it starts in the file. */
+  /** File offset at which the message's chunk starts. */
   readonly chunkOffset: number;
   readonly places: readonly Place[];
 }
 
 /**
- * Yields the messages whose bytes the index has and the log no longer gives at that place, and
- * those that the scan itself found wrong. An index that was built from the damaged file knows only
- * the latter. Damage may also move a message that is whole. The index cannot read it either, and a
- * repair keeps it.
+ * Yields two kinds of damaged messages:
+ *
+ * - messages whose bytes the index locates, but that the log no longer has at that place
+ * - messages that the scan itself found damaged
+ *
+ * An index that was built from the damaged file yields only the second kind. Damage may also shift
+ * an undamaged message. Such a message cannot be read through the index, but a repair keeps it.
  */
 export function* damagedMessages(
   index: IndexFile,
@@ -51,15 +54,15 @@ export function* damagedMessages(
   }
   for (const { guid, fileOffset: chunkOffset } of damages) {
     if (guid === undefined || seen.has(guid)) continue;
-    // The message was sent again and is whole in a later chunk. Or the GUID itself is damaged, and
-    // no record names it.
+    // Either the message was sent again and is whole in a later chunk, or the damage is in the GUID
+    // itself and no record names that GUID.
     if (messageByGuid(folded, guid)?.chunk_id != null || messageByGuid(index, guid) === undefined) continue;
     seen.add(guid);
     yield { guid, chunkOffset, places: locationsOf(index, guid) };
   }
 }
 
-/** Returns the mailboxes and UIDs that a message has, or had. */
+/** Returns the mailboxes and UIDs under which a message is or was filed. */
 function locationsOf(index: IndexFile, guid: string): Place[] {
   return index.all<Place>(
     `SELECT mailbox.name AS mailbox, uid FROM message JOIN record ON message_id = message.id
@@ -73,7 +76,7 @@ function locationsOf(index: IndexFile, guid: string): Place[] {
   );
 }
 
-/** Yields the living records of living mailboxes whose messages' bytes are missing. */
+/** Yields the living records of living mailboxes whose messages are missing. */
 export function* missingMessages(folded: IndexFile): Generator<Place & { readonly guid: string }> {
   yield* folded.each<Place & { guid: string }>(
     `SELECT guid, name AS mailbox, uid FROM message CROSS JOIN record ON message_id = message.id

@@ -1,12 +1,12 @@
-/** Finds false flush points in an index: places from which nothing can be read. */
+/** Finds false flush points in an index: offsets at which inflating cannot start. */
 import { isDamagedIndex } from '../../index/store/indexErrors.ts';
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { BackupError, messageOf } from '../../errors.ts';
 import { blockAt, loadBlock } from '../read/messageBytes.ts';
 
 /**
- * Checks the index's flush points that the scan has not found itself: the data between them must
- * inflate exactly. Chunks that are known to be damaged are skipped.
+ * Checks the index's flush points that the scan has not found itself. The data between two points
+ * must inflate to exactly the expected length. Chunks that are known to be damaged are skipped.
  */
 export function* falsePoints(
   index: IndexFile,

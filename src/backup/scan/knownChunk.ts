@@ -1,7 +1,7 @@
 /**
- * What an index from before the damage still knows of a chunk. With it, a damaged chunk is read
- * with its offsets as they were, and every whole message is found, whatever happened to the lines
- * around it.
+ * Holds the flush points and messages of a chunk, taken from an index from before the damage. With
+ * them, a damaged chunk is read with its original offsets. Every whole message is found, even if
+ * the lines around it are damaged.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { pointsOfChunk } from '../../index/queries/points.ts';
@@ -12,7 +12,7 @@ import { hasItsBytes } from '../read/messageBytes.ts';
 
 export class KnownChunk {
   readonly chunk: Chunk;
-  /** In order. */
+  /** In the order of their offsets. */
   readonly points: readonly FlushPoint[];
   /** In the order of their offsets. */
   readonly messages: readonly StoredMessage[];
@@ -26,8 +26,8 @@ export class KnownChunk {
   }
 
   /**
-   * Returns the chunk that begins at an offset in the file. Returns null if the index does not know
-   * it, or knows nothing in it.
+   * Returns the chunk that begins at a file offset. Returns null if the index does not know the
+   * chunk, or has no flush point or message in it.
    */
   static find(index: IndexFile | null, fileOffset: number): KnownChunk | null {
     const chunk = index === null ? undefined : chunkAt(index, fileOffset);

@@ -1,7 +1,7 @@
 /**
- * Restores what the lost lines of a damaged log said, from an index that was built when they were
- * whole. The lines made here bring an index that was folded from what is left to the same final
- * state. The states in between stay lost.
+ * Restores the content of the lost lines of a damaged log. The content is taken from an index that
+ * was built while the lines were whole. Folding the restored lines into an index of the remaining
+ * log gives the original final state. The states in between stay lost.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { allMailboxes, lastTimestamp, mailboxByUniqueid, records } from '../../index/queries/current.ts';
@@ -13,25 +13,26 @@ import { parseDlist } from '../../protocol/parseText.ts';
 import { itemLine, itemNames } from '../lines/itemLine.ts';
 import { recordItem } from '../lines/recordItem.ts';
 
-/** As in a master's batches. */
+/** The number of records in one line, as in a master's batches. */
 const RECORDS_A_LINE = 8192;
 
 const unsetKeys = new Set(['USERID', 'MBOXNAME', 'FILENAME', 'ROOT']);
 
 /**
- * Yields the lines. `before`: the index that is trusted. `now`: an index of what is left; the
- * caller may fold the lines into it as they come.
+ * Yields the restored lines. `before`: the trusted index. `now`: an index of the remaining log; the
+ * caller may fold each line into it as soon as it is yielded.
  */
 export function* lostLines(before: IndexFile, now: IndexFile): Generator<FoldLine> {
   const time = lastTimestamp(before) ?? 0;
   for (const { uniqueid, name, deleted } of Array.from(allMailboxes(now))) {
-    // This mailbox comes from a line whose bytes were wrong.
+    // The trusted index does not know this mailbox, so it was created by a line with damaged bytes.
     if (deleted === null && mailboxByUniqueid(before, uniqueid) === undefined) {
       yield { time, name: 'UNMAILBOX', value: name };
     }
   }
   const mailboxes = Array.from(allMailboxes(before));
-  // A mailbox takes its name away from any other that has it, so deleted mailboxes come first.
+  // Folding a mailbox takes its name away from any other mailbox with that name, so deleted
+  // mailboxes are written first.
   for (const mailbox of mailboxes.filter(({ deleted }) => deleted !== null)) {
     yield* mailboxLines(before, now, mailbox, time);
   }
@@ -74,7 +75,7 @@ function* mailboxLines(
 }
 
 /**
- * Returns the records that differ, as they were before, and the UIDs of living records that did not
+ * Returns the differing records as they were before, and the UIDs of living records that did not
  * exist before.
  */
 function recordChanges(
@@ -97,7 +98,9 @@ function recordChanges(
   return { lost, extra: [...living] };
 }
 
-/** Returns all of a record except the time at which it came to be so. */
+/**
+ * Returns all fields of a record as text, except the time from which the record's state applies.
+ */
 function textOf(record: RecordWithGuid): string {
   const { modseq, last_updated: lastUpdated, internaldate, size, guid, flags, annotations, extra } = record;
   const isExpunged = record.expunged !== null;

@@ -1,5 +1,6 @@
 /**
- * Scans one member for scan.ts: reads its lines, folds them, and judges how it ends.
+ * Scans one member for scan.ts: reads its lines, folds them, and decides whether it ends cleanly,
+ * torn or damaged.
  *
  * Over 300 lines because reading, folding and judging one member share all of its state.
  */
@@ -31,21 +32,24 @@ import type { CheckedFile } from './damagedChunk.ts';
 import type { MemberOutcome, Scan } from './scanResult.ts';
 import { hasAcknowledgedBehind, hasMissingSector, isZero } from './tornEnd.ts';
 
-/** A line that was read, and its files, with whether their bytes were right. */
+/** A line that was read, with its files. Each file says whether its bytes match the GUID. */
 interface ReadLine {
   readonly line: LogLine;
   readonly files: readonly CheckedFile[];
-  /** Uncompressed offset of its end. */
+  /** Uncompressed offset of the line's end. */
   readonly end: number;
 }
 
-/** MESSAGE lines and the line that claims them, up to a flush boundary: what one commit wrote. */
+/**
+ * The lines that one commit wrote, up to a flush boundary: MESSAGE lines and the line that claims
+ * their messages.
+ */
 interface Commit {
   readonly lines: readonly ReadLine[];
   readonly boundary: Boundary;
 }
 
-/** The state before lines were folded on trial. */
+/** The state to return to if lines that were folded on trial are not proven. */
 interface BeforeTrial {
   readonly trial: Trial;
   readonly lineEnd: number;
@@ -56,50 +60,53 @@ interface BeforeTrial {
 }
 
 /**
- * How much text of lines is held until a flush boundary proves them. Parsed lines take many times
- * the memory of what they change in the index. So lines beyond this are folded on trial, and
- * removed from the index again if nothing proves them.
+ * The maximum text length of unproven lines that are held in memory. Parsed lines take many times
+ * the memory of their changes in the index. Lines beyond this limit are therefore folded on trial.
+ * They are removed from the index again if nothing proves that they were committed.
  */
 const MOST_UNPROVEN_BYTES = 4 << 20;
 
 /**
- * Scans one member. Lines are folded once it is proven that they were committed: by a flush
- * boundary after a line that is no MESSAGE, or by the member's end. A kill in the middle of a large
- * commit leaves whole MESSAGE lines that no MAILBOX follows, perhaps gigabytes. All of them are
- * dropped.
+ * Scans one member. A line is folded once it is proven to be committed. The proof is either a flush
+ * boundary after a line other than MESSAGE, or the member's end. A kill in the middle of a large
+ * commit leaves whole MESSAGE lines without a MAILBOX line after them, perhaps gigabytes. All of
+ * them are dropped.
  *
- * The last commit is folded only when it is known what follows. After a power cut, it may have been
- * read from sectors that were never written.
+ * The last commit is folded only after the scan has read what follows it. After a power cut, that
+ * commit may lie in sectors that were never written.
  */
 export class MemberScan {
   readonly #scan: Scan;
   readonly #reader: ChunkReader;
   readonly #fileOffset: number;
   readonly #chunkId: number;
-  /** Uncompressed end of the last line that was folded. */
+  /** Uncompressed end of the last folded line. */
   #lineEnd = 0;
   #tsStart = 0;
   #tsEnd = 0;
-  /** The boundary after the last commit that was folded. */
+  /** The flush boundary after the last folded commit. */
   #boundary: Boundary | null = null;
-  /** Files of the current line whose bytes have been read. */
+  /** The files of the current line whose bytes have been read. */
   #files: CheckedFile[] = [];
-  /** The last commit that was read, if it is not folded yet. */
+  /** The last commit that was read, until it is folded. */
   #last: Commit | null = null;
-  /** Lines after `#last` that are not folded yet, and the length of their text. */
+  /** The lines after `#last` that are not folded yet, and the length of their text. */
   #unproven: ReadLine[] = [];
   #unprovenBytes = 0;
-  /** Uncompressed offset at which those lines start. */
+  /** Uncompressed offset at which the unproven lines start. */
   #unprovenStart = 0;
-  /** Set while lines are folded on trial: those of `#last`, or else those after the boundary. */
+  /**
+   * Set while lines are folded on trial. These are the lines of `#last`, or else those after the
+   * boundary.
+   */
   #beforeTrial: BeforeTrial | null = null;
 
   constructor(scan: Scan, reader: ChunkReader, fileOffset: number, resume: Chunk | undefined) {
     this.#scan = scan;
     this.#reader = reader;
     this.#fileOffset = fileOffset;
-    // A session that wrote no line leaves a chunk without a time. It gets the time of the chunk
-    // before, rather than 1970.
+    // A chunk without any line has no time of its own. It gets the previous chunk's time rather
+    // than 1970.
     this.#tsEnd = lastChunk(scan.index)?.ts_end ?? 0;
     this.#chunkId = resume?.id ?? insertChunk(scan.index, fileOffset, 0);
     if (resume === undefined) return;
@@ -124,8 +131,8 @@ export class MemberScan {
       : ((yield* findMemberSteps(fd, this.#fileOffset + 1, fileSize)) ?? fileSize);
     if (next === fileSize && !isEnded && !isKnownEnded) {
       if (yield* this.#finishTorn(before?.file_end ?? 0)) return { next, isDamaged: false };
-      // An index that knows only a part of the chunk does not help after the damage. The caller
-      // rebuilds it.
+      // An index that knows only a part of the chunk does not help to read the rest after damage.
+      // The caller rebuilds the index.
       if (committed > 0) throw new BackupError('damaged', failure.message);
     }
     if (committed === 0) return { next, isDamaged: true };
@@ -134,8 +141,9 @@ export class MemberScan {
   }
 
   /**
-   * Skips what the index knows. Anything may follow that after a power cut. If the skipped part
-   * itself is not what was committed, this throws 'damaged', and the caller rebuilds the index.
+   * Skips the part of the chunk that the index knows. After a power cut, any bytes may follow that
+   * part. Throws 'damaged' if the skipped part itself differs from what was committed; the caller
+   * then rebuilds the index.
    */
   *#passCommitted(length: number): Generator<void, void> {
     if (length === 0) return;
@@ -148,7 +156,7 @@ export class MemberScan {
     throw new BackupError('damaged', `the chunk at ${this.#fileOffset} is not what was committed of it`);
   }
 
-  /** Folds line by line. Returns the error that stopped it, or null at a clean end. */
+  /** Reads and folds line by line. Returns the error that stopped it, or null at a clean end. */
   *#foldLines(): Generator<void, BackupError | null> {
     try {
       for (;;) {
@@ -158,7 +166,7 @@ export class MemberScan {
         yield* this.#takeLine(line);
       }
     } catch (error) {
-      // A failing index is no reason to treat the rest of the log as torn.
+      // An error of the index must not make the rest of the log look torn.
       if (error instanceof BackupError && !(error instanceof IndexError)) return error;
       throw error;
     }
@@ -187,7 +195,7 @@ export class MemberScan {
     this.#forgetText(end);
   }
 
-  /** Forgets the lines that were held: they are in the index, or in `#last`. */
+  /** Drops the text of the unproven lines, which are now in the index or in `#last`. */
   #forgetText(end: number): void {
     this.#unproven = [];
     this.#unprovenBytes = 0;
@@ -204,8 +212,8 @@ export class MemberScan {
   }
 
   /**
-   * Folds the unproven lines on trial. So much follows the last commit that it must have been on
-   * disk: it is folded for good.
+   * Folds the unproven lines on trial. The last commit before them is folded for good: with this
+   * much data after it, it must have been on disk.
    */
   *#foldOnTrial(): Generator<void, void> {
     yield* this.#foldLast();
@@ -229,7 +237,7 @@ export class MemberScan {
     this.#beforeTrial = null;
   }
 
-  /** Removes from the index the lines after the last commit that was folded. */
+  /** Removes the lines that were folded on trial from the index. */
   #takeBackTrial(): void {
     const before = this.#beforeTrial;
     if (before === null) return;
@@ -246,7 +254,7 @@ export class MemberScan {
     for (const read of lines) yield* this.#foldLine(read);
   }
 
-  /** Folds all that was read, whether a boundary follows or not. */
+  /** Folds all lines that were read, even if no flush boundary follows them. */
   *#foldAll(): Generator<void, void> {
     yield* this.#foldLast();
     yield* this.#fold(this.#unproven);
@@ -258,8 +266,8 @@ export class MemberScan {
     try {
       yield* foldWholeSteps(this.#scan.index, fromLog(line), this.#chunkId);
     } catch (error) {
-      // The line was accepted once, but makes no sense to us. Only this line is lost, not what
-      // follows.
+      // The line was accepted when it was written, but cannot be folded now. Only this line is
+      // lost, not the lines after it.
       if (!isFaultOfLine(error)) throw error;
       const { result } = this.#scan;
       const where = { fileOffset: this.#fileOffset, position: end };
@@ -280,7 +288,7 @@ export class MemberScan {
     }
   }
 
-  /** Folds the messages before the break of a MESSAGE line. They are as good as any. */
+  /** Folds the fully read messages of an incomplete MESSAGE line. */
   #foldWholeFiles(): void {
     const value = this.#files.filter(({ whole }) => whole).map(({ file }) => file);
     if (value.length === 0) return;
@@ -303,9 +311,9 @@ export class MemberScan {
   }
 
   /**
-   * Handles a torn end. The caller ends the member, since it may write: see openIndex.ts. Returns
-   * false if the end is not torn but damaged. `acknowledgedEnd`: where the data ends that another
-   * index knows.
+   * Handles a torn end. Returns false if the end is damaged rather than torn. The caller ends the
+   * member, because only the caller may write: see openIndex.ts. `acknowledgedEnd`: where the data
+   * ends that another index knows.
    */
   *#finishTorn(acknowledgedEnd: number): Generator<void, boolean> {
     if (this.#last !== null && (yield* this.#isWritten(this.#last, acknowledgedEnd))) yield* this.#foldLast();
@@ -314,7 +322,7 @@ export class MemberScan {
       this.#boundary === null
         ? memberStart(this.#fileOffset)
         : { offset: this.#boundary.length, fileOffset: this.#boundary.fileEnd };
-    // Lines that are folded on trial are not part of it.
+    // Lines that are folded on trial do not belong to the proven part.
     const good = { offset, fileOffset, time: this.#beforeTrial?.tsEnd ?? this.#tsEnd };
     if (yield* hasAcknowledgedBehind({ fd, fileSize, good, acknowledgedEnd })) return false;
     this.#takeBackTrial();
@@ -323,7 +331,7 @@ export class MemberScan {
   }
 
   /**
-   * Reports whether a commit was on disk: no sector of it is missing, or what follows proves it.
+   * Reports whether a commit was on disk: none of its sectors is missing, or later data proves it.
    */
   *#isWritten({ boundary: { fileEnd } }: Commit, acknowledgedEnd: number): Generator<void, boolean> {
     const { fd, fileSize } = this.#scan;
@@ -342,14 +350,14 @@ export class MemberScan {
       result.tornTail = { chunkId: null, fileOffset, boundary: nothing };
       return;
     }
-    // Points after the boundary are in bytes that are cut off.
+    // Flush points after the boundary lie in the data that is cut off.
     const points = this.#reader.points.filter(({ offset }) => offset <= boundary.length);
     yield* insertPointsSteps(index, chunkId, points);
     this.#update(boundary.length, boundary.fileEnd, boundary.crc32, '', 'open');
     result.tornTail = { chunkId, fileOffset, boundary };
   }
 
-  /** Finishes a damaged member that the index knew in part. */
+  /** Finishes a damaged member of which the index knew a part. */
   *#finishDamaged(failure: BackupError, next: number): Generator<void, void> {
     yield* this.#foldAll();
     this.#damage(failure.message);

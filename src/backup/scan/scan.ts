@@ -1,12 +1,16 @@
 /**
- * The scan: reads a data file's lines from some member on and folds them. Reindex scans from the
- * start into an empty index, recovery from where the index ends, and verify into memory. All of
- * them share this reader, so none understands a file differently.
+ * The scan: reads a data file's lines from some member on, and folds them.
  *
- * A message's SHA-1 is checked on the way. A message that does not match its GUID is left without
- * bytes in the index, so that a master is asked for it again. Damage costs only the lines and
- * messages that it hits. The rest of the member is read as in damagedChunk.ts, and the scan
- * continues at the next member.
+ * - Reindex scans from the start into an empty index.
+ * - Recovery scans from where the index ends.
+ * - Verify scans into an index in memory.
+ *
+ * All of them share this code, so that all interpret a file in the same way.
+ *
+ * The scan also checks each message's SHA-1. A message that does not match its GUID is stored
+ * without bytes in the index, so that a master is asked to send it again. Damage affects only the
+ * lines and messages that contain it. The rest of the member is read by damagedChunk.ts, and the
+ * scan continues at the next member.
  */
 import { asBackupError } from '../../errors.ts';
 import type { IndexFile } from '../../index/store/indexFile.ts';
@@ -18,20 +22,22 @@ import type { MemberOutcome, Scan, ScanResult } from './scanResult.ts';
 import { scanDamagedMember } from './damagedMember.ts';
 
 export interface ScanOptions {
-  /** A chunk that the index knows in part. Folding starts after the known part. */
+  /** A chunk of which the index knows a part. Folding starts after the known part. */
   readonly resume?: Chunk;
   /**
-   * The file is known to end with an ended member. A last member that looks cut off is then
-   * damaged, not torn.
+   * True if the last member is known to have been ended. If it looks cut off, it is then damaged,
+   * not torn.
    */
   readonly isEnded?: boolean;
   /** An index that may be from before the damage. It helps to read the rest of a damaged member. */
   readonly known?: IndexFile;
-  /** Called after each message and chunk with how far the scan is in the file, in bytes. */
+  /** Called after each message and chunk, with the file offset that the scan has reached. */
   readonly onProgress?: (fileEnd: number, fileSize: number) => void;
 }
 
-/** Folds all members from a file offset on. Each member is one transaction of the index. */
+/**
+ * Folds all members from a file offset on. Each member is folded in one transaction of the index.
+ */
 export function scan(
   index: IndexFile,
   fd: number,
@@ -42,7 +48,7 @@ export function scan(
   return finish(scanSteps(index, fd, from, fileSize, options));
 }
 
-/** Like scan(), in steps of about a millisecond, for a process that serves others meanwhile. */
+/** Like scan(), in steps of about a millisecond, for a process that also serves other requests. */
 export function* scanSteps(
   index: IndexFile,
   fd: number,
@@ -62,7 +68,7 @@ export function* scanSteps(
   return result;
 }
 
-/** Folds one member. Returns where the next one starts, or where the file ends. */
+/** Folds one member. Returns the offset at which the next member starts, or the file ends. */
 function* scanMember(scan: Scan, fileOffset: number, resume: Chunk | undefined): Generator<void, number> {
   const { index, result } = scan;
   const before = { messages: result.messages, damages: result.damages.length };
@@ -70,7 +76,7 @@ function* scanMember(scan: Scan, fileOffset: number, resume: Chunk | undefined):
   try {
     const { next, isDamaged } = yield* readMember(scan, fileOffset, resume);
     if (isDamaged) {
-      // The member is folded again, as far as it can be trusted.
+      // Folds the member again with the reader for damaged members.
       index.rollback();
       result.messages = before.messages;
       result.damages.length = before.damages;

@@ -1,29 +1,27 @@
-/** What a scan of a data file works on and what it finds: see scan.ts. */
+/** The input and the result types of a scan of a data file: see scan.ts. */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import type { Boundary } from '../../log/read/member.ts';
 
 export interface Damage {
   /** Where the member starts in the data file. */
   readonly fileOffset: number;
-  /** Uncompressed offset up to which it was read. */
+  /** Uncompressed offset up to which the member was read. */
   readonly position: number;
   readonly reason: string;
-  /** The message that does not match its GUID, if the damage is one. */
+  /** The GUID of the damaged message, if the damage is a message that does not match its GUID. */
   readonly guid?: string;
-  /** A line ends at `position` that can be read but makes no sense. */
+  /** The line that ends at `position` can be read but makes no sense. */
   readonly isSenseless?: true;
 }
 
-/**
- * The last member, if it was begun and not finished: cut off by a kill, a power cut or a full disk.
- */
+/** A last member that was begun but not ended, because of a kill, a power cut or a full disk. */
 export interface TornTail {
-  /** null: no whole line of it is left. */
+  /** null if no whole line of the member is left. */
   readonly chunkId: number | null;
   readonly fileOffset: number;
   /**
-   * Where it can be ended: at the last line that ends at a flush boundary. What follows was never
-   * acknowledged.
+   * Where the member can be ended: after the last line that ends at a flush boundary. Data after
+   * this boundary was never acknowledged.
    */
   readonly boundary: Boundary;
 }
@@ -35,7 +33,7 @@ export interface ScanResult {
   tornTail: TornTail | null;
 }
 
-/** What a scan works on, and what it has found so far. */
+/** The input of a scan, and its findings so far. */
 export interface Scan {
   readonly index: IndexFile;
   readonly fd: number;
@@ -48,8 +46,11 @@ export interface Scan {
 }
 
 export interface MemberOutcome {
-  /** Where the next member begins, or the file ends. */
+  /** Offset at which the next member begins, or the file ends. */
   readonly next: number;
-  /** If true, nothing that was folded of the member counts: damagedMember.ts reads it again. */
+  /**
+   * If true, nothing that was folded from this member counts. damagedMember.ts reads the member
+   * again.
+   */
   readonly isDamaged: boolean;
 }

@@ -1,55 +1,59 @@
 /**
  * Distinguishes a torn end from damage if the last member of a data file cannot be read to its end.
  *
- * backupd syncs each commit before it begins the next, and a member's end before it begins another.
- * So after a power cut only the last commit, or the last member's ending, may lack sectors. Nothing
- * that was acknowledged follows a torn place.
+ * backupd syncs each commit before it begins the next one, and each member's end before it begins
+ * another member. After a power cut, sectors may therefore be missing only in the last commit or in
+ * the last member's ending. No acknowledged data can follow a torn place.
  *
- * Evidence that something acknowledged does follow proves that the disk has lost or changed bytes:
- * damage. Without such evidence the end is torn. See docs/decisions/0026-torn-or-damaged.md.
+ * If acknowledged data does follow the unreadable place, the disk has lost or changed bytes: the
+ * member is damaged. If nothing shows that, the end is torn. See
+ * docs/decisions/0026-torn-or-damaged.md.
  */
 import { FLUSH_MARKER, MEMBER_TRAILER_BYTES } from '../../log/format.ts';
 import { readSyncInto } from '../../fs/io.ts';
 import { DamagedChunk } from './damagedChunk.ts';
 import type { SalvageStart } from './damagedChunk.ts';
 
-/** The smallest unit that a disk writes as a whole. */
+/** The smallest unit that a disk writes atomically. */
 const SECTOR_BYTES = 512;
 const SCAN_BYTES = 65_536;
 const ZEROS = Buffer.alloc(SCAN_BYTES);
-/** An empty last block, the CRC-32, the length. */
+/** The size of a member's ending: an empty last block, the CRC-32 and the length. */
 const ENDING_BYTES = 2 + MEMBER_TRAILER_BYTES;
-/** How a member of ours ends, before CRC-32 and length: a flush, and an empty last block. */
+/**
+ * The bytes before CRC-32 and length in a member that backupd ended: a flush and an empty last
+ * block.
+ */
 const ENDED = Buffer.concat([FLUSH_MARKER, Buffer.from([3, 0])]);
-/** A member's uncompressed length stands at its end. */
+/** The last bytes of a member hold its uncompressed length. */
 const LENGTH_BYTES = 4;
 /**
- * Uncompressed bytes for each compressed one: least for bytes that cannot be compressed, most for
- * lines that hardly differ.
+ * The lowest and the highest plausible number of uncompressed bytes for each compressed byte. The
+ * lowest holds for incompressible data, the highest for lines that hardly differ.
  */
 const LEAST_RATIO = 0.95;
 const MOST_RATIO = 100;
 /**
- * Bits of ENDED that may have changed on the disk. Random bytes come this close once in a billion
- * ends.
+ * The maximum number of bits of ENDED that may have changed on the disk. Random bytes come this
+ * close to ENDED once in a billion ends.
  */
 const MOST_WRONG_BITS = 4;
 
 export interface DoubtfulEnd {
   readonly fd: number;
   readonly fileSize: number;
-  /** The position after the last line that is known to be good. */
+  /** The position after the last line that is known to be undamaged. */
   readonly good: SalvageStart;
-  /** Where the data ends that an index says was on disk; 0 if no index does. */
+  /** Where the data ends that an index records as written to disk; 0 if no index records it. */
   readonly acknowledgedEnd: number;
 }
 
-/** Reports whether something that was acknowledged follows the last good line. */
+/** Reports whether acknowledged data follows the last undamaged line. */
 export function* hasAcknowledgedBehind(end: DoubtfulEnd): Generator<void, boolean> {
   const { fd, fileSize, good, acknowledgedEnd } = end;
   if (acknowledgedEnd > good.fileOffset && endsWithMarker(fd, acknowledgedEnd, fileSize)) return true;
   const hasGap = yield* hasMissingSector(fd, good.fileOffset, fileSize);
-  // All lines are good. Only the ending itself may be torn.
+  // All lines are undamaged. Only the member's ending itself may be torn.
   if (fileSize - good.fileOffset <= ENDING_BYTES) return !hasGap && isEnded(fd, fileSize);
   if (
     isEnded(fd, fileSize) ||
@@ -58,19 +62,19 @@ export function* hasAcknowledgedBehind(end: DoubtfulEnd): Generator<void, boolea
     return true;
   for (const read of new DamagedChunk(fd, good, fileSize, null).lines()) {
     yield;
-    // A commit is MESSAGE lines and one other line, which is its last.
+    // A commit consists of MESSAGE lines and one other line, which is its last.
     if (read === null || read.line.name === 'MESSAGE' || read.fileEnd === null) continue;
     if (!(yield* isZero(fd, read.fileEnd, fileSize))) return true;
-    // The last commit itself is damaged before its last line. If no sector is missing, a power cut
-    // was not the cause.
+    // The last commit itself is damaged before its last line. If none of its sectors is missing, a
+    // power cut was not the cause.
     return !hasGap;
   }
   return false;
 }
 
 /**
- * Reports whether a part of the file has a sector, or the part of one, that was never written: it
- * reads as zeros.
+ * Reports whether a part of the file has a sector, or a part of a sector, that was never written.
+ * Such a sector reads as zeros.
  */
 export function* hasMissingSector(fd: number, from: number, to: number): Generator<void, boolean> {
   for (let at = from; at < to;) {
@@ -88,7 +92,7 @@ export function* hasMissingSector(fd: number, from: number, to: number): Generat
   return false;
 }
 
-/** Reports whether a part of the file is all zeros. */
+/** Reports whether a part of the file consists of zeros only. */
 export function* isZero(fd: number, from: number, to: number): Generator<void, boolean> {
   const bytes = Buffer.alloc(SCAN_BYTES);
   for (let at = from; at < to; at += SCAN_BYTES) {
@@ -111,8 +115,8 @@ function endsWithMarker(fd: number, end: number, fileSize: number): boolean {
 }
 
 /**
- * Reports whether the file ends as a member of ours does. The ending is written only when all
- * before it is on disk.
+ * Reports whether the file ends like a member that backupd has ended. The ending is written only
+ * after all data before it is on disk.
  */
 function isEnded(fd: number, fileSize: number): boolean {
   const at = fileSize - MEMBER_TRAILER_BYTES - ENDED.length;
@@ -127,9 +131,9 @@ function isEnded(fd: number, fileSize: number): boolean {
 }
 
 /**
- * Reports whether a member without any flush looks ended, as the original `compact` writes them.
- * Its last four bytes must be a length that fits the number of compressed bytes. If a power cut
- * tore the file, this is true by chance once in some thousand ends.
+ * Reports whether a member without any flush looks complete. The original `compact` writes such
+ * members. The last four bytes must be a length that fits the number of compressed bytes. In a file
+ * torn by a power cut, this is true by chance once in several thousand ends.
  */
 function* isEndedUnflushed(fd: number, start: number, fileSize: number): Generator<void, boolean> {
   const compressed = fileSize - start - MEMBER_TRAILER_BYTES;

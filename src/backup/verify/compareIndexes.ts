@@ -1,10 +1,10 @@
 /**
- * Compares two indexes table by table: verify compares the index on disk with one that was just
- * folded from the log. Ids depend on the order in which an index was filled. So rows are matched by
- * what they describe: uniqueid and UID, GUID, a chunk's place in the file.
+ * Compares two indexes table by table. verify uses it to compare the index on disk with one that
+ * was just folded from the log. Ids depend on the order in which an index was filled. Rows are
+ * therefore matched by what they describe: uniqueid and UID, GUID, or a chunk's file offset.
  *
- * Both sides are read side by side, in the order of their keys, so that a large index needs no
- * memory.
+ * Both indexes are read in parallel, in the order of their keys, so that comparing a large index
+ * takes little memory.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { chainHash } from '../../index/queries/chunks.ts';
@@ -14,9 +14,9 @@ import { LONGEST_BLOCK_BYTES } from '../../log/format.ts';
 
 export interface Table {
   readonly name: string;
-  /** How many of the first columns are the key. */
+  /** The number of leading columns that form the key. */
   readonly keys: number;
-  /** Ordered by the key. */
+  /** The query; its rows are ordered by the key. */
   readonly sql: string;
 }
 
@@ -28,7 +28,7 @@ const recordColumns = (table: string): string =>
   `CAST(${table}.modseq AS TEXT) AS modseq, last_updated, internaldate, ${table}.size AS size, guid, flags, annotations,
    extra, expunged`;
 
-/** In the histories, all columns are the key. */
+/** The tables to compare. In the history tables, all columns form the key. */
 const tables: readonly Table[] = [
   {
     name: 'chunk',
@@ -78,12 +78,17 @@ const tables: readonly Table[] = [
   { name: 'horizon', keys: 1, sql: 'SELECT time FROM horizon' },
 ];
 
-/** More differences of a table than this are only counted. */
+/**
+ * The maximum number of differences that are listed for each table. Further ones are only counted.
+ */
 const LISTED_PER_TABLE = 20;
 
-/** What the log is known to have lost. An index from before the damage rightly knows it. */
+/**
+ * The data that the log is known to have lost. An index from before the damage may still describe
+ * it.
+ */
 export interface Lost {
-  /** By their offsets in the file. */
+  /** The file offsets of the damaged chunks. */
   readonly chunks: ReadonlySet<number>;
   readonly guids: ReadonlySet<string>;
 }
@@ -91,8 +96,8 @@ export interface Lost {
 const nothingLost: Lost = { chunks: new Set(), guids: new Set() };
 
 /**
- * Returns the differences in words; empty if there are none. `index` is the one to check, `folded`
- * the one that is right.
+ * Returns descriptions of the differences; empty if there are none. `index` is the index to check,
+ * `folded` is known to be correct.
  */
 export function compareIndexes(index: IndexFile, folded: IndexFile, lost = nothingLost): string[] {
   const differences = compareTables(tables, index, folded, { lost });
@@ -101,11 +106,11 @@ export function compareIndexes(index: IndexFile, folded: IndexFile, lost = nothi
 
 interface Compared {
   readonly lost?: Lost;
-  /** By their names in the queries. */
+  /** The values of the queries' parameters, by parameter name. */
   readonly values?: Readonly<Record<string, number>>;
 }
 
-/** Like compareIndexes(), for any queries. */
+/** Like compareIndexes(), for any set of queries. */
 export function compareTables(
   queries: readonly Table[],
   index: IndexFile,
@@ -119,7 +124,7 @@ export function compareTables(
   });
 }
 
-/** Finds chunks whose chain of hashes (docs/decisions/0004-file-sha1-chain.md) is wrong. */
+/** Finds chunks whose chained hash (docs/decisions/0004-file-sha1-chain.md) is wrong. */
 function* falseChain(index: IndexFile): Generator<string> {
   let before = '';
   for (const { offset, member_sha1: member, file_sha1: chain } of chunks(index)) {
@@ -153,7 +158,7 @@ function* differencesIn(
       const order =
         mine.done === true ? 1 : right.done === true ? -1 : compareKeys(table, mine.value, right.value);
       if (isLost(table, (order > 0 ? right.value : mine.value) as Row, lost)) {
-        // Already reported as damaged.
+        // The chunk was already reported as damaged.
       } else if (order < 0) yield `${label(table, mine.value as Row)}: in the index, not in the log`;
       else if (order > 0) yield `${label(table, right.value as Row)}: in the log, not in the index`;
       else yield* changedColumns(table, mine.value as Row, right.value as Row);
@@ -184,8 +189,8 @@ function* changedColumns(table: Table, mine: Row, right: Row): Generator<string>
 }
 
 /**
- * Compares like SQLite's ORDER BY: NULL first, then numbers, then text by its bytes (of latin1, its
- * UTF-16 units).
+ * Compares keys in the order of SQLite's ORDER BY: NULL first, then numbers, then text by its
+ * bytes. For latin1 text, the bytes are its UTF-16 units.
  */
 function compareKeys({ keys }: Table, a: Row, b: Row): number {
   const theirs = Object.values(b);
@@ -199,9 +204,9 @@ function compareKeys({ keys }: Table, a: Row, b: Row): number {
 }
 
 /**
- * Finds places where the log has flush points and the index has none nearby. Reading there would
- * inflate far too much. Otherwise the points of two indexes may differ: the writer notes those it
- * means to make, the fold those it finds.
+ * Finds places where the log has flush points but the index has none nearby. Reading a message
+ * there would inflate far too much data. Smaller differences are allowed: the writer records the
+ * points that it makes on purpose, and the fold records those that it finds.
  */
 function* pointGaps(index: IndexFile, folded: IndexFile): Generator<string> {
   const points = folded.each<{ chunk: number; offset: number; place: number; id: number | null }>(

@@ -1,17 +1,18 @@
 /**
- * Repair: writes a damaged data file anew without the damage, and builds its index. The log is the
- * truth, so what is damaged must leave the log. Otherwise the next reindex would fail on it again
- * (docs/decisions/0013-repair-rewrites.md).
+ * Repair: writes a new data file without the damaged parts, and builds its index. The log is the
+ * truth, so damaged parts must be removed from it. Otherwise the next reindex would fail on them
+ * again (docs/decisions/0013-repair-rewrites.md).
  *
- * - Whole chunks are copied byte for byte.
- * - Of a damaged chunk, the whole messages and the readable lines are written again.
- * - The content of lost lines is taken from the index, if that is from before the damage. It is
- *   written at the end, as of now.
- * - A message whose bytes are lost keeps its records. Mailboxes that hold it report themselves as
- *   behind the master, and the master sends it again.
+ * - Undamaged chunks are copied byte for byte.
+ * - The whole messages and the readable lines of a damaged chunk are written again.
+ * - The content of lost lines is taken from the index, if the index is from before the damage. It
+ *   is written at the end, with the current time.
+ * - A message whose bytes are lost keeps its records. Mailboxes that hold it report themselves to
+ *   the master as out of date, and the master sends the message again.
  *
- * The old data file is kept beside as NAME.UNIXTIME. Until the new one takes the name, nothing has
- * changed. From then on, an open rebuilds any index that is not the new file's.
+ * The old data file is kept beside the new one as NAME.UNIXTIME. Nothing changes until the new file
+ * is renamed into place. After that, the next open rebuilds any index that does not belong to the
+ * new file.
  */
 import { closeSync, fstatSync, fsyncSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -43,14 +44,14 @@ import { DamagedChunk, memberStart } from '../scan/damagedChunk.ts';
 import { scan } from '../scan/scan.ts';
 import { writeLine } from '../lines/writeLine.ts';
 
-/** In order; the tests kill a repair after each. */
+/** The steps in order. The tests kill a repair after each of them. */
 export const REPAIR_STEPS = ['written', 'kept', 'placed', 'indexed'] as const;
 
 const step = (name: (typeof REPAIR_STEPS)[number]): void => faultPoint(`repair:${name}`);
 
 /**
- * Repairs a backup. Returns where the old data file is kept. The new one no longer has what was
- * damaged. The lock stays on the old file.
+ * Repairs a backup. Returns the path at which the old data file is kept. The new data file has no
+ * damaged parts. The caller's lock stays on the old file.
  */
 export async function repairBackup(
   file: LockedFile,
@@ -79,7 +80,7 @@ export async function repairBackup(
 
 const besideOf = (path: string): string => `${path}.repair`;
 
-/** Removes what a killed repair has left. */
+/** Removes the files that a killed repair has left. */
 export function removeUnfinished(path: string): void {
   const beside = besideOf(path);
   rmSync(beside, { force: true });
@@ -89,9 +90,9 @@ export function removeUnfinished(path: string): void {
 
 interface Source {
   readonly fd: number;
-  /** The index as it was on disk. */
+  /** The index as it was on disk before the repair. */
   readonly index: IndexFile;
-  /** An index of what is left. */
+  /** An index of the undamaged rest of the log. */
   readonly folded: IndexFile;
   readonly damages: readonly Damage[];
   readonly level: number;
@@ -116,7 +117,7 @@ async function append(fd: number, { offset, file_end: end }: Chunk, target: numb
   await copyBytes(fd, target, offset, end, { at: fstatSync(target).size });
 }
 
-/** Writes what is left of a damaged chunk: its whole messages, then its lines. */
+/** Writes the undamaged rest of a damaged chunk: its whole messages, then its lines. */
 async function rewrite(
   { fd, index, folded, level }: Source,
   chunk: Chunk,
@@ -149,7 +150,7 @@ function copyOf(folded: IndexFile, fd: number, message: StoredMessage): MessageS
   };
 }
 
-/** Ends the new file with the content of the lost lines. */
+/** Writes the content of the lost lines at the end of the new file. */
 async function writeLost(index: IndexFile, beside: string, options: BackupOptions): Promise<void> {
   const backup = await Backup.open('', beside, options, () => undefined);
   try {
@@ -161,7 +162,8 @@ async function writeLost(index: IndexFile, beside: string, options: BackupOption
 }
 
 /**
- * Gives the new file the name, under its own lock: nobody may open it before its index is there.
+ * Renames the new file into place while holding its lock, so that no process opens it before its
+ * index exists.
  */
 async function place(file: LockedFile, beside: string): Promise<string> {
   const fresh = await LockedFile.acquire(beside);

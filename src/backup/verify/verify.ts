@@ -1,20 +1,22 @@
 /**
- * Verify, at three levels:
+ * Verifies a backup at one of three levels:
  *
- * - quick: the index belongs to this data file, and the last chunk is as it was written.
- * - checksums: every chunk is as it was written, by the SHA-1 of its bytes.
+ * - quick: the index belongs to this data file, and the last chunk is unchanged since it was
+ *   written.
+ * - checksums: every chunk is unchanged, according to the SHA-1 of its bytes.
  * - full: reads the whole file as if there were no index, and compares the index with the result.
  *
  * A full verify checks:
  *
  * - every member's CRC-32 and size, every line, and every message's SHA-1 against its GUID
- * - everything that the index says, and that each of its flush points is one
+ * - all content of the index, and that inflating can start at each of its flush points
  * - that no living record's message is missing
  *
- * `readsAll` also reads every message once more the way the mount and restore do.
+ * With `readsAll`, every message is also read once more in the way that the mount and restore read
+ * it.
  *
- * If a lower level finds a wrong checksum, it continues as full, which names the messages. The
- * index is not changed.
+ * If a lower level finds a wrong checksum, verify continues with the full level, which can name the
+ * damaged messages. The index is not changed.
  */
 import { fstatSync } from 'node:fs';
 import type { LockedFile } from '../../fs/lockedFile.ts';
@@ -48,34 +50,34 @@ export interface VerifyOptions extends Pick<ScanOptions, 'onProgress'> {
 
 export interface ChunkFindings {
   readonly id: number;
-  /** Where it starts in the file. */
+  /** File offset at which the chunk starts. */
   readonly offset: number;
-  /** What cannot be read as it was written, in words, one entry for each fault. */
+  /** Descriptions of the data that cannot be read as it was written, one for each fault. */
   readonly checksums: readonly string[];
   /** Messages that do not match their GUID, or can no longer be read. */
   readonly messages: readonly DamagedMessage[];
 }
 
 export interface Verification {
-  /** All chunks that were checked, including those without a fault. */
+  /** All chunks that were checked, including undamaged ones. */
   readonly chunks: readonly ChunkFindings[];
-  /** What is wrong with the index, in words. */
+  /** Descriptions of faults in the index. */
   readonly index: readonly string[];
-  /**
-   * The index cannot be read, or its parts contradict each other. It must not be used for a repair.
-   */
+  /** The index is unreadable or contradicts itself. It must not be used for a repair. */
   readonly isIndexUnsound: boolean;
-  /** Records whose messages are missing, in words. A master can send them. */
+  /**
+   * Descriptions of the records whose messages are missing. A master can send these messages again.
+   */
   readonly missing: readonly string[];
-  /** What is wrong with timestamps, in words. */
+  /** Descriptions of wrong timestamps. */
   readonly clock: readonly string[];
   readonly faultCount: number;
 }
 
 /**
- * Verifies a backup. A missing index, or one written by the originals, is built first, as by any
- * open. `notice` is called then. A damaged index is rebuilt, too, and is reported as a fault.
- * Throws 'io'.
+ * Verifies a backup. If the index is missing or was written by the original backupd, it is built
+ * first and `notice` is called, as in any open. A damaged index is rebuilt, too, and is reported as
+ * a fault. Throws 'io'.
  */
 export async function verifyBackup(
   file: LockedFile,
@@ -88,7 +90,7 @@ export async function verifyBackup(
     settled ??
     (await openIndexForWriting(file, notice, (fault) => void replaced.push(`${fault}; built anew`)));
   try {
-    // A copy is read under one lock, rather than one for each query.
+    // The snapshot makes all queries share one lock, rather than one lock for each query.
     settled?.holdSnapshot();
     const { level = 'full', readsAll = false } = options;
     if (level !== 'full' && !readsAll && replaced.length === 0) {
@@ -99,7 +101,7 @@ export async function verifyBackup(
   } catch (error) {
     const fault = faultOfIndex(error, index.path);
     if (fault === null) throw error;
-    // Checks the log by itself.
+    // Checks the log alone, without an index.
     const faults = [...replaced, fault];
     const found = withFolded(file.fd, (folded) => verifyAll(null, folded, file.fd, faults, options));
     return { ...found, isIndexUnsound: true };
@@ -117,17 +119,14 @@ function withFolded<T>(fd: number, work: (folded: IndexFile) => T): T {
   }
 }
 
-/**
- * Reports an index of ours that is about to be replaced because it was built from another data
- * file.
- */
+/** Returns a fault if the index was built from another data file and is about to be replaced. */
 function replacedIndex(file: LockedFile): string[] {
   const index = IndexFile.open(indexPath(file.path), 'read');
   try {
     if (index === null || belongs(index, file.fd)) return [];
     return ['the data file is shorter than the index says, or its last chunk another'];
   } catch (error) {
-    // Opening it for writing will report that.
+    // The index cannot be read. Opening it for writing will report that.
     if (faultOfIndex(error, indexPath(file.path)) === null) throw error;
     return [];
   } finally {
@@ -135,7 +134,7 @@ function replacedIndex(file: LockedFile): string[] {
   }
 }
 
-/** Checks checksums only. Returns null if something is wrong and everything has to be checked. */
+/** Checks the checksums only. Returns null if one is wrong and a full verify is necessary. */
 function verifyChecksums(index: IndexFile, fd: number, level: 'quick' | 'checksums'): Verification | null {
   const all = Array.from(chunks(index));
   const looked = level === 'quick' ? all.slice(-1) : all;
@@ -150,7 +149,10 @@ function hasItsSha1(fd: number, chunk: Chunk): boolean {
   return sha1OfRange(fd, chunk.offset, chunk.file_end) === chunk.member_sha1;
 }
 
-/** `known` is null if no index can be read. The folded one then stands for it. */
+/**
+ * Verifies everything. `known` is null if no index can be read; the folded index is then used
+ * instead.
+ */
 function verifyAll(
   known: IndexFile | null,
   folded: IndexFile,
@@ -160,7 +162,7 @@ function verifyAll(
 ): Verification {
   const index = known ?? folded;
   const unsound = known === null ? [] : integrityFaults(known);
-  // The file and its index were just brought into step, so what looks torn is damage.
+  // The file and its index were just brought into step, so an end that looks torn is damage.
   const scanOptions = {
     ...(known === null ? {} : { known }),
     isEnded: true,
@@ -216,8 +218,9 @@ function inWords(chunkId: number, { fileOffset, position, reason, guid }: Damage
 }
 
 /**
- * Finds chunks whose data is unchanged although their bytes in the file are not: some bytes of the
- * gzip header mean nothing. The index is trusted where its chain of hashes is right.
+ * Finds chunks whose data is unchanged although their bytes in the file have changed. This is
+ * possible because some bytes of the gzip header have no effect. The index is trusted for chunks
+ * whose chained hash is right.
  */
 function* alteredChunks(index: IndexFile, folded: IndexFile): Generator<number> {
   let chain = '';
