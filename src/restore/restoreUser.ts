@@ -122,7 +122,7 @@ function leftOutNote(mailboxes: readonly Mailbox[]): string {
 }
 
 /**
- * Tries a mailbox once and adds the result to its outcome. Returns false where the connection broke
+ * Tries a mailbox once and adds the result to its outcome. Returns false if the connection broke
  * and another try may help. On the last try, a broken connection is a failure like any other.
  */
 async function restoreOne(

@@ -6,7 +6,7 @@
 
 /** How often one message, sent by itself, may break the connection. */
 const ATTEMPTS = 2;
-/** After so many messages given up in one mailbox, the fault is the server's. */
+/** After this many messages given up in one mailbox, the fault is the server's. */
 const MOST_GIVEN_UP = 5;
 
 export class UploadMemory {

@@ -6,8 +6,8 @@
 import type { Log } from '../../server/options.ts';
 
 /**
- * Longest logged message. A message may quote a peer, and the process waits for the log's reader: a
- * name of a megabyte must not reach it.
+ * The greatest length of a logged message. A message may quote a peer, and writing to the log
+ * blocks the process. So a peer that sends a name of a megabyte must not fill the log.
  */
 const MOST_CHARS = 4096;
 

@@ -1,6 +1,6 @@
 /**
  * restore's command line: the original's single-letter options (cyrus-imapd backup/restore.c), and
- * our own, which are words. Only the grammar is checked here.
+ * the options that are new here, which are whole words. Only the grammar is checked here.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -22,7 +22,10 @@ export interface RestoreArguments {
   readonly isCyrus: boolean;
   readonly mode: 'all' | 'domain' | 'file' | 'mailbox' | 'user';
   readonly backups: readonly string[];
-  /** As written on the command line: administrator's names, uniqueids, GUIDs. */
+  /**
+   * The objects to restore, as written on the command line: administrator's names, uniqueids,
+   * GUIDs.
+   */
   readonly objects: readonly string[];
   readonly acl: string | undefined;
   readonly keepsDeleted: boolean;
@@ -46,7 +49,7 @@ export interface RestoreArguments {
   readonly filter: MessageFilter;
   readonly isJson: boolean;
   readonly jobs: number;
-  /** Restores mailboxes without mail to destinations other than Cyrus, too. */
+  /** Also restores mailboxes without mail to destinations that are not Cyrus servers. */
   readonly allTypes: boolean;
   readonly timeoutSeconds: number;
   readonly user: string | undefined;
@@ -56,7 +59,10 @@ export interface RestoreArguments {
   readonly useTls: boolean;
 }
 
-/** A server may work on one command for minutes; a hung one never answers. */
+/**
+ * The default timeout: a server may work on one command for minutes, while a hung server never
+ * answers.
+ */
 const DEFAULT_TIMEOUT_S = 300;
 
 const text = { type: 'string' } as const;
@@ -273,7 +279,10 @@ function whatOf(values: Values): Set<What> {
   return new Set(WHAT.filter((known) => names.includes(known)));
 }
 
-/** With only settings in --what, the user wants those, so existing ones are replaced. */
+/**
+ * If --what names only settings, the user wants exactly these settings. So existing settings are
+ * replaced.
+ */
 function existingOf(values: Values, what: ReadonlySet<What>): Existing {
   const given = values.existing ?? (what.has('mail') ? 'skip' : 'replace');
   if (given !== 'skip' && given !== 'copy' && given !== 'replace') {

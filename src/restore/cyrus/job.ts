@@ -15,7 +15,7 @@ export interface CyrusOptions {
   /** Report what would be done, and change nothing. */
   readonly isPlan: boolean;
   /**
-   * -U: keep UIDs and everything else, where the mailbox does not exist or equals the beginning of
+   * -U: keep UIDs and everything else, if the mailbox does not exist or equals the beginning of
    * ours.
    */
   readonly isExact: boolean;

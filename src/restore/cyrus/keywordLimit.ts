@@ -16,7 +16,7 @@ interface Flagged {
 }
 
 export class KeywordLimit {
-  /** In lower case, as Cyrus compares keywords without case. Undefined where all of them fit. */
+  /** In lower case, as Cyrus compares keywords without case. Undefined if all of them fit. */
   readonly #allowed: ReadonlySet<string> | undefined;
   readonly #losses = new FlagLosses();
   readonly #why: string;

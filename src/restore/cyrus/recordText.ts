@@ -84,7 +84,7 @@ export function recordText(record: RecordFields): string {
 }
 
 /**
- * The value of SYNC_CRC_ANNOT, and of SINCE_CRC_ANNOT where the server's own is unknown: "do not
+ * The value of SYNC_CRC_ANNOT, and of SINCE_CRC_ANNOT if the server's own is unknown: "do not
  * check" (mailbox_crceq). Besides annotations, servers include threads, dates and creation modseqs
  * in it; which of them, and how, differs between versions. A change of a message's annotations
  * changes its modseq, which SYNC_CRC covers.

@@ -106,8 +106,7 @@ const columns = new Set([
 ]);
 
 /**
- * Returns the current state of a mailbox with all of its records; undefined where it does not
- * exist.
+ * Returns the current state of a mailbox with all of its records; undefined if it does not exist.
  */
 export async function fullMailbox(
   client: SyncClient,

@@ -96,7 +96,7 @@ export class SyncClient {
     return this.#session.wire.peer;
   }
 
-  /** For example `3.4.9-Debian`; undefined where the server does not report it. */
+  /** For example `3.4.9-Debian`; undefined if the server does not report it. */
   get serverVersion(): string | undefined {
     return /\bCyrus (?:IMAP|sync server) v?(\d\S*)/.exec(this.#session.greeting)?.[1];
   }

@@ -149,7 +149,7 @@ export class FilesDestination implements Destination {
   }
 
   /**
-   * Returns undefined, and reports a failure, where the backup does not have the message or has it
+   * Returns undefined, and reports a failure, if the backup does not have the message or has it
    * damaged. Only that message fails. Other errors, such as a full disk, are thrown: they would
    * recur.
    */

@@ -38,7 +38,7 @@ export interface FolderWriter {
   readonly isNew: boolean;
   /** For the report: an unusual name, or a file that is not the message it claims to be. */
   readonly notes: readonly string[];
-  /** Whether the format keeps annotations of messages. */
+  /** True if the format keeps annotations of messages. */
   readonly holdsAnnotations: boolean;
   held(): Promise<HeldMessages>;
   /**
@@ -55,7 +55,7 @@ export interface FolderWriter {
    * Commits and ends the folder for this mailbox. `isLast`: no other mailbox is restored into it.
    */
   finish(isLast: boolean): Promise<void>;
-  /** Discards what was added since the last commit, where the format can. */
+  /** Discards what was added since the last commit, if the format can. */
   abandon(): void;
 }
 

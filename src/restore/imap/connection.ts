@@ -14,11 +14,11 @@ export interface ImapLogin {
   readonly isImplicitTls: boolean;
   readonly user: string;
   readonly password: string;
-  /** The user to act for, where the login is an administrator's (SASL's authorization identity). */
+  /** The user to act for, if the login is an administrator's (SASL's authorization identity). */
   readonly actFor: string | undefined;
-  /** null: TLS is not used even where it is offered. */
+  /** null: TLS is not used even if it is offered. */
   readonly tls: TlsTrust | null;
-  /** Whether the password may be sent in the clear where there is no TLS. */
+  /** True if the password may be sent in the clear if there is no TLS. */
   readonly allowsClear: boolean;
   /** The limit for connecting, and for the greeting. */
   readonly connectTimeoutMs: number;
@@ -56,7 +56,7 @@ export class ImapConnection {
     this.#client = this.#newClient();
   }
 
-  /** Throws 'auth' where the server rejects the login, or its certificate is not trusted. */
+  /** Throws 'auth' if the server rejects the login, or its certificate is not trusted. */
   static async open(login: ImapLogin): Promise<ImapConnection> {
     const connection = new ImapConnection(login);
     await connection.#connect();
@@ -68,8 +68,8 @@ export class ImapConnection {
   }
 
   /**
-   * Runs one command. Throws 'closed' where the connection broke, and 'locked' where a later try
-   * may succeed.
+   * Runs one command. Throws 'closed' if the connection broke, and 'locked' if a later try may
+   * succeed.
    */
   async ask<T>(what: string, run: (client: ImapFlow) => Promise<T>): Promise<T> {
     const client = this.#client;
@@ -221,7 +221,7 @@ function hungUp(detail: Detail, broken: Detail, what: string): string {
   return system === undefined ? `the connection broke at ${what}` : `${what}: ${system.said}`;
 }
 
-/** STARTTLS is refused, required, or (with the option left out) used where it is offered. */
+/** STARTTLS is refused, required, or (with the option left out) used if it is offered. */
 function startTlsOption({ tls, allowsClear }: ImapLogin): { doSTARTTLS?: boolean } {
   if (tls === null) return { doSTARTTLS: false };
   return allowsClear ? {} : { doSTARTTLS: true };

@@ -11,8 +11,7 @@ const KEYWORD = /^[^\x00-\x20\x7f-\uffff(){%*"\\\]]+$/;
 
 export class FlagFilter {
   /**
-   * From lower-case names to the server's spelling; undefined where the server does not announce
-   * them.
+   * From lower-case names to the server's spelling; undefined if the server does not announce them.
    */
   #permanent: ReadonlyMap<string, string> | undefined;
   readonly #refused = new Map<string, string>();

@@ -54,14 +54,14 @@ export class HeldMessages {
     return this.#exact.get(guid)?.shift();
   }
 
-  /** `isAltered` is false where the server stores the same bytes and only reports another size. */
+  /** `isAltered` is false if the server stores the same bytes and only reports another size. */
   takeAltered(bytes: Buffer, guid: string): { held: HeldMessage; isAltered: boolean } | undefined {
     const found = this.#altered.get(canonicalHash(bytes))?.shift();
     return found === undefined ? undefined : { held: found, isAltered: found.guid !== guid };
   }
 
   /**
-   * Whether the server has a message of this size and date that cannot be compared. Each such
+   * True if the server has a message of this size and date that cannot be compared. Each such
    * message is used for one record.
    */
   takeUnreadable({ size, internaldate }: SourceRecord): boolean {

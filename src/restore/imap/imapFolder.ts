@@ -16,7 +16,8 @@ import type { RestoreSource, SourceRecord } from '../source.ts';
 /** How often one message may break the connection, or be refused for now. */
 const ATTEMPTS = 3;
 /**
- * After so many messages in a row broke the connection, the fault is the server's or the folder's.
+ * After this many messages in a row broke the connection, the fault is the server's or the
+ * folder's.
  */
 const BROKEN_IN_A_ROW = 5;
 /** Messages whose flags are checked with one command. */
@@ -120,7 +121,7 @@ export class ImapFolder {
     }
   }
 
-  /** Returns the message's UID on the server, where the server reports it. */
+  /** Returns the message's UID on the server, if the server reports it. */
   async #send(record: SourceRecord, bytes: Buffer, flags: readonly string[]): Promise<number | undefined> {
     const date = new Date(record.internaldate * 1000);
     const answer = await this.#connection.ask(`APPEND to ${this.#path}`, (client) =>
@@ -214,7 +215,7 @@ export class ImapFolder {
     return last === false ? 0 : last.uid;
   }
 
-  /** Whether a message was stored although its APPEND was not answered. */
+  /** True if a message was stored although its APPEND was not answered. */
   async #hasArrived(record: SourceRecord, bytes: Buffer): Promise<boolean> {
     for (const { uid } of await listMessages(this.#connection, this.#nextUid)) {
       const message = await this.#connection.ask('FETCH', (client) =>
@@ -242,12 +243,12 @@ export class ImapFolder {
   }
 }
 
-/** Whether the rest of the folder would fail in the same way. */
+/** True if the rest of the folder would fail in the same way. */
 export function isFatal(error: BackupError): boolean {
   return isConnection(error) || HOPELESS.has(error.subject ?? '');
 }
 
-/** Whether this connection cannot be used any more. */
+/** True if this connection cannot be used any more. */
 export function isConnection({ kind }: BackupError): boolean {
   return kind === 'closed' || kind === 'auth';
 }

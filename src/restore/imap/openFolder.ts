@@ -110,7 +110,7 @@ export class FolderFinder {
     });
   }
 
-  /** Returns an error where the name is refused. Throws errors that do not concern the name. */
+  /** Returns an error if the name is refused. Throws errors that do not concern the name. */
   async #create(path: string): Promise<'made' | 'exists' | BackupError> {
     // A plan must not create the folder, so it cannot find out.
     if (this.#isPlan) return 'made';

@@ -8,7 +8,7 @@ import type { Move } from '../destination.ts';
 import type { RestoreSource } from '../source.ts';
 
 /**
- * Returns undefined where the destination holds everything that is wanted. `isWholeUser`: includes
+ * Returns undefined if the destination holds everything that is wanted. `isWholeUser`: includes
  * settings that belong to no mailbox.
  */
 export function notCarried(

@@ -10,7 +10,7 @@ export interface MailboxOutcome {
    * it.
    */
   readonly target: string;
-  /** Whether the mailbox did not exist before. */
+  /** True if the mailbox did not exist before. */
   isNew: boolean;
   /** The number of messages added. */
   added: number;

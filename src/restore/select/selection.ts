@@ -18,7 +18,7 @@ import { selectDeletedBetween } from './deletedBetween.ts';
 import type { SelectedMailbox } from './selectedMailbox.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
 
-/** Whether expunged messages are left out, included, or the only ones selected. */
+/** True if expunged messages are left out, included, or the only ones selected. */
 export type Expunged = 'without' | 'with' | 'only';
 
 export interface SelectionOptions {
@@ -65,7 +65,7 @@ function isMail({ mailbox, state }: SelectedMailbox, { deletedPrefix }: Selectio
   return holdsMail(parseName(mailbox.name, deletedPrefix).boxes, optionalString(state, 'MBOXTYPE'));
 }
 
-/** Whether the mailbox was requested by uniqueid, by GUID, or by a name that contains a `#`. */
+/** True if the mailbox was requested by uniqueid, by GUID, or by a name that contains a `#`. */
 function isAskedFor({ mailbox, isWhole }: SelectedMailbox, { objects }: SelectionOptions): boolean {
   return objects.some(
     (object) => object === mailbox.uniqueid || object.includes('#') || (!isWhole && isGuid(object)),
@@ -151,7 +151,7 @@ function findMailboxes(
   return deleted();
 }
 
-/** Whether the mailbox is alive, so that its name is not a former one. */
+/** True if the mailbox is alive, so that its name is not a former one. */
 function isGoneName(mailbox: Mailbox, alive: readonly Mailbox[], options: SelectionOptions): boolean {
   return alive.includes(mailbox) && isAlive(mailbox, options);
 }

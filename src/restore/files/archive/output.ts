@@ -14,7 +14,7 @@ export interface ArchiveOutput {
   abandon(): void;
 }
 
-/** Throws 'io' where the path exists and may not be replaced, or is not a regular file. */
+/** Throws 'io' if the path exists and may not be replaced, or is not a regular file. */
 export function fileOutput(path: string, replaces: boolean): ArchiveOutput {
   requireFree(path, replaces);
   const file = new ReplacementFile(path, {

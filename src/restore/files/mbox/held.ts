@@ -108,7 +108,7 @@ class MessageText {
     this.#text(rest, true);
   }
 
-  /** Returns undefined where the message claims no GUID. */
+  /** Returns undefined if the message claims no GUID. */
   end(): { readonly guid: string; readonly isProven: boolean; readonly core: string } | undefined {
     if (this.#isHead) this.#endHead(this.#head);
     const guid = this.#guid;
@@ -185,7 +185,7 @@ class TextHash {
   }
 }
 
-/** Returns undefined where the backup cannot tell. */
+/** Returns undefined if the backup cannot tell. */
 function coreOf(pieces: () => Iterable<Buffer>): string | undefined {
   const core = new TextHash('\n');
   try {
