@@ -31,7 +31,7 @@ export class RestoreSource {
   readonly #release: () => void;
   readonly #blocks: BlockReader;
 
-  /** `userid` null: it is derived from the mailboxes. */
+  /** If `userid` is null, it is derived from the mailboxes. */
   constructor(userid: string | null, path: string, time: number | null) {
     this.time = time;
     this.reader = new BackupReader(path, { isThorough: true });
@@ -48,7 +48,7 @@ export class RestoreSource {
 
   /**
    * Throws 'not-found' if a compaction has dropped the history of that time. A time before the
-   * backup's first line is accepted: there was nothing to lose.
+   * backup's first line is accepted: no history could be lost.
    */
   requireNotCompacted(time: number): void {
     if (horizon(this.reader.index) > 0) requireKnown(this.reader.index, time, this.userid);
@@ -105,8 +105,8 @@ export class RestoreSource {
   }
 
   /**
-   * Returns a whole message; for small ones. Throws like `pieces`, and 'damaged' if the bytes do
-   * not match the GUID.
+   * Returns a whole message. Intended for small messages. Throws like `pieces`, and 'damaged' if
+   * the bytes do not match the GUID.
    */
   message(guid: string): Buffer {
     const bytes = Buffer.concat([...this.pieces(guid)]);

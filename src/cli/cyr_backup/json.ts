@@ -40,7 +40,7 @@ function recordObject({ uid, guid, expunged, chunk_id: chunkId }: RecordWithGuid
   return chunkId === null ? { uid, guid, missing: true } : { uid, guid };
 }
 
-/** Prints a mailbox. Omits `messages` if the mailbox has none. */
+/** Prints the mailboxes. Omits `messages` for a mailbox without messages. */
 export function jsonMailboxes(look: Look): [] {
   const rows = mapped(mailboxesOf(look), (mailbox) => {
     const messages = [...mapped(recordsOf(look, mailbox), recordObject)];
@@ -55,7 +55,7 @@ export function jsonMailboxes(look: Look): [] {
   return [];
 }
 
-/** Prints a message. Omits `mailboxes` if no mailbox has it. */
+/** Returns a message's JSON object. Omits `mailboxes` if no mailbox has it. */
 function messageObject(reader: BackupReader, { id, guid }: StoredMessage): object {
   const mailboxes = mailboxesWith(reader, id).map(({ uniqueid, name }) => ({
     uniqueid,

@@ -190,8 +190,8 @@ function atOf(text: string): number | 'now' {
 }
 
 /**
- * Parses the time of --at. "now" includes lines dated in the future, which were written while the
- * clock was ahead.
+ * Returns the time that --at means. "now" includes lines dated in the future, which were written
+ * while the clock was ahead.
  */
 function timeOf(at: Arguments['at'], index: IndexFile): number | null {
   return at === 'now' ? Math.max(nowSeconds(), lastTimestamp(index) ?? 0) : at;

@@ -22,10 +22,7 @@ export interface RestoreArguments {
   readonly isCyrus: boolean;
   readonly mode: 'all' | 'domain' | 'file' | 'mailbox' | 'user';
   readonly backups: readonly string[];
-  /**
-   * The objects to restore, as written on the command line: administrator's names, uniqueids,
-   * GUIDs.
-   */
+  /** As written on the command line: administrator's names, uniqueids, GUIDs. */
   readonly objects: readonly string[];
   readonly acl: string | undefined;
   readonly keepsDeleted: boolean;
@@ -49,7 +46,7 @@ export interface RestoreArguments {
   readonly filter: MessageFilter;
   readonly isJson: boolean;
   readonly jobs: number;
-  /** Also restores mailboxes without mail to destinations that are not Cyrus servers. */
+  /** Also restores mailboxes without mail to other destinations than Cyrus. */
   readonly allTypes: boolean;
   readonly timeoutSeconds: number;
   readonly user: string | undefined;
@@ -59,10 +56,7 @@ export interface RestoreArguments {
   readonly useTls: boolean;
 }
 
-/**
- * The default timeout: a server may work on one command for minutes, while a hung server never
- * answers.
- */
+/** A server may work on one command for minutes, while a hung server never answers. */
 const DEFAULT_TIMEOUT_S = 300;
 
 const text = { type: 'string' } as const;
@@ -279,10 +273,7 @@ function whatOf(values: Values): Set<What> {
   return new Set(WHAT.filter((known) => names.includes(known)));
 }
 
-/**
- * If --what names only settings, the user wants exactly these settings. So existing settings are
- * replaced.
- */
+/** If --what names only settings, existing settings are replaced. */
 function existingOf(values: Values, what: ReadonlySet<What>): Existing {
   const given = values.existing ?? (what.has('mail') ? 'skip' : 'replace');
   if (given !== 'skip' && given !== 'copy' && given !== 'replace') {

@@ -23,7 +23,7 @@ export interface LoginOptions {
   /** null: TLS is not used even if the server offers it. */
   readonly tls: TlsTrust | null;
   readonly isImplicitTls: boolean;
-  /** True if the password may be sent unencrypted if there is no TLS. */
+  /** True if the password may be sent unencrypted when the connection has no TLS. */
   readonly allowsClear: boolean;
   /**
    * Requires compression: the login fails if the server cannot compress. If false, nothing is
@@ -34,7 +34,10 @@ export interface LoginOptions {
 
 export type Dialect = 'imap' | 'csync';
 
-/** Only GET FETCH is answered with files, and it is never sent. */
+/**
+ * Handlers for answers. A file is an error: servers send files only in answer to GET FETCH, which
+ * this client never sends.
+ */
 const handlers: WireHandlers = {
   onFile: () => Promise.reject(new BackupError('syntax', 'a file where none was asked for')),
   onSynchronizingLiteral: () => undefined,

@@ -111,7 +111,7 @@ export class Wire {
   /** Starts TLS. Throws 'auth' if the server's certificate is not trusted. */
   async startTls(trust: TlsTrust): Promise<void> {
     if (this.source.buffered > 0) {
-      // An attacker in between could have injected it, to pass for an answer of the server.
+      // An attacker could have injected this data before TLS, as a forged answer of the server.
       throw new BackupError('auth', `${this.peer}: there are answers in the clear behind STARTTLS`);
     }
     const { host, connectTimeoutMs } = this.#options;

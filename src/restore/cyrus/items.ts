@@ -167,7 +167,7 @@ async function restoreSeen(job: CyrusJob, server: ServerItems, outcomes: ItemOut
   }
 }
 
-/** Returns the same keys, with some of them replaced or added. */
+/** Returns a copy of the keys, with some of them replaced or added. */
 function withKeys(kv: KeyValues, keys: Readonly<Record<string, string>>): KeyValues {
   return new KeyValues([...kv.entries.filter(([key]) => !(key in keys)), ...Object.entries(keys)]);
 }

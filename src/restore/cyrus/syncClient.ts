@@ -57,8 +57,8 @@ export class SyncClient {
   }
 
   /**
-   * Tries the address's ports in turn. Throws the last one's error; a wrong password is thrown at
-   * once.
+   * Tries the address's ports in turn. Throws the last port's error; throws at once if the password
+   * is wrong.
    */
   static async connect(address: ServerAddress, options: ClientOptions): Promise<SyncClient> {
     let last: unknown;

@@ -24,7 +24,7 @@ export class Claims {
 
   /**
    * Returns the first of the paths that is free or already the mailbox's own. Throws 'io' if each
-   * of them holds another mailbox.
+   * of the paths holds another mailbox.
    */
   claim(mailbox: string, candidates: readonly string[]): string {
     const { holder, key } = this.#options;

@@ -26,11 +26,11 @@ export interface HeldMessage {
   readonly date: number;
 }
 
-/** Keeps command lines short, and limits what one failed answer costs. */
+/** Keeps command lines short, and limits how much is lost if one answer fails. */
 const UIDS_A_FETCH = 100;
 
 export class HeldMessages {
-  /** By SHA-1; holds only messages whose bytes were fetched. */
+  /** The server's messages by SHA-1. Holds only messages whose bytes were fetched. */
   readonly #exact: ReadonlyMap<string, HeldMessage[]>;
   /** By canonical hash: messages that differ from every one of the backup's in some byte. */
   readonly #altered: ReadonlyMap<string, ReadMessage[]>;
@@ -130,7 +130,7 @@ class BodyReader {
       const some = messages.slice(at, at + UIDS_A_FETCH).map(({ uid }) => uid);
       const uids = some.filter((uid) => !this.#unreadable.has(uid));
       if (uids.length === 0 || (await this.#fetch(uids, hashes))) continue;
-      // One message makes the command fail, so each is fetched separately.
+      // One message made the whole command fail, so each message is fetched separately.
       for (const uid of uids.filter((each) => !hashes.has(each)))
         if (!(await this.#fetch([uid], hashes))) this.#unreadable.add(uid);
     }

@@ -1,6 +1,6 @@
 /**
- * Describes in one line what the backup has and the destination cannot hold. So nothing is left out
- * silently.
+ * Describes in one line what the backup contains but the destination cannot hold, so that nothing
+ * is left out silently.
  */
 import { optionalList, optionalString } from '../../protocol/dlist.ts';
 import type { What } from '../cyrus/job.ts';
