@@ -26,7 +26,7 @@ export interface Changes {
   readonly settings: ReadonlyMap<string, Dlist>;
 }
 
-/** The number of times that the update is retried because the mailbox has changed. */
+/** How often the update is tried if the mailbox changes each time. */
 const ATTEMPTS = 5;
 const RECORDS_A_BATCH = 1024;
 

@@ -149,9 +149,9 @@ export class FilesDestination implements Destination {
   }
 
   /**
-   * Returns undefined, and reports a failure, if the backup does not have the message or has it
-   * damaged. Only that message fails. Other errors, such as a full disk, are thrown, because they
-   * would recur with the next message.
+   * Returns undefined, and reports a failure, if the backup lacks the message or holds damaged
+   * bytes of it. Only that message fails. Other errors, such as a full disk, are thrown, because
+   * they would recur with the next message.
    */
   #read(record: SourceRecord, outcome: MailboxOutcome): OutgoingMessage | 'plan' | undefined {
     try {
