@@ -152,7 +152,7 @@ function reasonOf(error: unknown): string {
   return error instanceof BackupError ? error.message : `internal error: ${messageOf(error)}`;
 }
 
-/** Sorts INBOXes first: on a server, no user exists without one. */
+/** Sorts INBOXes first: on a server, a user does not exist without an INBOX. */
 function inOrder(a: Move, b: Move): number {
   const rank = Number(isInbox(b.target)) - Number(isInbox(a.target));
   if (rank !== 0) return rank;

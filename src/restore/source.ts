@@ -54,7 +54,7 @@ export class RestoreSource {
     if (horizon(this.reader.index) > 0) requireKnown(this.reader.index, time, this.userid);
   }
 
-  /** Returns why the state at a time is not certain; null if it is. */
+  /** Returns why the state at a time is not certain; null if the state is certain. */
   doubtOf(time: number | null): string | null {
     return time === null ? null : futureNoteOf(this.reader.index);
   }

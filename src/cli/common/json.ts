@@ -27,7 +27,7 @@ function realText(value: number): string {
   return short.includes('.') ? short : `${short}.0`;
 }
 
-/** Prints an object. Omits keys whose value is undefined, as jansson does. */
+/** Formats a value as JSON. Omits keys whose value is undefined, as jansson does. */
 function print(value: unknown, indent: string): string {
   if (value instanceof Real) return realText(value.value);
   if (value === null || typeof value !== 'object') return JSON.stringify(value);

@@ -6,8 +6,8 @@
 import type { Log } from '../../server/options.ts';
 
 /**
- * The greatest length of a logged message. A message may quote a peer, and writing to the log
- * blocks the process. So a peer that sends a name of a megabyte must not fill the log.
+ * The greatest length of a logged message. A message may quote a peer, and the process blocks until
+ * the reader of the log takes the message. So a name of a megabyte must not reach the log.
  */
 const MOST_CHARS = 4096;
 

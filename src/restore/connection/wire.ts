@@ -154,7 +154,7 @@ export class Wire {
   }
 
   /**
-   * Strings are latin1. Writes data. Combines small pieces, and waits while the server does not
+   * Writes data; strings are latin1. Combines small pieces, and waits while the server does not
    * read.
    */
   async write(piece: string | Buffer): Promise<void> {

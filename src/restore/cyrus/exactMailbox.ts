@@ -30,7 +30,7 @@ const RECORDS_A_BATCH = 1024;
 /**
  * Compares a mailbox of the server with the backup's:
  * - `same`: the two are equal.
- * - `behind`: the server's equals the beginning of the backup's, so the rest can be sent.
+ * - `behind`: the server's mailbox equals the beginning of the backup's, so the rest can be sent.
  * - `other`: anything else.
  *
  * The checksum stands for the records, as between a master and its replica.

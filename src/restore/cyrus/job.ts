@@ -15,8 +15,8 @@ export interface CyrusOptions {
   /** True to report what would be done, and change nothing. */
   readonly isPlan: boolean;
   /**
-   * -U: keep UIDs and everything else, if the mailbox does not exist or equals the beginning of the
-   * backup's.
+   * -U: keeps UIDs and everything else, if the mailbox does not exist or equals the beginning of
+   * the backup's.
    */
   readonly isExact: boolean;
   /** -L: change this server only, not mupdate. */

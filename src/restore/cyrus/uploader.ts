@@ -11,7 +11,7 @@ import type { RestoreSource, SourceRecord } from '../source.ts';
 import type { CyrusJob } from './job.ts';
 import type { SyncClient, Upload } from './syncClient.ts';
 
-/** The same number as sync_client's. */
+/** The number of messages in one RESERVE; Cyrus' sync_client uses the same number. */
 const MESSAGES_A_COMMAND = 1024;
 /**
  * The total size of messages at which a command is sent. This also bounds memory: large messages

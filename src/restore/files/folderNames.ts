@@ -68,7 +68,7 @@ export function mboxPath(mailbox: string, deletedPrefix: string): string[] {
   return names.map((name, index) => (index === names.length - 1 ? name : `${name}.sbd`));
 }
 
-/** Characters and names that Windows does not allow in a file name, or drops from its end. */
+/** Characters that Windows does not allow in a file name, or drops from its end. */
 const NOT_ON_WINDOWS = /[\\:*?"<>|]|[. ]$/g;
 const DEVICE = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?=\.|$)/i;
 /** Files beside the messages of a folder. */

@@ -221,7 +221,10 @@ function hungUp(detail: Detail, broken: Detail, what: string): string {
   return system === undefined ? `the connection broke at ${what}` : `${what}: ${system.said}`;
 }
 
-/** STARTTLS is refused, required, or (with the option left out) used if it is offered. */
+/**
+ * Returns the STARTTLS option: refused, required, or, if the option is omitted, used if the server
+ * offers it.
+ */
 function startTlsOption({ tls, allowsClear }: ImapLogin): { doSTARTTLS?: boolean } {
   if (tls === null) return { doSTARTTLS: false };
   return allowsClear ? {} : { doSTARTTLS: true };

@@ -12,7 +12,8 @@ const KEYWORD = /^[^\x00-\x20\x7f-\uffff(){%*"\\\]]+$/;
 
 export class FlagFilter {
   /**
-   * From lower-case names to the server's spelling; undefined if the server does not announce them.
+   * The announced flags: a map from lower-case names to the server's spelling; undefined if the
+   * server does not announce them.
    */
   #permanent: ReadonlyMap<string, string> | undefined;
   readonly #refused = new Map<string, string>();

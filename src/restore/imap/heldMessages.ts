@@ -61,7 +61,7 @@ export class HeldMessages {
   }
 
   /**
-   * True if the server has a message of this size and date that cannot be compared. Each such
+   * Reports whether the server has a message of this size and date that cannot be compared. Each such
    * message is used for one record.
    */
   takeUnreadable({ size, internaldate }: SourceRecord): boolean {

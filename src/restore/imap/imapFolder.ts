@@ -2,7 +2,7 @@
  * One folder of an IMAP server: selects it, reads it and adds messages. The connection may break at
  * any message. It is then reopened, and messages that arrived meanwhile are recognized by their
  * bytes. So no message is lost or sent twice. A message that repeatedly breaks the connection is
- * skipped and reported, and the others continue.
+ * skipped and reported, and the other messages follow.
  */
 import { BackupError, messageOf } from '../../errors.ts';
 import { canonicalHash, sha1Of } from './canonical.ts';
@@ -218,7 +218,7 @@ export class ImapFolder {
     return last === false ? 0 : last.uid;
   }
 
-  /** True if a message was stored although its APPEND was not answered. */
+  /** Reports whether a message was stored although its APPEND was not answered. */
   async #hasArrived(record: SourceRecord, bytes: Buffer): Promise<boolean> {
     for (const { uid } of await listMessages(this.#connection, this.#nextUid)) {
       const message = await this.#connection.ask('FETCH', (client) =>
@@ -246,12 +246,12 @@ export class ImapFolder {
   }
 }
 
-/** True if the rest of the folder would fail in the same way. */
+/** Reports whether the rest of the folder would fail in the same way. */
 export function isFatal(error: BackupError): boolean {
   return isConnection(error) || HOPELESS.has(error.subject ?? '');
 }
 
-/** True if this connection cannot be used any more. */
+/** Reports whether this connection cannot be used any more. */
 export function isConnection({ kind }: BackupError): boolean {
   return kind === 'closed' || kind === 'auth';
 }

@@ -1,7 +1,7 @@
 /**
  * Finds or creates the folder for a mailbox. A folder that the server lists under exactly that name
  * is used. Otherwise the folder is created. CREATE shows, unlike LIST, whether the server accepts
- * the name and whether it ignores case. If the name is refused, another is used and reported.
+ * the name and whether it ignores case. If the name is refused, another name is used and reported.
  */
 import type { ListResponse } from 'imapflow';
 import { BackupError, messageOf } from '../../errors.ts';

@@ -66,7 +66,7 @@ function isMail({ mailbox, state }: SelectedMailbox, { deletedPrefix }: Selectio
   return holdsMail(parseName(mailbox.name, deletedPrefix).boxes, optionalString(state, 'MBOXTYPE'));
 }
 
-/** True if the mailbox was requested by uniqueid, by GUID, or by a name that contains a `#`. */
+/** Reports whether the mailbox was requested by uniqueid, by GUID, or by a name that contains a `#`. */
 function isAskedFor({ mailbox, isWhole }: SelectedMailbox, { objects }: SelectionOptions): boolean {
   return objects.some(
     (object) => object === mailbox.uniqueid || object.includes('#') || (!isWhole && isGuid(object)),
@@ -152,7 +152,7 @@ function findMailboxes(
   return deleted();
 }
 
-/** True if the mailbox is alive, so that its name is not a former one. */
+/** Reports whether the mailbox is alive, so that its name is not a former one. */
 function isGoneName(mailbox: Mailbox, alive: readonly Mailbox[], options: SelectionOptions): boolean {
   return alive.includes(mailbox) && isAlive(mailbox, options);
 }

@@ -79,7 +79,7 @@ class ArchiveUser implements UserWriter {
   readonly #options: FormatOptions;
   readonly #claims: Claims;
   readonly #folded = new Map<string, string>();
-  /** Folders into which mailboxes have still to be restored. */
+  /** Folders into which more mailboxes will be restored. */
   readonly #open = new Map<string, OpenFolder>();
 
   constructor(name: string, archiver: Archiver, layout: ArchiveLayout, options: FormatOptions) {

@@ -49,7 +49,7 @@ class TarArchiver implements Archiver {
   readonly #pump: Pump;
 
   constructor(output: ArchiveOutput) {
-    // The error is ignored here because it also fails the current step.
+    // This event needs a handler, but the same error also fails the current step.
     this.#pack.on('error', () => undefined);
     this.#pump = new Pump(this.#pack, output);
   }

@@ -25,7 +25,7 @@ class ZipArchiver implements Archiver {
   readonly #pump: Pump;
 
   constructor(output: ArchiveOutput) {
-    // The error is ignored here because it also fails the current step.
+    // This event needs a handler, but the same error also fails the current step.
     this.#zip.outputStream.on('error', () => undefined);
     this.#pump = new Pump(Readable.from(this.#zip.outputStream), output);
     this.#zip.on('error', (error) => this.#pump.fail(error));
