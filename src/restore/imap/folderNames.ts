@@ -78,7 +78,8 @@ export class FolderNames {
   }
 
   /**
-   * Reports whether an earlier mailbox of the backup, in sort order, differs from this one only in case.
+   * Reports whether an earlier mailbox of the backup, in sort order, differs from this one only in
+   * case.
    */
   hasEarlierTwin(target: string): boolean {
     const path = this.path(target);

@@ -61,8 +61,8 @@ export class HeldMessages {
   }
 
   /**
-   * Reports whether the server has a message of this size and date that cannot be compared. Each such
-   * message is used for one record.
+   * Reports whether the server has a message of this size and date that cannot be compared. Each
+   * such message is used for one record.
    */
   takeUnreadable({ size, internaldate }: SourceRecord): boolean {
     const key = `${size} ${internaldate}`;

@@ -66,7 +66,9 @@ function isMail({ mailbox, state }: SelectedMailbox, { deletedPrefix }: Selectio
   return holdsMail(parseName(mailbox.name, deletedPrefix).boxes, optionalString(state, 'MBOXTYPE'));
 }
 
-/** Reports whether the mailbox was requested by uniqueid, by GUID, or by a name that contains a `#`. */
+/**
+ * Reports whether the mailbox was requested by uniqueid, by GUID, or by a name that contains a `#`.
+ */
 function isAskedFor({ mailbox, isWhole }: SelectedMailbox, { objects }: SelectionOptions): boolean {
   return objects.some(
     (object) => object === mailbox.uniqueid || object.includes('#') || (!isWhole && isGuid(object)),
