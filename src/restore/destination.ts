@@ -16,16 +16,16 @@ export interface Move {
 }
 
 export interface Destination {
-  /** What the destination can hold; the rest is reported as left out. */
+  /** What the destination can hold; everything else is reported as left out. */
   readonly carries: ReadonlySet<What>;
   /**
    * Reads what the destination already has for these mailboxes. Call once, before everything else.
    */
   prepare(source: RestoreSource, moves: readonly Move[]): Promise<void>;
   /**
-   * Throws where nothing of the mailbox could be restored; failures of single messages are in the
-   * outcome. `isLastTry`: the connection broke at this mailbox before, and the next time the
-   * mailbox is given up.
+   * Restores a mailbox. Throws if nothing of the mailbox could be restored; failures of single
+   * messages are recorded in the outcome. `isLastTry`: the connection broke at this mailbox before,
+   * and if it breaks again, the mailbox is not tried again.
    */
   restoreMailbox(move: Move, outcome: MailboxOutcome, isLastTry: boolean): Promise<void>;
   /** Restores everything except mailboxes. `isWholeUser`: no single mailboxes were named. */

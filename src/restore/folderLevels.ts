@@ -1,12 +1,12 @@
 /**
- * The levels of a mailbox's name for destinations that are not Cyrus servers. They are Unicode and
- * start below the user; the INBOX is `INBOX` alone, and a shared mailbox keeps all of its levels.
- * Names that are not well-formed stay as they are.
+ * The levels of a mailbox's name for destinations that are not Cyrus servers. The levels are
+ * Unicode text and start below the user; the INBOX is the single level `INBOX`, and a shared
+ * mailbox keeps all of its levels. Names that are not well-formed stay as they are.
  */
 import { parseName } from '../mailbox/names.ts';
 import { decodeMutf7 } from '../mailbox/mutf7.ts';
 
-/** Returns at least one level, none of them empty. */
+/** Returns the name's levels: at least one, and none of them empty. */
 export function folderLevels(internal: string, deletedPrefix: string): string[] {
   const { boxes, localpart, deletedAt } = parseName(internal, deletedPrefix);
   const levels = boxes.map(readable);
@@ -17,8 +17,8 @@ export function folderLevels(internal: string, deletedPrefix: string): string[] 
 }
 
 /**
- * Decodes modified UTF-7, or UTF-8 as newer servers store names. Names that are neither are read as
- * latin1.
+ * Decodes modified UTF-7, or UTF-8 as newer servers store names. A name in neither encoding is read
+ * as latin1.
  */
 function readable(bytes: string): string {
   const utf8 = Buffer.from(bytes, 'latin1').toString('utf8');

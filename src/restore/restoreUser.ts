@@ -1,8 +1,9 @@
 /**
  * Restores one user: the selected mailboxes one by one, INBOX first, then everything else.
  * - A mailbox that fails is reported, and the restore continues.
- * - If the connection breaks, the same mailbox is tried again over a new one.
- * - A message that breaks the connection each time is given up alone.
+ * - If the connection breaks, the same mailbox is tried again over a new connection.
+ * - A message that breaks the connection each time is skipped and reported, and the restore
+ *   continues.
  */
 import { BackupError, messageOf } from '../errors.ts';
 import { livingSize } from '../index/queries/atTime.ts';
@@ -21,13 +22,13 @@ import type { NamingOptions } from './select/targetName.ts';
 import { UploadMemory } from './uploadMemory.ts';
 
 /**
- * How often a mailbox is retried after it broke the connection, since it may crash the server's
- * process.
+ * How often a mailbox is retried after it broke the connection, since the mailbox may crash the
+ * server's process.
  */
 const RETRIES = 2;
 
 export interface UserRestore {
-  /** null: the backup was named by its file; its mailboxes tell whose it is. */
+  /** null: the backup was named by its file; the owner is derived from its mailboxes. */
   readonly userid: string | null;
   /** The path of the data file. */
   readonly path: string;
@@ -37,7 +38,7 @@ export interface UserRestore {
   readonly naming: NamingOptions;
   /** The values of --what, to report those that the destination cannot hold. */
   readonly what: ReadonlySet<What>;
-  /** Called when there is something to restore. */
+  /** Opens the destination. Called only if there is something to restore. */
   open(userid: string): Promise<Destination>;
   /**
    * Called before the first mailbox, with the greatest number of messages that may have to be
@@ -111,7 +112,7 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
   return user;
 }
 
-/** The report names only the first few mailboxes left out. */
+/** The report names only the first few of the mailboxes that were left out. */
 const NAMES_TOLD = 5;
 
 function leftOutNote(mailboxes: readonly Mailbox[]): string {
@@ -122,7 +123,7 @@ function leftOutNote(mailboxes: readonly Mailbox[]): string {
 }
 
 /**
- * Tries a mailbox once and adds the result to its outcome. Returns false where the connection broke
+ * Tries a mailbox once and adds the result to its outcome. Returns false if the connection broke
  * and another try may help. On the last try, a broken connection is a failure like any other.
  */
 async function restoreOne(
@@ -144,13 +145,14 @@ async function restoreOne(
 }
 
 /**
- * Any other error is a bug of ours. It fails only the current work, not other mailboxes or users.
+ * An error that is no BackupError is a bug of this program. It fails only the current work, not
+ * other mailboxes or users.
  */
 function reasonOf(error: unknown): string {
   return error instanceof BackupError ? error.message : `internal error: ${messageOf(error)}`;
 }
 
-/** Sorts INBOXes first: on a server, no user exists without one. */
+/** Sorts INBOXes first: on a server, a user does not exist without an INBOX. */
 function inOrder(a: Move, b: Move): number {
   const rank = Number(isInbox(b.target)) - Number(isInbox(a.target));
   if (rank !== 0) return rank;

@@ -31,7 +31,7 @@ export class RestoreSource {
   readonly #release: () => void;
   readonly #blocks: BlockReader;
 
-  /** `userid` null: it is derived from the mailboxes. */
+  /** If `userid` is null, it is derived from the mailboxes. */
   constructor(userid: string | null, path: string, time: number | null) {
     this.time = time;
     this.reader = new BackupReader(path, { isThorough: true });
@@ -47,14 +47,14 @@ export class RestoreSource {
   }
 
   /**
-   * Throws 'not-found' where a compaction has dropped the history of that time. A time before the
-   * backup's first line is accepted: there was nothing to lose.
+   * Throws 'not-found' if a compaction has dropped the history of that time. A time before the
+   * backup's first line is accepted: no history could be lost.
    */
   requireNotCompacted(time: number): void {
     if (horizon(this.reader.index) > 0) requireKnown(this.reader.index, time, this.userid);
   }
 
-  /** Returns why the state at a time is not certain; null where it is. */
+  /** Returns why the state at a time is not certain; null if the state is certain. */
   doubtOf(time: number | null): string | null {
     return time === null ? null : futureNoteOf(this.reader.index);
   }
@@ -93,8 +93,8 @@ export class RestoreSource {
   }
 
   /**
-   * Yields a message's bytes in pieces, unchecked. Throws 'not-found' where the backup does not
-   * have them, and 'damaged'.
+   * Yields a message's bytes in pieces, unchecked. Throws 'not-found' if the backup does not have
+   * them, and 'damaged'.
    */
   *pieces(guid: string): Generator<Buffer> {
     const message = messageByGuid(this.reader.index, guid);
@@ -105,8 +105,8 @@ export class RestoreSource {
   }
 
   /**
-   * Returns a whole message; for small ones. Throws like `pieces`, and 'damaged' where the bytes do
-   * not match the GUID.
+   * Returns a whole message. Intended for small messages. Throws like `pieces`, and 'damaged' if
+   * the bytes do not match the GUID.
    */
   message(guid: string): Buffer {
     const bytes = Buffer.concat([...this.pieces(guid)]);
@@ -141,8 +141,8 @@ export class RestoreSource {
 }
 
 /**
- * Throws 'not-found' where the backup knows the message but lacks its bytes. Plans use it, since
- * they read no messages.
+ * Throws 'not-found' if the backup knows the message but lacks its bytes. Plans use it, since they
+ * read no messages.
  */
 export function requireBytes({ chunk_id: chunkId }: SourceRecord): void {
   if (chunkId === null) throw new BackupError('not-found', 'its bytes are not in this backup');

@@ -1,12 +1,12 @@
 /**
  * Remembers, across connections, which messages were being sent when the connection broke. The
- * suspects are then sent one by one. This finds the message that breaks the connection, so that it
- * alone is given up.
+ * suspects are then sent one by one. This finds the message that breaks the connection, so that
+ * only this message is skipped.
  */
 
 /** How often one message, sent by itself, may break the connection. */
 const ATTEMPTS = 2;
-/** After so many messages given up in one mailbox, the fault is the server's. */
+/** After this many skipped messages in one mailbox, the fault is the server's. */
 const MOST_GIVEN_UP = 5;
 
 export class UploadMemory {

@@ -6,12 +6,12 @@ import type { Config } from '../../config/imapdConf.ts';
 import type { CatalogOptions } from '../../catalog/catalog.ts';
 import { retentionRules } from './retainedSince.ts';
 
-/** The path that Debian and the originals use. */
+/** The default path of imapd.conf, which Debian and the original tools use. */
 export const DEFAULT_CONFIG = '/etc/imapd.conf';
 
 /**
- * Options for programs that create or change backups; imapd.conf must name partitions.
- * Throws 'config'.
+ * Returns the catalogue options for programs that create or change backups. imapd.conf must name
+ * partitions. Throws 'config'.
  */
 export function writableCatalog(config: Config): CatalogOptions {
   return {
@@ -25,7 +25,8 @@ export function writableCatalog(config: Config): CatalogOptions {
 }
 
 /**
- * Reads the partitions again: a backup may be moved to one configured after backupd was started.
+ * Reads the partitions from imapd.conf again. An administrator may have added a partition, and
+ * moved a backup to it, after backupd was started.
  */
 function partitionsIn(file: string): string[] {
   try {
@@ -35,7 +36,7 @@ function partitionsIn(file: string): string[] {
   }
 }
 
-/** Options for programs that only read. Throws 'config'. */
+/** Returns the catalogue options for programs that only read backups. Throws 'config'. */
 export function readOnlyCatalog(config: Config): CatalogOptions {
   return {
     databasePath: requireBackupDatabase(config),

@@ -1,4 +1,4 @@
-/** The streams that a command writes to: the process's own, or those of a test. */
+/** The streams that a command writes to: the process's own streams, or the streams of a test. */
 export interface Output {
   write(text: string | Uint8Array): unknown;
   /** True if the output is a terminal. */

@@ -1,8 +1,8 @@
 /**
- * JSON in the form that the originals print with jansson:
+ * Prints JSON in the form that the original tools print with jansson:
  *
- * - Two spaces of indent, one value after another, keys in their given order.
- * - Reals have 17 digits, where Node itself would print only as many as tell them apart.
+ * - Each level is indented by two spaces; each value has its own line; keys keep their given order.
+ * - Reals have 17 digits, while Node itself prints only as many as identify the number.
  */
 import type { CliIo } from './io.ts';
 
@@ -15,7 +15,9 @@ export class Real {
   }
 }
 
-/** Formats like printf's %.17g and appends `.0` to a whole number (jansson's jsonp_dtostr). */
+/**
+ * Formats a number like printf's %.17g and appends `.0` to a whole number (jansson's jsonp_dtostr).
+ */
 function realText(value: number): string {
   const exponent = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
   if (!Number.isFinite(value)) return 'null';
@@ -25,7 +27,7 @@ function realText(value: number): string {
   return short.includes('.') ? short : `${short}.0`;
 }
 
-/** Omits keys whose value is undefined, as jansson omits what was never set. */
+/** Formats a value as JSON. Omits keys whose value is undefined, as jansson does. */
 function print(value: unknown, indent: string): string {
   if (value instanceof Real) return realText(value.value);
   if (value === null || typeof value !== 'object') return JSON.stringify(value);

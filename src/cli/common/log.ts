@@ -6,8 +6,8 @@
 import type { Log } from '../../server/options.ts';
 
 /**
- * Longest logged message. A message may quote a peer, and the process waits for the log's reader: a
- * name of a megabyte must not reach it.
+ * The greatest length of a logged message. A message may quote a peer, and the process blocks until
+ * the reader of the log takes the message. So a name of a megabyte must not reach the log.
  */
 const MOST_CHARS = 4096;
 

@@ -11,9 +11,9 @@ export function retentionRules(config: Config): RetentionRules {
 }
 
 /**
- * Returns the time, in unix seconds, from which on all of the user's history is kept; -1 keeps
- * everything. A data file whose user is unknown gets the default retention. `nowS` is the time that
- * counts as now.
+ * Returns the time, in unix seconds, from which on the user's history is kept; -1 means that
+ * everything is kept. A data file whose user is unknown gets the default retention. `nowS` is the
+ * time that counts as now.
  */
 export function retainedSince(
   config: Config,

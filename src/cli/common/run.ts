@@ -1,4 +1,4 @@
-/** The frame around every tool: turns errors into a line on standard error and a sysexits code. */
+/** Runs every tool, and turns errors into a line on standard error and a sysexits code. */
 import { BackupError, exitCodeOf, messageOf } from '../../errors.ts';
 import type { CliIo } from './io.ts';
 import { processIo } from './standardOutput.ts';
@@ -9,7 +9,7 @@ import { processIo } from './standardOutput.ts';
 export const BACKUP_FAILED = exitCodeOf.locked;
 
 /**
- * EX_SOFTWARE: a bug (what was thrown is no BackupError), or a program that the tool ran was
+ * EX_SOFTWARE: the tool has a bug (the error is no BackupError), or a program that the tool ran was
  * killed.
  */
 export const SOFTWARE_FAILED = 70;

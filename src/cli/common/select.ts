@@ -1,6 +1,6 @@
 /**
- * Resolves which backups a command line means: the modes -A -D -P -f -m -u. Reads backups.db one
- * entry at a time, so that a site's hundred thousand backups are never held as a list.
+ * Finds the backups that a command line selects with the modes -A -D -P -f -m -u. Reads backups.db
+ * one entry at a time, so that a site's hundred thousand backups are never held as a list.
  */
 import { dirname } from 'node:path';
 import { Catalog } from '../../catalog/catalog.ts';
@@ -32,11 +32,11 @@ export function flag<L extends string>(short: L): { readonly type: 'boolean'; re
 
 /** One backup that the command line names. */
 export interface Target {
-  /** A byte string; null if the backup is named by its file only. */
+  /** The userid, a byte string; null if the backup is named by its file only. */
   readonly userid: string | null;
-  /** null if backups.db has no usable entry. */
+  /** The data file's path; null if backups.db has no usable entry. */
   readonly path: string | null;
-  /** The name for messages, as written on the command line or in backups.db. */
+  /** The name to print in messages, as written on the command line or in backups.db. */
   readonly label: string;
   /** Why `path` is null although backups.db has an entry. */
   readonly fault?: string;
@@ -61,7 +61,10 @@ interface ListedTarget extends Target {
   readonly userid: string;
 }
 
-/** Returns the one mode given, or the fallback. Throws 'usage' if there are two. */
+/**
+ * Returns the one mode that the command line gives, or the fallback. Throws 'usage' if there are
+ * two.
+ */
 export function modeOf(values: Readonly<Record<string, unknown>>, fallback: Mode): Mode {
   const given = Object.entries(MODE_OPTIONS).filter(([option]) => values[option] === true);
   if (given.length > 1) {
@@ -72,7 +75,7 @@ export function modeOf(values: Readonly<Record<string, unknown>>, fallback: Mode
 
 /**
  * Yields the selected backups in the order of the command line, then of backups.db. Does not hold
- * the lock of backups.db in between.
+ * the lock of backups.db while the caller works on a backup.
  */
 export function* selectTargets(config: Config, mode: Mode, names: readonly string[]): Generator<Target> {
   if (mode === 'file') {
@@ -94,15 +97,18 @@ export function* selectTargets(config: Config, mode: Mode, names: readonly strin
 }
 
 /**
- * Returns the paths whose owner is the store's owner: each folder before its file. The files are
- * backups.db, or with -f those that the command line names.
+ * Returns the paths whose owner is taken as the owner of the store. Each folder precedes its file.
+ * The files are backups.db, or with -f those that the command line names.
  */
 export function storeOf(config: Config, mode: Mode, names: readonly string[]): string[] {
   const files = mode === 'file' ? names : [requireBackupDatabase(config)];
   return files.flatMap((file) => [dirname(file), file]);
 }
 
-/** Returns null if there is no backups.db, so that nothing has been backed up yet. */
+/**
+ * Opens backups.db. Returns null if it does not exist, which means that nothing has been backed up
+ * yet.
+ */
 function openCatalog(config: Config): Catalog | null {
   try {
     return Catalog.open(readOnlyCatalog(config));
@@ -141,7 +147,7 @@ function found(catalog: Catalog, userid: string, label: string): Target {
   }
 }
 
-/** The userid's domain, else the default domain; so for %SHARED too. */
+/** Returns the userid's domain. Without one, as in %SHARED, returns the default domain. */
 function domainOf(userid: string, config: Config): string | null {
   const at = userid.lastIndexOf('@');
   if (at !== -1) return textOf(userid.slice(at + 1));

@@ -1,7 +1,7 @@
 /**
- * Standard output of the tools. When `write` returns, everything has been written, or the process
- * ends. Node's own stream drops the rest of a short write on a nearly full disk, so that a
- * truncated dump would end with exit code 0.
+ * Standard output of the tools. `write` returns only when everything has been written; if that
+ * fails, the process ends. Node's own stream drops the rest of a short write on a nearly full disk,
+ * so a truncated dump would end with exit code 0.
  */
 import { writeSync } from 'node:fs';
 import { Writable } from 'node:stream';

@@ -23,19 +23,19 @@ export function bytesOf(argument: string): string {
   return Buffer.from(argument, 'utf8').toString('latin1');
 }
 
-/** Converts a byte string for people or for JSON. Bytes that are not UTF-8 become U+FFFD. */
+/** Decodes a byte string for people to read or for JSON. Bytes that are not UTF-8 become U+FFFD. */
 export function textOf(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
-/** Writes a byte string unchanged. */
+/** Writes a byte string's bytes unchanged. */
 export function writeBytes(io: CliIo, bytes: string): void {
   io.stdout.write(Buffer.from(bytes, 'latin1'));
 }
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
-/** Formats a size for people: `1.5 GiB`. */
+/** Formats a size for people to read: `1.5 GiB`. */
 export function humanSize(sizeBytes: number): string {
   let [size, unit] = [sizeBytes, 0];
   for (; size >= 1024 && unit < UNITS.length - 1; unit += 1) size /= 1024;

@@ -17,7 +17,9 @@ import type { FoundTarget, Target } from '../common/select.ts';
 import { textOf } from '../common/text.ts';
 import type { CliIo } from '../common/io.ts';
 
-/** Plain data, because it is sent to other processes as it is. */
+/**
+ * The options of a command. They are plain data, because they are also sent to worker processes.
+ */
 export interface CtlOptions {
   readonly config: Config;
   readonly isJson: boolean;
@@ -28,7 +30,7 @@ export interface CtlOptions {
   readonly presentS: number;
   /** compact: allows dropping all or nearly all messages (--force-drop). */
   readonly mayDropMost: boolean;
-  /** Prints sizes with units, and columns, for people. */
+  /** Prints sizes with units and in columns, for people to read. */
   readonly isHuman: boolean;
   readonly isColoured: boolean;
   readonly verify: { readonly level: VerifyLevel; readonly readsAll: boolean; readonly repairs: boolean };
@@ -37,7 +39,7 @@ export interface CtlOptions {
 }
 
 export interface CtlIo extends CliIo {
-  /** The stats cache of list and stat. */
+  /** The stats cache that list and stat use. */
   readonly figures?: StatsCache | null;
   readonly stdin?: Readable & { readonly isTTY?: boolean };
   /** Called with the progress of the work on the current backup. */
@@ -56,11 +58,11 @@ export type BackupCommand = (
 
 export type Print = (line: string) => void;
 
-/** How a task ended if it did not succeed; a task returns null for success. */
+/** The outcome of a task that did not succeed. A task returns null for success. */
 export interface Ending {
   readonly outcome: Exclude<Outcome, 'ok'>;
   readonly reason: string;
-  /** Further members for the JSON object of -j. */
+  /** Additional members for the JSON object of -j. */
   readonly report?: object;
 }
 
@@ -70,7 +72,7 @@ export function failed(reason: string): Ending {
 
 /**
  * Runs the task and prints its status line. An exception counts as this backup's failure, and the
- * run continues with the others.
+ * run continues with the other backups.
  */
 export async function reporting(
   command: string,
@@ -89,7 +91,7 @@ export async function reporting(
   return printEnding(command, target, options, io, ending);
 }
 
-/** An error that is no BackupError is our bug, so its stack is printed. */
+/** An error that is no BackupError is a bug of this program, so its stack is printed. */
 function failureOf(error: unknown, target: Target, io: CliIo): Ending {
   if (error instanceof BackupError)
     return { outcome: error.kind === 'locked' ? 'locked' : 'failed', reason: messageOf(error) };
@@ -98,7 +100,7 @@ function failureOf(error: unknown, target: Target, io: CliIo): Ending {
   return failed(`internal error: ${messageOf(error)}`);
 }
 
-/** Reports an error like failureOf, for commands without a status line. */
+/** Reports an error as failureOf does, for commands without a status line. */
 export function failedToShow(error: unknown, target: Target, io: CliIo): Outcome {
   const { outcome, reason } = failureOf(error, target, io);
   io.stderr.write(`${target.label}: ${reason}\n`);
@@ -121,7 +123,7 @@ export function printEnding(
   return outcome;
 }
 
-/** Does the same as `reporting`, and holds the backup's lock during the task. */
+/** Does the same as `reporting`, but holds the backup's lock during the task. */
 export function underLock(
   command: string,
   target: FoundTarget,

@@ -1,7 +1,7 @@
 /**
  * `ctl_backups compact`: rewrites one backup without what its retention no longer needs. Skips a
- * backup with too little to do, unless forced. It never trusts the clock alone: see
- * trustedClock.ts.
+ * backup that would hardly become smaller, unless forced. It does not rely on the machine's clock
+ * alone (trustedClock.ts).
  */
 import { compactBackup } from '../../backup/compact/compact.ts';
 import type { FoundTarget } from '../common/select.ts';
@@ -10,7 +10,7 @@ import type { CtlIo, CtlOptions, Outcome } from './command.ts';
 import { retainedSince, retentionRules } from '../common/retainedSince.ts';
 import { COMPRESSION_LEVEL } from '../../backup/options.ts';
 
-/** A backupd holds a backup's lock for the duration of one command from its master. */
+/** A backupd holds a backup's lock while it handles one command from the master. */
 const SWAP_PATIENCE_MS = 30_000;
 
 export function compactOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {

@@ -48,8 +48,8 @@ export async function deleteBackup(target: Target, options: CtlOptions, io: CtlI
 }
 
 /**
- * The files to delete: those of the named backup, or those that an interrupted delete has left of
- * it.
+ * Returns the files to delete: all files of the named backup, or the files that an interrupted
+ * delete has left.
  */
 function doomed(catalog: Catalog, target: Target, { config }: CtlOptions): FoundTarget[] {
   const { userid, path } = target;

@@ -3,10 +3,11 @@
  * reads one row of the index, so that listing a whole site takes seconds. The originals read the
  * latest chunk in full (cyrus-imapd issue 4477).
  *
- * Like verify, it names messages that a master has recorded but could not send.
+ * Like `verify`, the command names messages that a master has recorded but could not send.
  *
- * If the index does not describe the end of the data file, the time is the data file's own. That is
- * so if the index is one of the originals', missing, or out of date.
+ * If the index does not describe the end of the data file, the printed time is the data file's
+ * modification time. Such an index is missing, out of date, or was written by the original Cyrus
+ * tools.
  */
 import { futureNote, isInFuture } from '../../backup/clock.ts';
 import { lastWritten, missingInWords } from '../../backup/admin/backupStats.ts';
@@ -26,7 +27,7 @@ export function listOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Ou
   try {
     const { sizeBytes, lastTime, missingCount } = lastWritten(target.path, io.figures ?? null);
     const isAhead = isInFuture(lastTime);
-    // A time in the future does not tell when the last update was.
+    // A time in the future is wrong, so the time of the last update is unknown.
     if (lastTime !== null && !isAhead && options.staleHours !== null) {
       if (Date.now() / 1000 - lastTime < options.staleHours * 3600) return 'ok';
     }
@@ -45,7 +46,8 @@ export function listOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Ou
     else if (options.isHuman) {
       io.stdout.write(humanLine(timestamp, humanSize(sizeBytes), userid ?? '[unknown]', target.path));
     } else io.stdout.write(`${timestamp}\t${sizeBytes}\t${userid ?? '[unknown]'}\t${target.path}\n`);
-    // Programs that know the originals parse standard output, so these go to standard error.
+    // Scripts written for the original tools parse standard output. So these notes go to standard
+    // error.
     if (!options.isJson) for (const name of missing ?? []) io.stderr.write(`${target.label}: ${name}\n`);
     return 'ok';
   } catch (error) {
@@ -53,7 +55,7 @@ export function listOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Ou
   }
 }
 
-/** The first missing messages, and the number of the others. */
+/** Names the first missing messages and the number of the other ones. */
 function namesOf(path: string, count: number): string[] {
   const names = missingInWords(path);
   return names.length < count

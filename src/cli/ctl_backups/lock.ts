@@ -5,9 +5,9 @@
  * - -s: while sqlite3 is open on the index,
  * - -x: while a command runs.
  *
- * Before that, it brings index and data file into step, as any writer does, so that the index shows
- * everything. The output is the originals' (cyrus-imapd backup/ctl_backups.c, lock_run_*). The exit
- * code is that of the command, which the originals lose.
+ * After taking the lock, ctl_backups updates the index to match the data file, as every writer
+ * does. The output is the original tool's (cyrus-imapd backup/ctl_backups.c, lock_run_*). The exit
+ * code is that of the command that -x ran; the original tool loses it.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -102,8 +102,8 @@ function create({ userid, path, label }: Target, { config }: CtlOptions): string
 }
 
 /**
- * Runs a command as the account that called ctl_backups. The environment variables are the
- * originals'.
+ * Runs a command as the account that called ctl_backups. Sets the same environment variables as the
+ * original tool.
  */
 async function execute(command: string, args: readonly string[], path: string): Promise<number> {
   const names = { ctl_backups_lock_data_fname: path, ctl_backups_lock_index_fname: indexPath(path) };

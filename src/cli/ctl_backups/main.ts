@@ -1,7 +1,7 @@
 /**
  * `ctl_backups [options] COMMAND [mode] backup...`: administration of backups. Options, output and
  * exit codes are those of the originals' tool (cyrus-imapd backup/ctl_backups.c); commands that the
- * originals never implemented work here.
+ * original tool never implemented are implemented here.
  *
  * Each backup is handled separately: a failure is reported, and the run continues with the others,
  * unless -S is given.
@@ -30,8 +30,8 @@ export function main(args: string[]): Promise<number> {
 export function runCtlBackups(argv: readonly string[], io: CtlIo): Promise<number> {
   return guarded('ctl_backups', USAGE, io, async () => {
     const parsed = interpret(argv);
-    // Read before switching to the store's owner: perhaps only root can read configuration and
-    // program.
+    // The configuration is read before switching to the store's owner: the configuration and the
+    // program may be readable by root only.
     const options = { ...parsed.options, config: loadConfig(parsed.config) };
     const store = storeOf(options.config, parsed.mode, parsed.names);
     const work = await prepare(parsed, options, io, store);
@@ -41,7 +41,7 @@ export function runCtlBackups(argv: readonly string[], io: CtlIo): Promise<numbe
 
 type Work = () => Promise<number> | number;
 
-/** Loads the command's modules and returns the work to do. */
+/** Loads the command's modules and returns a function that runs it. */
 async function prepare(
   parsed: Arguments,
   options: CtlOptions,

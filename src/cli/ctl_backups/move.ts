@@ -36,7 +36,7 @@ export async function moveBackup(
       return BACKUP_FAILED;
     }
     // The hash letter comes from the file's name, which a renamed user's backup keeps. So a second
-    // move looks for copies where the first one put them.
+    // move looks for copies in the folder that the first one used.
     const letter = hashLetter(backupFileOf(path)?.userid ?? userid, config.fulldirhash);
     const found = { ...target, userid, path };
     const own = progress?.of(found, io) ?? io;

@@ -10,8 +10,8 @@ import type { CtlIo, CtlOptions, Outcome, Print } from './command.ts';
 export function reindexOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {
   return underLock('reindex', target, options, io, async (file, print) => {
     const onProgress = io.onProgress;
-    // Damage in the data file is reported, but does not count as a failure: no index could mend it,
-    // and the rebuilt index is as good as can be.
+    // Damage in the data file is reported, but does not count as a failure: no index can repair it,
+    // and the rebuilt index describes everything that is readable.
     await reindexBackup(file, print, onProgress === undefined ? {} : { onProgress });
     if (options.verbosity > 0) printChunks(file.path, print);
     return null;

@@ -29,7 +29,7 @@ export async function renameBackup(
   }
   const catalog = Catalog.open(writableCatalog(options.config));
   try {
-    // The lock keeps a backupd from writing for the old userid meanwhile.
+    // The lock keeps backupd from writing for the old userid during the rename.
     const outcome = await underLock('rename', { ...target, path }, options, io, () => {
       catalog.rename(userid, renamed);
       return Promise.resolve(null);

@@ -14,7 +14,7 @@ import { retentionRules } from '../common/retainedSince.ts';
 
 /**
  * With a name and a duration (or `default`), sets the name's retention. With a name only, prints
- * its retention; without a name, prints all. Returns the exit code.
+ * the retention of that name. Without a name, prints all rules. Returns the exit code.
  */
 export function changeRetention(names: readonly string[], { config }: CtlOptions, io: CtlIo): number {
   const [name, text] = names;
@@ -33,7 +33,7 @@ export function changeRetention(names: readonly string[], { config }: CtlOptions
   return 0;
 }
 
-/** Puts the user on hold: nothing of the user's is dropped from now on. */
+/** Puts the user on hold: from now on, compaction drops nothing of the user's backup. */
 export function holdBackup(names: readonly string[], { config }: CtlOptions, io: CtlIo): number {
   const [name = '', ...reason] = names;
   const userid = useridOf(name);

@@ -1,10 +1,10 @@
 /**
- * `ctl_backups retime`: mends one backup that was written to while the clock was ahead. Each line
- * in the future gets the present time, and so does a horizon in the future. The order of the lines
- * stays. The previous data file is kept beside the new one.
+ * `ctl_backups retime`: repairs the timestamps of one backup that was written to while the clock
+ * was ahead. Each line dated in the future gets the present time, and so does a horizon in the
+ * future. The lines keep their order. The previous data file is kept beside the new one.
  *
  * Mail that arrived while the clock was ahead counts as having arrived now. So the retention of
- * what was expunged meanwhile begins now.
+ * mail that was expunged during that time begins now.
  */
 import { isInFuture } from '../../backup/clock.ts';
 import { compactBackup } from '../../backup/compact/compact.ts';

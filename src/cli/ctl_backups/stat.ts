@@ -1,11 +1,11 @@
 /**
  * `ctl_backups stat`: prints how large a backup is, and how much of it is still needed. Takes no
- * lock. Reads only the index, if that is ours; for a backup that has not changed since the last
- * time, only the stats cache (src/index/store/statsCache.ts).
+ * lock. Reads only the index, if this program wrote it. For a backup that has not changed since the
+ * last run, reads only the stats cache (src/index/store/statsCache.ts).
  *
- * "Compactable" means what it does in the originals: the total size of all messages with a record
- * that lives, or was expunged within the retention. Utilisation is its share of the uncompressed
- * size.
+ * "Compactable" has the meaning of the original tool: the total size of all messages that have a
+ * living record, or a record that was expunged within the retention. Utilisation is its share of
+ * the uncompressed size.
  */
 import { futureNote, isInFuture } from '../../backup/clock.ts';
 import { sizeStats } from '../../backup/admin/backupStats.ts';
@@ -24,7 +24,7 @@ interface BackupStats {
   readonly uncompressed: number;
   readonly compactable: number;
   readonly missing: number;
-  /** Percent. */
+  /** The utilisation, in percent. */
   readonly compression: number;
   readonly utilisation: number;
   readonly start: string;
@@ -47,7 +47,7 @@ export async function statOne(target: FoundTarget, options: CtlOptions, io: CtlI
   }
 }
 
-/** The rules are read once for all backups of a run. */
+/** The retention rules, which are read once for all backups of a run. */
 const knownRules = new WeakMap<Config, RetentionRules>();
 
 function rulesOf(config: Config): RetentionRules {

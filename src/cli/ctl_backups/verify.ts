@@ -1,6 +1,6 @@
 /**
- * `ctl_backups verify`: checks one backup under its lock. Prints what is wrong with it; with -v,
- * each check.
+ * `ctl_backups verify`: checks one backup under its lock. Prints the faults; with -v, prints each
+ * check.
  */
 import { rebuildIndex } from '../../backup/openIndex.ts';
 import { COMPRESSION_LEVEL } from '../../backup/options.ts';
@@ -21,7 +21,7 @@ export function verifyOne(target: FoundTarget, options: CtlOptions, io: CtlIo): 
     if (found.faultCount === 0) return null;
     if (!options.verify.repairs) return endingOf(found);
     await repair(file, found, options, print);
-    // After a repair, the held lock may be on the replaced file.
+    // After a repair, the lock may still be on the old data file, which the repair has replaced.
     const fresh = file.isCurrent() ? file : await LockedFile.acquire(target.path, { wait: {} });
     try {
       return endingOf(await verify(fresh, options, io, print));
@@ -130,7 +130,7 @@ function placeLines({ places }: DamagedMessage): string[] {
   return places.map(({ mailbox, uid }) => `  ${textOf(mailbox)} uid ${uid}`);
 }
 
-/** The report for -j. */
+/** Builds the JSON report for -j. */
 function reportOf({ chunks, index, missing, clock }: Verification): object {
   const damaged = chunks.filter(({ checksums, messages }) => checksums.length + messages.length > 0);
   return {

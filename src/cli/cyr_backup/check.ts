@@ -1,6 +1,6 @@
 /**
- * Does the check that `cyr_backup -v` begins with: the last chunk must be as it was written. This
- * is the originals' quick verify.
+ * Does the check with which `cyr_backup -v` begins: compares the last chunk with its checksum. The
+ * original tool calls this its quick verify.
  */
 import type { BackupReader } from '../../backup/reader.ts';
 import { BackupError } from '../../errors.ts';
@@ -9,7 +9,7 @@ import { lastChunk } from '../../index/queries/current.ts';
 import { ChunkReader } from '../../log/read/chunkReader.ts';
 import type { CliIo } from '../common/io.ts';
 
-/** Throws 'damaged' if it is not. */
+/** Checks the last chunk. Throws 'damaged' if its bytes are not as they were written. */
 export function checkLastChunk(reader: BackupReader, io: CliIo): void {
   const chunk = lastChunk(reader.index);
   if (chunk === undefined) return;

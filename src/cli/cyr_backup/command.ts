@@ -1,4 +1,4 @@
-/** Shared by the commands of cyr_backup: their arguments, and how they find what is named. */
+/** Shared by the commands of cyr_backup: their arguments, and how they find the named objects. */
 import type { BackupReader } from '../../backup/reader.ts';
 import type { Config } from '../../config/imapdConf.ts';
 import { recordsPage } from '../../index/queries/atTime.ts';
@@ -10,7 +10,7 @@ import { bytesOf } from '../common/text.ts';
 import type { CliIo } from '../common/io.ts';
 
 export interface Look {
-  /** Its snapshot does not change while the command runs. */
+  /** The backup's reader. Its snapshot does not change while the command runs. */
   readonly reader: BackupReader;
   readonly config: Config;
   readonly io: CliIo;
@@ -20,21 +20,22 @@ export interface Look {
   readonly at: number | null;
 }
 
-/** Returns a message for each name that was not found. */
+/** Runs a command. Returns a message for each name that was not found. */
 export type InspectCommand = (look: Look) => readonly string[];
 
 const PAGE_RECORDS = 1000;
 
 /**
- * Returns the mailboxes by id, deleted ones too. For a time, returns by name those that lived then.
+ * Returns all mailboxes, including deleted ones, sorted by ID. With a time, returns the mailboxes
+ * that existed at that time, sorted by name.
  */
 export function mailboxesOf({ reader, at }: Look): Iterable<Mailbox> {
   return at === null ? allMailboxes(reader.index) : mailboxesAt(reader.index, at);
 }
 
 /**
- * Finds a mailbox by uniqueid, or by its name as an administrator writes it. Finds a deleted one
- * only if no living one has the name.
+ * Finds a mailbox by uniqueid, or by its name as an administrator writes it. Finds a deleted
+ * mailbox only if no living mailbox has the name.
  */
 export function mailboxNamed(look: Look, name: string): Mailbox | undefined {
   const { reader, config, at } = look;
@@ -50,7 +51,7 @@ export function mailboxNamed(look: Look, name: string): Mailbox | undefined {
   );
 }
 
-/** Yields all records of a mailbox by UID, expunged ones too. */
+/** Yields all records of a mailbox by UID, including expunged ones. */
 export function* recordsOf({ reader, at }: Look, mailbox: Mailbox): Generator<RecordWithGuid> {
   let after = 0;
   for (;;) {

@@ -1,7 +1,7 @@
 /**
- * `cyr_backup dump ...`: writes raw bytes to standard output, whatever they are (the originals stop
- * at the first NUL). Works in pieces, so that nothing is held in memory as a whole. A mailbox is
- * written as an mbox, message by message.
+ * `cyr_backup dump ...`: writes raw bytes to standard output, including NUL bytes (the original
+ * tool stops at the first NUL). Works in pieces, so that nothing is held in memory as a whole. A
+ * mailbox is written as an mbox, message by message.
  */
 import { chunkById, messageByGuid } from '../../index/queries/current.ts';
 import { BackupError, messageOf } from '../../errors.ts';
@@ -13,7 +13,7 @@ import type { Look } from './command.ts';
 
 const PIECE_BYTES = 256 * 1024;
 
-/** Dumps the committed lines of a chunk; of a damaged chunk, what is readable. */
+/** Dumps the committed lines of a chunk; if the chunk is damaged, dumps what is readable. */
 export function dumpChunk({ reader, io, names }: Look): string[] {
   const name = names[0] ?? '';
   const chunk = /^[0-9]{1,15}$/.test(name) ? chunkById(reader.index, Number(name)) : undefined;
@@ -38,8 +38,8 @@ export function dumpMessage({ reader, io, names }: Look): string[] {
 }
 
 /**
- * Dumps the living messages by UID. Leaves out and reports messages that cannot be read, and flags
- * that an mbox cannot hold.
+ * Dumps a mailbox's living messages by UID. Leaves out and reports messages that cannot be read,
+ * and flags that an mbox cannot hold.
  */
 export function dumpMailbox(look: Look): string[] {
   const { reader, io, names, at } = look;

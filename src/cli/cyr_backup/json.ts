@@ -1,6 +1,6 @@
 /**
- * `cyr_backup json ...`: keys and their order are the originals' (cyrus-imapd backup/cyr_backup.c,
- * cmd_json_*).
+ * `cyr_backup json ...`: prints the same keys in the same order as the original tool (cyrus-imapd
+ * backup/cyr_backup.c, cmd_json_*).
  */
 import { allMessages, messageByGuid } from '../../index/queries/current.ts';
 import type { RecordWithGuid } from '../../index/queries/current.ts';
@@ -32,14 +32,15 @@ export function jsonChunks({ reader, io }: Look): [] {
 }
 
 /**
- * `missing` is our own key: the master has recorded the message, but the backup lacks its bytes.
+ * The key `missing` does not exist in the original tool. It means that the master has recorded the
+ * message, but the backup lacks its bytes.
  */
 function recordObject({ uid, guid, expunged, chunk_id: chunkId }: RecordWithGuid): object {
   if (expunged !== null) return { uid, guid, expunged: localTime(expunged) };
   return chunkId === null ? { uid, guid, missing: true } : { uid, guid };
 }
 
-/** Omits `messages` if a mailbox has none. */
+/** Prints the mailboxes. Omits `messages` for a mailbox without messages. */
 export function jsonMailboxes(look: Look): [] {
   const rows = mapped(mailboxesOf(look), (mailbox) => {
     const messages = [...mapped(recordsOf(look, mailbox), recordObject)];
@@ -54,7 +55,7 @@ export function jsonMailboxes(look: Look): [] {
   return [];
 }
 
-/** Omits `mailboxes` if there are none. */
+/** Returns a message's JSON object. Omits `mailboxes` if no mailbox has it. */
 function messageObject(reader: BackupReader, { id, guid }: StoredMessage): object {
   const mailboxes = mailboxesWith(reader, id).map(({ uniqueid, name }) => ({
     uniqueid,
@@ -75,7 +76,7 @@ export function jsonMessages({ reader, io }: Look): [] {
   return [];
 }
 
-/** Writes each message's header fields, by GUID; each field with all its values. */
+/** Writes each message's header fields, by GUID; each field has a list of its values. */
 export function jsonHeaders({ reader, io, names }: Look): string[] {
   const missing: string[] = [];
   const found = new Map<string, StoredMessage>();

@@ -32,7 +32,7 @@ export function* chunksWithRatio(reader: BackupReader): Generator<ChunkWithRatio
   if (current !== null) yield upTo(current, size);
 }
 
-/** The time of the last append; 1970 if there was none, as in the originals. */
+/** The time of the last append; 1970 if nothing was ever appended, as in the originals. */
 export function lastAppend(mailbox: Mailbox): string {
   return localTime(optionalNumber(parseState(mailbox.state), 'LAST_APPENDDATE') ?? 0);
 }
@@ -55,7 +55,7 @@ export function listMailboxes(look: Look): [] {
   return [];
 }
 
-/** Lists only messages whose bytes are in the backup: the originals know no others. */
+/** Lists only messages whose bytes are in the backup: the original tool knows no others. */
 export function listMessages({ reader, io }: Look): [] {
   for (const message of allMessages(reader.index)) {
     if (message.chunk_id !== null) io.stdout.write(`${message.guid}\n`);

@@ -86,7 +86,7 @@ export function main(args: string[]): Promise<number> {
 }
 
 /**
- * Resolves to the exit code: 0, 64 usage, 75 if the backup or what was asked of it does not exist,
+ * Resolves to the exit code: 0, 64 usage, 75 if the backup or the requested object does not exist,
  * 78 configuration.
  */
 export function runCyrBackup(argv: readonly string[], io: CliIo): Promise<number> {
@@ -107,8 +107,8 @@ export function runCyrBackup(argv: readonly string[], io: CliIo): Promise<number
 }
 
 /**
- * Runs the command. If the index turns out to be damaged, and nothing has been printed yet, it runs
- * the command again from the log.
+ * Runs the command. If the index turns out to be damaged, and nothing has been printed yet, reads
+ * the log instead and runs the command again.
  */
 function show(path: string, parsed: Arguments, config: Config, io: CliIo): number {
   const output = gathered(io);
@@ -189,7 +189,10 @@ function atOf(text: string): number | 'now' {
   return saysNow(text) ? 'now' : parsePast(text, nowSeconds(), '--at');
 }
 
-/** "now" includes lines that a clock which was ahead has dated in the future. */
+/**
+ * Returns the time that --at means. "now" includes lines dated in the future, which were written
+ * while the clock was ahead.
+ */
 function timeOf(at: Arguments['at'], index: IndexFile): number | null {
   return at === 'now' ? Math.max(nowSeconds(), lastTimestamp(index) ?? 0) : at;
 }

@@ -7,7 +7,7 @@ import type { BackupReader } from '../../backup/reader.ts';
 import type { StoredMessage } from '../../index/types.ts';
 
 const PIECE_BYTES = 64 * 1024;
-/** Stops searching for the end of the header here. */
+/** The search for the end of the header stops at this length. */
 const LONGEST_HEAD_BYTES = 4 << 20;
 const HEAD_END = '\r\n\r\n';
 

@@ -1,7 +1,7 @@
 /**
  * `cyr_backup show ...`: prints details, as the originals do (cyrus-imapd backup/cyr_backup.c,
- * cmd_show_*). The originals never implemented `show chunks`; here it prints what is known of each
- * chunk, and its lines.
+ * cmd_show_*). The originals never implemented `show chunks`; here it prints the properties of each
+ * chunk and its lines.
  */
 import { fromLog } from '../../backup/lines/envelope.ts';
 import { BackupError, messageOf } from '../../errors.ts';
@@ -47,8 +47,8 @@ function showChunk({ reader, io }: Look, name: string): boolean {
 }
 
 /**
- * Yields a chunk's lines as byte strings; of a damaged chunk, the readable lines and then the
- * error.
+ * Yields a chunk's lines as byte strings; if the chunk is damaged, yields the readable lines and
+ * then the error.
  */
 function* linesOf(reader: BackupReader, chunk: Chunk): Generator<{ offset: number; text: string }> {
   const lines = new ChunkReader(reader.fd, chunk.offset, chunk.file_end);
@@ -132,7 +132,7 @@ export function showMessages({ reader, io, names }: Look): string[] {
   return missing;
 }
 
-/** Returns the mailboxes that have or had the message, each once. */
+/** Returns the mailboxes that have or had the message, without duplicates. */
 export function mailboxesWith(reader: BackupReader, messageId: number): LiveMailbox[] {
   const ids = new Set(recordsOfMessage(reader.index, messageId).map((record) => record.mailbox_id));
   return [...ids].flatMap((id) => mailboxById(reader.index, id) ?? []);

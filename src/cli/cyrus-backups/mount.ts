@@ -2,8 +2,8 @@
  * `cyrus-backups mount -C imapd.conf MOUNTPOINT [-o OPTIONS] [--foreground]`: shows all backed-up
  * mail as a read-only file system.
  *
- * Without --foreground it returns when the mount is in place, and leaves a background process that
- * serves it. Only that process loads the modules of the mount.
+ * Without --foreground it returns once the file system is mounted, and leaves a background process
+ * that serves it. Only that process loads the modules of the mount.
  */
 import { parseArgs } from 'node:util';
 import { BackupError, exitCodeOf, messageOf } from '../../errors.ts';
@@ -18,8 +18,8 @@ export interface MountIo {
 }
 
 /**
- * Makes the source of the tree to show from the configuration's path (undefined: the usual path)
- * and the mount's options.
+ * Makes the source of the tree to show from the configuration's path (undefined means the usual
+ * path) and the mount's options.
  */
 export type TreeSourceOf = (configPath: string | undefined, options: MountOptions) => TreeSource;
 

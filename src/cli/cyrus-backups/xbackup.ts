@@ -1,7 +1,7 @@
 /**
  * `cyrus-backups xbackup [options] SERVER`: makes a Cyrus server replicate its users to this backup
- * server now. With --stale, which is meant for cron, only users whose backup is older than that
- * many hours or does not exist.
+ * server now. --stale HOURS, meant for cron, replicates only users whose backup is older than that
+ * or does not exist.
  */
 import { parseArgs } from 'node:util';
 import { Catalog } from '../../catalog/catalog.ts';

@@ -27,7 +27,7 @@ import type { PasswdIo } from '../cyrus-backups/passwd.ts';
 import { textOf } from '../common/text.ts';
 import type { RestoreArguments } from './options.ts';
 
-/** Standard output may carry the archive. */
+/** The command's streams. Standard output may receive the archive. */
 export interface RestoreIo extends PasswdIo {
   readonly stdout: Writable;
 }
@@ -36,11 +36,11 @@ const CONNECT_TIMEOUT_MS = 30_000;
 
 export interface Opener {
   open(userid: string, onProgress: (outcome: MailboxOutcome) => void): Promise<Destination>;
-  /** Finishes what all users share, such as an archive. */
+  /** Finishes the output that all users share, such as an archive. */
   finish(): Promise<void>;
   /**
-   * Called after an error: leaves nothing half-written under the final name of what all users
-   * share.
+   * Called after an error: leaves no incomplete file under the final name of an output that all
+   * users share.
    */
   abandon?(): void;
 }
@@ -175,7 +175,10 @@ function archiveOpener(
   return filesOpener(args, config, makeFormat(file, output, args.existing === 'replace'));
 }
 
-/** Throws 'usage' without a user name, or without a password and a terminal to ask on. */
+/**
+ * Returns the user name and the password. Throws 'usage' if there is no user name, or neither a
+ * password nor a terminal on which to ask for it.
+ */
 async function credentialsOf(
   args: LoginArguments,
   config: Config,
@@ -217,7 +220,7 @@ function readText(file: string | number): string {
 
 /**
  * On loopback nobody can intercept the connection, and certificates issued for "localhost" are
- * rare. There any certificate is accepted, unless a CA file is given.
+ * rare. So any certificate is accepted there, unless a CA file is given.
  */
 function trustOf(args: LoginArguments, config: Config, host: string): TlsTrust | null {
   if (!args.useTls) return null;

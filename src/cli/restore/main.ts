@@ -113,7 +113,7 @@ export function runRestore(argv: readonly string[], io: RestoreIo): Promise<numb
       throw error;
     }
     await opener.finish();
-    // Standard output may be taken by an archive; the report then goes to standard error.
+    // If an archive is written to standard output, the report goes to standard error.
     const report = /^(?:tar|zip):-$/.test(args.destination) ? { stdout: io.stderr, stderr: io.stderr } : io;
     writeReport(report, users, {
       isPlan: args.isPlan,

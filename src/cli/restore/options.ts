@@ -1,6 +1,6 @@
 /**
  * restore's command line: the original's single-letter options (cyrus-imapd backup/restore.c), and
- * our own, which are words. Only the grammar is checked here.
+ * the options that are new here, which are whole words. Only the grammar is checked here.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -46,7 +46,7 @@ export interface RestoreArguments {
   readonly filter: MessageFilter;
   readonly isJson: boolean;
   readonly jobs: number;
-  /** Restores mailboxes without mail to destinations other than Cyrus, too. */
+  /** Also restores mailboxes without mail to other destinations than Cyrus. */
   readonly allTypes: boolean;
   readonly timeoutSeconds: number;
   readonly user: string | undefined;
@@ -56,7 +56,7 @@ export interface RestoreArguments {
   readonly useTls: boolean;
 }
 
-/** A server may work on one command for minutes; a hung one never answers. */
+/** A server may work on one command for minutes, while a hung server never answers. */
 const DEFAULT_TIMEOUT_S = 300;
 
 const text = { type: 'string' } as const;
@@ -273,7 +273,7 @@ function whatOf(values: Values): Set<What> {
   return new Set(WHAT.filter((known) => names.includes(known)));
 }
 
-/** With only settings in --what, the user wants those, so existing ones are replaced. */
+/** If --what names only settings, existing settings are replaced. */
 function existingOf(values: Values, what: ReadonlySet<What>): Existing {
   const given = values.existing ?? (what.has('mail') ? 'skip' : 'replace');
   if (given !== 'skip' && given !== 'copy' && given !== 'replace') {

@@ -100,7 +100,7 @@ function mailboxLine(outcome: MailboxOutcome): string {
   return `${name}: ${parts.join(', ')}`;
 }
 
-/** Writes the report of all users. A plan is reported in the same format. */
+/** Writes the report of all users. A plan (-n) is reported in the same format. */
 export function writeReport(
   io: CliIo,
   users: readonly UserOutcome[],

@@ -1,16 +1,19 @@
 /**
  * Parses the address of the server to restore to: `host`, `host:port`, `[::1]:port`, `imap://host`,
  * `imaps://host` or `csync://host`, each with an optional `user@` before the host. Without a
- * scheme, the server's greeting tells an IMAP server from a sync_server; port 993 (`imaps`) implies
- * TLS.
+ * scheme, the server's greeting shows whether it is an IMAP server or a sync_server; port 993
+ * (`imaps`) implies TLS.
  */
 import { BackupError } from '../../errors.ts';
 
 export interface ServerAddress {
   readonly host: string;
-  /** In the order to be tried. Without a port, IMAP comes first, then csync, as in the original. */
+  /**
+   * The ports, in the order in which they are tried. Without a port, IMAP comes first, then csync,
+   * as in the original.
+   */
   readonly ports: readonly number[];
-  /** TLS starts with the first byte. */
+  /** True if TLS starts with the first byte. */
   readonly isImplicitTls: boolean;
   readonly user: string | undefined;
 }
@@ -19,7 +22,7 @@ const PORTS = { imap: 143, imaps: 993, csync: 2005 } as const;
 const ADDRESS =
   /^(?:(imap|imaps|csync):\/\/)?(?:([^@/]*)@)?(\[[0-9a-f:.]+\]|[^:/[\]]+)(?::([a-z0-9]+))?\/?$/i;
 
-/** Throws 'usage', quoting the text. */
+/** Parses an address. Throws 'usage', quoting the text. */
 export function parseAddress(text: string): ServerAddress {
   const match = ADDRESS.exec(text);
   const host = match?.[3]?.replace(/^\[|\]$/g, '');

@@ -1,6 +1,6 @@
 /**
  * SASL logins: PLAIN (RFC 4616), LOGIN, and SCRAM-SHA-256 and SCRAM-SHA-1 (RFC 5802, RFC 7677).
- * With SCRAM the password itself is never sent, and the server proves that it knows it.
+ * With SCRAM the password itself is never sent, and the server proves that it knows the password.
  *
  * A mechanism is a generator: it yields what to send and receives the server's answer. IMAP, csync
  * and the tests drive the same code.
@@ -82,15 +82,15 @@ export interface Choice {
   readonly name: string;
   /** The client's first message may be sent with the command itself (the initial response). */
   readonly isClientFirst: boolean;
-  /** The password itself is sent. */
+  /** True if the mechanism sends the password itself. */
   readonly saysPassword: boolean;
   start(): Mechanism;
 }
 
 /**
  * Returns the mechanisms to try, best first. A server may offer SCRAM without having credentials
- * for it (Cyrus with saslauthd). So PLAIN or LOGIN follows where the server offers one. Throws
- * 'auth' where no offered mechanism is supported.
+ * for it (Cyrus with saslauthd). So PLAIN or LOGIN is tried next if the server offers it. Throws
+ * 'auth' if no offered mechanism is supported.
  */
 export function mechanismsFor(offered: readonly string[], credentials: Credentials): Choice[] {
   const known: Choice[] = [

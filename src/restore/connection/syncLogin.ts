@@ -1,9 +1,9 @@
 /**
  * Turns a fresh connection into a session that accepts sync commands. The steps:
- * - the greeting, which tells an imapd from a sync_server
- * - STARTTLS, where it is offered
+ * - the greeting, which shows whether the server is an imapd or a sync_server
+ * - STARTTLS, if it is offered
  * - authentication
- * - compression, where it is requested
+ * - compression, if it is requested
  *
  * imapd answers tagged commands and lists its capabilities in CAPABILITY. sync_server (csync) has
  * neither tags nor CAPABILITY: it lists the same in the lines before its greeting (cyrus-imapd
@@ -20,13 +20,13 @@ import type { TlsTrust, Wire } from './wire.ts';
 
 export interface LoginOptions {
   readonly credentials: Credentials;
-  /** null: TLS is not used even where it is offered. */
+  /** null: TLS is not used even if the server offers it. */
   readonly tls: TlsTrust | null;
   readonly isImplicitTls: boolean;
-  /** Whether the password may be sent in the clear where there is no TLS. */
+  /** True if the password may be sent unencrypted when the connection has no TLS. */
   readonly allowsClear: boolean;
   /**
-   * Requires compression: the login fails where the server cannot compress. If false, nothing is
+   * Requires compression: the login fails if the server cannot compress. If false, nothing is
    * compressed.
    */
   readonly compress: boolean;
@@ -34,17 +34,23 @@ export interface LoginOptions {
 
 export type Dialect = 'imap' | 'csync';
 
-/** Only GET FETCH is answered with files, and it is never sent. */
+/**
+ * Handlers for answers. A file is an error: servers send files only in answer to GET FETCH, which
+ * this client never sends.
+ */
 const handlers: WireHandlers = {
   onFile: () => Promise.reject(new BackupError('syntax', 'a file where none was asked for')),
   onSynchronizingLiteral: () => undefined,
 };
 
-/** A connection with its dialect (IMAP or csync). It numbers the commands. */
+/** A connection with its dialect (IMAP or csync). A session numbers its commands. */
 export class Session {
   readonly wire: Wire;
   dialect: Dialect = 'csync';
-  /** In upper case: `X-REPLICATION`, `AUTH=PLAIN`, `SASL PLAIN LOGIN`, `COMPRESS DEFLATE`. */
+  /**
+   * The capabilities, in upper case: `X-REPLICATION`, `AUTH=PLAIN`, `SASL PLAIN LOGIN`, `COMPRESS
+   * DEFLATE`.
+   */
   capabilities: string[] = [];
   /**
    * The greeting's last line. It names the server's version, unless `serverinfo` in its imapd.conf
@@ -57,7 +63,7 @@ export class Session {
     this.wire = wire;
   }
 
-  /** Returns the tag of the next command and its answer; '' in csync, which has none. */
+  /** Returns the tag of the next command and its answer; '' for csync, which has no tags. */
   tag(): string {
     this.#commands += 1;
     return this.dialect === 'imap' ? `R${this.#commands}` : '';
@@ -150,8 +156,8 @@ async function startTls(session: Session, trust: TlsTrust): Promise<void> {
   const answer = await session.command('STARTTLS');
   if (answer.kind !== 'status' || answer.status !== 'OK') throw refused(session, 'STARTTLS', answer);
   await session.wire.startTls(trust);
-  // Capabilities announced in the clear do not count. csync sends its greeting again; IMAP is asked
-  // again.
+  // Capabilities announced before TLS are ignored. csync sends its greeting again; an IMAP server
+  // is asked again.
   if (session.dialect === 'imap') await readCapabilities(session);
   else await readGreeting(session);
 }

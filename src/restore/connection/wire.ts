@@ -1,9 +1,9 @@
 /**
- * Our end of a connection to a server: TCP, TLS from the start or after STARTTLS, raw deflate after
- * COMPRESS.
+ * The client's end of a connection to a server: TCP, TLS from the start or after STARTTLS, raw
+ * deflate after COMPRESS.
  * - A SocketSource bounds what is buffered on reading.
  * - Writing waits while the server does not read.
- * - A server that is silent for too long is given up, so a restore never hangs forever.
+ * - The connection fails if the server is silent for too long, so a restore never hangs forever.
  */
 import { connect as connectTcp, isIP } from 'node:net';
 import type { Socket } from 'node:net';
@@ -36,7 +36,10 @@ export interface WireOptions {
 export const TIMED_OUT = 'timeout';
 const GOODBYE_MS = 5000;
 
-/** Speed matters more than size: a restore waits for the server, and mail compresses little. */
+/**
+ * The compression level. Speed matters more than size: a restore waits for the server, and mail
+ * compresses little.
+ */
 const DEFLATE_LEVEL = 3;
 const GATHER_BYTES = 64 * 1024;
 
@@ -52,7 +55,7 @@ export class Wire {
   #isEncrypted = false;
   /** Names the missing answer in the timeout error. */
   #missing = 'no greeting';
-  /** The error with which the server was given up. */
+  /** The error after which the connection is no longer used. */
   #givenUp: BackupError | undefined;
 
   private constructor(options: WireOptions, socket: Socket) {
@@ -62,7 +65,7 @@ export class Wire {
     this.source = this.#listen(socket);
   }
 
-  /** Throws 'closed' where the connection cannot be opened. */
+  /** Throws 'closed' if the connection cannot be opened. */
   static async connect(options: WireOptions): Promise<Wire> {
     const { host, port, connectTimeoutMs } = options;
     const socket = connectTcp({ host, port, noDelay: true });
@@ -105,10 +108,10 @@ export class Wire {
     return this.#options.connectTimeoutMs + this.#options.silenceTimeoutMs;
   }
 
-  /** Starts TLS. Throws 'auth' where the server's certificate is not trusted. */
+  /** Starts TLS. Throws 'auth' if the server's certificate is not trusted. */
   async startTls(trust: TlsTrust): Promise<void> {
     if (this.source.buffered > 0) {
-      // An attacker in between could have injected it, to pass for an answer of the server.
+      // An attacker could have injected this data before TLS, as a forged answer of the server.
       throw new BackupError('auth', `${this.peer}: there are answers in the clear behind STARTTLS`);
     }
     const { host, connectTimeoutMs } = this.#options;
@@ -117,7 +120,7 @@ export class Wire {
     old.setTimeout(0);
     const options: ConnectionOptions = {
       socket: old,
-      // Not an address to connect to: the name that the certificate must be issued for.
+      // This is the name that the certificate must be issued for, not an address to connect to.
       host,
       rejectUnauthorized: trust.verify,
       ...(isIP(host) === 0 ? { servername: host } : {}),
@@ -150,7 +153,10 @@ export class Wire {
     this.#socket.pipe(inflater);
   }
 
-  /** Strings are latin1. Gathers small pieces, and waits while the server does not read. */
+  /**
+   * Writes data; strings are latin1. Combines small pieces, and waits while the server does not
+   * read.
+   */
   async write(piece: string | Buffer): Promise<void> {
     const bytes = typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece;
     this.#gathered.push(bytes);

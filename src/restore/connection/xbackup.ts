@@ -1,7 +1,8 @@
 /**
  * XBACKUP asks the imapd of a Cyrus server (3.0 to 3.10, `xbackup_enabled: yes`) to replicate users
- * to us now. The server uses a sync channel from its imapd.conf (cyrus-imapd imap/imapd.c,
- * cmd_xbackup). The answers are `* OK USER anne`, `* OK MAILBOX shared`, `* NO USER bob (reason)`.
+ * to this backup server now. The server uses a sync channel from its imapd.conf (cyrus-imapd
+ * imap/imapd.c, cmd_xbackup). The answers are `* OK USER anne`, `* OK MAILBOX shared`, `* NO USER
+ * bob (reason)`.
  */
 import { BackupError } from '../../errors.ts';
 import { sharedUserid } from '../../mailbox/names.ts';
@@ -16,7 +17,7 @@ export interface XbackupResult {
   readonly kind: 'user' | 'mailbox';
   readonly name: string;
   readonly isDone: boolean;
-  /** The server's reason for not replicating it. */
+  /** The server's reason for not replicating this user or mailbox. */
   readonly reason: string | undefined;
 }
 
@@ -43,7 +44,7 @@ export class XbackupClient {
   }
 
   /**
-   * Reports each result as it arrives: a server with many users needs a while. Throws where the
+   * Reports each result as it arrives: a server with many users takes a long time. Throws if the
    * server refuses the whole command.
    */
   async backUp(pattern: string, channel: string, onResult: (result: XbackupResult) => void): Promise<void> {

@@ -1,10 +1,9 @@
 /**
  * Restores into an existing mailbox, or into a new one without keeping UIDs. Messages that the
  * server lacks are added as new messages (RESTORE MAILBOX). Messages that it holds are recognized
- * by GUID and left unchanged, or with `replace` set to the backup's state.
+ * by GUID and left unchanged, or with `replace` are set to the backup's state.
  *
- * If the backup has two copies of a message and the mailbox has one, one more is added: copies are
- * mail, too.
+ * If the backup has two copies of a message and the mailbox has one copy, another copy is added.
  */
 import type { Dlist } from '../../protocol/dlist.ts';
 import { optionalList, optionalString } from '../../protocol/dlist.ts';
@@ -97,8 +96,8 @@ export function livingByGuid(records: readonly ServerRecord[]): Map<string, Serv
 }
 
 /**
- * The server chooses uniqueid, UIDVALIDITY and modseqs. Annotations are set in a second step;
- * exactMailbox.ts explains why.
+ * Creates a mailbox. The server chooses uniqueid, UIDVALIDITY and modseqs. Annotations are set in a
+ * second step; exactMailbox.ts explains why.
  */
 async function createMailbox(
   job: CyrusJob,
@@ -133,7 +132,8 @@ async function addBatch(
   partition: string,
   batch: readonly SourceRecord[],
 ): Promise<void> {
-  // A message that is expunged in the backup is restored as a living one, so its bytes are needed.
+  // A message that is expunged in the backup is restored as a living message, so its bytes are
+  // needed.
   const wanted = batch.map((record) => ({ ...record, expunged: null }));
   const folders = job.foldersWith(batch, outcome.target);
   const { failed } = job.isPlan

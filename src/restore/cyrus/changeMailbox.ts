@@ -1,8 +1,9 @@
 /**
  * Changes an existing mailbox without touching its messages: flags and dates of records, and the
- * mailbox's own settings (ACL, annotations). It acts as a master does and sends the mailbox's state
- * with a higher modseq and the changed records. The SINCE_* keys make the server refuse if the
- * mailbox has changed since it was read. It is then read again, and the change is retried.
+ * mailbox's own settings (ACL, annotations). The restore acts like a replication master: it sends
+ * the mailbox's state with a higher modseq and the changed records. The SINCE_* keys make the
+ * server refuse if the mailbox has changed since it was read. After a refusal, the mailbox is read
+ * again and the change is retried.
  */
 import { BackupError } from '../../errors.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
@@ -19,17 +20,17 @@ import { fullMailbox } from './serverState.ts';
 import type { ServerMailbox, ServerRecord } from './serverState.ts';
 
 export interface Changes {
-  /** Changes only flags, not dates. */
+  /** True to change only flags, not dates. */
   readonly isFlagsOnly: boolean;
   /** Keys of the mailbox's state, with their new values. */
   readonly settings: ReadonlyMap<string, Dlist>;
 }
 
-/** How often a mailbox may change during the update before it is given up. */
+/** How often the update is tried if the mailbox changes each time. */
 const ATTEMPTS = 5;
 const RECORDS_A_BATCH = 1024;
 
-/** Returns the ACL and annotations where they differ from the backup's. */
+/** Returns the ACL and annotations that differ from the backup's. */
 export function settingsChanges(
   job: CyrusJob,
   selected: SelectedMailbox,

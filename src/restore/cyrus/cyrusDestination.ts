@@ -32,7 +32,8 @@ export class CyrusDestination implements Destination {
   readonly #options: CyrusOptions;
   #source: RestoreSource | undefined;
   /**
-   * By target name, as the server had them at the start. Mailboxes created since then are in #made.
+   * The server's mailboxes by target name, as they were at the start. Mailboxes created since then
+   * are in #made.
    */
   #byName = new Map<string, ServerMailbox>();
   #byUniqueid = new Map<string, ServerMailbox>();
@@ -121,8 +122,8 @@ export class CyrusDestination implements Destination {
     }
     if (!isExact) return false;
     if (state === 'behind') await restoreExactly(job, selected, outcome, server);
-    // An administrator has just created it, and it was never used: the server itself replaces it
-    // with ours.
+    // An administrator has just created this mailbox, and nobody has used it. The server itself
+    // replaces it with the mailbox of the backup.
     else if (server.lastUid === 0 && server.uniqueid !== selected.mailbox.uniqueid) {
       await restoreExactly(job, selected, outcome, undefined);
     } else return false;
@@ -130,9 +131,9 @@ export class CyrusDestination implements Destination {
   }
 
   /**
-   * A mailbox may have used up its 128 keywords for messages that are gone, and the server does not
-   * report that. It then refuses new keywords, or crashes on them. So a refused mailbox is tried
-   * once more without new keywords.
+   * A mailbox may have used up its 128 keywords for messages that no longer exist, and the server
+   * does not report that. It then refuses new keywords, or crashes on them. So if the server
+   * refuses a mailbox, it is tried once more without new keywords.
    */
   async #add(
     job: CyrusJob,
@@ -180,7 +181,7 @@ export class CyrusDestination implements Destination {
 
   /**
    * Returns the mailboxes that should hold these messages. To find a message in a mailbox, the
-   * server scans all of it, so no others are named.
+   * server scans all of it, so no other mailboxes are named.
    */
   #foldersWith(source: RestoreSource, records: readonly SourceRecord[], target: string): Set<string> {
     const holders = new Set<number>();
@@ -192,7 +193,7 @@ export class CyrusDestination implements Destination {
     for (const name of [target, ...[...holders].map((id) => this.#targets.get(id))]) {
       if (name !== undefined && (this.#byName.has(name) || this.#made.has(name))) folders.add(name);
     }
-    // A deleted mailbox with the same uniqueid still has the files.
+    // A deleted mailbox with the same uniqueid still has the message files.
     for (const id of holders) {
       const twin = this.#byUniqueid.get(this.#uniqueids.get(id) ?? '');
       if (twin !== undefined) folders.add(twin.name);

@@ -1,12 +1,13 @@
 /**
  * Recreates a mailbox exactly as it was: UIDVALIDITY, UIDs, modseqs, flags and checksum. Clients
- * notice no difference. It is sent as a master replicates it (APPLY MAILBOX), in batches in UID
- * order. The server verifies its checksum after each batch, so whatever it answers with OK is
- * equal. An interrupted restore leaves a mailbox that equals the beginning of ours; the next
- * restore continues from there.
+ * notice no difference. The mailbox is sent in the way a master replicates it (APPLY MAILBOX), in
+ * batches in UID order. The server verifies its checksum after each batch, so a batch that it
+ * answers with OK is equal to the backup. An interrupted restore leaves a mailbox that equals the
+ * beginning of the backup's mailbox. The next restore continues from there.
  *
- * The original uses RESTORE MAILBOX for this. That checks nothing, and it crashes Debian's server
- * where a new mailbox has annotations: an assertion about a lock that only APPLY takes.
+ * The original restore tool uses RESTORE MAILBOX for this. That command checks nothing, and it
+ * crashes Debian's server if a new mailbox has annotations: an assertion about a lock that only
+ * APPLY takes.
  */
 import { randomUUID } from 'node:crypto';
 import { BackupError } from '../../errors.ts';
@@ -28,8 +29,8 @@ const RECORDS_A_BATCH = 1024;
 
 /**
  * Compares a mailbox of the server with the backup's:
- * - `same`: they are equal.
- * - `behind`: the server's equals the beginning of ours, so the rest can be sent.
+ * - `same`: the two are equal.
+ * - `behind`: the server's mailbox equals the beginning of the backup's, so the rest can be sent.
  * - `other`: anything else.
  *
  * The checksum stands for the records, as between a master and its replica.
@@ -163,7 +164,7 @@ async function mailboxChanges(
 ): Promise<Map<string, Dlist | undefined>> {
   const changes = new Map<string, Dlist | undefined>([['MBOXNAME', outcome.target]]);
   if (job.partition !== undefined) changes.set('PARTITION', job.partition);
-  // A server requires each of these (imap/sync_support.c, sync_apply_mailbox); not every master
+  // A server requires each of these (imap/sync_support.c, sync_apply_mailbox); not every master has
   // sent all of them.
   for (const [key, fallback] of required) if (selected.state.get(key) == null) changes.set(key, fallback);
   if (!job.what.has('annotations')) changes.set('ANNOTATIONS', undefined);

@@ -142,7 +142,7 @@ async function restoreQuota(job: CyrusJob, kv: KeyValues): Promise<ItemOutcome> 
 
 /**
  * Restores the seen state of mailboxes that keep it separately (other users' and shared ones). They
- * are found by uniqueid; where the server has no such mailbox, the state is left out.
+ * are found by uniqueid; if the server has no such mailbox, the state is left out.
  */
 async function restoreSeen(job: CyrusJob, server: ServerItems, outcomes: ItemOutcome[]): Promise<void> {
   const ours = job.source.items('seen').map(({ value }) => toKeyValues(parseDlist(value), 'SEEN'));
@@ -167,7 +167,7 @@ async function restoreSeen(job: CyrusJob, server: ServerItems, outcomes: ItemOut
   }
 }
 
-/** Returns the same keys, with some of them replaced or added. */
+/** Returns a copy of the keys, with some of them replaced or added. */
 function withKeys(kv: KeyValues, keys: Readonly<Record<string, string>>): KeyValues {
   return new KeyValues([...kv.entries.filter(([key]) => !(key in keys)), ...Object.entries(keys)]);
 }

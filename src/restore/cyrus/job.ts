@@ -12,11 +12,11 @@ export type What = (typeof WHAT)[number];
 export type Existing = 'skip' | 'copy' | 'replace';
 
 export interface CyrusOptions {
-  /** Report what would be done, and change nothing. */
+  /** True to report what would be done, and change nothing. */
   readonly isPlan: boolean;
   /**
-   * -U: keep UIDs and everything else, where the mailbox does not exist or equals the beginning of
-   * ours.
+   * -U: keeps UIDs and everything else, if the mailbox does not exist or equals the beginning of
+   * the backup's.
    */
   readonly isExact: boolean;
   /** -L: change this server only, not mupdate. */
@@ -27,7 +27,7 @@ export interface CyrusOptions {
   readonly acl: string | undefined;
   readonly existing: Existing;
   readonly what: ReadonlySet<What>;
-  /** Restore flags and seen state, and nothing else. */
+  /** True to restore flags and seen state, and nothing else. */
   readonly isFlagsOnly: boolean;
   readonly deletedPrefix: string;
   onProgress(outcome: MailboxOutcome): void;
@@ -36,7 +36,10 @@ export interface CyrusOptions {
 export interface CyrusJob extends CyrusOptions {
   readonly client: SyncClient;
   readonly source: RestoreSource;
-  /** The connection broke, or the server refused, at this mailbox before: send no new keywords. */
+  /**
+   * True if the connection broke, or the server refused, when this mailbox was tried before. Then
+   * no new keywords are sent.
+   */
   readonly isCautious: boolean;
   readonly uploads: UploadMemory;
   /** Returns the names of the server's mailboxes that may hold some of these messages. */

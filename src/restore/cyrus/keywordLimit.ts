@@ -1,8 +1,8 @@
 /**
  * Keeps a mailbox of a Cyrus server within its maximum number of keywords (cyrus-imapd
- * imap/mailbox.h, MAX_USER_FLAGS). A server that receives one more in APPLY or RESTORE MAILBOX
- * aborts, and the mailbox stays as it was. The keywords that most living messages have are kept.
- * The others are left off and reported.
+ * imap/mailbox.h, MAX_USER_FLAGS). If APPLY or RESTORE MAILBOX exceeds this number, the server
+ * process aborts, and the mailbox stays as it was. The keywords that most living messages have are
+ * kept. The other keywords are left off and reported.
  */
 import { FlagLosses } from '../report/flagLosses.ts';
 import type { MailboxOutcome } from '../report/outcome.ts';
@@ -16,15 +16,18 @@ interface Flagged {
 }
 
 export class KeywordLimit {
-  /** In lower case, as Cyrus compares keywords without case. Undefined where all of them fit. */
+  /**
+   * The keywords that fit, in lower case, as Cyrus compares keywords without case. Undefined if all
+   * of them fit.
+   */
   readonly #allowed: ReadonlySet<string> | undefined;
   readonly #losses = new FlagLosses();
   readonly #why: string;
 
   /**
    * `there`: what the mailbox holds on the server. `isCautious`: the mailbox may have used up its
-   * keywords for messages that are gone, which the server does not report. Then no new keywords are
-   * sent.
+   * keywords for messages that no longer exist, which the server does not report. Then no new
+   * keywords are sent.
    */
   constructor(there: Iterable<Flagged>, wanted: Iterable<Flagged>, isCautious = false) {
     const used = new Set<string>();

@@ -1,6 +1,6 @@
 /**
- * MAILBOX as it is sent in APPLY and RESTORE: a mailbox's state with some keys replaced, followed
- * by records.
+ * Prints a MAILBOX for APPLY and RESTORE: a mailbox's state with some keys replaced, followed by
+ * records.
  */
 import type { Dlist, KeyValues } from '../../protocol/dlist.ts';
 import { printItem } from '../../protocol/print.ts';

@@ -1,7 +1,7 @@
 /**
- * Records in the form that a Cyrus server accepts (cyrus-imapd imap/sync_support.c, parse_upload),
- * and their share of a mailbox's checksum. The index stores flags, annotations and unknown keys in
- * printed form; they are sent unchanged.
+ * Prints records in the form that a Cyrus server accepts (cyrus-imapd imap/sync_support.c,
+ * parse_upload), and computes their contribution to a mailbox's checksum. The index stores flags,
+ * annotations and unknown keys in printed form; they are sent unchanged.
  */
 import { combineCrc, initialRecordCrc, recordCrc } from '../../protocol/crc.ts';
 import { optionalString, toKeyValuesList } from '../../protocol/dlist.ts';
@@ -23,7 +23,7 @@ export interface RecordFields {
   readonly extra: string | null;
 }
 
-/** Returns the record as it was, with \Expunged where it was expunged. */
+/** Returns the record as it was, with \Expunged if it was expunged. */
 export function exactFields(record: SourceRecord): RecordFields {
   const flags = record.expunged === null ? record.flags : `${record.flags} \\Expunged`.trim();
   return { ...fieldsOf(record), flags };
@@ -31,8 +31,8 @@ export function exactFields(record: SourceRecord): RecordFields {
 
 /**
  * Returns the record as a new message of a living mailbox.
- * - An expunged message is restored as a living one. The original sent \Expunged along, and the
- *   message arrived invisible.
+ * - An expunged message is restored as a living one. The original tool also sent \Expunged, so the
+ *   restored message was invisible.
  * - Its \Deleted is dropped, or the next EXPUNGE would remove it again.
  * - CREATEDMODSEQ is dropped: it refers to the modseqs of another mailbox.
  */
@@ -84,14 +84,14 @@ export function recordText(record: RecordFields): string {
 }
 
 /**
- * The value of SYNC_CRC_ANNOT, and of SINCE_CRC_ANNOT where the server's own is unknown: "do not
+ * The value of SYNC_CRC_ANNOT, and of SINCE_CRC_ANNOT if the server's checksum is unknown: "do not
  * check" (mailbox_crceq). Besides annotations, servers include threads, dates and creation modseqs
- * in it; which of them, and how, differs between versions. A change of a message's annotations
+ * in this checksum, but the details differ between versions. A change of a message's annotations
  * changes its modseq, which SYNC_CRC covers.
  */
 export const UNCHECKED = '0';
 
-/** SYNC_CRC, updated record by record. */
+/** Computes SYNC_CRC record by record. */
 export class MailboxCrc {
   basic = initialRecordCrc;
 

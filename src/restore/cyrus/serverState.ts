@@ -27,13 +27,13 @@ export interface ServerMailbox {
   readonly crc: number;
   readonly crcAnnot: number;
   readonly partition: string;
-  /** A name that only has mailboxes below it, and no mail. */
+  /** True for a name that holds no mail and only has mailboxes below it. */
   readonly isIntermediate: boolean;
   /** All keys that the server sent, in the form in which it expects them back. */
   readonly state: KeyValues;
 }
 
-/** The number of keys in one GET: lines stay short, and round trips few. */
+/** The number of keys in one GET: it keeps lines short and needs few round trips. */
 const NAMES_A_GET = 200;
 
 export async function mailboxesByName(
@@ -46,9 +46,9 @@ export async function mailboxesByName(
 }
 
 /**
- * Returns mailboxes by uniqueid. 3.0 does not support the query. 3.2 and 3.4 must not be asked:
- * they crash where no such mailbox exists (seen with 3.2.12 and 3.4.9). On these servers, a mailbox
- * that has the uniqueid under another name is not found.
+ * Returns mailboxes by uniqueid. Cyrus 3.0 does not support the query. Cyrus 3.2 and 3.4 must not
+ * be asked: they crash if no such mailbox exists (seen with 3.2.12 and 3.4.9). On these servers, a
+ * mailbox that has the uniqueid under another name is not found.
  */
 export async function mailboxesByUniqueid(
   client: SyncClient,
@@ -106,8 +106,7 @@ const columns = new Set([
 ]);
 
 /**
- * Returns the current state of a mailbox with all of its records; undefined where it does not
- * exist.
+ * Returns the current state of a mailbox with all of its records; undefined if it does not exist.
  */
 export async function fullMailbox(
   client: SyncClient,

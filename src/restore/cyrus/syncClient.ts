@@ -57,8 +57,8 @@ export class SyncClient {
   }
 
   /**
-   * Tries the address's ports in turn. Throws the last one's error; a wrong password is thrown at
-   * once.
+   * Tries the address's ports in turn. Throws the last port's error; throws at once if the password
+   * is wrong.
    */
   static async connect(address: ServerAddress, options: ClientOptions): Promise<SyncClient> {
     let last: unknown;
@@ -96,7 +96,7 @@ export class SyncClient {
     return this.#session.wire.peer;
   }
 
-  /** For example `3.4.9-Debian`; undefined where the server does not report it. */
+  /** For example `3.4.9-Debian`; undefined if the server does not report it. */
   get serverVersion(): string | undefined {
     return /\bCyrus (?:IMAP|sync server) v?(\d\S*)/.exec(this.#session.greeting)?.[1];
   }

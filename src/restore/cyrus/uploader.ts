@@ -1,8 +1,8 @@
 /**
  * Uploads messages to a Cyrus server before the command that files them. RESERVE names the
- * mailboxes that may hold them, and answers which are missing; only those are sent. Messages are
- * checked against their GUIDs before they are sent. A message that is damaged or not in the backup
- * fails alone.
+ * mailboxes that may hold them, and the server answers which messages are missing; only those are
+ * sent. Messages are checked against their GUIDs before they are sent. A message that is damaged or
+ * not in the backup fails without affecting the other messages.
  */
 import { messageOf } from '../../errors.ts';
 import { toStrings } from '../../protocol/dlist.ts';
@@ -11,11 +11,11 @@ import type { RestoreSource, SourceRecord } from '../source.ts';
 import type { CyrusJob } from './job.ts';
 import type { SyncClient, Upload } from './syncClient.ts';
 
-/** The same number as sync_client's. */
+/** The number of messages in one RESERVE; Cyrus' sync_client uses the same number. */
 const MESSAGES_A_COMMAND = 1024;
 /**
- * The total size at which a command is sent. It also bounds memory: large messages are streamed in
- * pieces.
+ * The total size of messages at which a command is sent. This also bounds memory: large messages
+ * are streamed in pieces.
  */
 const HELD_BYTES = 8 * 1024 * 1024;
 const NO_BYTES = 'its bytes are not in this backup';
@@ -28,8 +28,8 @@ export interface UploadResult {
 }
 
 /**
- * Sends what the server lacks of these records. An expunged record whose bytes are missing is no
- * failure. `folders`: internal names of the server's mailboxes that may hold copies.
+ * Sends what the server lacks of these records. An expunged record whose bytes are missing does not
+ * count as a failure. `folders`: internal names of the server's mailboxes that may hold copies.
  */
 export async function uploadMissing(
   { client, source, uploads }: Pick<CyrusJob, 'client' | 'source' | 'uploads'>,

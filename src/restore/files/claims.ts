@@ -23,8 +23,8 @@ export class Claims {
   }
 
   /**
-   * Returns the first of the paths that is free or already the mailbox's own. Throws 'io' where
-   * each of them holds another mailbox.
+   * Returns the first of the paths that is free or already the mailbox's own. Throws 'io' if each
+   * of the paths holds another mailbox.
    */
   claim(mailbox: string, candidates: readonly string[]): string {
     const { holder, key } = this.#options;

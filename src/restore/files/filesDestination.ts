@@ -1,7 +1,7 @@
 /**
- * Restores one user into files of some format. Messages that are already there, proven by their
- * bytes, are left; the others are added. A message counts as added once it is on disk under its
- * name. Anything that the format cannot hold is reported.
+ * Restores one user into files of some format. A message that is already there is left; its bytes
+ * prove that it is the same. All other messages are added. A message counts as added once it is on
+ * disk under its final name. Anything that the format cannot hold is reported.
  */
 import { BackupError, messageOf } from '../../errors.ts';
 import { getString, optionalString, toKeyValues } from '../../protocol/dlist.ts';
@@ -36,7 +36,7 @@ export interface FilesOptions {
 
 const PROGRESS_EVERY = 100;
 
-/** Messages written to a folder since its last commit; they may still be lost. */
+/** Messages written to a folder since its last commit; a crash may still lose them. */
 interface Uncommitted {
   messages: number;
   bytes: number;
@@ -149,9 +149,9 @@ export class FilesDestination implements Destination {
   }
 
   /**
-   * Returns undefined, and reports a failure, where the backup does not have the message or has it
-   * damaged. Only that message fails. Other errors, such as a full disk, are thrown: they would
-   * recur.
+   * Returns undefined, and reports a failure, if the backup lacks the message or holds damaged
+   * bytes of it. Only that message fails. Other errors, such as a full disk, are thrown, because
+   * they would recur with the next message.
    */
   #read(record: SourceRecord, outcome: MailboxOutcome): OutgoingMessage | 'plan' | undefined {
     try {

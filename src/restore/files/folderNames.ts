@@ -1,8 +1,8 @@
 /**
- * Names of a mailbox (internal name) in each file format. They are made from the mailbox's name
- * alone: every run makes the same names, and no two mailboxes share one. Each component fits into
- * 255 bytes; a longer one is cut and ends with `%~` and a hash of the whole. The mailbox's own name
- * is kept in a file (see marker.ts).
+ * Computes a mailbox's name in each file format from its internal name. Names are made from the
+ * mailbox's name alone: every run makes the same names, and no two mailboxes share one. Each
+ * component fits into 255 bytes; a longer component is cut and ends with `%~` and a hash of the
+ * whole. The mailbox's own name is kept in a file (see marker.ts).
  */
 import { hashedName, percent, shortened } from '../../mailbox/fileName.ts';
 import { encodeMutf7 } from '../../mailbox/mutf7.ts';
@@ -18,8 +18,8 @@ const MAX_BYTES = 255;
 const MBOX_BYTES = MAX_BYTES - MARKER.length - 8;
 
 /**
- * Returns the alternative name of a mailbox whose own name is taken on this file system, for
- * instance by one that differs only in case.
+ * Returns the alternative name of a mailbox whose usual name is already used on this file system,
+ * for instance by a name that differs only in case.
  */
 export function otherName(name: string, mailbox: string, maxBytes = MAX_BYTES): string {
   return hashedName(name, `other ${mailbox}`, maxBytes);
@@ -57,7 +57,8 @@ function maildirLevel(level: string): string {
 const SIDE_FILES = /^(?:sieve|subscriptions|cyrus-backups-.*)$/i;
 
 /**
- * Returns the path of an mbox. Each parent folder is `NAME.sbd`, and no other name ends like that.
+ * Returns the path of an mbox. Each parent folder is `NAME.sbd`, and no other name ends with
+ * `.sbd`.
  */
 export function mboxPath(mailbox: string, deletedPrefix: string): string[] {
   const names = toPathSegments(mailbox, deletedPrefix).map((segment, index) => {
@@ -67,7 +68,7 @@ export function mboxPath(mailbox: string, deletedPrefix: string): string[] {
   return names.map((name, index) => (index === names.length - 1 ? name : `${name}.sbd`));
 }
 
-/** What Windows does not allow in a name, or drops from its end. */
+/** Characters that Windows does not allow in a file name, or drops from its end. */
 const NOT_ON_WINDOWS = /[\\:*?"<>|]|[. ]$/g;
 const DEVICE = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?=\.|$)/i;
 /** Files beside the messages of a folder. */

@@ -19,15 +19,15 @@ export interface OutgoingMessage {
 /** The messages that a folder held when `held()` was called. */
 export interface HeldMessages {
   /**
-   * Reports whether one more copy of this message is there, and counts that copy as taken. Only its
-   * bytes prove that, not a name or a header field. `pieces` are the backup's bytes.
+   * Reports whether one more copy of this message is there, and counts that copy as taken. Only the
+   * bytes prove that; a file name or a header field does not. `pieces` are the backup's bytes.
    */
   take(record: SourceRecord, pieces: () => Iterable<Buffer>): boolean;
 }
 
-/** Part of a message that a format cannot hold. */
+/** A part of a message that the format cannot hold. */
 export interface Loss {
-  /** In words, such as a flag or a date. */
+  /** The lost part in words, such as a flag or a date. */
   readonly what: string;
   readonly why: string;
 }
@@ -36,18 +36,21 @@ export interface FolderWriter {
   /** The folder's path, for the report. */
   readonly name: string;
   readonly isNew: boolean;
-  /** For the report: an unusual name, or a file that is not the message it claims to be. */
+  /**
+   * Notes for the report, such as an unusual name, or a file whose bytes do not match the GUID in
+   * its name.
+   */
   readonly notes: readonly string[];
-  /** Whether the format keeps annotations of messages. */
+  /** True if the format keeps annotations of messages. */
   readonly holdsAnnotations: boolean;
   held(): Promise<HeldMessages>;
   /**
-   * Returns which of the message's flags, date or bytes the format cannot hold. If it throws, part
-   * of the message may have been written.
+   * Adds a message. Returns which of the message's flags, date or bytes the format cannot hold. If
+   * it throws, part of the message may have been written.
    */
   add(message: OutgoingMessage): Promise<readonly Loss[]>;
   /**
-   * Resolves once everything added is on disk. In an archive, a message is safe only once the
+   * Resolves once everything added is on disk. In an archive, a message is on disk only once the
    * archive is finished.
    */
   commit(): Promise<void>;
@@ -55,7 +58,7 @@ export interface FolderWriter {
    * Commits and ends the folder for this mailbox. `isLast`: no other mailbox is restored into it.
    */
   finish(isLast: boolean): Promise<void>;
-  /** Discards what was added since the last commit, where the format can. */
+  /** Discards what was added since the last commit, if the format can. */
   abandon(): void;
 }
 
@@ -93,7 +96,7 @@ export interface FormatOptions {
 
 export interface FileFormat {
   user(userid: string, options: FormatOptions): UserWriter;
-  /** Finishes what all users share. */
+  /** Finishes the output that all users share. */
   finish(): Promise<void>;
   /** Called after an error: leaves nothing behind that looks complete. */
   abandon(): void;

@@ -15,8 +15,8 @@ export function markerText(target: string, { name, state }: Pick<Mailbox, 'name'
 }
 
 /**
- * Returns the mailbox that the marker names; undefined where there is no marker. Throws 'damaged'
- * where the marker cannot be read.
+ * Returns the mailbox that the marker names; undefined if there is no marker. Throws 'damaged' if
+ * the marker cannot be read.
  */
 export function markedMailbox(path: string): string | undefined {
   if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return undefined;

@@ -46,7 +46,7 @@ export class UserFolder {
    */
   readonly #written = new Map<string, string>();
 
-  /** Throws 'locked' where another restore is writing, 'io' where the folder is another user's. */
+  /** Throws 'locked' if another restore is writing, 'io' if the folder belongs to another user. */
   constructor(path: string, userid: string, markerName: string, options: FormatOptions) {
     this.path = path;
     this.#options = options;
@@ -130,8 +130,8 @@ function lockMarker(marker: string, userid: string, path: string): number {
 }
 
 /**
- * Returns true where the file system has no locks, like some network file systems: there, nothing
- * can keep other restores away.
+ * Returns true if the file system has no locks, like some network file systems: there, nothing can
+ * keep other restores from writing.
  */
 function isLocked(fd: number): boolean {
   try {

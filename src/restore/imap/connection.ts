@@ -1,5 +1,5 @@
 /**
- * A connection to any IMAP server, over ImapFlow. Each step has a time limit, and `reopen()`
+ * A connection to any IMAP server, through ImapFlow. Each step has a time limit, and `reopen()`
  * replaces a broken connection. Errors are BackupErrors, and each one names the command that
  * failed.
  */
@@ -14,22 +14,22 @@ export interface ImapLogin {
   readonly isImplicitTls: boolean;
   readonly user: string;
   readonly password: string;
-  /** The user to act for, where the login is an administrator's (SASL's authorization identity). */
+  /** The user to act for, if the login is an administrator's (SASL's authorization identity). */
   readonly actFor: string | undefined;
-  /** null: TLS is not used even where it is offered. */
+  /** null: TLS is not used even if the server offers it. */
   readonly tls: TlsTrust | null;
-  /** Whether the password may be sent in the clear where there is no TLS. */
+  /** True if the password may be sent unencrypted when the connection has no TLS. */
   readonly allowsClear: boolean;
   /** The limit for connecting, and for the greeting. */
   readonly connectTimeoutMs: number;
-  /** How long the server may be silent while it owes an answer. */
+  /** How long the server may be silent while the client waits for an answer. */
   readonly silenceTimeoutMs: number;
   /** Pauses before each attempt to reconnect. */
   readonly backoffMs?: readonly number[];
 }
 
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
-/** Refusals that may not recur on a later try (RFC 5530). */
+/** Response codes of refusals that may not recur on a later try (RFC 5530). */
 const TRANSIENT = new Set(['UNAVAILABLE', 'INUSE']);
 /** ImapFlow's codes for a connection that is gone (its errors.d.ts). */
 const GONE = new Set([
@@ -56,7 +56,7 @@ export class ImapConnection {
     this.#client = this.#newClient();
   }
 
-  /** Throws 'auth' where the server rejects the login, or its certificate is not trusted. */
+  /** Throws 'auth' if the server rejects the login, or its certificate is not trusted. */
   static async open(login: ImapLogin): Promise<ImapConnection> {
     const connection = new ImapConnection(login);
     await connection.#connect();
@@ -68,8 +68,8 @@ export class ImapConnection {
   }
 
   /**
-   * Runs one command. Throws 'closed' where the connection broke, and 'locked' where a later try
-   * may succeed.
+   * Runs one command. Throws 'closed' if the connection broke, and 'locked' if a later try may
+   * succeed.
    */
   async ask<T>(what: string, run: (client: ImapFlow) => Promise<T>): Promise<T> {
     const client = this.#client;
@@ -80,7 +80,7 @@ export class ImapConnection {
     }
   }
 
-  /** Replaces a broken connection, with several attempts. Throws the last one's error. */
+  /** Replaces a broken connection, with several attempts. Throws the error of the last attempt. */
   async reopen(): Promise<void> {
     const pauses = this.#login.backoffMs ?? BACKOFF_MS;
     this.#client.close();
@@ -91,8 +91,8 @@ export class ImapConnection {
         await this.#connect();
         return;
       } catch (error) {
-        // The password was accepted before. So this refusal is about too many connections, or a
-        // restart.
+        // The password was accepted before. So the reason for this refusal is too many connections,
+        // or a restart of the server.
         if (index < pauses.length - 1) continue;
         throw new BackupError('closed', messageOf(error), { cause: error });
       }
@@ -221,7 +221,10 @@ function hungUp(detail: Detail, broken: Detail, what: string): string {
   return system === undefined ? `the connection broke at ${what}` : `${what}: ${system.said}`;
 }
 
-/** STARTTLS is refused, required, or (with the option left out) used where it is offered. */
+/**
+ * Returns the STARTTLS option: refused, required, or, if the option is omitted, used if the server
+ * offers it.
+ */
 function startTlsOption({ tls, allowsClear }: ImapLogin): { doSTARTTLS?: boolean } {
   if (tls === null) return { doSTARTTLS: false };
   return allowsClear ? {} : { doSTARTTLS: true };

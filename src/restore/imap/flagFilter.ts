@@ -1,6 +1,7 @@
 /**
- * Decides which flags a folder takes: those that the server announces (PERMANENTFLAGS), less those
- * that it has refused since. The message is sent in any case; flags that are left off are reported.
+ * Decides which flags a folder accepts: those that the server announces (PERMANENTFLAGS), except
+ * those that it has refused since then. The message is sent in any case; flags that are left off
+ * are reported.
  */
 import { FlagLosses } from '../report/flagLosses.ts';
 import type { MailboxOutcome } from '../report/outcome.ts';
@@ -11,8 +12,8 @@ const KEYWORD = /^[^\x00-\x20\x7f-\uffff(){%*"\\\]]+$/;
 
 export class FlagFilter {
   /**
-   * From lower-case names to the server's spelling; undefined where the server does not announce
-   * them.
+   * The announced flags: a map from lower-case names to the server's spelling; undefined if the
+   * server does not announce them.
    */
   #permanent: ReadonlyMap<string, string> | undefined;
   readonly #refused = new Map<string, string>();

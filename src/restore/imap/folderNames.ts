@@ -3,10 +3,10 @@
  * - some have no levels (a delimiter of NIL)
  * - some allow no folders below certain others (\Noinferiors)
  * - some ignore case
- * - none allows its separator within a level
+ * - no server allows its separator within a level
  *
  * So each mailbox has a first choice and alternatives. Their order depends on the backup alone, so
- * a second restore finds the folders of the first.
+ * a second restore finds the folders that the first one created.
  */
 import { isInbox } from '../../mailbox/names.ts';
 import { folderLevels } from '../folderLevels.ts';
@@ -32,7 +32,7 @@ export class FolderNames {
     this.#namespace = namespace;
     this.#deletedPrefix = deletedPrefix;
     const all = [...new Set(targets)].toSorted();
-    // Names that need no change come first, so they keep their names.
+    // Mailboxes whose names need no change are assigned first, so they keep their names.
     const isPlain = (target: string): boolean => this.natural(target) === this.#written(this.#levels(target));
     for (const wanted of [true, false]) {
       for (const target of all) if (isPlain(target) === wanted) this.#paths.set(target, this.#claim(target));
@@ -78,7 +78,8 @@ export class FolderNames {
   }
 
   /**
-   * Whether an earlier mailbox of the backup, in sort order, differs from this one only in case.
+   * Reports whether an earlier mailbox of the backup, in sort order, differs from this one only in
+   * case.
    */
   hasEarlierTwin(target: string): boolean {
     const path = this.path(target);
@@ -115,7 +116,7 @@ export class FolderNames {
     return prefix + levels.map((level) => level.replaceAll(delimiter, '_')).join(delimiter);
   }
 
-  /** INBOX is one folder, whatever its case (RFC 3501, 5.1). */
+  /** INBOX is the same folder in any case of letters (RFC 3501, 5.1). */
   #unique(path: string): string {
     const isFree = (name: string): boolean => !this.#taken.has(name) && name.toUpperCase() !== 'INBOX';
     if (isFree(path)) return path;

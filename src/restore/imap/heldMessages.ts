@@ -26,11 +26,11 @@ export interface HeldMessage {
   readonly date: number;
 }
 
-/** Keeps command lines short, and limits what one failed answer costs. */
+/** Keeps command lines short, and limits how much is lost if one answer fails. */
 const UIDS_A_FETCH = 100;
 
 export class HeldMessages {
-  /** By SHA-1; holds only messages whose bytes were fetched. */
+  /** The server's messages by SHA-1. Holds only messages whose bytes were fetched. */
   readonly #exact: ReadonlyMap<string, HeldMessage[]>;
   /** By canonical hash: messages that differ from every one of the backup's in some byte. */
   readonly #altered: ReadonlyMap<string, ReadMessage[]>;
@@ -54,15 +54,15 @@ export class HeldMessages {
     return this.#exact.get(guid)?.shift();
   }
 
-  /** `isAltered` is false where the server stores the same bytes and only reports another size. */
+  /** `isAltered` is false if the server stores the same bytes and only reports another size. */
   takeAltered(bytes: Buffer, guid: string): { held: HeldMessage; isAltered: boolean } | undefined {
     const found = this.#altered.get(canonicalHash(bytes))?.shift();
     return found === undefined ? undefined : { held: found, isAltered: found.guid !== guid };
   }
 
   /**
-   * Whether the server has a message of this size and date that cannot be compared. Each such
-   * message is used for one record.
+   * Reports whether the server has a message of this size and date that cannot be compared. Each
+   * such message is used for one record.
    */
   takeUnreadable({ size, internaldate }: SourceRecord): boolean {
     const key = `${size} ${internaldate}`;
@@ -130,7 +130,7 @@ class BodyReader {
       const some = messages.slice(at, at + UIDS_A_FETCH).map(({ uid }) => uid);
       const uids = some.filter((uid) => !this.#unreadable.has(uid));
       if (uids.length === 0 || (await this.#fetch(uids, hashes))) continue;
-      // One message makes the command fail, so each is fetched separately.
+      // One message made the whole command fail, so each message is fetched separately.
       for (const uid of uids.filter((each) => !hashes.has(each)))
         if (!(await this.#fetch([uid], hashes))) this.#unreadable.add(uid);
     }

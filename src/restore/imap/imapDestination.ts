@@ -1,7 +1,7 @@
 /**
  * Restores one user to any IMAP server, logged in as that user. Folders are created, messages are
  * sent by APPEND with their flags and INTERNALDATE, and subscriptions are set. ImapFlow speaks the
- * protocol, and uses LITERAL+ and UIDPLUS where they are offered.
+ * protocol, and uses LITERAL+ and UIDPLUS if the server offers them.
  *
  * No message is added twice: those that a folder already holds are recognized by their bytes
  * (heldMessages.ts). So an interrupted restore is simply run again, without a state file.
@@ -49,7 +49,7 @@ export class ImapDestination implements Destination {
     this.#options = options;
   }
 
-  /** Throws 'auth' where the server rejects the login, or its certificate is not trusted. */
+  /** Throws 'auth' if the server rejects the login, or its certificate is not trusted. */
   static async connect(options: ImapOptions): Promise<ImapDestination> {
     return new ImapDestination(await ImapConnection.open(options), options);
   }

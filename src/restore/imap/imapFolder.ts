@@ -2,7 +2,7 @@
  * One folder of an IMAP server: selects it, reads it and adds messages. The connection may break at
  * any message. It is then reopened, and messages that arrived meanwhile are recognized by their
  * bytes. So no message is lost or sent twice. A message that repeatedly breaks the connection is
- * given up alone.
+ * skipped and reported, and the other messages follow.
  */
 import { BackupError, messageOf } from '../../errors.ts';
 import { canonicalHash, sha1Of } from './canonical.ts';
@@ -13,16 +13,17 @@ import type { HeldMessage } from './heldMessages.ts';
 import type { MailboxOutcome } from '../report/outcome.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
 
-/** How often one message may break the connection, or be refused for now. */
+/** How often one message may break the connection, or be refused temporarily. */
 const ATTEMPTS = 3;
 /**
- * After so many messages in a row broke the connection, the fault is the server's or the folder's.
+ * After this many messages in a row broke the connection, the fault is the server's or the
+ * folder's.
  */
 const BROKEN_IN_A_ROW = 5;
 /** Messages whose flags are checked with one command. */
 const CHECKED_AT_A_TIME = 1000;
 const GIVEN_UP = 'given up';
-/** Refusals that every other message would meet as well. */
+/** Response codes of refusals that concern every message of the folder. */
 const HOPELESS = new Set(['OVERQUOTA', 'NOPERM', 'TRYCREATE', 'NONEXISTENT', GIVEN_UP]);
 
 export class ImapFolder {
@@ -31,7 +32,7 @@ export class ImapFolder {
   readonly #path: string;
   readonly #isReadOnly: boolean;
   #uidValidity: bigint | undefined;
-  /** UIDs from here on were stored after the last message that we know of. */
+  /** Messages with this UID or a higher one were stored after the last known message. */
   #nextUid = 1;
   #brokenInARow = 0;
   /** By UID on the server: messages sent with flags that are still to be checked. */
@@ -55,7 +56,10 @@ export class ImapFolder {
     return readHeld(this.#connection, source, records, () => this.#select());
   }
 
-  /** Adds a message. Throws its failure; `isFatal` tells whether that concerns the whole folder. */
+  /**
+   * Adds a message. Throws if that fails; `isFatal` tells whether the error concerns the whole
+   * folder.
+   */
   async append(record: SourceRecord, bytes: Buffer, flags: readonly string[]): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -109,8 +113,8 @@ export class ImapFolder {
     } catch (error) {
       const keywords = flags.filter(isKeyword);
       if (!isRefusal(error) || keywords.length === 0) throw error;
-      // A keyword may have been the reason. If the message itself is refused, this attempt fails,
-      // too.
+      // The reason may have been a keyword, so the message is tried without keywords. If the
+      // message itself is refused, this attempt fails, too.
       const uid = await this.#send(
         record,
         bytes,
@@ -120,7 +124,7 @@ export class ImapFolder {
     }
   }
 
-  /** Returns the message's UID on the server, where the server reports it. */
+  /** Returns the message's UID on the server, if the server reports it. */
   async #send(record: SourceRecord, bytes: Buffer, flags: readonly string[]): Promise<number | undefined> {
     const date = new Date(record.internaldate * 1000);
     const answer = await this.#connection.ask(`APPEND to ${this.#path}`, (client) =>
@@ -157,8 +161,8 @@ export class ImapFolder {
   }
 
   /**
-   * Adds keywords one by one, to learn which are refused. The message is already stored, so none of
-   * this fails it.
+   * Adds keywords one by one, to learn which are refused. The message is already stored, so a
+   * refused keyword does not make it fail.
    */
   async #addKeywords(
     record: SourceRecord,
@@ -214,7 +218,7 @@ export class ImapFolder {
     return last === false ? 0 : last.uid;
   }
 
-  /** Whether a message was stored although its APPEND was not answered. */
+  /** Reports whether a message was stored although its APPEND was not answered. */
   async #hasArrived(record: SourceRecord, bytes: Buffer): Promise<boolean> {
     for (const { uid } of await listMessages(this.#connection, this.#nextUid)) {
       const message = await this.#connection.ask('FETCH', (client) =>
@@ -242,12 +246,12 @@ export class ImapFolder {
   }
 }
 
-/** Whether the rest of the folder would fail in the same way. */
+/** Reports whether the rest of the folder would fail in the same way. */
 export function isFatal(error: BackupError): boolean {
   return isConnection(error) || HOPELESS.has(error.subject ?? '');
 }
 
-/** Whether this connection cannot be used any more. */
+/** Reports whether this connection cannot be used any more. */
 export function isConnection({ kind }: BackupError): boolean {
   return kind === 'closed' || kind === 'auth';
 }

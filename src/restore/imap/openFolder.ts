@@ -1,7 +1,7 @@
 /**
  * Finds or creates the folder for a mailbox. A folder that the server lists under exactly that name
- * is used. Otherwise it is created: that shows, unlike LIST, whether the server accepts the name
- * and whether it ignores case. If the name is refused, another is used and reported.
+ * is used. Otherwise the folder is created. CREATE shows, unlike LIST, whether the server accepts
+ * the name and whether it ignores case. If the name is refused, another name is used and reported.
  */
 import type { ListResponse } from 'imapflow';
 import { BackupError, messageOf } from '../../errors.ts';
@@ -54,7 +54,7 @@ export class FolderFinder {
     return this.#listed.get(path)?.subscribed === true;
   }
 
-  /** Throws the server's error where it accepts none of the names. */
+  /** Throws the server's error if the server accepts none of the names. */
   async open(target: string): Promise<OpenedFolder> {
     const before = this.#chosen.get(target);
     if (before !== undefined) return { path: before, isNew: false, note: undefined };
@@ -110,9 +110,9 @@ export class FolderFinder {
     });
   }
 
-  /** Returns an error where the name is refused. Throws errors that do not concern the name. */
+  /** Returns an error if the name is refused. Throws errors that do not concern the name. */
   async #create(path: string): Promise<'made' | 'exists' | BackupError> {
-    // A plan must not create the folder, so it cannot find out.
+    // A plan must not create the folder, so it cannot find out whether the server accepts the name.
     if (this.#isPlan) return 'made';
     try {
       const { created } = await this.#connection.ask(`CREATE ${path}`, (client) =>

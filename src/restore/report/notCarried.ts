@@ -1,6 +1,6 @@
 /**
- * Describes in one line what the backup has and the destination cannot hold. So nothing is left out
- * silently.
+ * Describes in one line what the backup contains but the destination cannot hold, so that nothing
+ * is left out silently.
  */
 import { optionalList, optionalString } from '../../protocol/dlist.ts';
 import type { What } from '../cyrus/job.ts';
@@ -8,7 +8,7 @@ import type { Move } from '../destination.ts';
 import type { RestoreSource } from '../source.ts';
 
 /**
- * Returns undefined where the destination holds everything that is wanted. `isWholeUser`: includes
+ * Returns undefined if the destination holds everything that is wanted. `isWholeUser`: includes
  * settings that belong to no mailbox.
  */
 export function notCarried(

@@ -1,6 +1,6 @@
 /**
- * The results of a restore, for each mailbox and everything else. A plan (-n) and a report have the
- * same counts, so that they can be compared.
+ * The results of a restore, for each mailbox and for everything else. A plan (-n) and a report have
+ * the same counts, so that they can be compared.
  */
 export interface MailboxOutcome {
   /** The internal name in the backup. */
@@ -10,7 +10,7 @@ export interface MailboxOutcome {
    * it.
    */
   readonly target: string;
-  /** Whether the mailbox did not exist before. */
+  /** True if the mailbox did not exist before. */
   isNew: boolean;
   /** The number of messages added. */
   added: number;
@@ -44,8 +44,8 @@ export function newOutcome(source: string, target: string): MailboxOutcome {
 
 /**
  * Merges a later try at the same mailbox into the outcome of an earlier one. The later try finds
- * what the earlier one added, and counts it as skipped: that is corrected here. Failures and notes
- * of both are kept.
+ * what the earlier one added, and counts it as skipped; this function corrects the counts. Failures
+ * and notes of both are kept.
  */
 export function addTry(outcome: MailboxOutcome, next: MailboxOutcome): void {
   const union = (into: string[], more: readonly string[]): void => {
@@ -67,7 +67,7 @@ export function messageFailure(record: { readonly uid: number; readonly guid: st
 
 export type ItemAction = 'set' | 'kept' | 'same' | 'failed' | 'left out';
 
-/** A script, a subscription, a quota or a seen state. */
+/** The outcome for a script, a subscription, a quota or a seen state. */
 export interface ItemOutcome {
   readonly kind: string;
   readonly name: string;

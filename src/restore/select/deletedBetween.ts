@@ -2,7 +2,7 @@
  * Selects what was deleted between two timestamps (Cyrus issue 3071): expunged messages, and the
  * messages of deleted mailboxes. Only messages that no mailbox held at the second timestamp count,
  * so a moved message is not included. A message deleted from several mailboxes (from a folder to
- * the trash, then from the trash) returns to the one that had it first.
+ * the trash, then from the trash) is restored to the mailbox that had it first.
  */
 import { expungedBetween, firstSeen, livesAt } from '../../index/queries/atTime.ts';
 import { parseState } from '../../index/fold/state.ts';
@@ -11,7 +11,7 @@ import { parseName } from '../../mailbox/names.ts';
 import type { SelectedMailbox } from './selectedMailbox.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
 
-/** The earliest of the places that a message was deleted from. */
+/** The first of the mailboxes from which a message was deleted. */
 interface Place {
   readonly mailboxId: number;
   readonly uid: number;

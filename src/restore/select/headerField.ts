@@ -5,8 +5,8 @@
 const ENCODED_WORD = /=\?([^?*\s]+)(?:\*[^?]*)?\?([bq])\?([^?]*)\?=/gi;
 
 /**
- * Returns the values of all fields of that name, one per line; empty where there is none. `head`:
- * the beginning of the message.
+ * Returns the values of all fields of that name, one per line; empty if there is none. `head`: the
+ * beginning of the message.
  */
 export function headerField(head: Buffer, name: string): string {
   const text = head.toString('latin1');

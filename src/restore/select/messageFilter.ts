@@ -1,4 +1,4 @@
-/** Selects messages by what people remember: sender, subject, date of arrival; or by UID. */
+/** Selects messages by sender, subject, date of arrival or UID. */
 import { BackupError } from '../../errors.ts';
 import { headerField } from './headerField.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
@@ -6,7 +6,7 @@ import type { RestoreSource, SourceRecord } from '../source.ts';
 export interface MessageFilter {
   /** null: any. */
   readonly uids: ReadonlySet<number> | null;
-  /** Text anywhere in the field, in any case. */
+  /** Text that occurs anywhere in the field; case is ignored. */
   readonly from: string | null;
   readonly subject: string | null;
   /** Unix seconds: INTERNALDATE is this or later. */
@@ -19,7 +19,9 @@ export function hasFilter(filter: MessageFilter): boolean {
   return Object.values(filter).some((value) => value !== null);
 }
 
-/** A message that cannot be read matches; the restore will report the damage. */
+/**
+ * Tests a message. A message that cannot be read matches, so that the restore reports the damage.
+ */
 export function matches(source: RestoreSource, record: SourceRecord, filter: MessageFilter): boolean {
   if (filter.uids !== null && !filter.uids.has(record.uid)) return false;
   if (filter.since !== null && record.internaldate < filter.since) return false;

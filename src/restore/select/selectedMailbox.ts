@@ -9,7 +9,7 @@ export interface SelectedMailbox {
   readonly mailbox: Mailbox;
   /** All keys that its master sent. */
   readonly state: KeyValues;
-  /** All of its records are selected, so it can be recreated exactly as it was. */
+  /** True if all records are selected, so that the mailbox can be recreated exactly as it was. */
   readonly isWhole: boolean;
   /**
    * Returns the selected records by UID, from the start at each call. Expunged ones are included

@@ -1,6 +1,7 @@
 /**
- * Selects from a backup: mailboxes by name, pattern or uniqueid, messages by GUID, with filters on
- * messages. Names are in internal form here; the command line converts an administrator's names.
+ * Selects what to restore from a backup: mailboxes by name, pattern or uniqueid, messages by GUID,
+ * with filters on messages. Names are in internal form here; the command line converts an
+ * administrator's names.
  *
  * Deleted mailboxes (DELETED.…, or removed completely but still in the backup) are selected only on
  * request: by name, by uniqueid, or with `withDeleted`. Otherwise a rebuilt server would get back
@@ -18,7 +19,7 @@ import { selectDeletedBetween } from './deletedBetween.ts';
 import type { SelectedMailbox } from './selectedMailbox.ts';
 import type { RestoreSource, SourceRecord } from '../source.ts';
 
-/** Whether expunged messages are left out, included, or the only ones selected. */
+/** How expunged messages are treated: left out, included, or selected alone. */
 export type Expunged = 'without' | 'with' | 'only';
 
 export interface SelectionOptions {
@@ -65,7 +66,9 @@ function isMail({ mailbox, state }: SelectedMailbox, { deletedPrefix }: Selectio
   return holdsMail(parseName(mailbox.name, deletedPrefix).boxes, optionalString(state, 'MBOXTYPE'));
 }
 
-/** Whether the mailbox was requested by uniqueid, by GUID, or by a name that contains a `#`. */
+/**
+ * Reports whether the mailbox was requested by uniqueid, by GUID, or by a name that contains a `#`.
+ */
 function isAskedFor({ mailbox, isWhole }: SelectedMailbox, { objects }: SelectionOptions): boolean {
   return objects.some(
     (object) => object === mailbox.uniqueid || object.includes('#') || (!isWhole && isGuid(object)),
@@ -151,7 +154,7 @@ function findMailboxes(
   return deleted();
 }
 
-/** Whether the mailbox is alive, so that its name is not a former one. */
+/** Reports whether the mailbox is alive, so that its name is not a former one. */
 function isGoneName(mailbox: Mailbox, alive: readonly Mailbox[], options: SelectionOptions): boolean {
   return alive.includes(mailbox) && isAlive(mailbox, options);
 }
@@ -194,7 +197,7 @@ function isNamed(mailbox: Mailbox, source: RestoreSource, options: SelectionOpti
 }
 
 /**
- * Selects a message in the mailboxes that have or had it; in deleted ones only where no living
+ * Selects a message in the mailboxes that have or had it; in deleted mailboxes only if no living
  * mailbox has it.
  */
 function addMessage(
@@ -225,7 +228,8 @@ function wants(record: SourceRecord, expunged: Expunged): boolean {
 }
 
 function whole(source: RestoreSource, mailbox: Mailbox, options: SelectionOptions): SelectedMailbox {
-  // A deleted mailbox is shown as it was until then: deleting it did not change its records.
+  // The records of a deleted mailbox are taken as they were at the deletion, which did not change
+  // them.
   const { deleted } = mailbox;
   const isLater = deleted !== null && (source.time === null || source.time < deleted);
   const all = (): Iterable<SourceRecord> => source.records(mailbox, isLater ? null : source.time);
@@ -242,8 +246,8 @@ function filtered(
   selected: SelectedMailbox,
   options: SelectionOptions,
 ): SelectedMailbox {
-  // In an exact copy, expunged messages stay expunged. If they are requested, they are wanted
-  // alive.
+  // In an exact copy, expunged messages stay expunged. If expunged messages are requested, the user
+  // wants them as living messages.
   const isFiltered = hasFilter(options.filter) || options.expunged !== 'without';
   return {
     ...selected,

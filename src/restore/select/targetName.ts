@@ -3,7 +3,7 @@ import { internalName, parseName } from '../../mailbox/names.ts';
 import { trimDeleted } from './selection.ts';
 
 export interface NamingOptions {
-  /** -M: restores everything into this one mailbox (internal name). */
+  /** -M: the one mailbox into which everything is restored (internal name). */
   readonly mailbox: string | undefined;
   /** --into: levels of a folder below the user, such as Restored and 2026-11-20. */
   readonly into: readonly string[];

@@ -1,6 +1,6 @@
 /**
- * The command line of ctl_backups: parses options, which like getopt's may stand anywhere, and
- * checks which of them go with which command.
+ * The command line of ctl_backups: parses the options, which may stand anywhere, as with getopt,
+ * and checks that the command accepts them.
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -83,7 +83,9 @@ const ONE = { lock: 1, delete: 1, move: 2, rename: 2 } as const;
 export type InspectCommand = (typeof LOOK)[number];
 /** Commands that lock each backup and work on it. */
 export type WorkCommand = (typeof WORK)[number];
-/** Commands that take only userids and domains, with the least and the largest number of words. */
+/**
+ * Commands that take only userids and domains, with their minimum and maximum number of arguments.
+ */
 const RULES = { retention: [0, 2], hold: [1, Infinity], release: [1, 1] } as const;
 
 type Command = InspectCommand | WorkCommand | keyof typeof ONE | keyof typeof RULES | 'reconstruct';
@@ -97,7 +99,7 @@ export interface Arguments {
   readonly jobs: number;
   readonly lock: LockOptions;
   readonly isDryRun: boolean;
-  /** compact, retime: trusts the clock whatever the backups say (--force-clock). */
+  /** compact, retime: trusts the clock even if the backups contradict it (--force-clock). */
   readonly mayForceClock: boolean;
   readonly options: Omit<CtlOptions, 'config'>;
 }

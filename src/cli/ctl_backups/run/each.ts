@@ -1,6 +1,6 @@
 /**
- * The commands that work on many backups: one after another in this process, or several at a time
- * in worker processes. The output and its order are the same either way.
+ * Runs the commands that work on many backups: one backup after another in this process, or several
+ * backups at a time in worker processes. The output and its order are the same either way.
  *
  * The first few small backups are handled in this process, because starting a worker would take
  * longer. After that, workers share the rest.
@@ -12,7 +12,7 @@ import type { BackupCommand, CtlIo, CtlOptions, Outcome } from '../command.ts';
 import { Progress } from './progress.ts';
 import { WorkerPool } from './workers.ts';
 
-/** This many bytes, or this many backups, are handled before another process has started. */
+/** Limits on what the main process handles itself before it starts a worker: bytes, and backups. */
 const SMALL_BYTES = 8 << 20;
 const SMALL_BACKUPS = 32;
 
@@ -77,7 +77,7 @@ async function presentOf(
   return trustedPresent(config, presentS, { files, trustsNewSite: command === 'compact' });
 }
 
-/** Returns 0 if the file does not exist, which the command will report. */
+/** Returns the file's size; 0 if the file does not exist, which the command will report. */
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }

@@ -1,9 +1,9 @@
 /**
- * Buffers output, because a hundred thousand lines would take as many system calls. The buffer is
- * written:
+ * Buffers output, because a system call for each of a hundred thousand lines would be slow. The
+ * buffer is written:
  *
  * - when it is large,
- * - when it has waited for long,
+ * - when it has not been written for a long time,
  * - before anything goes to standard error,
  * - at the end.
  */

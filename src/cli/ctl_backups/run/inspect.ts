@@ -40,7 +40,7 @@ export interface Look {
   readonly heading: string;
 }
 
-/** `isAllLoaded` also loads modules that only some backups need. */
+/** Loads the command. `isAllLoaded` also loads modules that only some backups need. */
 export async function loadLook(command: InspectCommand, isAllLoaded: boolean): Promise<Look> {
   if (isAllLoaded) await import('../../../backup/reader.ts');
   if (command === 'list') {

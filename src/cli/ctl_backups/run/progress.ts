@@ -1,6 +1,6 @@
 /**
  * Shows progress on a terminal, in one line that is overwritten, and erased before other output.
- * The remaining time is estimated for each backup in work, from its bytes.
+ * The remaining time is estimated for each backup being worked on, from its size in bytes.
  */
 import type { FoundTarget } from '../../common/select.ts';
 import type { CtlIo } from '../command.ts';

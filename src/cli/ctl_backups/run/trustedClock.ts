@@ -1,11 +1,11 @@
 /**
  * Decides whether the machine's clock can be trusted for work that cannot be undone: compaction
- * drops what is older than the retention, and retime rewrites timestamps. The log is the witness:
- * on a site in use, some backup has a line that is a few days old.
+ * drops what is older than the retention, and retime rewrites timestamps. The lines of the backups
+ * serve as evidence: on a site in use, some backup has a line that is a few days old.
  *
- * A line from the last day proves nothing, because it was written by the clock in doubt. So a clock
- * that jumps ahead is refused at once, even if masters continue to replicate, and is trusted again
- * only after a day.
+ * A line from the last day proves nothing, because its time comes from the clock in question. So
+ * after the clock jumps ahead, the work is refused at once, even if masters continue to replicate.
+ * The clock is trusted again only after a day.
  */
 import { statSync } from 'node:fs';
 import { indexPath } from '../../../backup/options.ts';
@@ -24,13 +24,13 @@ const RECENT_DAYS = 7;
 export interface Witnesses {
   /** Data files to read in addition to those of backups.db. */
   readonly files: readonly string[];
-  /** True to trust the clock if no line is older than a day: there is nothing old to lose. */
+  /** True to trust the clock if no line is older than a day: then no old data can be lost. */
   readonly trustsNewSite: boolean;
 }
 
 /**
- * Returns the time that counts as now: the clock's time, but no later than the newest line found.
- * So a horizon never passes the newest line minus the retention.
+ * Returns the time that counts as now: the clock's time, but no later than the newest line that was
+ * found. So a horizon never passes the newest line minus the retention.
  *
  * Reads as few backups as possible. Throws 'refused' if no backup has a line that is one to seven
  * days old.

@@ -12,7 +12,8 @@ import type { Output } from '../../common/io.ts';
 
 const PROGRESS_INTERVAL_MS = 100;
 /**
- * Output is sent with the end of the work, or earlier if there is this much or it waited this long.
+ * A worker sends its output when the work on a backup ends. It sends earlier if the output reaches
+ * this length, or has waited this long.
  */
 const GATHERED_LENGTH = 1 << 16;
 const LONGEST_WAIT_MS = 200;

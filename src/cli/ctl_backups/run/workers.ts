@@ -20,13 +20,13 @@ import type { CtlIo, CtlOptions, Outcome } from '../command.ts';
 
 /** `add` waits while this many backups per process are not finished and printed. */
 const AHEAD = 64;
-/** A process works on one backup larger than this, or on this many smaller ones. */
+/** A process works on one backup larger than this size, or on this many smaller backups at once. */
 const SMALL_BYTES = 1 << 20;
 const SMALL_AT_ONCE = 4;
 
 /**
- * Messages to a worker. The first one names the command; each other one is a backup, with a number
- * that the replies repeat.
+ * Messages to a worker. The first one names the command; each later message names a backup, with a
+ * task number that the replies repeat.
  */
 export type ToWorker =
   | {
@@ -39,7 +39,7 @@ export type ToWorker =
     }
   | { readonly kind: 'work'; readonly id: number; readonly target: FoundTarget };
 
-/** Output of a command. */
+/** Output of a command, sent by a worker. */
 export interface Said {
   readonly stream: 'stdout' | 'stderr';
   readonly text: string | Uint8Array;
@@ -72,7 +72,7 @@ interface Task extends Job {
 
 interface Worker {
   readonly process: ChildProcess;
-  /** Its unfinished tasks, by number. */
+  /** The worker's unfinished tasks, by task number. */
   readonly tasks: Map<number, Task>;
 }
 
@@ -82,10 +82,10 @@ export class WorkerPool {
   readonly #options: CtlOptions;
   readonly #store: readonly string[];
   readonly #workers: Worker[] = [];
-  /** In the order of output: only the first task may print. */
+  /** All tasks, in the order of output. Only the first task may print. */
   readonly #tasks: Task[] = [];
   /**
-   * Data files in work. A file that is named twice is worked on twice, one time after the other.
+   * The data files being worked on. If a file is named twice, the second task waits for the first.
    */
   readonly #paths = new Set<string>();
   #lastId = 0;
@@ -118,7 +118,9 @@ export class WorkerPool {
     while (this.#tasks.length > 0) await this.#change();
   }
 
-  /** Disconnects the workers: all work is done, or its results no longer matter. */
+  /**
+   * Disconnects the workers: called when all work is done, or when its results no longer matter.
+   */
   stop(): void {
     for (const { process } of this.#workers) {
       process.removeAllListeners();
@@ -132,7 +134,10 @@ export class WorkerPool {
     if (this.#failure !== null) throw this.#failure;
   }
 
-  /** Returns the worker with the fewest tasks. Starts one if all have work and more are allowed. */
+  /**
+   * Returns the worker with the fewest tasks. Starts a new worker if all are busy and the limit is
+   * not reached.
+   */
   async #freeWorker(sizeBytes: number, tellsProgress: boolean): Promise<Worker> {
     for (;;) {
       let free: Worker | undefined;
@@ -167,7 +172,7 @@ export class WorkerPool {
 
   /**
    * Handles a worker that ended by itself, perhaps killed by the system for lack of memory. The
-   * backups that it had in work fail.
+   * backups that it was working on fail.
    */
   #lose(worker: Worker, reason: string): void {
     const at = this.#workers.indexOf(worker);
@@ -204,7 +209,7 @@ export class WorkerPool {
     this.#wake();
   }
 
-  /** Removes finished tasks from the front; the next task may print then. */
+  /** Removes finished tasks from the front; the next task may then print. */
   #settle(): void {
     for (let task = this.#tasks[0]; task !== undefined; task = this.#tasks[0]) {
       for (const { stream, text } of task.said.splice(0)) task.io[stream].write(text);

@@ -1,4 +1,6 @@
-/** The common part of tar and zip: one file for all users, in which folders are paths. */
+/**
+ * The common part of tar and zip: one archive file for all users, in which each folder is a path.
+ */
 import type { Mailbox } from '../../../index/types.ts';
 import { fileName } from '../../../mailbox/fileName.ts';
 import type { ArchiveOutput } from './output.ts';
@@ -33,7 +35,7 @@ export interface ArchiveLayout {
   readonly key: (path: string) => string;
 }
 
-/** The format's own part of a folder in an archive. */
+/** The part of an archive folder that differs between tar and zip. */
 export type ArchiveFolder = Pick<FolderWriter, 'add' | 'holdsAnnotations'> & { finish(): Promise<void> };
 
 export async function addText(archiver: Archiver, path: string, text: string): Promise<void> {
@@ -77,7 +79,7 @@ class ArchiveUser implements UserWriter {
   readonly #options: FormatOptions;
   readonly #claims: Claims;
   readonly #folded = new Map<string, string>();
-  /** Folders that are still to receive mailboxes. */
+  /** Folders into which more mailboxes will be restored. */
   readonly #open = new Map<string, OpenFolder>();
 
   constructor(name: string, archiver: Archiver, layout: ArchiveLayout, options: FormatOptions) {
@@ -178,6 +180,6 @@ class OpenFolder implements FolderWriter {
   }
 
   abandon(): void {
-    // Whatever was written to an archive stays in it.
+    // Data written to an archive cannot be removed from it.
   }
 }

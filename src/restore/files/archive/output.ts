@@ -1,6 +1,7 @@
 /**
- * Outputs of an archive. A file gets its name only when the archive is complete. Until then it is
- * `NAME.part`, which the next run replaces. Standard output is written as data arrives.
+ * Outputs of an archive. An archive file gets its final name only when it is complete. Until then
+ * its name is `NAME.part`, which the next run replaces. Data for standard output is written at
+ * once.
  */
 import { lstatSync } from 'node:fs';
 import type { Writable } from 'node:stream';
@@ -14,7 +15,7 @@ export interface ArchiveOutput {
   abandon(): void;
 }
 
-/** Throws 'io' where the path exists and may not be replaced, or is not a regular file. */
+/** Throws 'io' if the path exists and may not be replaced, or is not a regular file. */
 export function fileOutput(path: string, replaces: boolean): ArchiveOutput {
   requireFree(path, replaces);
   const file = new ReplacementFile(path, {

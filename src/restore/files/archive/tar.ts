@@ -1,7 +1,7 @@
 /**
- * tar holds Maildirs, `anne/.Archive/cur/NAME:2,S`, to be unpacked on a mail server. PAX headers,
- * which GNU tar, bsdtar and Python read, hold what does not fit into a tar header: long paths,
- * paths that are not ASCII, and some dates.
+ * A tar archive holds Maildirs to be unpacked on a mail server; a path is for example
+ * `anne/.Archive/cur/NAME:2,S`. PAX headers, which GNU tar, bsdtar and Python read, hold what does
+ * not fit into a tar header: long paths, paths that are not ASCII, and some dates.
  */
 import type { Writable } from 'node:stream';
 import tar from 'tar-stream';
@@ -49,7 +49,7 @@ class TarArchiver implements Archiver {
   readonly #pump: Pump;
 
   constructor(output: ArchiveOutput) {
-    // The same error also fails the current step.
+    // This event needs a handler, but the same error also fails the current step.
     this.#pack.on('error', () => undefined);
     this.#pump = new Pump(this.#pack, output);
   }

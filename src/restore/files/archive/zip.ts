@@ -1,7 +1,7 @@
 /**
- * zip is for people, on systems whose file names cannot contain a colon and ignore case. A message
- * is `anne/Archive/17.eml`. Each folder has a `messages.json` with what a message file cannot
- * carry: flags, exact dates, GUIDs, annotations.
+ * A zip archive is for people to read, also on systems that ignore case in file names and do not
+ * allow a colon. A message has a path such as `anne/Archive/17.eml`. Each folder has a
+ * `messages.json` with what a message file cannot carry: flags, exact dates, GUIDs, annotations.
  */
 import { Readable } from 'node:stream';
 import type { Writable } from 'node:stream';
@@ -25,7 +25,7 @@ class ZipArchiver implements Archiver {
   readonly #pump: Pump;
 
   constructor(output: ArchiveOutput) {
-    // The same error also fails the current step.
+    // This event needs a handler, but the same error also fails the current step.
     this.#zip.outputStream.on('error', () => undefined);
     this.#pump = new Pump(Readable.from(this.#zip.outputStream), output);
     this.#zip.on('error', (error) => this.#pump.fail(error));

@@ -69,7 +69,9 @@ function compare(file: string, record: SourceRecord, pieces: () => Iterable<Buff
   }
 }
 
-/** Whether the message begins with the bytes of the file; false where the backup cannot tell. */
+/**
+ * Reports whether the message begins with the bytes of the file; false if the backup cannot tell.
+ */
 function isBeginning(fd: number, sizeBytes: number, pieces: () => Iterable<Buffer>): boolean {
   if (sizeBytes === 0) return true;
   let at = 0;

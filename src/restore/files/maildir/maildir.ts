@@ -106,7 +106,7 @@ class MaildirFolder implements FolderWriter {
     const folder = new MaildirFolder(path, !existsSync(join(path, 'cur')));
     if (isPlan) return folder;
     for (const name of ['cur', 'new', 'tmp']) makeFolders(join(path, name));
-    // The user's folder is locked, so no running restore needs these files.
+    // The user's folder is locked, so no other running restore needs these files.
     for (const name of namesIn(join(path, 'tmp'))) {
       if (guidInName(name) !== undefined) rmSync(join(path, 'tmp', name));
     }

@@ -24,7 +24,7 @@ export class MaildirNames {
   readonly #known: number;
   readonly #uniques: Set<string>;
 
-  /** `keywords`: by letter, as in `dovecot-keywords`. `uniques`: names that are taken. */
+  /** `keywords`: by letter, as in `dovecot-keywords`. `uniques`: names that are already used. */
   constructor(keywords: string[] = [], uniques: Iterable<string> = []) {
     this.keywords = keywords;
     this.#known = keywords.length;

@@ -25,14 +25,14 @@ export class MaildirQueue {
   #waiting: Waiting[] = [];
   /** The folder's owner, who gets the new files when restore runs as root. */
   #owner: Stats | undefined;
-  /** After a failed sync, a later successful one proves nothing. */
+  /** The error of a failed sync: a later successful sync would prove nothing. */
   #failure: BackupError | undefined;
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  /** Returns what the file system could not hold. */
+  /** Writes a message to tmp. Returns what the file system could not hold. */
   async write(message: OutgoingMessage, unique: string, name: string): Promise<Loss[]> {
     const temporary = join(this.#folder, 'tmp', unique);
     let fd: number | undefined;

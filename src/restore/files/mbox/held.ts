@@ -1,8 +1,8 @@
 /**
  * The messages that an mbox already holds. A GUID in a header is only a claim; the message's bytes
- * prove it. For the proof, line ends become CR LF, and the quotes of From lines and the fields that
- * restore adds are removed. A message with bare LFs cannot be converted back like this. It is
- * compared with the backup's message, ignoring the kind of line ends.
+ * prove it. To hash a message, restore turns line ends into CR LF, and removes the quotes of From
+ * lines and the fields that it has added. A message with bare LFs cannot be converted back like
+ * this. It is compared with the backup's message, ignoring the kind of line ends.
  */
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
@@ -20,13 +20,13 @@ const MAX_HEAD = 8 << 20;
 const GUID_LINE = new RegExp(`^${GUID_FIELD}: ([0-9a-f]{40})$`);
 /** Fields that restore adds. */
 const ADDED = /^(?:Status|X-Status|X-Keywords): /i;
-/** Fields that programs add after these when they change a flag. */
+/** Fields that mail programs add after restore's fields when they change a flag. */
 const REWRITTEN = /^(?:Status|X-Status|X-Keywords|Content-Length|Lines|X-UID): /i;
 
 export class MboxHeld implements HeldMessages {
   /** The number of proven copies of each GUID. */
   readonly #proven = new Map<string, number>();
-  /** By GUID: hashes of messages that claim it without proof. */
+  /** By GUID: hashes of messages whose header names the GUID, but whose bytes do not prove it. */
   readonly #claimed = new Map<string, string[]>();
 
   static async read(fd: number): Promise<MboxHeld> {
@@ -108,12 +108,13 @@ class MessageText {
     this.#text(rest, true);
   }
 
-  /** Returns undefined where the message claims no GUID. */
+  /** Returns undefined if the message claims no GUID. */
   end(): { readonly guid: string; readonly isProven: boolean; readonly core: string } | undefined {
     if (this.#isHead) this.#endHead(this.#head);
     const guid = this.#guid;
     if (guid === undefined) return undefined;
-    // An empty line was added; if the message did not end with a line end, that was added, too.
+    // An empty line was added; if the message did not end with a line end, a line end was added,
+    // too.
     const isProven = [1, 2, 0].some((fewer) => this.#message.digest(fewer) === guid);
     return { guid, isProven, core: this.#core.digest(Infinity) };
   }
@@ -185,7 +186,7 @@ class TextHash {
   }
 }
 
-/** Returns undefined where the backup cannot tell. */
+/** Returns undefined if the backup cannot tell. */
 function coreOf(pieces: () => Iterable<Buffer>): string | undefined {
   const core = new TextHash('\n');
   try {

@@ -184,7 +184,7 @@ class MboxFolder implements FolderWriter {
   }
 }
 
-/** Returns what is missing of the empty line after the last message. */
+/** Returns the line ends that must be appended so that an empty line follows the last message. */
 function separator(fd: number, sizeBytes: number): Buffer {
   const end = Buffer.alloc(Math.min(2, sizeBytes));
   readSyncInto(fd, end, 0, end.length, sizeBytes - end.length);

@@ -67,8 +67,8 @@ export function* mboxMessage({ record, flags, pieces }: OutgoingMessage): Genera
 }
 
 /**
- * Returns the offset of the empty line after the header; undefined where this piece does not
- * contain it.
+ * Returns the offset of the empty line after the header; undefined if this piece does not contain
+ * it.
  */
 function headEnd(text: string, startsLine: boolean): number | undefined {
   if (startsLine && text.startsWith('\n')) return 0;
