@@ -1,4 +1,4 @@
-/** Unmounts: normally if the mount is not in use, otherwise lazily, until it is no longer used. */
+/** Unmounts a mount. If programs still use the mount, it is unmounted lazily (MNT_DETACH). */
 import { BackupError } from '../../src/errors.ts';
 import { runCommand } from './command.ts';
 import type { CommandResult } from './command.ts';
@@ -31,7 +31,9 @@ function cannotUnmount(mountpoint: string, complaint: string): BackupError {
   return new BackupError('io', `cannot unmount ${mountpoint}: ${complaint}`, { subject: mountpoint });
 }
 
-/** Ordinary users need libfuse's setuid helper, which has one of two names. */
+/**
+ * Tries to unmount. Users other than root need libfuse's setuid helper, fusermount or fusermount3.
+ */
 async function tryUnmount(mountpoint: string, lazily: boolean): Promise<CommandResult> {
   if (isRoot) return runCommand('umount', ['-i', ...(lazily ? ['-l'] : []), '--', mountpoint]);
   const args = [lazily ? '-uz' : '-u', '--', mountpoint];
