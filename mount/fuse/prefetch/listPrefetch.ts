@@ -31,7 +31,9 @@ interface Ready {
   readonly buffer: Buffer;
   start: number;
   end: number;
-  /** The cookie of the entry before the first prepared one. */
+  /**
+   * The cookies of the entry before the first prepared one (`after`) and of the last one (`last`).
+   */
   after: number;
   last: number;
   /** True if no entries after these can be prepared. */

@@ -39,7 +39,7 @@ export class DiskReader {
     this.#goOn();
   }
 
-  /** Starts no more reads and reports nothing more. Does not wait for reads in progress. */
+  /** Stops starting reads and reporting them. Does not wait for reads in progress. */
   close(): void {
     this.#isClosed = true;
     this.#queue.length = 0;
