@@ -9,10 +9,13 @@ import { isWorthLogging } from './vfs/fsError.ts';
 
 /** The log remembers this many different lines. An older line may be logged again. */
 const KNOWN_LINES = 1000;
-/** A fault that persists is logged again after this time. */
+/** If a fault persists, its line is logged again after this time. */
 const SAID_AGAIN_MS = 24 * 3_600_000;
 
-/** `what` is the operation that failed. Errors that concern only the request are not logged. */
+/**
+ * Logs an error. `what` names the operation that failed. Errors that concern only the request are
+ * not logged.
+ */
 export type FaultLog = (what: string, error: unknown) => void;
 
 export function faultLog(log: (line: string) => void): FaultLog {

@@ -20,7 +20,7 @@ export interface MountOptions {
   /** The owner of all files and folders; undefined: the user who mounts. */
   readonly uid: number | undefined;
   readonly gid: number | undefined;
-  /** The size of the cache of inflated blocks; undefined: a small default. */
+  /** The size in bytes of the cache of inflated blocks; undefined: a small default. */
   readonly cacheBytes: number | undefined;
   /** The number of prefetch threads; undefined: derived from the number of processors. */
   readonly threads: number | undefined;

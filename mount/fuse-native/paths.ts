@@ -23,7 +23,7 @@ export class Paths {
     this.#folders = new LRUCache<string, Node>({ max: MAX_FOLDERS, ttl: validMs });
   }
 
-  /** Returns the node with fresh attributes. Throws ENOENT. */
+  /** Returns the path's node with its current attributes. Throws ENOENT if it does not exist. */
   resolve(path: string): Resolved {
     if (path === '/') {
       const node = this.#filesystem.root;

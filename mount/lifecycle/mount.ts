@@ -14,7 +14,8 @@ import type { TreeSource } from '../vfs/tree.ts';
 type Log = (line: string) => void;
 
 /**
- * Resolves when the mount is in place. Otherwise throws a BackupError and leaves nothing mounted.
+ * Starts a mount. Resolves when the mount is in place. If that fails, throws a BackupError and
+ * leaves nothing mounted.
  */
 export async function startMount(
   path: string,

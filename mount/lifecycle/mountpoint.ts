@@ -1,7 +1,8 @@
 /**
- * Ensures that a mountpoint can be used: it must be an empty folder without a mount of this
- * program. If the process of an earlier mount has died, that mount is unmounted first. Otherwise
- * the kernel would stack the new mount over the dead one, which would reappear at the next unmount.
+ * Ensures that a mountpoint can be used: it must be a folder without a mount of this program, and
+ * empty unless `nonempty` is given. If the process of an earlier mount has died, that mount is
+ * unmounted first. Otherwise the kernel would stack the new mount over the dead one, which would
+ * reappear at the next unmount.
  */
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';

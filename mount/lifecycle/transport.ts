@@ -40,7 +40,7 @@ export interface RunningMount {
 }
 
 /**
- * Resolves when the tree is open and the mount is in place. Otherwise throws a BackupError and
- * leaves nothing mounted.
+ * Starts a mount. Resolves when the tree is open and the mount is in place. If that fails, throws a
+ * BackupError and leaves nothing mounted.
  */
 export type StartTransport = (options: TransportOptions) => Promise<RunningMount>;

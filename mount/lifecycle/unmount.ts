@@ -20,7 +20,7 @@ export async function unmountLazily(mountpoint: string): Promise<void> {
 
 /**
  * Removes a mount that no process serves any more. Pending requests fail. This releases the locks
- * that an invalidation in the kernel may be waiting for. Needs root.
+ * that an invalidation in the kernel may be waiting for. Only root can do this.
  */
 export async function abortMount(mountpoint: string): Promise<void> {
   const { status, complaint } = await runCommand('umount', ['-i', '-f', '-l', '--', mountpoint]);

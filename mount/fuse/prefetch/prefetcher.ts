@@ -1,6 +1,7 @@
 /**
  * Detects programs that read the files of a folder one after another. Prefetch threads (worker.ts)
- * then put the next files into the kernel's cache, so that the reader never requests them.
+ * then put the next files into the kernel's cache, so that the program never has to request them
+ * from the mount.
  *
  * Files are prefetched in stretches of consecutive files. The kernel does not report reads from its
  * cache, so one file in the middle of each stretch is not prefetched. It serves as a mark: when the
@@ -55,7 +56,7 @@ export interface PrefetchBatch {
   readonly firstBlock: number;
   /** The number of the file that is the mark and is not prefetched. */
   readonly leftOut: number;
-  /** See SharedBlocksWriter.passed. */
+  /** The ID of this work; see SharedBlocksWriter.passed. */
   readonly work: number;
   readonly upcoming: PrefetchPlan;
 }
@@ -76,7 +77,7 @@ interface Given {
 interface Stream {
   readonly referenceNumber: number;
   last: number;
-  /** The last file handed to prefetch threads. */
+  /** The number of the last file handed to prefetch threads. */
   reach: number;
   filesRead: number;
   /** The stretches whose mark has not been read yet, in order. */
@@ -117,7 +118,7 @@ export class PrefetchPlanner {
     return known?.lane.blocks.copy(known.number, offset, target) ?? 0;
   };
 
-  /** Whether any thread has unfinished work. */
+  /** True if any prefetch thread has unfinished work. */
   get isBusy(): boolean {
     return this.#lanes.some(({ blocks }) => blocks.pending > 0);
   }

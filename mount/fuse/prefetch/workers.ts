@@ -26,7 +26,7 @@ interface PrefetchThread {
 export class Prefetchers {
   /**
    * The answering thread's ends of the connections, one per prefetch thread. Their ports must be
-   * transferred to it.
+   * transferred to that thread.
    */
   readonly ends: readonly PrefetcherEnds[];
   readonly #threads: readonly PrefetchThread[];

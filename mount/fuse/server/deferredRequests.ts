@@ -66,7 +66,7 @@ export class Aside {
     this.#options = options;
   }
 
-  /** Whether no request is deferred or ready to be answered. */
+  /** True if no request is deferred and none is ready to be answered. */
   get isEmpty(): boolean {
     return this.#waiting.size === 0 && this.#ready.length === 0;
   }
@@ -96,7 +96,7 @@ export class Aside {
     throw new NotInMemory({ fd, start, end });
   };
 
-  /** Call when a new request has arrived. */
+  /** Resets the count of deferrals for a new request. Call when one has arrived. */
   begin(): void {
     this.#times = 0;
   }

@@ -89,7 +89,7 @@ function writeLookup(
   return true;
 }
 
-/** Returns where the entry that starts at `at` ends in the page. */
+/** Returns the offset in the page at which the entry that starts at `at` ends. */
 export function entryEnd(page: Buffer, at: number, withAttributes: boolean): number {
   const dirent = at + (withAttributes ? ENTRY_BYTES : 0);
   return dirent + direntBytes(page.readUInt32LE(dirent + 16));

@@ -32,7 +32,7 @@ export const OPCODE = {
   LSEEK: 46,
 } as const;
 
-/** enum fuse_notify_code: messages sent to the kernel without a request. */
+/** Codes of the messages sent to the kernel without a request (enum fuse_notify_code). */
 export const NOTIFY = { INVAL_INODE: 2, INVAL_ENTRY: 3, STORE: 4 } as const;
 
 /** INIT flags (FUSE_ASYNC_READ and so on). */

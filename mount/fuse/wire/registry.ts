@@ -71,7 +71,7 @@ export class Registry {
     if (known.isTold) this.#forgotten.push(number);
   }
 
-  /** Returns the news since the last call; undefined if there are none. */
+  /** Returns the changes since the last call; undefined if there are none. */
   takeNews(): RegistryNews | undefined {
     if (this.#remembered.length === 0 && this.#forgotten.length === 0) return undefined;
     const news = { remembered: this.#remembered, forgotten: this.#forgotten };
