@@ -13,7 +13,10 @@ import { unmountLazily } from './unmount.ts';
 
 const ALIVE_TIMEOUT_MS = 5000;
 
-/** Returns the absolute path without symbolic links, as in the mount table. */
+/**
+ * Checks the mountpoint and returns its absolute path without symbolic links, as in the mount
+ * table. Also refuses a mountpoint that is inside a folder of the store (`store`) or contains one.
+ */
 export async function prepareMountpoint(
   path: string,
   nonempty: boolean,
