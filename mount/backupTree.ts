@@ -1,6 +1,6 @@
 /**
- * The tree of all backed-up mail that the mount shows. It is opened in the thread that serves it,
- * and watched in another.
+ * Opens and watches the tree of all backed-up mail, which the mount shows. One thread opens the
+ * tree and serves it. Another thread watches the store for changes.
  */
 import { doubtIndex } from '../src/backup/reader.ts';
 import { Catalog } from '../src/catalog/catalog.ts';
@@ -18,7 +18,7 @@ import type { TreeSettings } from './tree/userTree.ts';
 export interface BackupTreeOptions extends TreeSettings {
   readonly catalog: CatalogOptions;
   readonly owner: Owner;
-  /** See Owners. */
+  /** Decides who owns which files; see the class Owners. */
   readonly ownerMap: string | undefined;
 }
 

@@ -1,18 +1,21 @@
 /**
- * A log of faults that writes each line once. Otherwise, a search through a store with a damaged
- * message or a missing disk would fill the log with one line. The kernel also repeats such requests
- * by itself, page by page.
+ * A fault log that does not repeat a line within a day. Without this limit, a search through a
+ * store with a damaged message or a missing disk would fill the log with copies of the same line.
+ * The kernel also repeats a failed read by itself, once per page.
  */
 import { LRUCache } from 'lru-cache';
 import { messageOf } from '../src/errors.ts';
 import { isWorthLogging } from './vfs/fsError.ts';
 
-/** If there are more different lines than this, the oldest may be logged again. */
+/** The log remembers this many different lines. An older line may be logged again. */
 const KNOWN_LINES = 1000;
-/** A fault that persists is logged again after this time. */
+/** If a fault persists, its line is logged again after this time. */
 const SAID_AGAIN_MS = 24 * 3_600_000;
 
-/** `what` is the operation that failed. Errors that concern only the request are not logged. */
+/**
+ * Logs an error. `what` names the operation that failed. Errors that concern only the request are
+ * not logged.
+ */
 export type FaultLog = (what: string, error: unknown) => void;
 
 export function faultLog(log: (line: string) => void): FaultLog {

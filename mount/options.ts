@@ -1,7 +1,7 @@
 /**
  * The mount's options, as given after -o on a command line or in fstab: a comma-separated list.
- * This file loads nothing of the mount itself, because a process that only starts another parses
- * them.
+ * This file loads nothing of the mount itself, because a process that only starts the background
+ * process also parses the options.
  */
 import { BackupError } from '../src/errors.ts';
 import { parseTimestamp } from '../src/mailbox/timestamp.ts';
@@ -13,14 +13,14 @@ export const VIEW_NAMES = ['plain', 'maildir', 'mh', 'mbox'] as const;
 export type ViewName = (typeof VIEW_NAMES)[number];
 
 export interface MountOptions {
-  /** Undefined: the fastest that works. */
+  /** The transport to use; undefined: the fastest one that works. */
   readonly transport: TransportName | undefined;
   readonly allowOther: boolean;
   readonly nonempty: boolean;
   /** The owner of all files and folders; undefined: the user who mounts. */
   readonly uid: number | undefined;
   readonly gid: number | undefined;
-  /** The size of the cache of inflated blocks; undefined: a small default. */
+  /** The size in bytes of the cache of inflated blocks; undefined: a small default. */
   readonly cacheBytes: number | undefined;
   /** The number of prefetch threads; undefined: derived from the number of processors. */
   readonly threads: number | undefined;
@@ -29,11 +29,11 @@ export interface MountOptions {
   readonly listAll: boolean;
   readonly hardlinks: boolean;
   readonly snapshot: boolean;
-  /** Unix seconds, in the past; undefined: the present. */
+  /** Shows the mail as it was at this time, in Unix seconds in the past; undefined: the present. */
   readonly at: number | undefined;
-  /** Userid patterns; empty for all users. */
+  /** Patterns of the userids to show; empty: all users. */
   readonly users: readonly string[];
-  /** See tree/owner.ts: `map`, or a file. */
+  /** `map`, or a file that maps users to owners; see tree/owner.ts. */
   readonly ownerMap: string | undefined;
   /** The log file of a mount in the background; undefined: no log. */
   readonly logFile: string | undefined;
@@ -63,8 +63,8 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
 };
 
 /**
- * Options that mount(8) passes on from fstab and has already handled, or that hold for this mount
- * anyway.
+ * Options that are accepted but ignored. Either mount(8) has already handled them and passes them
+ * on from fstab, or they describe what this mount does anyway.
  */
 const IGNORED =
   /^(rw|ro|defaults|(no)?auto|(no)?user|users|user=.*|u?helper=.*|(a|dir)?sync|(no)?suid|(no)?dev|(no)?exec|(no|rel|strict)?atime|(no)?diratime|_netdev|nofail|[xX]-.*|comment=.*)$/;
@@ -115,7 +115,10 @@ function oneOf<T extends string>(names: readonly T[]): (value: string, option: s
   };
 }
 
-/** The present second is not over, and further changes in it would alter the result. */
+/**
+ * Parses a timestamp and requires it to be in the past. In the current second, later changes could
+ * still alter the result.
+ */
 function pastMoment(value: string, option: string): number {
   const nowS = Math.floor(Date.now() / 1000);
   const time = parseTimestamp(value, nowS, option);

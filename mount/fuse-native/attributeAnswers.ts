@@ -1,20 +1,26 @@
 /**
- * Answers GETATTR and READDIR by writing into libfuse's own structures. The package would copy
- * attributes through an array with 32-bit inode numbers, times in milliseconds, no times before
- * 1970, and no link count of 0. Two messages whose inode numbers were cut to the same 32 bits were
- * one file to tar and rsync -H, and one of them was lost.
+ * Answers GETATTR and READDIR by writing directly into libfuse's structures. The package
+ * fuse-native would copy the attributes through an array, which loses information:
  *
- * The package lets JavaScript allocate the memory in which each of libfuse's threads leaves its
- * arguments, and passes it to the handler. There the handler finds where libfuse wants its `struct
- * stat`, and the function to call for each name of a list. The thread sleeps until the handler has
- * answered.
+ * - Inode numbers are cut to 32 bits. Two messages with the same 32 bits then look like hard links
+ *   to one file, so tar and rsync -H lose one of the messages.
+ * - Times are in milliseconds and cannot be before 1970.
+ * - The link count cannot be 0.
+ *
+ * Each libfuse thread stores the arguments of its request in memory that JavaScript has allocated.
+ * The package passes this memory to the handler. It contains the address of the `struct stat` to
+ * fill in, and the function to call for each name in a list. The thread sleeps until the handler
+ * has answered.
  */
 import { constants } from 'node:os';
 import koffi from 'koffi';
 import type { Attributes } from '../vfs/tree.ts';
 import type { NativeBinding } from './binding.ts';
 
-/** Offsets in fuse_thread_locals_t of fuse-native.c 2.2.6; the same on x64 and arm64. */
+/**
+ * Byte offsets of fields in fuse_thread_locals_t (fuse-native.c 2.2.6). They are the same on x64
+ * and arm64.
+ */
 const LOCALS = { buffer: 56, stat: 168, addName: 184 } as const;
 
 interface StatLayout {
@@ -27,7 +33,8 @@ interface StatLayout {
 }
 
 /**
- * The fields of Linux' struct stat (asm/stat.h, asm-generic/stat.h) that differ between machines.
+ * The fields of Linux' struct stat that differ between processor architectures (asm/stat.h,
+ * asm-generic/stat.h).
  */
 const STAT_LAYOUTS: Readonly<Record<string, StatLayout>> = {
   x64: { sizeBytes: 144, mode: 24, nlink: 16, nlinkBytes: 8, uid: 28, gid: 32 },
@@ -41,7 +48,7 @@ const PREFERRED_IO_BYTES = 4096;
 
 const layout = STAT_LAYOUTS[process.arch];
 
-/** Whether the layouts above include one for this machine. */
+/** Whether the layout of struct stat is known for this machine's architecture. */
 export const canAnswer = layout !== undefined;
 
 /** Returns the attributes as a `struct stat`. The access time is set to the modification time. */
@@ -81,8 +88,8 @@ export interface ListedName {
 }
 
 /**
- * Writes the answers for one mount. `locals` is the first argument that the package passes to a
- * handler.
+ * Writes the answers for one mount. In all methods, `locals` is the first argument that fuse-native
+ * passes to a handler: the memory with the request's arguments.
  */
 export class AttributeAnswers {
   readonly #binding: NativeBinding;
@@ -107,7 +114,10 @@ export class AttributeAnswers {
     this.done(locals, isFull ? -constants.errno.ENOMEM : 0);
   }
 
-  /** Wakes libfuse's thread. Unlike the signals of getattr and readdir, this one copies nothing. */
+  /**
+   * Wakes the libfuse thread that waits for this answer. It uses the signal of `access`, because
+   * those of getattr and readdir would also copy data.
+   */
   done(locals: Buffer, result: number): void {
     process.nextTick(this.#binding.fuse_native_signal_access, locals, result);
   }

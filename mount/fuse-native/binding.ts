@@ -1,7 +1,7 @@
 /**
- * The parts of the package fuse-native 2.2.6 that are used here, because it has no typings. It is
- * loaded on demand: without libfuse2 it throws, which must not affect a mount by the kernel
- * transport.
+ * Types for the parts of fuse-native 2.2.6 that are used here, because the package has none. The
+ * package is loaded on demand. It throws if libfuse2 is missing, and that must not affect a mount
+ * by the kernel transport.
  */
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
@@ -15,9 +15,9 @@ export interface Statfs {
 }
 
 /**
- * The operations passed to the package, which announces them to libfuse. A handler passes back 0, a
- * negative errno, or the bytes read (`read`) as its first argument. The empty ones are replaced
- * elsewhere: fuseNativeMount.ts.
+ * The operations passed to fuse-native, which announces them to libfuse. A handler calls its
+ * callback with 0, a negative errno or, for `read`, the number of bytes read. Operations without a
+ * useful handler here are replaced in fuseNativeMount.ts.
  */
 export interface Operations {
   getattr(): void;
@@ -41,19 +41,30 @@ export interface Operations {
   listxattr(): void;
 }
 
-/** Passes a negative errno or a size to the binding, and returns the memory that it lent. */
+/**
+ * Passes a negative errno or a size to the binding, and gives back the memory that the binding lent
+ * to the handler.
+ */
 export type XattrSignal = (result: number, memory: ArrayBufferLike) => void;
 
-/** Called by the native half. `locals` is where libfuse's thread has left its arguments. */
+/**
+ * A handler called by the package's native code. `locals` holds the arguments that the libfuse
+ * thread has stored.
+ */
 export type NativeHandler = (locals: Buffer, operation: number, path: string, handle: number) => void;
 
-/** The inner methods and handlers are replaced on the object; see fuseNativeMount.ts. */
+/**
+ * A mount of the package. fuseNativeMount.ts replaces its internal methods and handlers on the
+ * object.
+ */
 export interface Fuse {
   readonly mnt: string;
-  /** The native side's memory. It keeps the event loop alive. */
+  /**
+   * Memory used by the package's native code. While it is in use, it keeps the event loop alive.
+   */
   readonly _thread: Buffer;
   _fuseOptions: () => string;
-  /** By operation number. */
+  /** The handlers, indexed by operation number. */
   readonly _handlers: NativeHandler[];
   _op_getxattr: (signal: XattrSignal, path: string, name: string, target: Buffer) => void;
   _op_listxattr: (signal: XattrSignal, path: string, target: Buffer) => void;
@@ -70,12 +81,12 @@ export interface NativeBinding {
   readonly op_getattr: number;
   readonly op_fgetattr: number;
   readonly op_readdir: number;
-  /** Wakes the thread that left these arguments, with 0 or a negative errno. */
+  /** Wakes the libfuse thread that stored these arguments. `result` is 0 or a negative errno. */
   readonly fuse_native_signal_access: (locals: Buffer, result: number) => void;
   fuse_native_unmount(mountpoint: string, thread: Buffer): void;
 }
 
-/** The package's native half. */
+/** Loads the package's native code. */
 export function loadNativeBinding(): NativeBinding {
   const main = createRequire(import.meta.url).resolve('fuse-native');
   const load = createRequire(main)('node-gyp-build') as (folder: string) => NativeBinding;
@@ -83,8 +94,8 @@ export function loadNativeBinding(): NativeBinding {
 }
 
 /**
- * Lets the event loop end once the mount has ended. The package itself does so only after running
- * `fusermount` through a shell, so its native half is called directly. Despite its name, that
+ * Lets the event loop end once the mount has ended. The package's own method would first run
+ * `fusermount` through a shell, so the native function is called directly. Despite its name, that
  * function unmounts nothing.
  */
 export function releaseEventLoop(fuse: Fuse): void {

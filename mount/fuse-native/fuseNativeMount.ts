@@ -1,7 +1,8 @@
 /**
- * The transport for users other than root: the package fuse-native over libfuse2, whose setuid
- * helper mounts. It runs in the main thread, so this thread must never wait for the mount. Child
- * processes inherit its descriptor, so none may live long.
+ * The transport for users other than root. It uses the package fuse-native and libfuse2, whose
+ * setuid helper does the mounting. Requests are served in the main thread, so this thread must
+ * never access the mount synchronously. Child processes inherit the FUSE descriptor, so none may
+ * run for long.
  */
 import { readdir, readlink } from 'node:fs/promises';
 import { BackupError, messageOf } from '../../src/errors.ts';
@@ -19,9 +20,12 @@ import { refusalOf } from './fusermount.ts';
 import { OpenNodes, attributeHandlersOf, operationsOf, xattrOperationsOf } from './operations.ts';
 import { Paths } from './paths.ts';
 
-/** libfuse2 has one time-out for all nodes. A new message may take this long to appear. */
+/**
+ * How long the kernel may cache names and attributes. libfuse2 has only one such time for all
+ * nodes. A new message may take this long to appear.
+ */
 const VALID_MS = 1000;
-/** The binding does not report when its loop has ended, so the mount is polled. */
+/** How often the mount table is checked, because the binding does not report the end of a mount. */
 const WATCH_INTERVAL_MS = 500;
 
 export async function startFuseNativeMount(options: TransportOptions): Promise<RunningMount> {
@@ -55,10 +59,13 @@ export async function startFuseNativeMount(options: TransportOptions): Promise<R
   return { ended, unmount: () => unmount(mountpoint) };
 }
 
-/** The package's own list of options lacks those in the second line. */
+/**
+ * Returns the mount options for libfuse. fuse-native cannot pass on the options in the second line
+ * by itself.
+ */
 function mountOptions({ allowOther, nonempty, source }: TransportOptions): string[] {
   const seconds = VALID_MS / 1000;
-  // A comma would end the option.
+  // In the option list, a comma would end the source's name.
   const name = source.includes(',') ? SUBTYPE : source;
   const list = [`subtype=${SUBTYPE}`, `fsname=${name}`, 'default_permissions', 'auto_cache'];
   list.push('ro', 'nosuid', 'nodev', 'use_ino', 'readdir_ino', `negative_timeout=${seconds}`);
@@ -75,8 +82,8 @@ function mounted(fuse: Fuse): Promise<void> {
 }
 
 /**
- * Resolves when the mount has left the mount table and libfuse has closed its descriptor after the
- * last client.
+ * Resolves when the mount is no longer in the mount table and libfuse has closed the FUSE
+ * descriptor. libfuse does so when the last client has closed its files.
  */
 async function endOf(mountpoint: string): Promise<void> {
   do await new Promise((resolve) => setTimeout(resolve, WATCH_INTERVAL_MS));

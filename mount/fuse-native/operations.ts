@@ -1,7 +1,7 @@
 /**
- * The handlers of libfuse2's path-based interface, on top of the file system core. No handler may
- * throw, because that would end the process and leave a dead mount. Every errno must be one that
- * the kernel accepts.
+ * The handlers for libfuse2's path-based interface, implemented with the file system core
+ * (mount/vfs). A handler must not throw, because that would end the process and leave a dead mount.
+ * It must return only errnos that the kernel accepts.
  */
 import { faultLog } from '../faultLog.ts';
 import type { Filesystem } from '../vfs/filesystem.ts';
@@ -29,8 +29,8 @@ type Log = (line: string) => void;
 type Guard = (what: string, action: () => void, fail: (errno: number) => void) => void;
 
 /**
- * Begins a request and calls `action`. If that throws, the error is returned as a negative errno,
- * and logged if it is a fault of ours.
+ * Returns a function that begins a request and calls `action`. An error thrown by `action` is
+ * returned as a negative errno. It is also logged, unless it concerns only the request.
  */
 function guardOf(filesystem: Filesystem, log: Log): Guard {
   const faults = faultLog(log);
@@ -55,13 +55,13 @@ function guardOf(filesystem: Filesystem, log: Log): Guard {
   };
 }
 
-/** The nodes of open files, by the handles that the binding uses. */
+/** The nodes of open files, indexed by the file handles that the binding uses. */
 export class OpenNodes {
   readonly #nodes = new Map<number, Node>();
   #last = 0;
 
   add(node: Node): number {
-    // A positive 32-bit number, because the binding takes 0 for "none".
+    // The handle is a positive 32-bit number. The binding takes 0 to mean "no handle".
     do this.#last = (this.#last % 0x7fffffff) + 1;
     while (this.#nodes.has(this.#last));
     this.#nodes.set(this.#last, node);
@@ -103,8 +103,8 @@ export function operationsOf(filesystem: Filesystem, paths: Paths, opened: OpenN
       opened.take(handle);
       done(0);
     },
-    // These only make the binding announce the operations; see attributeHandlersOf and
-    // xattrOperationsOf.
+    // These handlers only make the binding announce the operations to libfuse. The real ones are in
+    // attributeHandlersOf and xattrOperationsOf.
     getattr: () => undefined,
     fgetattr: () => undefined,
     readdir: () => undefined,
@@ -113,7 +113,10 @@ export function operationsOf(filesystem: Filesystem, paths: Paths, opened: OpenN
   };
 }
 
-/** Only for a tree that tracks open folders, because every call crosses threads twice. */
+/**
+ * Returns handlers for opening and closing folders, if the tree tracks open folders. For other
+ * trees they are left out, because each call would switch threads twice.
+ */
 function folderOperations(
   filesystem: Filesystem,
   paths: Paths,
@@ -140,7 +143,10 @@ function folderOperations(
   };
 }
 
-/** `opened` holds the nodes of open files, whose names may be gone. */
+/**
+ * Returns the handlers for getattr and readdir. `opened` holds the nodes of open files, because
+ * their paths may no longer exist.
+ */
 export function attributeHandlersOf(
   filesystem: Filesystem,
   paths: Paths,
@@ -179,7 +185,8 @@ function listOf(filesystem: Filesystem, node: Node): ListedName[] {
 }
 
 /**
- * Replaces the binding's own functions, which copy values into buffers without checking their size.
+ * Returns the operations for extended attributes. They replace those of the binding, which copy
+ * values into buffers without checking the size.
  */
 export function xattrOperationsOf(filesystem: Filesystem, paths: Paths, log: Log): XattrOperations {
   const guarded = guardOf(filesystem, log);
@@ -201,7 +208,7 @@ export function xattrOperationsOf(filesystem: Filesystem, paths: Paths, log: Log
   };
 }
 
-/** An empty target asks for the value's size. */
+/** Copies a value and returns its size. If the target is empty, only the size is returned. */
 function copyXattr(value: Buffer, target: Buffer): number {
   if (target.length === 0) return value.length;
   if (value.length > target.length) throw new FsError('ERANGE');

@@ -1,6 +1,6 @@
 /**
- * Resolves paths, by which libfuse2 names nodes. Resolved folders are cached for a second. So a
- * thousand files in one folder cost a thousand look-ups, and not a walk from the root for each.
+ * Resolves the paths by which libfuse2 identifies nodes. Resolved folders are cached for a second.
+ * Thus a path in a cached folder costs one look-up, instead of one per path component.
  */
 import { LRUCache } from 'lru-cache';
 import { FsError } from '../vfs/fsError.ts';
@@ -23,7 +23,7 @@ export class Paths {
     this.#folders = new LRUCache<string, Node>({ max: MAX_FOLDERS, ttl: validMs });
   }
 
-  /** Returns the node with fresh attributes. Throws ENOENT. */
+  /** Returns the path's node with its current attributes. Throws ENOENT if it does not exist. */
   resolve(path: string): Resolved {
     if (path === '/') {
       const node = this.#filesystem.root;
@@ -40,7 +40,10 @@ export class Paths {
     return this.#folders.get(path) ?? this.resolve(path).node;
   }
 
-  /** A cached folder may meanwhile have been replaced by another of the same name. */
+  /**
+   * Looks up a name in a folder. If that fails in a cached folder, another folder may have replaced
+   * it, so its path is resolved again.
+   */
   #lookup(folder: string, name: Buffer): Entry | undefined {
     try {
       return this.#filesystem.lookup(this.#folder(folder), name);

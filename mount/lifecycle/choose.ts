@@ -1,4 +1,6 @@
-/** Chooses the fastest transport that works here, and explains why others do not. */
+/**
+ * Chooses the fastest transport that works on this system. If none works, explains why for each.
+ */
 import { accessSync, constants } from 'node:fs';
 import { endianness } from 'node:os';
 import { BackupError, messageOf } from '../../src/errors.ts';
@@ -12,7 +14,7 @@ import type { StartTransport } from './transport.ts';
 
 interface Transport {
   readonly start: StartTransport;
-  /** Returns why it cannot work here; undefined if it can. */
+  /** Returns why the transport cannot work on this system; undefined if it can. */
   readonly hindrance: () => string | undefined;
 }
 

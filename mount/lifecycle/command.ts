@@ -2,9 +2,9 @@
 import { spawn } from 'node:child_process';
 
 export interface CommandResult {
-  /** Undefined: the program could not be started, or did not end in time. */
+  /** The exit status. Undefined: the program could not be started, or did not end in time. */
   readonly status: number | undefined;
-  /** The program's stderr, or why it could not be run. */
+  /** The program's error output, or the reason why it could not be run. */
   readonly complaint: string;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Mounts in the background. The command starts itself again, detached from the terminal. It returns
- * when the other process reports that the mount is in place, or why it is not.
+ * Mounts in the background. The command starts a second process of itself, detached from the
+ * terminal. It returns when the second process reports that the mount is in place, or that it
+ * failed and why.
  */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
@@ -10,14 +11,20 @@ export type DaemonMessage =
   | { readonly type: 'ready' }
   | { readonly type: 'failed'; readonly message: string; readonly exitCode: number };
 
-/** Set for the other process, which then mounts instead of starting yet another one. */
+/**
+ * An environment variable set for the background process. It makes that process mount, instead of
+ * starting another process.
+ */
 const MARK = 'CYRUS_BACKUPS_MOUNTING';
 
 export function isBackgroundProcess(): boolean {
   return process.env[MARK] !== undefined;
 }
 
-/** Resolves to the exit code. Passes the other process's error to `complain`. */
+/**
+ * Starts the background process and resolves to the exit code. Passes that process's error message
+ * to `complain`.
+ */
 export async function mountInBackground(
   logFile: string | undefined,
   complain: (line: string) => void,
@@ -53,11 +60,15 @@ function openLog(path: string): number {
   }
 }
 
-/** In the background process, reports to the one in front. In any other process, does nothing. */
+/**
+ * In the background process, reports the message to the process that started it. In any other
+ * process, does nothing.
+ */
 export async function reportToStarter(message: DaemonMessage): Promise<void> {
   if (process.send === undefined || !process.connected) return;
   await new Promise((resolve) => process.send?.(message, resolve));
   if (process.connected) process.disconnect();
-  // Frees the folder it was started in, so that it can be unmounted or removed.
+  // The process leaves the folder in which it was started, so that this folder can be unmounted or
+  // removed.
   process.chdir('/');
 }

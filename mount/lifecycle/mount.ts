@@ -1,7 +1,7 @@
 /**
- * Starts a mount and keeps it until it is unmounted, from outside (umount) or by a signal. A signal
- * unmounts at once. If the mount is in use, its users are served until they are done, and a second
- * signal ends that, too.
+ * Starts a mount and serves it until it is unmounted, either by umount(8) or by a signal to this
+ * process. The first signal unmounts at once. If programs still use the mount, they are served
+ * until they have closed it. A second signal ends the process without waiting for them.
  */
 import { messageOf } from '../../src/errors.ts';
 import { prepareMountpoint } from './mountpoint.ts';
@@ -14,7 +14,8 @@ import type { TreeSource } from '../vfs/tree.ts';
 type Log = (line: string) => void;
 
 /**
- * Resolves when the mount is in place. Otherwise throws a BackupError and leaves nothing mounted.
+ * Starts a mount. Resolves when the mount is in place. If that fails, throws a BackupError and
+ * leaves nothing mounted.
  */
 export async function startMount(
   path: string,
@@ -34,13 +35,13 @@ export async function startMount(
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /**
- * Handles signals from before the mount exists, so that no signal can end the process and leave the
- * mount behind.
+ * Handles signals. It is set up before the mount exists, so that no signal can end the process
+ * without unmounting.
  */
 export class SignalWatch {
   readonly #log: Log;
   #running: RunningMount | undefined;
-  /** A signal that came before there was a mount to remove. */
+  /** A signal that arrived before the mount existed. */
   #early: string | undefined;
   #isEnding = false;
   readonly #onSignal = (signal: string): void => this.#end(signal);
@@ -50,7 +51,7 @@ export class SignalWatch {
     for (const signal of SIGNALS) process.on(signal, this.#onSignal);
   }
 
-  /** Resolves when the mount is gone. Rejects if it broke down. */
+  /** Resolves when the mount is gone. Rejects if serving the mount failed. */
   async serveUntilEnd(running: RunningMount): Promise<void> {
     this.#running = running;
     if (this.#early !== undefined) this.#end(this.#early);
@@ -84,8 +85,8 @@ export class SignalWatch {
 }
 
 /**
- * process.exit would wait for a thread that is blocked in a read. After a kill, the kernel cleans
- * up.
+ * Ends the process by killing it. `process.exit` would wait for a thread that is blocked in a read.
+ * When a process is killed, the kernel closes its descriptors.
  */
 function endAbruptly(why: string, log: Log): void {
   log(`mount: ${why}`);

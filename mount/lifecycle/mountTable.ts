@@ -1,12 +1,15 @@
 /**
- * The kernel's mount table, read without touching any mount, because accessing a dead or busy one
- * may hang.
+ * Reads the kernel's mount table without accessing any mount, because access to a dead or busy
+ * mount may hang.
  */
 import { readFile } from 'node:fs/promises';
 import { SUBTYPE } from './transport.ts';
 
 export interface MountEntry {
-  /** `major:minor`, which names its read-ahead settings under /sys/class/bdi. */
+  /**
+   * The device number as `major:minor`. The mount's read-ahead setting is in the folder of that
+   * name under /sys/class/bdi.
+   */
   readonly device: string;
   readonly mountpoint: string;
   readonly type: string;
@@ -23,7 +26,10 @@ export function isOurs(entry: MountEntry | undefined): entry is MountEntry {
   return entry?.type === `fuse.${SUBTYPE}`;
 }
 
-/** Parses fields as in proc_pid_mountinfo(5). Optional fields come before a lone hyphen. */
+/**
+ * Parses the text of a mountinfo file; see proc_pid_mountinfo(5). A lone hyphen ends the optional
+ * fields.
+ */
 export function parseMountInfo(text: string): MountEntry[] {
   const entries: MountEntry[] = [];
   for (const line of text.split('\n')) {

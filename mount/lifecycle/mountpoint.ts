@@ -1,7 +1,8 @@
 /**
- * Ensures that a mountpoint can be used: an empty folder without a mount of ours. If an earlier
- * mount of ours has lost its process, it is unmounted first. Otherwise the kernel would stack the
- * new mount over it, and the dead one would reappear at the next unmount.
+ * Ensures that a mountpoint can be used: it must be a folder without a mount of this program, and
+ * empty unless `nonempty` is given. If the process of an earlier mount has died, that mount is
+ * unmounted first. Otherwise the kernel would stack the new mount over the dead one, which would
+ * reappear at the next unmount.
  */
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -12,7 +13,10 @@ import { unmountLazily } from './unmount.ts';
 
 const ALIVE_TIMEOUT_MS = 5000;
 
-/** Returns the absolute path without symbolic links, as in the mount table. */
+/**
+ * Checks the mountpoint and returns its absolute path without symbolic links, as in the mount
+ * table. Also refuses a mountpoint that is inside a folder of the store (`store`) or contains one.
+ */
 export async function prepareMountpoint(
   path: string,
   nonempty: boolean,
@@ -42,7 +46,8 @@ export async function prepareMountpoint(
 
 /**
  * Tests the mount from another process, because a dead or busy mount can hang any process that
- * accesses it. No answer means busy.
+ * accesses it. If the other process does not answer in time, the mount is considered busy, not
+ * dead.
  */
 async function isDead(mountpoint: string): Promise<boolean> {
   const { status, complaint } = await runCommand('stat', ['-f', '--', mountpoint], {

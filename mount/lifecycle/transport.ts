@@ -1,8 +1,9 @@
-/** The common interface for starting and ending a mount, for every transport. */
+/** The interface by which every transport starts and ends a mount. */
 import type { TreeSource } from '../vfs/tree.ts';
 
 /**
- * Appears as `fuse.cyrus-backups` in the mount table, and so distinguishes our mounts from others.
+ * The FUSE subtype. The mount table shows it as `fuse.cyrus-backups`, which distinguishes mounts of
+ * this program from others.
  */
 export const SUBTYPE = 'cyrus-backups';
 
@@ -21,22 +22,25 @@ export interface TransportOptions {
   readonly threads: number | undefined;
   /** Whether to mount over a folder that is not empty. */
   readonly nonempty: boolean;
-  /** Called with one line for each request that failed through a fault of ours. */
+  /**
+   * Called with one line for each request that failed because of a fault in the program or the
+   * store.
+   */
   readonly log: (line: string) => void;
 }
 
 export interface RunningMount {
-  /** Resolves when the mount and its last client are gone. Rejects if serving it broke down. */
+  /** Resolves when the mount and its last client are gone. Rejects if serving the mount failed. */
   readonly ended: Promise<void>;
   /**
-   * Unmounts. If the mount is in use, it leaves the name space at once (`lazy`), and its users are
-   * served until they have closed it.
+   * Unmounts. If programs still use the mount, it disappears from the file system at once (`lazy`).
+   * These programs are served until they have closed their files.
    */
   unmount(): Promise<'unmounted' | 'lazy'>;
 }
 
 /**
- * Resolves when the tree is open and the mount is in place. Otherwise throws a BackupError and
- * leaves nothing mounted.
+ * Starts a mount. Resolves when the tree is open and the mount is in place. If that fails, throws a
+ * BackupError and leaves nothing mounted.
  */
 export type StartTransport = (options: TransportOptions) => Promise<RunningMount>;

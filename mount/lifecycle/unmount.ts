@@ -1,4 +1,4 @@
-/** Unmounts: normally if the mount is not in use, otherwise lazily, until it is no longer used. */
+/** Unmounts a mount. If programs still use the mount, it is unmounted lazily (MNT_DETACH). */
 import { BackupError } from '../../src/errors.ts';
 import { runCommand } from './command.ts';
 import type { CommandResult } from './command.ts';
@@ -20,7 +20,7 @@ export async function unmountLazily(mountpoint: string): Promise<void> {
 
 /**
  * Removes a mount that no process serves any more. Pending requests fail. This releases the locks
- * that an invalidation in the kernel may be waiting for. Needs root.
+ * that an invalidation in the kernel may be waiting for. Only root can do this.
  */
 export async function abortMount(mountpoint: string): Promise<void> {
   const { status, complaint } = await runCommand('umount', ['-i', '-f', '-l', '--', mountpoint]);
@@ -31,7 +31,9 @@ function cannotUnmount(mountpoint: string, complaint: string): BackupError {
   return new BackupError('io', `cannot unmount ${mountpoint}: ${complaint}`, { subject: mountpoint });
 }
 
-/** Ordinary users need libfuse's setuid helper, which has one of two names. */
+/**
+ * Tries to unmount. Users other than root need libfuse's setuid helper, fusermount or fusermount3.
+ */
 async function tryUnmount(mountpoint: string, lazily: boolean): Promise<CommandResult> {
   if (isRoot) return runCommand('umount', ['-i', ...(lazily ? ['-l'] : []), '--', mountpoint]);
   const args = [lazily ? '-uz' : '-u', '--', mountpoint];

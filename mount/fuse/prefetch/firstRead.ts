@@ -1,15 +1,18 @@
 /**
- * After a message is looked up by name, it is mostly read next. While the program wakes up and
- * opens the file, the message is inflated and checked. So its bytes are ready when they are
- * requested.
+ * Loads a message as soon as its name has been looked up, because the program usually reads it
+ * next. While the program wakes up and opens the file, the mount inflates and checks the message.
+ * So the bytes are ready when the program requests them.
  *
- * This is done only while look-ups really are followed by reads. A program that only looks up
- * names, such as `ls -l`, must not cause every message to be inflated.
+ * This is done only while the program's look-ups are in fact followed by reads. A program that only
+ * looks up names, such as `ls -l`, must not cause every message to be inflated.
  */
 import type { Filesystem } from '../../vfs/filesystem.ts';
 import type { Attributes, Node } from '../../vfs/tree.ts';
 
-/** This many consecutive look-ups must have been followed by a read of the same file. */
+/**
+ * Messages are loaded early once this many consecutive look-ups were each followed by a read of the
+ * file.
+ */
 const ENOUGH_TIMES = 2;
 const LARGEST_BYTES = 128 * 1024;
 
@@ -33,7 +36,7 @@ export class ReadyRead {
     this.#filesystem = filesystem;
   }
 
-  /** Notes that a name was found. */
+  /** Notes that a look-up has found a file or folder. */
   note(referenceNumber: number, node: Node, { kind, sizeBytes }: Attributes): void {
     if (!this.#isRead) this.#times = 0;
     const isReadable = kind === 'file' && node.number !== 0 && sizeBytes > 0;
@@ -61,8 +64,8 @@ export class ReadyRead {
   }
 
   /**
-   * Call when the answer has been sent. An error is ignored, because it will recur at the actual
-   * read.
+   * Call when the answer has been sent. Loads the file that was looked up last. An error is
+   * ignored, because the actual read will report it.
    */
   afterReply(): void {
     const last = this.#last;

@@ -1,10 +1,10 @@
 /**
- * Prepares the next entries of a list while the kernel still processes the previous ones. A program
- * that lists a long folder asks for them within a millisecond.
+ * Prepares the next entries of a folder's list while the kernel still processes the previous ones.
+ * A program that lists a long folder requests the next entries within a millisecond.
  *
- * Prepared entries are used only while the folder's list is unchanged (`listVersion`). They include
- * only children that are numbers in the folder. Their look-ups are counted when the entries are
- * sent, so unused entries need no cleanup.
+ * Prepared entries are used only while the folder's list is unchanged (`listVersion`). Only
+ * children that the folder identifies by number, such as messages, are prepared. Look-ups are
+ * counted only when entries are sent, so unused entries need no cleanup.
  */
 import { LRUCache } from 'lru-cache';
 import type { Filesystem } from '../../vfs/filesystem.ts';
@@ -15,11 +15,11 @@ import type { Registry } from '../wire/registry.ts';
 import { FOLDER_IO_BYTES } from '../wire/structs.ts';
 
 /**
- * libc asks for at most this many bytes at a time, and the kernel for what is still missing of
- * them.
+ * The most bytes to prepare. libc requests at most this many at a time, and the kernel requests the
+ * part that is still missing.
  */
 const MOST_BYTES = FOLDER_IO_BYTES;
-/** With less room than this, filling the buffer is not worth another query. */
+/** If fewer bytes than this are free in the buffer, another query to fill it is not worthwhile. */
 const WORTH_BYTES = 16 * 1024;
 /** Only this many lists are tracked at a time. */
 const MOST_LISTS = 8;
@@ -31,10 +31,12 @@ interface Ready {
   readonly buffer: Buffer;
   start: number;
   end: number;
-  /** The cookie before the first prepared entry, and that of the last one. */
+  /**
+   * The cookies of the entry before the first prepared one (`after`) and of the last one (`last`).
+   */
   after: number;
   last: number;
-  /** No entries after these can be prepared. */
+  /** True if no entries after these can be prepared. */
   isAll: boolean;
 }
 
@@ -75,7 +77,10 @@ export class ListPrefetch {
     return buffer.copy(to, at, start, ready.start);
   }
 
-  /** Notes that the kernel was sent a page that was not prepared. The entries after it will be. */
+  /**
+   * Notes that a page which was not prepared has been sent to the kernel. The entries after that
+   * page will be prepared.
+   */
   follow(request: ListRequest, { cookie, isFull }: Page): void {
     const version = isFull ? versionOf(request.node) : undefined;
     if (version === undefined) return;
@@ -84,8 +89,8 @@ export class ListPrefetch {
   }
 
   /**
-   * Call when the answer has been sent. An error is ignored, because it will recur when the entries
-   * are requested.
+   * Call when the answer has been sent. Prepares the next entries. An error is ignored, because the
+   * request for these entries will report it.
    */
   afterReply(): void {
     const ready = this.#touched;

@@ -1,11 +1,15 @@
 /**
  * Detects programs that read the files of a folder one after another. Prefetch threads (worker.ts)
- * then put the next files into the kernel's cache, so that the reader never requests them.
+ * then put the next files into the kernel's cache, so that the program never has to request them
+ * from the mount.
  *
- * The kernel does not report reads from its cache. So one file in the middle of each stretch is
- * left out as a mark. A request for the mark means that it is time for another stretch. The kernel
- * does the same with the pages of a file. The first stretch is short. A reader that continues has
- * two or more stretches prefetched, so that as many threads have work.
+ * Files are prefetched in stretches of consecutive files. The kernel does not report reads from its
+ * cache, so one file in the middle of each stretch is not prefetched. It serves as a mark: when the
+ * program requests it, another stretch is prefetched. The kernel uses the same method for the pages
+ * of a file.
+ *
+ * The first stretch is short. If the program continues to read, two or more stretches are
+ * prefetched at a time, one per thread.
  */
 import type { SharedBlocksReader } from '../../content/sharedBlocks.ts';
 import { fileAt, fileCount, fileNumber } from '../../content/prefetchList.ts';
@@ -14,50 +18,56 @@ import type { FolderReference, Node } from '../../vfs/tree.ts';
 
 const SHORTEST_BYTES = 256 * 1024;
 const LONGEST_BYTES = 2 * 1024 * 1024;
-/** Prefetching starts after this many consecutive files. */
+/** Prefetching starts after this many consecutive files have been read. */
 const ENOUGH_FILES = 3;
-/** Consecutive numbers may be this far apart, because of deleted files and files left out. */
+/**
+ * The numbers of two consecutive files may differ by this much, because deleted files leave gaps
+ * and some files are not prefetched.
+ */
 const NEAR_NUMBERS = 32;
-/** Only this many streams of reads are tracked at a time. */
+/**
+ * Only this many streams are tracked at a time. A stream is one program's reads of consecutive
+ * files.
+ */
 const MOST_STREAMS = 16;
-/** How many of the blocks handed to prefetch threads are remembered. */
+/** How many blocks are remembered after they have been handed to prefetch threads. */
 const KNOWN_BLOCKS = 512;
 /**
- * The number of stretches to have prefetched for a reader that has read the first one: at least
- * this many, and at least one per thread.
+ * How many stretches are prefetched at a time once the first one has been read: at least this many,
+ * and at least one per thread.
  */
 const LEAST_STRETCHES = 2;
 /**
- * For a program that reads only headers, files above the first limit should not be inflated. Files
- * up to the second limit are prefetched once one of them has been read to its end. The kernel
- * itself reads longer ones ahead.
+ * Files above the first limit are not prefetched at first, because a program that reads only
+ * headers does not need them. Files up to the second limit are prefetched once the program has read
+ * one of them to its end. For longer files, the kernel's own read-ahead is enough.
  */
 const LARGE_BYTES = 128 * 1024;
 const LARGEST_BYTES = 1024 * 1024;
-/** The file left out should be quick to read. */
+/** The mark should be no larger than this, because it is read only on request. */
 const SMALL_BYTES = 32 * 1024;
 
-/** Blocks are numbered in an Int32Array. */
+/** The highest block number, because block numbers are stored in an Int32Array. */
 const MAX_NUMBER = 2 ** 31 - 1;
 
 /** Work for a prefetch thread. Its blocks are numbered consecutively from `firstBlock`. */
 export interface PrefetchBatch {
   readonly referenceNumber: number;
   readonly firstBlock: number;
-  /** The number of the file that is left out as the mark. */
+  /** The number of the file that is the mark and is not prefetched. */
   readonly leftOut: number;
-  /** See SharedBlocksWriter.passed. */
+  /** The ID of this work; see SharedBlocksWriter.passed. */
   readonly work: number;
   readonly upcoming: PrefetchPlan;
 }
 
-/** One of the prefetch threads. */
+/** The answering thread's access to one prefetch thread. */
 export interface Prefetcher {
   readonly blocks: SharedBlocksReader;
   post(stretch: PrefetchBatch): void;
 }
 
-/** A stretch handed to a thread. */
+/** A stretch of files that was handed to a prefetch thread. */
 interface Given {
   readonly mark: number;
   readonly lane: Prefetcher;
@@ -67,19 +77,19 @@ interface Given {
 interface Stream {
   readonly referenceNumber: number;
   last: number;
-  /** The last file handed to prefetch threads. */
+  /** The number of the last file handed to prefetch threads. */
   reach: number;
   filesRead: number;
   /** The stretches whose mark has not been read yet, in order. */
   ahead: Given[];
   /** The stretches whose mark was read last. Threads may still be working on them. */
   passed: Given[];
-  /** The size of the next stretch. */
+  /** The size of the next stretch in bytes. */
   bytes: number;
-  /** How many stretches should be prefetched. */
+  /** How many stretches should be prefetched at a time. */
   wanted: number;
   isOver: boolean;
-  /** How much of the last large file was read. */
+  /** Whether the program has read none, the start or all of the last large file. */
   large: 'none' | 'begun' | 'all';
 }
 
@@ -91,7 +101,9 @@ export class PrefetchPlanner {
   #wanted: { readonly stream: Stream; readonly folder: FolderReference } | undefined;
   #nextBlock = 1;
 
-  /** Earlier lanes are preferred. */
+  /**
+   * A lane is one prefetch thread. If several are equally idle, the first of them gets the work.
+   */
   constructor(lanes: readonly Prefetcher[]) {
     this.#lanes = lanes;
     this.#batchesAhead = Math.max(LEAST_STRETCHES, lanes.length);
@@ -106,7 +118,7 @@ export class PrefetchPlanner {
     return known?.lane.blocks.copy(known.number, offset, target) ?? 0;
   };
 
-  /** Whether any thread has unfinished work. */
+  /** True if any prefetch thread has unfinished work. */
   get isBusy(): boolean {
     return this.#lanes.some(({ blocks }) => blocks.pending > 0);
   }
@@ -134,8 +146,8 @@ export class PrefetchPlanner {
   }
 
   /**
-   * Call when the answer has been sent. Errors from the tree are ignored, because no request
-   * depends on them.
+   * Hands out more work if a stream needs it. Call when the answer has been sent. Errors from the
+   * tree are ignored, because no request depends on this work.
    */
   afterReply(): void {
     if (this.#wanted === undefined) return;
@@ -168,7 +180,10 @@ export class PrefetchPlanner {
     lane.post({ referenceNumber: stream.referenceNumber, firstBlock, leftOut: mark, work, upcoming });
   }
 
-  /** Reports how far the reader has come: files already read need not be stored any more. */
+  /**
+   * Tells the prefetch threads how far the program has read. Files that it has already read need
+   * not be stored in the kernel's cache.
+   */
   #tellPassed(stream: Stream): void {
     const { last, ahead } = stream;
     const isPassed = ({ mark }: Given): boolean => last >= mark;
@@ -226,7 +241,10 @@ export class PrefetchPlanner {
   }
 }
 
-/** Returns the number of a file in the middle, preferably a small one nearby. */
+/**
+ * Returns the number of the file to use as the mark: the first small one at or shortly after the
+ * middle of the stretch, otherwise the middle one.
+ */
 function markOf(upcoming: PrefetchPlan): number {
   const count = fileCount(upcoming);
   const middle = Math.floor(count / 2);

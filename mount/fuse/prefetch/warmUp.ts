@@ -1,7 +1,7 @@
 /**
- * Makes a mount's first list, and the first messages read from it, as fast as later ones. Until V8
- * has compiled the code involved, each of the first few thousand entries costs many times as much.
- * Opening the first backup also loads SQLite.
+ * Makes the first list and the first reads of a new mount as fast as later ones, by sending
+ * practice requests. Until V8 has compiled the code, each of the first few thousand entries costs
+ * many times as much. Opening the first backup also loads SQLite.
  */
 import type { DirectoryEntry, Filesystem } from '../../vfs/filesystem.ts';
 import type { Node } from '../../vfs/tree.ts';
@@ -12,18 +12,20 @@ import { FOLDER_IO_BYTES } from '../wire/structs.ts';
 
 /** The size of the kernel's first read from a file; most messages are no longer. */
 const READ_BYTES = 32 * 1024;
-/** struct fuse_read_in, also used for READDIRPLUS. */
+/** The size of struct fuse_read_in, which READ and READDIRPLUS requests use. */
 const READ_IN_BYTES = 40;
-/** struct fuse_getattr_in. */
+/** The size of struct fuse_getattr_in. */
 const GETATTR_IN_BYTES = 16;
-/** struct fuse_entry_out begins with the nodeid. */
+/** The size of the nodeid, with which struct fuse_entry_out begins. */
 const NODEID_BYTES = 8;
 /**
- * One in this many messages of a list is read, because each is looked up and inflated on its own.
+ * Only one in this many messages of a list is read, because every read needs a look-up and inflates
+ * data.
  */
 const READ_EVERY = 12;
 /**
- * How many entries are tried at each level. If the first few have no mail, perhaps there is none.
+ * How many subfolders are searched for mail at each level. If the first few have none, the search
+ * ends.
  */
 const MOST_TRIED = 4;
 const MOST_LEVELS = 3;
@@ -31,7 +33,8 @@ const MOST_LEVELS = 3;
 /**
  * Lists a folder with mail repeatedly, and looks up and reads a few messages of each page. Takes
  * about `forMs`, plus the time for the disk. Errors are ignored, because real requests will report
- * them. The session must be one of its own: the kernel does not know the nodes that it remembers.
+ * them. Pass a session made for this purpose only, because the kernel does not know the nodes that
+ * this session remembers.
  */
 export function warmUp(session: Session, forMs: number): void {
   const endMs = performance.now() + forMs;
@@ -48,7 +51,7 @@ export function warmUp(session: Session, forMs: number): void {
       for (const name of page.names) client.readMessage(name);
     }
   } catch {
-    // A real request will fail in the same way and report it.
+    // The same error will occur in a real request, which reports it.
   }
 }
 
@@ -66,8 +69,8 @@ class Client {
   }
 
   /**
-   * Returns the names of some messages of a page, and the page's last cookie; 0 at the end of the
-   * list.
+   * Requests the page of the list after `cookie`. Returns the names of some of its messages, and
+   * the page's last cookie, or 0 at the end of the list.
    */
   list(cookie: number): { readonly cookie: number; readonly names: readonly Buffer[] } {
     const end = this.#askAt(OPCODE.READDIRPLUS, this.#folder, cookie, FOLDER_IO_BYTES);
@@ -86,14 +89,15 @@ class Client {
   }
 
   /**
-   * Does what a reader does on the way to a message, so that the code for folders is compiled, too.
+   * Sends the requests by which a program reaches a message's folder, so that the code for folders
+   * is compiled, too.
    */
   look(): void {
     this.#ask(OPCODE.GETATTR, this.#folder, GETATTR_IN_BYTES);
     this.#lookup(Buffer.from('.'));
   }
 
-  /** Continues after a damaged message. */
+  /** Looks up and reads a message. Errors are ignored, because the message may be damaged. */
   readMessage(name: Buffer): void {
     if (this.#lookup(name) === undefined) return;
     const nodeid = Buffer.from(this.#reply.subarray(OUT_HEADER_BYTES, OUT_HEADER_BYTES + NODEID_BYTES));
@@ -106,14 +110,14 @@ class Client {
     return this.#ask(OPCODE.LOOKUP, this.#folder, name.length + 1);
   }
 
-  /** Fills in struct fuse_read_in: offset and size. */
+  /** Sends a request with struct fuse_read_in, which holds an offset and a size. */
   #askAt(opcode: number, nodeid: Buffer, offset: number, sizeBytes: number): number | undefined {
     this.#request.writeBigUInt64LE(BigInt(offset), IN_HEADER_BYTES + 8);
     this.#request.writeUInt32LE(sizeBytes, IN_HEADER_BYTES + 16);
     return this.#ask(opcode, nodeid, READ_IN_BYTES);
   }
 
-  /** Returns the answer's length; undefined if it is an error. */
+  /** Sends a request and returns the answer's length, or undefined if the answer is an error. */
   #ask(opcode: number, nodeid: Buffer, bodyBytes: number): number | undefined {
     const requestBytes = IN_HEADER_BYTES + bodyBytes;
     this.#request.writeUInt32LE(requestBytes, 0);
@@ -125,7 +129,7 @@ class Client {
   }
 }
 
-/** Returns the first folder found with a numbered child, which is a message. */
+/** Returns the first folder found that contains a message (a child identified by number). */
 function folderWithMail(filesystem: Filesystem, folder: Node, levels: number): Node | undefined {
   const entries = firstOf(filesystem, folder);
   if (entries.some(({ node }) => node !== undefined && node.number !== 0)) return folder;

@@ -3,7 +3,8 @@
  * into the kernel's cache (FUSE_NOTIFY_STORE).
  *
  * Storing a page blocks while a request for that page is unanswered. So the answering thread must
- * not do it. That thread waits for this one only while a block is being inflated.
+ * not store pages. The answering thread waits for a prefetch thread only while that thread inflates
+ * a block.
  */
 import { fstatSync, writevSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
@@ -28,11 +29,12 @@ const blocks = new SharedBlocksWriter(memory);
 const header = Buffer.alloc(STORE_HEADER_BYTES);
 
 /**
- * Throws if a file cannot be read or stored. ENOENT means that the kernel no longer knows the
- * inode.
+ * Stores all files of a batch in the kernel's cache. Throws if one cannot be read or stored. ENOENT
+ * means that the kernel no longer knows the inode.
  */
 function storeAll({ referenceNumber, firstBlock, leftOut, work, upcoming }: PrefetchBatch): void {
-  // The file is not kept open: a file replaced by a compaction would keep using disk space.
+  // The data file is opened for each batch. If it were kept open, it would use disk space even
+  // after a compaction has replaced it.
   const file = SharedRead.open(upcoming.dataFile);
   try {
     if (fstatSync(file.fd, { bigint: true }).ino !== upcoming.inode) return;
@@ -51,9 +53,9 @@ function storeAll({ referenceNumber, firstBlock, leftOut, work, upcoming }: Pref
 type BlockOf = (place: number) => Buffer;
 
 /**
- * Loads blocks. Consecutive files are mostly in the same block, so the last one is kept. The
- * answering thread may wait while a block is being inflated, so the disk is read before inflating
- * starts.
+ * Returns a function that loads a block. The last block is kept, because consecutive files are
+ * mostly in the same block. The answering thread may wait while a block is being inflated, so the
+ * data is read from the disk before that.
  */
 function blockLoader(dataFd: number, firstBlock: number, upcoming: PrefetchPlan): BlockOf {
   let have: { readonly place: number; readonly bytes: Buffer } | undefined;
@@ -71,7 +73,10 @@ function blockLoader(dataFd: number, firstBlock: number, upcoming: PrefetchPlan)
   };
 }
 
-/** Collects files that span several blocks, because the first block's memory is soon reused. */
+/**
+ * A buffer for a file that spans several blocks. The file is copied here, because the memory of its
+ * first block is soon reused.
+ */
 let gathered = Buffer.alloc(0);
 
 function contentOf({ block: first, offsetInBlock, sizeBytes }: PrefetchFile, blockOf: BlockOf): Buffer {
@@ -89,9 +94,9 @@ function contentOf({ block: first, offsetInBlock, sizeBytes }: PrefetchFile, blo
 }
 
 /**
- * Writes the whole file at once. If a page were written in two pieces, the kernel would not know
- * that it is complete. Damaged files are skipped: the answering thread reports the damage when they
- * are read.
+ * Stores a whole file in the kernel's cache with one write. If a page were written in two pieces,
+ * the kernel would not treat it as complete. A damaged file is skipped, and the answering thread
+ * reports the damage when the file is read.
  */
 function store(referenceNumber: number, { number, sizeBytes, sha1 }: PrefetchFile, content: Buffer): void {
   if (sha1Of(content) !== sha1) return;
@@ -103,7 +108,7 @@ port.on('message', (stretch: PrefetchBatch) => {
   try {
     storeAll(stretch);
   } catch {
-    // No request depends on this. A later read reports the error.
+    // The error is ignored, because no request depends on prefetching. A later read reports it.
   } finally {
     blocks.noteDone();
   }

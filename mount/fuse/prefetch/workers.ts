@@ -1,6 +1,7 @@
 /**
- * The prefetch threads. The first exists from the start; the others are started when there is work
- * for them, because each takes some 10 MB. If one breaks down, the mount works on without it.
+ * Starts and ends the prefetch threads. The first one is started with the mount. The others are
+ * started when there is work for them, because each thread takes some 10 MB. If a prefetch thread
+ * fails, the mount continues without it.
  */
 import { extname } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
@@ -11,7 +12,7 @@ import type { PrefetchOptions } from './worker.ts';
 
 const AHEAD_WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 
-/** The answering thread's end of a prefetch thread. */
+/** The data through which the answering thread communicates with one prefetch thread. */
 export interface PrefetcherEnds {
   readonly port: MessagePort;
   readonly memory: SharedArrayBuffer;
@@ -23,7 +24,10 @@ interface PrefetchThread {
 }
 
 export class Prefetchers {
-  /** The ends for the answering thread. Their ports must be transferred to it. */
+  /**
+   * The answering thread's ends of the connections, one per prefetch thread. Their ports must be
+   * transferred to that thread.
+   */
   readonly ends: readonly PrefetcherEnds[];
   readonly #threads: readonly PrefetchThread[];
   readonly #resourceLimits: ResourceLimits;
@@ -44,7 +48,10 @@ export class Prefetchers {
     this.start(0);
   }
 
-  /** Starts a thread. Messages already sent to its port are waiting for it. */
+  /**
+   * Starts a prefetch thread. It then receives the messages that were sent to its port before the
+   * start.
+   */
   start(lane: number): void {
     const thread = this.#threads[lane];
     if (thread === undefined || thread.worker !== undefined || this.#isClosed) return;

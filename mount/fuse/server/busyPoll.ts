@@ -1,15 +1,16 @@
 /**
- * Polls briefly for a request that is likely to come soon.
+ * Polls briefly for the next request if it is likely to arrive soon.
  *
  * A program that reads one message after another sends its next request some tens of microseconds
- * after the last answer. Meanwhile an idle processor would sleep. Waking it takes about as long,
- * and longer in a virtual machine. If the last request came soon, the next one probably will, too.
- * If it did not, the mount sleeps, so an unused mount costs nothing.
+ * after the last answer. Meanwhile an idle processor would go to sleep. Waking it takes about as
+ * long as the program needs, and longer in a virtual machine. If the last request arrived soon
+ * after the answer before it, the next one probably will, too, so the mount polls. Otherwise the
+ * mount sleeps, so an unused mount costs nothing.
  */
 import { availableParallelism } from 'node:os';
 import { isReadable } from '../wire/libc.ts';
 
-/** Polling longer than this costs more than waking up. */
+/** The longest time to poll. Polling for longer costs more than waking up. */
 const SOON_MS = 0.1;
 
 export class BusyPoll {
@@ -19,8 +20,8 @@ export class BusyPoll {
   #isSoon = false;
 
   /**
-   * `isBusy` reports whether other threads of the mount need the processors for better things than
-   * polling.
+   * `isBusy` reports whether other threads of the mount need the processors. If they do, this
+   * thread does not poll.
    */
   constructor(fd: number, isBusy: () => boolean, processors = availableParallelism()) {
     this.#fd = fd;

@@ -1,12 +1,13 @@
 /**
- * Requests that wait for the disk are deferred, so that the answering thread can go on with others.
+ * Defers requests that wait for the disk, so that the answering thread can answer others meanwhile.
  *
- * Another thread reads the data they need into the page cache (diskReader.ts) and reports it
- * through a pipe. Then they are answered as if they had just arrived. Only the waiting is moved:
- * the answer is still made by the one thread that has the tree.
+ * Another thread (diskReader.ts) reads the needed data into the page cache and reports completion
+ * through a pipe. Then the request is answered as if it had just arrived. Only the waiting happens
+ * in the other thread. The answering thread still makes the answer, because only that thread has
+ * the tree.
  *
- * The way to the other thread and back takes longer than a fast disk does. So the disk first gets
- * up to MOMENT_US, unless another request arrives.
+ * Involving the other thread takes longer than a read from a fast disk. So the answering thread
+ * first waits up to MOMENT_US for the disk, unless another request arrives.
  */
 import { readSync } from 'node:fs';
 import { NotInMemory } from '../../content/stored.ts';
@@ -16,17 +17,23 @@ import { isInPageCache, readableOf, startReading } from '../wire/libc.ts';
 /** Beyond this many deferred requests, the server blocks on the disk itself. */
 const MOST_ASIDE = 64;
 /**
- * A long read needs several blocks. A request that was deferred this often waits for the disk
- * itself.
+ * A request can be deferred several times, because a long read needs several blocks. After this
+ * many times, the answering thread waits for the disk.
  */
 const MOST_TIMES = 32;
-/** In a long stretch without flush points, only this much from its start is awaited. */
+/**
+ * If a request needs a long stretch of compressed data without flush points, only this many bytes
+ * from its start are read in advance.
+ */
 const MOST_BYTES = 1024 * 1024;
-/** How long to wait for a fast disk, in microseconds. The steps grow. */
+/**
+ * How long to wait for a fast disk, in microseconds. The thread waits in steps, each longer than
+ * the one before.
+ */
 const MOMENT_US = 2000;
 const FIRST_STEP_US = 50;
 const STEP_GROWTH = 1.5;
-/** The size of a read's number in the pipe. */
+/** The size of a read's ID in the pipe. */
 const ID_BYTES = 4;
 
 export interface DiskRead extends Stored {
@@ -41,7 +48,7 @@ interface Waiting {
 export interface DeferredRequestsOptions {
   /** The descriptor that new requests come from. */
   readonly requestsFd: number;
-  /** The pipe that delivers the number of each completed read, in four bytes. */
+  /** The pipe that delivers the ID of each completed read in four bytes. */
   readonly doneFd: number;
   readonly post: (read: DiskRead) => void;
 }
@@ -52,27 +59,30 @@ export class Aside {
   readonly #ids = Buffer.alloc(ID_BYTES * MOST_ASIDE);
   readonly #ready: Waiting[] = [];
   #nextId = 1;
-  /** How often the current request was deferred. */
+  /** How many times the current request was deferred. */
   #times = 0;
 
   constructor(options: DeferredRequestsOptions) {
     this.#options = options;
   }
 
-  /** Whether no request is deferred or ready to be answered. */
+  /** True if no request is deferred and none is ready to be answered. */
   get isEmpty(): boolean {
     return this.#waiting.size === 0 && this.#ready.length === 0;
   }
 
-  /** Becomes readable when reads have completed. */
+  /** A descriptor that becomes readable when disk reads have completed. */
   get fd(): number {
     return this.#options.doneFd;
   }
 
-  /** Implements BeforeLoad. */
+  /**
+   * Called before data is loaded from the disk (BeforeLoad). Throws NotInMemory if the data is not
+   * in the page cache and the request should be deferred.
+   */
   readonly beforeLoad = ({ fd, start, end: wholeEnd }: Stored): void => {
     const end = Math.min(wholeEnd, start + MOST_BYTES);
-    // Everything between the two ends was read ahead with them.
+    // Only both ends are tested, because the kernel has read everything between them as well.
     const isThere = (): boolean => isInPageCache(fd, start) && isInPageCache(fd, end - 1);
     if (end <= start || isThere()) return;
     if (this.#waiting.size >= MOST_ASIDE || this.#times >= MOST_TIMES) return;
@@ -86,7 +96,7 @@ export class Aside {
     throw new NotInMemory({ fd, start, end });
   };
 
-  /** Call when a new request has arrived. */
+  /** Resets the count of deferrals for a new request. Call when one has arrived. */
   begin(): void {
     this.#times = 0;
   }
@@ -99,7 +109,7 @@ export class Aside {
     this.#options.post({ ...stored, id });
   }
 
-  /** Call when `fd` is readable. */
+  /** Notes which disk reads have completed. Call when `fd` is readable. */
   learn(): void {
     const bytes = readSync(this.fd, this.#ids);
     for (let at = 0; at + ID_BYTES <= bytes; at += ID_BYTES) {
@@ -111,8 +121,8 @@ export class Aside {
   }
 
   /**
-   * Starts a deferred request that is ready: copies it and returns its length. Undefined if there
-   * is none.
+   * Copies the next deferred request whose data is ready into `to`, and returns its length. Returns
+   * undefined if there is none.
    */
   take(to: Buffer): number | undefined {
     const waiting = this.#ready.shift();

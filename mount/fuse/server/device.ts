@@ -8,8 +8,8 @@ import type { TransportOptions } from '../../lifecycle/transport.ts';
 import { MAX_READ_BYTES } from '../wire/protocol.ts';
 
 /**
- * `-i` bypasses mount.fuse, which would start a program of its own. The root mode is that of a
- * folder.
+ * Mounts an open /dev/fuse descriptor. The option `-i` bypasses mount.fuse, which would start a
+ * file system program itself. The `rootmode` option declares the root to be a folder.
  */
 export async function mountDevice(
   fd: number,
@@ -25,8 +25,8 @@ export async function mountDevice(
 }
 
 /**
- * Makes the kernel read big files ahead in the largest pieces that the protocol allows. If this
- * fails, the mount is slower but otherwise fine.
+ * Makes the kernel's read-ahead use the largest requests that the protocol allows. If this fails,
+ * the mount is slower but works.
  */
 export async function raiseReadAhead(mountpoint: string): Promise<void> {
   const entry = await findMount(mountpoint);

@@ -6,37 +6,40 @@ import { read, writeSync } from 'node:fs';
 import type { DiskRead } from './deferredRequests.ts';
 
 /**
- * libuv's pool has four threads. One must stay free to invalidate changes in the kernel, whatever
- * the disk does.
+ * The most reads in progress. libuv's pool has four threads, and one must stay free for
+ * invalidations sent to the kernel, even if the disk stalls.
  */
 const MOST_AT_A_TIME = 3;
 
 export class DiskReader {
   readonly #doneFd: number;
   readonly #queue: DiskRead[] = [];
-  /** Reusable buffers for bytes that nobody uses. There are as many as reads in progress. */
+  /**
+   * Reusable buffers, one per read in progress. Their content is not used; reading only fills the
+   * page cache.
+   */
   readonly #rooms: Buffer[] = [];
   #underWay = 0;
   #isClosed = false;
 
   /**
-   * The number of each completed read is written to `doneFd` in four bytes. That includes failed
-   * reads: the retried request reports the error.
+   * The ID of each completed read is written to `doneFd` in four bytes. A failed read counts as
+   * completed, because the retried request reports the error.
    */
   constructor(doneFd: number) {
     this.#doneFd = doneFd;
   }
 
   /**
-   * The descriptor belongs to another thread, which may close it and open another file under the
-   * same number. That does no harm.
+   * Starts or queues a read. Another thread owns the descriptor and may close it meanwhile. A read
+   * from another file that has got the same descriptor does no harm.
    */
   read(wanted: DiskRead): void {
     this.#queue.push(wanted);
     this.#goOn();
   }
 
-  /** Starts no more reads and reports nothing more. Does not wait for reads in progress. */
+  /** Stops starting reads and reporting them. Does not wait for reads in progress. */
   close(): void {
     this.#isClosed = true;
     this.#queue.length = 0;
@@ -62,7 +65,8 @@ export class DiskReader {
     if (this.#isClosed) return;
     const number = Buffer.alloc(4);
     number.writeUInt32LE(id);
-    // The pipe has room for the numbers of all requests that can be deferred.
+    // This never blocks, because the pipe has room for the IDs of all requests that can be
+    // deferred.
     writeSync(this.#doneFd, number);
     this.#goOn();
   }

@@ -22,15 +22,18 @@ import type { WorkerMessage, WorkerOptions } from './worker.ts';
 
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 
-/** A single sequential reader keeps this many prefetch threads busy. */
+/**
+ * The default for the number of prefetch threads is at most this. A single program that reads
+ * sequentially keeps this many busy.
+ */
 const MOST_THREADS = 4;
 
 /**
  * A worker's memory limits, in MiB. The objects that a request creates are garbage once it is
- * answered, so the young generation is kept small (Node's default is 48). When tar reads the mount,
- * this takes 136 MB instead of 156, and no more time. The limit for the old generation is far above
- * any need, at some 3,000,000 users known to the kernel. V8 also derives from it how far the heap
- * grows before a collection.
+ * answered, so the young generation is kept small (Node's default is 48). While tar reads the
+ * mount, the process then uses 136 MB instead of 156, and is as fast. The limit for the old
+ * generation is enough for some 3,000,000 users known to the kernel, far more than needed. From
+ * this limit, V8 also derives how far the heap grows before a garbage collection.
  */
 const resourceLimits = { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 1024 };
 
@@ -88,11 +91,11 @@ interface Server {
   readonly worker: Worker;
   readonly open: Promise<void>;
   readonly mounted: Promise<void>;
-  /** Resolves when the worker has served all requests, and rejects if it broke down. */
+  /** Resolves when the worker has served all requests. Rejects if the worker failed. */
   readonly ended: Promise<void>;
 }
 
-/** Tasks that this thread does for the worker. */
+/** Tasks that the main thread does for the worker thread. */
 interface Errands {
   news(message: Extract<WorkerMessage, { type: 'news' }>): void;
   read(message: Extract<WorkerMessage, { type: 'read' }>): void;
@@ -131,15 +134,15 @@ function startServer(
       ended.then(() => reject(new BackupError('io', 'the mount ended while it was started')), reject);
     });
   const server = { worker, open: reached('open'), mounted: reached('mounted'), ended };
-  // The caller gets the error of whichever promise is awaited first. The others' rejections must
-  // not go unhandled.
+  // The caller gets the error of whichever promise is awaited first. The other promises may reject,
+  // too, and must not count as unhandled.
   for (const promise of [server.open, server.mounted, ended]) promise.catch(() => undefined);
   return server;
 }
 
 /**
- * After a breakdown, closing the descriptor aborts the connection, so that no client waits for an
- * answer.
+ * Waits for the end of the server and then cleans up. If the server failed, closing the descriptor
+ * aborts the FUSE connection, so that no program keeps waiting for an answer.
  */
 async function endOf(server: Server, mountpoint: string, close: () => Promise<void>): Promise<void> {
   try {

@@ -1,7 +1,7 @@
 /**
- * The blocking loop over a /dev/fuse descriptor, for a worker thread: one read, one answer, one
- * write. Blocking calls are twice as fast here as asynchronous ones, which cross to a thread pool
- * and back.
+ * The loop that serves a /dev/fuse descriptor in a worker thread. Each turn reads a request, makes
+ * the answer and writes it, with blocking calls. They are twice as fast here as asynchronous calls,
+ * which need a round trip to a thread pool.
  */
 import { readSync, writeSync } from 'node:fs';
 import type { Aside } from './deferredRequests.ts';
@@ -11,19 +11,22 @@ import { MAX_READ_BYTES, OPCODE, OUT_HEADER_BYTES, REQUEST_BYTES } from '../wire
 import type { RegistryNews } from '../wire/registry.ts';
 import type { Session } from './requestHandler.ts';
 
-/** Until mount(8) has finished, reading the device fails with EPERM. */
+/**
+ * Until mount(8) has finished, reading the device fails with EPERM. The read is retried after this
+ * time.
+ */
 const UNMOUNTED_RETRY_MS = 2;
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
 export interface ServeEvents {
-  /** The answer to INIT has been sent to the kernel. */
+  /** Called when the answer to INIT has been sent to the kernel. */
   init(): void;
-  /** An answer was sent that changes which folders the kernel knows. */
+  /** Called when an answer has been sent that changes which folders the kernel knows. */
   news(news: RegistryNews): void;
 }
 
-/** Returns when the mount is gone. */
+/** Serves requests until the mount is gone. */
 export function serve(fd: number, session: Session, aside: Aside, events: ServeEvents): void {
   const request = Buffer.alloc(REQUEST_BYTES);
   const reply = Buffer.alloc(OUT_HEADER_BYTES + MAX_READ_BYTES);
@@ -40,7 +43,9 @@ export function serve(fd: number, session: Session, aside: Aside, events: ServeE
   }
 }
 
-/** The source of requests: the kernel, and deferred requests that are ready. */
+/**
+ * Delivers the requests to answer: new ones from the kernel, and deferred ones whose data is ready.
+ */
 class Requests {
   readonly #fd: number;
   readonly #aside: Aside;
@@ -64,7 +69,10 @@ class Requests {
     }
   }
 
-  /** Needs more than one system call only while deferred requests exist. */
+  /**
+   * Reads a new request from the kernel. More than one system call is needed only while deferred
+   * requests exist.
+   */
   #readNew(request: Buffer): number | 'gone' | 'none' {
     const mustWait = this.#aside.isEmpty;
     if (this.#isNonBlocking === mustWait) setNonBlocking(this.#fd, (this.#isNonBlocking = !mustWait));
@@ -90,8 +98,8 @@ class Requests {
 }
 
 /**
- * Ignores ENOENT, because the requester is gone, and ENODEV, because the next read will report that
- * the mount is gone.
+ * Sends an answer to the kernel. Ignores ENOENT, which means that the request was cancelled.
+ * Ignores ENODEV, because the next read will report that the mount is gone.
  */
 function send(fd: number, reply: Buffer, replyBytes: number): void {
   try {

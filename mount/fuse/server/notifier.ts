@@ -1,9 +1,10 @@
 /**
  * Sends invalidations to the kernel.
  *
- * The kernel invalidates a name under the lock of its folder. A look-up in that folder holds the
- * lock until the worker has answered. So this class must never be used in the worker. Its writes
- * run in the thread pool, one at a time, so they do not block the caller's event loop.
+ * To invalidate a name, the kernel takes the lock of its folder. A look-up in that folder holds the
+ * same lock until the worker has answered. So the worker must never use this class, or it would
+ * wait for itself. Its writes run in the thread pool, one at a time, so they do not block the
+ * caller's event loop.
  */
 import { write } from 'node:fs';
 import { promisify } from 'node:util';
@@ -15,7 +16,10 @@ import { writeInvalidEntry, writeInvalidInode } from '../wire/structs.ts';
 
 const writeTo = promisify(write);
 
-/** The kernel does not know the node or name. EPERM: not mounted yet. */
+/**
+ * Errors to ignore. They mean that the kernel does not know the node or name, or (EPERM) that the
+ * mount is not in place yet.
+ */
 const UNKNOWN = new Set<unknown>(['ENOENT', 'ENOTDIR', 'EPERM']);
 const UNMOUNTED = new Set<unknown>(['ENODEV', 'ENOTCONN', 'ECONNABORTED']);
 
@@ -43,7 +47,7 @@ export class Notifier implements Invalidator {
     return this.#send((message) => writeInvalidEntry(message, parent, name));
   }
 
-  /** Sends nothing more. Resolves when no write is in progress. */
+  /** Stops sending. Resolves when no write is in progress any more. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#last;

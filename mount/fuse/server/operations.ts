@@ -1,12 +1,12 @@
 /**
- * The supported requests, with one function each in a table by opcode. Any other request gets
+ * Answers the supported requests, with one function per opcode in a table. Any other request gets
  * ENOSYS. For some that is the best answer, because the kernel then stops sending them:
  *
- * - OPEN, OPENDIR, FLUSH: no state belongs to an open file, so reading a cached file costs no
- *   request. But if the tree tracks open folders, OPENDIR is answered, and the kernel does not
- *   cache lists.
+ * - OPEN, OPENDIR, FLUSH: the mount keeps no state for open files. Without these requests, reading
+ *   a cached file costs no request at all. But if the tree tracks open folders, OPENDIR is
+ *   answered, and the kernel does not cache lists.
  * - ACCESS: with default_permissions, the kernel checks permissions itself.
- * - LSEEK: the kernel then takes a file for one piece of data without holes, which is correct.
+ * - LSEEK: the kernel then treats every file as data without holes, which is correct.
  * - INTERRUPT: a request is answered before the next one is read, so there is nothing to interrupt.
  */
 import { FsError } from '../../vfs/fsError.ts';
@@ -43,8 +43,8 @@ import {
 } from '../wire/structs.ts';
 
 /**
- * A request being answered. `request` holds all of it. The payload of the answer goes after the
- * header in `reply`.
+ * A request that is being answered. `request` holds the whole request with its header. The
+ * operation writes the payload of the answer into `reply`, after the space for the header.
  */
 export interface Call {
   readonly filesystem: Filesystem;
@@ -114,7 +114,8 @@ function init({ request, requestBytes, reply }: Call): number {
   const major = request.readUInt32LE(BODY);
   const minor = request.readUInt32LE(BODY + 4);
   if (major < MAJOR || (major === MAJOR && minor < MIN_MINOR)) throw new FsError('EINVAL');
-  // A kernel with a later major version gets ours, and then sends a second INIT in that version.
+  // If the kernel has a later major version, the answer contains only version 7. The kernel then
+  // sends a second INIT in that version.
   const isOurs = major === MAJOR && requestBytes >= BODY + 16;
   const readAheadBytes = isOurs ? request.readUInt32LE(BODY + 8) : 0;
   const offered = isOurs ? request.readUInt32LE(BODY + 12) : 0;
@@ -203,7 +204,10 @@ function listxattr(call: Call): number {
   return answerXattr(call, Buffer.from(names.map((name) => `${name}\0`).join(''), 'latin1'));
 }
 
-/** A request with size 0 asks for the value's size. */
+/**
+ * Answers with an extended attribute's value. If the requested size is 0, the answer contains only
+ * the value's size.
+ */
 function answerXattr({ request, reply }: Call, value: Buffer): number {
   const sizeBytes = request.readUInt32LE(BODY);
   if (sizeBytes === 0) {

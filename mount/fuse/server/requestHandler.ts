@@ -1,6 +1,6 @@
 /**
- * Answers the kernel's requests, from bytes to bytes, without a descriptor. A failing request
- * affects no other: anything thrown becomes an errno.
+ * Answers the kernel's requests. A request and its answer are buffers; this file uses no
+ * descriptor. A failing request does not affect others, because every exception becomes an errno.
  */
 import { constants } from 'node:os';
 import { NotInMemory } from '../../content/stored.ts';
@@ -31,8 +31,8 @@ export class Session {
   readonly #faults: FaultLog;
 
   /**
-   * `generation`, such as the second of mounting, distinguishes nodeids from those of an earlier
-   * mount.
+   * `generation` distinguishes this mount's nodeids from those of an earlier mount. The time of
+   * mounting in seconds is suitable.
    */
   constructor(
     filesystem: Filesystem,
@@ -95,8 +95,7 @@ export class Session {
   }
 
   /**
-   * Does work that can wait until the answer has been sent. The kernel processes the answer
-   * meanwhile.
+   * Does the work that could wait until the answer was sent, while the kernel processes the answer.
    */
   afterReply(): void {
     this.#readyRead.afterReply();
@@ -104,7 +103,7 @@ export class Session {
     this.#readAhead?.afterReply();
   }
 
-  /** Whether other threads are working for this session. */
+  /** Reports whether other threads are working for this session. */
   get isBusy(): boolean {
     return this.#readAhead?.isBusy ?? false;
   }

@@ -26,7 +26,7 @@ export interface WorkerOptions {
   readonly tree: TreeSource;
   readonly cacheBytes: number | undefined;
   readonly generation: number;
-  /** One entry for each prefetch thread. */
+  /** The connections to the prefetch threads, one per thread. */
   readonly ahead: readonly PrefetcherEnds[];
   /** The pipe that announces completed disk reads. */
   readonly readsDoneFd: number;
@@ -36,7 +36,7 @@ export type WorkerMessage =
   | { readonly type: 'open' }
   | { readonly type: 'mounted' }
   | { readonly type: 'news'; readonly news: RegistryNews; readonly atMs: number }
-  /** The prefetch thread must be started: its port holds the first work for it. */
+  /** Requests the start of a prefetch thread. Its first work has already been sent to its port. */
   | { readonly type: 'ahead'; readonly lane: number }
   | { readonly type: 'read'; readonly read: DiskRead }
   | { readonly type: 'log'; readonly line: string }
@@ -80,8 +80,8 @@ async function run({
     beforeLoad: aside.beforeLoad,
   });
   post({ type: 'open' });
-  // Warm up while mount(8) does its work. The kernel has sent no requests yet, so nothing may be
-  // remembered for it, prefetched or deferred.
+  // Warm up while mount(8) does its work. The kernel has not sent any requests yet. So the warm-up
+  // has its own session, which prefetches and defers nothing.
   const rehearsal = new Aside({ requestsFd: fd, doneFd: readsDoneFd, post: () => undefined });
   warmUp(
     new Session(filesystem, generation, () => undefined, new PrefetchPlanner([]), rehearsal),

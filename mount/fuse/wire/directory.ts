@@ -1,6 +1,6 @@
 /**
- * READDIR and READDIRPLUS: returns as many entries as fit. Each entry of READDIRPLUS counts as a
- * look-up.
+ * Answers READDIR and READDIRPLUS with as many entries as fit. Each entry of READDIRPLUS counts as
+ * a look-up, which the kernel later ends with FORGET.
  */
 import type { DirectoryEntry, Filesystem } from '../../vfs/filesystem.ts';
 import type { Node } from '../../vfs/tree.ts';
@@ -9,7 +9,10 @@ import { ENTRY_BYTES, direntBytes, readUint64, writeDirent, writeEntry } from '.
 export interface ListRequest {
   readonly node: Node;
   readonly referenceNumber: number;
-  /** The entry to continue after; 0: from the start. */
+  /**
+   * The cookie of the entry after which the page begins; 0: the page begins at the start of the
+   * list.
+   */
   readonly cookie: number;
   readonly sizeBytes: number;
   /** True for READDIRPLUS. */
@@ -17,24 +20,24 @@ export interface ListRequest {
 }
 
 export interface Page {
-  /** 0 at the end of the folder. */
+  /** The length of the page; 0 at the end of the list. */
   readonly bytes: number;
   /** The last entry's cookie, after which the next page begins. */
   readonly cookie: number;
-  /** There was another entry that did not fit. */
+  /** True if there was another entry that did not fit. */
   readonly isFull: boolean;
 }
 
 /**
- * Counts a look-up of an entry's node and returns its place's number. Undefined ends the page
- * before the entry.
+ * Counts a look-up of an entry's node and returns the number of its place (see registry.ts). If it
+ * returns undefined, the page ends before the entry.
  */
 export type CountLookup = (node: Node) => number | undefined;
 
 /**
  * Writes a page of entries at `start`. If an error occurs in the middle of the list, the entries
- * before it are returned first. Otherwise the kernel would not learn of the look-ups counted for
- * them.
+ * before it are returned without the error. Otherwise the kernel would not know of the look-ups
+ * that were counted for them.
  */
 export function writePage(
   filesystem: Filesystem,
@@ -69,8 +72,8 @@ export function writePage(
 }
 
 /**
- * Writes the entry's node. `.` and `..` have nodeid 0, which tells the kernel nothing about them.
- * Returns false if the page must end before this entry.
+ * Writes the entry's node and attributes. `.` and `..` have nodeid 0, which tells the kernel
+ * nothing about them. Returns false if the page must end before this entry.
  */
 function writeLookup(
   buffer: Buffer,
@@ -86,7 +89,7 @@ function writeLookup(
   return true;
 }
 
-/** Returns where the entry that starts at `at` ends in the page. */
+/** Returns the offset in the page at which the entry that starts at `at` ends. */
 export function entryEnd(page: Buffer, at: number, withAttributes: boolean): number {
   const dirent = at + (withAttributes ? ENTRY_BYTES : 0);
   return dirent + direntBytes(page.readUInt32LE(dirent + 16));

@@ -1,9 +1,9 @@
-/** System calls that the kernel transport needs and Node lacks. */
+/** System calls that the kernel transport needs and Node does not offer. */
 import { constants } from 'node:os';
 import koffi from 'koffi';
 import { BackupError } from '../../../src/errors.ts';
 
-/** Linux, the same on x64 and arm64 (asm-generic/fcntl.h, fs.h, poll.h). */
+/** Constants of Linux, which are the same on x64 and arm64 (asm-generic/fcntl.h, fs.h, poll.h). */
 const O_CLOEXEC = 0o2000000;
 const O_NONBLOCK = 0o4000;
 const F_GETFL = 3;
@@ -17,7 +17,10 @@ const POLLFD_BYTES = 8;
 
 type Call<A extends unknown[]> = (...args: A) => number;
 
-/** Bound at the first use: not every mount needs every function. */
+/**
+ * Returns a C function that is bound at its first call, because not every mount needs every
+ * function.
+ */
 function lazily<A extends unknown[]>(prototype: string): Call<A> {
   let call: Call<A> | undefined;
   return (...args) => (call ??= koffi.load(null).func(prototype) as unknown as Call<A>)(...args);
@@ -52,9 +55,9 @@ function iovecOfOneByte(): Buffer {
 let canTell = true;
 
 /**
- * Reports whether a byte of a file can be read without waiting for the disk. Also true at the end
- * of the file, and if the file system, the kernel or the C library cannot tell. Takes about a
- * microsecond.
+ * Reports whether a byte of a file can be read without waiting for the disk. Also returns true at
+ * the end of the file, and if the file system, the kernel or the C library cannot report it. Takes
+ * about a microsecond.
  */
 export function isInPageCache(fd: number, offset: number): boolean {
   if (!canTell) return true;
@@ -62,15 +65,16 @@ export function isInPageCache(fd: number, offset: number): boolean {
     const bytes = preadv2(fd, iovecOfOneByte(), 1, offset, RWF_NOWAIT);
     return bytes >= 0 || koffi.errno() !== constants.errno.EAGAIN;
   } catch {
-    // The function does not exist; koffi looks it up at the first call.
+    // The C library lacks the function. koffi detects this only at the first call.
     canTell = false;
     return true;
   }
 }
 
 /**
- * Waits until one of the descriptors is readable or the time is over (microseconds; undefined: no
- * limit). Reports which are readable. An error or the end of one counts as readable.
+ * Waits until one of the descriptors is readable or the time-out is over. The time-out is in
+ * microseconds; undefined means no limit. Reports which descriptors are readable. A descriptor with
+ * an error or at its end counts as readable.
  */
 export function readableOf(fds: readonly number[], timeoutUs?: number): boolean[] {
   const polled = Buffer.alloc(fds.length * POLLFD_BYTES);
@@ -89,8 +93,8 @@ const polledOne = Buffer.alloc(POLLFD_BYTES);
 const noTime = timespecOf(0);
 
 /**
- * Reports whether the descriptor is readable now. An error or its end counts as readable. Takes
- * about a microsecond.
+ * Reports whether the descriptor is readable now. A descriptor with an error or at its end counts
+ * as readable. Takes about a microsecond.
  */
 export function isReadable(fd: number): boolean {
   polledOne.writeInt32LE(fd, 0);

@@ -1,8 +1,9 @@
-/** Numbers of the FUSE kernel protocol, version 7. Source: linux include/uapi/linux/fuse.h. */
+/** Constants of the FUSE kernel protocol, version 7. Source: linux include/uapi/linux/fuse.h. */
 
 export const MAJOR = 7;
 /**
- * The lowest supported minor version (Linux 5.4), and the highest whose structures are implemented.
+ * The lowest supported minor version (that of Linux 5.4), and the highest version whose structures
+ * are implemented.
  */
 export const MIN_MINOR = 31;
 export const MAX_MINOR = 38;
@@ -31,7 +32,7 @@ export const OPCODE = {
   LSEEK: 46,
 } as const;
 
-/** enum fuse_notify_code: messages sent to the kernel without a request. */
+/** Codes of the messages sent to the kernel without a request (enum fuse_notify_code). */
 export const NOTIFY = { INVAL_INODE: 2, INVAL_ENTRY: 3, STORE: 4 } as const;
 
 /** INIT flags (FUSE_ASYNC_READ and so on). */
@@ -49,19 +50,22 @@ export const INIT_FLAG = {
   NO_OPENDIR_SUPPORT: 1 << 24,
 } as const;
 
-/** struct fuse_in_header. */
+/** The size of struct fuse_in_header. */
 export const IN_HEADER_BYTES = 40;
-/** struct fuse_out_header. */
+/** The size of struct fuse_out_header. */
 export const OUT_HEADER_BYTES = 16;
 
-/** 256 pages, the most that the kernel requests by default (fs.fuse.max_pages_limit). */
+/** The most pages in one request. It is the kernel's default limit (fs.fuse.max_pages_limit). */
 export const MAX_PAGES = 256;
 export const MAX_READ_BYTES = MAX_PAGES * 4096;
 
-/** The mount is read-only, but the kernel requires at least a page. */
+/** The largest write. The mount is read-only, but the kernel requires at least a page. */
 export const MAX_WRITE_BYTES = 4096;
 /**
- * More than FUSE_MIN_READ_BUFFER, than MAX_WRITE_BYTES with its headers, and than the longest
- * useful BATCH_FORGET.
+ * The size of the buffer for requests. It must be larger than each of these:
+ *
+ * - FUSE_MIN_READ_BUFFER
+ * - a write of MAX_WRITE_BYTES with its headers
+ * - the longest useful BATCH_FORGET
  */
 export const REQUEST_BYTES = 64 * 1024;

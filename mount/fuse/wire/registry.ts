@@ -1,17 +1,19 @@
 /**
- * The places that the kernel remembers. A FUSE nodeid has 64 bits: the upper half is a place's
- * number, the lower half a child's number (a message's UID). So messages cost nothing here, however
+ * Keeps the places that the kernel remembers. A place is a folder, or another node without a number
+ * in its folder. A FUSE nodeid has 64 bits. The upper half is a place's number, and the lower half
+ * is a child's number, such as a message's UID. So messages need no memory here, regardless of how
  * many the kernel knows.
  *
- * A place stays for as long as the kernel holds look-ups of it or of any of its children. Its
- * number is never reused while the process lives, so a stale nodeid is never mistaken for another
- * node. The root has number 0 and is never forgotten.
+ * A place is kept as long as the kernel holds look-ups of it or of any of its children. Its number
+ * is never reused while the process lives, so a stale nodeid never refers to another node. The root
+ * has number 0 and is never forgotten.
  *
- * This design assumes one worker thread. With several on one descriptor, each could get a FORGET
- * for another's look-up. It would then need these changes, behind the same interface:
+ * This design assumes one worker thread. With several on one descriptor, a worker could get a
+ * FORGET for a look-up that another worker has answered. The registry would then need these
+ * changes, with the same interface:
  *
- * - Numbers and counts move into a SharedArrayBuffer, with an Int32Array slot per number. Counts
- *   and the next free number are changed with Atomics.add.
+ * - Numbers and counts move into a SharedArrayBuffer, with one Int32Array element per number.
+ *   Counts and the next free number are changed with Atomics.add.
  * - Keys are sent to the other workers by MessagePort. A worker that meets an unknown number drains
  *   its port with receiveMessageOnPort, and makes its own NodeReference from the key.
  */
@@ -26,11 +28,11 @@ interface Known {
   readonly number: number;
   place: NodeReference;
   lookups: number;
-  /** The watcher was informed of it. */
+  /** True if the thread that watches for changes knows of this place. */
   isTold: boolean;
 }
 
-/** The folders that the kernel has got to know, and those that it has completely forgotten. */
+/** The folders that the kernel has newly looked up, and those that it has completely forgotten. */
 export interface RegistryNews {
   readonly remembered: readonly KnownFolder[];
   readonly forgotten: readonly number[];
@@ -47,7 +49,10 @@ export class Registry {
     this.#add({ number: ROOT_NUMBER, place: root, lookups: 1, isTold: false });
   }
 
-  /** Counts look-ups of the node, or of the children of a folder. Returns its place's number. */
+  /**
+   * Counts look-ups by the kernel of a node, or of the children of a folder. Returns its place's
+   * number.
+   */
   remember(node: Node, lookups = 1): number {
     const known = this.#byKey.get(node.place.key) ?? this.#addNew(node.place);
     known.place = node.place;
@@ -55,7 +60,7 @@ export class Registry {
     return known.number;
   }
 
-  /** The kernel drops look-ups of the place or its children. */
+  /** Subtracts look-ups of the place or its children, which the kernel has ended. */
   forget(number: number, lookups: number): void {
     const known = this.#byNumber.get(number);
     if (known === undefined || number === ROOT_NUMBER) return;
@@ -66,7 +71,7 @@ export class Registry {
     if (known.isTold) this.#forgotten.push(number);
   }
 
-  /** Returns the news since the last call; undefined if there are none. */
+  /** Returns the changes since the last call; undefined if there are none. */
   takeNews(): RegistryNews | undefined {
     if (this.#remembered.length === 0 && this.#forgotten.length === 0) return undefined;
     const news = { remembered: this.#remembered, forgotten: this.#forgotten };
@@ -75,7 +80,10 @@ export class Registry {
     return news;
   }
 
-  /** Throws ESTALE for a forgotten place. Only an NFS client can still hold such a nodeid. */
+  /**
+   * Returns the place with this number. Throws ESTALE if the kernel has forgotten it. Only an NFS
+   * client can still hold such a nodeid.
+   */
   place(number: number): NodeReference {
     const known = this.#byNumber.get(number);
     if (known === undefined) throw new FsError('ESTALE');

@@ -1,7 +1,7 @@
 /**
- * Writes the structures of the FUSE kernel protocol into buffers. Layouts: linux
- * include/uapi/linux/fuse.h. The protocol uses the machine's byte order; choose.ts allows this
- * transport on little-endian machines only.
+ * Writes the structures of the FUSE kernel protocol into buffers. Their layouts are in linux
+ * include/uapi/linux/fuse.h. The protocol uses the machine's byte order, so choose.ts allows this
+ * transport only on little-endian machines.
  */
 import type { Attributes, Node, TreeStatistics } from '../../vfs/tree.ts';
 import {
@@ -19,17 +19,17 @@ export const ENTRY_BYTES = 128;
 const ATTR_BYTES = 88;
 export const ATTR_OUT_BYTES = 16 + ATTR_BYTES;
 export const INIT_OUT_BYTES = 64;
-/** struct fuse_open_out. */
+/** The size of struct fuse_open_out. */
 export const OPEN_OUT_BYTES = 16;
 export const STATFS_BYTES = 80;
 export const STORE_HEADER_BYTES = OUT_HEADER_BYTES + 24;
 const DIRENT_HEADER_BYTES = 24;
 
-/** FUSE_ROOT_ID. */
+/** The root's nodeid, FUSE_ROOT_ID. */
 const ROOT_ID = 1;
 
 const FILE_TYPE: Record<Attributes['kind'], number> = { folder: 0o040000, file: 0o100000, link: 0o120000 };
-/** The unit of stat's st_blocks, which du adds up. */
+/** The unit of st_blocks in struct stat, which du adds up. */
 const STAT_BLOCK_BYTES = 512;
 const PREFERRED_IO_BYTES = 4096;
 /**
@@ -40,8 +40,8 @@ export const FOLDER_IO_BYTES = 128 * 1024;
 const TWO_TO_32 = 2 ** 32;
 
 /**
- * struct fuse_out_header. `error` is a positive errno or 0. The unique number is copied from the
- * request.
+ * Writes struct fuse_out_header. `error` is a positive errno or 0. The unique number is copied from
+ * the request.
  */
 export function writeOutHeader(reply: Buffer, payloadBytes: number, error: number, request: Buffer): void {
   reply.writeUInt32LE(OUT_HEADER_BYTES + payloadBytes, 0);
@@ -54,8 +54,9 @@ let lastBuffer: Buffer | undefined;
 let lastView: DataView = new DataView(new ArrayBuffer(0));
 
 /**
- * One buffer is written over and over, so its DataView is kept. Buffer's own methods write byte by
- * byte in JavaScript. Until they are compiled, they made a mount's first list three times as slow.
+ * Returns a DataView of the buffer. The last one is kept, because the same buffer is written again
+ * and again. The methods of Buffer write byte by byte in JavaScript. Before they were compiled,
+ * they made a mount's first list three times as slow.
  */
 function viewOf(buffer: Buffer): DataView {
   if (buffer !== lastBuffer) {
@@ -66,15 +67,15 @@ function viewOf(buffer: Buffer): DataView {
 }
 
 /**
- * Writes a 64-bit number that a double holds exactly; negative ones (times before 1970) as two's
- * complement.
+ * Writes a 64-bit number that a double holds exactly. Negative numbers (times before 1970) are
+ * written as two's complement.
  */
 function writeInt64(to: DataView, value: number, offset: number): void {
   to.setUint32(offset, value >>> 0, true);
   to.setInt32(offset + 4, Math.floor(value / TWO_TO_32), true);
 }
 
-/** Writes a notification's header. Its code is in the error field, and the request number is 0. */
+/** Writes a notification's header: the error field holds its code, and the request number is 0. */
 function writeNotifyHeader(to: Buffer, payloadBytes: number, code: number): number {
   to.fill(0, 0, OUT_HEADER_BYTES);
   to.writeUInt32LE(OUT_HEADER_BYTES + payloadBytes, 0);
@@ -83,8 +84,8 @@ function writeNotifyHeader(to: Buffer, payloadBytes: number, code: number): numb
 }
 
 /**
- * struct fuse_notify_inval_inode_out. An offset below 0 invalidates the attributes only; 0 also
- * invalidates all pages. Returns the length.
+ * Writes struct fuse_notify_inval_inode_out. An offset below 0 invalidates the attributes only; 0
+ * also invalidates all pages. Returns the length.
  */
 export function writeInvalidInode(
   to: Buffer,
@@ -98,7 +99,7 @@ export function writeInvalidInode(
   return writeNotifyHeader(to, 24, NOTIFY.INVAL_INODE);
 }
 
-/** struct fuse_notify_inval_entry_out, followed by the name and a NUL. Returns the length. */
+/** Writes struct fuse_notify_inval_entry_out, the name and a NUL. Returns the length. */
 export function writeInvalidEntry(to: Buffer, parentNumber: number, name: Buffer): number {
   const nameAt = OUT_HEADER_BYTES + 16;
   writeNodeId(to, OUT_HEADER_BYTES, parentNumber, 0);
@@ -110,8 +111,8 @@ export function writeInvalidEntry(to: Buffer, parentNumber: number, name: Buffer
 }
 
 /**
- * struct fuse_notify_store_out. `sizeBytes` of a child's content, from its start, follow it.
- * Returns the header's length.
+ * Writes struct fuse_notify_store_out. The caller sends `sizeBytes` of the child's content after
+ * it. Returns the header's length.
  */
 export function writeStore(
   to: Buffer,
@@ -139,8 +140,8 @@ function writeNodeId(to: Buffer, offset: number, referenceNumber: number, childN
 }
 
 /**
- * Returns the child's number in the lower half of a nodeid. The root's nodeid 1 is no child's
- * number.
+ * Returns the child's number in the lower half of a nodeid. The root's nodeid 1 is an exception and
+ * contains no child's number.
  */
 export function childNumberOf(referenceNumber: number, low: number): number {
   return referenceNumber === ROOT_NUMBER ? 0 : low;
@@ -150,7 +151,10 @@ function nanosecondsOf(timeMs: number): number {
   return Math.min(999_999_999, Math.round((timeMs - Math.floor(timeMs / 1000) * 1000) * 1e6));
 }
 
-/** struct fuse_attr. The protocol requires an access time; it is set to the modification time. */
+/**
+ * Writes struct fuse_attr. The protocol requires an access time; it is set to the modification
+ * time.
+ */
 function writeAttr(to: Buffer, at: number, attributes: Attributes): void {
   const view = viewOf(to);
   const { sizeBytes, mtimeMs, ctimeMs } = attributes;
@@ -180,8 +184,8 @@ function writeValidity(to: Buffer, secondsAt: number, nanosecondsAt: number, val
 }
 
 /**
- * struct fuse_entry_out. `generation` distinguishes this mount's nodeids from an earlier mount's,
- * for NFS clients.
+ * Writes struct fuse_entry_out. `generation` distinguishes this mount's nodeids from those of
+ * earlier mounts, for NFS clients.
  */
 export function writeEntry(
   to: Buffer,
@@ -199,13 +203,13 @@ export function writeEntry(
   writeAttr(to, at + 40, attributes);
 }
 
-/** struct fuse_entry_out for a name that does not exist. The kernel may cache that. */
+/** Writes struct fuse_entry_out for a name that does not exist, which the kernel may cache. */
 export function writeNegativeEntry(to: Buffer, at: number, validMs: number): void {
   to.fill(0, at, at + ENTRY_BYTES);
   writeValidity(to, at + 16, at + 32, validMs);
 }
 
-/** struct fuse_attr_out. */
+/** Writes struct fuse_attr_out. */
 export function writeAttrOut(to: Buffer, at: number, attributes: Attributes): void {
   const view = viewOf(to);
   writeValidity(to, at, at + 8, attributes.validMs);
@@ -213,7 +217,7 @@ export function writeAttrOut(to: Buffer, at: number, attributes: Attributes): vo
   writeAttr(to, at + 16, attributes);
 }
 
-/** struct fuse_dirent with its name, padded to eight bytes. */
+/** Writes struct fuse_dirent with its name, padded to eight bytes. */
 export function writeDirent(
   to: Buffer,
   at: number,
@@ -235,7 +239,7 @@ export function direntBytes(nameBytes: number): number {
   return (DIRENT_HEADER_BYTES + nameBytes + 7) & ~7;
 }
 
-/** struct fuse_kstatfs. Reports a full disk, like a medium that takes no more files. */
+/** Writes struct fuse_kstatfs. It reports a full disk, because nothing can be written here. */
 export function writeStatfs(to: Buffer, at: number, statistics: TreeStatistics, nameMaxBytes: number): void {
   const view = viewOf(to);
   to.fill(0, at, at + STATFS_BYTES);
@@ -247,10 +251,10 @@ export function writeStatfs(to: Buffer, at: number, statistics: TreeStatistics, 
 }
 
 /**
- * The features requested if the kernel offers them.
+ * The features that are requested from the kernel if it offers them.
  *
- * - AUTO_INVAL_DATA drops cached pages and lists when mtime changes. This keeps status pages and
- *   growing folders correct, although OPEN and OPENDIR are never sent.
+ * - AUTO_INVAL_DATA makes the kernel drop cached pages and lists when mtime changes. This keeps
+ *   status pages and growing folders correct, although OPEN and OPENDIR are never sent.
  * - READDIRPLUS_AUTO is left out. It returns attributes only for the first part of a list, but find
  *   and tar read a whole list before they ask for any. With it, 50,000 files cause 40,000 more
  *   LOOKUPs, and find takes twice as long. Without it, a bare list takes half as long again (0.39
@@ -268,11 +272,11 @@ const WANTED_FLAGS =
   INIT_FLAG.CACHE_SYMLINKS |
   INIT_FLAG.NO_OPENDIR_SUPPORT;
 
-/** The number of background requests, such as read-ahead, that the kernel may have pending. */
+/** How many background requests, such as read-ahead, the kernel may have pending. */
 const MAX_BACKGROUND = 64;
 const CONGESTION_THRESHOLD = 48;
 
-/** struct fuse_init_out. */
+/** Writes struct fuse_init_out. */
 export function writeInitOut(
   to: Buffer,
   at: number,
