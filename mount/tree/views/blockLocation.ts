@@ -1,7 +1,4 @@
-/**
- * Locates a byte of a chunk for the block cache. A block always has the same key, whoever asks for
- * it.
- */
+/** Locates a byte of a chunk for the block cache. A block has the same key for every caller. */
 import { loadBlock, loadBlockStart } from '../../../src/backup/read/messageBytes.ts';
 import type { Block } from '../../../src/backup/read/messageBytes.ts';
 import type { BackupReader } from '../../../src/backup/reader.ts';
