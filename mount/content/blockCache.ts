@@ -17,7 +17,8 @@ const DEFAULT_CACHE_BYTES = 4 * 1024 * 1024;
 const ENTRY_OVERHEAD_BYTES = 400;
 const MAX_SPARE = 4;
 /**
- * Smaller blocks are not reused, because Node may place several small Buffers in the same memory.
+ * The memory of smaller blocks is not reused, because Node may place several small Buffers in the
+ * same memory.
  */
 const MIN_ROOM_BYTES = 32 * 1024;
 

@@ -21,8 +21,8 @@ const ANY_GUID = '0'.repeat(40);
 const MAX_KNOWN = 10_000;
 
 /**
- * Spare bytes for each message. They hold X-Cyrus-Mbox if the message has no CRs, the quotes, and
- * the message's end.
+ * Bytes added to the size of each message. They are the room for X-Cyrus-Mbox in a message without
+ * CRs, for quotes, and for missing line ends.
  */
 const SPARE_BYTES = 128;
 /** The minimum length of X-Cyrus-Mbox with all its marks. */
@@ -140,6 +140,6 @@ function notes({ lineEnds, isEnded, isHeadEnded, isTight }: TextFacts, roomBytes
   const marks = `${end}${isTight ? ' tight' : ''}`;
   const lines = lineEnds.text(roomBytes - LEAST_FIELD_BYTES);
   const text = `${TEXT_FIELD}: lines=${lines}${marks}`;
-  // The filler is a separate word and may be absent.
+  // The filler is a separate word of the field, and may be absent.
   return Buffer.from(text.length + 1 < roomBytes ? `${text} ` : text);
 }

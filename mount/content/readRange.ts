@@ -1,6 +1,6 @@
 /**
- * Reads from content that is stored in blocks. Each byte is copied once, from its block to the
- * target.
+ * Reads from content that is stored in blocks. Each byte is copied only once, from its block
+ * directly to the target.
  */
 import { BackupError } from '../../src/errors.ts';
 import type { Content, Location } from '../vfs/tree.ts';

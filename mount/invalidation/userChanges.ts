@@ -113,7 +113,7 @@ export class UserChanges {
   async look(user: WatchedUser): Promise<boolean> {
     const folders = [...user.folders];
     const others = folders.filter(({ path }) => path !== '');
-    // The mtime of the user's own folder is the data file's, which is written before the commit.
+    // The user's own folder has the mtime of the data file, which is written before the commit.
     for (const { number, path } of folders) if (path === '') await this.#invalidator.folder(number, true);
     if (others.length === 0) return false;
     const backup = this.#backup(user);
@@ -124,7 +124,7 @@ export class UserChanges {
     try {
       return await this.#compare(user, backup, others);
     } catch (error) {
-      // The next check folds the log instead.
+      // The next check ignores the damaged index and folds the log instead.
       if (isDamagedIndex(error)) doubtIndex(error);
       throw error;
     }

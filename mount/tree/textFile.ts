@@ -25,8 +25,8 @@ export class TextFile implements FileItem {
   readonly #sinceMs: number | undefined;
 
   /**
-   * `make` generates the text as bytes, or as a string in latin1. `sinceMs` returns when the text
-   * last changed, if that is known.
+   * `make` generates the text as bytes, or as a string in latin1. `sinceMs` is the time when the
+   * text last changed, if that is known.
    */
   constructor(
     key: string,

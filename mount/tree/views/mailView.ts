@@ -39,9 +39,9 @@ export interface ViewOptions {
   /**
    * How changes become visible:
    *
-   * - `told`: they are invalidated in the kernel (changes.ts);
-   * - `never`: nothing changes;
-   * - `unnoticed`: the kernel sees them when it asks again.
+   * - `told`: each change is invalidated in the kernel (changes.ts);
+   * - `never`: the mail shown cannot change;
+   * - `unnoticed`: the kernel sees a change when its cached answer times out.
    */
   readonly changes: 'told' | 'never' | 'unnoticed';
   readonly deletedPrefix: string;
@@ -62,8 +62,8 @@ function notKnown(userid: string, time: number): BackupError {
 const structures = new PerBackup<StructureFolder>();
 const links = new PerBackup<LinkCounts>();
 /**
- * The minimum interval between two counts of links. A count reads all records, so it must not run
- * at every change of a busy mailbox.
+ * The minimum interval between two counts of links. A count reads all records of a user, so it must
+ * not run at every change.
  */
 const COUNT_LINKS_EVERY_MS = 5000;
 

@@ -62,7 +62,7 @@ class Plan {
     const blocks = this.#blocksOf(chunkId, offset, offset + sizeBytes);
     const [first] = blocks;
     if (first === undefined) return true;
-    // The next stretch begins with a block of its own.
+    // The plan is full, and this message begins in a new block: the next plan begins with it.
     if (this.#leftBytes <= 0 && !this.#isLast(first)) return false;
     const block = this.#addBlocks(blocks);
     this.builder.addFile({ number, sizeBytes, block, offsetInBlock: offset - first.start, sha1 });
