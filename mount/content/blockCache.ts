@@ -64,7 +64,7 @@ export class BlockCache {
   }
 
   #load(key: string, isWhole: boolean, load: Load): Buffer {
-    // Makes the old entry's memory available for the new one.
+    // Deleting the old entry first makes its memory available for the new block.
     this.#blocks.delete(key);
     const bytes = load(this.#spare.pop());
     this.#blocks.set(key, { bytes, isWhole });

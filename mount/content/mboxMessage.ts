@@ -25,7 +25,7 @@ const MAX_KNOWN = 10_000;
  * CRs, for quotes, and for missing line ends.
  */
 const SPARE_BYTES = 128;
-/** The minimum length of X-Cyrus-Mbox with all its marks. */
+/** The length of X-Cyrus-Mbox with all its notes and no filler. */
 const LEAST_FIELD_BYTES = TEXT_FIELD.length + ': lines=crlf end=none head=open tight\n'.length;
 /** One line of filler. The field is folded into such lines, which keeps header lines short. */
 const FILLER_LINE = `${'.'.repeat(76)}\n `;

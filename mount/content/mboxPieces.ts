@@ -26,7 +26,7 @@ export const WINDOW_BYTES = PIECE_BYTES + SEEN_AHEAD_BYTES;
 const MOST_TURNS = 64;
 
 export interface PieceStart {
-  /** Offset in the message. */
+  /** The piece's offset in the message. */
   readonly offset: number;
   /** The piece starts in the header, before the empty line that ends it. */
   readonly isHead: boolean;

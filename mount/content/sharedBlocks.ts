@@ -10,7 +10,7 @@
  * have been read already.
  */
 
-/** Longer blocks are not shared. */
+/** The length of the longest block that is shared. */
 export const LONGEST_SHARED_BYTES = 256 * 1024;
 /**
  * The size of a slot. It has one byte more than the longest block, so that inflating into a slot

@@ -15,7 +15,7 @@ export interface Shape {
   readonly inode: bigint;
   readonly mtimeMs: number;
   readonly owner: Owner;
-  /** UNNOTICED_VALID_MS by default. */
+  /** How long the kernel may cache the attributes. The default is UNNOTICED_VALID_MS. */
   readonly validMs?: number;
 }
 

@@ -40,7 +40,7 @@ export interface FolderShape {
    * most folders are only listed.
    */
   readonly fixed?: () => readonly FixedName[];
-  /** Replaces the usual attributes of this kind of folder. */
+  /** Returns attributes that replace the usual ones of this kind of folder. */
   readonly attributes?: () => Attributes;
   /** Called when the folder is opened (see FolderReference). */
   readonly opened?: () => void;

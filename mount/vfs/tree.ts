@@ -34,7 +34,7 @@ export interface Attributes {
   readonly mtimeMs: number;
   readonly ctimeMs: number;
   readonly nlink: number;
-  /** Permission bits only, such as 0o400. */
+  /** The permission bits without the file type, such as 0o400. */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;

@@ -116,7 +116,7 @@ function maildirNames(view: MailView, path: string): FixedName[] {
   return [folder('cur', true), folder('new', false), folder('tmp', false), keywords];
 }
 
-/** `cur` with a mailbox's messages, or an empty `new` or `tmp`. */
+/** The folder `cur` with a mailbox's messages, or the empty folder `new` or `tmp`. */
 class MessagesFolder extends TreeFolder {
   readonly #view: MailView;
   readonly #path: string;

@@ -194,7 +194,7 @@ export class RootFolder extends TreeFolder implements UserReferences {
   }
 }
 
-/** Returns a test for whether a userid matches any of the patterns. */
+/** Returns a function that reports whether a userid matches any of the patterns. */
 function matcher(patterns: readonly string[]): (userid: string) => boolean {
   if (patterns.length === 0) return () => true;
   const each = patterns.map((pattern) =>

@@ -26,7 +26,7 @@ export interface UserReferences extends FolderReference {
 }
 
 export class UserReference implements FolderReference {
-  /** The userid. */
+  /** The key of this node is the userid. */
   readonly key: string;
   readonly parent: UserReferences;
 

@@ -8,7 +8,7 @@ export function blockKey(reader: BackupReader, block: Block): string {
   return `${reader.serial}:${block.from.fileOffset}:${block.start}-${block.end}`;
 }
 
-/** `offset` is the offset in the decompressed chunk. */
+/** Returns the location of the byte at `offset` in the decompressed chunk. */
 export function blockLocation(reader: BackupReader, chunkId: number, offset: number): Location {
   const block = reader.blockAt(chunkId, offset);
   return {

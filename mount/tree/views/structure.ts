@@ -7,7 +7,7 @@ import { inodeOf } from '../hash.ts';
 import type { RecordsShown } from '../../../src/index/queries/atTime.ts';
 import type { ViewMailbox } from '../../../src/index/queries/views.ts';
 
-/** A mailbox, its folder path, and which of its records are shown there. */
+/** A mailbox, the path of its folder, and the kind of records that the folder shows. */
 export interface ShownMailbox {
   readonly mailbox: ViewMailbox;
   /** The levels of the path. There is at least one. */
