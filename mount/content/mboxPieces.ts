@@ -1,8 +1,8 @@
 /**
  * Splits the text of a message into pieces, in the form that it has in an mbox. Lines end with LF
  * and are quoted as src/mailbox/mboxText.ts defines. A piece normally ends after a line. If a line
- * is longer than a piece, the piece ends at a position that splits neither a line end nor a quote.
- * A piece can therefore be generated again from its start state alone.
+ * is longer than a piece, the piece ends inside the line, but never between CR and LF. A piece can
+ * be generated again from the message and the piece's start state, without the pieces before it.
  */
 import { isQuoted, quoteLines, quotedLine } from '../../src/mailbox/mboxText.ts';
 import type { Quoting } from '../../src/mailbox/mboxText.ts';
