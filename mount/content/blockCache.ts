@@ -1,25 +1,28 @@
 /**
- * Caches the blocks that were inflated last, bounded by their size. Everything is synchronous, so a
- * block is never loaded twice at the same time. Failures to load are not cached.
+ * Caches the most recently inflated blocks, up to a total size. Every operation is synchronous, so
+ * a block is never loaded twice at the same time. A failed load is not cached.
  *
- * The cache need not be large: the kernel caches what it was given, so a block is requested a few
- * times in quick succession and then not again. The memory of an evicted block is reused for the
- * next one, because touching new memory may take as long as inflating into it.
+ * The cache can be small. The kernel caches what it has read, so it requests a block a few times in
+ * quick succession and then not again. The memory of an evicted block is reused for the next block,
+ * because touching new memory may take as long as inflating into it.
  */
 import { LRUCache } from 'lru-cache';
 
 const DEFAULT_CACHE_BYTES = 4 * 1024 * 1024;
 
 /**
- * The approximate cost of an entry beside its bytes: the Buffer, its ArrayBuffer, the key and the
- * list's links.
+ * The approximate memory that an entry takes in addition to its bytes: the Buffer, its ArrayBuffer,
+ * the key and the links of the LRU list.
  */
 const ENTRY_OVERHEAD_BYTES = 400;
 const MAX_SPARE = 4;
-/** Smaller blocks may lie in memory that Node shares between Buffers. */
+/**
+ * The memory of smaller blocks is not reused, because Node may place several small Buffers in the
+ * same memory.
+ */
 const MIN_ROOM_BYTES = 32 * 1024;
 
-/** Like Load, but for the first bytes of the block. */
+/** Like `Load`, but loads only the first bytes of the block. */
 type LoadStart = (sizeBytes: number, room?: Buffer) => Buffer;
 type Load = (room?: Buffer) => Buffer;
 
@@ -47,8 +50,8 @@ export class BlockCache {
   }
 
   /**
-   * Returns at least the block's first bytes; see Location.loadStart. A caller that asks for more
-   * of a block than before is likely to do so again, so the block is then loaded whole.
+   * Returns the first bytes of the block, or more (see Location.loadStart). If a caller asks for
+   * more of a block than before, it is likely to do so again, so the whole block is loaded.
    */
   getStart(key: string, sizeBytes: number, loadStart: LoadStart, load: Load): Buffer {
     const kept = this.#blocks.get(key);
@@ -61,7 +64,7 @@ export class BlockCache {
   }
 
   #load(key: string, isWhole: boolean, load: Load): Buffer {
-    // Makes the old entry's memory available for the new one.
+    // Deleting the old entry first makes its memory available for the new block.
     this.#blocks.delete(key);
     const bytes = load(this.#spare.pop());
     this.#blocks.set(key, { bytes, isWhole });

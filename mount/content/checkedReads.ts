@@ -1,11 +1,11 @@
 /**
- * Reads content with a known SHA-1, so that bits that have changed on the disk are not returned as
- * correct. Deflate alone does not notice every change: one letter becomes another.
+ * Reads content with a known SHA-1, and detects bytes that have changed on the disk. Deflate alone
+ * does not detect every change: one letter may turn into another without an error.
  *
- * - A file read in one request is checked at once, so its last block need not be inflated beyond
- *   the file's end.
- * - A file read sequentially in pieces is checked with the last piece.
- * - For a file read only in places, blocks are only checked for their length.
+ * - If a file is read in one request, it is checked at once. Its last block then need not be
+ *   inflated   beyond the file's end.
+ * - If a file is read sequentially in pieces, it is checked when the last piece is read.
+ * - If only parts of a file are read, only the length of each block is checked.
  */
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
@@ -17,8 +17,8 @@ import { readRange } from './readRange.ts';
 import type { BlockSources } from './readRange.ts';
 
 /**
- * The number of files read in pieces at the same time. Beyond this, the least recently read file is
- * not checked.
+ * The number of files that can be checked while they are read in pieces at the same time. Beyond
+ * this number, the least recently read file is not checked.
  */
 const MOST_BEGUN = 64;
 
@@ -29,7 +29,7 @@ interface Begun {
 
 export class CheckedReads {
   readonly #sources: BlockSources;
-  /** By SHA-1: files with the same SHA-1 have the same bytes. */
+  /** The files being read in pieces, by SHA-1. Files with the same SHA-1 have the same bytes. */
   readonly #begun = new LRUCache<string, Begun>({ max: MOST_BEGUN });
 
   constructor(sources: BlockSources) {

@@ -1,18 +1,18 @@
 /**
- * A message in an mbox. Its size follows from the record alone, so the size of an mbox is known
- * without reading any message (decision 30).
+ * A message in an mbox. Its size in the mbox depends on the record alone, so the size of an mbox is
+ * known without reading any message (decision 30).
  *
- * Line ends are LF, as every program that reads mbox expects. This and the quoting leave some of
- * the room unused. A header field, X-Cyrus-Mbox, fills it. The field begins with what is needed to
- * restore the exact message:
+ * The lines of the text end with LF, as every program that reads mbox expects. The size leaves room
+ * for quoting and for added line ends. The header field X-Cyrus-Mbox fills the room that is left.
+ * The field begins with the notes that are needed to restore the exact message:
  *
- * - `lines=crlf`: each LF in the text was CRLF.
- * - `lines=lf`: each LF was LF.
- * - `lines=3,1,2`: three were CRLF, then one LF, then two CRLF.
+ * - `lines=crlf`: every line of the message ended with CRLF.
+ * - `lines=lf`: every line ended with LF.
+ * - `lines=3,1,2`: three lines ended with CRLF, then one with LF, then two with CRLF.
  * - `lines=?`: CRLF and LF alternated too often to record.
- * - `end=none`: the last line had no end; its LF was added.
- * - `head=open`: there was no empty line after the header; it was added.
- * - `tight`: there was no room for quotes; in quoted lines a `>` replaces a letter.
+ * - `end=none`: the last line had no line end; an LF was added.
+ * - `head=open`: the header did not end with an empty line; one was added.
+ * - `tight`: there was no room for quotes, so in quoted lines a `>` replaces a letter.
  */
 import { TEXT_FIELD, mboxFields, mboxFromLine } from '../../src/mailbox/mboxText.ts';
 import type { LineEnds } from './mboxPieces.ts';
@@ -20,11 +20,14 @@ import type { LineEnds } from './mboxPieces.ts';
 const ANY_GUID = '0'.repeat(40);
 const MAX_KNOWN = 10_000;
 
-/** Room for X-Cyrus-Mbox in a message without CRs, for quotes, and for the message's end. */
+/**
+ * Bytes added to the size of each message. They are the room for X-Cyrus-Mbox in a message without
+ * CRs, for quotes, and for missing line ends.
+ */
 const SPARE_BYTES = 128;
-/** The minimum length of X-Cyrus-Mbox with all its marks. */
+/** The length of X-Cyrus-Mbox with all its notes and no filler. */
 const LEAST_FIELD_BYTES = TEXT_FIELD.length + ': lines=crlf end=none head=open tight\n'.length;
-/** Keeps header lines short. */
+/** One line of filler. The field is folded into such lines, which keeps header lines short. */
 const FILLER_LINE = `${'.'.repeat(76)}\n `;
 
 interface Described {
@@ -33,15 +36,16 @@ interface Described {
   readonly guid: string;
 }
 
-/** Returns the From line and the fields made from the record. */
+/** Returns the From line and the header fields that are derived from the record. */
 function mboxHead({ internaldate, flags, guid }: Described): Buffer {
   const lines = [mboxFromLine(internaldate), ...mboxFields(flags.split(' ').filter(Boolean), guid)];
   return Buffer.from(`${lines.join('\n')}\n`, 'latin1');
 }
 
 /**
- * Returns a function that computes the size of messages in an mbox. The overhead depends only on
- * the flags, and most messages of a mailbox have one of a few combinations.
+ * Returns a function that computes the size of a message in an mbox. The size of the added fields
+ * depends only on the flags. Most messages of a mailbox share a few flag combinations, so the
+ * function caches this size.
  */
 export function mboxBytes(): (of: { readonly flags: string; readonly size: number }) => number {
   const known = new Map<string, number>();
@@ -54,44 +58,47 @@ export function mboxBytes(): (of: { readonly flags: string; readonly size: numbe
   };
 }
 
-/** Facts about a message's text in an mbox, found by reading it through. */
+/** Facts about a message's text in an mbox. They are found by reading the whole text. */
 export interface TextFacts {
   readonly textBytes: number;
   readonly lineEnds: LineEnds;
   /** The text is empty or its last line has a line end. */
   readonly isEnded: boolean;
   /**
-   * The header ends with an empty line. Without one, readers would take the empty line before the
-   * next message for it.
+   * The header ends with an empty line. Otherwise, a reader would mistake the empty line before the
+   * next message for the end of the header.
    */
   readonly isHeadEnded: boolean;
   readonly isTight: boolean;
 }
 
 /**
- * Returns the bytes after the text: any missing end of its last line and header, and the empty line
- * before the next message.
+ * Returns the bytes that follow the text:
+ *
+ * - the end of its last line, if it is missing;
+ * - the end of its header, if it is missing;
+ * - the empty line before the next message.
  */
 export function endOfText({ isEnded, isHeadEnded }: Pick<TextFacts, 'isEnded' | 'isHeadEnded'>): Buffer {
   return Buffer.from(`${isEnded ? '' : '\n'}${isHeadEnded ? '' : '\n'}\n`);
 }
 
-/** Reports whether text and notes fit into the room of a message that is `size` bytes long. */
+/** Reports whether the text and its notes fit into a message of `size` bytes in the mbox. */
 export function hasRoom(facts: TextFacts, size: number): boolean {
   return size + SPARE_BYTES - facts.textBytes - endOfText(facts).length >= LEAST_FIELD_BYTES;
 }
 
 /**
- * Everything before a message's text. It fills the rest of the room, and its bytes are made on
- * demand.
+ * Everything before a message's text in the mbox. The filler in the head brings the message to its
+ * computed size. The bytes are generated on demand.
  */
 export class MboxHead {
   readonly sizeBytes: number;
   readonly #start: Buffer;
 
   /**
-   * `roomBytes` is the size of the whole message in the mbox. If the flags no longer fit, because
-   * some were added since that was computed, they are left out.
+   * `roomBytes` is the size of the whole message in the mbox. The flags are left out if they no
+   * longer fit, because some were added after the size was computed.
    */
   constructor(record: Described, facts: TextFacts, roomBytes: number) {
     this.sizeBytes = roomBytes - facts.textBytes - endOfText(facts).length;
@@ -110,7 +117,10 @@ export class MboxHead {
     return bytes;
   }
 
-  /** An empty line would end the header, so no line begins within the last two bytes. */
+  /**
+   * Writes the filler. No line begins within the last two bytes, because an empty line would end
+   * the header.
+   */
   #fill(bytes: Buffer, at: number, from: number): void {
     if (at === bytes.length) return;
     const turnAt = (place: number): number => (place - this.#start.length) % FILLER_LINE.length;
@@ -130,6 +140,6 @@ function notes({ lineEnds, isEnded, isHeadEnded, isTight }: TextFacts, roomBytes
   const marks = `${end}${isTight ? ' tight' : ''}`;
   const lines = lineEnds.text(roomBytes - LEAST_FIELD_BYTES);
   const text = `${TEXT_FIELD}: lines=${lines}${marks}`;
-  // The filler is a separate word and may be absent.
+  // The filler is a separate word of the field, and may be absent.
   return Buffer.from(text.length + 1 < roomBytes ? `${text} ` : text);
 }

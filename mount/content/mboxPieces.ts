@@ -1,8 +1,8 @@
 /**
- * The text of a message as it stands in an mbox, in pieces. Its lines end with LF and are quoted as
- * src/mailbox/mboxText.ts defines. A piece ends after a line. In a line longer than a piece, it
- * ends where no sequence that matters is split. So each piece can be made again from its position
- * in the message alone.
+ * Splits the text of a message into pieces, in the form that it has in an mbox. Lines end with LF
+ * and are quoted as src/mailbox/mboxText.ts defines. A piece normally ends after a line. If a line
+ * is longer than a piece, the piece ends inside the line, but never between CR and LF. A piece can
+ * be generated again from the message and the piece's start state, without the pieces before it.
  */
 import { isQuoted, quoteLines, quotedLine } from '../../src/mailbox/mboxText.ts';
 import type { Quoting } from '../../src/mailbox/mboxText.ts';
@@ -13,22 +13,24 @@ const QUOTE = 0x3e;
 
 /** The size of a piece of a message. */
 export const PIECE_BYTES = 256 * 1024;
-/** How far to look beyond a piece: more than the longest field that is quoted. */
+/**
+ * The number of bytes to read beyond a piece. It is larger than the longest field that is quoted.
+ */
 const SEEN_AHEAD_BYTES = 64;
 export const WINDOW_BYTES = PIECE_BYTES + SEEN_AHEAD_BYTES;
 
 /**
- * The number of alternations between CRLF and LF that are recorded. With more, there is no room to
- * note them.
+ * The maximum number of recorded alternations between CRLF and LF. The header field has no room for
+ * more.
  */
 const MOST_TURNS = 64;
 
 export interface PieceStart {
-  /** Offset in the message. */
+  /** The piece's offset in the message. */
   readonly offset: number;
-  /** The empty line after the header has not been reached yet. */
+  /** The piece starts in the header, before the empty line that ends it. */
   readonly isHead: boolean;
-  /** The text before the piece in its line: none, only `>`, or other characters. */
+  /** The part of the current line before the piece: nothing, only `>`, or other characters. */
   readonly line: 'start' | 'quotes' | 'inside';
 }
 
@@ -37,11 +39,14 @@ export const FIRST_PIECE: PieceStart = { offset: 0, isHead: true, line: 'start' 
 export interface Piece {
   readonly text: Buffer;
   readonly next: PieceStart;
-  /** The message's own bytes from which the piece was made. */
+  /** The original bytes of the message from which the piece was made. */
   readonly source: string;
 }
 
-/** `window` holds WINDOW_BYTES of the message from the piece's start, or as many as there are. */
+/**
+ * Makes a piece. `window` holds WINDOW_BYTES of the message from the piece's start, or fewer at the
+ * message's end.
+ */
 export function makePiece(window: Buffer, start: PieceStart, quoting: Quoting): Piece {
   const end = pieceEnd(window);
   const source = window.toString('latin1', 0, end);
@@ -49,7 +54,7 @@ export function makePiece(window: Buffer, start: PieceStart, quoting: Quoting): 
   const { quoted, isHead } = quoteText(text, start, quoting);
   const quotes = start.line === 'inside' ? 0 : runOfQuotes(window, end);
   const isAtStart = start.line !== 'inside' && quotes < end;
-  // If the whole piece consists of `>`, it is not known yet whether its line is quoted.
+  // If the whole piece consists of `>`, it is not yet known whether the line must be quoted.
   const line = isAtStart
     ? window.toString('latin1', quotes, quotes + SEEN_AHEAD_BYTES).split('\n', 1)[0]!
     : '';
@@ -91,9 +96,11 @@ function quoteText(
   return { quoted: head + quoteLines(text.slice(emptyLine), false, quoting), isHead: false };
 }
 
-/** The line ends of a message, collected piece by piece. */
+/** Collects the line ends of a message, piece by piece. */
 export class LineEnds {
-  /** Run lengths of CRLF, LF, CRLF and so on, alternating. */
+  /**
+   * The numbers of consecutive lines with the same line end: CRLF, LF, CRLF and so on, alternating.
+   */
   readonly #turns = [0];
 
   add(source: string): void {
@@ -106,7 +113,10 @@ export class LineEnds {
     }
   }
 
-  /** Returns the text in at most `roomBytes` characters, or one as short as `crlf`. */
+  /**
+   * Returns the notation of the line ends in at most `roomBytes` characters. If there is too little
+   * room, the result is a notation no longer than `crlf`.
+   */
   text(roomBytes: number): string {
     const [crlf = 0, lf = 0] = this.#turns;
     if (this.#turns.length === 1) return 'crlf';

@@ -1,33 +1,38 @@
 /**
- * Files that are likely to be read soon, and where their bytes lie. They are packed into arrays of
- * numbers: many thousands a second are posted to another thread, and posting them as objects would
- * cost more than hashing the messages.
+ * Lists files that are likely to be read soon, with the positions of their bytes. The list is
+ * packed into arrays of numbers. Many thousands of files a second are posted to another thread, and
+ * posting them as objects would cost more than hashing the messages.
  */
 
-/** A block's numbers: its start and end in the data file, and its inflated size. */
+/**
+ * The count of array elements per block: its start and end in the data file, and its inflated size.
+ */
 const BLOCK_NUMBERS = 3;
 /**
- * A file's numbers: the child's number, its size, its first block, and its offset in that block.
- * The file continues in the following blocks.
+ * The count of array elements per file: the child's number in its folder, the file's size, its
+ * first block, and its offset in that block. The file continues in the following blocks.
  */
 const FILE_NUMBERS = 4;
 const SHA1_CHARACTERS = 40;
 
-/** Plain values only, so that it can be posted. */
+/**
+ * A list of files to prefetch. It holds plain values only, so that it can be posted to a thread.
+ */
 export interface PrefetchPlan {
   /**
-   * The data file and its inode number, because another file may have its name when it is opened.
+   * The path of the data file. The inode number identifies the file, because another file may have
+   * replaced it by the time it is opened.
    */
   readonly dataFile: string;
   readonly inode: bigint;
   readonly blocks: Float64Array;
-  /** In list order. */
+  /** The files, in the order in which the folder lists them. */
   readonly files: Float64Array;
   readonly sha1s: string;
 }
 
 export interface PrefetchPlanWithKeys extends PrefetchPlan {
-  /** Each block's Location.blockKey. */
+  /** The cache key of each block (Location.blockKey). */
   readonly blockKeys: readonly string[];
 }
 
@@ -38,12 +43,12 @@ export interface PrefetchBlock {
 }
 
 export interface PrefetchFile {
-  /** The child's number. */
+  /** The child's number in its folder. */
   readonly number: number;
   readonly sizeBytes: number;
   readonly block: number;
   readonly offsetInBlock: number;
-  /** In lower-case hexadecimal. */
+  /** The SHA-1 in lower-case hexadecimal. */
   readonly sha1: string;
 }
 
@@ -85,7 +90,7 @@ export class PrefetchPlanBuilder {
     return this.#files.length / FILE_NUMBERS;
   }
 
-  /** Returns the block's position. */
+  /** Adds a block and returns its position in the list. */
   addBlock(key: string, { fileOffset, fileEnd, sizeBytes }: PrefetchBlock): number {
     this.#blocks.push(fileOffset, fileEnd, sizeBytes);
     return this.#blockKeys.push(key) - 1;
@@ -96,7 +101,7 @@ export class PrefetchPlanBuilder {
     this.#sha1s += sha1;
   }
 
-  /** For `dataFile` and `inode`, see PrefetchPlan. */
+  /** Returns the finished plan. PrefetchPlan explains `dataFile` and `inode`. */
   finish(dataFile: string, inode: bigint): PrefetchPlanWithKeys {
     const blocks = Float64Array.from(this.#blocks);
     const files = Float64Array.from(this.#files);

@@ -1,6 +1,6 @@
 /**
- * Reads from content that is stored in blocks. Each byte is copied once, from its block to the
- * target.
+ * Reads from content that is stored in blocks. Each byte is copied only once, from its block
+ * directly to the target.
  */
 import { BackupError } from '../../src/errors.ts';
 import type { Content, Location } from '../vfs/tree.ts';
@@ -8,23 +8,23 @@ import type { BlockCache } from './blockCache.ts';
 import type { BeforeLoad } from './stored.ts';
 
 /**
- * Copies from a block that another thread has, starting at an offset in it, until the block or the
- * target ends. Returns the number of bytes; 0 if no thread has the block.
+ * Copies from a block that another thread has inflated, starting at an offset in the block, until
+ * the block or the target ends. Returns the number of bytes, or 0 if no thread has the block.
  */
 export type CopyElsewhere = (blockKey: string, offsetInBlock: number, target: Buffer) => number;
 
 export interface BlockSources {
   readonly cache: BlockCache;
-  /** Tried before a block is loaded. */
+  /** Called before a block is loaded, to copy from another thread's block instead. */
   readonly elsewhere?: CopyElsewhere | undefined;
   readonly beforeLoad?: BeforeLoad | undefined;
 }
 
 /**
- * Reads from `offset` into `target` and returns the number of bytes, which is less than its length
- * only at the content's end. A block that ends before its content is damaged. It never leads to a
- * short read, which the kernel would take for the end of the file. `needed` says whether blocks are
- * loaded and checked as a whole; 'start' is for callers that check the result themselves.
+ * Reads from `offset` into `target` and returns the number of bytes. The result is shorter than
+ * `target` only at the content's end. If a block ends before its content, the block is damaged, and
+ * an error is thrown. A short read would make the kernel assume the end of the file. `needed` says
+ * whether whole blocks are loaded and checked; callers that verify the result pass 'start'.
  */
 export function readRange(
   content: Content,
@@ -50,7 +50,7 @@ export function readRange(
   return Math.max(0, position - offset);
 }
 
-/** Copies the content at `position` from its block and returns the number of bytes. */
+/** Copies the content at `position` from a block in this thread and returns the number of bytes. */
 function copyHere(
   content: Content,
   location: Location,
@@ -66,7 +66,9 @@ function copyHere(
   return content.rescue?.(position, target.length).copy(target) ?? 0;
 }
 
-/** Returns null if the block is damaged and the content may be read in another way. */
+/**
+ * Loads a block. Returns null if the block is damaged but the content can be read in another way.
+ */
 function blockOf(
   { blockKey, stored, load, loadStart }: Location,
   { cache, beforeLoad }: BlockSources,

@@ -1,23 +1,26 @@
 /**
- * Blocks that one thread inflates and another reads, in shared memory. There are a few slots,
- * reused in turn.
+ * Shares inflated blocks between two threads: one thread inflates them, and another reads them. The
+ * blocks are in shared memory, in a few slots that are reused in turn.
  *
- * The reader copies what it needs from a slot, and then checks that the slot still holds the same
- * block. So the writer never waits for the reader. The reader waits only while its block is being
- * inflated, which takes about a millisecond.
+ * The reader copies the bytes that it needs from a slot. It then checks that the slot still holds
+ * the same block. The writer therefore never waits for the reader. The reader waits only while its
+ * block is being inflated, which takes about a millisecond.
  *
- * The reader also reports how far the files have been read meanwhile, so that the writer skips work
- * that is no longer useful.
+ * The reader also reports how far the files have been read, so that the writer can skip files that
+ * have been read already.
  */
 
-/** Longer blocks are not shared. */
+/** The length of the longest block that is shared. */
 export const LONGEST_SHARED_BYTES = 256 * 1024;
-/** One byte more, so that inflating into a slot shows whether a block is too long. */
+/**
+ * The size of a slot. It has one byte more than the longest block, so that inflating into a slot
+ * shows whether a block is too long.
+ */
 const SLOT_BYTES = LONGEST_SHARED_BYTES + 1;
 const SLOTS = 4;
 /**
- * The pieces of work that have a slot of their own for their progress. With more at once, the
- * progress reported is wrong.
+ * The number of jobs that have their own slot for reporting progress. If more jobs are pending at
+ * once, the reported progress is wrong.
  */
 export const MOST_TOLD = 16;
 
@@ -25,9 +28,9 @@ export const MOST_TOLD = 16;
  * Positions in the Int32Array:
  *
  * - the number of the block being inflated, or 0;
- * - the number of pieces of work given and not done;
+ * - the number of jobs that were handed over and are not done yet;
  * - for each slot, its block's number and length;
- * - for each piece of work, the number up to which it is no longer useful.
+ * - for each job, the number of the last file that need not be prefetched any more.
  */
 const LOADING = 0;
 const PENDING = 1;
@@ -35,7 +38,7 @@ const FIRST_SLOT = 2;
 const WORDS_A_SLOT = 2;
 const FIRST_PASSED = FIRST_SLOT + WORDS_A_SLOT * SLOTS;
 const HEADER_BYTES = 4 * (FIRST_PASSED + MOST_TOLD);
-/** In case the writer ends while inflating. */
+/** Limits the reader's wait, in case the writer stops while it is inflating. */
 const LONGEST_WAIT_MS = 50;
 
 export function sharedMemory(): SharedArrayBuffer {
@@ -60,20 +63,23 @@ class Slots {
 export class SharedBlocksWriter extends Slots {
   #next = 0;
 
-  /** Reports that a piece of work is done. */
+  /** Reports that a job is done. */
   noteDone(): void {
     Atomics.sub(this.header, PENDING, 1);
   }
 
-  /** Returns the file number (1 to 2^32-1) up to which a piece of work is no longer useful. */
+  /**
+   * Returns the number (1 to 2^32-1) of the last file of a job that need not be prefetched any
+   * more.
+   */
   passed(work: number): number {
     return Atomics.load(this.header, passedAt(work)) >>> 0;
   }
 
   /**
-   * Loads a block into a slot. The caller may use it until SLOTS - 1 others have been loaded.
-   * Errors from `load` are passed on. A block that does not fit into a slot is returned in memory
-   * of its own, and is not shared.
+   * Loads a block into a slot. The caller may use the result until SLOTS - 1 other blocks have been
+   * loaded. Errors from `load` are passed on. A block that does not fit into a slot is returned in
+   * separate memory and is not shared.
    */
   put(number: number, load: (room: Buffer) => Buffer): Buffer {
     const slot = this.#next;
@@ -97,7 +103,7 @@ export class SharedBlocksWriter extends Slots {
 export class SharedBlocksReader extends Slots {
   #given = 0;
 
-  /** Notes that the other thread gets a piece of work, and returns its number. */
+  /** Records that a job is handed to the other thread, and returns the job's number. */
   noteGiven(): number {
     const work = this.#given;
     this.#given += 1;
@@ -106,20 +112,22 @@ export class SharedBlocksReader extends Slots {
     return work;
   }
 
-  /** See SharedBlocksWriter.passed. Has no effect for work done long ago. */
+  /**
+   * Reports progress to SharedBlocksWriter.passed. Has no effect for a job that was done long ago.
+   */
   tellPassed(work: number, number: number): void {
     if (work >= this.#given - MOST_TOLD) Atomics.store(this.header, passedAt(work), number);
   }
 
-  /** The number of pieces of work that the other thread has not finished. */
+  /** The number of jobs that the other thread has not finished. */
   get pending(): number {
     return Atomics.load(this.header, PENDING);
   }
 
   /**
    * Copies from an offset in a block until the block or the target ends. Returns the number of
-   * bytes; 0 if the block is neither present nor being inflated. In that case the target's content
-   * is undefined.
+   * bytes. If the block is neither present nor being inflated, it returns 0, and the target's
+   * content is undefined.
    */
   copy(number: number, offset: number, target: Buffer): number {
     if (Atomics.load(this.header, LOADING) === number) {

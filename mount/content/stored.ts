@@ -1,19 +1,22 @@
-/** Where a block lies in a file, and the hook that is called before it is read. */
+/** The location of a block in a file, and the hook that is called before the block is read. */
 
 export interface Stored {
-  /** Stays open for the duration of the request. */
+  /** The descriptor of the file, which stays open for the duration of the request. */
   readonly fd: number;
-  /** The block's bytes in the file, from `start` up to but not including `end`. */
+  /** The byte range of the block in the file, from `start` up to but not including `end`. */
   readonly start: number;
   readonly end: number;
 }
 
-/** Called before a block is loaded. May throw NotInMemory to have the request deferred. */
+/**
+ * A function that is called before a block is loaded. It may throw NotInMemory to defer the
+ * request.
+ */
 export type BeforeLoad = (stored: Stored) => void;
 
 /**
- * Thrown when a request would have to wait for the disk, so that other requests need not wait with
- * it.
+ * Thrown if a request would have to wait for the disk. The request is deferred, and other requests
+ * are answered in the meantime.
  */
 export class NotInMemory extends Error {
   readonly stored: Stored;

@@ -1,17 +1,18 @@
 /**
- * Watches the store and invalidates what has changed there. So the mount shows changes at once,
- * although the kernel may cache its answers for minutes.
+ * Watches the store and invalidates what has changed there. The mount therefore shows changes at
+ * once, although the kernel may cache its answers for minutes.
  *
- * It runs in another thread than the tree. The kernel can invalidate a name only while no look-up
- * in that folder is pending. The thread that asks for it must therefore not be the one that answers
- * look-ups.
+ * The watcher runs in another thread than the tree. The kernel can invalidate a name only while no
+ * look-up in the same folder is pending. The thread that requests the invalidation must therefore
+ * not be the thread that answers look-ups.
  *
- * Each commit writes the index's write-ahead log. The user is then checked (userChanges.ts) soon,
- * but not at every commit: at most some twenty times a second, and for a quarter of this thread's
- * time. Only what the kernel knows is checked; other users cost nothing.
+ * Each commit writes to the index's write-ahead log. The watcher then checks the user
+ * (userChanges.ts) soon, but not at every commit. It runs at most about twenty checks a second and
+ * uses at most a quarter of this thread's time. It checks only folders that the kernel knows; other
+ * users cost nothing.
  *
- * The write-ahead log is written shortly before the commit becomes visible, and a tree may use
- * replaced files for RECHECK_MS. So a check is repeated at growing intervals until some time
+ * The write-ahead log is written shortly before the commit becomes visible, and the tree may use
+ * replaced files for RECHECK_MS. A check is therefore repeated at growing intervals until some time
  * after the last change.
  */
 import { statSync } from 'node:fs';
@@ -26,19 +27,23 @@ import type { WatchedFolder, WatchedUser } from './userChanges.ts';
 import { Watches } from './watches.ts';
 
 /**
- * The delay between a change and the first check, which also catches changes that follow at once.
+ * The delay between a change and the first check. The check then also covers changes that follow
+ * immediately.
  */
 const FIRST_DELAY_MS = 10;
 const LAST_DELAY_MS = 3000;
 const DELAY_GROWTH = 4;
 const LOOK_INTERVAL_MS = 50;
-/** After a check, the thread pauses this many times as long as the check took. */
+/** After a check, the thread pauses for the duration of the check times this factor. */
 const PAUSE_SHARE = 3;
-/** A change this shortly before a folder became known may be missing from the kernel's answers. */
+/**
+ * If a change happened less than this long before the watcher learned of a folder, the kernel's
+ * answers may not include the change.
+ */
 const RECENT_MS = 2000;
-/** The longest delay between the timestamp in a commit and the commit itself. */
+/** The longest delay between the timestamp that a commit contains and the commit itself. */
 const COMMIT_SECONDS = 300;
-/** The number of the mount's root. */
+/** The node number of the mount's root. */
 const ROOT_NUMBER = 0;
 const CATALOG = 'catalog';
 /**
@@ -57,7 +62,7 @@ export class StoreChanges implements Watcher {
   readonly #users = new Map<string, WatchedUser>();
   readonly #byFile = new Map<string, WatchedUser>();
   readonly #folders = new Map<number, WatchedFolder>();
-  /** When each is due for a check, in milliseconds of performance.now(). */
+  /** The time at which each user is due for a check, in milliseconds of performance.now(). */
   readonly #due = new Map<WatchedUser | typeof CATALOG, number>();
   #catalogNotBeforeMs = 0;
   readonly #stop = new AbortController();
@@ -199,7 +204,7 @@ export class StoreChanges implements Watcher {
     if (nextMs < Infinity) this.#due.set(user, nextMs);
   }
 
-  /** Finds users that are gone, and users whose data file has changed. */
+  /** Finds users that were removed, and users whose data file has moved. */
   async #lookAtCatalog(): Promise<void> {
     try {
       await this.#invalidator.folder(ROOT_NUMBER, false);
@@ -236,9 +241,9 @@ export class StoreChanges implements Watcher {
 }
 
 /**
- * Returns the user's own folder for a folder directly in it, otherwise undefined. With very many
- * users, the watcher is not informed that the kernel knows a user's folder, because most of these
- * are only listed.
+ * Returns the user's own folder if the given folder lies directly in it; otherwise undefined. In a
+ * store with very many users, the watcher is not informed that the kernel knows a user's own
+ * folder. Most of these folders are only listed.
  */
 function ownFolderOf({ parent, shown }: KnownFolder): KnownFolder | undefined {
   if (shown.path === '' || shown.path.includes('/')) return undefined;
@@ -251,8 +256,8 @@ function logOf(dataFile: string): string {
 }
 
 /**
- * Returns when the files were last written or renamed to their names; 0 if there are none or this
- * cannot be determined.
+ * Returns when the data file or its index was last written or replaced. Returns 0 if neither exists
+ * or if this cannot be determined.
  */
 function changedMs(dataFile: string): number {
   const times = [logOf(dataFile), `${dataFile}.index`].map((path) => {

@@ -1,10 +1,10 @@
 /**
- * Checks a user's backup and invalidates what has changed since the last check, of all that the
- * kernel knows.
+ * Checks a user's backup, and invalidates whatever has changed since the last check in the folders
+ * that the kernel knows.
  *
- * No state is kept for single messages. The index lists those that were expunged or got other flags
- * since a timestamp. All of these are invalidated, whether the kernel knew them or not. A new
- * message shows in its folder's mtime.
+ * No state is kept for single messages. The index lists the messages that were expunged, or whose
+ * flags changed, since a timestamp. All of these are invalidated, whether the kernel knows them or
+ * not. A new message changes its folder's mtime, so the folder is invalidated.
  */
 import { LRUCache } from 'lru-cache';
 import { BackupReader, doubtIndex } from '../../src/backup/reader.ts';
@@ -21,29 +21,37 @@ import type { StructureFolder } from '../tree/views/structure.ts';
 import { RECHECK_MS } from '../tree/validity.ts';
 
 const OPEN_BACKUPS = 8;
-/** If more messages than this were expunged at once, the whole folder is invalidated instead. */
+/**
+ * If more messages than this were expunged since the last check, the whole folder is invalidated
+ * instead of single names.
+ */
 const MAX_NAMES = 10_000;
 /**
- * At most this many messages with changed flags (and so another ctime) are invalidated at once. The
- * kernel asks for the others again when their attributes time out.
+ * The maximum number of messages with changed flags (and therefore a changed ctime) that are
+ * invalidated in one check. For any further messages, the kernel asks again when their attributes
+ * time out.
  */
 const MAX_CHANGED = 100_000;
-/** The tree's clock may start slightly later than ours. */
+/**
+ * The tree's thread may read the clock slightly later than this thread. This margin allows for it.
+ */
 const MARGIN_MS = 200;
 
 export interface WatchedUser {
   readonly userid: string;
   dataFile: string;
   readonly folders: Set<WatchedFolder>;
-  /** Identifies the files checked last; empty if none yet. */
+  /** Identifies the files that were checked last. Empty if none have been checked. */
   files: string;
   /**
-   * Until this time (performance.now()), the tree may still use files that have been replaced, and
-   * so give the kernel outdated answers. Everything is invalidated once more after it. 0: nothing
-   * is pending.
+   * Until this time (performance.now()), the tree may still use replaced files and give the kernel
+   * outdated answers. After this time, everything is invalidated once more. 0 if nothing is
+   * pending.
    */
   unsettledUntilMs: number;
-  /** The interval to the next check, and the earliest time for it (performance.now()). */
+  /**
+   * The interval until the next check, and the earliest time for that check (performance.now()).
+   */
   delayMs: number;
   notBeforeMs: number;
 }
@@ -52,16 +60,20 @@ export interface WatchedFolder extends ShownFolder {
   readonly number: number;
   readonly parent: number;
   readonly user: WatchedUser;
-  /** Implied by a folder in it, and watched for as long as such a folder is. */
+  /**
+   * The folder is watched only because the kernel knows a folder in it, and only as long as that is
+   * so.
+   */
   readonly isImplied: boolean;
   identity: string;
-  /** The state that its list and attributes derive from; undefined if never checked. */
+  /** The state from which the folder's list and attributes derive; undefined if never checked. */
   state: string | undefined;
-  /** A hash of its subfolders. */
+  /** A hash of the folder's subfolders. */
   children: bigint | undefined;
   /**
-   * Messages expunged since this time (unix seconds) still need invalidating. Those of that very
-   * second in `sent` are done.
+   * Messages expunged at or after this time (unix seconds) still have to be invalidated. The
+   * exception is the messages in `sent`: they were expunged in exactly this second and are
+   * invalidated already.
    */
   since: number;
   readonly sent: Set<number>;
@@ -72,10 +84,10 @@ interface OpenBackup {
   dataVersion: number;
 }
 
-/** The present state of a folder, from one snapshot. */
+/** The present state of a folder, read from a single snapshot of the index. */
 interface Seen {
   readonly folder: WatchedFolder;
-  /** Undefined if the folder is gone. */
+  /** The folder in the present structure; undefined if the folder is gone. */
   readonly now: StructureFolder | undefined;
   readonly state: string;
   readonly expunged: readonly ChangedRecord[];
@@ -97,11 +109,11 @@ export class UserChanges {
     this.#invalidator = invalidator;
   }
 
-  /** Checks a user. Returns whether anything has changed. */
+  /** Checks a user and returns whether anything has changed. */
   async look(user: WatchedUser): Promise<boolean> {
     const folders = [...user.folders];
     const others = folders.filter(({ path }) => path !== '');
-    // The mtime of the user's own folder is the data file's, which is written before the commit.
+    // The user's own folder has the mtime of the data file, which is written before the commit.
     for (const { number, path } of folders) if (path === '') await this.#invalidator.folder(number, true);
     if (others.length === 0) return false;
     const backup = this.#backup(user);
@@ -112,7 +124,7 @@ export class UserChanges {
     try {
       return await this.#compare(user, backup, others);
     } catch (error) {
-      // The next check folds the log instead.
+      // The next check ignores the damaged index and folds the log instead.
       if (isDamagedIndex(error)) doubtIndex(error);
       throw error;
     }
@@ -143,8 +155,8 @@ export class UserChanges {
   }
 
   /**
-   * Returns null if the backup cannot be read. Then anything may have changed, and the tree reports
-   * the error to the programs that ask.
+   * Opens the user's backup. Returns null if it cannot be read. In that case anything may have
+   * changed, and programs that use the mount get the error from the tree.
    */
   #backup(user: WatchedUser): OpenBackup | null {
     const known = this.#open.get(user.dataFile);
@@ -159,7 +171,7 @@ export class UserChanges {
     return backup;
   }
 
-  /** Returns the folders whose state has changed, or all folders with `all`. */
+  /** Returns the folders whose state has changed, or every folder if `all` is set. */
   #see(index: IndexFile, folders: readonly WatchedFolder[], all: boolean): Seen[] {
     const structure = buildStructure(livingMail(livingMailboxes(index), this.#deletedPrefix));
     const seen: Seen[] = [];
@@ -183,16 +195,16 @@ export class UserChanges {
       for (const { uid } of expunged) {
         if (sent.has(uid)) continue;
         await this.#invalidator.name(number, plainNaming.messageName(uid));
-        // A program that has it open must see that it has no links any more.
+        // A program that has the message open must see that its link count is 0.
         await this.#invalidator.child(number, uid);
       }
       for (const { uid } of changed) await this.#invalidator.child(number, uid);
     }
     if (now === undefined) return;
     const children = childrenOf(now);
-    // If a subfolder has gone, the remaining mailboxes need not have changed, so the mtime may not
-    // show it. The list is invalidated only then. If a list is invalidated while being read, the
-    // kernel never caches it again, which is costly for a long list of messages.
+    // If a subfolder is gone, the remaining mailboxes may be unchanged, and so may the mtime. Only
+    // in this case is the list itself invalidated. If a list is invalidated while a program reads
+    // it, the kernel never caches it again, which is costly for a long list of messages.
     const isListAnother =
       folder.children === undefined ? now.children.size > 0 : folder.children !== children;
     await this.#invalidator.folder(number, isListAnother);
@@ -201,7 +213,9 @@ export class UserChanges {
   }
 }
 
-/** Returns the time by which the tree will have noticed all files replaced until now. */
+/**
+ * Returns the time by which the tree will have noticed every file that has been replaced so far.
+ */
 export function settledMs(): number {
   return performance.now() + RECHECK_MS + MARGIN_MS;
 }
@@ -215,19 +229,25 @@ function openBackup(dataFile: string): OpenBackup | null {
 }
 
 /**
- * Reports whether another mailbox has taken the folder's path. A folder that was no mailbox holds
- * no messages that could be confused.
+ * Reports whether another mailbox now has the folder's path. If the folder was not a mailbox, it
+ * holds no messages that could be confused with others, so the result is false.
  */
 function isAnother({ identity }: WatchedFolder, now: StructureFolder): boolean {
   return identity !== '' && identity !== identityOf(now);
 }
 
-/** The folder's mtime, and that of all its ancestors, reflects the mailbox's own state. */
+/**
+ * Returns the state of a folder. The mailbox's own state is part of the mtime of its folder and of
+ * all the folder's ancestors.
+ */
 function stateOf(folder: StructureFolder): string {
   return `${identityOf(folder)} ${folder.changedMs} ${childrenOf(folder)} ${folder.mailbox?.crc}`;
 }
 
-/** Marks everything up to `moment` as invalidated, except further changes within that second. */
+/**
+ * Marks everything up to `moment` (unix seconds) as invalidated. Messages that are expunged later
+ * in that same second will still be invalidated.
+ */
 function settle({ folder, expunged }: Seen, moment: number): void {
   if (moment !== folder.since) folder.sent.clear();
   folder.since = moment;

@@ -1,8 +1,8 @@
 /**
- * Reports when files of the store are written or replaced. It watches directories, not files: a
- * store has few directories, and a file may not exist yet. If the system has no watches left
- * (fs.inotify.max_user_watches), it polls the files every second, or less often if there are very
- * many.
+ * Reports when files of the store are written or replaced. It watches directories instead of files,
+ * because a store has few directories, and a file may not exist yet. If the system's limit of
+ * watches (fs.inotify.max_user_watches) is reached, it polls the files instead. It polls every
+ * second, or less often if there are very many files.
  */
 import { statSync, watch } from 'node:fs';
 import type { FSWatcher } from 'node:fs';
@@ -10,10 +10,12 @@ import { dirname, join } from 'node:path';
 import { messageOf } from '../../src/errors.ts';
 
 const POLL_MS = 1000;
-/** After polling all files, the pause is at least this many times as long as the polling took. */
+/**
+ * After polling all files, the pause lasts at least the duration of the polling times this factor.
+ */
 const POLL_PAUSE = 10;
 
-/** Watches a directory. Throws or emits 'error' if that is impossible. */
+/** Watches a directory. If that is impossible, the function throws or its watcher emits 'error'. */
 export type WatchDirectory = (path: string, changed: (fileName: string) => void) => FSWatcher;
 
 const watchDirectory: WatchDirectory = (path, changed) =>
@@ -25,21 +27,21 @@ export class Watches {
   readonly #changed: (path: string) => void;
   readonly #log: (line: string) => void;
   readonly #watchDirectory: WatchDirectory;
-  /** Null: the directory could not be watched. */
+  /** The watched directories. The value is null if the directory could not be watched. */
   readonly #directories = new Map<string, FSWatcher | null>();
-  /** Polled files, each with the state seen last. */
+  /** The polled files, each with its state at the last poll. */
   readonly #polled = new Map<string, string>();
   #timer: NodeJS.Timeout | undefined;
   #hasComplained = false;
 
-  /** `changed` is also called for other files in the watched directories. */
+  /** `changed` may also be called for other files in the watched directories. */
   constructor(changed: (path: string) => void, log: (line: string) => void, how = watchDirectory) {
     this.#changed = changed;
     this.#log = log;
     this.#watchDirectory = how;
   }
 
-  /** Idempotent. */
+  /** Starts watching a file. Idempotent. */
   add(path: string): void {
     const directory = dirname(path);
     if (!this.#directories.has(directory)) this.#watch(directory);
@@ -48,7 +50,10 @@ export class Watches {
     this.#poll(POLL_MS);
   }
 
-  /** The directory stays watched: most directories hold files of more than one user. */
+  /**
+   * Stops watching a file. Its directory stays watched, because most directories hold files of
+   * several users.
+   */
   remove(path: string): void {
     this.#polled.delete(path);
   }
@@ -70,7 +75,7 @@ export class Watches {
       });
       this.#directories.set(directory, watcher);
     } catch (error) {
-      // A missing directory has no files that could change.
+      // If a directory is missing, it contains no files that could change.
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       this.#directories.set(directory, null);
       this.#complain(directory, error);

@@ -3,10 +3,10 @@ import type { Attributes } from '../vfs/tree.ts';
 import type { Owner } from './owner.ts';
 import { UNNOTICED_VALID_MS } from './validity.ts';
 
-/** The years 1 to 9999. Programs cannot print other years, or each prints them differently. */
+/** The years 1 to 9999. Programs cannot print other years, or they print them in different ways. */
 const [FIRST_S, LAST_S] = [-62_135_596_800, 253_402_300_799];
 
-/** Converts a time of a message or of the log (unix seconds, any number) to a file time. */
+/** Converts the time of a message or of a log line (unix seconds, any number) to a file time. */
 export function fileTimeMs(seconds: number): number {
   return Math.min(LAST_S, Math.max(FIRST_S, seconds)) * 1000;
 }
@@ -15,13 +15,13 @@ export interface Shape {
   readonly inode: bigint;
   readonly mtimeMs: number;
   readonly owner: Owner;
-  /** UNNOTICED_VALID_MS by default. */
+  /** How long the kernel may cache the attributes. The default is UNNOTICED_VALID_MS. */
   readonly validMs?: number;
 }
 
 /**
- * The link count is 2 plus the number of subfolders, if that is known. Otherwise it is 1, which
- * tells find not to rely on it.
+ * Returns a folder's attributes. The link count is 2 plus the number of subfolders, if that number
+ * is known. Otherwise the link count is 1, which tells find(1) not to rely on it.
  */
 export function folderAttributes(
   { inode, mtimeMs, owner, validMs = UNNOTICED_VALID_MS }: Shape,

@@ -1,8 +1,8 @@
 /**
- * Determines who owns what the mount shows. By default one owner has everything. With `-o owner=`,
- * each user's folder belongs to the system user mapped to it. System users are looked up in batches
- * with getent, which knows every source that the machine has. Unknown names are looked up again a
- * minute later.
+ * Determines the owner of the files and folders in the mount. By default, one owner has everything.
+ * With `-o owner=`, each user's folder belongs to the system user to whom the user is mapped.
+ * System users are looked up in batches with getent(1), which queries every source configured on
+ * the machine. An unknown name is looked up again after a minute.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -15,12 +15,12 @@ export interface Owner {
 
 const ASK_AGAIN_MS = 60_000;
 const NAMES_EACH = 500;
-/** getent's exit code if some names were not found. */
+/** The exit code of getent(1) if some of the names were not found. */
 const SOME_UNKNOWN = 2;
 
 /**
- * Maps userids to owners. `map` uses the system user of the same name; otherwise `map` is a file
- * with lines `USERID NAME` or `USERID UID:GID`.
+ * Maps userids to owners. If `map` is 'map', the owner is the system user of the same name.
+ * Otherwise, `map` is the path of a file with lines `USERID NAME` or `USERID UID:GID`.
  */
 export class Owners {
   readonly #default: Owner;
@@ -34,12 +34,12 @@ export class Owners {
     this.#names = map === undefined || map === 'map' ? new Map() : readMap(map);
   }
 
-  /** Whether users own their folders. The mount's root must then let them through. */
+  /** Whether users own their folders. If so, the mount's root must let these users pass. */
   get isMapped(): boolean {
     return this.#isByName || this.#names.size > 0;
   }
 
-  /** Returns the owner of a user's folder; the mount's owner if none is mapped. */
+  /** Returns the owner of a user's folder, or the mount's owner if the user is not mapped. */
   of(userid: string): Owner {
     const name = this.#nameOf(userid);
     if (name === undefined) return this.#default;
@@ -49,7 +49,7 @@ export class Owners {
     return this.#known.get(name)?.owner ?? this.#default;
   }
 
-  /** Looks up in one go all names that a listing would look up one by one. */
+  /** Looks up all names of a listing in one call of getent(1), instead of one call per name. */
   prepare(userids: Iterable<string>): void {
     if (!this.isMapped) return;
     const wanted = new Set<string>();
@@ -72,7 +72,7 @@ export class Owners {
       const owner = ids === null ? this.#default : { uid: Number(ids[1]), gid: Number(ids[2]) };
       this.#known.set(name, { owner, askedAtMs });
     }
-    // getent would take a numeric name for a UID.
+    // getent(1) would interpret a numeric name as a UID.
     const asked = names.filter((name) => !/^-|^\d+$|[:\n]/.test(name));
     for (const line of asked.length === 0 ? [] : passwdLines(asked)) {
       const [name, , uid, gid] = line.split(':');
@@ -102,7 +102,7 @@ function linesOf(text: string): string[] {
   return text.split('\n').filter((line) => line !== '');
 }
 
-/** Throws 'config' with the file and line if the file is malformed. */
+/** Reads the map file. If the file is malformed, it throws 'config' with the file and the line. */
 function readMap(path: string): Map<string, string> {
   const names = new Map<string, string>();
   let text: string;

@@ -1,7 +1,7 @@
 /**
- * A small file whose text is generated on access: a script, a list, a status page. Reading returns
- * what stat reported: the text is generated anew only if no snapshot was taken within the last half
- * second.
+ * A small file whose text is generated on access: a script, a list or a status page. Reading
+ * returns the text whose size stat reported. The text is regenerated only if the last snapshot is
+ * more than half a second old.
  */
 import type { Attributes, Content, FileItem, FolderReference } from '../vfs/tree.ts';
 import { fileAttributes } from './attributes.ts';
@@ -25,8 +25,8 @@ export class TextFile implements FileItem {
   readonly #sinceMs: number | undefined;
 
   /**
-   * `make` returns bytes, or a string in latin1. `sinceMs` is when the text came to be as it is, if
-   * known.
+   * `make` generates the text as bytes, or as a string in latin1. `sinceMs` is the time when the
+   * text last changed, if that is known.
    */
   constructor(
     key: string,

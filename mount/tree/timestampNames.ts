@@ -1,6 +1,6 @@
 /**
- * Selects the timestamps that `.at` lists, from all those at which something changed. Recent ones
- * are listed more densely, and the list never exceeds a screen or two.
+ * Selects the timestamps that `.at` lists, from all timestamps at which something changed. Recent
+ * timestamps are listed more densely. The list fits on one or two screens.
  */
 import type { IndexFile } from '../../src/index/store/indexFile.ts';
 import { timestampText } from '../../src/mailbox/timestamp.ts';
@@ -8,8 +8,8 @@ import { knownSince } from '../../src/backup/clock.ts';
 import { lastTimestamps, timestampsAtOrBefore } from '../../src/index/queries/views.ts';
 
 /**
- * All of the latest timestamps are listed, then the last of each hour for two days, of each day for
- * two months, and of each month.
+ * The number of latest timestamps that are all listed. Before them, the list contains the last
+ * timestamp of each hour for two days, of each day for two months, and of each month.
  */
 const LAST = 20;
 const HOUR_S = 3600;
@@ -17,7 +17,7 @@ const HOURS = 48;
 const DAYS = 60;
 const MONTHS = 120;
 
-/** Returns unix seconds, the earliest first. */
+/** Returns the selected timestamps in unix seconds, the earliest first. */
 export function listedTimestamps(index: IndexFile, nowS: number): number[] {
   const first = firstKnown(index);
   const times = new Set([...lastTimestamps(index, LAST), ...timestampsAtOrBefore(index, borders(nowS))]);
@@ -25,8 +25,8 @@ export function listedTimestamps(index: IndexFile, nowS: number): number[] {
 }
 
 /**
- * Yields the last second of each hour, day and month up to now. Uses local time, since that is what
- * people mean by a day.
+ * Yields the last second of each hour, day and month up to now. It uses local time, because users
+ * mean a local day.
  */
 function* borders(nowS: number): Generator<number> {
   for (let hour = 0; hour < HOURS; hour += 1) yield Math.floor(nowS / HOUR_S - hour) * HOUR_S - 1;
@@ -40,7 +40,7 @@ function lastSecondBefore(date: Date): number {
   return Math.floor(date.getTime() / 1000) - 1;
 }
 
-/** Returns the first time from which the history is complete; Infinity if there is none. */
+/** Returns the earliest time from which the history is complete, or Infinity if there is none. */
 export function firstKnown(index: IndexFile): number {
   return knownSince(index) ?? Infinity;
 }

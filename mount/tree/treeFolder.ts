@@ -1,6 +1,7 @@
 /**
- * A folder with some fixed names beside its regular entries, such as `.sieve` in a user's folder or
- * `cur` in a Maildir. Hidden names are always found by look-up, but listed only with `-o listall`.
+ * A folder that contains some fixed names in addition to its regular entries. Examples are `.sieve`
+ * in a user's folder and `cur` in a Maildir. A hidden name can always be looked up, but it is
+ * listed only with `-o listall`.
  */
 import { BackupError } from '../../src/errors.ts';
 import { NEGATIVE_VALID_MS } from './validity.ts';
@@ -14,28 +15,34 @@ import type {
   NodeReference,
 } from '../vfs/tree.ts';
 
-/** After all regular entries, whose cookies are a mailbox's id, or a UID plus 2^32. */
+/**
+ * The first cookie of fixed names. It is greater than the cookie of any regular entry, which is a
+ * mailbox's id, or a UID plus 2^32.
+ */
 const FIXED_COOKIES = 2 ** 33;
 
 export interface FixedName {
   readonly name: string;
   readonly isListed: boolean;
-  /** For a name that is not always present. */
+  /** Reports whether the name is present. Undefined if the name is always present. */
   readonly isThere?: () => boolean;
   readonly make: (parent: FolderReference) => NodeReference;
 }
 
 export interface FolderShape {
   readonly key: string;
-  /** Undefined only for the mount's root. */
+  /** The parent folder; undefined only for the mount's root. */
   readonly parent: FolderReference | undefined;
   /** The folder's name in its parent. */
   readonly name?: string;
-  /** Called only when the folder's contents are accessed, because most folders are only listed. */
+  /**
+   * Returns the fixed names. It is called only when the folder's contents are accessed, because
+   * most folders are only listed.
+   */
   readonly fixed?: () => readonly FixedName[];
-  /** Replaces the usual attributes of this kind of folder. */
+  /** Returns attributes that replace the usual ones of this kind of folder. */
   readonly attributes?: () => Attributes;
-  /** See FolderReference. */
+  /** Called when the folder is opened (see FolderReference). */
   readonly opened?: () => void;
   readonly released?: () => void;
 }
@@ -66,7 +73,7 @@ export abstract class TreeFolder implements FolderReference {
   }
 
   protected abstract ownAttributes(): Attributes;
-  /** Looks up everything except the fixed names. */
+  /** Looks up a name that is not one of the fixed names. */
   protected abstract find(name: string): Entry | undefined;
   protected abstract each(after: number, visit: (entry: ListedEntry) => boolean): void;
 
@@ -120,7 +127,7 @@ export function findChild(children: Iterable<Child>, name: string): Entry | unde
   return undefined;
 }
 
-/** Lists children in the order of their cookies. */
+/** Lists the children after a cookie, in the order of their cookies. */
 export function listChildren(
   children: Iterable<Child>,
   after: number,

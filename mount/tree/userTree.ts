@@ -1,6 +1,6 @@
 /**
- * A user's folder. It shows the mail in the default view. Hidden names lead to the other views, the
- * past, and whatever is not mail.
+ * A user's folder. It shows the mail in the default view. Its hidden names lead to the other views,
+ * to past states, and to data that is not mail.
  */
 import type { BackupReader } from '../../src/backup/reader.ts';
 import type { Catalog } from '../../src/catalog/catalog.ts';
@@ -27,15 +27,15 @@ import { TextFile } from './textFile.ts';
 import type { FixedName, FolderShape } from './treeFolder.ts';
 import type { UserBackup } from './backup/userBackup.ts';
 
-/** The contents and the form of the tree; see docs/guide/mount.md. */
+/** Settings for the contents and the layout of the tree; see docs/guide/mount.md. */
 export interface TreeSettings {
   readonly deletedPrefix: string;
   readonly view: ViewName;
   readonly listsAll: boolean;
   readonly hardlinks: boolean;
-  /** Unix seconds: the whole mount shows this time. */
+  /** The time that the whole mount shows, in unix seconds. */
   readonly at: number | undefined;
-  /** Userid patterns with * and ?; empty for all users. */
+  /** Patterns of userids, with * and ?. Empty if all users are shown. */
   readonly users: readonly string[];
   readonly snapshot: boolean;
 }
@@ -49,8 +49,8 @@ export interface TreeContext {
 }
 
 /**
- * Reports whether changes in users' folders are invalidated in the kernel. This is impossible if a
- * list depends on which programs have what open.
+ * Reports whether changes in users' folders are invalidated in the kernel. Invalidation is
+ * impossible if a folder's list depends on which folders programs have open.
  */
 export function isTold({ view, at, snapshot }: TreeSettings): boolean {
   return view === 'plain' && at === undefined && !snapshot;
@@ -93,7 +93,7 @@ function treeAt(
   more: () => readonly FixedName[] = () => [],
 ): FolderReference {
   const { settings } = context;
-  // Changes are invalidated only in the tree that is listed.
+  // Changes are invalidated only in the tree of the default view.
   const changes = living.changes === 'told' ? 'unnoticed' : living.changes;
   const hiddenLiving: ViewOptions = { ...living, changes };
   const deleted: ViewOptions = { ...hiddenLiving, part: 'deleted', salt: `${living.salt}deleted` };
@@ -120,7 +120,7 @@ function hidden(
   return { name, isListed: settings.listsAll, make: (parent) => make(`${parent.key}/${name}`, parent) };
 }
 
-/** The views other than the default: `.plain`, `.maildir`, `.mh`, `.mbox`. */
+/** Returns the names of the views other than the default: `.plain`, `.maildir`, `.mh`, `.mbox`. */
 function viewNames(context: TreeContext, user: UserBackup, options: ViewOptions): FixedName[] {
   return VIEW_NAMES.filter((name) => name !== context.settings.view).map((name) =>
     hidden(context, `.${name}`, (key, parent) => {
@@ -161,7 +161,7 @@ function atName(
   });
 }
 
-/** Names that describe the backup as it is now, and exist for no past time. */
+/** Returns the names that describe the backup as it is now. They do not exist for a past time. */
 function presentNames(context: TreeContext, view: MailView): FixedName[] {
   return [
     hidden(context, '.chunks', (key, parent) => new ChunksFolder({ key, parent }, view)),

@@ -6,7 +6,10 @@ export function nameOfUserid(userid: string): string {
   return userid === sharedUserid ? userid : encodeSegment(userid);
 }
 
-/** `userids` lists all userids. It is searched if the name was cut. */
+/**
+ * Returns the userid of a folder name. If the name was cut, the userid is searched in `userids`,
+ * which lists all userids.
+ */
 export function useridOfName(name: string, userids: () => Iterable<string>): string | undefined {
   if (name === sharedUserid) return name;
   if (!isCut(name)) return decodeSegment(name);

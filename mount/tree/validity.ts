@@ -1,35 +1,35 @@
 /**
- * How long the kernel may trust its cached answers, in milliseconds. This is the only place for
- * these values.
+ * Defines how long the kernel may use its cached answers, in milliseconds. All such values are
+ * defined here.
  *
- * They apply to transports that invalidate changes (changes.ts), where they only limit the effect
- * of a missed change. fuse-native cannot invalidate, and has its own value in
+ * They apply to transports that can invalidate (changes.ts). For these, the values only limit how
+ * long a missed change stays unseen. fuse-native cannot invalidate. Its value is in
  * fuse-native/fuseNativeMount.ts.
  */
 
-/** For folders' attributes, and for the fact that a name leads to its folder. */
+/** For a folder's attributes, and for the fact that a name leads to that folder. */
 export const FOLDER_VALID_MS = 60_000;
 
 /**
- * A message changes only in its flags, and with them its ctime. Both this and its expunging are
- * invalidated.
+ * For messages. Only the flags of a message can change, and its ctime with them. Such a change is
+ * invalidated, and so is the expunging of a message.
  */
 export const MESSAGE_VALID_MS = 600_000;
 
 /**
- * For what changes without being invalidated: everything except the present living mail under the
- * listed names.
+ * For everything that can change without being invalidated. Only the present living mail in the
+ * tree of the default view is invalidated.
  */
 export const UNNOTICED_VALID_MS = 1000;
 
 /**
- * Absent names are never cached. Programs ask for few of them, and otherwise every new message
- * would have to be invalidated by name.
+ * For names that do not exist. They are never cached. Programs look up few of them, and caching
+ * them would require an invalidation for the name of every new message.
  */
 export const NEGATIVE_VALID_MS = 0;
 
 /**
- * How long the tree may use a backup's files after others have replaced them, or its path from the
- * catalogue.
+ * How long the tree may use the files of a backup after they were replaced, and a path from the
+ * catalogue after it has changed.
  */
 export const RECHECK_MS = 1000;

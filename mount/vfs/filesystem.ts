@@ -1,6 +1,6 @@
 /**
- * The file system core: implements each file operation on a tree of read-only mail. It is
- * synchronous. It depends neither on the kernel's structures nor on how a transport names its
+ * The file system core. It implements each file operation on a tree of read-only mail. It is
+ * synchronous. It depends neither on the kernel's structures nor on how a transport identifies
  * nodes.
  */
 import { constants } from 'node:os';
@@ -26,14 +26,14 @@ const DOT = Buffer.from('.');
 const DOT_DOT = Buffer.from('..');
 
 /**
- * `.` and `..` come before the tree's own entries, so a transport's cookies are the tree's plus
- * two.
+ * The listing cookie of `.`. Because `.` and `..` precede the tree's own entries, a transport's
+ * cookie is the tree's cookie plus two.
  */
 const DOT_COOKIE = 1;
 const DOT_DOT_COOKIE = 2;
 
 /**
- * An entry of a folder. `.` and `..` have no node, because the kernel must not be given one for
+ * An entry of a folder. `.` and `..` have no node, because the kernel must not receive a node for
  * them.
  */
 export interface DirectoryEntry {
@@ -42,7 +42,10 @@ export interface DirectoryEntry {
   readonly attributes: Attributes;
 }
 
-/** `cookie` is where the listing continues after this entry. Returning false ends the listing. */
+/**
+ * Receives an entry and the cookie from which the listing continues after it. Returns false to end
+ * the listing.
+ */
 export type DirectoryVisitor = (entry: DirectoryEntry, cookie: number) => boolean;
 
 export class Filesystem {
@@ -50,8 +53,8 @@ export class Filesystem {
   readonly #reads: CheckedReads;
 
   /**
-   * `sources.beforeLoad` may defer a read that would wait for the disk. No other operation is
-   * deferred.
+   * `sources.beforeLoad` may defer a read that would have to wait for the disk. No other operation
+   * can be deferred.
    */
   constructor(tree: Tree, cache: BlockCache, sources: Omit<BlockSources, 'cache'> = {}) {
     this.#tree = tree;
@@ -63,8 +66,8 @@ export class Filesystem {
   }
 
   /**
-   * Returns undefined if there is no such name. A kernel that exports the mount over NFS looks up
-   * `.` and `..`.
+   * Looks up a name in a folder. Returns undefined if the name does not exist. If the mount is
+   * exported over NFS, the kernel also looks up `.` and `..`.
    */
   lookup(parent: Node, name: Buffer): Entry | undefined {
     if (name.length > NAME_MAX_BYTES) throw new FsError('ENAMETOOLONG');
@@ -131,9 +134,9 @@ export class Filesystem {
   }
 
   /**
-   * Returns an extended attribute. Only `user.` names exist; for any other namespace the answer is
-   * EOPNOTSUPP. After that answer, `ls -l` asks for the ACL and the label of the first file only,
-   * not of every file.
+   * Returns an extended attribute. Only names in the `user.` namespace exist. Any other namespace
+   * gives EOPNOTSUPP. After that error, `ls -l` does not ask for the ACL and the label of every
+   * further file.
    */
   xattr(node: Node, name: string): Buffer {
     if (!name.startsWith('user.')) throw new FsError('EOPNOTSUPP');
@@ -154,7 +157,7 @@ export class Filesystem {
     return this.#tree.tracksOpenFolders === true;
   }
 
-  /** Notifies the top-level folder that contains this one. */
+  /** Tells the top-level folder that contains `node` that this folder has been opened. */
   openFolder(node: Node): void {
     topOf(folderOf(node)).opened?.();
   }
@@ -163,14 +166,13 @@ export class Filesystem {
     topOf(folderOf(node)).released?.();
   }
 
-  /** Call before each request. */
+  /** Marks the start of a request. The transport must call it before each request. */
   begin(): void {
     this.#tree.begin?.();
   }
 
   /**
-   * Reports whether a request that failed with this error may be retried as a new request; see
-   * Tree.
+   * Reports whether a request that failed with this error may be retried (see Tree.goesOnWithout).
    */
   goesOnWithout(error: unknown): boolean {
     return this.#tree.goesOnWithout?.(error) ?? false;
@@ -190,9 +192,10 @@ export class Filesystem {
 }
 
 /**
- * Turns ENOENT into ESTALE. A file that is open, or that the kernel knows, can disappear with its
- * user. Such a request names a node, whereas ENOENT is an answer about a name. At ESTALE the kernel
- * looks the name up again if it has a path, and otherwise passes ESTALE to the program.
+ * Converts ENOENT to ESTALE for requests that refer to a node. ENOENT is only a valid answer about
+ * a name. A file that is open or known to the kernel can disappear together with its user. After
+ * ESTALE, the kernel looks the name up again if it has a path. Otherwise it passes ESTALE to the
+ * program.
  */
 function staleWhereGone(error: unknown): unknown {
   return errnoOfError(error) === constants.errno.ENOENT ? new FsError('ESTALE') : error;
@@ -207,7 +210,10 @@ function folderOf(node: Node): FolderReference {
   return containerOf(node.place);
 }
 
-/** Returns the folder's ancestor directly below the root; the root itself for the root. */
+/**
+ * Returns the ancestor of the folder that lies directly below the root. For the root, it returns
+ * the root.
+ */
 function topOf(folder: FolderReference): FolderReference {
   let top = folder;
   while (top.parent?.parent !== undefined) top = top.parent;

@@ -1,6 +1,6 @@
 /**
- * Errors that only a file system needs. The errno of a BackupError is in src/errors.ts. Any other
- * error is a bug or a system error of ours, and the program that asked gets EIO.
+ * Errors that only a file system needs. src/errors.ts maps a BackupError to its errno. Any other
+ * error is a bug or a system error in the mount itself, and the requesting program gets EIO.
  */
 import { constants } from 'node:os';
 import { BackupError, errnoOf } from '../../src/errors.ts';
@@ -30,8 +30,8 @@ export class FsError extends Error {
 }
 
 /**
- * Returns the positive errno for anything thrown. It is always one that the kernel accepts (it
- * rejects 512 and above).
+ * Returns the positive errno for any thrown value. The kernel accepts every errno that this
+ * function returns (it rejects 512 and above).
  */
 export function errnoOfError(error: unknown): number {
   if (error instanceof FsError) return constants.errno[error.code];
@@ -40,8 +40,8 @@ export function errnoOfError(error: unknown): number {
 }
 
 /**
- * Reports whether an error points to a fault of ours, and not just to a wrong name or option in the
- * request.
+ * Reports whether an error indicates a fault in the mount or the store, and not just a wrong name
+ * or option in the request.
  */
 export function isWorthLogging(error: unknown): boolean {
   return errnoOfError(error) === constants.errno.EIO;

@@ -1,4 +1,4 @@
-/** Opens or watches a tree in the calling thread. */
+/** Loads the module of a tree, and opens or watches the tree in the calling thread. */
 import type { Invalidator, Tree, TreeModule, TreeSource, Watcher } from './tree.ts';
 
 export async function loadTree(source: TreeSource, log: (line: string) => void): Promise<Tree> {
@@ -6,7 +6,7 @@ export async function loadTree(source: TreeSource, log: (line: string) => void):
   return module.openTree(source.options, log);
 }
 
-/** Returns undefined if the tree cannot be watched. */
+/** Starts watching a tree. Returns undefined if the tree cannot be watched. */
 export async function watchTree(
   source: TreeSource,
   invalidator: Invalidator,

@@ -1,6 +1,6 @@
 /**
- * The backups that the tree has open. They are few, whatever the store's size, and always current.
- * Each handle is checked at most once per RECHECK_MS for whether its files have been replaced.
+ * The backups that the tree has open. Their number is limited, whatever the size of the store. Each
+ * handle is checked at most once per RECHECK_MS to detect that its files have been replaced.
  */
 import { existsSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
@@ -30,8 +30,9 @@ export class Handles {
   }
 
   /**
-   * Marks the start of a request. Results from an index, such as a record's place, are meaningless
-   * in an index that a compaction puts in its place. So no handle is exchanged within a request.
+   * Marks the start of a request. No handle is replaced within a request. A compaction creates a
+   * new index, and results of the old index, such as a record's place, are meaningless in the new
+   * one.
    */
   begin(): void {
     this.#nowMs = Date.now();
@@ -42,15 +43,18 @@ export class Handles {
     return this.#nowMs;
   }
 
-  /** Returns the backup in a data file and opens it if necessary. Throws what opening throws. */
+  /**
+   * Returns the reader of a data file's backup. Opens the backup if necessary, and throws any error
+   * from opening.
+   */
   reader(path: string): BackupReader {
     const nowMs = this.#nowMs;
     const known = this.#handles.get(path);
     if (known !== undefined) {
       if (nowMs - known.checkedAtMs < RECHECK_MS && !known.reader.isDoubted) return known.reader;
       known.checkedAtMs = nowMs;
-      // A missing file means that the backup was moved. backups.db will be queried again, and until
-      // then the open files remain usable.
+      // If the file is missing, the backup was moved. backups.db will be queried again. Until then,
+      // the open files remain usable.
       if (known.reader.isCurrent() || !existsSync(path)) return known.reader;
       this.#handles.delete(path);
     }

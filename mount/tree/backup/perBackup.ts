@@ -1,7 +1,7 @@
 /**
- * Caches results computed from a backup's index while the index stays unchanged: folder structures,
- * keyword tables, mbox layouts. The cache lives as long as the reader, and evicts the least
- * recently used entry first.
+ * Caches results that are computed from a backup's index, such as folder structures, keyword tables
+ * and mbox layouts. A result is valid as long as the index is unchanged. The cache lives as long as
+ * the reader, and evicts the least recently used entry first.
  */
 import { LRUCache } from 'lru-cache';
 import type { BackupReader } from '../../../src/backup/reader.ts';
@@ -9,7 +9,10 @@ import type { BackupReader } from '../../../src/backup/reader.ts';
 const KEPT_EACH = 32;
 
 interface Versioned<T> {
-  /** The version of the input. If it has changed, the value is computed again. */
+  /**
+   * The version of the data from which the value was computed. If the version has changed, the
+   * value is computed again.
+   */
   readonly version: string;
   readonly value: T;
 }

@@ -1,11 +1,11 @@
 /**
  * Implements `-o snapshot`. While any folder of a user is open, the user's whole tree stays as it
- * was when the first one was opened. So a tar of it shows a single state.
+ * was when the first folder was opened. A tar of the tree therefore shows a single state.
  *
- * A pin is a time, and needs neither a lock nor an open transaction, because the index holds the
- * past. The pin also keeps the files of that time open, because a compaction may replace them by
- * files with a shorter history. A transaction is held open only if the last line lies in the
- * future, because further lines may then get the same time.
+ * A pin is a timestamp. It needs neither a lock nor an open transaction, because the index holds
+ * the history. The pin also keeps the files of that time open, because a compaction may replace
+ * them by files with a shorter history. A transaction is held open only if the timestamp of the
+ * log's last line lies in the future. In that case, further lines may get the same timestamp.
  */
 import { BackupReader } from '../../../src/backup/reader.ts';
 import { horizon } from '../../../src/index/queries/horizon.ts';
@@ -14,15 +14,18 @@ import { nowSeconds } from '../../../src/mailbox/timestamp.ts';
 import type { UserBackup } from './userBackup.ts';
 
 /**
- * Each takes some descriptors. With more users than this at once, a compaction may end a snapshot
- * with an error.
+ * The maximum number of snapshots whose files are kept open. Each snapshot takes some descriptors.
+ * Beyond this number, a compaction may end a snapshot with an error.
  */
 const MOST_HELD = 64;
 
 interface Pin {
-  /** Unix seconds; null: `held` has a transaction open and shows the pinned state. */
+  /**
+   * The pinned time in unix seconds. If it is null, `held` has a transaction open and shows the
+   * pinned state.
+   */
   readonly time: number | null;
-  /** Undefined: the limit of MOST_HELD was reached. */
+  /** The reader that keeps the files open; undefined if the limit of MOST_HELD was reached. */
   readonly held: BackupReader | undefined;
   open: number;
 }
@@ -46,12 +49,15 @@ export class Pins {
     this.#release(pin);
   }
 
-  /** Returns null if nothing is open, or if the present state of `readerOf` is the snapshot. */
+  /**
+   * Returns the pinned time. Returns null if no folder is open, or if the reader from `readerOf`
+   * already shows the pinned state as its present.
+   */
   timeOf({ userid }: UserBackup): number | null {
     return this.#pins.get(userid)?.time ?? null;
   }
 
-  /** Returns the backup as it was when the pin was set. */
+  /** Returns the reader that shows the backup as it was when the pin was set. */
   readerOf({ userid }: UserBackup): BackupReader | undefined {
     return this.#pins.get(userid)?.held;
   }
@@ -79,9 +85,9 @@ export class Pins {
 }
 
 /**
- * Returns the time to pin: the last line's, but at most the last complete second. The state at the
- * end of the present second may still change. Null if the last line lies in the future, or if the
- * horizon is not in the past.
+ * Returns the time to pin: the timestamp of the log's last line, but at most the last complete
+ * second. The present second is excluded, because the state at its end may still change. Returns
+ * null if the last line lies in the future, or if the horizon does not lie in the past.
  */
 function lastWholeTime({ index }: BackupReader): number | null {
   const nowS = nowSeconds();

@@ -1,6 +1,6 @@
 /**
- * Locates and opens a user's backup. backups.db is queried again whenever its last answer may be
- * outdated.
+ * Locates and opens a user's backup. The path comes from backups.db, which is queried again if the
+ * last result may be outdated.
  */
 import { existsSync } from 'node:fs';
 import type { BackupReader } from '../../../src/backup/reader.ts';
@@ -11,7 +11,10 @@ import type { Owner } from '../owner.ts';
 import type { Snapshots } from '../hidden/snapshots.ts';
 import { RECHECK_MS } from '../validity.ts';
 
-/** A backup that is moved repeatedly may be missed more than once. */
+/**
+ * The number of attempts to open a backup. If a backup is moved repeatedly, several attempts may
+ * fail.
+ */
 const MAX_TRIES = 5;
 
 export class UserBackup {
@@ -20,11 +23,11 @@ export class UserBackup {
   readonly #catalog: Catalog;
   readonly #handles: Handles;
   #path: string;
-  /** Why the path must not be used; null if it may. */
+  /** The reason why the path must not be used; null if it may be used. */
   #fault: string | null;
   #askedAtMs = Date.now();
 
-  /** `path` is what backups.db says now. */
+  /** `path` is the present path in backups.db. */
   constructor(userid: string, path: string, owner: Owner, catalog: Catalog, handles: Handles) {
     this.userid = userid;
     this.owner = owner;
@@ -38,22 +41,22 @@ export class UserBackup {
     return this.#handles.snapshots;
   }
 
-  /** The data file's path, as last queried. */
+  /** The data file's path at the last query of backups.db. */
   get lastPath(): string {
     return this.#path;
   }
 
   /**
-   * Returns the data file's path. Queries backups.db at intervals only, because each query takes
-   * its lock. Throws 'not-found' if the user has no backup any more.
+   * Returns the data file's path. backups.db is queried only at intervals, because each query takes
+   * its lock. Throws 'not-found' if the user no longer has a backup.
    */
   path(): string {
     return this.#handles.nowMs - this.#askedAtMs < RECHECK_MS ? this.#path : this.#ask();
   }
 
   /**
-   * Throws 'not-found' as path() does, and 'io' if the data file is missing: a missing partition
-   * must not look like a user without mail.
+   * Returns the backup's reader. Throws 'not-found' like path(). Throws 'io' if the data file is
+   * missing, because a missing partition must not look like a user without mail.
    */
   reader(): BackupReader {
     let path = this.path();
@@ -62,7 +65,7 @@ export class UserBackup {
       try {
         return this.#handles.reader(path);
       } catch (error) {
-        // The backup may have been moved since backups.db was queried.
+        // The backup may have been moved after backups.db was queried.
         const known = path;
         path = this.#ask();
         const mayBeThere = path !== known || existsSync(path);

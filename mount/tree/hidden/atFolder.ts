@@ -1,10 +1,11 @@
 /**
- * `.at`: a user's whole tree as it was at any time, under any spelling that
- * src/mailbox/timestamp.ts accepts. A listing shows some of the timestamps at which something
- * changed.
+ * `.at`: a user's whole tree as it was at any time. A time may be written in any form that
+ * src/mailbox/timestamp.ts accepts. A listing shows a selection of the timestamps at which
+ * something changed.
  *
- * A relative spelling (`2h`, `yesterday`) keeps its first meaning until it has been unused for a
- * minute. So `cp -r .at/2h .` copies one point in time, and not a later one for each file.
+ * A relative time (`2h`, `yesterday`) is resolved on first use, and keeps that meaning until it has
+ * been unused for a minute. `cp -r .at/2h .` therefore copies the state at one time, and not a
+ * later state for each file.
  */
 import { LRUCache } from 'lru-cache';
 import { futureNoteOf } from '../../../src/backup/clock.ts';
@@ -21,10 +22,12 @@ import { UNNOTICED_VALID_MS } from '../validity.ts';
 const KEPT_MS = 60_000;
 const MAX_KEPT = 1000;
 
-/** Makes a user's tree at a time (unix seconds) with the given key and parent. */
+/** Makes a user's tree at `time` (unix seconds), with the given key and parent. */
 export type TreeAt = (key: string, parent: FolderReference, time: number) => FolderReference;
 
-/** The present meaning of relative spellings, by key of the folder and spelling. */
+/**
+ * The present meaning of relative times. The key combines the folder's key and the time as written.
+ */
 const meant = new LRUCache<string, number>({ max: MAX_KEPT, ttl: KEPT_MS, updateAgeOnGet: true });
 
 export class AtFolder extends TreeFolder {
@@ -42,15 +45,15 @@ export class AtFolder extends TreeFolder {
   }
 
   /**
-   * Returns undefined for a second that is not over yet, and for a time before the complete history
-   * begins.
+   * Looks up a time. Returns undefined for a second that is not over yet, and for a time before the
+   * start of the complete history.
    */
   protected find(name: string): Entry | undefined {
     const nowS = Math.floor(Date.now() / 1000);
     const time = this.#timeOf(name, nowS);
     const { index } = this.#view.reader();
     if (time === undefined || time >= nowS || time < firstKnown(index)) return undefined;
-    // If the clock once ran ahead, `now` would show an outdated state.
+    // If the clock was ahead for a while, `now` could show an outdated state.
     const note = saysNow(name) ? futureNoteOf(index) : null;
     if (note !== null) throw new BackupError('io', `${this.#view.user.userid}: ${note}`);
     return this.#entry(name, time);
@@ -66,8 +69,8 @@ export class AtFolder extends TreeFolder {
   }
 
   #entry(name: string, time: number): Entry {
-    // A spelling may later mean another time. It then leads to another folder, and the short
-    // validity lets the kernel notice.
+    // The same relative time may later mean another time, and its name then leads to another
+    // folder. The kernel notices this because the validity is short.
     const { node, attributes } = entryOf(this.#treeAt(`${this.key}/${name}@${time}`, this, time));
     return { node, attributes: { ...attributes, validMs: UNNOTICED_VALID_MS } };
   }
@@ -77,7 +80,7 @@ export class AtFolder extends TreeFolder {
     const kept = meant.get(key);
     if (kept !== undefined) return kept;
     const time = timestampOf(name, nowS);
-    // `now` means the last complete second, because more changes may come in the present one.
+    // `now` means the last complete second, because the present second may bring further changes.
     const past = time === nowS ? nowS - 1 : time;
     if (past !== undefined && past !== timestampOf(name, nowS + 1)) meant.set(key, past);
     return past;

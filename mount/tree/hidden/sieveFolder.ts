@@ -1,6 +1,6 @@
 /**
- * `.sieve`: a user's scripts as files (see sieveNames.ts), and the link `active` to the script in
- * use.
+ * `.sieve`: a user's scripts as files (named by sieveNames.ts), and the link `active` to the active
+ * script.
  */
 import { getString, optionalString, toKeyValues } from '../../../src/protocol/dlist.ts';
 import { parseDlist } from '../../../src/protocol/parseText.ts';
@@ -59,8 +59,8 @@ export class SieveFolder extends TreeFolder {
     }
     for (const { name, text, since } of scripts) {
       const file = files.get(name);
-      // A script without a file still takes a cookie, so the others' cookies do not move when a
-      // script's text arrives after its compiled form.
+      // A script without a file also takes a cookie. The cookies of the other scripts then stay the
+      // same if a script's text arrives after its compiled form.
       cookie += 1;
       if (file !== undefined) yield { name: file, cookie, make: make(file, text, since) };
     }
@@ -76,7 +76,7 @@ class ActiveLink implements LinkItem {
   readonly #sinceMs: number;
 
   constructor(parent: FolderReference, view: MailView, target: string, since: number) {
-    // The kernel caches a link's target, so each target gets a node of its own.
+    // The kernel caches a link's target, so a link with another target is another node.
     this.key = `${parent.key}/${ACTIVE_NAME}/${target}`;
     this.parent = parent;
     this.#view = view;

@@ -1,6 +1,6 @@
 /**
- * The texts last shown, kept so that size and bytes agree however often the kernel asks. Their
- * number and total size are bounded.
+ * Keeps the texts that were last shown, so that size and bytes agree however often the kernel asks
+ * for them. The number of texts and their total size are limited.
  */
 import { LRUCache } from 'lru-cache';
 
@@ -9,9 +9,9 @@ const KEPT_BYTES = 32 * 1024 * 1024;
 
 export interface Snapshot {
   readonly bytes: Buffer;
-  /** When the text came to be as it is, or was first seen. */
+  /** The time when the text changed to its present form, or when that form was first seen. */
   readonly mtimeMs: number;
-  /** Each text has its own serial. */
+  /** A number that is different for each text. */
   readonly serial: number;
 }
 
@@ -23,7 +23,7 @@ export class Snapshots {
   });
   #lastSerial = 0;
 
-  /** `make` returns bytes, or a string in latin1. */
+  /** Returns the text of a key. `make` generates it as bytes, or as a string in latin1. */
   get(key: string, maxAgeMs: number, make: () => string | Buffer, sinceMs: number | undefined): Snapshot {
     const nowMs = Date.now();
     const kept = this.#kept.get(key);

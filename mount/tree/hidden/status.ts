@@ -1,6 +1,6 @@
 /**
- * `.status.json`, for a user and for the whole mount, and `.metrics`: information for monitoring.
- * Text in latin1.
+ * Status information for monitoring: `.status.json`, for a user and for the whole mount, and
+ * `.metrics`. The text is in latin1.
  */
 import { statSync } from 'node:fs';
 import { isInFuture, knownSince } from '../../../src/backup/clock.ts';
@@ -26,7 +26,7 @@ export function userStatus(view: MailView): string {
     firstChange: time(firstTimestamp(index)),
     lastChange: time(lastTimestamp(index)),
     ...(isInFuture(lastTimestamp(index)) ? { lastChangeIsInFuture: true } : {}),
-    /** Any time from here on can be viewed in `.at`. */
+    /** The earliest time that `.at` can show. */
     knownSince: time(knownSince(index)),
     chunks: chunkCount(index),
     uncompressedBytes: uncompressedBytes(index),
@@ -55,7 +55,7 @@ export function mountStatus({ handles, settings }: TreeContext, { startedAtMs, u
   });
 }
 
-/** In the text format of Prometheus. */
+/** Returns the metrics of the mount in the text format of Prometheus. */
 export function mountMetrics({ handles }: TreeContext, { startedAtMs, users }: MountStats): string {
   const gauges: [name: string, help: string, value: number][] = [
     ['users', 'Users in backups.db that this mount shows.', users],

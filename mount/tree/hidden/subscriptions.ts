@@ -10,7 +10,7 @@ import { parseDlist } from '../../../src/protocol/parseText.ts';
 import type { MailView } from '../views/mailView.ts';
 import { nameOfUserid } from '../useridName.ts';
 
-/** Returns bytes as latin1. Another user's folder is `../bob/Plans`. */
+/** Returns the list as bytes in latin1. Another user's folder is listed as `../bob/Plans`. */
 export function subscriptions(view: MailView): string {
   const { deletedPrefix, time } = view.options;
   const lines = itemsAt(view.reader().index, 'sub', time()).map(({ value }) => {

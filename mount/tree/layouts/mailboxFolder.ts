@@ -17,14 +17,17 @@ import { prefetchMessages } from '../views/prefetchPlan.ts';
 import { TreeFolder, listChildren } from '../treeFolder.ts';
 import type { Child, FixedName, FolderShape } from '../treeFolder.ts';
 
-/** Cookies: folders by their first mailbox's id, then messages by UID plus this. */
+/**
+ * The first cookie of messages. The cookie of a folder is its first mailbox's id, and that of a
+ * message is this number plus its UID.
+ */
 const MESSAGE_COOKIES = 2 ** 32;
 /** Half the number of entries that fit into the buffer of one readdir(3) request. */
 const PAGE_ROWS = 400;
 
 export interface Layout {
   readonly naming: Naming;
-  /** The fixed names in a mailbox's folder. */
+  /** Returns the fixed names in a mailbox's folder. */
   readonly fixed: (view: MailView, path: string) => readonly FixedName[];
 }
 
@@ -36,7 +39,8 @@ export class MailboxFolder extends TreeFolder {
   readonly #identity: string;
 
   /**
-   * `path` is the path in the structure, and `identity` that of the mailbox there (structure.ts).
+   * `path` is the folder's path in the structure. `identity` identifies the mailbox at that path
+   * (see identityOf in structure.ts).
    */
   constructor(shape: FolderShape, view: MailView, layout: Layout, path: string, identity = '') {
     super({
@@ -130,7 +134,8 @@ export class MailboxFolder extends TreeFolder {
 
   #childFolder(child: StructureFolder, name: string): Entry {
     const identity = identityOf(child);
-    // The identity keeps the messages of another mailbox under the same name apart.
+    // The key contains the identity, so that messages of another mailbox with the same name are
+    // other nodes.
     const key = `${this.key}/${name}${identity === '' ? '' : `\0${identity}`}`;
     const shape = { key, parent: this, name };
     const place = new MailboxFolder(shape, this.#view, this.#layout, child.path, identity);
@@ -149,7 +154,7 @@ export class MailboxFolder extends TreeFolder {
   }
 }
 
-/** Lists messages in pages, by UID, until a page is empty. */
+/** Lists messages by UID, one page of records at a time, until a page is empty. */
 export function listMessages<Row extends ListedRecord>(
   after: number,
   page: (afterUid: number) => readonly Row[],
@@ -168,8 +173,8 @@ export function listMessages<Row extends ListedRecord>(
 }
 
 /**
- * Returns the attributes of a folder beside the mail, such as `.sieve`. Its mtime is that of the
- * most recently changed mailbox.
+ * Returns the attributes of a folder that holds no messages of its own, such as `.sieve`. Its mtime
+ * is that of the most recently changed mailbox.
  */
 export function sideFolderAttributes(view: MailView, kind: string, key: string): Attributes {
   const mtimeMs = view.structure().changedMs;

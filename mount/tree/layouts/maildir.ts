@@ -1,7 +1,7 @@
 /**
- * A user's mail as a Maildir++ (`.maildir`). INBOX is the folder itself, and the other mailboxes
- * are folders in it. Every message is in `cur`, with its flags as letters in its name. Keywords are
- * lower-case letters, which `dovecot-keywords` explains.
+ * Shows a user's mail as a Maildir++ (`.maildir`). INBOX is the folder itself, and the other
+ * mailboxes are folders in it. Every message is in `cur`, and the letters in its file name are its
+ * flags. Lower-case letters stand for keywords, which the file `dovecot-keywords` lists.
  */
 import { flagCombinations } from '../../../src/index/queries/views.ts';
 import type { RecordWithGuid } from '../../../src/index/queries/current.ts';
@@ -94,7 +94,7 @@ class MaildirFolder extends TreeFolder {
   }
 
   protected each(): void {
-    // There are only fixed names.
+    // This folder contains only fixed names.
   }
 }
 
@@ -116,13 +116,13 @@ function maildirNames(view: MailView, path: string): FixedName[] {
   return [folder('cur', true), folder('new', false), folder('tmp', false), keywords];
 }
 
-/** `cur` with a mailbox's messages, or an empty `new` or `tmp`. */
+/** The folder `cur` with a mailbox's messages, or the empty folder `new` or `tmp`. */
 class MessagesFolder extends TreeFolder {
   readonly #view: MailView;
   readonly #path: string;
   readonly #hasMail: boolean;
   readonly #inode: bigint;
-  /** The mailbox's identity, as in mailboxFolder.ts; empty if there is no mailbox. */
+  /** Identifies the mailbox, as in mailboxFolder.ts; empty if there is no mailbox. */
   readonly #identity: string;
 
   constructor(key: string, parent: FolderReference, view: MailView, path: string, hasMail: boolean) {
@@ -198,8 +198,8 @@ class MessagesFolder extends TreeFolder {
   }
 
   /**
-   * Returns undefined if the folder is empty. The root has a `cur` even without an INBOX, as in
-   * %SHARED.
+   * Returns the folder in the structure, or undefined if the Maildir is empty. The root has a `cur`
+   * even without an INBOX, as in %SHARED.
    */
   #folder(): StructureFolder | undefined {
     if (!this.#hasMail) return undefined;
@@ -216,8 +216,8 @@ interface Keywords {
 const tables = new PerBackup<Keywords>();
 
 /**
- * Lists keywords in the order in which the mailbox's messages use them. Recomputed only if the
- * mailbox changes.
+ * Lists keywords in the order in which the mailbox's messages first use them. The list is
+ * recomputed only if the mailbox changes.
  */
 function keywordTable(view: MailView, folder: StructureFolder): readonly string[] {
   const { mailbox } = folder;

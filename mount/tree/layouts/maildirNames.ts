@@ -1,17 +1,20 @@
 /**
- * Folder names in Maildir++. All folders are in one directory, such as `.Archive.2024`. Their
- * levels are in modified UTF-7 and separated by dots. Within a level, a dot is `%2E`, a slash `%2F`
- * and a percent sign `%25`. If the result is one of the mount's own names, its first letter becomes
- * %XX.
+ * Folder names in Maildir++. All folders are in one directory, such as `.Archive.2024`. The levels
+ * of a mailbox name are separated by dots and encoded in modified UTF-7. Within a level, a dot
+ * becomes `%2E`, a slash `%2F` and a percent sign `%25`. If the result equals one of the mount's
+ * own names, its first letter is escaped as %XX.
  */
 import { decodeSegment, shortened } from '../../../src/mailbox/pathSegment.ts';
 import type { StructureFolder } from '../views/structure.ts';
 
 const INBOX = 'INBOX';
-/** The mount's own names, which stand beside a Maildir's folders if Maildir is the default view. */
+/**
+ * The mount's own names. If Maildir is the default view, they are in the same directory as the
+ * Maildir's folders.
+ */
 const RESERVED = /^(deleted|at|plain|maildir|mh|mbox|search|sieve|subscriptions|chunks|metrics)$/;
 
-/** All mailboxes except INBOX, by folder name. Computed once per structure. */
+/** All mailboxes except INBOX, by folder name. The map is computed once per structure. */
 const known = new WeakMap<StructureFolder, ReadonlyMap<string, StructureFolder>>();
 
 export function maildirFolders(root: StructureFolder): ReadonlyMap<string, StructureFolder> {
@@ -34,9 +37,9 @@ function* named(
 const DELETED_MARK = /%deleted-[0-9A-Za-z%~]*$/;
 
 /**
- * Converts a level of the plain tree to Maildir++. Every `%` in the mailbox's own name is escaped.
- * So the plain tree's marks (cut, deleted, empty, a folder called INBOX) never collide with another
- * folder's name.
+ * Converts one level of a path in the plain tree to Maildir++. Every `%` in the mailbox's own name
+ * is escaped. The marks of the plain tree (cut, deleted, empty, a folder called INBOX) therefore
+ * never collide with another folder's name.
  */
 function maildirLevel(segment: string): string {
   const mark = DELETED_MARK.exec(segment)?.[0] ?? '';

@@ -1,6 +1,6 @@
 /**
- * A user's mail as mbox files (`.mbox`), such as `INBOX.mbox` and `Archive/2024.mbox`.
- * mboxContent.ts produces the content of the files.
+ * Shows a user's mail as mbox files (`.mbox`), such as `INBOX.mbox` and `Archive/2024.mbox`.
+ * mboxContent.ts generates the content of the files.
  */
 import type { Attributes, Content, Entry, FileItem, FolderReference, ListedEntry } from '../../vfs/tree.ts';
 import { fileAttributes } from '../attributes.ts';
@@ -36,7 +36,9 @@ export class MboxFolder extends TreeFolder {
     listChildren(this.#children(), after, visit);
   }
 
-  /** For each level, yields the file if it is a mailbox, and the folder if it has subfolders. */
+  /**
+   * Yields the children: a file for each mailbox, and a folder for each mailbox with subfolders.
+   */
   *#children(): Generator<Child> {
     const { children } = this.#view.folder(this.#path);
     for (const [segment, child] of [...children].toSorted(([, a], [, b]) => a.firstId - b.firstId)) {

@@ -1,8 +1,12 @@
 /**
- * The bytes of an mbox file. A message is located with mboxLayout.ts, read, checked against its
- * GUID, and written in the form that src/mailbox/mboxText.ts defines. A short message is one block.
- * A long one is first read through once to find where its pieces begin. Its pieces are then made
- * one at a time.
+ * Generates the bytes of an mbox file. For each message, it:
+ *
+ * - locates the message with mboxLayout.ts;
+ * - reads the message and checks it against its GUID;
+ * - writes it in the form that src/mailbox/mboxText.ts defines.
+ *
+ * A short message is one block. A long message is first read from start to end to find where its
+ * pieces begin. Its pieces are then generated one at a time.
  */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
@@ -23,7 +27,10 @@ import type { LocatedMessage } from './mboxLayout.ts';
 import { badBytes, storedMessage } from '../views/message.ts';
 import type { StructureFolder } from '../views/structure.ts';
 
-/** The facts kept about long messages that were read through; a piece costs some 100 bytes. */
+/**
+ * The number of long messages whose pieces are cached after they were read. Each piece takes about
+ * 100 bytes.
+ */
 const MOST_LONG = 64;
 const long = new LRUCache<string, Shown>({ max: MOST_LONG });
 
@@ -57,7 +64,7 @@ function longLocation(
   return { blockKey: `${key}:${number}`, offsetInBlock: offset - start, load };
 }
 
-/** `known` is the result of an earlier reading. */
+/** Returns the text of a message. `known` is the result of an earlier reading, if there was one. */
 function textOf(
   view: MailView,
   folder: StructureFolder,
@@ -78,26 +85,26 @@ interface TextPiece extends PieceStart {
   readonly at: number;
 }
 
-/** The result of reading a message through. */
+/** The result of reading a message from start to end. */
 interface Shown extends TextFacts {
   readonly pieces: readonly TextPiece[];
 }
 
 interface Part {
   readonly number: number;
-  /** Offset in the message as it stands in the mbox. */
+  /** The part's offset in the message as written in the mbox. */
   readonly start: number;
   readonly end: number;
 }
 
-/** A message in an mbox. Throws 'damaged' if its bytes are damaged. */
+/** The text of a message in an mbox. Throws 'damaged' if the message's bytes are damaged. */
 class MessageText {
   readonly shown: Shown;
   readonly #reader: BackupReader;
   readonly #record: LocatedRecord;
   readonly #sizeBytes: number;
   readonly #head: MboxHead;
-  /** The whole text, if it is a single piece and was just made. */
+  /** The whole text, if it consists of a single piece that was generated just now. */
   #onlyText: Buffer | undefined;
 
   constructor(reader: BackupReader, record: LocatedRecord, sizeBytes: number, known?: Shown) {
@@ -114,8 +121,8 @@ class MessageText {
   }
 
   /**
-   * The head consists of parts of PIECE_BYTES. After it, each piece is a part, and the last part
-   * includes the message's end.
+   * Returns the part at an offset. The head is divided into parts of PIECE_BYTES. After the head,
+   * each piece of the text is a part. The last part includes the message's end.
    */
   partAt(offset: number): Part {
     const headBytes = this.#head.sizeBytes;
@@ -187,8 +194,8 @@ interface LastBlock {
   readonly bytes: Buffer;
 }
 /**
- * Neighbouring messages are read one after the other, so the block inflated last is often needed
- * next.
+ * The block that was inflated last, by reader. Neighbouring messages are read one after the other,
+ * so this block is often needed for the next message.
  */
 const last = new WeakMap<BackupReader, LastBlock>();
 

@@ -1,7 +1,7 @@
 /**
- * The position of each message in a mailbox's mbox, computed from the records alone. Only the start
- * of every STEP-th message is kept; a page of records gives the positions in between. For a million
- * messages this takes 400 kB.
+ * Computes the position of each message in a mailbox's mbox from the records alone. Only the start
+ * of every STEP-th message is kept. The positions in between are computed from a page of records.
+ * For a million messages, this takes 400 kB of memory.
  */
 import { LRUCache } from 'lru-cache';
 import type { FlaggedRecord } from '../../../src/index/queries/current.ts';
@@ -19,20 +19,24 @@ export interface LocatedMessage {
   /** The message's position in the mailbox, counted from 0. */
   readonly number: number;
   /**
-   * `start` and `sizeBytes` span everything from the From line to the empty line after the message.
+   * `start` and `sizeBytes` describe the range from the From line up to and including the empty
+   * line after the message.
    */
   readonly start: number;
   readonly sizeBytes: number;
 }
 
 export interface MboxLayout {
-  /** Each state of the mailbox has its own serial. */
+  /** A number that is different for each state of the mailbox. */
   readonly serial: number;
   readonly sizeBytes: number;
-  /** For every STEP-th message, its UID and its start. */
+  /** The UID and the start of every STEP-th message. */
   readonly uids: Uint32Array;
   readonly starts: Float64Array;
-  /** The messages of the step used last, because an mbox is usually read in order. */
+  /**
+   * The messages of the most recently used step. They are cached because an mbox is usually read in
+   * order.
+   */
   last: { readonly step: number; readonly messages: readonly LocatedMessage[] } | undefined;
 }
 
@@ -55,8 +59,8 @@ export function mboxLayout(view: MailView, folder: StructureFolder): MboxLayout 
 }
 
 /**
- * Computes the layout. Uses typed arrays that grow by doubling, because plain arrays of numbers
- * take several times as much memory.
+ * Computes the layout. The arrays are typed and double in size when they are full. Plain arrays of
+ * numbers would take several times as much memory.
  */
 function laidOut(records: Iterable<FlaggedRecord>): Pick<MboxLayout, 'sizeBytes' | 'uids' | 'starts'> {
   let uids = new Uint32Array(FIRST_ROOM);
@@ -87,8 +91,8 @@ function grown<T extends Uint32Array | Float64Array>(from: T, to: T): T {
 }
 
 /**
- * Returns the message that contains the byte at an offset below the end. Undefined if the mailbox
- * has just changed.
+ * Returns the message that contains the byte at `offset`, which must be below the mbox's size.
+ * Returns undefined if the mailbox has just changed.
  */
 export function messageAt(
   view: MailView,

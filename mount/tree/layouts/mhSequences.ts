@@ -32,7 +32,7 @@ export function mhSequences(view: MailView, path: string): FixedName[] {
 function sequencesOf(view: MailView, path: string): Buffer {
   const folder = view.folder(path);
   const ranges = sequences.map(() => new Ranges());
-  // Most messages have one of a few flag combinations.
+  // Most messages share a few flag combinations, so the sequences of each combination are cached.
   const known = new Map<string, Ranges[]>();
   for (const { uid, flags } of view.flagged(folder)) {
     let of = known.get(flags);
@@ -50,12 +50,12 @@ function sequencesOf(view: MailView, path: string): Buffer {
 }
 
 /**
- * Text is converted to bytes once it has this length: as a single string, the text for a million
- * messages takes 100 MB.
+ * When the text reaches this length, it is converted to bytes. As a single string, the text for a
+ * million messages would take 100 MB.
  */
 const PIECE_CHARACTERS = 8192;
 
-/** Collects numbers, given in ascending order, as ` 1-3 5`. */
+/** Collects numbers, which must be added in ascending order, and formats them like ` 1-3 5`. */
 class Ranges {
   readonly #pieces: Buffer[] = [];
   #piece = '';
@@ -70,7 +70,7 @@ class Ranges {
     this.#last = number;
   }
 
-  /** Call once, at the end. */
+  /** Returns the text. It may be called only once, after all numbers are added. */
   text(): Buffer {
     this.#end();
     return Buffer.concat([...this.#pieces, Buffer.from(this.#piece)]);

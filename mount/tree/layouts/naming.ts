@@ -1,17 +1,19 @@
 /**
- * The names of files and folders in each layout. No two entries of a folder share a name, and no
- * name exceeds 255 bytes. If an escape or a suffix would make it longer, the name is cut, and a
- * hash of the whole name keeps it unique.
+ * Defines the names of files and folders in each layout. No two entries of a folder have the same
+ * name, and no name is longer than 255 bytes. If an escape or a suffix would make a name too long,
+ * the name is cut, and a hash of the whole name keeps it unique.
  */
 import { isCut, shortened } from '../../../src/mailbox/pathSegment.ts';
 
 export interface Naming {
   messageName(uid: number): Buffer;
-  /** Returns the UID in a message's file name; undefined if it is not a message's name. */
+  /**
+   * Returns the UID in a message's file name, or undefined if the name is not that of a message.
+   */
   uidOf(name: string): number | undefined;
   /**
-   * `folderName` converts a path segment from pathSegment.ts to the folder's name, and `segmentOf`
-   * converts it back. Undefined: none of `segments` has that name.
+   * `folderName` converts a path segment from pathSegment.ts to the name of a folder. `segmentOf`
+   * converts the name back, and returns undefined if none of `segments` has that name.
    */
   folderName(segment: string): string;
   segmentOf(name: string, segments: ReadonlyMap<string, unknown>): string | undefined;
@@ -22,7 +24,10 @@ function uidIn(match: RegExpExecArray | null): number | undefined {
   return uid <= 0xffff_ffff ? uid : undefined;
 }
 
-/** pathSegment.ts ensures that no segment looks like a message's name. */
+/**
+ * The names in the plain layout. pathSegment.ts ensures that no segment looks like a message's
+ * name.
+ */
 export const plainNaming: Naming = {
   messageName: (uid) => Buffer.from(`${uid}.eml`, 'latin1'),
   uidOf: (name) => uidIn(/^([1-9][0-9]{0,9})\.eml$/.exec(name)),
@@ -30,7 +35,10 @@ export const plainNaming: Naming = {
   segmentOf: (name) => name,
 };
 
-/** Messages are named by number, so a folder called 2024 has its first digit escaped: `%32024`. */
+/**
+ * The names in the MH layout. Messages are named by number. In the name of a folder called 2024,
+ * the first digit is therefore escaped: `%32024`.
+ */
 export const mhNaming: Naming = {
   messageName: (uid) => Buffer.from(String(uid), 'latin1'),
   uidOf: (name) => uidIn(/^([1-9][0-9]{0,9})$/.exec(name)),
@@ -40,7 +48,7 @@ export const mhNaming: Naming = {
     if (isCut(name) && name.startsWith('%3')) {
       return [...segments.keys()].find((segment) => mhNaming.folderName(segment) === name);
     }
-    // A segment that really begins with `%3` has its percent sign escaped.
+    // If a mailbox's own name begins with `%3`, its percent sign is escaped in the segment.
     return /^%3(\d+)$/.exec(name)?.[1] ?? name;
   },
 };
@@ -52,7 +60,10 @@ export function mboxFileName(segment: string): string {
   return shortened(segment, MBOX_SUFFIX.length) + MBOX_SUFFIX;
 }
 
-/** Returns the name of the folder for a mailbox's subfolders. It never equals a file's name. */
+/**
+ * Returns the name of the folder that holds a mailbox's subfolders. It never equals the name of a
+ * file.
+ */
 export function mboxFolderName(segment: string): string {
   return segment.endsWith(MBOX_SUFFIX) ? shortened(segment.replace(/\.mbox$/, '%2Embox')) : segment;
 }

@@ -1,6 +1,6 @@
 /**
- * The mount's root, with a folder for each user of the catalogue. A user costs nothing until the
- * folder is opened.
+ * The mount's root. It has a folder for each user of the catalogue. A user takes hardly any
+ * resources until the user's folder is opened.
  */
 import { statSync, statfsSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
@@ -31,18 +31,18 @@ import { Users } from './users.ts';
 import { FOLDER_VALID_MS, UNNOTICED_VALID_MS } from '../validity.ts';
 
 const BLOCK_BYTES = 4096;
-/** If users own their folders, they may pass through the root but not list the others. */
+/** The root's mode if users own their folders. Users may pass through the root, but not list it. */
 const PASSABLE = 0o511;
 /**
- * How many users' folders are kept built, and up to how many users in all each user's own folder is
- * watched.
+ * The first limit is the number of users whose folder contents are kept in memory. If the mount has
+ * more users than the second limit, the users' own folders are not watched.
  */
 const OPENED_USERS = 256;
 const TOLD_USERS = 10_000;
-/** This many users are read from backups.db within a millisecond or two. */
+/** Reading this many users from backups.db takes a millisecond or two. */
 const FEW_USERS = 1000;
 
-/** The state of the list when it was last read. */
+/** The state of the list of users when it was last read. */
 interface Listed {
   readonly fileMs: number;
   readonly listVersion: number;
@@ -118,13 +118,13 @@ export class RootFolder extends TreeFolder implements UserReferences {
   }
 
   /**
-   * Returns when users last came or went. Moving a user's files changes backups.db, but not the
-   * list. For a list that takes long to read, this distinction is not made.
+   * Returns when a user was last added or removed. Moving a user's files changes backups.db, but
+   * not the list of users. If reading the list would take long, any change of backups.db counts.
    */
   #changedMs(): number {
     const { mtimeMs, size } = statSync(this.#databasePath);
-    // Two changes may fall into one tick of the file system's clock, but each makes backups.db
-    // larger.
+    // Two changes may happen within one tick of the file system's clock. The size still
+    // distinguishes them, because each change makes backups.db larger.
     const fileMs = mtimeMs + ((size / 8) % 1000) / 1000;
     if (this.#users.knownCount > FEW_USERS) return fileMs;
     const known = this.#listed;
@@ -159,8 +159,8 @@ export class RootFolder extends TreeFolder implements UserReferences {
   }
 
   /**
-   * With more users than are worth watching, the kernel asks again when its cached attributes time
-   * out.
+   * Whether the users' own folders are watched. With too many users to watch, the kernel asks again
+   * when its cached attributes time out.
    */
   get #isTold(): boolean {
     return isTold(this.#context.settings) && this.#users.knownCount <= TOLD_USERS;
@@ -178,12 +178,14 @@ export class RootFolder extends TreeFolder implements UserReferences {
   }
 
   /**
-   * The mtime is the data file's, so that listing all users opens no data file. Code that rewrites
-   * the file without changing the mail preserves its mtime.
+   * Returns the attributes of a user's folder. The mtime is that of the data file, so listing all
+   * users opens no data file. Code that rewrites the file without changing the mail preserves its
+   * mtime.
    */
   #attributes(userid: string, path: string): Attributes {
     const { at } = this.#context.settings;
-    // Reading a missing data file gives EIO, but this must not hide that the user exists.
+    // If the data file is missing, reading the folder gives EIO. The user's folder must still be
+    // listed.
     const fileMs = (): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
     const mtimeMs = at === undefined ? fileMs() : fileTimeMs(at);
     const owner = this.#context.owners.of(userid);
@@ -192,7 +194,7 @@ export class RootFolder extends TreeFolder implements UserReferences {
   }
 }
 
-/** Returns a test for whether a userid matches any of the patterns. */
+/** Returns a function that reports whether a userid matches any of the patterns. */
 function matcher(patterns: readonly string[]): (userid: string) => boolean {
   if (patterns.length === 0) return () => true;
   const each = patterns.map((pattern) =>

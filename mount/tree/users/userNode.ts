@@ -1,6 +1,7 @@
 /**
- * A user's folder as listed in the mount's root. It is little more than a name, because the kernel
- * may get to know very many. Its contents are built on access and kept for a few users only.
+ * A user's folder as listed in the mount's root. This object is small, because the kernel may know
+ * a very large number of users. The folder's contents are created on access and kept for a few
+ * users only.
  */
 import type {
   Attributes,
@@ -14,15 +15,18 @@ import type {
 import { NEGATIVE_VALID_MS } from '../validity.ts';
 
 export interface UserReferences extends FolderReference {
-  /** Throws 'not-found' if the user is gone. */
+  /** Returns the attributes of a user's folder. Throws 'not-found' if the user was removed. */
   attributesOf(userid: string): Attributes;
   folderOf(userid: string): FolderReference;
-  /** See ShownFolder; undefined: the user's own folder is not watched. */
+  /**
+   * Returns what the folder shows (see ShownFolder), or undefined if the user's own folder is not
+   * watched.
+   */
   shownOf(userid: string): ShownFolder | undefined;
 }
 
 export class UserReference implements FolderReference {
-  /** The userid. */
+  /** The key of this node is the userid. */
   readonly key: string;
   readonly parent: UserReferences;
 

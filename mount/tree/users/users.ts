@@ -1,16 +1,16 @@
 /**
- * The catalogue's users that a mount shows, in a list with fixed places. A new user gets the next
- * place, and a removed user's place stays empty. So a listing in progress neither skips nor repeats
- * anybody. backups.db is read again only when it has changed.
+ * The users of the catalogue that a mount shows. Each user has a fixed place in a list. A new user
+ * gets the next place, and the place of a removed user stays empty. A listing in progress therefore
+ * neither skips nor repeats a user. backups.db is read again only if it has changed.
  *
- * A user takes some 150 bytes here: the userid and the path of the data file.
+ * Each user takes about 150 bytes of memory, for the userid and the path of the data file.
  */
 import { statSync } from 'node:fs';
 import type { Catalog, CatalogEntry } from '../../../src/catalog/catalog.ts';
 import { BackupError } from '../../../src/errors.ts';
 import { isValidUserid, sharedUserid } from '../../../src/mailbox/names.ts';
 
-/** In a backups.db that was tampered with, a key may not be a valid userid. */
+/** Checks a userid. If backups.db was tampered with, a key may not be a valid userid. */
 const isShowable = (userid: string): boolean => userid === sharedUserid || isValidUserid(userid);
 
 export class Users {
@@ -19,7 +19,7 @@ export class Users {
   readonly #isShown: (userid: string) => boolean;
   readonly #userids: string[] = [];
   readonly #places = new Map<string, number>();
-  /** By place; undefined if the user is gone. */
+  /** The path of each user's data file, by place; undefined if the user was removed. */
   #paths: (string | undefined)[] = [];
   #count = 0;
   #listVersion = 0;
@@ -32,14 +32,14 @@ export class Users {
     this.#isShown = isShown;
   }
 
-  /** The number of users when they were last listed; 0 before that. */
+  /** The number of users at the last listing; 0 before the first listing. */
   get knownCount(): number {
     return this.#count;
   }
 
   /**
-   * Changes when users have come or gone by the last refresh(), but not when only their files have
-   * moved.
+   * A version that changes if the last refresh() found users that were added or removed. It does
+   * not change if only their files have moved.
    */
   get listVersion(): number {
     return this.#listVersion;
@@ -60,13 +60,13 @@ export class Users {
     try {
       return this.#catalog.find(userid);
     } catch (error) {
-      // An invalid userid is simply a name that does not exist here.
+      // An invalid userid is not an error here: the name just does not exist.
       if (error instanceof BackupError && error.kind === 'no-user') return null;
       throw error;
     }
   }
 
-  /** Yields users and their places, beginning with a place (0: the first). */
+  /** Yields the users and their places, starting at place `first`. */
   *from(first: number): Generator<CatalogEntry & { readonly place: number }> {
     for (let place = first; place < this.#userids.length; place += 1) {
       const [userid, path] = [this.#userids[place], this.#paths[place]];
@@ -76,7 +76,8 @@ export class Users {
 
   /** Reads backups.db again if it has changed. */
   refresh(): void {
-    // The state is taken before reading, so a change during the read causes another one.
+    // The state is taken before the file is read. If the file changes while it is read, the next
+    // refresh reads it again.
     const state = this.#stateOfFile();
     if (state === this.#state) return;
     const paths = this.#userids.map((): string | undefined => undefined);
@@ -97,7 +98,10 @@ export class Users {
     this.#state = state;
   }
 
-  /** Each change makes the file larger or replaces it. */
+  /**
+   * Returns the state of backups.db. It changes with each commit, because a commit makes the file
+   * larger or replaces it.
+   */
   #stateOfFile(): string {
     const found = statSync(this.#databasePath, { throwIfNoEntry: false });
     return found === undefined ? 'gone' : `${found.ino} ${found.size} ${found.mtimeMs}`;

@@ -1,7 +1,4 @@
-/**
- * Locates a byte of a chunk for the block cache. A block always has the same key, whoever asks for
- * it.
- */
+/** Locates a byte of a chunk for the block cache. A block has the same key for every caller. */
 import { loadBlock, loadBlockStart } from '../../../src/backup/read/messageBytes.ts';
 import type { Block } from '../../../src/backup/read/messageBytes.ts';
 import type { BackupReader } from '../../../src/backup/reader.ts';
@@ -11,7 +8,7 @@ export function blockKey(reader: BackupReader, block: Block): string {
   return `${reader.serial}:${block.from.fileOffset}:${block.start}-${block.end}`;
 }
 
-/** `offset` is the offset in the decompressed chunk. */
+/** Returns the location of the byte at `offset` in the decompressed chunk. */
 export function blockLocation(reader: BackupReader, chunkId: number, offset: number): Location {
   const block = reader.blockAt(chunkId, offset);
   return {

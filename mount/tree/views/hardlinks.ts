@@ -1,7 +1,7 @@
 /**
- * Identical messages: those with the same GUID and INTERNALDATE, which determine everything that
- * stat shows. With `-o hardlinks` they share an inode, so that tar, rsync -H and cpio store them
- * once.
+ * Finds identical messages. Two messages are identical if they have the same GUID and the same
+ * INTERNALDATE, which determine everything that stat shows. With `-o hardlinks`, identical messages
+ * share an inode, so tar, rsync -H and cpio store them once.
  */
 import type { IndexFile } from '../../../src/index/store/indexFile.ts';
 import { copies, copiesAt } from '../../../src/index/queries/views.ts';
@@ -13,12 +13,12 @@ interface Linked {
   readonly internaldate: number;
 }
 
-/** Messages without an entry count as 1. */
+/** The number of links of each message. A message without an entry has one link. */
 export type LinkCounts = ReadonlyMap<string, number>;
 
 const keyOf = ({ message_id, internaldate }: Linked): string => `${message_id}/${internaldate}`;
 
-/** Counts the messages in the shown folders. */
+/** Counts identical messages in the folders that a view shows. */
 export function countLinks(index: IndexFile, root: StructureFolder, time: number | null): LinkCounts {
   const shown = new Set(mailboxIds(root));
   const counts = new Map<string, number>();

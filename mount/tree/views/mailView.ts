@@ -1,6 +1,6 @@
 /**
- * A view of a user's mail: living or deleted, now or at a past time. Every layout gets its folders
- * and records from a view, and needs no notion of time itself.
+ * A view of a user's mail: living or deleted, now or at a past time. Every layout obtains its
+ * folders and records from a view, so a layout does not deal with time.
  */
 import { LRUCache } from 'lru-cache';
 import type { BackupReader } from '../../../src/backup/reader.ts';
@@ -24,21 +24,24 @@ import { FOLDER_VALID_MS, MESSAGE_VALID_MS, UNNOTICED_VALID_MS } from '../validi
 
 export interface ViewOptions {
   readonly part: 'living' | 'deleted';
-  /** Unix seconds, or null for now. Evaluated at each use, because a snapshot begins and ends. */
+  /**
+   * The time to show in unix seconds, or null for now. It is evaluated at each use, because a
+   * snapshot may begin or end in between.
+   */
   readonly time: () => number | null;
-  /** The backup to read, if it is not the current one. */
+  /** Returns the backup to read, if it is not the current one. */
   readonly pinned?: () => BackupReader | undefined;
   /**
-   * Distinguishes inode numbers from those of the same mail in other views; empty in the default
-   * view.
+   * Part of the input of inode numbers, so that the same mail has different inodes in different
+   * views. Empty in the default view.
    */
   readonly salt: string;
   /**
    * How changes become visible:
    *
-   * - `told`: they are invalidated in the kernel (changes.ts);
-   * - `never`: nothing changes;
-   * - `unnoticed`: the kernel sees them when it asks again.
+   * - `told`: each change is invalidated in the kernel (changes.ts);
+   * - `never`: the mail shown cannot change;
+   * - `unnoticed`: the kernel sees a change when its cached answer times out.
    */
   readonly changes: 'told' | 'never' | 'unnoticed';
   readonly deletedPrefix: string;
@@ -47,7 +50,8 @@ export interface ViewOptions {
 }
 
 /**
- * Deliberately not 'not-found': incomplete history must not look as if the folder had been empty.
+ * Returns the error for a time before the complete history. It is deliberately not 'not-found',
+ * because an incomplete history must not look like an empty folder.
  */
 function notKnown(userid: string, time: number): BackupError {
   return new BackupError('io', `${userid}: what was at ${timestampName(time)} has been compacted away`, {
@@ -57,20 +61,23 @@ function notKnown(userid: string, time: number): BackupError {
 
 const structures = new PerBackup<StructureFolder>();
 const links = new PerBackup<LinkCounts>();
-/** Counting links reads all records, so a busy writer must not cause it at every change. */
+/**
+ * The minimum interval between two counts of links. A count reads all records of a user, so it must
+ * not run at every change.
+ */
 const COUNT_LINKS_EVERY_MS = 5000;
 
 const PAGE_RECORDS = 1000;
 const RECORDS_AHEAD = 64;
 /**
- * How many UIDs two records read in sequence may be apart, because of expunged messages between
- * them.
+ * The largest distance between the UIDs of two requests that still counts as sequential reading.
+ * Expunged messages leave gaps between UIDs.
  */
 const NEAR_UIDS = 16;
 
 /**
- * Only for folders being listed at present. Keeping the pages of many thousands of folders would
- * take too much memory.
+ * The last page of records of a few folders that are being listed. Keeping pages for many thousands
+ * of folders would take too much memory.
  */
 const lastPages = new LRUCache<StructureFolder, readonly ListedRecord[]>({ max: 8 });
 
@@ -82,7 +89,7 @@ interface RecordsAhead {
 export class MailView {
   readonly user: UserBackup;
   readonly options: ViewOptions;
-  /** Keyed by a structure's folders. Every change leads to a new structure. */
+  /** The inodes of folders. Every change creates a new structure with new folder objects. */
   readonly #inodes = new WeakMap<StructureFolder, bigint>();
   readonly #ahead = new WeakMap<StructureFolder, RecordsAhead>();
 
@@ -92,7 +99,7 @@ export class MailView {
   }
 
   /**
-   * How long the kernel may trust its cached data of a folder and of a message, in milliseconds.
+   * How long the kernel may use what it has cached about a folder or a message, in milliseconds.
    */
   get folderValidMs(): number {
     return this.options.changes === 'unnoticed' ? UNNOTICED_VALID_MS : FOLDER_VALID_MS;
@@ -106,7 +113,7 @@ export class MailView {
     return this.options.pinned?.() ?? this.user.reader();
   }
 
-  /** Returns all folders. Throws as UserBackup.reader does. */
+  /** Returns the structure of all folders. Throws the same errors as UserBackup.reader. */
   structure(): StructureFolder {
     const { part, deletedPrefix } = this.options;
     const reader = this.reader();
@@ -117,17 +124,17 @@ export class MailView {
     return structures.get(reader, `${part}@${time ?? 'now'}`, version, () => {
       if (part === 'deleted') return buildStructure(deletedMail(index, time, deletedPrefix));
       const mailboxes = [...mailboxesOf(index, time)];
-      // In a past view, every folder's mtime is that time, so departed mailboxes make no
-      // difference.
+      // In a past view, the mtime of every folder is that time, so departed mailboxes are not
+      // needed.
       const departed = time === null ? departedMail(index, mailboxes, deletedPrefix) : [];
       return buildStructure(livingMail(mailboxes, deletedPrefix), departed);
     });
   }
 
   /**
-   * Returns the folder at a path of the structure. Throws 'not-found' if it is gone. Throws ESTALE
-   * if `identity` is given and does not match, so that messages of two mailboxes are never
-   * confused.
+   * Returns the folder at a path of the structure. Throws 'not-found' if the folder is gone. If
+   * `identity` is given and does not match, it throws ESTALE, so that messages of two mailboxes are
+   * never confused.
    */
   folder(path: string, identity = ''): StructureFolder {
     const folder = folderAt(this.structure(), path);
@@ -136,14 +143,14 @@ export class MailView {
     return folder;
   }
 
-  /** Whether the folder lists living mail of the present. The index needs no history for that. */
+  /** Reports whether the folder lists present living mail, for which the index needs no history. */
   isPlain({ shown }: StructureFolder): boolean {
     return shown === 'living' && this.options.time() === null;
   }
 
   /**
-   * Returns up to `limit` records by UID; none at the end. A caller that could not take a whole
-   * page gets the rest of it on the next call.
+   * Returns up to `limit` records in the order of their UIDs, or none at the end of the folder. If
+   * a caller has used only part of a page, the next call returns the rest of that page.
    */
   page(folder: StructureFolder, afterUid: number, limit: number): readonly ListedRecord[] {
     const before = lastPages.get(folder) ?? [];
@@ -181,7 +188,7 @@ export class MailView {
     return listFlagged(this.reader().index, folder.mailbox.id, afterUid, limit);
   }
 
-  /** Yields all records that a folder lists, by UID, with flags. */
+  /** Yields all records of a folder with their flags, in the order of their UIDs. */
   *flagged(folder: StructureFolder): Generator<FlaggedRecord> {
     for (let after = 0; ;) {
       const page = this.flaggedPage(folder, after, PAGE_RECORDS);
@@ -192,9 +199,9 @@ export class MailView {
   }
 
   /**
-   * Returns the record of a UID if the folder lists it. A caller that asks for one UID and then for
-   * one shortly after it is reading the whole folder. A page of records is then fetched with one
-   * query.
+   * Returns the record of a UID if the folder lists it. If a caller requests one UID and then a
+   * slightly higher one, it is probably reading the whole folder. In that case, one query fetches a
+   * page of records.
    */
   record(folder: StructureFolder, uid: number): LocatedRecord | undefined {
     const ahead = this.#ahead.get(folder);
@@ -215,9 +222,9 @@ export class MailView {
   }
 
   /**
-   * Returns the last record of a UID, whatever has become of the mailbox or the message. So a
-   * program that has the message open can read on when the name is gone. Throws ESTALE if the
-   * record is gone, too.
+   * Returns the last record of a UID, even if the mailbox or the message is gone. A program that
+   * has the message open can therefore continue to read it. Throws ESTALE if the record is gone,
+   * too.
    */
   lastRecord(identity: string, uid: number): LocatedRecord {
     const { index } = this.reader();
@@ -228,7 +235,10 @@ export class MailView {
     return record;
   }
 
-  /** Returns the number of identical messages; undefined if each has its own inode. */
+  /**
+   * Returns the number of messages identical to this one, including itself. Undefined if each
+   * message has its own inode.
+   */
   links(record: ListedRecord): number | undefined {
     if (!this.options.hardlinks) return undefined;
     const reader = this.reader();
@@ -242,8 +252,8 @@ export class MailView {
   }
 
   /**
-   * Returns a folder's inode. A mailbox keeps its inode when renamed; for any other folder the
-   * inode derives from its path.
+   * Returns a folder's inode. A mailbox keeps its inode if it is renamed. The inode of any other
+   * folder derives from its path.
    */
   folderInode(folder: StructureFolder): bigint {
     let inode = this.#inodes.get(folder);
@@ -254,7 +264,7 @@ export class MailView {
     return inode;
   }
 
-  /** Returns the inode of a mailbox's folder by uniqueid. */
+  /** Returns the inode of the folder of a mailbox, given its uniqueid. */
   inodeOf(uniqueid: string): bigint {
     const { salt } = this.options;
     return inodeOf('folder', this.user.userid, uniqueid, ...(salt === '' ? [] : [salt]));

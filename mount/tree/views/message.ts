@@ -1,4 +1,6 @@
-/** A message as a file with exactly the master's bytes. Only its flags change while it exists. */
+/**
+ * A message as a file. Its bytes are exactly those on the master, and only its flags can change.
+ */
 import type { BackupReader } from '../../../src/backup/reader.ts';
 import { hasItsBytes } from '../../../src/backup/read/messageBytes.ts';
 import { BackupError } from '../../../src/errors.ts';
@@ -13,7 +15,10 @@ import { linkInode } from './hardlinks.ts';
 import { childInode } from '../hash.ts';
 import type { MailView } from './mailView.ts';
 
-/** ctime is when the master last changed the message's record. tar -g and rsync use it. */
+/**
+ * Returns a message's attributes. The ctime is the time when the master last changed the message's
+ * record. tar -g and rsync use it.
+ */
 export function messageAttributes(view: MailView, folderInode: bigint, record: ListedRecord): Attributes {
   const mtimeMs = fileTimeMs(record.internaldate);
   const attributes: Attributes = {
@@ -49,7 +54,10 @@ export function messageItem(view: MailView, folderInode: bigint, record: Located
   };
 }
 
-/** A message whose name is gone. It has no links except its copies. See MailView.lastRecord. */
+/**
+ * Returns a message whose name is gone. Its link count includes only its identical copies. See
+ * MailView.lastRecord.
+ */
 export function namelessMessage(
   view: MailView,
   folderInode: bigint,
@@ -73,7 +81,10 @@ const xattrs = new Map<string, (record: LocatedRecord) => string | null>([
   ['user.cyrus.annotations', ({ annotations }) => annotations],
 ]);
 
-/** Hard links share one set of attributes, so these are only the ones common to all copies. */
+/**
+ * The extended attributes that are the same for all identical messages. Hard links share one set of
+ * attributes, so only these are shown.
+ */
 const SHARED_XATTRS = new Set(['user.cyrus.guid', 'user.cyrus.internaldate']);
 
 function xattrOf(view: MailView, record: LocatedRecord, name: string): string | null {
@@ -85,8 +96,8 @@ type Stored = StoredMessage & { readonly chunk_id: number; readonly offset: numb
 
 /**
  * Locates a record's message. Throws 'damaged' if the bytes are missing, or if the record's SIZE
- * differs from the message's. Otherwise the file would be cut short, or would include the bytes
- * after the message.
+ * differs from the size of the stored message. With a wrong size, the file would be cut short, or
+ * it would include bytes after the message.
  */
 export function storedMessage(reader: BackupReader, record: LocatedRecord): Stored {
   const { message_id: id, guid, size, chunk_id, offset } = record;
@@ -96,7 +107,10 @@ export function storedMessage(reader: BackupReader, record: LocatedRecord): Stor
   return { id, guid, size, chunk_id, offset };
 }
 
-/** Identifies the message for the log, independently of its file name in the mount. */
+/**
+ * Returns the error for damaged bytes. It identifies the message for the log, independently of its
+ * file name in the mount.
+ */
 export function badBytes(
   { index, path }: BackupReader,
   { mailbox_id: mailboxId, uid, guid }: LocatedRecord,

@@ -1,7 +1,7 @@
 /**
- * Plans which messages of a folder to prefetch next. In the log they mostly lie side by side, and
- * one block holds several. The plan contains only messages that are quick to load and known to be
- * correct. All others are read on demand.
+ * Plans which messages of a folder to prefetch next. Consecutive messages are usually adjacent in
+ * the log, and one block holds several. The plan contains only messages that are quick to load and
+ * known to be undamaged. All other messages are read on demand.
  */
 import type { Block } from '../../../src/backup/read/messageBytes.ts';
 import type { BackupReader } from '../../../src/backup/reader.ts';
@@ -18,8 +18,8 @@ const MOST_MESSAGES = 512;
 const PAGE_RECORDS = 64;
 
 /**
- * Plans the messages after a UID that are no longer than `largestBytes`, in blocks of about
- * `maxBytes` in total.
+ * Plans the messages after a UID, up to about `maxBytes` of blocks in total. Messages longer than
+ * `largestBytes` are left out.
  */
 export function prefetchMessages(
   view: MailView,
@@ -53,8 +53,8 @@ class Plan {
   }
 
   /**
-   * Returns false if the plan is full. Leaves out damaged messages; reading them reports the
-   * damage.
+   * Adds a message, and returns false if the plan is full. Damaged messages are left out, because
+   * the damage is reported when a program reads them.
    */
   add([number, sizeBytes, messageSize, chunkId, offset, sha1]: LocatedUid): boolean {
     const isGood = chunkId !== null && offset !== null && messageSize === sizeBytes;
@@ -62,21 +62,21 @@ class Plan {
     const blocks = this.#blocksOf(chunkId, offset, offset + sizeBytes);
     const [first] = blocks;
     if (first === undefined) return true;
-    // The next stretch begins with a block of its own.
+    // The plan is full, and this message begins in a new block: the next plan begins with it.
     if (this.#leftBytes <= 0 && !this.#isLast(first)) return false;
     const block = this.#addBlocks(blocks);
     this.builder.addFile({ number, sizeBytes, block, offsetInBlock: offset - first.start, sha1 });
     return this.builder.fileCount < MOST_MESSAGES;
   }
 
-  /** Returns the blocks that hold a message; none if one of them is slow to load. */
+  /** Returns the blocks that hold a message. Returns none if one of the blocks is slow to load. */
   #blocksOf(chunkId: number, start: number, end: number): Block[] {
     const blocks: Block[] = [];
     try {
       for (let at = start; at < end;) {
         const block = this.#reader.blockAt(chunkId, at);
-        // Other blocks lie in long stretches without flush points. Their windows, as in chunks
-        // written by the original, cost more than the messages gain.
+        // A slow block lies in a long stretch without flush points, as in chunks written by the
+        // original backupd. Loading the window of such a block costs more than prefetching gains.
         const isQuick = block.isExact && block.end - block.start <= LONGEST_SHARED_BYTES;
         if (!isQuick) return [];
         blocks.push(block);
@@ -90,7 +90,8 @@ class Plan {
   }
 
   /**
-   * Returns the first block's place. A block that recurs after others is loaded and counted again.
+   * Adds blocks and returns the position of the first one. If a block appears again after other
+   * blocks, it is loaded and counted again.
    */
   #addBlocks(blocks: readonly Block[]): number {
     const [first = 0] = blocks.map((block) =>

@@ -13,12 +13,15 @@ import type { MailboxName } from '../../../src/mailbox/names.ts';
 import { toPathSegments } from '../../../src/mailbox/path.ts';
 import type { DepartedMailbox, ShownMailbox } from './structure.ts';
 
-/** `time` in unix seconds; null: now. */
+/** Returns the mailboxes at `time` (unix seconds), or the present ones if `time` is null. */
 export function mailboxesOf(index: IndexFile, time: number | null): Iterable<ViewMailbox> {
   return time === null ? livingMailboxes(index) : shownMailboxesAt(index, time);
 }
 
-/** Yields living mail, without mailboxes in the deleted namespace: to the user, those are gone. */
+/**
+ * Yields the mailboxes with living mail. Mailboxes in the deleted namespace are left out, because
+ * they no longer exist for the user.
+ */
 export function* livingMail(
   mailboxes: Iterable<ViewMailbox>,
   deletedPrefix: string,
@@ -29,10 +32,7 @@ export function* livingMail(
   }
 }
 
-/**
- * Yields the former paths of mailboxes that are no longer living, because Cyrus renamed or removed
- * them.
- */
+/** Yields the former paths of mailboxes that Cyrus has renamed or removed. */
 export function* departedMail(
   index: IndexFile,
   mailboxes: Iterable<ViewMailbox>,
@@ -55,8 +55,8 @@ function livingPath(parsed: MailboxName, deletedPrefix: string): string[] {
 }
 
 /**
- * Yields what the user deleted and the backup still holds: expunged messages in their old folders,
- * and whole mailboxes with `%deleted-HEX` after their names.
+ * Yields the mail that the user deleted and that the backup still holds. Expunged messages appear
+ * in their old folders. Deleted mailboxes appear with `%deleted-HEX` after their names.
  */
 export function* deletedMail(
   index: IndexFile,
@@ -80,8 +80,8 @@ export function* deletedMail(
 }
 
 /**
- * Keeps apart mailboxes deleted under one name in the same second. The later ones get the next free
- * second in their names.
+ * Makes names unique if several mailboxes of the same name were deleted in the same second. Each
+ * later mailbox gets the next unused second in its name.
  */
 function* apart(
   gone: readonly { readonly mailbox: ViewMailbox; readonly name: string }[],
@@ -101,8 +101,8 @@ function* apart(
 }
 
 /**
- * The prefix may follow a domain: DELETED.user.anne.Old.5F...,
- * example.com!DELETED.user.anne.Old.5F...
+ * Reports whether a mailbox is in the deleted namespace. The prefix may follow a domain:
+ * DELETED.user.anne.Old.5F..., example.com!DELETED.user.anne.Old.5F...
  */
 function isDeleted(name: string, deletedPrefix: string): boolean {
   return name.startsWith(`${deletedPrefix}.`, name.indexOf('!') + 1);

@@ -7,33 +7,39 @@ import { inodeOf } from '../hash.ts';
 import type { RecordsShown } from '../../../src/index/queries/atTime.ts';
 import type { ViewMailbox } from '../../../src/index/queries/views.ts';
 
-/** A mailbox, its folder path, and which of its records are shown there. */
+/** A mailbox, the path of its folder, and the kind of records that the folder shows. */
 export interface ShownMailbox {
   readonly mailbox: ViewMailbox;
-  /** At least one level. */
+  /** The levels of the path. There is at least one. */
   readonly path: readonly string[];
   readonly shown: RecordsShown;
 }
 
 export interface StructureFolder {
-  /** The levels below the user's folder, joined by slashes; empty for the user's folder itself. */
+  /**
+   * The path below the user's folder, with slashes between levels. Empty for the user's folder
+   * itself.
+   */
   readonly path: string;
-  /** Null: the folder only has subfolders. */
+  /** The mailbox in this folder. Null if the folder has only subfolders. */
   mailbox: ViewMailbox | null;
   shown: RecordsShown;
   readonly children: Map<string, StructureFolder>;
   /**
-   * The lowest id of a mailbox in it. It gives the folder a position among its siblings that does
-   * not change when others come and go.
+   * The lowest id of the mailboxes in this folder and below it. It determines the folder's position
+   * among its siblings, which stays the same when other folders are added or removed.
    */
   firstId: number;
   /**
-   * `changed` is the time of the last change below it, by the log (unix seconds). `hash` is a hash
-   * of the state of all mailboxes below it, less than a million.
+   * `changed` is the time of the last change in this folder or below it, as recorded in the log
+   * (unix seconds). `hash` is a hash of the state of all these mailboxes, less than a million.
    */
   changed: number;
   hash: number;
-  /** Both combined, in milliseconds: the hash distinguishes changes within one second. */
+  /**
+   * `changed` and `hash` combined into milliseconds. The hash distinguishes changes within one
+   * second.
+   */
   readonly changedMs: number;
 }
 
@@ -44,8 +50,8 @@ export interface DepartedMailbox {
 }
 
 /**
- * Builds the tree. A folder's mtime derives from the log alone, so it is the same after a remount,
- * even if a subfolder has gone.
+ * Builds the structure. A folder's mtime derives from the log alone. It is therefore the same after
+ * a remount, even if a subfolder was removed.
  */
 export function buildStructure(
   mailboxes: Iterable<ShownMailbox>,
@@ -72,8 +78,8 @@ export function buildStructure(
 }
 
 /**
- * Notes a departed mailbox in the folder that held it, or in those of its ancestors that still
- * exist.
+ * Records a departed mailbox in its parent folder and the ancestors of that folder, as far down the
+ * path as they still exist.
  */
 function noteDeparture(root: StructureFolder, path: readonly string[], until: number): void {
   let folder: StructureFolder | undefined = root;
@@ -106,18 +112,24 @@ function note(folder: StructureFolder, mailbox: ViewMailbox): void {
 }
 
 /**
- * A prime, so that each mailbox has a different factor, and a change in one does not cancel a
- * change in another.
+ * The modulus of the hash. It is a prime, so that each mailbox has a different factor, and the
+ * change of one mailbox does not cancel that of another.
  */
 const HASHES = 999_983;
 
-/** An EXPUNGE of an old master does not raise the modseq, but changes the checksum. */
+/**
+ * Returns the hash of a mailbox's state. It includes the checksum, because an EXPUNGE on an old
+ * master does not raise the modseq.
+ */
 function hashOf({ id, highestmodseq, crc = 0 }: ViewMailbox): number {
   const state = (BigInt(highestmodseq) * 7919n + BigInt(crc) + 1n) % BigInt(HASHES);
   return Number((state * (BigInt(id) * 104_729n + 7919n)) % BigInt(HASHES));
 }
 
-/** Changes if another mailbox takes the folder's path, or if the UIDs start anew. */
+/**
+ * Returns a string that changes if another mailbox gets the folder's path, or if the mailbox's
+ * UIDVALIDITY changes.
+ */
 export function identityOf({ mailbox }: Pick<StructureFolder, 'mailbox'>): string {
   return mailbox === null ? '' : `${mailbox.uniqueid} ${mailbox.uidvalidity}`;
 }
@@ -126,7 +138,7 @@ export function uniqueidIn(identity: string): string {
   return identity.slice(0, identity.lastIndexOf(' '));
 }
 
-/** Changes if subfolders come or go. */
+/** Returns a hash that changes if subfolders are added or removed. */
 export function childrenOf({ children }: StructureFolder): bigint {
   return inodeOf(...children.keys());
 }
