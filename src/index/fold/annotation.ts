@@ -71,8 +71,8 @@ function annotated(state: string, name: AnnotationName, value: string, modseq: s
 }
 
 /**
- * Checks a mailbox received from a master. Throws 'bad-parameters' if two of its annotations could
- * not be distinguished later.
+ * Checks a mailbox received from a master. Throws 'bad-parameters' if an annotation lacks the keys
+ * that identify it.
  */
 export function requireAnnotations(mailbox: KeyValues): void {
   for (const item of optionalList(mailbox, 'ANNOTATIONS') ?? []) nameOf(toKeyValues(item, 'ANNOTATIONS'));

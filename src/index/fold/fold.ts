@@ -17,7 +17,7 @@ import { foldExpunge, foldMailbox, foldRename, foldUnmailbox, foldUnuser } from 
 import { FileLiteral } from '../../protocol/dlist.ts';
 import { BackupError } from '../../errors.ts';
 
-/** The number of files folded in one step, about a millisecond. */
+/** The number of messages of a MESSAGE line folded in one step, about a millisecond. */
 const FILES_A_STEP = 64;
 
 /** The index and the facts about the current line that a fold needs. */

@@ -1,6 +1,6 @@
 /**
- * Queries for the current state of an index. Long lists come as iterators or pages, so that memory
- * use does not depend on a mailbox's size.
+ * Queries for the current state of an index. Long lists are returned as iterators or pages, so that
+ * memory use does not depend on a mailbox's size.
  */
 import type { IndexFile } from '../store/indexFile.ts';
 import type { Chunk, Item, ItemKind, LiveMailbox, Mailbox, MessageRecord, StoredMessage } from '../types.ts';
@@ -58,7 +58,10 @@ export function mailboxesAt(index: IndexFile, time: number): Mailbox[] {
   return index.all<Mailbox>(sql, time, time, time);
 }
 
-/** Returns the mailboxes gone at a timestamp but still known here, in their last state. */
+/**
+ * Returns the mailboxes that were deleted by a timestamp and are still in the index, in their last
+ * state.
+ */
 export function goneMailboxesAt(index: IndexFile, time: number): Mailbox[] {
   const sql = `${mailboxesAtSql} WHERE deleted IS NOT NULL ORDER BY name`;
   return index.all<Mailbox>(sql, time, time, time);
@@ -120,7 +123,7 @@ export function listRecords(
 /** The part of a living record that an mbox layout or a list of flags is derived from. */
 export type FlaggedRecord = Pick<MessageRecord, 'uid' | 'size' | 'internaldate' | 'flags'>;
 
-/** As listRecords, with flags. */
+/** Returns the same page as listRecords, with flags. */
 export function listFlagged(
   index: IndexFile,
   mailboxId: number,
@@ -261,7 +264,7 @@ export function lastChunk(index: IndexFile): Chunk | undefined {
   return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk ORDER BY offset DESC LIMIT 1`);
 }
 
-/** Returns the last chunk that nothing will be appended to. */
+/** Returns the last chunk that is complete, to which nothing will be appended. */
 export function lastEndedChunk(index: IndexFile): Chunk | undefined {
   return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk WHERE closed <> 0 ORDER BY offset DESC LIMIT 1`);
 }

@@ -30,7 +30,7 @@ export class IndexFile {
   readonly path: string;
   readonly #db: SqliteDatabase;
   readonly #statements: Map<string, SqliteStatement>;
-  /** The slot that holds this copy; null if the index is not a copy in a slot. */
+  /** The slot that holds this copy, if it is one. */
   readonly #slot: Slot | null;
   #isOpen = true;
   #isWriter = false;
@@ -107,7 +107,7 @@ export class IndexFile {
     }
   }
 
-  /** Runs a statement that changes data, and returns the id of the last inserted row. */
+  /** Runs a statement that changes data; returns the id of the last inserted row. */
   run(sql: string, ...values: SqlValues): number {
     try {
       return Number(this.#statement(sql).run(...values).lastInsertRowid);
@@ -167,8 +167,7 @@ export class IndexFile {
   }
 
   /**
-   * Empties an index in memory but keeps its prepared statements, which is faster than creating
-   * another index.
+   * Empties an index in memory but keeps its prepared statements: faster than a new index.
    */
   clear(): void {
     const tables = this.all<{ name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table'");
@@ -210,7 +209,7 @@ export class IndexFile {
     this.run('COMMIT');
   }
 
-  /** Rolls the transaction back, unless SQLite has already done so, for example on a full disk. */
+  /** Rolls back. SQLite may already have done so, for example on a full disk. */
   rollback(): void {
     if (this.#db.inTransaction) this.run('ROLLBACK');
   }
@@ -229,8 +228,7 @@ export class IndexFile {
   }
 
   /**
-   * Returns a number that changes whenever another connection has committed. A reader uses it to
-   * invalidate its caches.
+   * Returns a number that changes whenever another connection has committed.
    */
   dataVersion(): number {
     return (this.get<{ data_version: number }>('PRAGMA data_version') as { data_version: number })
@@ -252,7 +250,7 @@ export class IndexFile {
 
   /**
    * Writes an index that was created in memory to a file, and replaces any file of this name. The
-   * result is the same as for an index that was created in a file and finished.
+   * result is as after finish().
    */
   async writeTo(path: string): Promise<void> {
     try {
@@ -266,7 +264,7 @@ export class IndexFile {
     }
   }
 
-  /** Ends the creation of an index: syncs it to disk in write-ahead mode and closes it. */
+  /** Closes an index that create() made, once it is on disk in write-ahead mode. */
   finish(): void {
     this.#guarded(() => {
       this.#db.pragma('journal_mode = WAL');

@@ -122,7 +122,10 @@ export class Slot {
     statement.run();
   }
 
-  /** An identical first page holds the same schema. */
+  /**
+   * Replaces the content of the slot. Checks the schema only if the first page has changed its
+   * layout.
+   */
   #refill(bytes: Buffer, of: string): void {
     try {
       if (!this.#fill(bytes)) requireOurSchema(this.db, of);
