@@ -1,6 +1,6 @@
 /**
- * Queries for the current state of an index. Long lists are returned as iterators or pages, so that
- * memory use does not depend on a mailbox's size.
+ * Queries for the current state of an index. Long lists are returned as iterators or pages, to
+ * limit memory use.
  */
 import type { IndexFile } from '../store/indexFile.ts';
 import type { Chunk, Item, ItemKind, LiveMailbox, Mailbox, MessageRecord, StoredMessage } from '../types.ts';
@@ -59,8 +59,7 @@ export function mailboxesAt(index: IndexFile, time: number): Mailbox[] {
 }
 
 /**
- * Returns the mailboxes that were deleted by a timestamp and are still in the index, in their last
- * state.
+ * Returns the mailboxes deleted by a timestamp and still indexed, in their last state.
  */
 export function goneMailboxesAt(index: IndexFile, time: number): Mailbox[] {
   const sql = `${mailboxesAtSql} WHERE deleted IS NOT NULL ORDER BY name`;
@@ -264,7 +263,7 @@ export function lastChunk(index: IndexFile): Chunk | undefined {
   return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk ORDER BY offset DESC LIMIT 1`);
 }
 
-/** Returns the last chunk that is complete, to which nothing will be appended. */
+/** Returns the last complete chunk. */
 export function lastEndedChunk(index: IndexFile): Chunk | undefined {
   return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk WHERE closed <> 0 ORDER BY offset DESC LIMIT 1`);
 }

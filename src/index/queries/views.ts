@@ -20,14 +20,14 @@ export function shownMailboxesAt(index: IndexFile, time: number): ViewMailbox[] 
   return mailboxesAt(index, time).map((mailbox) => ({ ...mailbox, changed: time }));
 }
 
-/** Returns the mailboxes that were deleted and not created again, in their last state. */
+/** Returns the mailboxes that were deleted for good, in their last state. */
 export function goneMailboxes(index: IndexFile, time: number | null): ViewMailbox[] {
   return [...allMailboxes(index)].filter(
     ({ deleted }) => deleted !== null && (time === null || deleted <= time),
   );
 }
 
-/** Returns the names and deletion times (unix seconds) of mailboxes not created again since. */
+/** Returns the names of the deleted mailboxes and their deletion times (unix seconds). */
 export function removedMailboxes(index: IndexFile): { readonly name: string; readonly deleted: number }[] {
   return index.all<{ name: string; deleted: number }>(
     'SELECT name, deleted FROM mailbox WHERE deleted IS NOT NULL',

@@ -58,9 +58,9 @@ export class IndexFile {
   }
 
   /**
-   * Opens an index for one short read. The process must not have the index open already. If nobody
-   * is writing, a small index is read into memory (slot.ts), which is faster and leaves no `-wal`
-   * and `-shm` files.
+   * Opens an index for one short read. The process must not have the index open already. A small
+   * index that nobody is writing is read into memory (slot.ts): faster, and without `-wal` and
+   * `-shm` files.
    */
   static peek(path: string): IndexFile | null {
     const index = unlessDamaged(() => IndexFile.#peekSettled(path));
@@ -138,8 +138,8 @@ export class IndexFile {
   }
 
   /**
-   * Returns all rows, each as an array of its columns' values. That is a third faster than all()
-   * for many rows. A statement must be used either with this method or with the others, never both.
+   * Returns all rows, each as an array of its columns' values. That is a third faster for many
+   * rows. Use a statement either with this method or with the others, never both.
    */
   allValues<T extends readonly SqlValue[]>(sql: string, ...values: SqlValue[]): T[] {
     try {
@@ -214,7 +214,7 @@ export class IndexFile {
     if (this.#db.inTransaction) this.run('ROLLBACK');
   }
 
-  /** Runs several queries on one snapshot, while a writer continues. */
+  /** Runs several queries on one snapshot. */
   snapshot<T>(work: () => T): T {
     return this.#guarded(() => this.#db.transaction(work).deferred());
   }
@@ -250,7 +250,7 @@ export class IndexFile {
 
   /**
    * Writes an index that was created in memory to a file, and replaces any file of this name. The
-   * result is as after finish().
+   * result is like that of finish().
    */
   async writeTo(path: string): Promise<void> {
     try {
