@@ -32,8 +32,7 @@ export interface CatalogOptions extends PartitionOptions {
   /** For long-lived writers: returns the partitions as configured now. Must not throw. */
   partitionsNow?: () => readonly string[];
   /**
-   * Called before a userid changes, in the same transaction: copies what is stored about `from` to
-   * `to`.
+   * Called in the transaction that changes a userid: copies what is stored about `from`.
    */
   beforeRename?: (from: string, to: string) => void;
   /** Called after a userid has changed: removes what is stored about the former one. */
@@ -41,7 +40,7 @@ export interface CatalogOptions extends PartitionOptions {
 }
 
 export interface CatalogEntry {
-  /** The userid as a byte string: one UTF-16 unit per byte, as in the protocol. */
+  /** A byte string: one UTF-16 unit per byte, as in the protocol. */
   userid: string;
   /** Absolute path of the data file. */
   path: string;
@@ -97,8 +96,7 @@ export class Catalog {
   readonly #options: CatalogOptions;
   readonly #selector: PartitionSelector;
   /**
-   * Each partition both as configured and with links resolved. The original tools write configured
-   * paths into entries; this project writes resolved ones.
+   * Each partition as configured (the original tools' form) and with links resolved (ours).
    */
   #partitions: readonly string[];
   #partitionsAskedMs = -Infinity;
@@ -140,8 +138,7 @@ export class Catalog {
   }
 
   /**
-   * Returns why an entry must not be used; null if it is valid. Reads no file except the
-   * configuration.
+   * Returns why an entry must not be used; null if it is valid.
    */
   faultOf(userid: string, path: string): string | null {
     if (!isUserid(userid))

@@ -193,8 +193,7 @@ export class Twoskip {
   }
 
   /**
-   * Undoes a failed transaction. If that fails, too, the next user of the file restores the last
-   * commit.
+   * If the rollback fails, too, the file's next user restores the last commit.
    */
   #rollBack(reason: unknown): void {
     try {
@@ -206,8 +205,7 @@ export class Twoskip {
   }
 
   /**
-   * Rewrites the file after a commit. If the rewrite fails (for example on a full disk), the next
-   * commit tries again.
+   * If the rewrite after a commit fails (full disk), the next commit tries again.
    */
   #tryRepack(): void {
     try {

@@ -59,7 +59,7 @@ export function mailboxesAt(index: IndexFile, time: number): Mailbox[] {
 }
 
 /**
- * Returns the mailboxes deleted by a timestamp and still indexed, in their last state.
+ * Returns the mailboxes deleted by a timestamp, in their last state.
  */
 export function goneMailboxesAt(index: IndexFile, time: number): Mailbox[] {
   const sql = `${mailboxesAtSql} WHERE deleted IS NOT NULL ORDER BY name`;
