@@ -61,10 +61,7 @@ function useridIn(name: string): string | null {
   return isValidUserid(bytes) ? bytes : null;
 }
 
-/**
- * Names the folder of a data file, as the original tools do: one letter, taken from the userid or
- * its hash.
- */
+/** Matches the folder of a data file: one letter, as the original tools name it. */
 const HASH_LETTER = /^[A-Za-z]$/;
 const SLASH = 0x2f;
 const BELOW = /^\/+[A-Za-z]\/+([^/\0]+)$/;

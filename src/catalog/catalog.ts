@@ -31,9 +31,7 @@ export interface CatalogOptions extends PartitionOptions {
   acceptsLaterPartitions?: boolean;
   /** For long-lived writers: returns the partitions as configured now. Must not throw. */
   partitionsNow?: () => readonly string[];
-  /**
-   * Called in the transaction that changes a userid: copies what is stored about `from`.
-   */
+  /** Called in the transaction that changes a userid: copies what is stored about `from`. */
   beforeRename?: (from: string, to: string) => void;
   /** Called after a userid has changed: removes what is stored about the former one. */
   afterRename?: (from: string) => void;
@@ -95,9 +93,7 @@ export class Catalog {
   readonly #database: Twoskip;
   readonly #options: CatalogOptions;
   readonly #selector: PartitionSelector;
-  /**
-   * Each partition as configured (the original tools' form) and with links resolved (ours).
-   */
+  /** Each partition as configured (the original tools' form) and with links resolved (ours). */
   #partitions: readonly string[];
   #partitionsAskedMs = -Infinity;
 
@@ -137,9 +133,7 @@ export class Catalog {
     return path;
   }
 
-  /**
-   * Returns why an entry must not be used; null if it is valid.
-   */
+  /** Returns why an entry must not be used; null if it is valid. */
   faultOf(userid: string, path: string): string | null {
     if (!isUserid(userid))
       return `${this.#options.databasePath}: ${JSON.stringify(userid)} is no userid${CURE}`;
@@ -177,8 +171,8 @@ export class Catalog {
   }
 
   /**
-   * Creates an empty file in place of the user's missing data file, if that was empty and its
-   * partition is mounted. Otherwise throws 'io' and says what to do.
+   * Creates an empty file in place of the missing one, if that was empty and its partition is
+   * there. Otherwise throws 'io' and says what to do.
    */
   beginAgain(userid: string, path: string): void {
     const others = (): Iterable<CatalogEntry> => this.list();

@@ -26,9 +26,7 @@ export interface PartitionOptions {
   mode: PartitionSelectMode;
   /** Partitions that get no new backups. */
   exclude: readonly string[];
-  /**
-   * Skips partitions that are fuller than this percentage, unless all are; 0 skips none.
-   */
+  /** Skips partitions that are fuller than this percentage, unless all are; 0 skips none. */
   softUsageLimitPercent: number;
   /** Measures the disks again after this many selections; 0 measures once. */
   usageReinit: number;

@@ -192,9 +192,7 @@ export class Twoskip {
     if (currentSize > MIN_REWRITE_SIZE && currentSize > 2 * repackSize) this.#tryRepack();
   }
 
-  /**
-   * If the rollback fails, too, the file's next user restores the last commit.
-   */
+  /** If the rollback fails, too, the file's next user restores the last commit. */
   #rollBack(reason: unknown): void {
     try {
       rollBack(this.#tree);
@@ -204,9 +202,7 @@ export class Twoskip {
     }
   }
 
-  /**
-   * If the rewrite after a commit fails (full disk), the next commit tries again.
-   */
+  /** If the rewrite after a commit fails (full disk), the next commit tries again. */
   #tryRepack(): void {
     try {
       this.#repack();

@@ -1,7 +1,4 @@
-/**
- * Queries for the current state of an index. Long lists are returned as iterators or pages, to
- * limit memory use.
- */
+/** Queries for the current state of an index. Long lists are read in pages. */
 import type { IndexFile } from '../store/indexFile.ts';
 import type { Chunk, Item, ItemKind, LiveMailbox, Mailbox, MessageRecord, StoredMessage } from '../types.ts';
 
@@ -58,9 +55,7 @@ export function mailboxesAt(index: IndexFile, time: number): Mailbox[] {
   return index.all<Mailbox>(sql, time, time, time);
 }
 
-/**
- * Returns the mailboxes deleted by a timestamp, in their last state.
- */
+/** Returns the mailboxes deleted by a timestamp, in their last state. */
 export function goneMailboxesAt(index: IndexFile, time: number): Mailbox[] {
   const sql = `${mailboxesAtSql} WHERE deleted IS NOT NULL ORDER BY name`;
   return index.all<Mailbox>(sql, time, time, time);

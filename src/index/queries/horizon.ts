@@ -18,9 +18,7 @@ export function foldHorizon({ index }: FoldContext, line: FoldLine): void {
   index.run('UPDATE horizon SET time = max(time, ?)', time);
 }
 
-/**
- * Returns the horizon in unix seconds; 0 if nothing was ever dropped.
- */
+/** Returns the horizon in unix seconds; 0 if nothing was ever dropped. */
 export function horizon(index: IndexFile): number {
   return index.get<{ time: number }>('SELECT time FROM horizon')?.time ?? 0;
 }

@@ -166,9 +166,7 @@ export class IndexFile {
     return this.#statements.size;
   }
 
-  /**
-   * Empties an index in memory but keeps its prepared statements: faster than a new index.
-   */
+  /** Empties an index in memory but keeps its prepared statements: faster than a new index. */
   clear(): void {
     const tables = this.all<{ name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table'");
     for (const { name } of tables) if (name !== 'horizon') this.run(`DELETE FROM ${name}`);
@@ -227,9 +225,7 @@ export class IndexFile {
     return () => this.rollback();
   }
 
-  /**
-   * Returns a number that changes whenever another connection has committed.
-   */
+  /** Returns a number that changes whenever another connection has committed. */
   dataVersion(): number {
     return (this.get<{ data_version: number }>('PRAGMA data_version') as { data_version: number })
       .data_version;
