@@ -133,7 +133,7 @@ export class Catalog {
     return path;
   }
 
-  /** Returns why an entry must not be used; null if it is valid. */
+  /** Returns why an entry must not be used, or null. Reads at most the configuration. */
   faultOf(userid: string, path: string): string | null {
     if (!isUserid(userid))
       return `${this.#options.databasePath}: ${JSON.stringify(userid)} is no userid${CURE}`;

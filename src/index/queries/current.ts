@@ -1,4 +1,4 @@
-/** Queries for the current state of an index. Long lists are read in pages. */
+/** Queries for the current state of an index. Long lists are iterators or pages. */
 import type { IndexFile } from '../store/indexFile.ts';
 import type { Chunk, Item, ItemKind, LiveMailbox, Mailbox, MessageRecord, StoredMessage } from '../types.ts';
 

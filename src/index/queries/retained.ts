@@ -46,8 +46,8 @@ export interface MailboxEvent {
   /** Records that changed at that second and were unchanged from then to the horizon. */
   readonly records: readonly RecordWithGuid[];
   /**
-   * Whether this is the mailbox's last event before the horizon. From this event on, the mailbox
-   * has its state at the horizon.
+   * Whether this is the mailbox's last event. From this event on, the mailbox has its state at the
+   * horizon.
    */
   readonly isLast: boolean;
 }
