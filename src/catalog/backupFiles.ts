@@ -1,6 +1,6 @@
 /**
- * Names the files that belong to a backup, and finds them below the backup partitions. reconstruct
- * relies on these names, and move and delete take all files of a backup along.
+ * Names the files that belong to a backup, and finds them below the backup partitions.
+ * `reconstruct` relies on these names. `move` and `delete` apply to all files of a backup.
  *
  * A data file is PARTITION/HASH/USERID_XXXXXX. Every other file of the same backup has its name and
  * a suffix.
@@ -21,7 +21,7 @@ export type FileRole =
 export interface BackupFile {
   readonly path: string;
   readonly role: FileRole;
-  /** Path of the data file that it belongs to, whether that exists or not. */
+  /** Path of the data file that this file belongs to. The data file may be missing. */
   readonly dataPath: string;
   /** The userid from the file name, as a byte string. */
   readonly userid: string;
@@ -30,7 +30,7 @@ export interface BackupFile {
 const ASCII = /^[\0-\x7f]*$/;
 const DATA_NAME = /^(.+)_[A-Za-z0-9]{6}$/s;
 const SQLITE = /-(?:wal|shm|journal)$/;
-/** The order matters: `.index.new` is unfinished, not an index. */
+/** Maps suffixes to roles. The first match counts: `.index.new` is unfinished, not an index. */
 const SUFFIXES: readonly [RegExp, FileRole][] = [
   [/\.(?:new|repair)(?:\.index)?$|\.index\.new$/, 'unfinished'],
   [/\.index\.\d+$/, 'previous-index'],
@@ -61,17 +61,14 @@ function useridIn(name: string): string | null {
   return isValidUserid(bytes) ? bytes : null;
 }
 
-/**
- * Paths below a partition, as the original tools make them: a folder named by a letter of the
- * userid or of its hash, then a plain file name.
- */
+/** Matches the folder of a data file: one letter, as the original tools name it. */
 const HASH_LETTER = /^[A-Za-z]$/;
 const SLASH = 0x2f;
 const BELOW = /^\/+[A-Za-z]\/+([^/\0]+)$/;
 
 /**
- * Says why a path is not a data file below one of the partitions, in words that follow the path.
- * Returns null if it is one.
+ * Returns the reason why a path is not a data file below one of the partitions; null if it is one.
+ * The text is meant to follow the path in a message.
  */
 export function placeFault(path: string, partitions: Iterable<string>): string | null {
   for (const partition of partitions) {
@@ -85,8 +82,8 @@ export function placeFault(path: string, partitions: Iterable<string>): string |
 const SUFFIX = /^_[A-Za-z0-9]{6}$/;
 
 /**
- * Reports whether a path is PARTITION/LETTER/USERID_XXXXXX of exactly this userid, which must be
- * valid. Fast, because it is called for every entry.
+ * Reports whether a path is PARTITION/LETTER/USERID_XXXXXX with exactly this userid, which must be
+ * valid. This function is called for every entry, so it must be fast.
  */
 export function isOwnPlace(path: string, partition: string, userid: string): boolean {
   const at = partition.length;
@@ -100,7 +97,7 @@ export function isOwnPlace(path: string, partition: string, userid: string): boo
   );
 }
 
-/** Reports whether a data file of some partition could have this path. */
+/** Reports whether a path has the form of a data file below any partition. */
 export function couldBePlace(path: string): boolean {
   const isPlain = path.startsWith('/') && !path.includes('\0') && !path.split('/').includes('..');
   return isPlain && HASH_LETTER.test(basename(dirname(path))) && useridIn(basename(path)) !== null;

@@ -2,13 +2,13 @@
  * The catalogue of all backups, backups.db. It maps each userid to the absolute path of the user's
  * data file.
  *
- * It promises:
+ * The catalogue guarantees:
  *
  * - The path that it returns for a new user exists.
  * - Two processes that create the same user agree on one path.
- * - Neither a userid nor an entry leads out of the configured partitions.
+ * - No userid and no entry leads to a file outside the configured partitions.
  *
- * The lock on backups.db is held only within one call.
+ * Each call takes and releases the lock on backups.db.
  */
 import { rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -31,20 +31,20 @@ export interface CatalogOptions extends PartitionOptions {
   acceptsLaterPartitions?: boolean;
   /** For long-lived writers: returns the partitions as configured now. Must not throw. */
   partitionsNow?: () => readonly string[];
-  /** Before a userid changes, in its transaction: copies what is stored about `from` to `to`. */
+  /** Called in the transaction that changes a userid: copies what is stored about `from`. */
   beforeRename?: (from: string, to: string) => void;
   /** Called after a userid has changed: removes what is stored about the former one. */
   afterRename?: (from: string) => void;
 }
 
 export interface CatalogEntry {
-  /** One UTF-16 unit per byte, as on the wire. */
+  /** A byte string: one UTF-16 unit per byte, as in the protocol. */
   userid: string;
   /** Absolute path of the data file. */
   path: string;
 }
 
-/** An entry exactly as backups.db has it, valid or not. */
+/** An entry exactly as stored in backups.db; it may be invalid. */
 export interface ListedEntry extends CatalogEntry {
   /** Why the file must not be touched; null if the entry is valid. */
   fault: string | null;
@@ -64,8 +64,8 @@ function decodePath(bytes: Buffer, userid: string): string {
 }
 
 /**
- * Returns the userid as a file name. Node takes file names as text, so the userid's bytes must be
- * UTF-8.
+ * Returns the userid as a file name. Node expects file names as text, so the userid's bytes must be
+ * valid UTF-8.
  */
 function fileNameOf(userid: string): string {
   try {
@@ -88,15 +88,12 @@ function keyFor(userid: string): Buffer {
 }
 
 export class Catalog {
-  /** Knows which user's INBOX a uniqueid is, as far as it was seen. */
+  /** Maps the uniqueids of known INBOXes to their users. */
   readonly inboxes: Inboxes;
   readonly #database: Twoskip;
   readonly #options: CatalogOptions;
   readonly #selector: PartitionSelector;
-  /**
-   * Both as configured, which is how the original tools write them, and resolved, which is how new
-   * paths are made here.
-   */
+  /** Each partition as configured (the original tools' form) and with links resolved (ours). */
   #partitions: readonly string[];
   #partitionsAskedMs = -Infinity;
 
@@ -125,7 +122,7 @@ export class Catalog {
 
   /**
    * Returns the path of the user's data file, or null if the user has no backup. Throws 'damaged'
-   * if the entry leads out of the partitions.
+   * if the entry leads to a file outside the partitions.
    */
   find(userid: string): string | null {
     const found = this.#cured(() => this.#database.get(keyFor(userid)));
@@ -136,11 +133,11 @@ export class Catalog {
     return path;
   }
 
-  /** Says why an entry must not be followed, or null. Reads at most the configuration. */
+  /** Returns why an entry must not be used, or null. Reads at most the configuration. */
   faultOf(userid: string, path: string): string | null {
     if (!isUserid(userid))
       return `${this.#options.databasePath}: ${JSON.stringify(userid)} is no userid${CURE}`;
-    // Fast path for all but renamed users: it must not slow down a list of 100,000 backups.
+    // This fast path serves all users except renamed ones. It keeps a list of 100,000 backups fast.
     if (this.#partitions.some((partition) => isOwnPlace(path, partition, userid))) return null;
     let fault = placeFault(path, this.#partitions);
     if (fault !== null && this.#options.acceptsLaterPartitions === true && couldBePlace(path)) return null;
@@ -174,8 +171,8 @@ export class Catalog {
   }
 
   /**
-   * Creates an empty file in place of the user's missing one, if the missing one was empty and its
-   * partition is there. Otherwise throws 'io' and says what to do.
+   * Creates an empty file in place of the missing one, if that was empty and its partition is
+   * there. Otherwise throws 'io' and says what to do.
    */
   beginAgain(userid: string, path: string): void {
     const others = (): Iterable<CatalogEntry> => this.list();
@@ -184,8 +181,8 @@ export class Catalog {
   }
 
   /**
-   * Adds or changes an entry (for move, reconstruct or a renamed user). Throws 'usage' if the path
-   * is outside the partitions.
+   * Adds or changes an entry, for `move`, `reconstruct` or a renamed user. Throws 'usage' if the
+   * path is outside the partitions.
    */
   set(userid: string, path: string): void {
     const key = keyFor(userid);
@@ -196,7 +193,7 @@ export class Catalog {
 
   /**
    * Makes the backup of `from` the backup of `to`. Its files keep their names. Throws 'not-found'
-   * if `from` has none, 'bad-parameters' if `to` already has one.
+   * if `from` has no backup, 'bad-parameters' if `to` already has one.
    */
   rename(from: string, to: string): void {
     const [oldKey, newKey] = [keyFor(from), keyFor(to)];
@@ -215,8 +212,8 @@ export class Catalog {
     try {
       this.#options.afterRename?.(from);
     } catch (error) {
-      // The rename itself has succeeded. A rule or hold left for the former userid affects no
-      // backup, and is still listed.
+      // The rename itself has succeeded. A rule or hold that remains for the former userid affects
+      // no backup, and stays visible in lists.
       if (!(error instanceof BackupError)) throw error;
     }
   }
@@ -226,12 +223,12 @@ export class Catalog {
     return this.#cured(() => this.#database.delete(Buffer.from(userid, 'latin1')));
   }
 
-  /** Makes all changes by `work` one transaction. `work` must be synchronous. */
+  /** Runs `work`, which must be synchronous, and makes all its changes in one transaction. */
   transaction<T>(work: () => T): T {
     return this.#cured(() => this.#database.transaction(work));
   }
 
-  /** Streams entries in the byte order of userids, including invalid ones. */
+  /** Yields all entries, including invalid ones, in the byte order of userids. */
   *list(prefix = ''): Generator<ListedEntry> {
     const entries = this.#database.entries(Buffer.from(prefix, 'latin1'));
     for (;;) {
@@ -263,13 +260,13 @@ export class Catalog {
       rmSync(path, { force: true });
       syncFolder(dirname(path));
     } catch {
-      // The leftover is an empty file. reconstruct removes it if no entry names it.
+      // An empty file remains. `reconstruct` removes it if no entry names it.
     }
   }
 
   /**
-   * Reads the configured partitions again, and reports whether it did. Does so at most once a
-   * second, because any number of entries may be invalid.
+   * Reads the configured partitions again, but at most once a second, because many entries may be
+   * invalid. Returns whether it read them.
    */
   #askPartitions(): boolean {
     const { partitionsNow } = this.#options;

@@ -1,21 +1,21 @@
 /**
- * Remembers which user's INBOX a uniqueid is, and what renamed users are called now. The file is
- * `inboxes.db` beside backups.db, a twoskip database. It maps a uniqueid to a userid, and `renamed
- * to` plus a userid to the later userid.
+ * Stores which user each INBOX belongs to, by the INBOX's uniqueid, and the new userids of renamed
+ * users. The file is `inboxes.db` beside backups.db, a twoskip database. It maps a uniqueid to a
+ * userid, and `renamed to` plus a userid to the later userid.
  *
- * A master that renames a user does not always say so: `sync_client -u` and `-A` only ask for the
- * new user. The INBOX keeps its uniqueid, which leads to the backup that must follow. For a while
- * after a rename, masters also use the old user's name for mailboxes.
+ * A master does not always report that it renamed a user: `sync_client -u` and `-A` only ask for
+ * the new user. The INBOX keeps its uniqueid, which identifies the backup that must be renamed. For
+ * a while after a rename, masters still use the old userid in mailbox names.
  *
- * Nothing else depends on this file. If it is lost, a user renamed that way gets a second backup,
- * and the first stays as it is.
+ * Nothing else depends on this file. If it is lost, a user renamed without a report gets a second
+ * backup, and the first stays unchanged.
  */
 import { dirname, join } from 'node:path';
 import { BackupError } from '../errors.ts';
 import { setAside } from '../fs/setAside.ts';
 import { Twoskip } from './twoskip/database.ts';
 
-/** No uniqueid begins with this. */
+/** Prefix of the keys for renamed users. No uniqueid begins with it. */
 const RENAMED = 'renamed to ';
 
 export class Inboxes {
@@ -37,7 +37,7 @@ export class Inboxes {
     this.#using((database) => database.put(Buffer.from(uniqueid, 'latin1'), Buffer.from(userid, 'latin1')));
   }
 
-  /** Reports whether an INBOX of the user is known; if so, the backup has held something. */
+  /** Reports whether an INBOX of the user is known. If it is, the backup was not always empty. */
   hasInboxOf(userid: string): boolean {
     const wanted = Buffer.from(userid, 'latin1');
     return this.#using((database) => {
@@ -48,7 +48,7 @@ export class Inboxes {
     });
   }
 
-  /** Returns the next name of a userid that was changed. Follows one rename only. */
+  /** Returns the userid that a user was renamed to. Follows only one rename. */
   laterName(userid: string): string | null {
     return this.userOf(RENAMED + userid);
   }

@@ -1,10 +1,11 @@
 /**
- * Handles a user's data file that is missing. There are two explanations:
+ * Handles a user's data file that is missing. There are two possible causes:
  *
- * - It never held anything: a creation was interrupted, or an administrator removed an empty file.
- * - It holds the only copy of the user's mail, on a partition that is not mounted.
+ * - The file never held anything: its creation was interrupted, or an administrator removed an
+ *   empty file.
+ * - The file holds the only copy of the user's mail, and its partition is not mounted.
  *
- * An empty file is put in its place only if all signs say the former: see "When a data file is
+ * A new empty file is created only if all signs point to the first cause: see "When a data file is
  * gone" in docs/guide/operations.md.
  */
 import { closeSync, fsyncSync, lstatSync } from 'node:fs';
@@ -16,7 +17,7 @@ import { createExclusively } from '../fs/open.ts';
 import { placeFault, sideFiles } from './backupFiles.ts';
 import type { CatalogEntry } from './catalog.ts';
 
-/** At most this many other backups of the partition are checked. */
+/** The largest number of other backups in the same partition that are checked. */
 const SAMPLE = 64;
 
 interface Missing {
@@ -29,7 +30,7 @@ interface Missing {
   readonly hadInbox: boolean;
 }
 
-/** Creates the empty file at the same path, or throws 'io' with the reason and what to do. */
+/** Creates a new empty file at the same path, or throws 'io' with the reason and what to do. */
 export function beginAgain(missing: Missing): void {
   const { userid, path } = missing;
   const reason = placeFault(path, missing.partitions) ?? whyNot(missing);

@@ -1,10 +1,9 @@
 /**
- * Decides where a new backup's data file goes: which backup partition, which hashed directory,
- * which name.
+ * Chooses the backup partition, the hashed directory and the name of a new data file.
  *
- * The selection follows cyrus-imapd imap/partlist.c, so that a mixed site fills its disks as
- * before. One deviation: an unreadable partition is left out, whereas the original falls back to a
- * random choice among all.
+ * The selection follows cyrus-imapd imap/partlist.c, so that disks fill evenly even if a site also
+ * uses the original tools. There is one difference: this project skips an unreadable partition,
+ * whereas the original then chooses randomly among all.
  */
 import { closeSync, fsyncSync, rmSync, statSync, statfsSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
@@ -22,15 +21,12 @@ export type PartitionSelectMode =
   | 'freespace-percent-weighted-delta';
 
 export interface PartitionOptions {
-  /** Name to directory. */
+  /** Maps partition names to directories. */
   partitions: ReadonlyMap<string, string>;
   mode: PartitionSelectMode;
   /** Partitions that get no new backups. */
   exclude: readonly string[];
-  /**
-   * Leaves out partitions that are used to more than this percentage, unless all are; 0 leaves out
-   * none.
-   */
+  /** Skips partitions that are fuller than this percentage, unless all are; 0 skips none. */
   softUsageLimitPercent: number;
   /** Measures the disks again after this many selections; 0 measures once. */
   usageReinit: number;
@@ -63,21 +59,24 @@ interface Candidate {
   name: string;
   directory: string;
   availableBytes: number;
-  /** Free space in percent, or the share of the dice in a weighted mode. 0 is never chosen. */
+  /**
+   * Free space in percent; in a weighted mode, the relative probability of being chosen. A
+   * partition with weight 0 is never chosen.
+   */
   weight: number;
 }
 
 export interface PartitionProbe {
   usage: (directory: string) => Usage | null;
-  /** In [0, 1). */
+  /** Returns a random number in [0, 1). */
   random: () => number;
 }
 
 const MODES_BY_DISK = new Set<PartitionSelectMode>(['freespace-most', 'freespace-percent-most']);
 
 /**
- * Measures free space in percent. Sets 0 for partitions that must not be chosen: unreadable ones,
- * or a second one on the same disk.
+ * Measures the free space of each partition in percent. Partitions that must not be chosen get 0:
+ * unreadable ones, and a second one on the same file system.
  */
 function measure(options: PartitionOptions, probe: PartitionProbe): Candidate[] {
   const seen = new Set<number>();
@@ -108,8 +107,8 @@ function applySoftLimit(candidates: Candidate[], softUsageLimitPercent: number):
 }
 
 /**
- * Turns free space into shares of the dice. The fullest partition keeps half a percent, so that it
- * does not starve.
+ * Turns free space into probabilities. The fullest partition keeps half a percent, so that it is
+ * still chosen sometimes.
  */
 function weigh(candidates: Candidate[], mode: PartitionSelectMode): void {
   const chosen = candidates.filter(({ weight }) => weight > 0);

@@ -1,6 +1,6 @@
 /**
- * Reads imapd.conf into a plain object. The command line or the daemon reads it once at the start,
- * and hands plain options on from there.
+ * Reads imapd.conf into a plain object. The command line or the daemon reads the file once when it
+ * starts, and passes plain options to the other modules.
  *
  * - An unknown option is no error, because the file is shared with Cyrus.
  * - A bad value of a known option is an error that names file, line and option.
@@ -21,7 +21,7 @@ export interface Config extends ConfigValues {
   readonly backup_staging_path: string;
   /** The file that was read. */
   readonly file: string;
-  /** The backuppartition-NAME options: name to directory. */
+  /** The backuppartition-NAME options: maps each name to its directory. */
   readonly backuppartitions: ReadonlyMap<string, string>;
 }
 
@@ -87,7 +87,10 @@ function defaultOf(spec: KeySpec): ConfigValue | null {
   return spec.type === 'list' ? [] : null;
 }
 
-/** Returns an option's own value, else the value of its older name, else the default. */
+/**
+ * Returns an option's value. If it is not set, returns the value set under its older name, else the
+ * default.
+ */
 function resolveValue(spec: KeySpec, settings: Map<string, Setting>): ConfigValue | null {
   const own = settings.get(spec.name);
   if (own !== undefined) return valueFrom(spec, own);
@@ -98,7 +101,10 @@ function resolveValue(spec: KeySpec, settings: Map<string, Setting>): ConfigValu
   return defaultOf(spec);
 }
 
-/** Returns null if the text needs a configdirectory and none is set. */
+/**
+ * Inserts configdirectory into a value that begins with it. Returns null if configdirectory is not
+ * set.
+ */
 function expand(value: ConfigValue | null, configDirectory: string | null): ConfigValue | null {
   if (typeof value !== 'string' || !value.toLowerCase().startsWith(CONFIG_DIRECTORY)) return value;
   return configDirectory === null ? null : configDirectory + value.slice(CONFIG_DIRECTORY.length);
@@ -168,7 +174,7 @@ export function requirePasswdFile(config: Config): string {
   return requireAbsolute(config, 'backup_passwd_file', path);
 }
 
-/** Checks everything that backupd needs. Called before it listens. */
+/** Checks all options that backupd needs. backupd calls this before it listens. */
 export function requireServerConfig(config: Config): void {
   requireConfigDirectory(config);
   requireBackupDatabase(config);

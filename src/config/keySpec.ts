@@ -8,16 +8,19 @@ export type KeyType = 'switch' | 'int' | 'duration' | 'bytes' | 'enum' | 'string
 export interface KeySpec {
   readonly name: string;
   readonly type: KeyType;
-  /** As written in imapd.conf; null means "not set". */
+  /** The default value as written in imapd.conf; null means "not set". */
   readonly default: string | null;
   readonly meaning: string;
-  /** duration: the unit of a bare number (d, h, m, s); bytes: K or B. */
+  /** The unit of a number without a unit: d, h, m or s for a duration, K or B for bytes. */
   readonly unit?: 'd' | 'h' | 'm' | 's' | 'K' | 'B';
-  /** enum: the values allowed. */
+  /** The allowed values of an enum. */
   readonly values?: readonly string[];
-  /** list: an additional separator of values. White space always separates them. */
+  /** An additional separator in a list. White space always separates values. */
   readonly separator?: ',';
-  /** int, bytes (in bytes), duration (in seconds): the smallest and the largest sensible value. */
+  /**
+   * The smallest and the largest sensible value of an int, of bytes (in bytes) or of a duration (in
+   * seconds).
+   */
   readonly least?: number;
   readonly most?: number;
   /** Set on an older name: the option's newer name, which takes precedence if both are set. */

@@ -2,18 +2,18 @@
  * Options of imapd.conf that limit what backupd accepts from its peers. All of them are this
  * project's own; Cyrus does not know them.
  *
- * Each default lets every real master through, and keeps a bad one from filling memory, disk or
- * time. See keys.ts; docs/guide/operations.md has the table.
+ * The defaults do not restrict real masters, and prevent a faulty or hostile peer from exhausting
+ * memory, disk or time. See keys.ts; docs/guide/operations.md has the table.
  */
 import type { KeySpec } from './keySpec.ts';
 
 /**
- * A command is held in memory, and a line as a JavaScript string. Larger ones than this are not
- * possible.
+ * The largest possible size of a command or line. A command is held in memory, and a line is a
+ * JavaScript string, whose length is limited.
  */
 const MOST_TEXT_BYTES = 500 << 20;
 const LEAST_COMMAND_BYTES = 64 << 10;
-/** A message's size is a uint32 in cyrus-imapd imap/dlist.c. */
+/** The largest possible message: its size is a uint32 in cyrus-imapd imap/dlist.c. */
 const MOST_MESSAGE_BYTES = 2 ** 32 - 1;
 
 export const LIMIT_KEYS = [

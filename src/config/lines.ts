@@ -3,7 +3,7 @@
  *
  * - Options are `key: value` lines; `#` begins a comment line.
  * - A backslash at the end of a line joins the next line to it.
- * - `@include: path` reads another file in its place.
+ * - `@include: path` is replaced by the content of another file.
  * - Keys are lower-cased, white space around values is dropped, and quotes have no meaning.
  *
  * As in Cyrus, the relative path of an include is relative to the working directory, and no file
@@ -15,10 +15,10 @@ import { BackupError, messageOf } from '../errors.ts';
 
 export interface Setting {
   key: string;
-  /** Text decoded as UTF-8, not the one-byte-per-unit form of protocol strings. */
+  /** The value, decoded as UTF-8. Protocol strings, in contrast, have one byte per UTF-16 unit. */
   value: string;
   file: string;
-  /** The last line of the setting, counted from 1. */
+  /** The number of the setting's last line, counted from 1. */
   line: number;
 }
 

@@ -5,7 +5,8 @@
  *   USER:SCRAM-SHA-1$...
  *
  * The same file serves PLAIN and both kinds of SCRAM, and knowing its content is not enough to log
- * in with PLAIN. One of the lines is enough for the mechanisms that it serves.
+ * in with PLAIN. If a user has only one of the lines, only the mechanisms that need the other one
+ * fail.
  *
  * The file must not be readable by others. It is replaced by a rename, never changed in place, and
  * read again after a change.
@@ -22,7 +23,7 @@ import { createExclusively, openRegular } from '../fs/open.ts';
 import { lockSync } from '../fs/posixLock.ts';
 import { replaceFile } from '../fs/replaceFile.ts';
 
-/** Write access for the group, and any access for others. */
+/** Mode bits that the file must not have: write access for the group, and any access for others. */
 const FORBIDDEN_MODE = 0o027n;
 
 const MOST_PROVED = 64;
@@ -75,8 +76,8 @@ export class PasswordFile {
   readonly #unknownUserSecret = randomBytes(32);
   readonly #proofKey = randomBytes(32);
   /**
-   * Keyed hashes of passwords that proved right. Each is valid only in this process, for one user
-   * and one entry of the file.
+   * Keyed hashes of passwords that were correct. Each hash is valid only in this process, for one
+   * user and one entry of the file.
    */
   readonly #proved = new Set<string>();
   #table: PasswordTable = new Map();
@@ -91,19 +92,20 @@ export class PasswordFile {
   }
 
   /**
-   * Returns the user's stored credential. null: the user is not in the file, or there is no file.
+   * Returns the user's stored credential. Returns null if the user is not in the file, or if there
+   * is no file.
    */
   lookup(user: string, mechanism: ScramMechanism = 'SCRAM-SHA-256'): ScramCredential | null {
     return this.#credentials(user)?.get(mechanism) ?? null;
   }
 
   /**
-   * Reports whether the password is the user's. An unknown user costs the same key derivation as a
-   * known one, with a salt that is constant for the name. So neither time nor SCRAM reveals which
+   * Reports whether the password is correct. For an unknown user, the same key derivation runs,
+   * with a salt that is constant for the name. So neither the duration nor SCRAM reveals which
    * users exist.
    *
-   * A password that was right before is recognized at once by a keyed hash. So masters that
-   * reconnect do not wait behind password guessers.
+   * A password that was correct before is recognized at once by a keyed hash. So a reconnecting
+   * master is not delayed by clients that guess passwords.
    */
   async verify(user: string, password: string, derive?: Derive): Promise<boolean> {
     const all = this.#credentials(user);
@@ -128,7 +130,7 @@ export class PasswordFile {
     this.#proved.add(proof);
   }
 
-  /** Returns what SCRAM shows for an unknown user. No password matches it. */
+  /** Returns the credential that SCRAM uses for an unknown user. No password matches it. */
   decoy(user: string, mechanism: ScramMechanism): ScramCredential {
     return decoyCredential(mechanism, user, this.#unknownUserSecret);
   }
@@ -145,10 +147,13 @@ export class PasswordFile {
   }
 }
 
-/** Another passwd process holds the lock for milliseconds. */
+/** How long to wait for the lock, which another passwd process holds only for milliseconds. */
 const LOCK_TIMEOUT_MS = 10_000;
 
-/** Neither follows nor replaces anything else that has the name. */
+/**
+ * Opens the file, or creates it if it is missing. Neither follows nor replaces anything else that
+ * has the name.
+ */
 function openOrCreate(path: string): number {
   for (;;) {
     try {
@@ -179,7 +184,7 @@ function lockFile(path: string, isCreated: boolean): number {
       if (!lockSync(fd, 'write', LOCK_TIMEOUT_MS, 'descriptor')) {
         throw new BackupError('locked', `${path} is locked by another passwd: try again`, { subject: path });
       }
-      // Another file may have taken the name during the wait for the lock.
+      // Another file may have been renamed over this one during the wait for the lock.
       if (lstatSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino) return fd;
       closeSync(fd);
     } catch (error) {
@@ -189,7 +194,7 @@ function lockFile(path: string, isCreated: boolean): number {
   }
 }
 
-/** Applies a change, and replaces the file with the result. */
+/** Applies a change to the table of users, and replaces the file with the result. */
 function rewrite(path: string, isCreated: boolean, change: (table: PasswordTable) => void): void {
   const fd = lockFile(path, isCreated);
   try {

@@ -1,6 +1,6 @@
 /**
- * Retention and holds of single users and domains. They are lines of a text file beside backups.db,
- * which an administrator may read and edit:
+ * Reads and changes the retention rules and holds of single users and domains. They are lines in a
+ * text file beside backups.db, which an administrator may read and edit:
  *
  *   retention USERID 90d        for this user
  *   retention @DOMAIN 365d      for all users of a domain without a line of their own
@@ -16,7 +16,7 @@ import { BackupError, asBackupError, messageOf } from '../errors.ts';
 import { replaceFile } from '../fs/replaceFile.ts';
 import { parseDuration } from './values.ts';
 
-/** A retention as the administrator wrote it, and in seconds. Zero or less means forever. */
+/** A retention, both as the administrator wrote it and in seconds. Zero or less means forever. */
 interface Rule {
   readonly text: string;
   readonly seconds: number;
@@ -29,7 +29,7 @@ function isLonger(one: Rule, other: Rule): boolean {
 
 export class RetentionRules {
   readonly path: string;
-  /** By userid or @domain. */
+  /** Retention rules by userid or @domain. */
   readonly #retention = new Map<string, Rule>();
   readonly #holds = new Map<string, string>();
 
@@ -48,8 +48,8 @@ export class RetentionRules {
   }
 
   /**
-   * Returns the retention in seconds: the user's own, the domain's, or the default. Zero or less
-   * means forever.
+   * Returns the user's retention in seconds: the user's own rule, else the domain's rule, else the
+   * default. Zero or less means forever.
    */
   secondsOf(userid: string, defaultSeconds: number): number {
     return this.#ruleOf(userid, defaultSeconds).seconds;
@@ -86,9 +86,9 @@ export class RetentionRules {
   }
 
   /**
-   * Carries the rules along when a backup moves from one userid to another: a rename never shortens
-   * the retention. If the new userid's retention would be shorter (in another domain, say), the
-   * former one becomes the new userid's own rule.
+   * Copies a user's rules to a new userid when the user is renamed. A rename never shortens the
+   * retention. If the new userid's retention would be shorter (for example in another domain), the
+   * former retention becomes the new userid's own rule.
    */
   carry(from: string, to: string, defaultSeconds: number): void {
     const [own, hold] = [this.#retention.get(from), this.#holds.get(from)];

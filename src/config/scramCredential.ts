@@ -1,6 +1,7 @@
 /**
- * The stored form of a password: the keys of RFC 5802. They serve SCRAM and can verify a password
- * that a client sends, but they are not enough to log in with. The text form is PostgreSQL's:
+ * The stored form of a password: the keys of RFC 5802. The server needs only these keys for SCRAM
+ * and for checking a password, but a client cannot log in with them. The text form is that of
+ * PostgreSQL:
  *
  *   SCRAM-SHA-256$ITERATIONS:SALT$STOREDKEY:SERVERKEY        (the last three in base64)
  */
@@ -36,8 +37,8 @@ export interface ScramCredential {
 }
 
 /**
- * The most that libsasl's client accepts, and so sync_client: with 65,537 it gives up (seen with
- * 2.1.28).
+ * The largest iteration count that the client of libsasl accepts, and therefore sync_client. With
+ * 65,537 the client gives up (seen with libsasl 2.1.28).
  */
 const ITERATIONS = 65_536;
 const MAX_ITERATIONS = 10_000_000;
@@ -52,8 +53,8 @@ export function scramHmac(mechanism: ScramMechanism, key: Buffer, data: string):
 }
 
 /**
- * RFC 5802 demands SASLprep. Only its normalisation is done here: NFKC, which leaves ASCII
- * unchanged.
+ * Derives the keys from a password. RFC 5802 requires SASLprep; this function only does its
+ * normalisation to NFKC, which leaves ASCII unchanged.
  */
 export async function deriveCredential(
   mechanism: ScramMechanism,
@@ -73,8 +74,8 @@ export function newCredential(mechanism: ScramMechanism, password: string): Prom
 }
 
 /**
- * Returns a made-up credential for an unknown user. It is always the same for one name and one
- * secret.
+ * Returns an invented credential for an unknown user. The same name and secret always give the same
+ * credential.
  */
 export function decoyCredential(mechanism: ScramMechanism, user: string, secret: Buffer): ScramCredential {
   const digest = createHmac('sha256', secret).update(`${mechanism} ${user}`).digest();
@@ -91,7 +92,7 @@ export function formatCredential(mechanism: ScramMechanism, credential: ScramCre
 
 const TEXT = /^([A-Z0-9-]+)\$(\d+):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)$/;
 
-/** Returns null if the text is not a valid credential. */
+/** Parses the text form of a credential. Returns null if it is not valid. */
 export function parseCredential(text: string): [ScramMechanism, ScramCredential] | null {
   const match = TEXT.exec(text);
   const mechanism = SCRAM_MECHANISMS.find((known) => known === match?.[1]);

@@ -9,7 +9,7 @@ const PARTITION_MODES = [
   'freespace-percent-weighted-delta',
 ] as const;
 
-/** In a value, a leading `{configdirectory}` is replaced by that directory. */
+/** The storage options. A leading `{configdirectory}` in a value is replaced by that directory. */
 export const STORAGE_KEYS = [
   {
     name: 'configdirectory',

@@ -6,14 +6,14 @@ import type { KeySpec } from './keySpec.ts';
 
 export type ConfigValue = boolean | number | string | readonly string[];
 
-/** Cyrus compares the first letters only, and accepts no capitals. */
+/** Parses a switch like Cyrus, which compares only the first letters and accepts no capitals. */
 export function parseSwitch(text: string): boolean | null {
   if (/^(0|n|of|f)/.test(text)) return false;
   if (/^(1|y|on|t)/.test(text)) return true;
   return null;
 }
 
-/** Decimal, 0x hexadecimal or 0 octal, as strtol(3) with base 0. */
+/** Parses a decimal, hexadecimal (0x) or octal (0) number, like strtol(3) with base 0. */
 export function parseInteger(text: string): number | null {
   const match = /^([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)$/.exec(text);
   if (match === null) return null;
@@ -25,7 +25,10 @@ export function parseInteger(text: string): number | null {
 
 const SECONDS_OF: Record<string, number> = { d: 86_400, h: 3_600, m: 60, s: 1 };
 
-/** `1h30m`, `7d`, `-1`: returns seconds. A number without a unit is in `defaultUnit`. */
+/**
+ * Parses a duration such as `1h30m`, `7d` or `-1`, and returns seconds. A number without a unit is
+ * in `defaultUnit`.
+ */
 export function parseDuration(text: string, defaultUnit: string): number | null {
   const match = /^(-?)((?:\d+[dhms])*)(\d*)$/.exec(text);
   if (match === null || text === '' || text === '-') return null;
@@ -40,7 +43,10 @@ export function parseDuration(text: string, defaultUnit: string): number | null 
 
 const BYTES_OF: Record<string, number> = { b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
-/** `64K`, `1M`, `2 GiB`: returns bytes. A number without a unit is in `defaultUnit`. */
+/**
+ * Parses a size such as `64K`, `1M` or `2 GiB`, and returns bytes. A number without a unit is in
+ * `defaultUnit`.
+ */
 export function parseBytes(text: string, defaultUnit: string): number | null {
   const match = /^(-?\d+)\s*([kmg]?)(i?b)?$/i.exec(text);
   if (match === null) return null;
@@ -54,7 +60,8 @@ const ON = new Set(['1', 'yes', 't', 'true']);
 const OFF = new Set(['0', 'no', 'f', 'false']);
 
 /**
- * An enum's values `on` and `off` may be written as in a switch: 1, yes, t, true; 0, no, f, false.
+ * Parses a value of an enum. The values `on` and `off` may also be written like a switch: 1, yes,
+ * t, true; 0, no, f, false.
  */
 export function parseEnum(text: string, values: readonly string[]): string | null {
   let value = text;

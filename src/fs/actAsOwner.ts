@@ -1,9 +1,9 @@
 /**
- * Commands that root runs on a store act as the store's owner. Whatever names the owner has put
- * there, root's command can then do no more to them than the owner could.
+ * Lets commands that root runs on a store act as the store's owner. Such a command can then do only
+ * what the owner could do, even if the owner has put links or other traps into the store.
  *
- * Only the effective ids change, so the process can regain its rights. With glibc they apply to all
- * threads.
+ * Only the effective ids change, so the process can regain its rights. With glibc, the ids apply to
+ * all threads.
  */
 import { lstatSync, statSync } from 'node:fs';
 
@@ -46,7 +46,7 @@ function become({ uid, gid }: Owner): void {
   try {
     (process as unknown as WithInitgroups).initgroups(uid, gid);
   } catch {
-    // The account is not in passwd(5).
+    // The owner has no account in passwd(5), so only its group is set.
     process.setgroups?.([gid]);
   }
   process.setegid?.(gid);

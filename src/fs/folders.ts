@@ -1,6 +1,6 @@
 /**
- * Folders that survive a power cut. A new name is on disk only after the folder that holds it is
- * synced. That applies to every new folder along the path.
+ * Creates and syncs folders so that they survive a power cut. A new name is on disk only after its
+ * parent folder is synced. That applies to every new folder along the path.
  */
 import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -48,7 +48,10 @@ export function makeFolders(path: string, mode = 0o700): void {
   synced.add(last);
 }
 
-/** The account that backupd runs as may lack the right to read a partition's parent. */
+/**
+ * Syncs a folder if it is readable. backupd's account may lack the right to read a partition's
+ * parent.
+ */
 function syncIfReadable(path: string): void {
   try {
     syncFolder(path);
@@ -57,7 +60,10 @@ function syncIfReadable(path: string): void {
   }
 }
 
-/** Works by descriptor: a new folder may have been replaced by a link in the meantime. */
+/**
+ * Gives a new folder to the owner of its parent. Works by descriptor, because the folder may have
+ * been replaced by a link in the meantime.
+ */
 function giveToOwnerOf(parent: string, folder: string): void {
   if (process.geteuid?.() !== 0) return;
   const above = openSync(parent, O_RDONLY | O_DIRECTORY);

@@ -26,10 +26,16 @@ const ftruncate = promisify(fs.ftruncate);
 const fdatasync = promisify(fs.fdatasync);
 const fsync = promisify(fs.fsync);
 
-/** writev(2) takes at most IOV_MAX buffers, 1024 on Linux. Larger calls gain nothing. */
+/**
+ * The number of buffers per writev(2), which takes at most IOV_MAX (1024 on Linux). Larger calls
+ * are not faster.
+ */
 const BUFFERS_A_CALL = 256;
 
-/** Copying up to this much into the page cache is faster than a trip to the thread pool. */
+/**
+ * Writes up to this size are synchronous, because copying them into the page cache is faster than
+ * using the thread pool.
+ */
 const INLINE_BYTES = 65_536;
 
 const HASH_BYTES = 1 << 20;
@@ -135,8 +141,8 @@ export async function truncate(fd: number, length: number): Promise<void> {
 }
 
 /**
- * Syncs data and length to disk. Runs in the thread pool: a sync can take long, and other
- * connections must go on.
+ * Syncs data and length to disk. Runs in the thread pool, so that other connections continue during
+ * a long sync.
  */
 export async function syncData(fd: number): Promise<void> {
   try {
@@ -146,7 +152,7 @@ export async function syncData(fd: number): Promise<void> {
   }
 }
 
-/** Syncs as syncData does, and also times, mode and owner. */
+/** Syncs data and length like syncData, and also times, mode and owner. */
 export async function syncAll(fd: number): Promise<void> {
   try {
     await fsync(fd);

@@ -19,8 +19,8 @@ export function giveOwner(fd: number, { uid, gid }: Owner): void {
 /**
  * As root, gives the named file to the owner of an open file. Throws 'damaged' for a link.
  *
- * The process must neither hold a lock on the named file nor have it open as a database: closing it
- * here would drop the lock.
+ * The process must neither hold a lock on the named file nor have it open as a database. This
+ * function opens and closes the file, which would drop the locks.
  */
 export function keepOwner(path: string, likeFd: number): void {
   if (process.geteuid?.() !== 0) return;

@@ -18,7 +18,10 @@ interface Entry {
   key: string;
   readFd: number | null;
   writeFd: number | null;
-  /** Descriptors that were opened in a race. They can only be closed together with the others. */
+  /**
+   * Extra descriptors, opened when the name changed between lookup and open. They can only be
+   * closed together with the other descriptors.
+   */
   strayFds: number[];
   users: number;
   locked: boolean;
@@ -75,11 +78,14 @@ function opened(path: string, access: 'readFd' | 'writeFd', create: boolean): En
 
 export interface AcquireOptions {
   /**
-   * Creates the file with mode 0600 if it is missing, and replaces a link. Only for names of
-   * unfinished work.
+   * Creates the file with mode 0600 if it is missing, and replaces a link. Use it only for the
+   * names of unfinished files.
    */
   create?: boolean;
-  /** Default: a lock that is held elsewhere is a BackupError 'locked' at once. */
+  /**
+   * How long to wait for the lock. By default, a lock held elsewhere throws BackupError 'locked' at
+   * once.
+   */
   wait?: LockWait;
 }
 
@@ -136,8 +142,8 @@ export class LockedFile {
   }
 
   /**
-   * Reports whether the name still leads to the locked file. A compaction that renames another file
-   * over the name ends that.
+   * Reports whether the name still leads to the locked file. It no longer does after a compaction
+   * has renamed another file over the name.
    */
   isCurrent(): boolean {
     const named = statOrNull(this.path);
@@ -145,8 +151,8 @@ export class LockedFile {
   }
 
   /**
-   * Throws 'locked' if the name leads to another file. Call it before a rename, which works by
-   * name.
+   * Throws 'locked' if the name leads to another file. Call this before renaming the file, because
+   * a rename works by name.
    */
   requireCurrent(): void {
     if (this.isCurrent()) return;

@@ -1,7 +1,7 @@
 /**
- * Opens and creates files of the store safely. A store's folders may be writable by another account
- * than the one that runs a command: root runs `compact` on the files of user cyrus. So a name is
- * never trusted:
+ * Opens and creates files of the store safely. An account other than the one that runs a command
+ * may be able to write to a store's folders. For example, root runs `compact` on the files of user
+ * cyrus. So names are never trusted:
  *
  * - Symbolic links are not followed.
  * - A FIFO, a socket or a device is refused without waiting for it.
@@ -19,8 +19,8 @@ const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_W
 const SAFE_FLAGS = O_NOFOLLOW | O_NONBLOCK;
 
 /**
- * Another process may create and remove the same file in the meantime. More often than this must be
- * deliberate.
+ * The number of attempts. Another process may create and remove the same file between two calls; if
+ * that happens more often than this, it is deliberate.
  */
 const MOST_ATTEMPTS = 10;
 
@@ -43,7 +43,7 @@ export function openForAppending(path: string): number {
 
 /**
  * Opens a regular file for reading and writing, and creates it with mode 0600 if it is missing.
- * Anything else with that name is removed first. Only for names of unfinished work.
+ * Anything else with that name is removed first. Use it only for the names of unfinished files.
  */
 export function openOrCreate(path: string): number {
   for (let attempt = 1; ; attempt++) {
@@ -64,22 +64,25 @@ export function openOrCreate(path: string): number {
 
 /**
  * Creates a file that must not exist, with mode 0600 by default. Returns a descriptor for reading
- * and writing. Neither follows nor replaces whatever has the name. Throws system errors unchanged,
- * including EEXIST.
+ * and writing. Neither follows nor replaces anything that already has the name. Throws system
+ * errors unchanged, including EEXIST.
  */
 export function createExclusively(path: string, mode = 0o600): number {
   return openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
 }
 
-/** Creates a file in place of whatever has the name. Only for names of unfinished work. */
+/**
+ * Creates a file and replaces anything with that name. Use it only for the names of unfinished
+ * files.
+ */
 export function createAnew(path: string): number {
   rmSync(path, { force: true });
   return createExclusively(path);
 }
 
 /**
- * Reports whether the name leads to a regular file that openRegular would open. For libraries that
- * open files by name.
+ * Reports whether the name leads to a regular file that openRegular would open. Use it for
+ * libraries that open files by name.
  */
 export function isSafeFile(path: string, access: 'read' | 'read-write'): boolean {
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
@@ -117,8 +120,9 @@ function refuseOthers(fd: number, path: string, isWritten: boolean): void {
 const isRoot = (): boolean => process.geteuid?.() === 0;
 
 /**
- * Reports whether the file has an unexplained second name. NAME.TIME beside a data file is
- * explained: compact or a repair keeps it there, and leaves it there when killed.
+ * Reports whether the file has a second name that this project did not create. NAME.TIME beside a
+ * data file is not foreign: `compact` or a repair creates that link, and leaves it there when
+ * killed.
  */
 function hasForeignLink({ nlink, ino, dev }: BigIntStats, path: string): boolean {
   if (nlink === 1n) return false;
@@ -135,7 +139,7 @@ const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)
 
 /**
  * Turns an error of open(2) into a BackupError. ELOOP means a link, ENXIO a FIFO without a reader
- * or a socket, EISDIR a folder. None of these was put there by this project.
+ * or a socket, EISDIR a folder. This project creates none of these.
  */
 function openError(error: unknown, path: string): BackupError {
   const code = codeOf(error);

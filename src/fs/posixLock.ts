@@ -15,7 +15,7 @@
  * - Worker threads share the process and its locks, but not the registry. Only one thread may open
  *   data files that any thread locks.
  *
- * Read-only users have another kind of lock, which belongs to the open descriptor
+ * Read-only code uses another kind of lock, which belongs to the open file description
  * (fcntl_locking(2), "Open file description locks"; Linux 3.15). These locks and those of the
  * original tools exclude each other, and each thread of a process may hold its own.
  */
@@ -58,7 +58,10 @@ function fcntl(fd: number, cmd: number, lock: Buffer): number {
   }
 }
 
-/** l_start and l_len stay zero, which covers the whole file however it grows. */
+/**
+ * Returns a struct flock for the whole file: l_start and l_len are zero, which also covers bytes
+ * appended later.
+ */
 function wholeFile(type: number): Buffer {
   const lock = Buffer.alloc(FLOCK_SIZE);
   lock.writeInt16LE(type, OFFSET_TYPE);
@@ -73,8 +76,8 @@ function refused(errno: number, what: string): BackupError {
 const commandFor: Record<LockOwner, number> = { process: F_SETLK, descriptor: F_OFD_SETLK };
 
 /**
- * Takes the lock at once, or returns false. A write lock needs a descriptor that is open for
- * writing.
+ * Tries to take the lock without waiting, and returns whether it did. A write lock needs a
+ * descriptor that is open for writing.
  */
 export function tryLock(fd: number, type: LockType, owner: LockOwner = 'process'): boolean {
   const errno = fcntl(fd, commandFor[owner], wholeFile(type === 'write' ? F_WRLCK : F_RDLCK));
@@ -101,7 +104,7 @@ export function lockHolder(fd: number): number | null {
 }
 
 export interface LockWait {
-  /** Default: waits forever. */
+  /** The longest wait. By default, the wait is unlimited. */
   timeoutMs?: number;
   /**
    * The longest pause between two attempts; 100 by default. Lower it to get a lock soon after its
@@ -112,8 +115,8 @@ export interface LockWait {
 }
 
 /**
- * Returns the next pause, which grows from 1 ms to 100 ms. A short hold then costs little delay,
- * and a long one costs little CPU.
+ * Returns the next pause, which grows from 1 ms to 100 ms. So waiting for a short lock adds little
+ * delay, and waiting for a long one costs little CPU.
  *
  * A lock that is released during a pause is taken at the end of that pause. The pause grows slowly,
  * so that a wait is at most a seventh longer than the hold.
@@ -135,7 +138,10 @@ export async function pollUntil<T>(attempt: () => T | null, wait: LockWait): Pro
   }
 }
 
-/** Polls, because F_SETLKW would block a thread of the pool and could not be cancelled. */
+/**
+ * Waits for a lock by polling, because F_SETLKW would block a pool thread and could not be
+ * cancelled.
+ */
 export async function lockWait(fd: number, type: LockType, wait: LockWait = {}): Promise<boolean> {
   return (await pollUntil(() => (tryLock(fd, type) ? true : null), wait)) ?? false;
 }

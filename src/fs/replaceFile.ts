@@ -12,7 +12,7 @@ import { giveOwner } from './keepOwner.ts';
 import { createAnew } from './open.ts';
 
 /**
- * Writes these bytes in place of whatever the path names; a link itself is replaced, not its
+ * Writes the bytes to the path and replaces an existing file. A link itself is replaced, not its
  * target. An existing file's mode and, as root, its owner are kept. A new file has mode 0600 and
  * the owner of its folder.
  *
@@ -23,7 +23,7 @@ export function replaceFile(path: string, bytes: Uint8Array): void {
   replaceWith(path, `${path}.new`, (fd) => writeAllSync(fd, bytes, 0));
 }
 
-/** As replaceFile, but the caller writes the content, first to a file with the temporary name. */
+/** Replaces a file like replaceFile, but `write` writes the content to a temporary file first. */
 export function replaceWith(path: string, temporary: string, write: (fd: number) => void): void {
   try {
     const fd = createAnew(temporary);

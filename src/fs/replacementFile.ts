@@ -1,9 +1,10 @@
 /**
- * A file of any size that takes its name only when it is complete. The content is written to a
- * temporary name beside it, and `commit` renames it over the final name and syncs file and folder.
- * After a kill or on a full disk, the name still leads to the old file.
+ * Writes a file of any size that gets its final name only when it is complete. The content is
+ * written to a temporary name beside it, and `commit` renames it over the final name and syncs file
+ * and folder. After a kill or on a full disk, the name still leads to the old file.
  *
- * The next run removes what a killed run left. A run that is still writing is not disturbed.
+ * The next run removes the temporary file of a killed run, but not that of a run that is still
+ * writing.
  */
 import {
   closeSync,
@@ -25,11 +26,11 @@ import { giveOwner } from './keepOwner.ts';
 import { createExclusively } from './open.ts';
 import { tryLock } from './posixLock.ts';
 
-/** Writes are gathered up to this size. */
+/** Small writes are collected in a buffer of this size. */
 const GATHER_BYTES = 1 << 20;
 
 export interface ReplacementOptions {
-  /** A name in the same folder. */
+  /** Path of the temporary file, in the same folder. */
   readonly temporary: string;
   /**
    * The file whose mode and, as root, owner the new file gets. Default: mode 0600 and the owner of
@@ -132,7 +133,9 @@ export class ReplacementFile {
   }
 }
 
-/** Removes a file that a killed process left. Throws 'locked' if its process is still alive. */
+/**
+ * Removes the temporary file of a killed process. Throws 'locked' if the process is still alive.
+ */
 function removeAbandoned(temporary: string): void {
   const there = lstatSync(temporary, { throwIfNoEntry: false });
   if (there === undefined) return;

@@ -1,6 +1,6 @@
 /**
  * File times to the nanosecond. Node's own calls use fractions of seconds, which lose the last
- * digits. A program that compares times would then take the file for a changed one.
+ * digits. A program that compares times would then think that the file has changed.
  */
 import { constants } from 'node:os';
 import { fstatSync } from 'node:fs';

@@ -1,13 +1,13 @@
 /**
- * The types that the index's queries return and its fold takes. Byte strings are latin1 strings;
- * times are in unix seconds.
+ * The types that the index's queries return and its fold takes. Byte strings are held as latin1
+ * strings. Times are in unix seconds.
  */
 import type { Dlist } from '../protocol/dlist.ts';
 
-/** A line of the log as the fold sees it. */
+/** A line of the log, as it is passed to the fold. */
 export interface FoldLine {
   readonly time: number;
-  /** MAILBOX, MESSAGE, SEEN, ... */
+  /** The command's name: MAILBOX, MESSAGE, SEEN, ... */
   readonly name: string;
   readonly value: Dlist;
 }
@@ -20,7 +20,7 @@ export interface Chunk {
   readonly offset: number;
   /** Bytes after decompression. */
   readonly length: number;
-  /** The end in the data file of what has been committed. */
+  /** Offset in the data file up to which the chunk has been committed. */
   readonly file_end: number;
   readonly crc32: number;
   readonly member_sha1: string;
@@ -31,17 +31,17 @@ export interface Chunk {
 export interface Mailbox {
   readonly id: number;
   readonly uniqueid: string;
-  /** Internal form: user.anne.Archive.2024 */
+  /** The mailbox's internal name, for example user.anne.Archive.2024. */
   readonly name: string;
   readonly uidvalidity: number;
   readonly last_uid: number;
-  /** Decimal: a modseq may pass 2^53. */
+  /** A decimal string, because a modseq may exceed 2^53. */
   readonly highestmodseq: string;
-  /** When it was deleted; null while it lives. */
+  /** When the mailbox was deleted; null while it exists. */
   readonly deleted: number | null;
   /**
-   * The printed keys of the MAILBOX line except RECORD and SINCE_*: `key SP value`, separated by
-   * SP.
+   * All keys of the MAILBOX line except RECORD and SINCE_*, as printed in the log: `key SP value`,
+   * separated by spaces.
    */
   readonly state: string;
   readonly since: number;
@@ -57,7 +57,7 @@ export interface LiveMailbox extends Mailbox {
   /** Whether the master must resend the whole mailbox: a value of `resend` in fold/compare.ts. */
   readonly resend: number;
   /**
-   * No living record below this UID lacks its message. null: no record lacks its message. See
+   * All living records below this UID have their messages. null: no record lacks its message. See
    * queries/missing.ts.
    */
   readonly missing_from: number | null;
@@ -74,11 +74,11 @@ export interface MessageRecord {
   /** Size of the message in bytes. */
   readonly size: number;
   readonly message_id: number;
-  /** Flags without \Expunged, separated by SP. */
+  /** The flags except \Expunged, separated by spaces. */
   readonly flags: string;
-  /** The printed ANNOTATIONS list; null if there is none. */
+  /** The ANNOTATIONS list as printed in the log; null if there is none. */
   readonly annotations: string | null;
-  /** Keys without a column, as printed. */
+  /** The keys of the RECORD that have no column here, as printed in the log. */
   readonly extra: string | null;
   readonly expunged: number | null;
   readonly since: number;

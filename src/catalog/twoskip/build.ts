@@ -1,11 +1,11 @@
 /**
- * Writes a twoskip database from scratch, in key order and without dead bytes. It serves the
- * rewrite that the original calls a checkpoint, and the rescue of a damaged file.
+ * Writes a new twoskip database, in key order and without dead bytes. It is used for the rewrite
+ * that Cyrus calls a checkpoint, and to rescue a damaged file.
  *
  * The new file is NAME.NEW, which is synced as a whole and then renamed over NAME. The generation
- * in its header tells other processes that offsets they remember are void.
+ * in its header tells other processes that their cached offsets are invalid.
  *
- * The records are iterated twice, so only an offset and a level of each are held in memory.
+ * The records are read twice, so that memory holds only the offset and level of each record.
  */
 import { crc32 } from 'node:zlib';
 import {
@@ -68,7 +68,8 @@ interface Plan {
   offsets: number[];
   levels: number[];
   /**
-   * Per record, and last for the dummy: the offsets that its levels point to, lowest level first.
+   * For each record, the offsets that its levels point to, lowest level first. The last element
+   * belongs to the dummy.
    */
   pointers: number[][];
   end: number;
@@ -152,15 +153,15 @@ function writeDatabase(fd: number, generation: number, planned: Plan, records: I
 }
 
 /**
- * A rewrite differs from the old file only in the random levels of records. A much larger result
- * comes from records that overlap.
+ * A rewrite may grow the file by this factor at most. Its random levels change the size only a
+ * little, so a much larger result means that records overlap in the old file.
  */
 const MAX_GROWTH = 4;
 
 /**
  * Replaces the file with one that holds `records`. The caller has locked the file for writing. The
- * records are iterated twice and must come in key order. Afterwards the file object refers to the
- * new file, which is not locked.
+ * records are iterated twice and must come in key order. Afterwards, `file` refers to the new file,
+ * which is not locked.
  */
 export function rebuild(file: TwoskipFile, generation: number, records: () => Iterable<KeyValue>): void {
   const limit = MAX_GROWTH * (file.size + WRITE_SIZE);

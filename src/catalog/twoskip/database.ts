@@ -3,13 +3,13 @@
  * cyrus-imapd lib/cyrusdb_twoskip.c, and safe to use while the original tools work on the same
  * file.
  *
- * - Every call locks, reads the header again, works and unlocks, all in one synchronous run. A
- *   transaction holds the lock while its function runs.
- * - A change is on disk when the call returns: dirty header, sync; records and commit, sync; clean
- *   header, sync.
+ * - Every call is synchronous: it takes the lock, reads the header again, does its work and
+ *   releases the lock. A transaction holds the lock while its function runs.
+ * - A change is on disk when the call returns. It writes a dirty header, then the records and the
+ *   commit, then a clean header, with a sync after each of the three.
  * - A file that another writer left dirty is repaired by its next user (recovery.ts).
  * - A file that consists mostly of dead bytes is rewritten in order (build.ts).
- * - A transaction that throws leaves no change: if its last sync fails, it is rolled back.
+ * - A transaction that throws changes nothing: even if its last sync fails, it is rolled back.
  */
 import { BackupError, messageOf } from '../../errors.ts';
 import {
@@ -38,7 +38,7 @@ import { checkTree } from './check.ts';
 import { isClean, recover, rollBack } from './recovery.ts';
 import { DUMMY_END, emptyDatabase, isUnfinished, rebuild, type KeyValue } from './build.ts';
 
-/** The original's MINREWRITE, its own digits (not 16384): smaller files are never rewritten. */
+/** Cyrus' MINREWRITE; its value is really 16834, not 16384. Smaller files are never rewritten. */
 const MIN_REWRITE_SIZE = 16834;
 const BATCH_RECORDS = 256;
 const BATCH_BYTES = 4 << 20;
@@ -98,7 +98,7 @@ export class Twoskip {
     });
   }
 
-  /** Makes all calls inside `work`, which must be synchronous, one atomic transaction. */
+  /** Runs `work`, which must be synchronous, as one atomic transaction. */
   transaction<T>(work: () => T): T {
     if (this.#inTransaction) return work();
     if (this.#tree.file.readOnly) {
@@ -121,8 +121,8 @@ export class Twoskip {
 
   /**
    * Streams entries in key order. The lock is held for at most 256 records at a time, and never
-   * while the caller works. Concurrent changes may or may not be seen. An empty `prefix` selects
-   * everything.
+   * while the caller works. The entries may or may not include concurrent changes. An empty
+   * `prefix` selects everything.
    */
   *entries(prefix: Buffer | string = ''): Generator<[Buffer, Buffer]> {
     const wanted = Buffer.from(prefix);
@@ -192,7 +192,7 @@ export class Twoskip {
     if (currentSize > MIN_REWRITE_SIZE && currentSize > 2 * repackSize) this.#tryRepack();
   }
 
-  /** If this fails, too, the file's next user brings it back to its last commit. */
+  /** If the rollback fails, too, the file's next user restores the last commit. */
   #rollBack(reason: unknown): void {
     try {
       rollBack(this.#tree);
@@ -202,7 +202,7 @@ export class Twoskip {
     }
   }
 
-  /** The change is committed. If the rewrite fails (a full disk), the next commit tries again. */
+  /** If the rewrite after a commit fails (full disk), the next commit tries again. */
   #tryRepack(): void {
     try {
       this.#repack();

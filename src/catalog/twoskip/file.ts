@@ -1,10 +1,10 @@
 /**
  * The file of a twoskip database: the descriptor, its lock, and reads through a small block cache.
- * It knows where bytes are, not what they mean.
+ * It does not interpret the bytes.
  *
- * The original maps the file; Node cannot. So blocks are cached, and dropped when the header shows
- * that another process has written. Blocks are never changed in place: a buffer that was read stays
- * valid.
+ * Cyrus maps the file into memory, which Node cannot do. So this module caches blocks, and drops
+ * them when the header shows that another process has written. Blocks are never changed in place: a
+ * buffer that was read stays valid.
  */
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, lstatSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -92,7 +92,10 @@ export class TwoskipFile {
     this.#headerBytes = Buffer.alloc(0);
   }
 
-  /** Returns the header as of the lock. Shorter than HEADER_SIZE if the file has none yet. */
+  /**
+   * Returns the header that was read when the lock was taken. The result is shorter than
+   * HEADER_SIZE if the file has no header yet.
+   */
   headerBytes(): Buffer {
     return this.#headerBytes;
   }
@@ -178,7 +181,10 @@ export class TwoskipFile {
     return ours.ino === named.ino && ours.dev === named.dev;
   }
 
-  /** Before a write, only the disk is trusted. For a read, an equal header means equal contents. */
+  /**
+   * Drops cached blocks that may be outdated. Before a write, that is always the case. Before a
+   * read, an unchanged header means unchanged contents.
+   */
   #refresh(type: LockType): void {
     this.size = fstatSync(this.#fd).size;
     const header = Buffer.alloc(Math.min(HEADER_SIZE, this.size));

@@ -16,7 +16,7 @@ export const HEADER_SIZE = 64;
 export const DUMMY_OFFSET = HEADER_SIZE;
 export const MAX_HEAD_SIZE = (MAX_LEVEL + 5) * 8;
 /**
- * A userid or a path is far shorter. Anything longer comes from a file that was made to exhaust
+ * Userids and paths are far shorter. A longer key can only come from a file crafted to exhaust
  * memory.
  */
 export const MAX_KEY_BYTES = 1 << 20;

@@ -1,10 +1,11 @@
 /**
- * Brings a twoskip database whose writer died back to its last commit, as cyrus-imapd
+ * Restores the last commit of a twoskip database whose writer died, as cyrus-imapd
  * lib/cyrusdb_twoskip.c does (recovery1, recovery2). Always runs under the write lock.
  *
- * - First it follows the lowest level, whose older pointer always holds the state of the last
- *   commit, and mends the pointers above.
- * - If that fails, it reads the file from its start and applies complete commits to a new file.
+ * - Recovery first follows the lowest level, where the older pointer always has the state of the
+ *   last commit. From that it repairs the pointers of the higher levels.
+ * - If that fails, recovery reads the file from its start and applies all complete commits to a new
+ *   file.
  */
 import { BackupError, messageOf } from '../../errors.ts';
 import {
@@ -90,7 +91,7 @@ function mendPointers(tree: Tree): void {
   settle(tree, recordCount);
 }
 
-/** Makes the last record that has this level point at `offset`, if it does not already. */
+/** Makes the last record that has this level point to `offset`, unless it already does. */
 function lead(tree: Tree, trail: Trail, slot: number, offset: number): void {
   if (trail.next === offset) return;
   const record = readRecord(tree, trail.offset);
@@ -116,7 +117,7 @@ function settle(tree: Tree, recordCount: number): void {
 
 type Change = { key: Buffer; value: Buffer } | { deletedBefore: Buffer | null };
 
-/** The live keys, while commits are applied one after another. */
+/** Collects the live keys while commits are applied one after another. */
 class Rescue {
   readonly entries: KeyValue[] = [];
 
@@ -146,8 +147,8 @@ class Rescue {
 
 /**
  * A deletion marker names the record that follows the deleted one. So the deleted key is the last
- * one before that record at the time. (The original takes the follower itself for the deleted
- * record here, and loses it.)
+ * one before that record at the time. (Cyrus takes the following record itself for the deleted one
+ * here, and loses it.)
  */
 function changeOf(tree: Tree, record: SkipRecord): Change | null {
   if (record.type === TYPE_RECORD) {
@@ -158,7 +159,10 @@ function changeOf(tree: Tree, record: SkipRecord): Change | null {
   return { deletedBefore: follower === null ? null : Buffer.from(keyOf(tree, follower)) };
 }
 
-/** Enough for ten million users. A larger file was made to keep a machine busy. */
+/**
+ * The largest file that is rescued, enough for ten million users. A larger file can only be
+ * crafted.
+ */
 const MAX_RESCUE_BYTES = 1 << 30;
 
 function rescueCommits(tree: Tree, reason: string): void {

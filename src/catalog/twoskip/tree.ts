@@ -1,7 +1,7 @@
 /**
- * The skip list of a twoskip database: finds a key, and links a record in or out. The file must be
- * locked; transactions are not known here. Keys are ordered by their raw bytes, because backups.db
- * is opened without Cyrus' mailbox ordering (cyrus-imapd backup/lcb_backupdb.c).
+ * The skip list of a twoskip database: finds a key, and links a record in or out. The caller must
+ * have locked the file and handles transactions. Keys are ordered by their raw bytes, because
+ * backups.db is opened without Cyrus' mailbox ordering (cyrus-imapd backup/lcb_backupdb.c).
  */
 import { crc32 } from 'node:zlib';
 import {
@@ -30,7 +30,10 @@ import type { TwoskipFile } from './file.ts';
 export interface Tree {
   file: TwoskipFile;
   header: Header;
-  /** Offset of the next record: past currentSize during a transaction. */
+  /**
+   * Offset at which the next record is appended. During a transaction, it is greater than
+   * currentSize.
+   */
   end: number;
 }
 
@@ -41,9 +44,9 @@ export interface Location {
    */
   record: SkipRecord;
   exact: boolean;
-  /** Per level, the record that points here. */
+  /** For each level, the record that points to this location. */
   back: number[];
-  /** Per level, the record that follows. */
+  /** For each level, the record that follows. */
   forward: number[];
 }
 
@@ -69,8 +72,8 @@ export function readLive(tree: Tree, offset: number): SkipRecord | null {
 }
 
 /**
- * Throws 'damaged' if a key does not follow the one before it. Every scan of the list calls this,
- * because it detects links that form a circle.
+ * Throws 'damaged' if a key does not follow the one before it. Every scan of the list calls this
+ * function to detect circular links.
  */
 export function requireOrder(tree: Tree, previousKey: Buffer, key: Buffer, offset: number): void {
   if (Buffer.compare(previousKey, key) < 0) return;

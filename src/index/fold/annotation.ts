@@ -1,10 +1,10 @@
 /**
  * Folds ANNOTATION and UNANNOTATION, which carry one annotation of a mailbox outside its MAILBOX
- * line. sync_client sends them if nothing else of the mailbox has changed.
+ * line. sync_client sends these lines if nothing else in the mailbox has changed.
  *
- * The annotation becomes part of the mailbox's state, among the ANNOTATIONS that MAILBOX lines
- * carry, so that there is only one place to query. Server annotations have an empty mailbox name,
- * and are stored as items.
+ * The annotation becomes part of the mailbox's state, in the same ANNOTATIONS list that MAILBOX
+ * lines carry. So queries read annotations from one place only. Server annotations have an empty
+ * mailbox name and are stored as items.
  */
 import type { FoldContext } from './fold.ts';
 import { keepMailbox, nonexistent } from './mailbox.ts';
@@ -71,8 +71,8 @@ function annotated(state: string, name: AnnotationName, value: string, modseq: s
 }
 
 /**
- * Checks a mailbox as a master sends it. Throws 'bad-parameters' if its annotations could not be
- * told apart later.
+ * Checks a mailbox received from a master. Throws 'bad-parameters' if an annotation lacks the keys
+ * that identify it.
  */
 export function requireAnnotations(mailbox: KeyValues): void {
   for (const item of optionalList(mailbox, 'ANNOTATIONS') ?? []) nameOf(toKeyValues(item, 'ANNOTATIONS'));

@@ -1,13 +1,13 @@
 /**
- * Checks, after a MAILBOX line, whether the mailbox here is what the master says. It compares the
- * CRCs of the records held here with those in the line.
+ * Checks after each MAILBOX line whether the backup's copy of the mailbox equals the master's. The
+ * check compares the CRCs of the records in the index with the CRCs in the line.
  *
  * If a replica reports a difference, Cyrus merges both sides (imap/sync_support.c,
- * mailbox_full_update), but a backup must never change its master. So a difference is settled here,
- * from what the master itself has sent:
+ * mailbox_full_update), but a backup must never change its master. So the fold resolves a
+ * difference from what the master itself has sent:
  *
- * - If the records that the line lists produce its CRCs, all other records are gone on the master.
- *   They were expunged and cleaned up while it could not reach this server.
+ * - If the records listed in the line have the line's CRCs, the master no longer has any other
+ *   record. The others were expunged and cleaned up while the master could not reach this server.
  * - Otherwise, the master is asked to send the whole mailbox again.
  */
 import type { FoldContext } from './fold.ts';
@@ -22,15 +22,18 @@ const EXPUNGED_A_STEP = 64;
 
 /** The values of a mailbox's `resend`. */
 export const resend = {
-  /** The mailbox is the master's, as far as its CRCs tell. */
+  /** The mailbox equals the master's, judging by its CRCs. */
   none: 0,
-  /** The master must send all of its records. */
+  /** The master must send all records of the mailbox. */
   wanted: 1,
-  /** The master has sent all, and its CRCs still differ: it computes them in an unknown way. */
+  /**
+   * The master has sent all records, and the CRCs still differ, because the master computes them in
+   * a way unknown here.
+   */
   futile: 2,
 } as const;
 
-/** The living records of one MAILBOX line. */
+/** The living records listed in one MAILBOX line. */
 export class Listing {
   readonly #uids = new Set<number>();
   #crcs: Crcs = { ...noCrcs, crc: initialRecordCrc, crcAnnot: initialAnnotCrc };
@@ -55,18 +58,18 @@ export interface Comparison {
   readonly resend: number;
 }
 
-/** The content of a MAILBOX line besides its records. */
+/** What a MAILBOX line says about the mailbox as a whole. */
 export interface Claim {
   /**
-   * null if the line carries no CRCs, as for an intermediate mailbox and for a batch. (A batch has
-   * a dummy zero in SYNC_CRC, and no SYNC_CRC_ANNOT.)
+   * The CRCs in the line. null if there are none, as for an intermediate mailbox and for a batch.
+   * (A batch has a dummy zero in SYNC_CRC and no SYNC_CRC_ANNOT.)
    */
   readonly sent: SentCrcs | null;
-  /** The CRCs of the previous line. */
+  /** The CRCs in the mailbox's previous MAILBOX line. */
   readonly sentBefore: SentCrcs | null;
   /**
-   * The line lists all records, not only those changed since some modseq. Masters of version 3.0
-   * never say since when, so their lines count as full.
+   * Whether the line lists all records, not only those changed since some modseq. Masters of
+   * version 3.0 never send that modseq, so their lines count as full.
    */
   readonly isFull: boolean;
 }
@@ -81,15 +84,15 @@ export function* compareWithSent(
 ): Generator<void, Comparison, void> {
   const { sent } = claim;
   if (sent === null) return { crcs: held, resend: mailbox.resend };
-  // For masters, zero means an unknown checksum (mailbox_crceq). A mailbox of an older version has
-  // zero for both. Zero with `initialAnnotCrc` is an empty mailbox.
+  // For masters, zero means an unknown checksum (mailbox_crceq). A mailbox of an older format
+  // version has zero in both CRCs. An empty mailbox has zero and `initialAnnotCrc`.
   const isUnknown = sent.crc === 0 && sent.crcAnnot === 0;
   if (isUnknown && held.crc !== 0) return { crcs: held, resend: resend.none };
   if (isSameAsSent(sent, held)) return { crcs: held, resend: resend.none };
   const unlisted = yield* unlistedUids(context, mailbox.id, listing);
   // The record CRC alone is enough: the master's own CRC of annotations may be wrong. A rename of a
-  // user carries that CRC along, and the master only recomputes it after finding a difference from
-  // ours.
+  // user keeps the old CRC, and the master recomputes it only when it differs from this server's
+  // CRC.
   const isListed = sent.crc !== 0 && sent.crc === listing.crcs.crc;
   if (!isListed && !isSameAsSent(sent, listing.crcs)) {
     return { crcs: held, resend: nextResend(mailbox.resend, claim, unlisted.length === 0) };
@@ -122,8 +125,8 @@ function* unlistedUids(
 }
 
 /**
- * Returns the new `resend` for a difference without an explanation. `isAll`: the line lists all
- * records held here.
+ * Returns the new `resend` value when the CRCs differ and nothing explains why. `isAll` says that
+ * the line lists all records in the index.
  */
 function nextResend(now: number, { sent, sentBefore, isFull }: Claim, isAll: boolean): number {
   const isSameClaim = sent?.crc === sentBefore?.crc && sent?.crcAnnot === sentBefore?.crcAnnot;

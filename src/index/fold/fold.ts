@@ -1,10 +1,10 @@
 /**
- * Applies a line of the log to the index. Live append, reindex, recovery and verify all use this
- * code and no other. So an index can only differ from its log if the disk has returned wrong data.
+ * Applies a line of the log to the index. Live append, reindex, recovery and verify all use only
+ * this code. So an index can differ from its log only if the disk has returned wrong data.
  *
  * The fold runs inside the caller's transaction. A line with missing or wrong keys throws
- * 'bad-parameters', and the caller must roll back. A line that the index does not use (RESERVE in
- * files of the original) has no effect.
+ * 'bad-parameters', and the caller must roll back. A line that the index does not use has no
+ * effect, for example RESERVE in files of the original tools.
  */
 import { isFaultOfLine } from '../store/indexErrors.ts';
 import type { IndexFile } from '../store/indexFile.ts';
@@ -17,30 +17,31 @@ import { foldExpunge, foldMailbox, foldRename, foldUnmailbox, foldUnuser } from 
 import { FileLiteral } from '../../protocol/dlist.ts';
 import { BackupError } from '../../errors.ts';
 
-/** Takes about a millisecond. */
+/** The number of messages of a MESSAGE line folded in one step, about a millisecond. */
 const FILES_A_STEP = 64;
 
-/** The index, and what a fold needs to know about the current line. */
+/** The index and the facts about the current line that a fold needs. */
 export interface FoldContext {
   readonly index: IndexFile;
   readonly chunkId: number;
-  /** The line's time, made monotonic: if a clock is set back, history must not run backwards. */
+  /** The line's time, but never earlier than the line before, even if the clock was set back. */
   readonly now: number;
 }
 
-/** Work in steps of about a millisecond. */
+/** Work that pauses (yields) after steps of about a millisecond. */
 export type Steps = Generator<void, void, void>;
 
-/** Folds a line in one go. */
+/** Folds a line without pausing. */
 export function fold(index: IndexFile, line: FoldLine, chunkId: number): void {
   const steps = foldSteps(index, line, chunkId);
   while (steps.next().done !== true);
 }
 
 /**
- * Folds a line in steps of a few milliseconds, for a caller that must serve others in between: a
- * MAILBOX may hold 100,000 records. Returns whether the line changed anything. A line that changed
- * nothing need not be kept: without it, the log folds to the same state.
+ * Folds a line in steps of a few milliseconds, so that the caller can serve other clients in
+ * between. A MAILBOX line may hold 100,000 records. Returns whether the line changed anything. The
+ * log does not need a line that changed nothing, because it folds to the same state without that
+ * line.
  */
 export function* foldSteps(
   index: IndexFile,
@@ -87,8 +88,8 @@ export function* foldSteps(
 }
 
 /**
- * Folds a line atomically, in the same steps, inside a transaction of the caller that continues. An
- * invalid line throws a BackupError and leaves no change.
+ * Folds a line atomically, in steps like foldSteps, within a transaction of the caller. An invalid
+ * line throws a BackupError, changes nothing, and leaves the transaction open.
  */
 export function* foldWholeSteps(
   index: IndexFile,
@@ -116,8 +117,8 @@ function advanceTime(index: IndexFile, time: number): number {
 }
 
 /**
- * MESSAGE (%{partition guid size}bytes ...): the position of each literal is where its bytes start
- * in the chunk.
+ * Folds MESSAGE (%{partition guid size}bytes ...). Each literal's position is the offset of its
+ * bytes in the chunk.
  */
 function* foldMessage({ index, chunkId }: FoldContext, line: FoldLine): Steps {
   if (!Array.isArray(line.value)) throw new BackupError('bad-parameters', 'MESSAGE: not a list');
@@ -125,7 +126,8 @@ function* foldMessage({ index, chunkId }: FoldContext, line: FoldLine): Steps {
     if (count % FILES_A_STEP === FILES_A_STEP - 1) yield;
     if (!(file instanceof FileLiteral))
       throw new BackupError('bad-parameters', 'MESSAGE: not a list of files');
-    // The later copy wins: a message is sent again if its first copy was found damaged.
+    // The later copy replaces the earlier one, because a master resends a message whose first copy
+    // was found damaged.
     index.run(
       `INSERT INTO message (guid, size, chunk_id, offset) VALUES (?, ?, ?, ?)
        ON CONFLICT (guid) DO UPDATE

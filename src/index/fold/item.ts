@@ -19,13 +19,16 @@ interface ItemFold {
 
 const ITEMS_A_STEP = 64;
 
-/** A user has one active script. So the item's key is empty, and the file name is in the value. */
+/**
+ * A user has only one active sieve script. So its item has an empty key, and the script's file name
+ * is the value.
+ */
 const onlyOne = (): string => '';
 const activeScript = (kv: KeyValues): string => {
   getString(kv, 'FILENAME');
   return onlyOne();
 };
-/** A script without its text could not be restored. */
+/** Requires the text of a sieve script, because a script without it could not be restored. */
 const scriptWithContent = (kv: KeyValues): string => {
   getString(kv, 'CONTENT');
   return getString(kv, 'FILENAME');
@@ -76,7 +79,7 @@ export function foldItem(context: FoldContext, line: FoldLine): boolean {
   return (line.name === 'UNSIEVE' && endActive(context, key)) || isChanged;
 }
 
-/** A removed script is no longer the active one. */
+/** Ends the active-script item if it names the removed script. */
 function endActive(context: FoldContext, fileName: string): boolean {
   const active = item(context.index, 'active', '');
   if (active === undefined) return false;
@@ -86,7 +89,7 @@ function endActive(context: FoldContext, fileName: string): boolean {
 
 function itemKey(rule: ItemFold, line: FoldLine): string {
   if (line.value instanceof KeyValues) return rule.key(line.value);
-  // UNQUOTA root: a bare value instead of keys.
+  // UNQUOTA carries a bare quota root instead of keys and values.
   const bare: Dlist = line.value;
   if (typeof bare === 'string' && rule.gone) return bare;
   throw new BackupError('bad-parameters', `${line.name}: not a list of keys`);

@@ -23,14 +23,16 @@ import { initialAnnotCrc } from '../../protocol/crc.ts';
 import { BackupError } from '../../errors.ts';
 
 /**
- * Takes about half a millisecond, or some 50 milliseconds if every record is as large as allowed.
+ * The number of records folded in one step. A step takes about half a millisecond, or some 50
+ * milliseconds if every record has the largest allowed size.
  */
 const RECORDS_A_STEP = 16;
 const MAILBOXES_A_STEP = 64;
 
 /**
- * In a line that a compaction wrote: the mailbox's `resend` (compare.ts) from there on. Such a line
- * lists only what is still needed of the master's records, so its CRCs must not be compared.
+ * A key of the MAILBOX lines that a compaction writes: the mailbox's `resend` value (compare.ts)
+ * after this line. Such a line lists only the records that are still needed, so its CRCs must not
+ * be compared.
  */
 export const RESEND_KEY = 'RESEND';
 
@@ -38,9 +40,9 @@ export const RESEND_KEY = 'RESEND';
 const notState = new Set(['RECORD', 'SINCE_MODSEQ', 'SINCE_CRC', 'SINCE_CRC_ANNOT', RESEND_KEY]);
 
 /**
- * MAILBOX %(UNIQUEID ... RECORD (...)): the mailbox's whole state, and the records that changed.
- * All keys but the first two may be absent, because an intermediate mailbox carries only names and
- * modseqs. Returns whether the line changed anything.
+ * Folds MAILBOX %(UNIQUEID ... RECORD (...)), which carries the mailbox's whole state and the
+ * changed records. All keys but the first two may be absent, because an intermediate mailbox
+ * carries only names and modseqs. Returns whether the line changed anything.
  */
 export function* foldMailbox(context: FoldContext, line: FoldLine): Generator<void, boolean, void> {
   const kv = toKeyValues(line.value, line.name);
@@ -100,7 +102,8 @@ function putMailbox(context: FoldContext, kv: KeyValues, old: LiveMailbox | unde
     highestmodseq: kv.get('HIGHESTMODSEQ') == null ? 0n : modseqOf(kv, 'HIGHESTMODSEQ'),
     state: printState(kv.entries.filter(([key]) => !notState.has(key))),
     sent_crc: optionalNumber(kv, 'SYNC_CRC') ?? null,
-    // Absent in a batch, where SYNC_CRC is a dummy zero (imap/sync_support.c, ispartial).
+    // A batch has no SYNC_CRC_ANNOT, and its SYNC_CRC is a dummy zero (imap/sync_support.c,
+    // ispartial).
     sent_crc_annot: optionalNumber(kv, 'SYNC_CRC_ANNOT') ?? null,
   };
   if (old === undefined) {
@@ -130,15 +133,18 @@ function putMailbox(context: FoldContext, kv: KeyValues, old: LiveMailbox | unde
 }
 
 /**
- * Ends a living mailbox of this name with another uniqueid. It was deleted and created again,
- * whether the master said so or not.
+ * Ends a living mailbox that has this name but another uniqueid. The mailbox was deleted and
+ * created again, even if the master did not report that.
  */
 function retireNamesake(context: FoldContext, name: string, uniqueid: string | undefined): void {
   const namesake = mailboxByName(context.index, name);
   if (namesake !== undefined && namesake.uniqueid !== uniqueid) endMailbox(context, namesake);
 }
 
-/** Moves the mailbox's former state to the history, unless it lasted less than a full second. */
+/**
+ * Copies the mailbox's former state to the history, unless that state lasted less than a full
+ * second.
+ */
 export function keepMailbox({ index, now }: FoldContext, old: LiveMailbox): void {
   if (old.since >= now) return;
   index.run(
@@ -161,7 +167,8 @@ function setCrcs({ index }: FoldContext, id: number, { crc, crcAnnot, crcPadding
 }
 
 /**
- * EXPUNGE %(MBOXNAME UNIQUEID UID (...)), from old masters. Newer ones send records with \Expunged.
+ * Folds EXPUNGE %(MBOXNAME UNIQUEID UID (...)), which old masters send. Newer masters send records
+ * with \Expunged instead.
  */
 export function* foldExpunge(context: FoldContext, line: FoldLine): Steps {
   const kv = toKeyValues(line.value, line.name);
@@ -176,7 +183,10 @@ export function* foldExpunge(context: FoldContext, line: FoldLine): Steps {
   context.index.run('UPDATE mailbox SET changed = ? WHERE id = ?', context.now, mailbox.id);
 }
 
-/** RENAME %(OLDMBOXNAME NEWMBOXNAME PARTITION UIDVALIDITY [UNIQUEID]): within one user. */
+/**
+ * Folds RENAME %(OLDMBOXNAME NEWMBOXNAME PARTITION UIDVALIDITY [UNIQUEID]), a rename within one
+ * user.
+ */
 export function foldRename(context: FoldContext, line: FoldLine): void {
   const { index, now } = context;
   const kv = toKeyValues(line.value, line.name);
@@ -204,8 +214,8 @@ export function foldRename(context: FoldContext, line: FoldLine): void {
 }
 
 /**
- * UNMAILBOX name: the mailbox is deleted, and its mail stays for the retention. No error if it is
- * already gone.
+ * Folds UNMAILBOX name: the mailbox ends, and its mail stays in the backup for the retention.
+ * Deleting a missing mailbox is no error.
  */
 export function foldUnmailbox(context: FoldContext, line: FoldLine): void {
   if (typeof line.value !== 'string')
@@ -215,8 +225,8 @@ export function foldUnmailbox(context: FoldContext, line: FoldLine): void {
 }
 
 /**
- * UNUSER userid: the account and everything in it is gone, and stays in the backup for the
- * retention.
+ * Folds UNUSER userid: the account and everything in it end. Their content stays in the backup for
+ * the retention.
  */
 export function* foldUnuser(context: FoldContext): Steps {
   for (let count = 1; ; count += 1) {

@@ -1,6 +1,6 @@
 /**
- * Folds one message's record in a mailbox, and returns how the mailbox's CRCs change. They are XORs
- * over the living records, so a change is the record's old contribution XOR its new one.
+ * Folds one message's record in a mailbox, and returns how the mailbox's CRCs change. Each CRC is
+ * the XOR of the CRCs of the living records. So the change is the record's old CRC XOR its new CRC.
  */
 import type { FoldContext } from './fold.ts';
 import { clearUndelivered } from '../queries/missing.ts';
@@ -22,16 +22,16 @@ import { noCrcs, withCrcs, type Crcs } from '../queries/crcs.ts';
 import type { CrcAnnotation } from '../../protocol/crc.ts';
 import { BackupError } from '../../errors.ts';
 
-/** A record listed in a MAILBOX line, as it is now. */
+/** A record listed in a MAILBOX line, after it was folded. */
 export interface FoldedRecord {
   readonly uid: number;
   readonly isLiving: boolean;
   readonly adds: Crcs;
   /** How the record changed the mailbox's CRCs. */
   readonly change: Crcs;
-  /** Whether the record differs from before. */
+  /** Whether the line changed the record. */
   readonly isChanged: boolean;
-  /** Whether the backup holds its message's bytes. */
+  /** Whether the backup holds the bytes of the record's message. */
   readonly hasMessage: boolean;
 }
 
@@ -68,7 +68,7 @@ interface Read {
   readonly hasMessage: boolean;
 }
 
-/** Returns a modseq. It has 64 bits on the wire, but SQLite stores only 63. */
+/** Returns a modseq. A modseq has 64 bits in the protocol, but SQLite stores only 63. */
 export function modseqOf(kv: KeyValues, key: string): bigint {
   const modseq = getBigInt(kv, key);
   if (modseq >= 1n << 63n) throw new BackupError('bad-parameters', `${key}: the number is too large`);
@@ -83,7 +83,8 @@ export function foldRecord(context: FoldContext, mailboxId: number, kv: KeyValue
   if (old !== undefined && sameRecord(old, row)) return { ...folded, change: noCrcs, isChanged: false };
   if (old !== undefined) keepRecord(context, mailboxId, uid, old);
   putRecord(context, mailboxId, uid, row);
-  // The master's state has changed: a message that it could not send before may now be available.
+  // The record has changed on the master, so a message that the master could not send before may
+  // now be available.
   if (!hasMessage) clearUndelivered(context.index, row.message_id);
   const change = old === undefined ? folded.adds : withCrcs(folded.adds, crcsOf(old));
   return { ...folded, change, isChanged: true };
@@ -130,7 +131,7 @@ function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: Record
     extra,
     expunged: isExpunged ? (old?.expunged ?? context.now) : null,
     since: context.now,
-    // Expunged records do not count (imap/mailbox.c, crc_basic).
+    // Expunged records do not contribute to the CRC (imap/mailbox.c, crc_basic).
     crc: isExpunged
       ? 0
       : recordCrc({ uid, modseq, lastUpdated: last_updated, flags: shown, internaldate, guid }),
@@ -140,7 +141,10 @@ function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: Record
   return { row, hasMessage: message.isHere };
 }
 
-/** Returns the keys without a column, as printed; null if there are none. */
+/**
+ * Returns the keys of a RECORD that have no column in the index, as printed; null if there are
+ * none.
+ */
 function extraItems({ flat }: KeyValues): string | null {
   const extra: string[] = [];
   for (let at = 0; at < flat.length; at += 2) {
@@ -150,7 +154,7 @@ function extraItems({ flat }: KeyValues): string | null {
   return extra.length === 0 ? null : extra.join(' ');
 }
 
-/** %(ENTRY USERID MODSEQ VALUE) */
+/** Parses an annotation, %(ENTRY USERID MODSEQ VALUE). */
 function crcAnnotation(item: Dlist): CrcAnnotation {
   const kv = toKeyValues(item, 'ANNOTATIONS');
   const value = kv.get('VALUE') ?? null;
@@ -166,8 +170,8 @@ export function isExpungedFlag(name: string): boolean {
 }
 
 /**
- * Characters that no stored flag may contain: flags are kept in one text, separated by spaces, and
- * written to the log without quotes.
+ * Characters that a stored flag must not contain. Flags are stored in one text, separated by
+ * spaces, and written to the log without quotes.
  */
 const PARTS_FLAGS = /[\x00-\x20"()\x7f]+/;
 
@@ -188,8 +192,8 @@ function isStorableFlag(name: string): boolean {
 }
 
 /**
- * Checks a record that a master sends. Throws 'bad-parameters' if a flag's name could not be
- * restored exactly.
+ * Checks a record received from a master. Throws 'bad-parameters' if the name of one of its flags
+ * could not be restored exactly.
  */
 export function requireStorableFlags(record: KeyValues): void {
   for (const value of optionalList(record, 'FLAGS') ?? []) {

@@ -1,10 +1,10 @@
 /**
- * Folds whether a mailbox must be sent again (compare.ts) from a line of its own: `RESEND
- * %(UNIQUEID id RESEND n)`.
+ * Folds the line `RESEND %(UNIQUEID id RESEND n)`, which says whether the master must send a
+ * mailbox again (compare.ts).
  *
- * Each MAILBOX line derives this state from the line before. A compaction drops lines, so the lines
- * that it keeps may lead to another state. Therefore it ends its file with the state that the whole
- * log led to.
+ * Folding a MAILBOX line derives this state from the previous lines. A compaction drops lines, so
+ * the kept lines may lead to another state. Therefore a compaction writes the state that the whole
+ * log led to at the end of the new file.
  */
 import type { FoldContext } from './fold.ts';
 import type { FoldLine } from '../types.ts';

@@ -1,6 +1,6 @@
 /**
- * A mailbox's state: every key of its last MAILBOX line, as printed to the log. It is kept as text,
- * so that keys unknown here return to the master unchanged.
+ * A mailbox's state: the keys of its last MAILBOX line, as printed in the log. The state is stored
+ * as text, so that a restore returns even unknown keys to the master unchanged.
  */
 import { KeyValues } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
@@ -16,8 +16,8 @@ export function printState(entries: KeyValues['entries']): string {
 }
 
 /**
- * Returns the state with the values of some keys replaced, or added if the key is new. A value of
- * null changes nothing.
+ * Returns the state with the values of some keys replaced, or added if the key is new. A new value
+ * of null leaves its key unchanged.
  */
 export function replaceInState(state: string, changes: ReadonlyMap<string, Dlist>): string {
   const { entries } = parseState(state);

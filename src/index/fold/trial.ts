@@ -1,4 +1,4 @@
-/** Folds lines on trial, with a savepoint within the caller's transaction. */
+/** Folds lines tentatively: a savepoint within the caller's transaction allows undoing them. */
 import type { IndexFile } from '../store/indexFile.ts';
 
 export class Trial {
@@ -8,7 +8,7 @@ export class Trial {
     this.#index = index;
   }
 
-  /** Begins a trial. Only one at a time, within a transaction. */
+  /** Begins a trial. Requires a transaction without another trial. */
   static begin(index: IndexFile): Trial {
     index.run('SAVEPOINT trial');
     return new Trial(index);

@@ -1,7 +1,7 @@
 /**
- * Queries for the state of an index at a timestamp, or for changes between two: mailboxes, records
- * and items. A timestamp of null means now, which needs no history. Lists of records come in pages
- * by UID.
+ * Queries for the state of mailboxes, records and items at a timestamp, and for changes between two
+ * timestamps. A timestamp of null means now; such a query reads no history. Lists of records come
+ * in pages by UID.
  */
 import type { IndexFile } from '../store/indexFile.ts';
 import type { RecordWithGuid } from './current.ts';
@@ -15,8 +15,8 @@ const recordColumns: Columns = (table) =>
 const joined = (table: string): string => `${table} JOIN message ON message.id = message_id`;
 
 /**
- * Which of a mailbox's records to show: living ones; expunged ones whose messages are held; or all
- * records whose messages are held. 'every' adds no condition.
+ * Which of a mailbox's records a query returns: the living records, the expunged records whose
+ * messages are held, or all records whose messages are held. 'every' adds no condition.
  */
 export type RecordsShown = 'living' | 'expunged' | 'all';
 type Which = RecordsShown | 'every';
@@ -68,8 +68,8 @@ export interface LocatedRecord extends RecordWithGuid {
 }
 
 /**
- * Returns a page of the records after a UID, as they were at a timestamp. Includes expunged ones by
- * default.
+ * Returns a page of the records after a UID, as they were at a timestamp. By default, the page
+ * includes expunged records.
  */
 export function recordsPage(
   index: IndexFile,
@@ -91,7 +91,7 @@ const oneNow: Record<Which, string> = {
   every: oneNowSql('every'),
 };
 
-/** Returns the record of a UID if recordsPage would show it. */
+/** Returns the record of a UID if recordsPage would return it. */
 export function recordAt(
   index: IndexFile,
   mailboxId: number,
@@ -115,7 +115,7 @@ export type LocatedUid = readonly [
   expunged: number | null,
 ];
 
-/** As recordsPage, but returns only the places of messages. */
+/** Returns the same page as recordsPage, but only the places of the messages. */
 export function locationsPage(
   index: IndexFile,
   mailboxId: number,
@@ -155,7 +155,9 @@ export function itemsAt(index: IndexFile, kind: ItemKind, time: number | null): 
   );
 }
 
-/** Returns the records that were expunged after `from` and up to `to`, as they were before that. */
+/**
+ * Returns the records that were expunged after `from` and up to `to`, in their last state before.
+ */
 export function expungedBetween(
   index: IndexFile,
   mailboxId: number,
@@ -218,7 +220,7 @@ export function livesAt(index: IndexFile, messageId: number, time: number, delet
   return row !== undefined;
 }
 
-/** Returns when a message first came into a mailbox, in unix seconds. */
+/** Returns when a message was first stored in a mailbox, in unix seconds. */
 export function firstSeen(index: IndexFile, mailboxId: number, uid: number): number {
   const row = index.get<{ first: number | null }>(
     `SELECT min(first) AS first FROM (

@@ -1,16 +1,16 @@
 /**
- * Queries for what has changed in a mailbox since a timestamp, for a caller that has to invalidate
- * what it reported before.
+ * Queries for changes in a mailbox since a timestamp. Callers use them to invalidate what they have
+ * cached.
  */
 import type { IndexFile } from '../store/indexFile.ts';
 import type { MessageRecord } from '../types.ts';
 
-/** A changed record, and since when (unix seconds) it has its present state. */
+/** A changed record with the time (unix seconds) from which its present state is valid. */
 export type ChangedRecord = Pick<MessageRecord, 'uid' | 'since'>;
 
 /**
- * Returns a mailbox's expunged records that changed at `since` (unix seconds) or later. Cheap,
- * however many records there are.
+ * Returns a mailbox's expunged records that changed at `since` (unix seconds) or later. The query
+ * is fast for any number of records.
  */
 export function expungedSince(
   index: IndexFile,

@@ -1,6 +1,6 @@
 /**
- * Writes what the index knows about the data file itself: chunks, flush points, and the checksums
- * by which it recognizes the file.
+ * Writes the rows of the index that describe the data file: chunks, flush points, and the checksums
+ * that identify the file.
  */
 import { createHash } from 'node:crypto';
 import type { IndexFile } from '../store/indexFile.ts';
@@ -37,8 +37,8 @@ export function insertChunk(index: IndexFile, offset: number, time: number): num
 }
 
 /**
- * Stores what has been committed of a chunk. The chain hash covers the previous chunk's chain hash
- * and this chunk's own hash.
+ * Stores how much of a chunk has been committed. The chain hash covers the previous chunk's chain
+ * hash and this chunk's own hash.
  */
 export function updateChunk(index: IndexFile, id: number, progress: ChunkProgressRow): void {
   const before = index.get<{ file_sha1: string }>(
@@ -88,10 +88,13 @@ export function insertPoints(index: IndexFile, chunkId: number, points: readonly
   }
 }
 
-/** A chunk of several gigabytes has tens of thousands of points. */
+/**
+ * The number of flush points inserted in one step. A chunk of several gigabytes has tens of
+ * thousands.
+ */
 const POINTS_A_STEP = 500;
 
-/** As insertPoints, in steps of a few milliseconds. */
+/** Inserts flush points like insertPoints, but in steps of a few milliseconds. */
 export function* insertPointsSteps(
   index: IndexFile,
   chunkId: number,
@@ -104,8 +107,8 @@ export function* insertPointsSteps(
 }
 
 /**
- * Records that a message's bytes proved wrong or unreadable. The message then counts as missing,
- * and a master is asked for it again.
+ * Marks a message as missing, because its bytes are damaged or unreadable. The master is then asked
+ * for the message again.
  */
 export function forgetBytes(index: IndexFile, guid: string): void {
   index.run('UPDATE message SET chunk_id = NULL, offset = NULL, undelivered = NULL WHERE guid = ?', guid);

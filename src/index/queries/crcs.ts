@@ -1,7 +1,13 @@
-/** A mailbox's checksums as stored here, and as its master computes them. */
+/**
+ * Handles the CRCs of a mailbox: in the form stored in the index, and in the form that the master
+ * computes.
+ */
 import { initialAnnotCrc } from '../../protocol/crc.ts';
 
-/** The checksums of a mailbox, or a record's contribution to them: each is an XOR over records. */
+/**
+ * The CRCs of a mailbox, or what one record contributes to them. Each CRC is an XOR over all living
+ * records.
+ */
 export interface Crcs {
   readonly crc: number;
   readonly crcAnnot: number;
@@ -13,10 +19,10 @@ export interface Crcs {
 
 export const noCrcs: Crcs = { crc: 0, crcAnnot: 0, crcPadding: 0 };
 
-/** The checksums that a MAILBOX line carries. */
+/** The CRCs that a MAILBOX line carries. */
 export type SentCrcs = Omit<Crcs, 'crcPadding'>;
 
-/** Adds or removes the contribution of other records: XOR is its own inverse. */
+/** Adds the CRCs of other records, or removes them again, because XOR is its own inverse. */
 export function withCrcs(one: Crcs, other: Crcs): Crcs {
   return {
     crc: (one.crc ^ other.crc) >>> 0,
@@ -26,9 +32,9 @@ export function withCrcs(one: Crcs, other: Crcs): Crcs {
 }
 
 /**
- * Returns our CRC of annotations in the form that the master uses. If the master's value matches no
- * known form, returns that of Cyrus 3.2 to 3.12 (imap/mailbox.c, mailbox_synccrcs, crc_virtannot).
- * 3.0 starts from 0; 3.13.1 and later count leading zeros.
+ * Returns the index's CRC of annotations in the form that the master uses. If the master's value
+ * matches no known form, returns the form of Cyrus 3.2 to 3.12 (imap/mailbox.c, mailbox_synccrcs,
+ * crc_virtannot). Cyrus 3.0 starts from 0; Cyrus 3.13.1 and later count leading zeros.
  */
 export function annotAsCounted(
   sentAnnot: number | null,

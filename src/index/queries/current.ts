@@ -1,7 +1,4 @@
-/**
- * Queries for the current state of an index. Long lists come as iterators or pages, so that memory
- * use does not depend on a mailbox's size.
- */
+/** Queries for the current state of an index. Long lists are iterators or pages. */
 import type { IndexFile } from '../store/indexFile.ts';
 import type { Chunk, Item, ItemKind, LiveMailbox, Mailbox, MessageRecord, StoredMessage } from '../types.ts';
 
@@ -58,7 +55,7 @@ export function mailboxesAt(index: IndexFile, time: number): Mailbox[] {
   return index.all<Mailbox>(sql, time, time, time);
 }
 
-/** Returns the mailboxes gone at a timestamp but still known here, in their last state. */
+/** Returns the mailboxes deleted by a timestamp, in their last state. */
 export function goneMailboxesAt(index: IndexFile, time: number): Mailbox[] {
   const sql = `${mailboxesAtSql} WHERE deleted IS NOT NULL ORDER BY name`;
   return index.all<Mailbox>(sql, time, time, time);
@@ -120,7 +117,7 @@ export function listRecords(
 /** The part of a living record that an mbox layout or a list of flags is derived from. */
 export type FlaggedRecord = Pick<MessageRecord, 'uid' | 'size' | 'internaldate' | 'flags'>;
 
-/** As listRecords, with flags. */
+/** Returns the same page as listRecords, with flags. */
 export function listFlagged(
   index: IndexFile,
   mailboxId: number,
@@ -261,7 +258,7 @@ export function lastChunk(index: IndexFile): Chunk | undefined {
   return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk ORDER BY offset DESC LIMIT 1`);
 }
 
-/** Returns the last chunk that nothing will be appended to. */
+/** Returns the last complete chunk. */
 export function lastEndedChunk(index: IndexFile): Chunk | undefined {
   return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk WHERE closed <> 0 ORDER BY offset DESC LIMIT 1`);
 }

@@ -1,9 +1,10 @@
 /**
- * The horizon: the timestamp from which an index knows everything. A compaction drops what no later
- * timestamp within the retention needs. What was before is then known only in part.
+ * The horizon is the timestamp from which the history in an index is complete. A compaction drops
+ * history that no timestamp within the retention needs, so the history before the horizon is
+ * incomplete.
  *
  * The compaction writes the horizon to the log as `COMPACTED %(HORIZON unix-seconds)`, so a reindex
- * yields the same.
+ * restores it.
  */
 import type { FoldContext } from '../fold/fold.ts';
 import type { IndexFile } from '../store/indexFile.ts';
@@ -17,10 +18,7 @@ export function foldHorizon({ index }: FoldContext, line: FoldLine): void {
   index.run('UPDATE horizon SET time = max(time, ?)', time);
 }
 
-/**
- * Returns the first timestamp that is known completely, in unix seconds; 0 if nothing was ever
- * dropped.
- */
+/** Returns the horizon in unix seconds; 0 if nothing was ever dropped. */
 export function horizon(index: IndexFile): number {
   return index.get<{ time: number }>('SELECT time FROM horizon')?.time ?? 0;
 }

@@ -1,34 +1,34 @@
 /**
- * Finds records whose messages are not held: those that a master must be asked for, and those that
- * it was asked for in vain.
+ * Finds records whose messages are missing from the backup: those to request from the master, and
+ * those that the master could not send.
  *
- * A master may be unable to send a message at all: its own file is damaged or gone. It then sends
- * NIL in place of the file, and would do so in every round. So such a message is asked for once,
- * and `undelivered` is set. It is asked for again only when its record changes, after a day, or
- * when somebody asks for the whole user (decision 27).
+ * A master cannot send a message whose file is damaged or gone on the master itself. It then sends
+ * NIL instead, and would do so in every sync. So such a message is requested once, and
+ * `undelivered` is set. The message is requested again only when its record changes, after a day,
+ * or when somebody requests the whole user (decision 27).
  *
  * `mailbox.missing_from` is the lower bound of the search. The fold lowers it when a line names a
- * message that is not held. The search notices messages that have arrived since, and raises the
- * bound. So a search costs one row if it finds something, and nothing if nothing is missing.
+ * message that is not held. The search raises the bound past messages that have arrived since. So a
+ * search usually reads one row if a message is missing, and none otherwise.
  */
 import type { IndexFile } from '../store/indexFile.ts';
 
-/** Rows read in one step, about a millisecond. */
+/** The number of rows read in one step, about a millisecond. */
 const ROWS_A_STEP = 1024;
 const ROWS_AT_FIRST = 16;
 
 type Row = [uid: number, chunkId: number | null, undelivered: number | null];
 
-/** The part of a mailbox that the search needs. */
+/** The fields of a mailbox that the search needs. */
 interface Searched {
   readonly id: number;
   readonly missing_from: number | null;
 }
 
 /**
- * Returns the lowest UID among a mailbox's living records whose message must be asked for, or
- * undefined. Skips messages that the master could not send after `askedSince` (unix seconds). Runs
- * in steps of a millisecond, like foldSteps.
+ * Returns the lowest UID of a mailbox's living records whose message must be requested from the
+ * master, or undefined. Skips messages that were requested after `askedSince` (unix seconds) and
+ * could not be sent. Runs in steps of a millisecond, like foldSteps.
  */
 export function* firstToAskFor(
   index: IndexFile,
@@ -65,12 +65,12 @@ function raise(index: IndexFile, id: number, bound: number, firstMissing: number
   index.run('UPDATE mailbox SET missing_from = ? WHERE id = ?', firstMissing, id);
 }
 
-/** Records that the master was asked for this message and could not send it. */
+/** Marks a message as requested from the master and not sent by it. */
 export function setUndelivered(index: IndexFile, guid: string, time: number): void {
   index.run('UPDATE message SET undelivered = ? WHERE guid = ? AND chunk_id IS NULL', time, guid);
 }
 
-/** Clears that mark, so that the message is asked for again. */
+/** Clears the mark `undelivered`, so that the message is requested again. */
 export function clearUndelivered(index: IndexFile, messageId: number): void {
   index.run('UPDATE message SET undelivered = NULL WHERE id = ? AND undelivered IS NOT NULL', messageId);
 }

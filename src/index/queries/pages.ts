@@ -1,6 +1,6 @@
 /**
- * Queries that return one row or page at a time, starting after the last key. For a caller that
- * writes to the index or waits for a peer between two of them.
+ * Queries that return one row or page at a time, starting after the last key. They serve callers
+ * that write to the index or wait for a peer between two pages.
  */
 import type { IndexFile } from '../store/indexFile.ts';
 import { liveColumns, recordColumns } from './current.ts';

@@ -15,7 +15,7 @@ export function pointsOfChunk(index: IndexFile, chunkId: number): FlushPoint[] {
 }
 
 /**
- * A chunk, and the flush points around an uncompressed offset in it: the last at or before the
+ * A chunk with the two flush points nearest to an uncompressed offset: the last at or before the
  * offset, and the first after it.
  */
 export interface ChunkAround {

@@ -1,14 +1,14 @@
 /**
- * Determines what the timestamps from a horizon on need of an index. Compaction keeps that, and
- * stat counts it.
+ * Determines which content of an index the timestamps from a horizon on need. Compaction keeps this
+ * content, and stat counts it.
  *
  * A version of a mailbox, record or item was valid from `since` until `until`.
  *
- * - It is needed if that period reaches past the horizon.
- * - A record that was expunged by the horizon is not needed. Nor is anything in a mailbox that was
- *   gone by then and did not come back.
- * - From the time before the horizon, only the last version of each is needed: the state at the
- *   horizon.
+ * - A version is needed if its validity ends after the horizon.
+ * - A record expunged by the horizon is not needed. The same applies to everything in a mailbox
+ *   that was deleted by the horizon and not created again.
+ * - From the time before the horizon, only the last version of each mailbox, record and item is
+ *   needed, which is the state at the horizon.
  */
 import type { IndexFile } from '../store/indexFile.ts';
 import type { RecordWithGuid } from './current.ts';
@@ -20,11 +20,11 @@ const neededMailboxesSql = `
   UNION SELECT id FROM mailbox_history WHERE until > :horizon AND deleted IS NULL`;
 
 /**
- * The temp tables that the queries below use. The index is open read-only, so the tables are in
- * SQLite's own temporary files.
+ * The statements that create the temp tables. The index is open read-only, so the tables are stored
+ * in SQLite's own temporary files.
  */
 const NAMES = [
-  // gone: the mailbox was deleted at the horizon, and came back.
+  // The column gone says that the mailbox was deleted at the horizon and created again later.
   'CREATE TEMP TABLE IF NOT EXISTS needed_mailbox (id INTEGER PRIMARY KEY, gone INTEGER NOT NULL DEFAULT 0)',
   'CREATE TEMP TABLE IF NOT EXISTS needed_message (id INTEGER PRIMARY KEY)',
   `CREATE TEMP TABLE IF NOT EXISTS kept (chunk_id INTEGER, offset INTEGER, guid TEXT, size INTEGER,
@@ -43,9 +43,12 @@ export interface KeptMessage {
 export interface MailboxEvent {
   readonly time: number;
   readonly mailboxId: number;
-  /** Records that took their present form then, and still had it at the horizon. */
+  /** Records that changed at that second and were unchanged from then to the horizon. */
   readonly records: readonly RecordWithGuid[];
-  /** The last event of this mailbox: from here on, the mailbox's own state is valid. */
+  /**
+   * Whether this is the mailbox's last event. From this event on, the mailbox has its state at the
+   * horizon.
+   */
   readonly isLast: boolean;
 }
 
@@ -83,7 +86,7 @@ export function isNeededMailbox(index: IndexFile, id: number): boolean {
   return index.get('SELECT 1 FROM needed_mailbox WHERE id = ?', id) !== undefined;
 }
 
-/** Iterates over the kept messages of a chunk, by place. */
+/** Iterates over the kept messages of a chunk in the order of their offsets. */
 export function keptMessages(index: IndexFile, chunkId: number): IterableIterator<KeptMessage> {
   return index.each<KeptMessage>(
     'SELECT guid, size, offset FROM kept WHERE chunk_id = ? ORDER BY offset',
@@ -96,7 +99,7 @@ export interface MessageSums {
   readonly bytes: number;
 }
 
-/** Returns per chunk the sums of all messages and of those that are kept. */
+/** Returns the sums of all messages and of the kept messages for each chunk. */
 export function messageSums(index: IndexFile): Map<number, { all: MessageSums; kept: MessageSums }> {
   const nothing: MessageSums = { count: 0, bytes: 0 };
   const sums = new Map<number, { all: MessageSums; kept: MessageSums }>();
@@ -121,9 +124,9 @@ const noRecord = `NULL AS modseq, 0 AS last_updated, 0 AS internaldate, 0 AS siz
    NULL AS annotations, NULL AS extra, NULL AS expunged, `;
 
 /**
- * Selects the living records as they were at the horizon, each with the time since when. Adds for
- * each mailbox a row without a record, with the time of its last change. That row comes after
- * records of the same time.
+ * Selects the records that lived at the horizon, as they were then, each with the time of its last
+ * change. For each mailbox, adds a row without a record that has the time of the mailbox's last
+ * change. That row follows the records of the same time.
  */
 const eventsSql = `
   SELECT ${recordColumns('record')} FROM record JOIN message ON message.id = message_id
@@ -140,9 +143,9 @@ const eventsSql = `
   FROM mailbox_history WHERE since <= :horizon AND until > :horizon AND id IN (SELECT id FROM needed_mailbox)`;
 
 /**
- * Yields events by time, with at most `limit` records each. Within a second, deleted mailboxes come
- * first: a living mailbox of the same name is newer, and a later line of the deleted one would end
- * it.
+ * Yields events in the order of time, with at most `limit` records each. Within a second, deleted
+ * mailboxes come first. Otherwise, a line of the deleted mailbox would end a newer living mailbox
+ * of the same name.
  */
 export function* mailboxEvents(index: IndexFile, horizon: number, limit: number): Generator<MailboxEvent> {
   let event: { time: number; mailboxId: number; records: RecordWithGuid[]; isLast: boolean } | undefined;
@@ -187,7 +190,8 @@ export function itemEvents(index: IndexFile, horizon: number): IterableIterator<
 }
 
 /**
- * Returns the needed mailboxes that their master must send again, or for which that proved futile.
+ * Returns the needed mailboxes that the master must send again, and those that still differed after
+ * the master had sent them again.
  */
 export function resendStates(index: IndexFile): { readonly uniqueid: string; readonly resend: number }[] {
   return index.all(

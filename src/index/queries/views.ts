@@ -1,5 +1,5 @@
 /**
- * Queries of the mount for showing folders, now or at a timestamp (unix seconds; null: now). The
+ * Queries with which the mount lists folders at a timestamp in unix seconds; null means now. The
  * queries for their records are in atTime.ts.
  */
 import type { IndexFile } from '../store/indexFile.ts';
@@ -13,21 +13,21 @@ import type { LiveMailbox, Mailbox } from '../types.ts';
 export type ViewMailbox = Mailbox & Pick<LiveMailbox, 'changed'> & Partial<Pick<LiveMailbox, 'crc'>>;
 
 /**
- * Returns the mailboxes that existed at a timestamp, by name. Each has that timestamp as the time
- * of its change.
+ * Returns the mailboxes that existed at a timestamp, by name. The timestamp also serves as the time
+ * of each mailbox's last change.
  */
 export function shownMailboxesAt(index: IndexFile, time: number): ViewMailbox[] {
   return mailboxesAt(index, time).map((mailbox) => ({ ...mailbox, changed: time }));
 }
 
-/** Returns the mailboxes that are gone for good, in their last state. */
+/** Returns the mailboxes that were deleted for good, in their last state. */
 export function goneMailboxes(index: IndexFile, time: number | null): ViewMailbox[] {
   return [...allMailboxes(index)].filter(
     ({ deleted }) => deleted !== null && (time === null || deleted <= time),
   );
 }
 
-/** Returns the names of the mailboxes that are gone for good, and when they went (unix seconds). */
+/** Returns the names of the deleted mailboxes and their deletion times (unix seconds). */
 export function removedMailboxes(index: IndexFile): { readonly name: string; readonly deleted: number }[] {
   return index.all<{ name: string; deleted: number }>(
     'SELECT name, deleted FROM mailbox WHERE deleted IS NOT NULL',
@@ -48,8 +48,8 @@ export function mailboxesWithExpunged(index: IndexFile, time: number | null): Se
 }
 
 /**
- * Returns the combinations of flags of a mailbox's living records, each once, in the order of the
- * lowest UID that has it.
+ * Returns the distinct combinations of flags of a mailbox's living records. They are in the order
+ * of the lowest UID with each combination.
  */
 export function flagCombinations(index: IndexFile, mailboxId: number): string[] {
   return index
@@ -74,7 +74,7 @@ export function copies(index: IndexFile): IterableIterator<Copy> {
   );
 }
 
-/** As copies, at a timestamp. */
+/** Iterates over the same records as copies, but at a timestamp. */
 export function copiesAt(index: IndexFile, time: number): IterableIterator<Copy> {
   return index.each<Copy>(
     `WITH alive AS (
@@ -92,8 +92,8 @@ export function copiesAt(index: IndexFile, time: number): IterableIterator<Copy>
 
 /**
  * Returns, for each given time, the last timestamp at or before it at which something changed. No
- * timestamp is returned twice; the order is that of the given times. Costs one index lookup each,
- * however many timestamps there are.
+ * timestamp is returned twice; the order is that of the given times. Each given time costs one
+ * index lookup, for any number of stored timestamps.
  */
 export function timestampsAtOrBefore(index: IndexFile, times: Iterable<number>): number[] {
   const found = new Set<number>();
@@ -107,7 +107,7 @@ export function timestampsAtOrBefore(index: IndexFile, times: Iterable<number>):
   return [...found];
 }
 
-/** Returns the last timestamps, the latest first. */
+/** Returns the last timestamps at which something changed, the latest first. */
 export function lastTimestamps(index: IndexFile, limit: number): number[] {
   return index
     .all<{ time: number }>(`SELECT time FROM moment ORDER BY time DESC LIMIT ${limit}`)

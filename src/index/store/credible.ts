@@ -1,11 +1,11 @@
 /**
  * Checks whether an index can be trusted without consulting the log. A compaction drops what the
- * index says is no longer needed: one bit that turns "lives" into "went in 1970" would cost a
- * mailbox. So facts that the index states twice are compared:
+ * index says is no longer needed: if one flipped bit turned "exists" into "deleted in 1970", a
+ * mailbox would be lost. So facts that the index stores twice are compared:
  *
- * - its b-trees and its indexes, by SQLite itself;
- * - each record with the CRC that was computed when it was folded (zero for an expunged one);
- * - the times at which something went with the times at which anything changed.
+ * - its b-trees and its SQL indexes (SQLite does this check);
+ * - each record, with the CRC computed when the record was folded (zero for an expunged record);
+ * - the times of deletions and expunges, with the list of times at which anything changed.
  */
 import { recordCrc } from '../../protocol/crc.ts';
 import { IndexError, isDamagedIndex } from './indexErrors.ts';
@@ -14,12 +14,12 @@ import type { IndexFile } from './indexFile.ts';
 const PAGE_RECORDS = 1000;
 /** Number of distinct flag lists that are cached in split form. */
 const MOST_FLAGS = 1000;
-/** At most this many faults of one index are reported. */
+/** The largest number of faults that are reported for one index. */
 const MOST_FAULTS = 20;
 
 /**
- * Reads all of an index, and returns its structural faults as text: damaged pages, and indexes that
- * do not match their tables. It does not notice values that merely differ from the log.
+ * Reads the whole index and returns its structural faults as text: damaged pages, and SQL indexes
+ * that do not match their tables. Values that merely differ from the log are not detected.
  */
 export function integrityFaults(index: IndexFile): string[] {
   try {

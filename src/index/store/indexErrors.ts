@@ -14,7 +14,7 @@ import { dirname } from 'node:path';
 import { BackupError, messageOf } from '../../errors.ts';
 import type { ErrorKind } from '../../errors.ts';
 
-/** By primary code. Every other code is 'io'. */
+/** Maps SQLite's primary result codes to error kinds. All other codes are 'io'. */
 const kindOf: ReadonlyMap<string, ErrorKind> = new Map<string, ErrorKind>([
   ['CORRUPT', 'damaged'],
   ['NOTADB', 'damaged'],
@@ -22,7 +22,7 @@ const kindOf: ReadonlyMap<string, ErrorKind> = new Map<string, ErrorKind>([
   // The statement names a table or column that does not exist.
   ['ERROR', 'damaged'],
   ['SCHEMA', 'damaged'],
-  // In an index that it built itself, the fold never violates a constraint.
+  // The fold never violates a constraint in an undamaged index.
   ['CONSTRAINT', 'damaged'],
   ['MISMATCH', 'damaged'],
   ['FULL', 'no-space'],
@@ -38,13 +38,13 @@ const inWords: Partial<Record<ErrorKind, string>> = {
   locked: 'the index is busy',
 };
 
-/** Any error of an index file. */
+/** An error that concerns an index file. */
 export class IndexError extends BackupError {
   /** Path of the index file. */
   readonly path: string;
   /**
-   * A constraint refused a row. In an index that is being built, this is the fault of the line, not
-   * of the index.
+   * Whether a constraint rejected a row. While an index is being built, the log line is at fault,
+   * not the index.
    */
   readonly isConstraint: boolean;
 
@@ -97,8 +97,8 @@ function isFull(path: string): boolean {
 }
 
 /**
- * Reports whether the folded line is at fault. A full disk or a damaged index says nothing about
- * the line.
+ * Reports whether the folded line caused the error. A full disk or a damaged index is not the fault
+ * of the line.
  */
 export function isFaultOfLine(error: unknown): error is BackupError {
   return error instanceof BackupError && (!(error instanceof IndexError) || error.isConstraint);

@@ -1,11 +1,11 @@
 /**
  * An index file: an SQLite database beside the data file, NAME.index. This class holds the handle
- * and its prepared statements. The fold (../fold) writes with it, and the queries (../queries)
- * read.
+ * and its prepared statements. The fold (../fold) writes through this class, and the queries
+ * (../queries) read through it.
  *
  * With write-ahead logging, any number of readers see a stable snapshot while the one writer
- * continues. synchronous=NORMAL does not wait for the disk at a commit. The log has been synced,
- * and whatever a power cut takes from the index is folded again at the next open.
+ * continues. synchronous=NORMAL does not wait for the disk at a commit. That is safe, because the
+ * log has been synced: index changes lost in a power cut are folded again at the next open.
  */
 import { asBackupError } from '../../errors.ts';
 import { syncFile } from '../../fs/syncFile.ts';
@@ -22,7 +22,7 @@ import { schemaSql } from './schema.ts';
 import { makeEmpty, writeIndexFile } from './writeIndexFile.ts';
 
 export type SqlValue = string | number | bigint | null;
-/** Values by position, or all of them by name (`:name`). */
+/** Values of a statement: either all by position, or all by name (`:name`). */
 export type SqlValues = SqlValue[] | [Readonly<Record<string, SqlValue>>];
 export type Row = Record<string, SqlValue>;
 
@@ -30,7 +30,7 @@ export class IndexFile {
   readonly path: string;
   readonly #db: SqliteDatabase;
   readonly #statements: Map<string, SqliteStatement>;
-  /** Set if this is a copy in a slot. */
+  /** The slot that holds this copy, if it is one. */
   readonly #slot: Slot | null;
   #isOpen = true;
   #isWriter = false;
@@ -58,9 +58,9 @@ export class IndexFile {
   }
 
   /**
-   * As open for reading, for one short use by a process that does not have the index open. If
-   * nobody is writing, a small index is read into memory (slot.ts). That is faster, and leaves no
-   * `-wal` and `-shm` behind.
+   * Opens an index for one short read. The process must not have the index open already. A small
+   * index that nobody is writing is read into memory (slot.ts): faster, and without `-wal` and
+   * `-shm` files.
    */
   static peek(path: string): IndexFile | null {
     const index = unlessDamaged(() => IndexFile.#peekSettled(path));
@@ -85,13 +85,13 @@ export class IndexFile {
   }
 
   /**
-   * Creates an empty index in place of whatever has the name. The caller fills it and ends with
-   * finish(). Until then nobody else uses it, and none of it needs to be on disk. ':memory:'
-   * creates an index that never is.
+   * Creates an empty index and replaces any file of this name. The caller fills the index and then
+   * calls finish(). Until then, no other process uses the index, and nothing is synced to disk.
+   * ':memory:' creates an index in memory only.
    */
   static create(path: string): IndexFile {
     try {
-      // SQLite would create the file with the mode of the umask.
+      // SQLite would create the file with a mode that depends on the umask.
       if (path !== ':memory:') makeEmpty(path);
       const db = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS });
       db.pragma('synchronous = OFF');
@@ -99,7 +99,7 @@ export class IndexFile {
       db.transaction(() => db.exec(schemaSql))();
       db.pragma(`cache_size = -${CACHE_KIB}`);
       db.pragma('temp_store = MEMORY');
-      // Nothing of one user may remain when the index is cleared for another.
+      // No data of one user may remain when the index is cleared and reused for another user.
       if (path === ':memory:') db.pragma('secure_delete = ON');
       return new IndexFile(path, db);
     } catch (error) {
@@ -107,7 +107,7 @@ export class IndexFile {
     }
   }
 
-  /** Runs a statement that changes something; returns the id of the last inserted row. */
+  /** Runs a statement that changes data; returns the id of the last inserted row. */
   run(sql: string, ...values: SqlValues): number {
     try {
       return Number(this.#statement(sql).run(...values).lastInsertRowid);
@@ -125,8 +125,9 @@ export class IndexFile {
   }
 
   /**
-   * Returns all rows. A page's size must be part of the statement (`LIMIT 200`): SQLite prepares a
-   * statement with a bound LIMIT again each time, which takes as long as reading twenty rows.
+   * Returns all rows. Write a page size into the statement (`LIMIT 200`) instead of binding it.
+   * SQLite prepares a statement with a bound LIMIT again each time, which takes as long as reading
+   * twenty rows.
    */
   all<T = Row>(sql: string, ...values: SqlValues): T[] {
     try {
@@ -137,8 +138,8 @@ export class IndexFile {
   }
 
   /**
-   * As all, but each row is an array of its columns' values: a third faster for many rows. A
-   * statement must be used either with this or with the other methods, never both.
+   * Returns all rows, each as an array of its columns' values. That is a third faster for many
+   * rows. Use a statement either with this method or with the others, never both.
    */
   allValues<T extends readonly SqlValue[]>(sql: string, ...values: SqlValue[]): T[] {
     try {
@@ -150,7 +151,7 @@ export class IndexFile {
     }
   }
 
-  /** Whether this is a copy in memory of what the file was. */
+  /** Whether this is a copy in memory of an earlier content of the file. */
   get isCopy(): boolean {
     return this.#slot !== null || (this.#db.memory && !this.isScratch);
   }
@@ -165,7 +166,7 @@ export class IndexFile {
     return this.#statements.size;
   }
 
-  /** Empties an index in memory but keeps its statements: faster than creating another one. */
+  /** Empties an index in memory but keeps its prepared statements: faster than a new index. */
   clear(): void {
     const tables = this.all<{ name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table'");
     for (const { name } of tables) if (name !== 'horizon') this.run(`DELETE FROM ${name}`);
@@ -188,7 +189,7 @@ export class IndexFile {
     }
   }
 
-  /** Runs the work atomically. The work is synchronous: await everything before. */
+  /** Runs the work in a transaction. The work must be synchronous. */
   transaction<T>(work: () => T): T {
     return this.#guarded(() => this.#db.transaction(work).immediate());
   }
@@ -206,12 +207,12 @@ export class IndexFile {
     this.run('COMMIT');
   }
 
-  /** SQLite may have rolled back by itself, for example on a full disk. */
+  /** Rolls back. SQLite may already have done so, for example on a full disk. */
   rollback(): void {
     if (this.#db.inTransaction) this.run('ROLLBACK');
   }
 
-  /** Runs several queries on one snapshot, while a writer continues. */
+  /** Runs several queries on one snapshot. */
   snapshot<T>(work: () => T): T {
     return this.#guarded(() => this.#db.transaction(work).deferred());
   }
@@ -219,18 +220,18 @@ export class IndexFile {
   /** Holds one snapshot for all queries until the returned function is called, across awaits. */
   holdSnapshot(): () => void {
     this.run('BEGIN');
-    // A transaction sees what was committed when its first query ran.
+    // The first query fixes the snapshot that the transaction sees.
     this.get('SELECT count(*) FROM sqlite_schema');
     return () => this.rollback();
   }
 
-  /** Changes whenever another connection has committed. A reader's caches depend on it. */
+  /** Returns a number that changes whenever another connection has committed. */
   dataVersion(): number {
     return (this.get<{ data_version: number }>('PRAGMA data_version') as { data_version: number })
       .data_version;
   }
 
-  /** Writes a complete copy of the committed content in place of whatever has the name. */
+  /** Writes a complete copy of the committed content, and replaces any file of this name. */
   copyTo(path: string): void {
     this.#guarded(() => {
       makeEmpty(path);
@@ -244,8 +245,8 @@ export class IndexFile {
   }
 
   /**
-   * Writes an index that was created in memory, in place of whatever has the name. The result is
-   * the same as after finish() of an index that was created in a file.
+   * Writes an index that was created in memory to a file, and replaces any file of this name. The
+   * result is like that of finish().
    */
   async writeTo(path: string): Promise<void> {
     try {

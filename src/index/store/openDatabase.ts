@@ -1,7 +1,7 @@
 /**
- * Opens a database of this project: an index, or the stats cache. It is opened only if it and
- * SQLite's files beside it are regular files. It is used only if its schema is exactly the expected
- * one. A trigger or a view that somebody added could make an index differ from the log.
+ * Opens a database of this project: an index, or the stats cache. A database is opened only if it
+ * and SQLite's files beside it are regular files. It is used only if its schema is exactly the
+ * expected one. A trigger or a view that somebody added could make an index differ from the log.
  */
 import { IndexError, indexError, isDamagedIndex } from './indexErrors.ts';
 import { CACHE_KIB, cacheOfWriter } from './pageCache.ts';
@@ -13,8 +13,8 @@ import { SqliteDatabase } from './sqlite.ts';
 export const BUSY_TIMEOUT_MS = 10_000;
 
 /**
- * Returns null if there is no index, it belongs to the original tools, or it has another version.
- * Throws an IndexError.
+ * Opens an index. Returns null if there is none, if it belongs to the original tools, or if it has
+ * another version. Throws an IndexError.
  */
 export function openIndexDatabase(path: string, mode: 'read' | 'write'): SqliteDatabase | null {
   if (!hasIndexFile(path)) return null;
@@ -51,8 +51,8 @@ export function requireRegular(path: string, access: 'read' | 'read-write'): voi
 }
 
 /**
- * Selects a whole schema as one text. The root pages of tables are left out, because they differ
- * between indexes.
+ * Selects a whole schema as one text. The text leaves out the root page numbers of tables, because
+ * they differ between indexes.
  */
 const SCHEMA_TEXT =
   'SELECT json_group_array(json_array(type, name, tbl_name, sql) ORDER BY name) AS text FROM sqlite_schema';
@@ -61,7 +61,7 @@ function schemaText(db: SqliteDatabase): string {
   return (db.prepare(SCHEMA_TEXT).get() as { text: string }).text;
 }
 
-/** The expected schema text, by the statements that create it. */
+/** Maps the statements that create a schema to the expected schema text. */
 const expected = new Map<string, string>();
 
 function expectedText(sql: string): string {
@@ -86,7 +86,7 @@ export function requireOurSchema(db: SqliteDatabase, path: string, sql = schemaS
   }
 }
 
-/** Returns null if the index is damaged, and reports that to `damaged`. */
+/** Runs `open`. If the index is damaged, reports that to `damaged` and returns null. */
 export function unlessDamaged<T>(open: () => T, damaged?: (fault: IndexError) => void): T | null {
   try {
     return open();

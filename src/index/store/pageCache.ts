@@ -1,10 +1,10 @@
 /**
  * Limits the page caches of indexes that are open for writing. A server holds hundreds of them. The
- * first few get what a fold's working set needs and the others less, so that together they stay
- * below some 100 MiB.
+ * first few get a cache as large as a fold's working set, and the others a smaller one. All caches
+ * together stay below some 100 MiB.
  */
 
-/** Enough for a fold's working set. */
+/** Cache size that holds a fold's working set. */
 export const CACHE_KIB = 2048;
 const SMALL_CACHE_KIB = 256;
 const WITH_FULL_CACHE = 24;
@@ -17,7 +17,7 @@ export function cacheOfWriter(): number {
   return writers > WITH_FULL_CACHE ? SMALL_CACHE_KIB : CACHE_KIB;
 }
 
-/** Uncounts a writer that was closed. */
+/** Subtracts a closed writer from the count. */
 export function writerClosed(): void {
   writers -= 1;
 }

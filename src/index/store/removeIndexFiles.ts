@@ -1,7 +1,7 @@
 /**
- * Handles the up to four files of an index together. Another account may be able to write to a
- * store's folders, so anything may have one of these names: a link is never followed, and a FIFO
- * never opened.
+ * Handles all files of an index together, up to four. Another account may be able to write to a
+ * store's folders and put anything there under these names. So links are never followed, and FIFOs
+ * are never opened.
  */
 import { lstatSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
@@ -29,7 +29,10 @@ function removeFile(path: string): void {
   }
 }
 
-/** Never deletes anything that this project did not write. */
+/**
+ * Removes an empty folder, and renames any other folder, because this project did not write its
+ * content.
+ */
 function removeFolder(path: string): void {
   try {
     rmdirSync(path);

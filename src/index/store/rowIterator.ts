@@ -1,6 +1,6 @@
 /**
- * Iterates over the rows of a statement and converts SQLite's errors: a damaged page may turn up at
- * any row.
+ * Iterates over the rows of a statement. Converts SQLite's errors into IndexErrors, because any row
+ * may be on a damaged page.
  */
 import { indexError } from './indexErrors.ts';
 

@@ -1,19 +1,22 @@
 /**
  * The index's tables. The index is a cache: everything in it follows from the data file by folding
  * its lines (../fold/fold.ts). So a schema change needs no migration, only a higher SCHEMA_VERSION.
- * An index with another version, or without an application id (as the original's), is thrown away
- * and folded again.
+ * An index with another version, or without an application id (as the original tools' index), is
+ * deleted and folded again.
  *
- * Each kind of state has two tables: one for the present, and `*_history` for the past. A row of
- * the latter was valid from `since` up to but not including `until` (unix seconds, the time of the
- * log's lines). The present is kept separately because every sync and every listing needs it, while
- * the past only grows.
+ * Each kind of state has two tables: one for the present, and `*_history` for the past. A row of a
+ * history table was valid from `since` up to but not including `until` (unix seconds, the time of
+ * the log's lines). The present is kept separately because every sync and every listing needs it,
+ * while the past only grows.
  *
  * Bytes of protocol strings are stored as TEXT, one character per byte (latin1); see
  * protocol/dlist.ts.
  */
 
-/** "CyBk": distinguishes this index from the original's, which has the same name. */
+/**
+ * "CyBk". This id distinguishes the index from that of the original tools, which has the same file
+ * name.
+ */
 export const APPLICATION_ID = 0x4379426b;
 export const SCHEMA_VERSION = 10;
 
@@ -42,8 +45,8 @@ const recordColumns = `
   since INTEGER NOT NULL`;
 
 /**
- * The column indents are removed: SQLite stores the text of each statement, and all of it must fit
- * on the first page (slot.ts).
+ * The statements that create the schema. Their indentation is removed, because SQLite stores the
+ * text of each statement, and all texts must fit on the first page (slot.ts).
  */
 export const schemaSql = `
 PRAGMA application_id = ${APPLICATION_ID};

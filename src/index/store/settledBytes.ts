@@ -1,6 +1,6 @@
 /**
- * Reads a whole index file instead of opening it. The file must be small, and nobody may be writing
- * it. Also reads and sets fields in the header of such bytes.
+ * Reads a whole index file instead of opening it. The file must be small, and no process may be
+ * writing to it. This module also reads and sets fields in the header of the bytes.
  */
 import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
 import { BackupError } from '../../errors.ts';
@@ -37,8 +37,8 @@ export function settledBytes(path: string): Buffer | null {
 }
 
 /**
- * SQLite's locks belong to the process, and closing this descriptor would drop them. A process that
- * has the index open must not call this.
+ * Opens the file; returns null if it is missing. A process that has the index open must not call
+ * this: closing the descriptor would drop SQLite's locks, which belong to the process.
  */
 function openedOrNull(path: string): number | null {
   try {
@@ -62,7 +62,7 @@ const LOG_VERSIONS = [18, 20] as const;
 const WITHOUT_LOG = 1;
 const WITH_LOG = 2;
 
-/** Marks the bytes of a database as having a write-ahead log, or none. */
+/** Sets whether the header says that the database has a write-ahead log. */
 export function markLog(bytes: Buffer, hasLog: boolean): void {
   bytes.fill(hasLog ? WITH_LOG : WITHOUT_LOG, ...LOG_VERSIONS);
 }
@@ -72,7 +72,8 @@ const VERSION_AT = 60;
 const APPLICATION_ID_AT = 68;
 
 /**
- * Reports whether the header has our application id and version (sqlite.org/fileformat.html, 1.3).
+ * Reports whether the header has the application id and schema version of this project
+ * (sqlite.org/fileformat.html, 1.3).
  */
 export function isOurs(bytes: Buffer): boolean {
   return (

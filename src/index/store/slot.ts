@@ -1,7 +1,7 @@
 /**
- * A reusable place for copies of small indexes, which one SQLite handle reads one after another.
- * Reading a small index is cheap. Most of its cost is opening a database, parsing the schema and
- * preparing statements, always the same ones. With a slot, that is done once.
+ * A slot is a reusable file for copies of small indexes, which one SQLite handle reads one after
+ * another. Reading the data of a small index is cheap. Most of the cost is in opening the database,
+ * parsing the schema and preparing the same statements again. A slot does that only once.
  *
  * The handle is open on a file without a name, whose content is replaced while the handle has no
  * transaction. Before each transaction, SQLite checks two values in the header
@@ -10,7 +10,8 @@
  * - If the change counter has changed, it drops its page cache.
  * - If the schema cookie has changed, it drops its statements.
  *
- * Any other process that writes to a database has the same effect. Both values are set here.
+ * SQLite uses these values to notice writes by other processes. The slot sets both values itself
+ * when it replaces the content.
  */
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,8 +30,8 @@ const SCHEMA_COOKIE_AT = 40;
 const VALID_FOR_AT = 92;
 
 /**
- * Ranges of the first page that do not depend on the content: page size and the like, text encoding
- * and the like, and the whole schema.
+ * Ranges of the first page that do not depend on the content. They hold general settings such as
+ * page size and text encoding, and the whole schema.
  */
 const PAGE_BYTES = 4096;
 const LAYOUT = [
@@ -40,12 +41,12 @@ const LAYOUT = [
 ] as const;
 const PAGE_SIZE_AT = 16;
 const TREE_TYPE_AT = 100;
-/** Type of a b-tree page: a table's leaf, so there are no pages below it. */
+/** Type of a b-tree page: a leaf of a table, which has no child pages. */
 const TABLE_LEAF = 13;
 
 /** A file system in memory, on systems that have it. */
 const MEMORY_FOLDER = '/dev/shm';
-/** At most this many slots are kept for reuse. */
+/** The largest number of unused slots that are kept for reuse. */
 const MOST_FREE = 8;
 const MOST_STATEMENTS = 500;
 
@@ -76,9 +77,9 @@ export class Slot {
   }
 
   /**
-   * Takes a copy of the database at a path, and changes `bytes`. Returns null if its layout is not
-   * as expected, or if there is no room for it. Throws 'damaged' if its schema is not the expected
-   * one.
+   * Puts a copy of a database into a slot. `bytes` is the content and is changed; `of` is the path.
+   * Returns null if the layout is not as expected, or if there is no space for the copy. Throws
+   * 'damaged' if its schema is not the expected one.
    */
   static take(bytes: Buffer, of: string): Slot | null {
     if (hasFailed || !isPlain(bytes)) return null;
@@ -90,16 +91,16 @@ export class Slot {
     } catch (error) {
       const fault = indexError(error, of);
       if (isDamagedIndex(fault)) throw fault;
-      // There is no space, or no folder to write to.
+      // The disk is full, or there is no writable folder.
       hasFailed = true;
       return null;
     }
   }
 
-  /** Ends the use of the slot. A slot with a query that was not read to its end is discarded. */
+  /** Ends the use of the slot. If a query was not read to its end, the slot is discarded. */
   release(): void {
     try {
-      // Throws if a query is still running.
+      // This throws if a query is still running.
       if (!this.db.inTransaction) this.#run('BEGIN');
       this.#run('ROLLBACK');
     } catch {
@@ -121,7 +122,10 @@ export class Slot {
     statement.run();
   }
 
-  /** An identical first page holds the same schema. */
+  /**
+   * Replaces the content of the slot. Checks the schema only if the first page has changed its
+   * layout.
+   */
   #refill(bytes: Buffer, of: string): void {
     try {
       if (!this.#fill(bytes)) requireOurSchema(this.db, of);
@@ -132,7 +136,10 @@ export class Slot {
     }
   }
 
-  /** Returns whether the layout of the first page is the same as before. */
+  /**
+   * Writes the bytes to the file. Returns whether the layout of the first page is the same as
+   * before.
+   */
   #fill(bytes: Buffer): boolean {
     const isSame = LAYOUT.every(
       ([start, end]) => bytes.compare(this.#firstPage, start, end, start, end) === 0,
@@ -144,7 +151,8 @@ export class Slot {
     bytes.writeUInt32BE(this.#changes, CHANGE_COUNTER_AT);
     bytes.writeUInt32BE(this.#changes, VALID_FOR_AT);
     bytes.writeUInt32BE(this.#cookie, SCHEMA_COOKIE_AT);
-    // Remains of a larger index lie beyond the size in the header.
+    // Remains of a larger index may follow. SQLite ignores them, because they lie beyond the size
+    // in the header.
     writeAllSync(this.#fd, bytes, 0);
     return isSame;
   }
@@ -152,7 +160,7 @@ export class Slot {
 
 /**
  * Reports whether the schema fits on the first page and the header gives the database's exact size.
- * The latter matters because pages of another user's index may follow in the slot.
+ * The exact size matters because pages of another user's index may follow in the slot.
  */
 function isPlain(bytes: Buffer): boolean {
   return (
@@ -166,8 +174,8 @@ function isPlain(bytes: Buffer): boolean {
 let ownFolder: string | null = null;
 
 /**
- * Returns a private folder that exists as long as the process. SQLite looks there for the journal
- * of a killed writer. Throws if it cannot be created.
+ * Returns a private folder that exists as long as the process. It must be private, because SQLite
+ * looks there for the journal of a killed writer. Throws if the folder cannot be created.
  */
 function folder(): string {
   if (ownFolder !== null) return ownFolder;

@@ -1,6 +1,6 @@
 /**
- * Selects the build of better-sqlite3. Both have the same API, so both are installed and one is
- * loaded:
+ * Selects the build of better-sqlite3. Two versions with the same API are installed, and one of
+ * them is loaded:
  *
  * - Version 12 is the last for Node 20. From Node 24 on, it aborts the process when a statement is
  *   collected (node::ObjectWrap then removes a clean-up hook without an environment).

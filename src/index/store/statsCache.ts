@@ -1,12 +1,11 @@
 /**
  * The stats cache, figures.db beside backups.db. It keeps what `list` and `stat` found in each
- * index, for as long as the data file stays the same. Opening an index takes most of a millisecond,
- * a lookup here only a fraction of that. So a site of a hundred thousand backups is listed in
- * seconds.
+ * index, for as long as the data file stays the same. Opening an index takes almost a millisecond;
+ * a lookup in this cache takes a fraction of that. So `list` needs only seconds for a hundred
+ * thousand backups.
  *
- * A row is valid only for the data file's present inode, size and time. If the cache is lost,
- * damaged or not accessible, the indexes are read instead. Results never become wrong because of
- * it.
+ * A row is valid only while the data file's inode, size and times stay the same. If the cache is
+ * lost, damaged or not accessible, the indexes are read instead, so the results stay correct.
  */
 import { closeSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
@@ -26,15 +25,15 @@ export interface BackupStats {
   readonly lastStart: number;
   readonly lastEnd: number;
   readonly uncompressedBytes: number;
-  /** Living records whose messages are missing. */
+  /** The number of living records whose messages are missing. */
   readonly missingCount: number;
-  /** null: not computed yet. */
+  /** The bytes that are still needed; null if not computed yet. */
   readonly needed: Needed | null;
 }
 
 /**
- * The still needed bytes, and how long that number stays valid: it shrinks as expunged messages
- * leave the retention.
+ * The number of bytes that are still needed, and how long that number stays valid. It shrinks when
+ * the retention of expunged messages ends.
  */
 export interface Needed {
   readonly bytes: number;
@@ -44,7 +43,7 @@ export interface Needed {
   readonly firstExpunged: number | null;
 }
 
-/** The columns after the path. */
+/** The columns of a row, except the path. */
 type Row = [
   identity: string,
   lastStart: number,
@@ -56,25 +55,28 @@ type Row = [
   firstExpunged: number | null,
 ];
 
-/** A run of prefetched rows, in the order of paths. */
+/** A sequence of prefetched rows, in the order of paths. */
 interface Ahead {
   readonly rows: ReadonlyMap<string, Row>;
-  /** The run contains all rows with paths up to this. */
+  /** The sequence contains all rows up to this path. */
   readonly last: string;
   /** The number of rows requested from SQLite, and of those used so far. */
   readonly count: number;
   taken: number;
 }
 
-/** Greater than every path. */
+/** A string that sorts after every path. */
 const BEHIND_ALL = '\uffff';
 const FIRST_AHEAD = 4;
 const MOST_AHEAD = 512;
 const FOLDERS_AHEAD = 32;
 
-/** With fewer requests than this, counting the useless rows does not pay. */
+/**
+ * The number of requests from which useless rows are counted. With fewer, counting costs more than
+ * it saves.
+ */
 const PRUNE_FROM = 1000;
-/** At most this many changes are held in memory before they are written. */
+/** The largest number of changes that are held in memory before they are written. */
 const MOST_CHANGED = 4096;
 const BUSY_TIMEOUT_MS = 2000;
 
@@ -97,8 +99,8 @@ export class StatsCache {
   }
 
   /**
-   * Opens the cache. Creates it, for the owner of backups.db, if it is missing or damaged. Returns
-   * null if that is not possible.
+   * Opens the cache. If it is missing or damaged, creates a new one that belongs to the owner of
+   * backups.db. Returns null if the cache can be neither opened nor created.
    */
   static open(backupsDb: string): StatsCache | null {
     const path = join(dirname(backupsDb), 'figures.db');
@@ -136,7 +138,7 @@ export class StatsCache {
     try {
       removeIndexFiles(this.#path);
     } catch {
-      // The folder is read-only. The next run manages without the cache, too.
+      // The folder is read-only, so the next run also works without the cache.
     }
   }
 
@@ -154,16 +156,17 @@ export class StatsCache {
         })
         .immediate();
     } catch (error) {
-      // Read-only, full, or locked by another process that writes the same.
+      // The disk is read-only or full, or another process that writes the same rows has locked the
+      // cache.
       this.#note(error);
     }
     this.#changed.clear();
   }
 
   /**
-   * Returns a path's row. Backups are requested in the order of userids, which within each folder
-   * is that of paths. So the rows after the requested one are prefetched, more of them as long as
-   * they get used.
+   * Returns a path's row. Callers request backups in the order of userids. Within each folder, that
+   * is also the order of paths. So the rows after the requested one are prefetched. The number of
+   * prefetched rows grows as long as they are used.
    */
   #row(path: string): Row | undefined {
     const folder = path.slice(0, path.lastIndexOf('/'));
@@ -178,7 +181,7 @@ export class StatsCache {
     const page = this.#page(path, count);
     const row = page.get(path);
     this.#ahead.delete(folder);
-    // SQLite returned fewer rows than requested: no others follow, in any folder.
+    // SQLite returned fewer rows than requested, so no row follows in any folder.
     const last = page.size < count ? BEHIND_ALL : ([...page.keys()].at(-1) ?? path);
     this.#ahead.set(folder, { rows: page, last, count, taken: 1 });
     const [oldest] = this.#ahead.keys();
@@ -196,7 +199,10 @@ export class StatsCache {
     }
   }
 
-  /** Moved and deleted backups leave their rows here. If useless rows prevail, drops all rows. */
+  /**
+   * Drops all rows if most of them are useless. The rows of moved and deleted backups are useless
+   * but stay in the cache until then.
+   */
   #prune(): void {
     const { rows } = this.#db.prepare('SELECT count(*) AS rows FROM figures').get() as { rows: number };
     if (rows > Math.max(PRUNE_FROM, 2 * this.#asked) && this.#asked > PRUNE_FROM)
@@ -214,16 +220,16 @@ export class StatsCache {
 }
 
 /**
- * Returns a data file's identity with a checksum of the row: SQLite does not notice a changed
- * number.
+ * Returns a data file's identity with a checksum of the row. The checksum detects changed values,
+ * which SQLite does not.
  */
 function sealed(identity: string, columns: readonly unknown[]): string {
   return `${identity} ${crc32(columns.join())}`;
 }
 
 /**
- * Returns a value that differs for every content that a data file has had. Its time is accurate to
- * a quarter of a microsecond.
+ * Returns a value that changes whenever the content of a data file changes. The times in it are
+ * accurate to a quarter of a microsecond.
  */
 export function identityOf(data: Stats): string {
   return `${data.ino} ${data.size} ${data.mtimeMs}`;
@@ -234,7 +240,7 @@ const SCHEMA = `CREATE TABLE figures (path TEXT PRIMARY KEY, identity TEXT NOT N
   since INTEGER, first_expunged INTEGER) WITHOUT ROWID;
   PRAGMA user_version = ${SCHEMA_VERSION};`;
 
-/** Throws an IndexError 'damaged' if there is no valid cache. */
+/** Opens the cache. Throws an IndexError 'damaged' if it is not valid. */
 function opened(path: string): InstanceType<typeof SqliteDatabase> {
   if (!hasIndexFile(path)) throw new IndexError('damaged', path, 'it is missing');
   requireRegular(path, 'read-write');

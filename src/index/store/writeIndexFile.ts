@@ -8,15 +8,15 @@ import { removeIndexFiles } from './removeIndexFiles.ts';
 const synced = promisify(fsync);
 
 /**
- * Creates an empty file in place of whatever has the name. SQLite gives the files beside it the
- * same mode.
+ * Creates an empty file and replaces any file of this name. SQLite gives its own files beside the
+ * database the same mode.
  */
 export function makeEmpty(path: string): void {
   removeIndexFiles(path);
   closeSync(createExclusively(path));
 }
 
-/** Writes a database in place of whatever has the name. Resolves when it is on disk. */
+/** Writes a database and replaces any file of this name. Resolves when the database is on disk. */
 export async function writeIndexFile(path: string, bytes: Buffer): Promise<void> {
   removeIndexFiles(path);
   const fd = createExclusively(path);
