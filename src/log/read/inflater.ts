@@ -52,7 +52,7 @@ function nativeHandleOf(stream: zlib.InflateRaw): { handle: NativeInflate; left:
 }
 
 export class Inflater {
-  /** Bytes that the last step consumed and produced. */
+  /** The number of bytes that the last step consumed and produced. */
   consumed = 0;
   produced = 0;
   readonly #stream = zlib.createInflateRaw();
@@ -68,7 +68,8 @@ export class Inflater {
   }
 
   /**
-   * Consumes input and produces output until either is exhausted. The output must not be empty.
+   * Consumes input and produces output until the input is used up or the output is full. The output
+   * buffer must not be empty.
    */
   step(
     input: Buffer,
