@@ -46,7 +46,7 @@ export class DamagedReader {
   #filePosition: number;
   #state: 'reading' | 'ended' | 'damaged' = 'reading';
   #passed: FlushPoint[] = [];
-  /** CRC-32 of all inflated bytes since the start, whether the caller has taken them or not. */
+  /** CRC-32 of all inflated bytes since the start, including those not yet taken. */
   crc32 = 0;
 
   /** Reads no byte of the file at or after `fileEnd`. */
@@ -70,10 +70,7 @@ export class DamagedReader {
     return this.#state === 'ended' && this.#pending.length === 0;
   }
 
-  /**
-   * The current file offset. At the deflate stream's end, this is the offset just after its last
-   * byte.
-   */
+  /** The current file offset. It follows the last byte once the deflate stream has ended. */
   get filePosition(): number {
     return this.#filePosition;
   }
@@ -101,7 +98,7 @@ export class DamagedReader {
     return finish(this.lineSteps(limitBytes));
   }
 
-  /** Like readLine, as a generator that inflates one buffer in each step. */
+  /** The same as a generator, with one buffer in each step. */
   *lineSteps(limitBytes: number): Generator<void, Buffer | null> {
     const gathered = new GatheredBytes();
     for (; ; yield) {
@@ -245,10 +242,7 @@ export class DamagedReader {
     return known[this.#knownAt]?.fileOffset ?? this.#fileEnd;
   }
 
-  /**
-   * Called when the inflater has consumed all input up to a marker, a known point or the buffer's
-   * end, and has delivered its output.
-   */
+  /** Called once all input up to a marker, known point or buffer end is inflated. */
   #atInputEnd(isMarker: boolean): void {
     const here = { offset: this.#inflated, fileOffset: this.#filePosition };
     if (isMarker) {

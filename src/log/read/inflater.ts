@@ -33,10 +33,10 @@ interface NativeInflate {
 /**
  * The result of a step:
  *
- * - more: all input has been consumed, and all of its output delivered.
- * - full: the output is full, and there may be more.
- * - ended: the deflate stream's last block is over. The rest of the input does not belong to it.
- * - damaged: the input is not deflate. The failing call's output is unknown.
+ * - more: the inflater has consumed all input and delivered all of its output.
+ * - full: the output buffer is full, and more output may follow.
+ * - ended: the deflate stream's last block has ended. The rest of the input does not belong to it.
+ * - damaged: the input is not valid deflate data. The failing call's output is unknown.
  */
 export type InflateStatus = 'more' | 'full' | 'ended' | 'damaged';
 
