@@ -70,8 +70,8 @@ export class KeyValues {
 }
 
 /**
- * `%{partition guid size}`: a message or script. Its bytes follow the line, and are streamed, never
- * held in memory.
+ * A file `%{partition guid size}`: a message or script. The file's bytes follow the line. They are
+ * streamed, never held in memory.
  */
 export class FileLiteral {
   readonly partition: string;
