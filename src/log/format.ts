@@ -57,7 +57,7 @@ export const FLUSH_MARKER = Buffer.from('0000ffff', 'hex');
  */
 export const EMPTY_BLOCK = Buffer.from('000000ffff', 'hex');
 
-/** Returns a member's trailer: the CRC-32 and size that follow the deflate stream. */
+/** The size of a member's trailer: the CRC-32 and length that follow the deflate stream. */
 export const MEMBER_TRAILER_BYTES = 8;
 
 /** Reports whether a member's trailer states this CRC-32 and length. */

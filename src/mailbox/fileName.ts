@@ -65,7 +65,7 @@ export function fileName(bytes: string, maxBytes = MAX_NAME_BYTES): string {
   return shortened(safe === '' ? '%empty' : safe, maxBytes);
 }
 
-/** Like fileNameOf, but also escapes bytes beyond ASCII as %XX, because they are not text. */
+/** Escapes unsafe bytes as %XX, and bytes beyond ASCII too, because they are not text. */
 function percentBytes(bytes: string): string {
   return bytes.replace(
     /%(?=[0-9A-F]{2}|~|empty)|[/\x00-\x1f\x7f-\xff]|^\./g,

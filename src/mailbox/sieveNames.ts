@@ -8,7 +8,7 @@ import { fileName, MAX_NAME_BYTES } from './fileName.ts';
 const TEXT = '.script';
 const COMPILED = '.bc';
 const SHOWN = '.sieve';
-/** The name of a link beside the scripts, which refers to the active script. */
+/** The name, beside the script files, that stands for the active script. */
 export const ACTIVE_NAME = 'active';
 
 /** Maps each script's name as its master sends it (bytes) to its file name (text). */

@@ -11,7 +11,7 @@ import type { LogLine } from './grammar.ts';
 import type { Limits } from './limits.ts';
 
 export interface SyncByteSource {
-  /** Returns the line's next part, with or without the line's end. Null at the end of the input. */
+  /** Returns the next line, with or without its line end. Null at the end of the input. */
   line(limitBytes: number): Buffer | null;
   bytes(n: number): Buffer;
   /** Passes the next n bytes to the sink in pieces, or skips them. */
