@@ -91,7 +91,7 @@ export class ChunkReader {
     return finish(this.lineSteps(limitBytes));
   }
 
-  /** Like readLine, as a generator that inflates one buffer in each step. */
+  /** Like line(), as a generator that inflates one buffer in each step. */
   *lineSteps(limitBytes: number): Generator<void, Buffer | null> {
     const gathered = new GatheredBytes();
     while (this.#fill()) {
@@ -128,7 +128,7 @@ export class ChunkReader {
     finish(this.streamSteps(count, sink));
   }
 
-  /** The same work as a generator that inflates one buffer in each step. */
+  /** Like stream(), as a generator that inflates one buffer in each step. */
   *streamSteps(count: number, sink?: (piece: Buffer) => void): Generator<void, void> {
     let left = count;
     while (left > 0) {

@@ -98,7 +98,7 @@ export class DamagedReader {
     return finish(this.lineSteps(limitBytes));
   }
 
-  /** The same as a generator, with one buffer in each step. */
+  /** Like line(), as a generator with one buffer in each step. */
   *lineSteps(limitBytes: number): Generator<void, Buffer | null> {
     const gathered = new GatheredBytes();
     for (; ; yield) {
@@ -126,7 +126,7 @@ export class DamagedReader {
     finish(this.streamSteps(count, sink));
   }
 
-  /** The same work as a generator that inflates one buffer in each step. */
+  /** Like stream(), as a generator that inflates one buffer in each step. */
   *streamSteps(count: number, sink: (piece: Buffer) => void = () => undefined): Generator<void, void> {
     for (let left = count; left > 0; yield) {
       if (!this.#fill()) throw this.#unexpectedEnd();

@@ -42,7 +42,7 @@ export async function applyReserve(context: CommandContext, value: Dlist): Promi
   const guids = getStrings(kv, 'GUID');
   const lacking = new Set<string>();
   const paths: string[] = [];
-  // Open one backup at a time: if there are this many users, not all backups can be held open at
+  // Open one backup at a time: a command may name more users than backups that can be held open at
   // once.
   for (const owner of owners) {
     const backup = await context.backups.find(owner);
@@ -117,8 +117,8 @@ async function lackingMessages(
 }
 
 /**
- * Warns about records that arrived without the messages that the master could not send. Those
- * messages are not requested again soon.
+ * Call if records arrived without their messages. Warns about the messages that the master could
+ * not send, which are not requested again soon.
  */
 async function noteUndelivered(
   context: CommandContext,
