@@ -70,8 +70,9 @@ function parse(args: string[]): Arguments {
 }
 
 /**
- * By default V8 lets garbage grow to several times the live data before it collects. Half as much
- * as the live data is enough. Memory is then bounded by the live data, and by the limits on that.
+ * Limits V8's garbage to half of the live data. By default, V8 lets garbage grow to several times
+ * the live data before it collects. With this limit, memory is bounded by the live data, and by the
+ * limits on that.
  */
 const HEAP_GROWING_PERCENT = 50;
 

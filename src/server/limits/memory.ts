@@ -74,7 +74,7 @@ export class Memory {
     return true;
   }
 
-  /** For uploads, which can be stored elsewhere if there is no room. */
+  /** As take(), for uploads, which can be stored elsewhere if this returns false. */
   takeForStaging(bytes: number): boolean {
     return this.#usedBytes + bytes <= this.#options.totalBytes * STAGING_PART && this.take(bytes);
   }
