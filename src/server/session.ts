@@ -145,7 +145,7 @@ export class Session {
 
   /**
    * Finishes the current command, then says goodbye. A command that has not fully arrived is
-   * dropped, since the peer has no answer yet.
+   * dropped: without an answer, the peer was promised nothing.
    */
   stop(): void {
     this.#isStopping = true;

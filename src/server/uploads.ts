@@ -81,8 +81,8 @@ export class Uploads {
   readonly #staging: Staging;
   readonly #files = new Map<string, StagedFile>();
   /**
-   * The number of unclaimed files in each segment. When the last file is claimed, the segment is
-   * dropped.
+   * The number of unclaimed files in each uploaded line. When the last file of a line is claimed,
+   * the line's segment is dropped.
    */
   readonly #waiting = new Map<UploadedLine, number>();
 

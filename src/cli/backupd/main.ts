@@ -70,7 +70,7 @@ function parse(args: string[]): Arguments {
 }
 
 /**
- * Limits V8's garbage to half of the live data. By default, V8 lets garbage grow to several times
+ * The most garbage, in per cent of the live data, before V8 collects it. By default, V8 lets garbage grow to several times
  * the live data before it collects. With this limit, memory is bounded by the live data, and by the
  * limits on that.
  */

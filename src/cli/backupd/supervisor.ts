@@ -8,7 +8,7 @@ import koffi from 'koffi';
 const AF_UNIX = 1;
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 const MSG_NOSIGNAL = 0x4000;
-/** Builds Linux's sockaddr_un: the family, then the path. */
+/** The path's offset in Linux's sockaddr_un, which begins with the family. */
 const PATH_OFFSET = 2;
 const LONGEST_PATH = 107;
 

@@ -79,8 +79,8 @@ export class Channel {
   }
 
   /**
-   * Uses TLS both ways from the next byte. Returns a description of what was negotiated. Throws as
-   * TlsContext.handshake does.
+   * Uses TLS both ways from the next byte. Returns a description of what was negotiated. Throws
+   * the same errors as TlsContext.handshake.
    */
   async startTls(tls: TlsContext): Promise<string> {
     this.holdInput();

@@ -12,7 +12,7 @@ import { BackupError, messageOf } from '../../errors.ts';
 /** The `tls_` options of imapd.conf. docs/guide/operations.md describes each. */
 export interface TlsSettings {
   readonly certificateFiles: readonly string[];
-  /** The file with the private keys. Empty if the keys are in the certificates' files. */
+  /** The files with the private keys. Empty if the keys are in the certificates' files. */
   readonly keyFiles: readonly string[];
   readonly clientCaFile: string | null;
   /** A folder with the file names that `openssl rehash` creates. */
