@@ -2,10 +2,9 @@
  * One connection's session: greeting and login (greeting.ts), compression, then commands until
  * EXIT.
  *
- * Whatever a peer sends, at most the current command fails. If the protocol's framing is lost, only
- * this connection ends.
- *
- * However a session ends, it releases everything it holds: locks, staged messages, memory.
+ * Whatever a peer sends, at most the current command fails. If the framing of commands is lost,
+ * only this connection ends. However a session ends, it releases everything it holds: locks, staged
+ * messages, memory.
  *
  * Over 300 lines because all of that is released in one place.
  */
