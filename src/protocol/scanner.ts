@@ -100,7 +100,7 @@ export class DlistScanner {
   #bytes = 0;
   /** The number of values at which the scanner pauses next, so that other work can run. */
   #turnAt = VALUES_A_TURN;
-  /** The current line's number in the command, counted from one, for error messages. */
+  /** One more than the number of the command's lines so far, for error messages. */
   #line = 1;
 
   constructor(limits: Limits) {

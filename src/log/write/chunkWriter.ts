@@ -60,8 +60,8 @@ export class ChunkWriter {
    * Begins a chunk at `fileOffset`, which must be the file's end. Nothing is permanent before the
    * first commit().
    *
-   * The caller keeps `fd`, whose file is locked. The writer never closes the file or opens it
-   * again. If `isSynced` is false, a commit does not wait for the disk. Use this for a new file
+   * The caller keeps `fd`, which holds the lock on the file. The writer never closes or reopens
+   * the file. If `isSynced` is false, a commit does not wait for the disk. Use this for a new file
    * that nobody uses yet and that is later synced as a whole.
    */
   static async open(

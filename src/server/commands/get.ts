@@ -18,8 +18,8 @@ import { sendItem } from './sendItem.ts';
 
 /**
  * GET USER userid: reports all mailboxes that are not deleted, then the user's other items. An
- * unknown user has none. `sync_client -u` and `-A` send this command. Once per session, it also
- * requests again the messages that the master could not send before.
+ * unknown user has none. `sync_client -u` and `-A` send this command. Once per session and user, it
+ * also requests again the messages that the master could not send before.
  */
 export async function getUser(context: CommandContext, value: Dlist): Promise<void> {
   const userid = useridOf(value);
