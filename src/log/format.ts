@@ -8,52 +8,56 @@
 export const CHUNK_HEADER = Buffer.from('# cyrus backup: chunk start\r\n', 'latin1');
 
 /**
- * The least distance between two flush points. It is the size of deflate's window, and the reader
- * relies on that: data after a rejected candidate cannot refer back past the accepted point before
- * it.
+ * The least distance between two flush points, equal to deflate's window. The reader relies on this
+ * distance: data after a rejected candidate cannot refer back past the accepted flush point before
+ * that candidate.
  */
 export const LEAST_BLOCK_BYTES = 32_768;
 
 /**
  * The writer makes a flush point at the next mark once this much input has passed since the last
- * one. Reading a message also inflates whatever precedes it in its block. Twice this interval makes
- * the file 0.5 per cent smaller, but inflating a message of 20 KB then takes half as long again.
+ * flush point. To read a message, the reader also inflates whatever precedes the message in its
+ * block. Twice this interval would make the file 0.5 per cent smaller, but inflating a message of
+ * 20 KB would take half as long again.
  */
 export const FLUSH_INTERVAL_BYTES = LEAST_BLOCK_BYTES;
 
 /**
- * After this much input, the writer makes a flush point even without a mark, inside a very long
- * message.
+ * After this much input, the writer makes a flush point even inside a very long message, where
+ * there is no mark.
  */
 export const LONGEST_BLOCK_BYTES = 131_072;
 
-/** A place in a raw deflate stream that needs no earlier window. Both offsets are in bytes. */
+/**
+ * A place in a raw deflate stream from which inflating needs no earlier window. Both offsets are in
+ * bytes.
+ */
 export interface FlushPoint {
-  /** Uncompressed, from the chunk's (or segment's) start. */
+  /** Offset in the uncompressed data, from the start of the chunk or segment. */
   offset: number;
-  /** In the file; for a segment, from its first compressed byte. */
+  /** Offset in the file. For a segment: offset from its first compressed byte. */
   fileOffset: number;
 }
 
 /**
- * Magic, deflate, no flags, no time, no extra flags, Unix: byte for byte what Cyrus' own tools
- * write.
+ * The gzip header: magic, deflate, no flags, no time, no extra flags, Unix. Cyrus' own tools write
+ * exactly these bytes.
  */
 export const MEMBER_HEADER = Buffer.from('1f8b0800000000000003', 'hex');
 
 /**
- * The end of each sync or full flush: the length and inverted length of an empty stored block (RFC
- * 1951, 3.2.4).
+ * The bytes at the end of each sync or full flush: the length and inverted length of an empty
+ * stored block (RFC 1951, 3.2.4).
  */
 export const FLUSH_MARKER = Buffer.from('0000ffff', 'hex');
 
 /**
- * A flush with nothing written since the last one: an empty stored block that starts at a byte
- * boundary.
+ * The bytes of a flush that follows another flush with no data in between: an empty stored block
+ * that starts at a byte boundary.
  */
 export const EMPTY_BLOCK = Buffer.from('000000ffff', 'hex');
 
-/** The CRC-32 and size that follow the deflate stream. */
+/** The size of a member's trailer: the CRC-32 and length that follow the deflate stream. */
 export const MEMBER_TRAILER_BYTES = 8;
 
 /** Reports whether a member's trailer states this CRC-32 and length. */

@@ -4,7 +4,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 
-/** Other work waits at most this long plus one step. */
+/** Other work waits for at most this long plus the length of one step. */
 const TURN_MS = 15;
 
 /** Runs all steps without a pause. */

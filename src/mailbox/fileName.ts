@@ -1,25 +1,26 @@
 /**
- * Turns a name that somebody else chose (a userid, a sieve script) into the name of one file.
+ * Turns a name that somebody else chose (a userid, a sieve script) into a file name.
  *
- * - Two names never share a file name, and a name always gets the same one.
+ * - Two names never share a file name, and a name always gets the same file name.
  * - The file name is never longer than requested.
- * - It is never empty, `.` or `..`, and never starts with a dot.
- * - It never contains a slash or a control character.
+ * - The file name is never empty, `.` or `..`, and never starts with a dot.
+ * - The file name never contains a slash or a control character.
  *
- * Each unsafe byte is written as `%XX`, in hexadecimal. A name that is too long is cut and ends
- * with `%~` and 16 digits of its SHA-256.
+ * Each unsafe byte is written as `%XX`, in hexadecimal. A file name that would be too long is cut
+ * and ends with `%~` and 16 digits of the name's SHA-256.
  */
 import { createHash } from 'node:crypto';
 
 export const MAX_NAME_BYTES = 255;
 
 const HASH_DIGITS = 16;
-/** `%~` and the digits of the hash. */
+/** The length of `%~` and the digits of the hash. */
 const CUT_BYTES = HASH_DIGITS + 2;
 
 /**
- * Matches a percent sign that would read as one of ours, characters that a file name may not
- * contain, and characters that hide text or change its direction.
+ * Matches everything that must be escaped: a percent sign that would read as an escape of this
+ * file, characters that a file name may not contain, and characters that hide text or change its
+ * direction.
  */
 const UNSAFE =
   /%(?=[0-9A-F]{2}|~|empty)|[/\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|^\.|[\u200e\u200f]/g;
@@ -64,7 +65,7 @@ export function fileName(bytes: string, maxBytes = MAX_NAME_BYTES): string {
   return shortened(safe === '' ? '%empty' : safe, maxBytes);
 }
 
-/** Escapes bytes beyond ASCII as %XX too: they are not text. */
+/** Escapes unsafe bytes as %XX, and bytes beyond ASCII too, because they are not text. */
 function percentBytes(bytes: string): string {
   return bytes.replace(
     /%(?=[0-9A-F]{2}|~|empty)|[/\x00-\x1f\x7f-\xff]|^\./g,

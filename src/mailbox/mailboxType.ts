@@ -5,14 +5,14 @@
  */
 
 /**
- * Collection, calendar, address book, JMAP notifications, sieve, JMAP submissions, push
- * subscriptions.
+ * MBOXTYPE letters without mail: collection, calendar, address book, JMAP notifications, sieve,
+ * JMAP submissions, push subscriptions.
  */
 const TYPES_WITHOUT_MAIL = /[bcajvsp]/;
 
 /**
- * Reports whether a mailbox holds mail. `boxes` are the name's levels below the user. `type` is
- * MBOXTYPE, NIL for mail.
+ * Reports whether a mailbox holds mail. `boxes` are the name's levels below the user. `type` is the
+ * mailbox's MBOXTYPE, which is NIL for mail.
  */
 export function holdsMail(boxes: readonly string[], type: string | undefined): boolean {
   const [first = ''] = boxes;

@@ -15,8 +15,8 @@ const letters = new Map([
 const MAX_KEYWORDS = 26;
 
 /**
- * Splits a record's flags into those with a letter of their own, keywords, and system flags unknown
- * to both Maildir and mbox.
+ * Splits a record's flags into three groups: flags with a Maildir letter, keywords, and system
+ * flags unknown to both Maildir and mbox.
  */
 export function splitFlags(flags: readonly string[]): {
   readonly letters: string;
@@ -36,8 +36,8 @@ export function splitFlags(flags: readonly string[]): {
 }
 
 /**
- * Returns a keyword's letter in a folder, and adds a new keyword to `table`. Undefined if all 26
- * letters are taken.
+ * Returns a keyword's letter in a folder, and adds a new keyword to `table`. Returns undefined if
+ * all 26 letters are taken.
  */
 export function keywordLetter(table: string[], keyword: string): string | undefined {
   let index = table.indexOf(keyword);

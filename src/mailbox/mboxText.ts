@@ -1,19 +1,25 @@
 /**
- * The rules of mbox text, for all code that writes it: the From line, flags as header fields, and
+ * The rules of mbox text, for all code that writes mbox: the From line, flags as header fields, and
  * the quoting of lines in a message.
  *
- * A line that begins with `From `, after any number of `>`, gets one more `>` (mboxrd). In the
+ * A line that begins with `From `, after any number of `>`, gets one more `>` (mboxrd). In a
  * message's header the same rule applies to fields such as `Status:`, which becomes `>Status:`.
- * Readers of mbox take these for the mail program's notes, or for the message's length. Removing
- * one `>` from each such line restores the message.
+ * Readers of mbox would take such fields for notes of the mail program, or for the message's
+ * length. Removing one `>` from each such line restores the message.
  */
 import { splitFlags } from './maildirText.ts';
 
 export const GUID_FIELD = 'X-Cyrus-GUID';
-/** In the mount's mbox files: states what the message's line ends were (decision 30). */
+/**
+ * A header field in the mount's mbox files. It states the form of the message's original line ends
+ * (decision 30).
+ */
 export const TEXT_FIELD = 'X-Cyrus-Mbox';
 
-/** Readers of the From line accept only years of four digits, and some accept none before 1970. */
+/**
+ * The range of years in a From line. Readers accept only years of four digits, and some accept none
+ * before 1970.
+ */
 const [FIRST_SECOND, LAST_SECOND] = [0, 253_402_300_799];
 
 /**
@@ -67,8 +73,8 @@ const FIRST_FROM_LINE = /^>*From /;
 const FIRST_FIELD_LINE = new RegExp(`^>*${fields}`, 'i');
 
 /**
- * How a line is quoted: with one more `>`, or, if there is no room for it, with `>` in place of a
- * letter.
+ * The two ways to quote a line: insert one more `>`, or, if there is no room for that, replace a
+ * letter with `>`.
  */
 export type Quoting = 'inserted' | 'overwritten';
 
@@ -90,10 +96,7 @@ export function quotedLine(line: string, quoting: Quoting): string {
   return quoting === 'inserted' ? `>${line}` : line.replace(/[^>]/, '>');
 }
 
-/**
- * Removes one `>` from each line that quoteLines has quoted (inserted), and from the first line
- * too.
- */
+/** Removes one `>` from each line into which quoteLines inserted one, including the first line. */
 export function unquoteLines(text: string, isHead: boolean): string {
   return text.replace(isHead ? QUOTED_LINES : QUOTED_FROM_LINES, '');
 }

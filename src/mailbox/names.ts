@@ -10,8 +10,8 @@
 export const sharedUserid = '%SHARED';
 
 /**
- * A file name holds 255 bytes. The data file adds `_XXXXXX`, and its side files add
- * `.index-journal` and the like.
+ * The longest userid, in bytes. A file name holds 255 bytes. The data file adds `_XXXXXX`, and the
+ * files beside it add `.index-journal` and the like.
  */
 const maxUseridBytes = 200;
 
@@ -41,12 +41,13 @@ export function isValidUserid(userid: string): boolean {
 
 /** A parsed mailbox name. */
 export interface MailboxName {
-  /** Undefined for the default domain. */
+  /** The mailbox's domain. Undefined for the default domain. */
   readonly domain: string | undefined;
   /** The owner's local part with its dots. Undefined for a shared mailbox. */
   readonly localpart: string | undefined;
   /**
-   * Levels below the user, or of a shared mailbox, each with its dots as dots. Empty for an INBOX.
+   * The levels below the user, or all levels of a shared mailbox. Dots in a level are dots, not
+   * `^`. Empty for an INBOX.
    */
   readonly boxes: readonly string[];
   /**
@@ -104,20 +105,20 @@ export function ownerOf(internal: string, deletedPrefix = defaultDeletedPrefix):
   return useridOf(parseName(internal, deletedPrefix));
 }
 
-/** As ownerOf, but returns %SHARED for shared mailboxes: the key in backups.db. */
+/** Like ownerOf, but returns %SHARED for shared mailboxes: the key in backups.db. */
 export function backupUseridOf(internal: string, deletedPrefix = defaultDeletedPrefix): string {
   return ownerOf(internal, deletedPrefix) ?? sharedUserid;
 }
 
 /**
- * Returns the unix seconds at which the mailbox was deleted, from its name. Undefined for a living
- * mailbox.
+ * Returns the unix seconds at which the mailbox was deleted, taken from its name. Returns undefined
+ * if the mailbox is not deleted.
  */
 export function deletedAtOf(internal: string, deletedPrefix = defaultDeletedPrefix): number | undefined {
   return parseName(internal, deletedPrefix).deletedAt;
 }
 
-/** Reports whether the name is that of a user's living INBOX. */
+/** Reports whether the name is that of a user's INBOX that is not deleted. */
 export function isInbox(internal: string): boolean {
   const { localpart, boxes, deletedAt } = parseName(internal);
   return localpart !== undefined && boxes.length === 0 && deletedAt === undefined;
@@ -132,7 +133,7 @@ export function inboxOf(userid: string): string {
 }
 
 export interface NamespaceOptions {
-  /** unixhierarchysep in imapd.conf: `/` between levels, and dots as dots. */
+  /** unixhierarchysep in imapd.conf: levels are separated by `/`, and dots in a level stay dots. */
   readonly unixHierarchySep: boolean;
   /** virtdomains in imapd.conf: a name ends with `@domain`. */
   readonly virtDomains: boolean;
@@ -150,7 +151,10 @@ export function toAdmin(internal: string, options: NamespaceOptions): string {
   return levels.join(separator) + (domain !== undefined && options.virtDomains ? `@${domain}` : '');
 }
 
-/** Returns the internal form of an admin's name. A name without a domain is in the default one. */
+/**
+ * Returns the internal form of an admin's name. A name without a domain belongs to the default
+ * domain.
+ */
 export function fromAdmin(admin: string, options: NamespaceOptions): string {
   const at = options.virtDomains ? admin.lastIndexOf('@') : -1;
   const domain = at === -1 ? '' : admin.slice(at + 1);

@@ -15,7 +15,10 @@ const inbox = 'INBOX';
 const escapedInbox = '%49NBOX';
 const deletedMark = '%deleted-';
 
-/** The most bytes of a deleted name's last level. Cyrus itself writes eight hex digits there. */
+/**
+ * The most bytes that a deleted mailbox's name may have in its last level. Cyrus itself writes
+ * eight hex digits there.
+ */
 const timeBytes = 64;
 
 /**

@@ -43,7 +43,7 @@ function percent(text: string): string {
 function escape(text: string): string {
   const safe = text.replace(unsafe, percent);
   if (safe.startsWith('.')) return `%2E${safe.slice(1)}`;
-  // A folder next to messages must not have a message's name.
+  // In a folder that also holds messages, a subfolder must not have a message's name.
   return /^[0-9]+\.eml$/i.test(safe) ? safe.replace('.', '%2E') : safe;
 }
 
@@ -87,7 +87,7 @@ function readable(level: string): string {
   return restoreBytes(ascii, level) + endings.raw;
 }
 
-/** Puts the bytes beyond ASCII, and NULs, back between the surrounding text, as %XX. */
+/** Converts bytes beyond ASCII and NULs to %XX, and joins them with the text around them. */
 function restoreBytes(around: readonly string[], level: string): string {
   const bytes = level.match(/[\x00\x80-\xff]/g) ?? [];
   const escaped = bytes.map((byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);

@@ -1,14 +1,14 @@
 /**
  * Names the files for a user's sieve scripts: `vacation.script` becomes `vacation.sieve`. Masters
- * of Cyrus 2.x send the compiled form, `vacation.bc`, in addition to the text. It is then left out.
- * Without the text it stays `vacation.bc`. Two scripts never share a name.
+ * of Cyrus 2.x send the compiled form `vacation.bc` in addition to the text. The compiled form is
+ * then left out. If there is no text, it stays `vacation.bc`. Two scripts never share a name.
  */
 import { fileName, MAX_NAME_BYTES } from './fileName.ts';
 
 const TEXT = '.script';
 const COMPILED = '.bc';
 const SHOWN = '.sieve';
-/** The name, next to the scripts, of the script in use. */
+/** The name, beside the script files, that stands for the active script. */
 export const ACTIVE_NAME = 'active';
 
 /** Maps each script's name as its master sends it (bytes) to its file name (text). */
@@ -39,7 +39,8 @@ function fileOf(name: string): string {
   if (name.endsWith(TEXT))
     return fileName(name.slice(0, -TEXT.length), MAX_NAME_BYTES - SHOWN.length) + SHOWN;
   const whole = fileName(name, MAX_NAME_BYTES - 2);
-  // Other files must not look like a script's text, nor have the name of the active one.
+  // Other files must not look like a script's text, nor have the name that stands for the active
+  // script.
   if (whole === ACTIVE_NAME) return '%61ctive';
   return whole.endsWith(SHOWN) ? `${whole.slice(0, -SHOWN.length)}%2E${SHOWN.slice(1)}` : whole;
 }

@@ -33,7 +33,7 @@ export function nowSeconds(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-/** From the year 100 to the end of 9999: this file accepts no other dates. */
+/** The dates that this file accepts: from the year 100 to the end of 9999. */
 const [FIRST_DATE, LAST_DATE] = [-59_011_459_200, 253_402_300_799];
 
 /**
@@ -45,7 +45,9 @@ export function timestampText(time: number): string {
   return new Date(time * 1000).toISOString().replace('.000Z', 'Z');
 }
 
-/** As timestampOf, but throws 'usage'. The message starts with `what` (an option, a path). */
+/**
+ * Like timestampOf, but throws 'usage'. The error's message starts with `what` (an option, a path).
+ */
 export function parseTimestamp(text: string, nowS: number, what: string): number {
   const moment = timestampOf(text, nowS);
   if (moment !== undefined) return moment;
@@ -55,7 +57,7 @@ export function parseTimestamp(text: string, nowS: number, what: string): number
   });
 }
 
-/** As parseTimestamp, for a time in the past. Throws 'usage' for a time in the future. */
+/** Like parseTimestamp, but for a time in the past. Throws 'usage' for a time in the future. */
 export function parsePast(text: string, nowS: number, what: string): number {
   const moment = parseTimestamp(text, nowS, what);
   if (moment <= nowS) return moment;
@@ -64,7 +66,10 @@ export function parsePast(text: string, nowS: number, what: string): number {
   });
 }
 
-/** Reports whether the text says "now", rather than a time that happens to be the present. */
+/**
+ * Reports whether the text means "now" by a word, rather than a time that happens to be the
+ * present.
+ */
 export function saysNow(text: string): boolean {
   return text.trim().toLowerCase() === 'now';
 }
@@ -74,7 +79,7 @@ function namedTimestamp(text: string, nowS: number): number | undefined {
   if (name === 'now') return nowS;
   if (name !== 'today' && name !== 'yesterday') return undefined;
   const day = new Date(nowS * 1000);
-  // Not 86,400 seconds back: a day may have 23 or 25 hours.
+  // Counting back 86,400 seconds would be wrong: a day may have 23 or 25 hours.
   return localSeconds(day.getFullYear(), day.getMonth(), day.getDate() - (name === 'yesterday' ? 1 : 0));
 }
 

@@ -1,18 +1,18 @@
 /**
  * The checksums by which a master and its replica verify that a mailbox is the same on both sides.
- * SYNC_CRC covers the living records, SYNC_CRC_ANNOT their annotations (cyrus-imapd imap/mailbox.c:
- * crc_basic, crc_annot, crc_virtannot).
+ * SYNC_CRC covers the records that are not expunged. SYNC_CRC_ANNOT covers their annotations
+ * (cyrus-imapd imap/mailbox.c: crc_basic, crc_annot, crc_virtannot).
  *
- * Both are XORs of one CRC-32 per record or annotation, so they do not depend on order. They can be
- * updated as records change: XOR the old value out and the new one in. Masters also count some
- * values that are not stored annotations (thrid, savedate, createdmodseq). These arrive with a
- * record as ordinary annotations, and the same formula covers them.
+ * Each checksum is the XOR of one CRC-32 per record or annotation, so the order does not matter. To
+ * update a checksum when a record changes, XOR the old value out and the new one in. Masters also
+ * count some values that are not stored annotations (thrid, savedate, createdmodseq). These arrive
+ * with a record as ordinary annotations, and the same formula covers them.
  */
 import { crc32 as zlibCrc32 } from 'node:zlib';
 
-/** SYNC_CRC of a mailbox without records. */
+/** The SYNC_CRC of a mailbox without records. */
 export const initialRecordCrc = 0;
-/** SYNC_CRC_ANNOT of a mailbox without annotations on its records. */
+/** The SYNC_CRC_ANNOT of a mailbox without annotations on its records. */
 export const initialAnnotCrc = 12345678;
 
 export interface CrcRecord {
@@ -20,7 +20,10 @@ export interface CrcRecord {
   readonly modseq: number | bigint;
   /** Unix seconds. */
   readonly lastUpdated: number;
-  /** Names with their backslash, such as `\Seen`. An expunged record counts for nothing. */
+  /**
+   * Flag names with their backslash, such as `\Seen`. An expunged record does not count in the
+   * checksum.
+   */
   readonly flags: readonly string[];
   /** Unix seconds. */
   readonly internaldate: number;
@@ -30,8 +33,8 @@ export interface CrcRecord {
 export interface CrcAnnotation {
   readonly entry: string;
   /**
-   * Empty for a shared annotation. Null for one without an owner, which counts for nothing unless
-   * it is a thrid.
+   * The annotation's owner. Empty for a shared annotation. Null if there is no owner: the
+   * annotation then does not count, unless it is a thrid.
    */
   readonly userid: string | null;
   readonly value: string | null;
@@ -46,7 +49,7 @@ function crc32(text: string): number {
   return zlibCrc32(Buffer.from(text, 'latin1'));
 }
 
-/** Lowers ASCII letters only, as C does in its own locale. */
+/** Converts ASCII letters only to lower case, as C does in the C locale. */
 function lowerCase(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
@@ -60,7 +63,7 @@ function flagCrc(name: string): number {
   return crc;
 }
 
-/** Returns a record's share of SYNC_CRC, as an unsigned 32-bit number. */
+/** Returns the CRC-32 that a record contributes to SYNC_CRC, as an unsigned number. */
 export function recordCrc(record: CrcRecord): number {
   let flags = 0;
   for (const name of record.flags) {
@@ -72,15 +75,15 @@ export function recordCrc(record: CrcRecord): number {
 }
 
 /**
- * A conversation's id is sent with leading zeros (dlist_sethex64). Cyrus counts it without them,
- * but with them from 3.13.1 on (crc_virtannot). Cyrus 3.0 sends it without an owner and counts it
- * as shared.
+ * The annotation that holds a conversation's id. It is sent with leading zeros (dlist_sethex64). Up
+ * to Cyrus 3.13.0 the checksum covers the id without them, and from 3.13.1 on with them
+ * (crc_virtannot). Cyrus 3.0 sends the annotation without an owner and counts it as shared.
  */
 const THRID = '/vendor/cmu/cyrus-imapd/thrid';
 
 /**
- * Returns the share of one annotation of a living record in SYNC_CRC_ANNOT. An empty value means
- * that the annotation was removed.
+ * Returns the CRC-32 that one annotation contributes to SYNC_CRC_ANNOT, if its record is not
+ * expunged. An empty value means that the annotation was removed.
  */
 export function annotCrc(uid: number, annotation: CrcAnnotation): number {
   const { entry, userid, value } = annotation;
@@ -89,7 +92,7 @@ export function annotCrc(uid: number, annotation: CrcAnnotation): number {
   return userid === null ? 0 : crc32(`${uid} ${entry} ${userid} ${value}`);
 }
 
-/** Returns what to XOR into `annotCrc` where leading zeros are counted. */
+/** Returns the value to XOR into `annotCrc` for a master that counts leading zeros. */
 function paddingCrc(uid: number, annotation: CrcAnnotation): number {
   const { value } = annotation;
   if (!isThrid(annotation) || value === null || !value.startsWith('0')) return 0;
@@ -104,7 +107,10 @@ function thridCrc(uid: number, counted: string): number {
   return crc32(`${uid} ${THRID}  ${counted}`);
 }
 
-/** Returns the share of all annotations of a living record in SYNC_CRC_ANNOT. */
+/**
+ * Returns the XOR of what all annotations of a record contribute to SYNC_CRC_ANNOT, if the record
+ * is not expunged.
+ */
 export function annotsCrc(uid: number, annotations: readonly CrcAnnotation[]): number {
   let crc = 0;
   for (const annotation of annotations) crc ^= annotCrc(uid, annotation);
@@ -112,7 +118,8 @@ export function annotsCrc(uid: number, annotations: readonly CrcAnnotation[]): n
 }
 
 /**
- * Returns what to XOR into `annotsCrc` for a master that counts a thrid with its leading zeros.
+ * Returns the value to XOR into `annotsCrc` for a master that counts a thrid with its leading
+ * zeros.
  */
 export function paddingsCrc(uid: number, annotations: readonly CrcAnnotation[]): number {
   let crc = 0;

@@ -1,10 +1,10 @@
 /**
  * Values of Cyrus' sync protocol: the types of a parsed dlist, and the getters for its keys.
  *
- * A string is a byte string (latin1: one UTF-16 unit a byte), whether it arrived as an atom, quoted
- * or as a literal. Masters choose the form by content alone, so the form carries no meaning. Flags
- * have their own type because they are printed raw (cyrus-imapd imap/dlist.c, DL_FLAG). NIL has its
- * own value because it is not the empty string.
+ * A string is a byte string (latin1: one UTF-16 unit per byte), whether it arrived as an atom, as a
+ * quoted string or as a literal. Masters choose the form by content alone, so the form carries no
+ * meaning. Flags have their own type because they are printed raw (cyrus-imapd imap/dlist.c,
+ * DL_FLAG). NIL has its own value because it is not the empty string.
  *
  * The getters throw BackupError `bad-parameters` and name the key, so that a command's code reads
  * like its grammar.
@@ -37,12 +37,12 @@ for (const name of ['\\Seen', '\\Answered', '\\Flagged', '\\Deleted', '\\Draft',
 }
 
 /**
- * `%(key value ...)`, in the order sent. If a key occurs twice, the first one counts, as in
- * dlist_getchild. Keys and values share one array, because a mailbox's line holds one of these for
- * each message.
+ * A list `%(key value ...)`, in the order sent. If a key occurs twice, the first one counts, as in
+ * dlist_getchild. Keys and values share one array to save memory: a mailbox's line holds one such
+ * list for each message.
  */
 export class KeyValues {
-  /** key, value, key, value, ... */
+  /** Alternating: key, value, key, value, ... */
   flat: Dlist[];
 
   constructor(entries: readonly (readonly [key: string, value: Dlist])[] = []) {
@@ -70,8 +70,8 @@ export class KeyValues {
 }
 
 /**
- * `%{partition guid size}`: a message or script. Its bytes follow the line, and are streamed, never
- * held in memory.
+ * A file `%{partition guid size}`: a message or script. The file's bytes follow the line. They are
+ * streamed, never held in memory.
  */
 export class FileLiteral {
   readonly partition: string;
@@ -80,7 +80,8 @@ export class FileLiteral {
   /** In bytes. */
   readonly size: number;
   /**
-   * Offset of the first byte in the log's chunk, set by readLogLine. -1 if the source is a socket.
+   * Offset of the file's first byte in the log's chunk, set by readLogLine. -1 if the file came
+   * from a socket.
    */
   position = -1;
 
@@ -106,12 +107,12 @@ function isAbsent(values: KeyValues, key: string): boolean {
   return (values.get(key) ?? null) === null;
 }
 
-/** As getString, but returns undefined if the key is absent or NIL. */
+/** Like getString, but returns undefined if the key is absent or NIL. */
 export function optionalString(values: KeyValues, key: string): string | undefined {
   return isAbsent(values, key) ? undefined : getString(values, key);
 }
 
-/** Returns a decimal number of at most 2^53 - 1. The error names `where`. */
+/** Parses a decimal number of at most 2^53 - 1. An error's message names `where`. */
 export function toNumber(value: Dlist | undefined, where: string): number {
   if (typeof value !== 'string' || !/^[0-9]{1,16}$/.test(value)) {
     throw wrong(where, value === undefined ? 'missing' : 'a number is expected');
@@ -152,7 +153,7 @@ export function optionalList(values: KeyValues, key: string): Dlist[] | undefine
   return isAbsent(values, key) ? undefined : getList(values, key);
 }
 
-/** Returns the value as `%( )`. The error names `where`. */
+/** Returns the value as a list `%( )`. An error's message names `where`. */
 export function toKeyValues(value: Dlist | undefined, where: string): KeyValues {
   if (!(value instanceof KeyValues)) throw wrong(where, 'a key-value list is expected');
   return value;
@@ -171,7 +172,7 @@ export function getStrings(values: KeyValues, key: string): string[] {
   return toStrings(values.get(key), key);
 }
 
-/** Returns the value as a list of `%( )`, such as RECORD and ANNOTATIONS. */
+/** Returns the value as a list of lists `%( )`, such as RECORD and ANNOTATIONS. */
 export function toKeyValuesList(value: Dlist | undefined, where: string): KeyValues[] {
   if (!Array.isArray(value)) throw wrong(where, value === undefined ? 'missing' : 'a list is expected');
   return value.map((item) => toKeyValues(item, where));

@@ -1,10 +1,10 @@
 /**
- * Drives the grammar over a socket: reads one command, or one line of an answer, and keeps the
- * session in step whatever the input holds.
+ * Drives the grammar over a socket: reads one command, or one line of an answer. Whatever the input
+ * holds, the session stays in step with the peer.
  *
- * If the grammar, a limit or a file's consumer throws, the rest of the command is first read and
- * discarded in bounded memory (framing.ts). Only then is the error thrown. After any error except
- * FramingError and `closed`, the source is at the next command.
+ * If the grammar, a limit or a file's consumer throws, the driver first reads and discards the rest
+ * of the command in bounded memory (framing.ts). Only then is the error thrown. After any error
+ * except FramingError and `closed`, the source is at the next command.
  */
 import { setImmediate } from 'node:timers/promises';
 import { BackupError } from '../errors.ts';
@@ -24,8 +24,8 @@ export interface WireHandlers {
    */
   onFile(file: FileLiteral, source: ByteSource): Promise<void>;
   /**
-   * The peer sent `{n}` without a plus and may wait for "+ go ahead" (unmodified clients of 3.6 and
-   * later do not).
+   * Called if the peer sent `{n}` without a plus and may wait for "+ go ahead". Unmodified clients
+   * of 3.6 and later do not wait.
    */
   onSynchronizingLiteral(): void;
   /**
@@ -34,7 +34,8 @@ export interface WireHandlers {
    */
   turn?(): Promise<void>;
   /**
-   * Reports about how much memory the command uses by now. May wait, or throw if that is too much.
+   * Reports about how much memory the command uses so far. The call may wait, or throw if that is
+   * too much.
    */
   hold?(bytes: number): Promise<void> | undefined;
 }
@@ -83,14 +84,16 @@ class FileSource implements ByteSource {
   }
 }
 
-/** How much of a line is read at once, and so the longest text that is scanned in one step. */
+/**
+ * How much of a line is read at once. This is also the longest text that is scanned in one step.
+ */
 const PART_BYTES = 64 * 1024;
 
 function ignore(): void {
-  // Discards bytes of a command that has already failed.
+  // A consumer that discards the bytes of a command that has already failed.
 }
 
-/** One run of a grammar: what the framing expects next, and the first error. */
+/** One run of a grammar: tracks what the framing expects next, and the first error. */
 class Reading {
   readonly #source: ByteSource;
   readonly #limits: Limits;
@@ -105,7 +108,7 @@ class Reading {
   #drainedBytes = 0;
   #failed = false;
   #failure: unknown;
-  /** A first line was read: the input may not end before the command does. */
+  /** Whether a first line was read. After that, the input may not end before the command does. */
   isStarted = false;
 
   constructor(source: ByteSource, limits: Limits, handlers: WireHandlers) {
@@ -162,7 +165,7 @@ class Reading {
     return part;
   }
 
-  /** Reads the current line to its end, and holds only its last bytes. */
+  /** Reads the rest of the current line, and keeps only the line's last bytes. */
   async #skipLine(): Promise<void> {
     while (!this.#isLineRead) {
       try {
@@ -193,7 +196,7 @@ class Reading {
     return undefined;
   }
 
-  /** Reads the rest of a broken command. */
+  /** Reads and discards the rest of a broken command. */
   async #drain(): Promise<void> {
     await this.#skipLine();
     while (this.#following !== undefined) {
@@ -241,8 +244,8 @@ export async function readWireCommand(
 }
 
 /**
- * Reads the next line of a server's answer. As readWireCommand, but throws `closed` at the end of
- * the input.
+ * Reads the next line of a server's answer. Works like readWireCommand, but throws `closed` at the
+ * end of the input.
  */
 export function readAnswer(
   source: ByteSource,

@@ -31,11 +31,14 @@ export class LineTooLongError extends BackupError {
   }
 }
 
-/** What follows a line. */
+/** What follows a line of a command. */
 export interface Continuation {
   readonly size: number;
   readonly isFile: boolean;
-  /** The peer may be waiting for a go-ahead before it sends the bytes: `{n}` without a plus. */
+  /**
+   * Whether the peer may wait for a go-ahead before it sends the bytes: it sent `{n}` without a
+   * plus.
+   */
   readonly synchronizing: boolean;
 }
 
@@ -50,8 +53,8 @@ export const tailBytes = 512;
 const continuation = /(?:(%)\{[^{}\r\n]{1,400} |(?:^|[ \t()"])\{)([0-9]{1,20})(\+?)\}\r?\n?$/;
 
 /**
- * Returns what follows the line, given the line or its last `tailBytes` bytes. Undefined if the
- * command ends here.
+ * Returns what follows a line. `line` may also be only the line's last `tailBytes` bytes. Returns
+ * undefined if the command ends here.
  */
 export function continuationOf(line: Buffer): Continuation | undefined {
   let last = line.length - 1;

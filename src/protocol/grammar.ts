@@ -24,11 +24,11 @@ import type { Need } from './need.ts';
 export interface WireCommand {
   /** In upper case. Empty for an empty line. */
   readonly verb: string;
-  /** The dlist's key in upper case, such as MAILBOX. Null for verbs without a dlist. */
+  /** The dlist's key in upper case, such as MAILBOX. Null if no dlist follows the verb. */
   readonly name: string | null;
-  /** Undefined for verbs without a dlist. */
+  /** The dlist's value. Undefined if no dlist follows the verb. */
   readonly value: Dlist | undefined;
-  /** The words after verbs without a dlist: AUTHENTICATE, COMPRESS, and all unknown verbs. */
+  /** The words after a verb without a dlist: AUTHENTICATE, COMPRESS, and every unknown verb. */
   readonly args: readonly string[];
 }
 

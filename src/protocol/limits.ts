@@ -1,7 +1,7 @@
 /**
  * All limits on input from a peer or a log, in one place, each with its reason. The limits for
- * masters are the defaults of keys in imapd.conf (src/config/limitKeys.ts). Each number is a
- * promise about memory: no input is held beyond it.
+ * masters are the defaults of keys in imapd.conf (src/config/limitKeys.ts). Each limit bounds
+ * memory: no input beyond it is held.
  */
 export interface Limits {
   /** Longest line, in bytes. Literals and files do not count. */

@@ -11,7 +11,7 @@ import type { LogLine } from './grammar.ts';
 import type { Limits } from './limits.ts';
 
 export interface SyncByteSource {
-  /** The next line, with or without its end. Null at the end of the input. */
+  /** Returns the next line, with or without its line end. Null at the end of the input. */
   line(limitBytes: number): Buffer | null;
   bytes(n: number): Buffer;
   /** Passes the next n bytes to the sink in pieces, or skips them. */
@@ -62,7 +62,7 @@ export function readLogLine(
   return step.value;
 }
 
-/** As readLogLine, in steps. `onFile` must consume exactly the file's bytes, in steps too. */
+/** Like readLogLine, in steps. `onFile` must consume exactly the file's bytes, also in steps. */
 export function* logLineSteps(
   source: SteppedByteSource,
   limits: Limits,

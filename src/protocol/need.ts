@@ -7,11 +7,14 @@ import type { FileLiteral } from './dlist.ts';
 export type Need =
   | { readonly need: 'line' }
   /**
-   * The next part of the line, of `atLeast` bytes or more. Undefined if the line was read to its
-   * end.
+   * A request for the next part of the line, with at least `atLeast` bytes. The driver answers
+   * undefined if the line was already read to its end.
    */
   | { readonly need: 'more'; readonly atLeast: number; readonly held: number }
   | { readonly need: 'bytes'; readonly count: number; readonly synchronizing: boolean; readonly held: number }
   | { readonly need: 'file'; readonly file: FileLiteral }
-  /** Only a pause, so that other work can run: a line of 100,000 records takes half a second. */
+  /**
+   * A request for a pause, so that other work can run: parsing a line of 100,000 records takes half
+   * a second.
+   */
   | { readonly need: 'turn'; readonly held: number };

@@ -1,6 +1,6 @@
 /**
  * Parses a value from the text that print.ts made of it, including literals. The index keeps some
- * values in this form. Uses the same scanner as a socket, driven over one string.
+ * values as such text. The scanner is the same as for a socket, but reads one string.
  */
 import type { Dlist } from './dlist.ts';
 import { logLimits } from './limits.ts';
@@ -11,7 +11,7 @@ import { DlistScanner } from './scanner.ts';
  * files.
  */
 export function parseDlist(text: string): Dlist {
-  // The scanner reads items, so the text gets a key.
+  // The scanner reads a key and a value, so the text gets a key.
   const bytes = Buffer.from(`VALUE ${text}`, 'latin1');
   const scanner = new DlistScanner(logLimits);
   let at = 0;

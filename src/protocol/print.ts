@@ -4,12 +4,12 @@
  * cyrus-imapd imap/dlist.c (dlist_print), lib/prot.c (prot_printastring, prot_printstring),
  * lib/imparse.c.
  *
- * Literals differ by reader. `log` prints `{n+}`, the form in data files and in what we send to a
- * server. `client` prints `{n}`, because Debian's sync_client takes `{n+}` from a server for a bad
- * response.
+ * The form of a literal depends on the reader. `log` prints `{n+}`, which is the form in data files
+ * and in data sent to a server. `client` prints `{n}`, because Debian's sync_client treats `{n+}`
+ * from a server as a bad response.
  *
  * There is one deviation. Cyrus prints the key of a list raw, and the key of anything else as a
- * string. Here every key is printed as a string, which is the same for every key that can be
+ * string. Here every key is printed as a string. Both forms are the same for every key that can be
  * parsed.
  */
 import { BackupError } from '../errors.ts';
@@ -19,8 +19,8 @@ import type { Dlist, FileLiteral } from './dlist.ts';
 export type PrintForm = 'log' | 'client';
 
 /**
- * MAXQSTRING of lib/prot.c, and the same number in imparse_isnatom: a string of this length or more
- * is a literal.
+ * A string of this length or more is printed as a literal. The number is MAXQSTRING of lib/prot.c,
+ * and imparse_isnatom uses the same number.
  */
 const literalFrom = 1024;
 
@@ -35,8 +35,8 @@ function isAtom(text: string): boolean {
   return true;
 }
 
-// isQCHAR does not exclude NUL, but NUL ends a C string. Cyrus prints such values by length, as
-// literals.
+// isQCHAR does not exclude NUL, but NUL ends a C string. Cyrus prints strings that contain a NUL as
+// literals, with their length.
 const quotable = /^[\x01-\x09\x0b\x0c\x0e-\x21#$&-[\]-\x7f]+$/;
 
 /** Prints a string as an atom, quoted or as a literal. */
@@ -76,7 +76,7 @@ function addPieces(pieces: string[], value: Dlist, form: PrintForm): void {
 
 /**
  * Returns the value as a latin1 byte string. Throws `bad-parameters` for a file, because its bytes
- * are elsewhere (see printFileHeader).
+ * are not part of the value (see printFileHeader).
  */
 export function printDlist(value: Dlist, form: PrintForm): string {
   if (typeof value === 'string') return printString(value, form);
@@ -86,8 +86,9 @@ export function printDlist(value: Dlist, form: PrintForm): string {
 }
 
 /**
- * As printItem, in pieces. A mailbox's line is as long as the mailbox has messages. The elements of
- * an outermost list, and of the lists in an outermost `%( )`, are therefore yielded one by one.
+ * Like printItem, but yields the text in pieces: a mailbox's line grows with the number of
+ * messages. The elements of an outermost list, and of the lists in an outermost `%( )`, are yielded
+ * one by one.
  */
 export function* printItemPieces(key: string, value: Dlist, form: PrintForm): Generator<string> {
   if (Array.isArray(value)) {
@@ -117,12 +118,14 @@ export function* printItemPieces(key: string, value: Dlist, form: PrintForm): Ge
   yield ')';
 }
 
-/** Prints a value with its key: what follows `APPLY ` in the log, or `* ` in an answer. */
+/** Prints a value with its key: the part after `APPLY ` in the log, or after `* ` in an answer. */
 export function printItem(key: string, value: Dlist, form: PrintForm): string {
   return printString(key, form) + ' ' + printDlist(value, form);
 }
 
-/** Prints what precedes a file's bytes. A file's size never has a plus, for any reader. */
+/**
+ * Prints the header that precedes a file's bytes. A file's size never has a plus, for any reader.
+ */
 export function printFileHeader(file: FileLiteral): string {
   return `%{${printString(file.partition, 'log')} ${file.guid} ${file.size}}\r\n`;
 }

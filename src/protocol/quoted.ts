@@ -4,8 +4,8 @@
  */
 
 /**
- * Returns the index of a quoted string's closing quote, given a backslash in the string. -1 if it
- * is not in this text.
+ * Returns the index of a quoted string's closing quote, given the index of a backslash in the
+ * string. Returns -1 if the closing quote is not in this text.
  */
 export function endOfQuoted(text: string, backslash: number): number {
   for (let at = backslash; at < text.length; at += 1) {
@@ -16,7 +16,9 @@ export function endOfQuoted(text: string, backslash: number): number {
   return -1;
 }
 
-/** Returns the content without its escapes: a backslash stands for the byte after it. */
+/**
+ * Returns a quoted string's content without its escapes: a backslash stands for the byte after it.
+ */
 export function unescaped(bytes: Buffer, start: number, end: number): string {
   const content = Buffer.allocUnsafe(end - start);
   let length = 0;

@@ -1,7 +1,7 @@
 /**
- * Our responses to sync clients. Where Cyrus' backupd has a response, ours is the same word for
- * word (cyrus-imapd backup/backupd.c): clients match the first word of an answer, and people grep
- * for the rest.
+ * The server's responses to sync clients. If Cyrus' backupd has the same response, the words are
+ * identical (cyrus-imapd backup/backupd.c): clients match the first word of an answer, and people
+ * grep for the rest.
  */
 import { BackupError, syncResponse } from '../errors.ts';
 import type { Dlist } from './dlist.ts';
@@ -52,8 +52,8 @@ export function untagged(name: string, value: Dlist): string {
 }
 
 /**
- * Returns the answer to a failed command. Any error that is not a BackupError is our bug, and is
- * answered like an I/O error.
+ * Returns the answer to a failed command. Any error that is not a BackupError is a bug of this
+ * program, and is answered like an I/O error.
  */
 export function refusal(error: unknown): string {
   return `${syncResponse[error instanceof BackupError ? error.kind : 'io']}\r\n`;
@@ -62,7 +62,7 @@ export function refusal(error: unknown): string {
 export interface Banner {
   readonly serverName: string;
   readonly version: string;
-  /** SASL mechanisms on offer. */
+  /** The SASL mechanisms offered. */
   readonly mechanisms: readonly string[];
   readonly startTls: boolean;
   readonly compress: boolean;

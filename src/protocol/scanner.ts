@@ -29,30 +29,33 @@ import type { Limits } from './limits.ts';
 import type { Need } from './need.ts';
 import { endOfQuoted, unescaped } from './quoted.ts';
 
-/** About a millisecond of reading. */
+/** The number of bytes that are read in about a millisecond. */
 const VALUES_A_TURN = 4096;
 
 /**
- * When a value is read, at least this much of the line is available, unless the line is shorter.
- * This is longer than the header of a literal or file.
+ * Before a value is read, at least this many bytes of the line are available, unless the line is
+ * shorter. The header of a literal or file is always shorter than this.
  */
 const AHEAD_BYTES = 1024;
 
-/** Memory taken by values, as V8 stores them (Node 20, 64 bits). */
+/** The memory that values take in V8 (Node 20, 64 bits). */
 const STRING_BYTES = 24;
 const LIST_BYTES = 56;
 const KEY_VALUES_BYTES = 88;
 const SLOT_BYTES = 8;
 const FILE_BYTES = 128;
-/** A substring of this length or more is a view in V8: it keeps the whole string in memory. */
+/**
+ * V8 stores a substring of this length or more as a view, which keeps the whole original string in
+ * memory.
+ */
 const VIEW_CHARS = 13;
 
 /** Trimming a longer list saves less than half of this. */
 const TRIMMED_VALUES = 64;
 
 /**
- * An open list: either of values, or of alternating keys and values. `key` is set between a key and
- * its value.
+ * An open list, either of values or of alternating keys and values. `key` is set after a key was
+ * read and before its value is read.
  */
 interface Frame {
   readonly items: Dlist[] | undefined;
@@ -61,8 +64,8 @@ interface Frame {
 }
 
 /**
- * Keys are few and recur with every record, so each is stored once. The number is limited, so that
- * a peer cannot fill memory with keys.
+ * A table that stores each key once, because keys are few and recur with every record. Its size is
+ * limited, so that a peer cannot fill memory with keys.
  */
 const internedKeys = new Map<string, string>();
 const mostInternedKeys = 1024;
@@ -87,17 +90,17 @@ export class DlistScanner {
   #bytesOfText: Buffer = Buffer.alloc(0);
   #text = '';
   #at = 0;
-  /** The line's bytes before the text. */
+  /** The number of the line's bytes before the text. */
   #before = 0;
-  /** The text extends to the line's end. */
+  /** Whether the text extends to the line's end. */
   #isWhole = true;
   #held = 0;
   #items = 0;
-  /** Bytes of the command so far: lines and literals. */
+  /** The number of the command's bytes so far: lines and literals. */
   #bytes = 0;
-  /** The number of values at which other work may run next. */
+  /** The number of values at which the scanner pauses next, so that other work can run. */
   #turnAt = VALUES_A_TURN;
-  /** One more than the number of lines read so far, for messages. */
+  /** One more than the number of the command's lines so far, for error messages. */
   #line = 1;
 
   constructor(limits: Limits) {
@@ -105,7 +108,8 @@ export class DlistScanner {
   }
 
   /**
-   * Sets the line to read next, or the first part of one. Without an LF there may be more of it.
+   * Sets the line to read next, or the first part of that line. If the text has no LF, more parts
+   * may follow.
    */
   setLine(line: Buffer): void {
     this.#line += 1;
@@ -125,7 +129,7 @@ export class DlistScanner {
     this.#at = 0;
   }
 
-  /** Appends the line's next part. Undefined means that there is none. */
+  /** Appends the line's next part. Undefined means that the line has no more parts. */
   #addPart(part: Buffer | undefined): void {
     const rest = this.#bytesOfText.subarray(this.#at);
     if (part !== undefined) {
@@ -143,7 +147,9 @@ export class DlistScanner {
     return this.#text.slice(this.#at);
   }
 
-  /** Reads a bare word, which may be empty, and one space after it if present (getword). */
+  /**
+   * Reads a bare word, which may be empty, and one space after the word if there is one (getword).
+   */
   word(): string {
     const start = this.#at;
     this.#skipAtom();
@@ -314,7 +320,9 @@ export class DlistScanner {
       : this.#bytesOfText.toString('latin1', start, end);
   }
 
-  /** A short line may stay in memory as a whole: it takes no more than its values do. */
+  /**
+   * A short line may stay in memory as a whole: it takes no more memory than the line's values do.
+   */
   #isShort(): boolean {
     return this.#text.length < AHEAD_BYTES;
   }

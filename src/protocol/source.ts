@@ -27,8 +27,8 @@ export interface ByteSource {
   /** Returns exactly n bytes. Throws `closed` if the input ends first. */
   bytes(n: number): Promise<Buffer>;
   /**
-   * Passes on the next n bytes in pieces as they arrive, and holds none. A piece counts as read
-   * before `onPiece` is called.
+   * Passes the next n bytes to `onPiece` as they arrive, in pieces, without holding any. A piece
+   * counts as read before `onPiece` is called.
    */
   pieces(n: number, onPiece: (piece: Buffer) => void | Promise<void>): Promise<void>;
   /** Whether the input ended cleanly and was read completely. */
@@ -58,12 +58,15 @@ export class SocketSource implements ByteSource {
   #offset = 0;
   #buffered = 0;
   /**
-   * No LF is in the chunks before this one, nor in the first `#scannedBytes` of it. The chunk may
-   * still grow.
+   * There is no LF in the chunks before this one, nor in the first `#scannedBytes` of this chunk.
+   * More bytes may be appended to this chunk.
    */
   #scannedChunks = 0;
   #scannedBytes = 0;
-  /** The buffer that holds the last chunk, if it is one of ours and may have room. */
+  /**
+   * The buffer that holds the last chunk, if this class allocated the buffer and there may be room
+   * in it.
+   */
   #gather: Buffer | undefined;
   #gathered = 0;
   #finished = false;
@@ -76,7 +79,7 @@ export class SocketSource implements ByteSource {
     this.#highWaterBytes = options.highWaterBytes ?? 1024 * 1024;
   }
 
-  /** Bytes pushed but not yet read. */
+  /** The number of bytes pushed but not yet read. */
   get buffered(): number {
     return this.#buffered;
   }
@@ -102,7 +105,8 @@ export class SocketSource implements ByteSource {
   }
 
   /**
-   * Marks the end of the input. If an error is given, reading past the buffered bytes throws it.
+   * Marks the end of the input. If an error is given, reading beyond the buffered bytes throws that
+   * error.
    */
   end(error?: unknown): void {
     if (this.#finished) return;
@@ -116,8 +120,8 @@ export class SocketSource implements ByteSource {
   }
 
   /**
-   * Resolves once there is something to read, or no more input can come. Rejects only as reading
-   * would.
+   * Resolves once there is something to read, or no more input can arrive. Rejects only if a read
+   * would also reject.
    */
   async waitForInput(): Promise<void> {
     if (this.#buffered === 0 && !this.#finished) await this.#more();
@@ -146,7 +150,7 @@ export class SocketSource implements ByteSource {
     }
     const [chunks, bytes, before] = [this.#scannedChunks, this.#scannedBytes, this.#chunks.length];
     const part = this.#take(mostBytes);
-    // Remember what was already searched. Chunks that were taken whole are gone.
+    // Remember how far the search has come. Chunks that were consumed as a whole are gone.
     this.#scannedChunks = Math.max(0, chunks - (before - this.#chunks.length));
     this.#scannedBytes = chunks < before - this.#chunks.length ? 0 : bytes;
     return part;
@@ -229,7 +233,7 @@ export class SocketSource implements ByteSource {
     this.#options.resume?.();
   }
 
-  /** Reads an over-long line to its LF, and holds only its last bytes. */
+  /** Reads an over-long line to its LF, and keeps only the line's last bytes. */
   async #skipLine(limitBytes: number): Promise<never> {
     let tail: Buffer = Buffer.alloc(0);
     for (;;) {

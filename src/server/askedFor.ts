@@ -1,10 +1,11 @@
 /**
- * Tracks what a session's master was asked to send, and whether it has said that it cannot. A
- * message that a master can never supply is thus asked for once, not in every round (decision 27).
+ * Tracks which messages a session's master was asked to send, and whether the master has said that
+ * it cannot send them. A message that a master can never supply is thus requested once, not in
+ * every round (decision 27).
  *
  * sync_client sends NIL for a message whose file is gone, cut, or does not match its GUID
- * (imap/dlist.c, printfile). NIL does not name the message. It is one of those that the following
- * MAILBOX records and that are not here.
+ * (imap/dlist.c, printfile). NIL does not name the message. The message is one of those that the
+ * following MAILBOX records and that the backup lacks.
  */
 import { mailboxByUniqueid } from '../index/queries/current.ts';
 import { firstToAskFor, setUndelivered } from '../index/queries/missing.ts';
@@ -13,9 +14,9 @@ import type { LiveMailbox } from '../index/types.ts';
 import { resend } from '../index/fold/compare.ts';
 import type { Turn } from '../backup/options.ts';
 
-/** A message that a master could not send is asked for again after this time. */
+/** A message that a master could not send is requested again after this time. */
 const AGAIN_AFTER_S = 24 * 3600;
-/** The most GUIDs to remember. Beyond that, a message may be asked for once more. */
+/** The most GUIDs to remember. Beyond that, a message may be requested once more. */
 const MOST_GUIDS = 100_000;
 /** How many messages are marked in one transaction. */
 const MARKED_A_TURN = 256;
@@ -25,7 +26,7 @@ export class AskedFor {
   readonly #users = new Set<string>();
   #hasSentNil = false;
 
-  /** Records that RESERVE reported these as missing. */
+  /** Records that RESERVE reported these messages as missing. */
   add(guids: readonly string[]): void {
     for (const guid of guids) {
       if (this.#guids.size >= MOST_GUIDS) return;
@@ -33,14 +34,14 @@ export class AskedFor {
     }
   }
 
-  /** Records that a MESSAGE had NIL in place of a file. */
+  /** Records that a MESSAGE command had NIL in place of a file. */
   sentNil(): void {
     this.#hasSentNil = true;
   }
 
   /**
-   * Reports whether this session may ask again for everything a user lacks, even for what a master
-   * could not send before. True once for each user.
+   * Reports whether this session may request again everything that a user's backup lacks, even
+   * messages that a master could not send before. Returns true once for each user.
    */
   mayAskAgain(userid: string): boolean {
     if (this.#users.has(userid)) return false;
@@ -54,8 +55,8 @@ export class AskedFor {
   }
 
   /**
-   * Call after a MAILBOX has recorded messages that did not arrive. Marks those that were asked for
-   * as undelivered, and returns them.
+   * Call after a MAILBOX command has recorded messages that did not arrive. Marks the requested
+   * ones as undelivered, and returns them.
    */
   async notDelivered(
     index: IndexFile,
@@ -76,7 +77,8 @@ export class AskedFor {
 }
 
 /**
- * Returns the first UID in a mailbox whose message must be asked for. Undefined if there is none.
+ * Returns the first UID in a mailbox whose message must be requested. Returns undefined if there is
+ * none.
  */
 export async function firstToSend(
   index: IndexFile,
@@ -94,7 +96,8 @@ export async function firstToSend(
 }
 
 /**
- * Reports whether a mailbox matches its master's, ignoring what the master cannot be asked for.
+ * Reports whether a mailbox matches the master's, ignoring messages that need not be requested from
+ * the master.
  */
 export async function isInStep(
   index: IndexFile,

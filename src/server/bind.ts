@@ -2,8 +2,8 @@
  * Binds the server's listening sockets: TCP ports, unix sockets, and sockets that a supervisor
  * opened (systemd's socket activation).
  *
- * A unix socket has its mode from the start. A socket that a killed server left in its place is
- * removed. A path that is not a socket, or on which somebody listens, is not touched.
+ * A unix socket has its mode from the start. If a killed server left a socket at the path, that
+ * socket is removed. If the path is not a socket, or if a process listens on it, it is not touched.
  */
 import { lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -20,12 +20,12 @@ export interface TcpAddress {
 
 export interface UnixAddress {
   readonly path: string;
-  /** The socket's mode: who may connect. */
+  /** The socket's mode, which determines who may connect. */
   readonly mode: number;
 }
 
 export interface InheritedSocket {
-  /** Its descriptor, already bound and listening. */
+  /** The descriptor of a socket that is already bound and listening. */
   readonly fd: number;
   readonly isTls?: boolean;
 }
@@ -35,7 +35,7 @@ export type ListenAddress = TcpAddress | UnixAddress | InheritedSocket;
 export interface BoundAddress {
   /** 0 for a unix socket. */
   readonly port: number;
-  /** The address in messages: `host:port`, or the path. */
+  /** The address as messages show it: `host:port`, or the path. */
   readonly text: string;
 }
 
@@ -65,7 +65,7 @@ async function bindUnix(server: Server, { path, mode }: UnixAddress): Promise<vo
   if (await isLeftover(path)) unlinkSync(path);
   const umask = process.umask(0o777 & ~mode);
   try {
-    // The socket is created within the call.
+    // The call creates the socket before it returns.
     const done = listening(server, { path });
     process.umask(umask);
     await done;

@@ -1,6 +1,6 @@
 /**
  * The dialogue before the login: TLS from the first byte, the banner, STARTTLS, AUTHENTICATE. It
- * knows who the peer is and counts its failed logins. The session does everything else.
+ * stores who the peer is and counts the peer's failed logins. The session does everything else.
  */
 import { extraArguments, banner, missingArgument, responses } from '../protocol/responses.ts';
 import { BackupError } from '../errors.ts';
@@ -46,7 +46,8 @@ export class Greeting {
   }
 
   /**
-   * Answers in Cyrus' words (cyrus-imapd imap/sync_server.c). Without TLS, the command is unknown.
+   * Answers STARTTLS in Cyrus' words (cyrus-imapd imap/sync_server.c). If the server has no TLS,
+   * the command is unknown.
    */
   async startTls(args: readonly string[]): Promise<Outcome> {
     const tls = this.#offeredTls();
@@ -55,8 +56,8 @@ export class Greeting {
     if (this.#user !== null) return this.#answer(responses.startTlsLate);
     if (this.#channel.security !== NO_TLS) return this.#answer(responses.startTlsTwice);
     if (!this.#channel.holdInput()) {
-      // Plain-text input must not be taken for input that TLS protects (CVE-2011-0411). No honest
-      // client sends any here.
+      // Plain-text input must not be mistaken for input that TLS protects (CVE-2011-0411). An
+      // honest client sends nothing before the handshake.
       this.#options.log.warn(`${this.#channel.peer}: STARTTLS: something was sent behind it, closing`);
       await this.#answer(responses.startTlsInjected);
       return 'end';
@@ -65,7 +66,7 @@ export class Greeting {
     return this.#handshake(tls);
   }
 
-  /** Also null on a unix socket: its data crosses no network. */
+  /** The server's TLS. Also null on a unix socket, whose data crosses no network. */
   #offeredTls(): TlsContext | null {
     return this.#channel.address === undefined ? null : this.#options.tls;
   }

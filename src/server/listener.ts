@@ -11,20 +11,23 @@ import { hostNameOf } from './limits/hostLimits.ts';
 import type { ServerOptions } from './options.ts';
 import { Session } from './session.ts';
 
-/** At most one log line in this time during a flood. */
+/** During a flood of connections, at most one log line is written in this time. */
 const EVICTIONS_LOGGED_MS = 1000;
 /**
- * Connections over the limit that may still read the reason. During a flood the others are closed
- * at once.
+ * The most refused connections that may still read the reason. During a flood, further connections
+ * are closed at once.
  */
 const MOST_TURNED_AWAY = 64;
 
 export class Listener {
   #options: ServerOptions;
   readonly #servers: Server[] = [];
-  /** Oldest first. */
+  /** Connections, the oldest first. */
   readonly #sessions = new Set<Session>();
-  /** One for each session until it has ended, even if another connection already has its place. */
+  /**
+   * One promise for each session until the session has ended, even if another connection already
+   * has its place.
+   */
   readonly #running = new Set<Promise<void>>();
   #turnedAway = 0;
   readonly #evicted = { count: 0, loggedAt: -Infinity };
@@ -87,15 +90,15 @@ export class Listener {
     this.#running.add(running);
   }
 
-  /** Frees the session's place. */
+  /** Frees the session's place for another connection. */
   #forget(session: Session): void {
     if (this.#sessions.delete(session)) this.#options.hosts.disconnect(session.address);
   }
 
   /**
-   * At a limit, closes a connection that has not logged in, to make room for a new one. It is the
-   * oldest of the same host, or of the host that has the most of them. Peers that only connect thus
-   * shut out only each other, and nobody who has logged in.
+   * Call at a limit to make room for a new connection. Closes a connection that has not logged in:
+   * the oldest of the same host, or of the host that has the most of them. Peers that only connect
+   * thus shut out only each other, and nobody who has logged in.
    */
   #makeRoom(address: string | undefined): void {
     const { hosts, maxConnections } = this.#options;
@@ -130,8 +133,8 @@ export class Listener {
   }
 
   /**
-   * Returns the reason to refuse the connection. If there is none, counts the connection with its
-   * host.
+   * Returns the reason to refuse the connection. Counts the connection with its host if there is no
+   * such reason.
    */
   #reasonAgainst({ address }: Channel): string | null {
     const { hosts, maxConnections } = this.#options;
@@ -140,8 +143,8 @@ export class Listener {
   }
 
   /**
-   * Never rejects. Does not wait long for a peer that keeps its end open. On a TLS port it sends
-   * nothing in plain text.
+   * Refuses a connection. Never rejects. Does not wait long for a peer that keeps its end open. On
+   * a TLS port it sends nothing in plain text.
    */
   async #turnAway(channel: Channel, isTls: boolean): Promise<void> {
     if (isTls || this.#turnedAway >= MOST_TURNED_AWAY) {

@@ -1,8 +1,8 @@
 /**
  * The backups that one session holds, from the first command for a user until RESTART, EXIT,
- * idleness or the end of the connection. A held backup is locked against every other writer. A
- * session that visits many users without a RESTART (sync_client -A) releases the least recently
- * used ones.
+ * idleness or the end of the connection. A held backup is locked against every other writer. If a
+ * session visits many users without a RESTART (sync_client -A), it releases the least recently used
+ * backups.
  */
 import { dirname } from 'node:path';
 import { Backup } from '../backup/backup.ts';
@@ -25,11 +25,11 @@ export interface OpenBackupsOptions extends BackupOptions {
   readonly openBackups: number;
 }
 
-/** The limit for all sessions together. Beyond it, each session holds one. */
+/** The most backups that all sessions together hold. Beyond this limit, each session holds one. */
 const MOST_OPEN_IN_ALL = 256;
 let openInAll = 0;
 
-/** A living mailbox and its backup. */
+/** A mailbox that is not deleted, and its backup. */
 export interface Holding {
   readonly backup: Backup;
   readonly mailbox: LiveMailbox;
@@ -40,9 +40,9 @@ export class OpenBackups {
   readonly #options: OpenBackupsOptions;
   readonly #notice: Notice;
   readonly #disk: DiskSpace;
-  /** Least recently used first. */
+  /** The held backups, the least recently used first. */
   readonly #open = new Map<string, Backup>();
-  /** Users that the master has mentioned since the last release. */
+  /** Users that the master has mentioned since the backups were last released. */
   readonly #spokenOf = new Set<string>();
 
   constructor(catalog: Catalog, options: OpenBackupsOptions, disk: DiskSpace, notice: Notice) {
@@ -62,7 +62,7 @@ export class OpenBackups {
     const open = this.#touch(userid);
     if (open?.isBroken === false) return open;
     if (open !== undefined) {
-      // Opening it again brings log and index back into step.
+      // Opening the backup again makes the index match the log.
       this.#open.delete(userid);
       openInAll -= 1;
       await open.close();
@@ -72,12 +72,12 @@ export class OpenBackups {
   }
 
   /**
-   * Returns the living mailbox with this internal name and the backup that holds it, or null. After
-   * a rename of a user, the mailbox is in the backup that followed the user, until it gets a new
-   * name there.
+   * Returns the mailbox with this internal name, unless it is deleted, and the backup that holds
+   * it. Returns null if there is none. After a rename of a user, the mailbox is in the backup that
+   * was moved to the new userid, until the mailbox gets a new name there.
    *
    * `absent` is for callers with many names. It collects users who have neither a backup nor a
-   * later name, so that each is looked up only once.
+   * later name, so that each user is looked up only once.
    */
   async holding(mboxname: string, absent?: Set<string>): Promise<Holding | null> {
     const seen = new Set<string>();
@@ -109,8 +109,8 @@ export class OpenBackups {
   }
 
   /**
-   * Records whose INBOX a uniqueid is. Call it after a backup is created and before its first line:
-   * a backup with a recorded INBOX has held something (Catalog.beginAgain).
+   * Records which user's INBOX has this uniqueid. Call it after a backup is created and before its
+   * first line: a backup with a recorded INBOX has held something (Catalog.beginAgain).
    */
   noteInbox(userid: string, uniqueid: string): void {
     const { inboxes } = this.#catalog;
@@ -118,9 +118,9 @@ export class OpenBackups {
   }
 
   /**
-   * Gives another user's backup to this user if all of these are true:
+   * Moves another user's backup to this user if all of these are true:
    *
-   * - The INBOX was the other user's.
+   * - The INBOX belonged to the other user.
    * - This user has no backup yet.
    * - There are signs that the user was renamed (renamedInbox.ts).
    */
@@ -134,7 +134,7 @@ export class OpenBackups {
     const backup = await this.find(known);
     const held = backup === null ? undefined : mailboxByUniqueid(backup.index, getString(inbox, 'UNIQUEID'));
     if (backup === null || held?.deleted !== null || held.name !== inboxOf(known)) return;
-    // If two masters both had the mailbox, one backup would go back and forth.
+    // If two masters both had the mailbox, the backup would move back and forth between the users.
     const wasBefore = this.#catalog.inboxes.laterName(userid) === known;
     if (!wasBefore && !this.#spokenOf.has(known) && isHeldMailboxLater(backup.index, held, inbox)) {
       await this.renameUser(known, userid);
@@ -151,16 +151,16 @@ export class OpenBackups {
     const held = this.#open.get(from);
     if (this.#open.delete(from)) openInAll -= 1;
     await held?.close();
-    // Recorded first, because a completed rename must not be refused. Without a backup of the later
-    // name the record has no effect.
+    // Record the rename first, because a completed rename must not be refused. As long as the later
+    // name has no backup, the record has no effect.
     this.#catalog.inboxes.putLaterName(from, to);
     this.#catalog.rename(from, to);
     this.#notice(`${from} is ${to} from now on, with all of the backup`);
   }
 
   /**
-   * Runs a command. If an index turns out to be damaged meanwhile, the index is rebuilt and the
-   * command runs again. If a part of the answer was already sent, the command fails, and the master
+   * Runs a command. If an index turns out to be damaged, rebuilds the index and runs the command
+   * again. If a part of the answer was already sent, the command fails instead, and the master
    * repeats it.
    */
   async withSoundIndexes(command: () => Promise<void>, hasAnswered: () => boolean): Promise<void> {
@@ -173,7 +173,7 @@ export class OpenBackups {
   }
 
   /**
-   * Closes the backup, whose next open rebuilds the index from the log. Returns false if no held
+   * Closes the backup. Its next open rebuilds the index from the log. Returns false if no held
    * backup has this index.
    */
   async #giveUpIndex({ path, message }: IndexError): Promise<boolean> {
@@ -188,8 +188,8 @@ export class OpenBackups {
   }
 
   /**
-   * Call before a master is asked to upload. Throws 'no-space'. For users without a backup the
-   * check follows when the mail arrives.
+   * Call before a master is asked to upload. Throws 'no-space'. If a user has no backup yet, the
+   * check is made when the mail arrives.
    */
   requireRoomForMail(paths: readonly string[]): void {
     for (const path of paths) this.#disk.requireRoomForMail(dirname(path));
@@ -231,7 +231,7 @@ export class OpenBackups {
     return backup;
   }
 
-  /** Opens the backup, also if it was moved elsewhere while we waited for its lock. */
+  /** Opens the backup, even if it was moved while this session waited for its lock. */
   async #openWhereItIs(userid: string, path: string): Promise<Backup> {
     try {
       return await Backup.open(userid, path, this.#options, this.#notice);

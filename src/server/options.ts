@@ -1,5 +1,5 @@
 /**
- * The server's options. The command line makes them from imapd.conf.
+ * The server's options, which the command line derives from imapd.conf.
  */
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ConnectionSecurity, Passwords } from './auth/exchange.ts';
@@ -23,18 +23,18 @@ export interface ServerOptions {
   readonly catalog: Catalog;
   readonly backups: OpenBackupsOptions;
   readonly log: Log;
-  /** Returns the SASL mechanisms to offer on such a connection. */
+  /** Returns the SASL mechanisms to offer on a connection with this security. */
   readonly mechanisms: (security: ConnectionSecurity) => string[];
   readonly passwords: Passwords;
-  /** null means no TLS. Its certificates can be replaced while the server runs. */
+  /** null means no TLS. The certificates can be replaced while the server runs. */
   readonly tls: TlsContext | null;
   readonly admins: readonly string[];
-  /** Compressed bytes of staged messages that a session may hold in memory. */
+  /** The most compressed bytes of staged messages that a session may hold in memory. */
   readonly stagingMemoryBytes: number;
   /** Limits on what authenticated peers may send. */
   readonly limits: Limits;
   readonly maxConnections: number;
-  /** Shared by all listeners. */
+  /** The limits that all listeners share. */
   readonly hosts: HostLimits;
   readonly disk: DiskSpace;
   readonly memory: Memory;
@@ -44,13 +44,13 @@ export interface ServerOptions {
   readonly loginTimeoutMs: number;
   /** How long a logged-in peer may be silent between commands (sync_timeout). */
   readonly idleTimeoutMs: number;
-  /** How long a peer may accept nothing of an answer. It keeps its locks meanwhile. */
+  /** How long a peer may accept no data of an answer. The peer keeps its locks meanwhile. */
   readonly writeTimeoutMs: number;
   /** How long a command may take to arrive, and each message in it. */
   readonly commandTimeoutMs: number;
-  /** After this wait for the peer, its locks are released. */
+  /** After the session has waited this long for its peer, the peer's locks are released. */
   readonly releaseTimeoutMs: number;
   readonly failedLoginPauseMs: number;
-  /** Failed logins in one connection before it is closed. */
+  /** The number of failed logins after which a connection is closed. */
   readonly failedLoginLimit: number;
 }

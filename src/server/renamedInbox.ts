@@ -1,11 +1,11 @@
 /**
- * Decides whether the INBOX of a user without a backup is another user's, renamed. Masters do not
- * always send RENAME: after a rename, `sync_client -A` and `-u` only mention the new user. The
- * uniqueid alone proves nothing, because a copy of the master has the same one.
+ * Decides whether the INBOX of a user without a backup is another user's INBOX after a rename.
+ * Masters do not always send RENAME: after a rename, `sync_client -A` and `-u` only mention the new
+ * user. The uniqueid alone proves nothing, because a copy of the master has the same uniqueids.
  *
- * The proof is in the mailbox itself, which must be a later state of the one held here. It has the
- * held messages under the same UIDs, and a rename has raised its modseqs. In a copy that only got
- * other names, the modseqs stay the same.
+ * The proof is in the mailbox itself, which must be a later state of the held INBOX. It has the
+ * held messages under the same UIDs, and a rename has raised its modseqs. In a copy of the master
+ * in which only the names differ, the modseqs stay the same.
  */
 import { livingGuids } from '../index/queries/current.ts';
 import type { IndexFile } from '../index/store/indexFile.ts';
@@ -24,7 +24,8 @@ import type { KeyValues } from '../protocol/dlist.ts';
 /** Comparing this many messages is enough. */
 const MOST_COMPARED = 4096;
 /**
- * The line must have this share of the messages held here. The others may have been expunged since.
+ * The new mailbox must contain at least this share of the held messages. The others may have been
+ * expunged since.
  */
 const KNOWN_SHARE = 0.5;
 
@@ -44,7 +45,8 @@ function hasMovedOn(held: LiveMailbox, sent: KeyValues): boolean {
 }
 
 /**
- * In a batch, compares the messages up to its last one. An INBOX that is empty here proves nothing.
+ * If `sent` is only a batch, compares the messages up to the batch's last one. A held INBOX without
+ * messages proves nothing.
  */
 function hasHeldMessages(index: IndexFile, held: LiveMailbox, sent: KeyValues): boolean {
   const lastUid = optionalNumber(sent, 'LAST_UID') ?? 0;

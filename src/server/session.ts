@@ -2,10 +2,9 @@
  * One connection's session: greeting and login (greeting.ts), compression, then commands until
  * EXIT.
  *
- * Whatever a peer sends, at most the current command fails. If the protocol's framing is lost, only
- * this connection ends.
- *
- * However a session ends, it releases everything it holds: locks, staged messages, memory.
+ * Whatever a peer sends, at most the current command fails. If the framing of commands is lost,
+ * only this connection ends. However a session ends, it releases everything it holds: locks, staged
+ * messages, memory.
  *
  * Over 300 lines because all of that is released in one place.
  */
@@ -49,13 +48,13 @@ export class Session {
   readonly #greeting: Greeting;
   #upload: Upload | null = null;
   #isStopping = false;
-  /** Untagged lines sent. */
+  /** The number of untagged lines sent. */
   #sentCount = 0;
   readonly #patience: SessionTimeouts;
   readonly #turns = new Turns();
   readonly #memory: Share;
   readonly #endHold: () => void;
-  /** The release that started because of idleness. The next command waits for it. */
+  /** The release of locks that started because of idleness. The next command waits for it. */
   #releasing: Promise<void> = Promise.resolve();
   readonly #counts = { commands: 0, refused: 0, messages: 0, bytes: 0 };
 
@@ -136,15 +135,16 @@ export class Session {
   }
 
   /**
-   * Ends the session at once. Only for sessions without a login, whose place another one needs.
+   * Ends the session at once. Use this only for a session without a login whose place another
+   * connection needs.
    */
   evict(): void {
     this.#channel.destroy();
   }
 
   /**
-   * Finishes the current command, then says goodbye. Nothing was promised for a command that has
-   * not fully arrived.
+   * Finishes the current command, then says goodbye. A command that has not fully arrived is
+   * dropped: without an answer, the peer was promised nothing.
    */
   stop(): void {
     this.#isStopping = true;
@@ -160,7 +160,7 @@ export class Session {
     await this.#channel.close();
   }
 
-  /** Handles one command. Throws if there can be no next one. */
+  /** Handles one command. Throws if the session cannot continue with another one. */
   async #turn(): Promise<Outcome> {
     if (this.#isStopping) {
       await this.#answer(responses.shuttingDown);

@@ -1,10 +1,10 @@
 /**
  * Messages that a session has uploaded and no mailbox has claimed yet.
  *
- * Masters upload messages first and say whose they are afterwards, in MAILBOX. An upload is
- * compressed as the log will hold it, and kept in staging. The backup of the user whose mailbox
- * records it takes it over, and no other. As in Cyrus' own sync_server, RESTART or the connection's
- * end drops what is not claimed.
+ * Masters upload messages first, and say only later, in MAILBOX, whose messages they are. An upload
+ * is compressed in the form in which the log will hold it, and kept in staging. When a mailbox
+ * records the message, the backup of the mailbox's owner takes the upload over, and no other backup
+ * does. As in Cyrus' own sync_server, RESTART or the connection's end drops unclaimed uploads.
  */
 import { createHash } from 'node:crypto';
 import type { Backup } from '../backup/backup.ts';
@@ -25,8 +25,8 @@ interface StagedFile {
 }
 
 /**
- * The limit for one session, to bound the memory for their entries. It allows a mailbox of a
- * million messages in one batch.
+ * The most unclaimed messages in one session, which bounds the memory for their entries. The limit
+ * allows a mailbox of a million messages in one batch.
  */
 const MOST_MESSAGES = 1_000_000;
 
@@ -36,7 +36,7 @@ const CLAIMED_A_STEP = 1024;
 
 const ENTRY_BYTES = 400;
 
-/** One MESSAGE command that is arriving. */
+/** A MESSAGE command that is still arriving. */
 export class Upload {
   readonly #writer: UploadWriter;
   readonly #files: FileLiteral[] = [];
@@ -80,19 +80,22 @@ export class Upload {
 export class Uploads {
   readonly #staging: Staging;
   readonly #files = new Map<string, StagedFile>();
-  /** How many files of each line are unclaimed. With the last one its segment is dropped. */
+  /**
+   * The number of unclaimed files in each uploaded line. When the last file of a line is claimed,
+   * the line's segment is dropped.
+   */
   readonly #waiting = new Map<UploadedLine, number>();
 
   constructor(options: StagingOptions) {
     this.#staging = new Staging(options);
   }
 
-  /** Compressed bytes that are not claimed yet. */
+  /** The number of compressed bytes that are not claimed yet. */
   get stagedBytes(): number {
     return this.#staging.stagedBytes;
   }
 
-  /** Memory for the entries of unclaimed messages. */
+  /** The memory for the entries of unclaimed messages. */
   get entriesBytes(): number {
     return this.#files.size * ENTRY_BYTES;
   }
@@ -115,8 +118,8 @@ export class Uploads {
 
   /**
    * Returns the sources of the wanted messages: whole segments if all of their messages are wanted,
-   * and single messages otherwise. A message may also come from another backup that this session
-   * holds and has just stored it in.
+   * and single messages otherwise. The source may also be another held backup, in which this
+   * session has just stored the message.
    */
   async sources(
     wanted: ReadonlySet<string>,

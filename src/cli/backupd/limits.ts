@@ -11,7 +11,9 @@ import { unlimitedHosts } from '../../server/limits/hostLimits.ts';
 import type { HostLimitOptions } from '../../server/limits/hostLimits.ts';
 import type { MemoryOptions } from '../../server/limits/memory.ts';
 
-/** Only the depth has no key: no master needs more, and no peer should get more. */
+/**
+ * The nesting depth has no key in imapd.conf: no master needs more, and no peer should get more.
+ */
 export function wireLimits(config: Config): Limits {
   return {
     lineBytes: config.backup_max_command,
@@ -24,7 +26,7 @@ export function wireLimits(config: Config): Limits {
   };
 }
 
-/** Throws BackupError 'config' that names the file. */
+/** Throws BackupError 'config', with a message that names the file. */
 export function hostLimitOptions(config: Config): HostLimitOptions {
   requireNetworks(config);
   return {

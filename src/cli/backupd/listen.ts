@@ -33,8 +33,8 @@ export function socketModeOf(text: string): number {
 }
 
 /**
- * Returns the sockets passed to this process. One that is named `tls` (FileDescriptorName=) uses
- * TLS from the first byte.
+ * Returns the sockets that systemd passed to this process. A socket named `tls`
+ * (FileDescriptorName=) uses TLS from the first byte.
  */
 export function inheritedSockets(environment: NodeJS.ProcessEnv, pid: number): InheritedSocket[] {
   if (Number(environment['LISTEN_PID']) !== pid) return [];

@@ -70,8 +70,9 @@ function parse(args: string[]): Arguments {
 }
 
 /**
- * By default V8 lets garbage grow to several times the live data before it collects. Half as much
- * as the live data is enough. Memory is then bounded by the live data, and by the limits on that.
+ * The garbage that V8 allows before it collects, in per cent of the live data. By default, garbage
+ * may grow to several times the live data. With this setting, memory is bounded by the live data,
+ * which has its own limits.
  */
 const HEAP_GROWING_PERCENT = 50;
 

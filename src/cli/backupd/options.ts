@@ -1,5 +1,5 @@
 /**
- * Converts imapd.conf to the server's options, and checks that the server can be used.
+ * Converts imapd.conf to the server's options, and checks that clients can use the server.
  */
 import { COMPRESSION_LEVEL } from '../../backup/options.ts';
 import { hostname } from 'node:os';
@@ -21,10 +21,10 @@ import { TlsContext } from '../../server/tls/tls.ts';
 import { tlsSettings } from './tlsSettings.ts';
 import { VERSION } from '../common/version.ts';
 
-/** As in Cyrus (lib/imapoptions, sync_timeout). */
+/** The default of sync_timeout, as in Cyrus (lib/imapoptions). */
 const LEAST_IDLE_S = 3;
 
-/** Limits that sessions share and that a reload changes in place. */
+/** Limits that all sessions share. A reload changes them in place. */
 export interface SharedLimits {
   readonly hosts: HostLimits;
   readonly disk: DiskSpace;

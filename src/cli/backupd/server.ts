@@ -50,7 +50,7 @@ export class BackupdServer {
   readonly #listener: Listener;
   readonly log: Log;
 
-  /** Opens everything, but does not listen yet. Throws BackupError. */
+  /** Opens all resources, but does not listen yet. Throws BackupError. */
   constructor(config: Config, addresses: readonly ListenAddress[]) {
     this.#config = config;
     this.#addresses = addresses;
@@ -78,7 +78,7 @@ export class BackupdServer {
     }
   }
 
-  /** Never throws. */
+  /** Reloads the configuration. Never throws. */
   reload(): void {
     try {
       const { next, fixed } = this.#nextConfig();

@@ -8,7 +8,7 @@ import koffi from 'koffi';
 const AF_UNIX = 1;
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
 const MSG_NOSIGNAL = 0x4000;
-/** Linux's sockaddr_un: the family, then the path. */
+/** The path's offset in Linux's sockaddr_un, which begins with the family. */
 const PATH_OFFSET = 2;
 const LONGEST_PATH = 107;
 
@@ -36,8 +36,8 @@ function send(path: string, text: Buffer): void {
   const address = Buffer.alloc(PATH_OFFSET + Buffer.byteLength(path) + 1);
   address.writeUInt16LE(AF_UNIX);
   address.write(path, PATH_OFFSET);
-  // A name that begins with @ is in the abstract namespace: a NUL replaces the @, and there is none
-  // at the end.
+  // A name that begins with @ is in the abstract namespace. In the address, a NUL replaces the @,
+  // and no NUL follows the name.
   const isAbstract = path.startsWith('@');
   if (isAbstract) address[PATH_OFFSET] = 0;
   sendto(fd, text, text.length, MSG_NOSIGNAL, address, address.length - (isAbstract ? 1 : 0));

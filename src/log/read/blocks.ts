@@ -1,8 +1,9 @@
 /**
- * Random access: reads part of a chunk from a flush point, without inflating what precedes it.
+ * Random access: reads part of a chunk from a flush point, without inflating what precedes that
+ * point.
  *
- * The calls are synchronous, like the mount's core. Each caller passes offsets and lengths from the
- * index, and the data from the file is checked against them.
+ * The functions are synchronous, because the mount's core is synchronous. The caller passes offsets
+ * and lengths from the index, and the functions compare the file's data with them.
  */
 import type { FlushPoint } from '../format.ts';
 import { ForwardReader, damaged } from './forwardReader.ts';
@@ -10,8 +11,8 @@ import { Inflater } from './inflater.ts';
 import { readSyncInto } from '../../fs/io.ts';
 
 /**
- * Shared by all calls: a synchronous call leaves nothing in it, and creating one costs more than
- * inflating a block.
+ * One inflater shared by all calls. A synchronous call leaves no state in it, and creating an
+ * inflater costs more than inflating a block.
  */
 let shared: Inflater | null = null;
 
@@ -21,12 +22,12 @@ function freshInflater(): Inflater {
   return shared;
 }
 
-/** More than enough compressed bytes to inflate the beginning of a line. */
+/** This many compressed bytes are more than enough to inflate the beginning of a line. */
 const PROBE_BYTES = 512;
 
 /**
- * Returns up to `size` uncompressed bytes from a flush point, as many as inflate. Cheap enough for
- * a caller that tries very many places.
+ * Inflates from a flush point and returns up to `size` uncompressed bytes, or fewer if the data
+ * ends or is damaged. The call is cheap enough for a caller that tries very many places.
  */
 export function readBeginning(fd: number, fileOffset: number, size: number, fileEnd: number): Buffer {
   const input = scratchOf(Math.max(0, Math.min(PROBE_BYTES, fileEnd - fileOffset)));
@@ -35,8 +36,8 @@ export function readBeginning(fd: number, fileOffset: number, size: number, file
   const inflater = freshInflater();
   if (inflater.step(input, 0, have, output, 0, size) !== 'damaged')
     return output.subarray(0, inflater.produced);
-  // A failing step does not report its output. Inflating one byte at a time stops just before the
-  // damage.
+  // A failing step does not report its output. Inflating one byte at a time therefore delivers
+  // everything before the damage.
   inflater.reset();
   let [length, taken] = [0, 0];
   while (length < size && inflater.step(input, taken, have - taken, output, length, 1) === 'full') {
@@ -52,7 +53,7 @@ export interface RawBlock {
   readonly bytes: Buffer;
 }
 
-/** Also shared: most compressed blocks are smaller than this. */
+/** A shared buffer for compressed bytes. Most compressed blocks are smaller than this. */
 const SCRATCH_BYTES = 256 * 1024;
 let scratch: Buffer | null = null;
 
@@ -70,33 +71,34 @@ const ROOM_STEP_BYTES = 32 * 1024;
 
 /**
  * Returns the uncompressed bytes between two flush points. `end` may also be the end of the member
- * or of the last commit. Costs one read and one inflation.
+ * or of the last commit. A call costs one read and one inflation.
  *
- * The result is in `room` if it fits, and the caller must then give up that buffer. Otherwise the
- * result has memory of its own. Throws 'damaged' unless the block inflates to exactly its length.
+ * If the result fits in `room`, it is stored there, and the caller must no longer use that buffer
+ * for anything else. Otherwise the result has memory of its own. Throws 'damaged' unless the block
+ * inflates to exactly its length.
  */
 export function readBlock(fd: number, start: FlushPoint, end: FlushPoint, room?: Buffer): Buffer {
   return inflateBlock(readCompressedBlock(fd, start, end), start, end, room);
 }
 
 /**
- * The first half of readBlock, the one that may wait for the disk. Returns the compressed bytes,
- * which are valid until the next call.
+ * The first half of readBlock, which may wait for the disk. Returns the compressed bytes, which are
+ * valid until the next call.
  */
 export function readCompressedBlock(fd: number, start: FlushPoint, end: FlushPoint): Buffer {
   const [inputSize] = sizesOf(start, end);
   return readCompressed(fd, start, scratchOf(inputSize));
 }
 
-/** The second half of readBlock. */
+/** The second half of readBlock, which inflates the compressed bytes. */
 export function inflateBlock(compressed: Buffer, start: FlushPoint, end: FlushPoint, room?: Buffer): Buffer {
   const [, size] = sizesOf(start, end);
   return inflateTo(size, start, compressed, roomFor(size + 1, room));
 }
 
 /**
- * As readBlock, but returns the first `size` bytes only and ignores what follows. Notices damage
- * only if these bytes do not inflate, so the caller needs another way to verify them.
+ * Like readBlock, but returns the first `size` bytes only and ignores what follows. The function
+ * notices damage only if these bytes do not inflate, so the caller must verify them in another way.
  */
 export function readBlockStart(
   fd: number,
@@ -120,7 +122,7 @@ function roomFor(size: number, room: Buffer | undefined): Buffer {
   return Buffer.allocUnsafeSlow(Math.ceil(size / ROOM_STEP_BYTES) * ROOM_STEP_BYTES);
 }
 
-/** As readBlock, but returns the compressed bytes too. */
+/** Like readBlock, but returns the compressed bytes too. */
 export function readRawBlock(fd: number, start: FlushPoint, end: FlushPoint): RawBlock {
   const [inputSize, size] = sizesOf(start, end);
   const compressed = readCompressed(fd, start, Buffer.allocUnsafe(inputSize));
@@ -140,7 +142,10 @@ function readCompressed(fd: number, start: FlushPoint, into: Buffer): Buffer {
   return into;
 }
 
-/** `output` must have room for one byte more than `size`, so that a longer block is noticed. */
+/**
+ * `output` must have room for one byte more than `size`, so that the function notices a block that
+ * is too long.
+ */
 function inflateTo(size: number, start: FlushPoint, compressed: Buffer, output: Buffer): Buffer {
   const inflater = freshInflater();
   const status = inflater.step(compressed, 0, compressed.length, output, 0, size + 1);

@@ -1,8 +1,8 @@
 /**
- * Reads the chunks of a data file, in bounded memory. Each chunk is a synchronous source for a
- * parser. Also finds the next chunk after damage.
+ * Reads the chunks of a data file in bounded memory, and finds the next chunk after damage. Each
+ * chunk is a synchronous source for a parser.
  *
- * This reader does not know what a chunk's bytes mean. It cannot tell where log lines end, because
+ * This reader does not interpret a chunk's bytes. It cannot tell where log lines end, because
  * messages contain line feeds too. The parser therefore asks for a line, for a number of bytes, or
  * to skip bytes.
  */
@@ -26,8 +26,8 @@ export class ChunkReader {
 
   /**
    * Opens the member that begins at `fileOffset`. Reads no byte at or after `fileEnd`. Set
-   * `findPoints` for members that no index describes: it fills `points` and enables boundaryAt(),
-   * at about twice the time.
+   * `findPoints` for a member that no index describes: the reader then fills `points` and supports
+   * boundaryAt(), but takes about twice as long.
    */
   constructor(fd: number, fileOffset: number, fileEnd: number, options: { findPoints?: boolean } = {}) {
     this.#fileOffset = fileOffset;
@@ -43,30 +43,33 @@ export class ChunkReader {
    * The member's state:
    *
    * - complete: everything has been read, and the CRC-32 and size are right.
-   * - torn: the file ended first.
-   * - damaged: neither.
+   * - torn: the file ended before the member did.
+   * - damaged: the member ended or failed in any other way.
    * - reading: bytes are left to read, even if the member's end has been reached.
    */
   get state(): MemberState {
     return this.#start < this.#end ? 'reading' : this.#member.state;
   }
 
-  /** How far in the file the reader has read, for progress reports. */
+  /** The file offset up to which the reader has read, for progress reports. */
   get readUpTo(): number {
     return this.#member.readUpTo;
   }
 
-  /** Where the member ends in the file. Valid once complete. */
+  /** The file offset at which the member ends. Valid once the state is complete. */
   get fileEnd(): number {
     return this.#member.fileEnd;
   }
 
-  /** CRC-32 of all uncompressed bytes. Valid after the end. */
+  /** CRC-32 of all uncompressed bytes. Valid once the member has ended. */
   get crc32(): number {
     return this.#member.crc32;
   }
 
-  /** With findPoints: the flush points found so far. Complete only after the end. */
+  /**
+   * The flush points found so far, if `findPoints` is set. The list is complete only after the
+   * member's end.
+   */
   get points(): FlushPoint[] {
     return this.#member.points;
   }
@@ -81,14 +84,14 @@ export class ChunkReader {
 
   /**
    * Returns the bytes up to and including the next line feed, or null at the end of a complete
-   * member. Throws 'limit' for a longer line. Throws 'damaged' where the bytes end first (see
-   * `state`), even if a complete member ends in the middle of a line.
+   * member. Throws 'limit' if the line is too long. Throws 'damaged' if the bytes end before the
+   * line does (see `state`), even in a complete member.
    */
   line(limitBytes: number): Buffer | null {
     return finish(this.lineSteps(limitBytes));
   }
 
-  /** The same as a generator, with one buffer a step. */
+  /** Like line(), as a generator that inflates one buffer in each step. */
   *lineSteps(limitBytes: number): Generator<void, Buffer | null> {
     const gathered = new GatheredBytes();
     while (this.#fill()) {
@@ -125,7 +128,7 @@ export class ChunkReader {
     finish(this.streamSteps(count, sink));
   }
 
-  /** The same as a generator, with one buffer a step. */
+  /** Like stream(), as a generator that inflates one buffer in each step. */
   *streamSteps(count: number, sink?: (piece: Buffer) => void): Generator<void, void> {
     let left = count;
     while (left > 0) {
@@ -140,21 +143,21 @@ export class ChunkReader {
   }
 
   /**
-   * With findPoints: returns the flush boundary at `position`, where the member could be ended, or
-   * null. Call it as soon as a line's end is reached: boundaries before the current position are
-   * forgotten.
+   * Returns the flush boundary at `position`, at which the member could be ended, or null. Needs
+   * `findPoints`. Call it as soon as a line's end is reached: the reader forgets boundaries before
+   * the current position.
    */
   boundaryAt(position: number): Boundary | null {
     if (position === this.position) this.#fill();
     return this.#member.boundaryAt(position);
   }
 
-  /** Releases zlib's memory. The caller still owns the descriptor. */
+  /** Releases zlib's memory. The descriptor still belongs to the caller. */
   close(): void {
     this.#member.close();
   }
 
-  /** Returns false if there are no more bytes. */
+  /** Inflates more bytes. Returns false if there are none. */
   #fill(): boolean {
     if (this.#start < this.#end) return true;
     this.#member.forgetBefore(this.#member.inflated);
@@ -175,7 +178,7 @@ export class ChunkReader {
   }
 }
 
-/** More than enough compressed bytes for the header line. */
+/** This many compressed bytes are more than enough to inflate the header line. */
 const PROBE_BYTES = 512;
 const SCAN_BYTES = 65_536;
 
@@ -206,7 +209,7 @@ export function findMember(fd: number, from: number, fileEnd: number): number | 
   return finish(findMemberSteps(fd, from, fileEnd));
 }
 
-/** The same as a generator, with one buffer a step. */
+/** The same search as a generator that reads one buffer in each step. */
 export function* findMemberSteps(fd: number, from: number, fileEnd: number): Generator<void, number | null> {
   const magic = MEMBER_HEADER.subarray(0, 4);
   const window = Buffer.allocUnsafe(SCAN_BYTES + PROBE_BYTES);

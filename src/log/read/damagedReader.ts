@@ -1,9 +1,10 @@
 /**
- * Reads a damaged chunk from a flush point, as far as it inflates. It is a source for the same
- * parser that reads whole chunks (chunkReader.ts), but ignores how the gzip member begins and ends.
+ * Reads a damaged chunk from a flush point, up to the damage. It is a source for the same parser
+ * that reads whole chunks (chunkReader.ts), but ignores how the gzip member begins and ends.
  *
- * Unlike ChunkReader it delivers every byte before the damage. If a stretch between known flush
- * points inflates to another length, the run ends: the following data would get wrong offsets.
+ * Unlike ChunkReader, it delivers every byte before the damage. If the data between two known flush
+ * points inflates to another length than expected, reading stops there: all later data would get
+ * wrong offsets.
  */
 import zlib from 'node:zlib';
 import { BackupError } from '../../errors.ts';
@@ -19,33 +20,33 @@ import { PointFinder } from './points.ts';
 const INPUT_BYTES = 65_536;
 const OUTPUT_BYTES = 65_536;
 const LINE_FEED = 10;
-/** With less input than this left, the reader reads more. */
+/** The reader reads more input from the file when less than this is left. */
 const LEAST_AHEAD_BYTES = 16_384;
 const MOST_PASSED = 4096;
 
 export class DamagedReader {
   readonly #fd: number;
   readonly #fileEnd: number;
-  /** The known points after the start, in order. */
+  /** The known flush points after the start, in order. */
   readonly #known: readonly FlushPoint[];
   readonly #inflater = new Inflater();
   readonly #finder: PointFinder;
   readonly #start: FlushPoint;
-  /** Inflated bytes not yet taken, from `position` on. */
+  /** Inflated bytes that the caller has not taken yet. The first is at `position`. */
   #pending: Buffer = Buffer.alloc(0);
   readonly #input = Buffer.allocUnsafe(INPUT_BYTES);
-  /** The input's position in the file, and its length. */
+  /** The file offset of the input buffer, and the number of bytes in it. */
   #inputAt = -INPUT_BYTES;
   #inputEnd = 0;
   readonly #output = Buffer.allocUnsafe(OUTPUT_BYTES);
   #atMarker = false;
-  /** How many of the known points have been passed. */
+  /** How many of the known flush points the reader has passed. */
   #knownAt = 0;
   #inflated: number;
   #filePosition: number;
   #state: 'reading' | 'ended' | 'damaged' = 'reading';
   #passed: FlushPoint[] = [];
-  /** CRC-32 of all bytes since the start, whether taken or not. */
+  /** CRC-32 of all inflated bytes since the start, including those not yet taken. */
   crc32 = 0;
 
   /** Reads no byte of the file at or after `fileEnd`. */
@@ -64,12 +65,12 @@ export class DamagedReader {
     return this.#inflated - this.#pending.length;
   }
 
-  /** Whether the deflate stream has ended cleanly and all of its bytes have been taken. */
+  /** Whether the deflate stream has ended cleanly and the caller has taken all of its bytes. */
   get isEnded(): boolean {
     return this.#state === 'ended' && this.#pending.length === 0;
   }
 
-  /** The position in the file: at the deflate stream's end, just after its last byte. */
+  /** The current file offset. It follows the last byte once the deflate stream has ended. */
   get filePosition(): number {
     return this.#filePosition;
   }
@@ -80,8 +81,8 @@ export class DamagedReader {
   }
 
   /**
-   * The flush markers passed, with the offsets in this run. A long list is thinned, except for the
-   * last.
+   * The flush markers that the reader has passed, with their offsets from the start of this
+   * reading. A long list is thinned, but always keeps the last marker.
    */
   get passed(): readonly FlushPoint[] {
     return this.#passed;
@@ -97,7 +98,7 @@ export class DamagedReader {
     return finish(this.lineSteps(limitBytes));
   }
 
-  /** The same as a generator, with one buffer a step. */
+  /** Like line(), as a generator with one buffer in each step. */
   *lineSteps(limitBytes: number): Generator<void, Buffer | null> {
     const gathered = new GatheredBytes();
     for (; ; yield) {
@@ -120,12 +121,12 @@ export class DamagedReader {
     return gathered.take();
   }
 
-  /** A piece is valid only during the call. */
+  /** Passes bytes to the sink in pieces, or skips them. A piece is valid only during the call. */
   stream(count: number, sink: (piece: Buffer) => void = () => undefined): void {
     finish(this.streamSteps(count, sink));
   }
 
-  /** The same as a generator, with one buffer a step. */
+  /** Like stream(), as a generator that inflates one buffer in each step. */
   *streamSteps(count: number, sink: (piece: Buffer) => void = () => undefined): Generator<void, void> {
     for (let left = count; left > 0; yield) {
       if (!this.#fill()) throw this.#unexpectedEnd();
@@ -167,7 +168,7 @@ export class DamagedReader {
     return piece;
   }
 
-  /** Returns false if there are no more bytes. */
+  /** Inflates more bytes. Returns false if there are none. */
   #fill(): boolean {
     while (this.#pending.length === 0 && this.#state === 'reading') this.#step();
     return this.#pending.length > 0;
@@ -185,7 +186,8 @@ export class DamagedReader {
     const repeats = this.#atMarker ? emptyBlocks(input) : 0;
     const marker = repeats > 0 ? repeats - FLUSH_MARKER.length : input.indexOf(FLUSH_MARKER);
     this.#atMarker = marker !== -1;
-    // A marker may begin at the end of the input: its first bytes are left for the next step.
+    // A marker may begin at the end of the input, so its possible first bytes are left for the next
+    // step.
     const isCut = this.#filePosition + have < nextKnown;
     const end =
       marker === -1
@@ -240,9 +242,7 @@ export class DamagedReader {
     return known[this.#knownAt]?.fileOffset ?? this.#fileEnd;
   }
 
-  /**
-   * All input up to a marker, known point or buffer end has been taken, and its output delivered.
-   */
+  /** Called once all input up to a marker, known point or buffer end is inflated. */
   #atInputEnd(isMarker: boolean): void {
     const here = { offset: this.#inflated, fileOffset: this.#filePosition };
     if (isMarker) {
@@ -256,8 +256,9 @@ export class DamagedReader {
   }
 
   /**
-   * A failing step does not report its output. So this inflates everything before it again, then
-   * one byte at a time: zlib stops when the output is full, before it meets the damage.
+   * Recovers the output of a failed step, which zlib does not report. Inflates everything before
+   * that step again, then continues one byte at a time. When the output is full, zlib stops before
+   * it meets the damage.
    */
   #salvageStep(): void {
     this.#state = 'damaged';

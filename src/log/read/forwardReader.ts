@@ -18,16 +18,19 @@ export class ForwardReader {
   readonly #input = Buffer.allocUnsafe(PIECE_BYTES);
   readonly #output = Buffer.allocUnsafe(PIECE_BYTES);
   #filePosition: number;
-  /** How much of the input was read, and how much of that was taken. */
+  /** The number of input bytes read, and how many of them the inflater has consumed. */
   #have = 0;
   #taken = 0;
   #isFull = false;
-  /** The part of the output that has not been delivered yet. */
+  /** The part of the output that the caller has not received yet. */
   #from = 0;
   #to = 0;
   #position: number;
 
-  /** Reads no byte of the file at or after `fileLimit`. A given inflater must be fresh. */
+  /**
+   * Reads no byte of the file at or after `fileLimit`. If the caller passes an inflater, it must be
+   * fresh.
+   */
   constructor(fd: number, start: FlushPoint, fileLimit: number, inflater = new Inflater()) {
     this.#fd = fd;
     this.#start = start;
@@ -80,9 +83,9 @@ export class ForwardReader {
   }
 
   /**
-   * Inflates the next piece, which replaces the old output. Inflates no further than `wanted`: zlib
-   * does not report the output of a failing step, and the wanted bytes may be whole although damage
-   * follows them.
+   * Inflates the next piece, which replaces the old output. It inflates no further than `wanted`.
+   * zlib does not report the output of a failing step, and damage may directly follow the wanted
+   * bytes.
    */
   #fill(wanted: number): void {
     this.#from = 0;

@@ -1,12 +1,13 @@
 /**
- * Gathers bytes that arrive in pieces in one buffer, which doubles as needed. Hostile input may
- * arrive in pieces of one byte: a list of such pieces would take a hundred times their memory.
+ * Collects pieces of bytes in one buffer, which doubles in size when it is full. Hostile input may
+ * arrive one byte at a time: a list of such pieces would take a hundred times the memory of the
+ * bytes.
  */
 export class GatheredBytes {
   #buffer = Buffer.alloc(0);
   length = 0;
 
-  /** Copies the piece. */
+  /** Appends a copy of the piece. */
   add(piece: Buffer): void {
     const length = this.length + piece.length;
     if (length > this.#buffer.length) this.#grow(length);
@@ -14,7 +15,7 @@ export class GatheredBytes {
     this.length = length;
   }
 
-  /** Returns all of the bytes, which then belong to the caller. */
+  /** Returns all bytes. The caller owns the returned buffer. */
   take(): Buffer {
     const all = this.#buffer.subarray(0, this.length);
     this.#buffer = Buffer.alloc(0);

@@ -33,10 +33,10 @@ interface NativeInflate {
 /**
  * The result of a step:
  *
- * - more: all input has been consumed, and all of its output delivered.
- * - full: the output is full, and there may be more.
- * - ended: the deflate stream's last block is over. The rest of the input does not belong to it.
- * - damaged: the input is not deflate. The failing call's output is unknown.
+ * - more: the inflater has consumed all input and delivered all of its output.
+ * - full: the output buffer is full, and more output may follow.
+ * - ended: the deflate stream's last block has ended. The rest of the input does not belong to it.
+ * - damaged: the input is not valid deflate data. The failing call's output is unknown.
  */
 export type InflateStatus = 'more' | 'full' | 'ended' | 'damaged';
 
@@ -52,7 +52,7 @@ function nativeHandleOf(stream: zlib.InflateRaw): { handle: NativeInflate; left:
 }
 
 export class Inflater {
-  /** Bytes that the last step consumed and produced. */
+  /** The number of bytes that the last step consumed and produced. */
   consumed = 0;
   produced = 0;
   readonly #stream = zlib.createInflateRaw();
@@ -68,7 +68,8 @@ export class Inflater {
   }
 
   /**
-   * Consumes input and produces output until either is exhausted. The output must not be empty.
+   * Consumes input and produces output until the input is used up or the output is full. The output
+   * buffer must not be empty.
    */
   step(
     input: Buffer,

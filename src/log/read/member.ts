@@ -26,31 +26,31 @@ import { PointFinder } from './points.ts';
 export type MemberState = 'reading' | 'complete' | 'torn' | 'damaged';
 
 /**
- * A byte-aligned place after a flush. Everything before it inflates, and the member can be ended
- * there.
+ * A byte-aligned place after a flush. Everything before this place inflates, and the member can be
+ * ended here.
  */
 export interface Boundary {
-  /** Uncompressed bytes before it. */
+  /** The number of uncompressed bytes before the boundary. */
   length: number;
-  /** Its place in the file. */
+  /** The boundary's offset in the file. */
   fileEnd: number;
-  /** CRC-32 of the uncompressed bytes before it. */
+  /** CRC-32 of the uncompressed bytes before the boundary. */
   crc32: number;
 }
 
 const INPUT_BYTES = 65_536;
 
 /**
- * Checks the magic, the method and that there are no optional fields. Time, extra flags and system
- * do not matter.
+ * Checks the magic and the method, and that there are no optional fields. The header's time, extra
+ * flags and system are ignored.
  */
 export function isMemberHeader(bytes: Buffer): boolean {
   return bytes.length >= MEMBER_HEADER.length && bytes.compare(MEMBER_HEADER, 0, 4, 0, 4) === 0;
 }
 
 /**
- * Counts the bytes of the empty stored blocks at the start of `bytes`. They occur when one flush
- * follows another with nothing in between.
+ * Counts the bytes of the empty stored blocks at the start of `bytes`. Such blocks occur if one
+ * flush follows another with nothing in between.
  */
 export function emptyBlocks(bytes: Buffer): number {
   const step = EMPTY_BLOCK.length;
@@ -65,7 +65,7 @@ export class MemberInflater {
   /** Uncompressed bytes delivered so far. */
   inflated = 0;
   crc32 = 0;
-  /** Where the member ends, once complete. */
+  /** The file offset at which the member ends. Valid once the state is complete. */
   fileEnd: number;
   sha1: string | null = null;
   readonly #fd: number;
@@ -77,8 +77,8 @@ export class MemberInflater {
   #boundaries: Boundary[] = [];
   readonly #input = Buffer.allocUnsafe(INPUT_BYTES);
   /**
-   * The input's position in the file, how much of it there is, how much is taken, and where the
-   * next step must end.
+   * Four numbers about the input: its offset in the file, its length, how much the inflater has
+   * consumed, and where the next step must end.
    */
   #inputBase: number;
   #inputEnd = 0;
@@ -86,7 +86,8 @@ export class MemberInflater {
   #stepEnd = 0;
   #atMarker = false;
   /**
-   * After damage, input goes in byte by byte, so that no good output is lost with the failing step.
+   * Whether input is passed one byte at a time, which starts after damage. The good output before
+   * the damage is then not lost with the failing step.
    */
   #crawling = false;
 
@@ -101,7 +102,7 @@ export class MemberInflater {
     this.#readHeader();
   }
 
-  /** Offset in the file just after the last byte read. */
+  /** The file offset just after the last byte read. */
   get readUpTo(): number {
     return this.#inputBase + this.#inputEnd;
   }
@@ -111,8 +112,8 @@ export class MemberInflater {
   }
 
   /**
-   * Returns the flush boundary with exactly `length` uncompressed bytes before it, or null.
-   * Forgotten boundaries are not found.
+   * Returns the flush boundary with exactly `length` uncompressed bytes before it, or null if it
+   * was never found or is forgotten.
    */
   boundaryAt(length: number): Boundary | null {
     return this.#boundaries.find((boundary) => boundary.length === length) ?? null;
@@ -124,9 +125,7 @@ export class MemberInflater {
     this.#boundaries = first === -1 ? [] : this.#boundaries.slice(first);
   }
 
-  /**
-   * Writes at least one byte into the output. Returns 0 once the member has ended (see `state`).
-   */
+  /** Writes at least one byte to the output. Returns 0 once the member has ended (see `state`). */
   fill(output: Buffer): number {
     while (this.state === 'reading') {
       const produced = this.#step(output);
@@ -151,7 +150,8 @@ export class MemberInflater {
   }
 
   /**
-   * Moves the bytes not yet taken to the front and reads more after them. Returns false at the end.
+   * Moves the unconsumed input to the buffer's front and reads more after it. Returns false at the
+   * end of the file.
    */
   #refill(): boolean {
     if (!this.#crawling) this.#sha1.update(this.#input.subarray(0, this.#taken));
@@ -167,7 +167,8 @@ export class MemberInflater {
   }
 
   /**
-   * Decides how far the next steps go: up to a marker, or as far as certainly no marker begins.
+   * Decides where the next steps end: at a marker, or at the last offset before which certainly no
+   * marker begins.
    */
   #planStep(): void {
     const partOfMarker = this.#finder === null || this.#crawling ? 0 : FLUSH_MARKER.length - 1;
@@ -219,9 +220,9 @@ export class MemberInflater {
   }
 
   /**
-   * A failing step does not report its output, and up to 64 KiB of input went into it. So this
-   * inflates again up to that place, from the last flush point if one is known. It then continues
-   * byte by byte, so that the lines before the damage are not lost.
+   * Recovers the lines before the damage. A failing step does not report its output, and up to 64
+   * KiB of input went into that step. This function therefore inflates again up to the step's
+   * start, from the last flush point if one is known. It then continues one byte at a time.
    */
   #crawl(): void {
     if (this.#crawling) return this.#end('damaged');

@@ -2,21 +2,23 @@
  * Finds the flush points of a member that no index describes.
  *
  * A full flush leaves 00 00 FF FF at a byte boundary. A sync flush does so too, but keeps the
- * window. The same four bytes also occur by chance and in stored blocks. Each candidate is
- * therefore tried: a second inflater starts there with an empty window. It must produce the same
- * bytes from the same input, step by step, up to the next candidate. If it fails earlier, the
- * candidate is dropped and the next one is tried. This costs a second inflation; memory is one
- * buffer, however far apart the candidates are.
+ * window. The same four bytes also occur by chance and in stored blocks. Every place after these
+ * bytes is therefore only a candidate, which is tried with a second inflater that starts there with
+ * an empty window.
  *
- * An accepted point also holds beyond the candidate that ended its trial. Later data refers back at
- * most by deflate's window, and candidates are no nearer to each other than that.
+ * Up to the next candidate, the second inflater must produce the same bytes from the same input,
+ * step by step. If it fails, the candidate is dropped and the next one is tried. This costs a
+ * second inflation. The memory is one buffer, however far apart the candidates are.
+ *
+ * An accepted point also stays valid for data after the next candidate. Later data refers back by
+ * at most deflate's window, and candidates are at least that far apart.
  */
 import { LEAST_BLOCK_BYTES, type FlushPoint } from '../format.ts';
 import { Inflater } from './inflater.ts';
 
 /**
- * What the member's own inflater was given, consumed and produced in one step. The output starts at
- * the buffer's beginning.
+ * The input and output of one step of the member's own inflater. The output starts at the buffer's
+ * beginning.
  */
 export interface InflateStep {
   input: Buffer;
@@ -29,7 +31,7 @@ export interface InflateStep {
 }
 
 export class PointFinder {
-  /** The accepted points, in order. The first is the member's first compressed byte. */
+  /** The accepted flush points, in order. The first one is the member's first compressed byte. */
   readonly points: FlushPoint[];
   readonly #inflater = new Inflater();
   #output = Buffer.alloc(0);
@@ -39,7 +41,10 @@ export class PointFinder {
     this.points = [first];
   }
 
-  /** Tries a point at which a marker ends. All output before it must have been delivered. */
+  /**
+   * Starts a trial at the place where a marker ends. All output before that place must have been
+   * delivered.
+   */
   candidate(point: FlushPoint): void {
     const last = this.#onTrial ?? this.points.at(-1);
     if (last !== undefined && point.offset - last.offset < LEAST_BLOCK_BYTES) return;
@@ -48,7 +53,10 @@ export class PointFinder {
     this.#inflater.reset();
   }
 
-  /** Repeats a step of the member's inflater with the inflater of the candidate on trial. */
+  /**
+   * Repeats a step of the member's inflater with the second inflater, which is trying the
+   * candidate.
+   */
   follow(step: InflateStep): void {
     if (this.#onTrial === null) return;
     if (this.#output.length < step.outputLength) this.#output = Buffer.allocUnsafe(step.outputLength);
@@ -62,7 +70,7 @@ export class PointFinder {
   }
 
   /**
-   * Ends the last trial: all data that inflates has been followed. A point at the very end is not
+   * Ends the last trial, after all data that inflates has been seen. A point at the very end is not
    * accepted.
    */
   finish(length: number): void {

@@ -1,9 +1,9 @@
 /**
  * Appends one chunk, a gzip member, to a data file.
  *
- * Once commit() returns, the bytes are on disk and inflate. Later bytes can be undone exactly up to
- * there: by rollback(), or after a kill by recover.ts with the position that the index recorded.
- * After each commit the file ends at a byte boundary of deflate.
+ * Once commit() returns, the bytes are on disk and can be inflated. Everything written after a
+ * commit can be undone exactly. rollback() does this; after a kill, recover.ts does it with the
+ * position that the index recorded. After each commit the file ends at a byte boundary of deflate.
  *
  * Calls must not overlap: await each one. After any rejection, only rollback() may be called.
  */
@@ -18,19 +18,19 @@ import { ioError, syncData, truncate, writeAll } from '../../fs/io.ts';
 import type { Spliceable } from './staging.ts';
 
 export interface ChunkProgress {
-  /** Uncompressed bytes of the chunk on disk. */
+  /** The number of the chunk's uncompressed bytes that are on disk. */
   length: number;
-  /** The file's size. */
+  /** The data file's size. */
   fileEnd: number;
-  /** CRC-32 of the uncompressed bytes. */
+  /** CRC-32 of the chunk's uncompressed bytes. */
   crc32: number;
   /** The flush points added since the last commit. */
   points: readonly FlushPoint[];
-  /** Hex SHA-1 of the member's bytes in the file so far, its gzip header included. */
+  /** Hex SHA-1 of the member's bytes in the file so far, including its gzip header. */
   memberSha1: string;
 }
 
-/** Compressed bytes are held back up to this size, to be written with fewer calls. */
+/** Compressed bytes are buffered up to this size, to save write calls. */
 const WRITE_BYTES = 262_144;
 
 /** The state that a rollback restores. */
@@ -49,18 +49,20 @@ export class ChunkWriter {
   #state: 'open' | 'failed' | 'closed' = 'open';
   #sha1 = createHash('sha1');
   #points: FlushPoint[] = [];
-  /** Where the next compressed byte goes. The file is written only up to #written. */
+  /**
+   * The file offset of the next compressed byte. Bytes from #written up to here are still buffered.
+   */
   #fileEnd: number;
   #written: number;
   #queue: Buffer[] = [];
 
   /**
-   * Begins a chunk at `fileOffset`, which must be the file's end. Nothing counts before the first
-   * commit().
+   * Begins a chunk at `fileOffset`, which must be the file's end. Nothing is permanent before the
+   * first commit().
    *
-   * The caller keeps `fd`, which holds the file's lock. It is never closed or opened again here.
-   * With `isSynced` false a commit does not wait for the disk: for a new file that nobody uses yet
-   * and that is later synced as a whole.
+   * The caller keeps `fd`, which holds the lock on the file. The writer never closes or reopens
+   * the file. If `isSynced` is false, a commit does not wait for the disk. Use this for a new file
+   * that nobody uses yet and that is later synced as a whole.
    */
   static async open(
     fd: number,
@@ -89,12 +91,12 @@ export class ChunkWriter {
     this.#deflater = new Deflater(level, (data, point) => this.#take(data, point));
   }
 
-  /** Uncompressed bytes so far, which is also the next byte's offset in the chunk. */
+  /** The number of uncompressed bytes so far, which is also the next byte's offset in the chunk. */
   get length(): number {
     return this.#deflater.length;
   }
 
-  /** A line or message starts here. */
+  /** Tells the writer that a line or message starts here. */
   async mark(): Promise<void> {
     await this.#guarded(() => this.#deflater.mark());
   }
@@ -120,7 +122,7 @@ export class ChunkWriter {
     });
   }
 
-  /** Waits until all bytes so far are on disk. */
+  /** Waits until all bytes written so far are on disk. */
   async commit(): Promise<ChunkProgress> {
     return this.#guarded(async () => {
       await this.#deflater.flush();
@@ -129,8 +131,8 @@ export class ChunkWriter {
   }
 
   /**
-   * Returns to the last commit, in the file too. Before the first commit this removes the whole
-   * chunk and closes the writer.
+   * Undoes everything since the last commit, in the file too. Before the first commit, this removes
+   * the whole chunk and closes the writer.
    */
   async rollback(): Promise<void> {
     const committed = this.#committed;
@@ -141,15 +143,16 @@ export class ChunkWriter {
     this.#written = this.#fileEnd;
     this.#deflater.restart(committed?.position ?? STREAM_START);
     await truncate(this.#fd, this.#fileEnd);
-    // Sync, so that after a power cut no old sector can appear among the bytes written there next.
+    // Sync the file, so that after a power cut no old sector can appear among the bytes written
+    // next.
     if (this.#isSynced) await syncData(this.#fd);
     if (committed !== null) this.#sha1 = committed.sha1.copy();
     this.#state = committed === null ? 'closed' : 'open';
   }
 
   /**
-   * Commits and ends the gzip member. If everything was already committed, the file keeps its time:
-   * the ending adds no information.
+   * Commits and ends the gzip member. If everything was already committed, the file's modification
+   * time stays the same, because the ending adds no information.
    */
   async close(): Promise<ChunkProgress> {
     return this.#guarded(async () => {
@@ -181,8 +184,8 @@ export class ChunkWriter {
   }
 
   /**
-   * Adds a segment's points, except those too near to the last one. Returns the last point's
-   * offset.
+   * Adds a segment's flush points, except those too near to the previous one. Returns the last
+   * point's offset.
    */
   #translatePoints(segment: Spliceable, offset: number, lastPoint: number): number {
     let last = lastPoint;

@@ -26,7 +26,10 @@ const deflateRaw = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.defl
 const INLINE_BYTES = 16_384;
 const WINDOW_BYTES = 32_768;
 const FIRST_BUFFER_BYTES = 16_384;
-/** Blocks compressed at once. The thread pool has four threads, and syncing needs one too. */
+/**
+ * The number of blocks compressed at once. The thread pool has four threads, and syncing needs one
+ * of them.
+ */
 const BLOCKS_AT_ONCE = Math.max(2, Math.min(4, os.availableParallelism()));
 
 /**
@@ -36,7 +39,8 @@ const BLOCKS_AT_ONCE = Math.max(2, Math.min(4, os.availableParallelism()));
 export type DeflaterSink = (compressed: Buffer, point: number | null) => Promise<void> | void;
 
 /**
- * A deflater's position when it holds nothing: the next byte begins a block with an empty window.
+ * The deflater's position when it buffers nothing. The next byte begins a block with an empty
+ * window.
  */
 export interface DeflaterPosition {
   length: number;
@@ -56,7 +60,7 @@ export class Deflater {
   readonly #level: number;
   readonly #sink: DeflaterSink;
   /**
-   * The data since the window was last empty. Bytes before #cutAt are already being compressed.
+   * The data since the window was last empty. The bytes before #cutAt are already being compressed.
    */
   #block = Buffer.alloc(0);
   #blockStart = 0;
@@ -66,7 +70,10 @@ export class Deflater {
   #lastPoint = -Infinity;
   #crc32 = 0;
   #jobs: Job[] = [];
-  /** After a piece is lost, what follows it is worthless: every call rejects until restart(). */
+  /**
+   * The error that lost a piece. All later pieces are then worthless, so every call rejects until
+   * restart().
+   */
   #failure: BackupError | null = null;
 
   constructor(level: number, sink: DeflaterSink) {
@@ -74,7 +81,7 @@ export class Deflater {
     this.#sink = sink;
   }
 
-  /** Uncompressed bytes so far. */
+  /** The number of uncompressed bytes so far. */
   get length(): number {
     return this.#blockStart + this.#fill;
   }
@@ -104,7 +111,10 @@ export class Deflater {
     }
   }
 
-  /** A line or message starts here: a good place for a flush point, if one is due. */
+  /**
+   * Tells the deflater that a line or message starts here: a good place for a flush point, if one
+   * is due.
+   */
   async mark(): Promise<void> {
     if (this.#fill > 0 && this.length - this.#lastPoint >= FLUSH_INTERVAL_BYTES) await this.#cut();
   }
@@ -116,7 +126,7 @@ export class Deflater {
     while (this.#jobs.length > 0) await this.#settle();
   }
 
-  /** Drops what it holds and continues at another position, with an empty window. */
+  /** Drops all buffered data and continues at another position, with an empty window. */
   restart(position: DeflaterPosition): void {
     this.#jobs = [];
     this.#failure = null;
@@ -137,7 +147,7 @@ export class Deflater {
     this.#cutAt = 0;
   }
 
-  /** Grows by copying: a running call may still read the old buffer. */
+  /** Grows the buffer by copying it, because a running call may still read the old buffer. */
   #reserve(size: number): void {
     const wanted = this.#fill + size;
     if (wanted <= this.#block.length) return;
@@ -163,13 +173,15 @@ export class Deflater {
     const options = {
       level: this.#level,
       finishFlush: zlib.constants.Z_SYNC_FLUSH,
-      // Room for the worst case, so that one trip to the thread pool suffices.
+      // The output buffer has room for the worst case, so that one trip to the thread pool
+      // suffices.
       chunkSize: piece.length + (piece.length >> 8) + 64,
       ...(window.length > 0 ? { dictionary: window } : {}),
     };
     if (piece.length <= INLINE_BYTES) return Promise.resolve(zlib.deflateRawSync(piece, options));
     const compressed = deflateRaw(piece, options);
-    // Awaited in order by #settle, or dropped by restart: this avoids an unhandled rejection.
+    // #settle awaits these promises in order, and restart drops them. A rejection must not count as
+    // unhandled meanwhile.
     compressed.catch(() => undefined);
     return compressed;
   }

@@ -1,6 +1,7 @@
 /**
- * Repairs the end of a data file after a kill, a power cut or a full disk. It saves the torn bytes
- * elsewhere, then ends the last member after its last whole part or cuts it off altogether.
+ * Repairs the end of a data file after a kill, a power cut or a full disk. It first saves the torn
+ * bytes elsewhere. It then ends the last member after its last whole line, or removes the member if
+ * it has none.
  *
  * An interruption is safe:
  *
@@ -54,7 +55,7 @@ export async function saveTail(fd: number, from: number, to: number, name: strin
   }
 }
 
-/** Truncates the file and waits for the disk. For a member without a single whole line. */
+/** Truncates the file and waits for the disk. Use this for a member without a single whole line. */
 export async function cutTail(fd: number, fileEnd: number): Promise<void> {
   await truncate(fd, fileEnd);
   await syncData(fd);
@@ -62,8 +63,8 @@ export async function cutTail(fd: number, fileEnd: number): Promise<void> {
 
 /**
  * Makes the last member plain gzip again: cuts it at a flush boundary and ends it there. The
- * boundary comes from a commit or from the reader's boundaryAt(). Throws 'damaged', with the file
- * untouched, if it is not a boundary or its CRC-32 is wrong.
+ * boundary comes from a commit or from the reader's boundaryAt(). If it is not a boundary or its
+ * CRC-32 is wrong, throws 'damaged' and leaves the file untouched.
  *
  * The cut is on disk before the ending is written. After a power cut between the two, no removed
  * bytes can follow the ending.
@@ -80,7 +81,8 @@ export async function closeMember(fd: number, fileOffset: number, boundary: Boun
 }
 
 /**
- * Inflates up to the boundary and checks that a last block is accepted there. Hashes what is kept.
+ * Inflates the member up to the boundary, checks that a last block is accepted there, and hashes
+ * the bytes to keep.
  */
 async function checkBoundary(fd: number, fileOffset: number, boundary: Boundary, sha1: Hash): Promise<void> {
   const inflater = new Inflater();

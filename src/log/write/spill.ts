@@ -33,12 +33,14 @@ export class SpillFile {
     this.#directory = directory;
   }
 
-  /** Bytes that the file occupies. */
+  /** The number of bytes that the file occupies. */
   get size(): number {
     return this.#tail;
   }
 
-  /** Rejects with 'no-space' or 'io'. The bytes are not held then. */
+  /**
+   * Writes bytes to the file. If this rejects with 'no-space' or 'io', the bytes are not stored.
+   */
   async append(data: Buffer): Promise<Extent> {
     const fd = this.#open();
     const extent = { position: this.#tail, size: data.length };

@@ -1,11 +1,11 @@
 /**
- * Staging holds bytes, compressed as the log will store them, until it is known which log they
- * belong to.
+ * Staging holds compressed bytes, in the form in which the log will store them, until it is known
+ * which log they belong to.
  *
- * A master uploads messages before the mailbox records that say whose they are. A segment is a
- * stretch of raw deflate that begins with an empty window and ends at a byte boundary. It can be
- * copied unchanged after any flush boundary. Nothing is compressed twice, and nothing enters a log
- * before it is claimed. Memory is bounded: bytes over the limit go to an unlinked file.
+ * A master uploads messages before it sends the mailbox records that say whose they are. A segment
+ * is a stretch of raw deflate that begins with an empty window and ends at a byte boundary. It can
+ * be copied unchanged after any flush boundary. Nothing is compressed twice, and nothing enters a
+ * log before it is claimed. Memory is bounded: bytes over the limit go to an unlinked file.
  */
 import { BackupError } from '../../errors.ts';
 import { Deflater } from './deflater.ts';
@@ -14,13 +14,13 @@ import { Inflater } from '../read/inflater.ts';
 import { SpillFile, type Extent } from './spill.ts';
 
 export interface StagingOptions {
-  /** The folder for the temporary file, if one is needed. */
+  /** The folder for the temporary file, which is created only if needed. */
   directory: string;
-  /** Compressed bytes that all segments together may hold in memory. */
+  /** The most compressed bytes that all segments together may hold in memory. */
   memoryBytes: number;
   /** zlib's level, 0 to 9. Default: 6. */
   level?: number;
-  /** A common limit on the memory of many stagings. */
+  /** A limit on memory that many stagings share. */
   shared?: SharedMemory;
 }
 
@@ -30,10 +30,10 @@ export interface SharedMemory {
   give(bytes: number): void;
 }
 
-/** One compressed piece: in memory, or in the staging file. */
+/** One compressed piece, either in memory or in the staging file. */
 type Piece = Buffer | Extent;
 
-/** Bytes read from the staging file at a time while a segment is copied. */
+/** The number of bytes read from the staging file at a time while a segment is copied. */
 const COPY_BYTES = 262_144;
 
 function sizeOf(piece: Piece): number {
@@ -54,7 +54,7 @@ export class Staging {
     this.#shared = options.shared;
   }
 
-  /** Compressed bytes held, in memory and in the file. */
+  /** The number of compressed bytes held, in memory and in the file. */
   get stagedBytes(): number {
     return this.#memoryUsed + this.spill.size;
   }
@@ -63,7 +63,7 @@ export class Staging {
     return new UploadWriter(this);
   }
 
-  /** Frees everything. Remaining segments can no longer be read. */
+  /** Frees everything. Segments that still exist can no longer be read. */
   close(): void {
     this.#give(this.#memoryUsed);
     this.spill.close();
@@ -108,7 +108,7 @@ export class UploadWriter {
     this.#deflater = new Deflater(staging.level, (data, point) => this.#take(data, point));
   }
 
-  /** Uncompressed bytes so far, which is also the next byte's offset. */
+  /** The number of uncompressed bytes so far, which is also the next byte's offset. */
   get length(): number {
     return this.#deflater.length;
   }
@@ -121,7 +121,7 @@ export class UploadWriter {
     await this.#deflater.write(bytes);
   }
 
-  /** A line or message starts here. */
+  /** Tells the writer that a line or message starts here. */
   async mark(): Promise<void> {
     await this.#deflater.mark();
   }
@@ -139,7 +139,7 @@ export class UploadWriter {
     });
   }
 
-  /** Frees what is held. May be called while a write is running. */
+  /** Frees all pieces. The caller may call this while a write is running. */
   abort(): void {
     if (this.#state !== 'open') return;
     this.#state = 'aborted';
@@ -156,18 +156,21 @@ export class UploadWriter {
 }
 
 export interface UploadSummary {
-  /** Uncompressed bytes. */
+  /** The number of uncompressed bytes. */
   readonly length: number;
   /** CRC-32 of the uncompressed bytes. */
   readonly crc32: number;
   readonly compressedBytes: number;
-  /** Relative to the segment's start. The first is {0, 0}. Empty if the segment is empty. */
+  /**
+   * Flush points relative to the segment's start. The first is {0, 0}. The list is empty if the
+   * segment is empty.
+   */
   readonly points: readonly FlushPoint[];
 }
 
 /**
- * Compressed bytes that can be copied after any flush boundary: they refer to nothing before them,
- * and end at a byte boundary.
+ * Compressed bytes that can be copied after any flush boundary. They refer to no earlier data, and
+ * end at a byte boundary.
  */
 export interface Spliceable extends UploadSummary {
   /** Returns the compressed bytes, in pieces of bounded size. */
@@ -192,14 +195,14 @@ export class StagedUpload implements Spliceable {
     this.points = summary.points;
   }
 
-  /** Frees its bytes. */
+  /** Frees the segment's bytes. */
   drop(): void {
     if (this.#dropped) return;
     this.#dropped = true;
     this.#staging.release(this.#pieces.splice(0));
   }
 
-  /** Its compressed bytes, in pieces of bounded size. */
+  /** Returns the segment's compressed bytes, in pieces of bounded size. */
   async *compressed(): AsyncGenerator<Buffer, void, undefined> {
     this.#assertHeld();
     for (const piece of this.#pieces) {
@@ -252,7 +255,7 @@ export class StagedUpload implements Spliceable {
     }
   }
 
-  /** Its compressed bytes from an offset on, read synchronously. */
+  /** Reads the segment's compressed bytes from an offset on, synchronously. */
   *#compressedFrom(offset: number): Generator<Buffer, void, undefined> {
     let skip = offset;
     for (const piece of this.#pieces) {

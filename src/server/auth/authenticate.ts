@@ -1,5 +1,6 @@
 /**
- * Runs AUTHENTICATE mechanism [initial response]: the exchange of base64 lines, up to an answer.
+ * Runs the command `AUTHENTICATE mechanism [initial response]`: exchanges base64 lines with the
+ * client until there is an answer.
  */
 import { BackupError } from '../../errors.ts';
 import { preAuthLimits } from '../../protocol/limits.ts';
@@ -11,9 +12,9 @@ import { hostOf } from '../limits/hostLimits.ts';
 import type { ServerOptions } from '../options.ts';
 
 export interface AuthenticationResult {
-  /** The user if the exchange succeeded and the user is an admin. Otherwise null. */
+  /** The user if the exchange succeeded and the user is an admin. Null otherwise. */
   readonly user: string | null;
-  /** The tagged answer. */
+  /** The tagged answer to send. */
   readonly answer: string;
   /** Whether to log a failed login and delay the answer. */
   readonly isFailure: boolean;

@@ -12,9 +12,9 @@ import { BackupError } from '../../errors.ts';
 export type VerifyPassword = (user: string, password: string, host?: string) => Promise<boolean>;
 
 export interface ScramCredentials {
-  /** Returns a user's stored credential, or null if there is none for this mechanism. */
+  /** Returns a user's stored credential. Returns null if the user has none for this mechanism. */
   lookup(user: string, mechanism: ScramMechanism): ScramCredential | null;
-  /** Returns a credential to show for such a user, the same each time. */
+  /** Returns a made-up credential for a user without one. It is the same each time. */
   decoy(user: string, mechanism: ScramMechanism): ScramCredential;
 }
 
@@ -24,9 +24,9 @@ export interface Passwords {
   readonly scram: () => ScramCredentials | null;
 }
 
-/** A connection's security according to TLS. */
+/** What TLS says about a connection's security. */
 export interface ConnectionSecurity {
-  /** The strength of its encryption in bits. 0 without TLS. */
+  /** The strength of the connection's encryption in bits. 0 without TLS. */
   readonly layerBits: number;
   /** The user that the client's certificate names, if it is valid. */
   readonly clientUser: string | null;
@@ -38,8 +38,8 @@ export type SaslStep = { done: true; user: string } | { done: false; challenge: 
 
 export interface SaslExchange {
   /**
-   * `data` is the decoded response, or null if the client sent no initial one. Throws BackupError
-   * 'auth'.
+   * `data` is the decoded response. It is null if the client sent no initial response. Throws
+   * BackupError 'auth'.
    */
   step(data: Buffer | null): Promise<SaslStep>;
 }

@@ -1,6 +1,6 @@
 /**
- * EXTERNAL (RFC 4422, appendix A): TLS has already identified the client. It may name itself, but
- * nobody else.
+ * EXTERNAL (RFC 4422, appendix A): TLS has already identified the client. The client may state its
+ * own name, but no other.
  */
 import { authenticationFailed, messageText } from './exchange.ts';
 import type { SaslExchange } from './exchange.ts';

@@ -1,6 +1,6 @@
 /**
- * The mechanisms that reveal the password: PLAIN (RFC 4616), and LOGIN, which asks for the name and
- * then for the password.
+ * The mechanisms that reveal the password to the server: PLAIN (RFC 4616), and LOGIN, which asks
+ * for the name and then for the password.
  */
 import { authenticationFailed, messageText } from './exchange.ts';
 import type { SaslExchange, SaslStep, VerifyPassword } from './exchange.ts';
@@ -14,8 +14,8 @@ export function startPlain(verify: VerifyPassword): SaslExchange {
 }
 
 /**
- * message = [authzid] NUL authcid NUL passwd. Nobody may act for another user: an authzid must be
- * empty or equal to the authcid.
+ * The message is `[authzid] NUL authcid NUL passwd`. Nobody may act for another user: the authzid
+ * must be empty or equal to the authcid.
  */
 async function checkPlain(data: Buffer, verify: VerifyPassword): Promise<SaslStep> {
   const parts = messageText(data).split('\0');

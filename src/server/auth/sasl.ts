@@ -30,7 +30,7 @@ function scram(name: ScramMechanism): Mechanism {
   return { name, isPlaintext: false, start };
 }
 
-/** In the order of the offer. */
+/** The mechanisms, in the order in which they are offered. */
 const mechanisms: readonly Mechanism[] = [
   {
     name: 'EXTERNAL',
@@ -46,11 +46,11 @@ const mechanisms: readonly Mechanism[] = [
 export interface MechanismRules {
   /** sasl_mech_list. Empty means all. */
   readonly mechList: readonly string[];
-  /** allowplaintext */
+  /** allowplaintext in imapd.conf. */
   readonly allowPlaintext: boolean;
-  /** tls_required: without TLS, nothing is offered. */
+  /** tls_required: without TLS, no mechanism is offered. */
   readonly isTlsRequired: boolean;
-  /** sasl_minimum_layer, in bits. Only TLS provides a layer here. The mechanisms provide none. */
+  /** sasl_minimum_layer, in bits. Only TLS provides a security layer here, not the mechanisms. */
   readonly minimumLayer: number;
 }
 

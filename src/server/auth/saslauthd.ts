@@ -10,7 +10,7 @@ import { BackupError, messageOf } from '../../errors.ts';
 export interface SaslauthdOptions {
   socketPath: string;
   /**
-   * The PAM service. Cyrus' replication and backup servers use csync (cyrus-imapd
+   * The PAM service name. Cyrus' replication and backup servers use `csync` (cyrus-imapd
    * backup/backupd.c).
    */
   service: string;
@@ -31,8 +31,8 @@ function countedString(text: string): Buffer | null {
 }
 
 /**
- * Builds a question. As in libsasl, a name with @ is sent as name and realm. `saslauthd -r` joins
- * them again.
+ * Builds a question. Like libsasl, it splits a name with @ into name and realm. `saslauthd -r`
+ * joins them again.
  */
 function question(user: string, password: string, service: string): Buffer | null {
   const at = user.lastIndexOf('@');

@@ -70,8 +70,8 @@ export function startScram(
 const FIRST = /^([ny],(?:a=([^,]*))?,)(n=([^,]+),r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?)$/s;
 
 /**
- * Parses the first message. A request for channel binding ("p=") or a mandatory extension ("m=")
- * does not match, and is refused.
+ * Parses the client's first message. A message that requests channel binding ("p=") or a mandatory
+ * extension ("m=") does not match, and is refused.
  */
 function parseFirst(text: string): ClientFirst {
   const match = FIRST.exec(text);
@@ -80,7 +80,7 @@ function parseFirst(text: string): ClientFirst {
   return { gs2Header, authzid: decodeName(authzid), bare, user: decodeName(name), nonce };
 }
 
-/** saslname: a comma is =2C, an equals sign =3D. */
+/** Decodes a saslname: =2C is a comma, =3D is an equals sign. */
 function decodeName(text: string): string {
   if (/=(?!2C|3D)/.test(text) || text.includes('\0')) throw authenticationFailed();
   return text.replaceAll('=2C', ',').replaceAll('=3D', '=');

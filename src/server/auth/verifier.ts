@@ -1,10 +1,10 @@
 /**
  * Checks passwords with the methods of sasl_pwcheck_method, one after another until one accepts.
- * `auxprop` is our password file (Cyrus' own sasldb is a Berkeley database), `saslauthd` is the
- * daemon. By default the file is used if it exists, else saslauthd.
+ * `auxprop` is this server's own password file (Cyrus' sasldb is a Berkeley database). `saslauthd`
+ * is the daemon. By default the file is used if it exists, and saslauthd otherwise.
  *
  * SCRAM needs the file's credentials, because saslauthd only checks passwords. SCRAM is offered
- * only if the file is the only method. Otherwise users known only to saslauthd would choose SCRAM,
+ * only if the file is the only method. Otherwise users known only to saslauthd would choose SCRAM
  * and fail.
  */
 import { BackupError } from '../../errors.ts';
@@ -14,7 +14,7 @@ import { verifyBySaslauthd, type SaslauthdOptions } from './saslauthd.ts';
 import type { Passwords, VerifyPassword } from './exchange.ts';
 
 export interface VerifierOptions {
-  /** sasl_pwcheck_method. Empty if it is not set. */
+  /** The methods of sasl_pwcheck_method. Empty if the option is not set. */
   pwcheckMethods: readonly string[];
   passwdFile: string;
   saslauthd: SaslauthdOptions;
@@ -28,7 +28,7 @@ function methodOf(name: string): Method {
   throw new BackupError('config', text, { subject: 'sasl_pwcheck_method' });
 }
 
-/** One for the whole process: a reload does not replace it. */
+/** One deriver for the whole process: a reload does not replace it. */
 const deriver = new Deriver();
 
 /**

@@ -1,5 +1,5 @@
 /**
- * APPLY: what a master tells us to store. OK means that it is on disk.
+ * The APPLY commands, with which a master stores data here. OK means that the data is on disk.
  */
 import type { Backup } from '../../backup/backup.ts';
 import { requireAnnotations } from '../../index/fold/annotation.ts';
@@ -42,7 +42,8 @@ export async function applyReserve(context: CommandContext, value: Dlist): Promi
   const guids = getStrings(kv, 'GUID');
   const lacking = new Set<string>();
   const paths: string[] = [];
-  // One backup at a time: with so many users, not all can be held open at once.
+  // Open one backup at a time: a command may name more users than backups that can be held open at
+  // once.
   for (const owner of owners) {
     const backup = await context.backups.find(owner);
     if (backup !== null) paths.push(backup.path);
@@ -67,7 +68,7 @@ export async function applyMailbox(context: CommandContext, value: Dlist): Promi
   const name = getString(kv, 'MBOXNAME');
   const uniqueid = getString(kv, 'UNIQUEID');
   const { backups, turn } = context;
-  // Our own key, which only compaction writes.
+  // This key is the server's own. Only compaction writes it.
   if (kv.has(RESEND_KEY)) throw new BackupError('bad-parameters', `${RESEND_KEY}: not a master's to say`);
   requireAnnotations(kv);
   requireKeepable(withoutRecords(kv), MOST_STATE_BYTES, 'MAILBOX');
@@ -116,8 +117,8 @@ async function lackingMessages(
 }
 
 /**
- * Records arrived without their messages. Warns about those that the master could not send, which
- * are not asked for again soon.
+ * Call if records arrived without their messages. Warns about the messages that the master could
+ * not send, which are not requested again soon.
  */
 async function noteUndelivered(
   context: CommandContext,
@@ -141,10 +142,10 @@ async function noteUndelivered(
 }
 
 /**
- * The input is stored. If the mailbox still differs from the master's, this refuses the command
- * once and asks for the whole mailbox: sync_client then compares with what we report and tries
- * again. The second time the answer is OK. Otherwise the master's other mailboxes would wait for
- * this one (imap/sync_support.c, do_folders).
+ * Call after the input is stored. If the mailbox still differs from the master's, refuses the
+ * command once and asks for the whole mailbox: sync_client then compares with what we report and
+ * tries again. The second time the answer is OK. Otherwise the master's other mailboxes would wait
+ * for this one (imap/sync_support.c, do_folders).
  */
 async function refuseOnceOutOfStep(context: CommandContext, backup: Backup, uniqueid: string): Promise<void> {
   const { resending } = context;
@@ -171,8 +172,8 @@ function byUserid(_context: CommandContext, value: Dlist): string {
 }
 
 /**
- * The same, with keys that GET needs. Without them in the log, GET USER could no longer be
- * answered.
+ * Makes such a command that also requires the keys that GET needs. Without them in the log, GET
+ * USER could no longer be answered.
  */
 function byUseridWith(...keys: readonly string[]): typeof byUserid {
   return (context, value) => {
@@ -182,8 +183,8 @@ function byUseridWith(...keys: readonly string[]): typeof byUserid {
 }
 
 /**
- * Makes a command for an existing mailbox. It is stored with that mailbox, even under the user's
- * former name.
+ * Makes a command for an existing mailbox. The command is stored in the backup that holds the
+ * mailbox, even under the user's former name.
  */
 function ofMailbox(name: string): Command {
   return async (context, value) => {
@@ -203,7 +204,10 @@ export async function applyUnmailbox(context: CommandContext, value: Dlist): Pro
   }
 }
 
-/** UNMAILBOX name, UNUSER userid: a bare value, or a list of keys from some masters. */
+/**
+ * Returns the value of UNMAILBOX name or UNUSER userid: a bare value, or a list of keys from some
+ * masters.
+ */
 function bare(value: Dlist, key: string): string {
   if (typeof value === 'string') return value;
   const named = value instanceof KeyValues ? optionalString(value, key) : undefined;
@@ -244,13 +248,15 @@ export async function applyCapabilities(context: CommandContext, value: Dlist): 
 }
 
 /**
- * APPLY FORCE: makes a replica skip its checks against its master. Here the master is always right.
+ * APPLY FORCE tells a replica to skip its checks against its master. It changes nothing here,
+ * because the master is always right.
  */
 export const applyForce: Command = () => Promise.resolve();
 
 /**
- * APPLY UNQUOTA root: no error if there is none. After a user was renamed, GET USER of the new name
- * also reports the old name's root. The root is therefore looked up in all held backups.
+ * APPLY UNQUOTA root: no error if the root does not exist. After a user was renamed, GET USER of
+ * the new name also reports the old name's root. The root is therefore looked up in all held
+ * backups.
  */
 export async function applyUnquota(context: CommandContext, value: Dlist): Promise<void> {
   const root = bare(value, 'ROOT');

@@ -11,27 +11,28 @@ export interface CommandContext {
   readonly backups: OpenBackups;
   readonly staged: Uploads;
   /**
-   * Uniqueids of mailboxes that the master was asked, since the last RESTART, to send again as a
-   * whole.
+   * Uniqueids of the mailboxes that the master was asked to send again as a whole, since the last
+   * RESTART.
    */
   readonly resending: Set<string>;
   /**
-   * GUIDs that we reported to this session as missing, and users whose missing messages were asked
-   * for again.
+   * GUIDs reported to this session as missing, and users whose missing messages were requested
+   * again.
    */
   readonly asked: AskedFor;
-  /** The largest total size of an item, such as a script. */
+  /** The largest total size, in bytes, of an item such as a script. */
   readonly keptBytes: number;
   /** Call between two steps of about a millisecond. */
   readonly turn: Turn;
-  /** Unix seconds: the time written to the log's lines. */
+  /** The current time in unix seconds, which is written to the log's lines. */
   now(): number;
-  /** Sends an untagged line, in latin1. Waits if the peer does not read. */
+  /** Sends an untagged line, in latin1. Waits if the peer does not read its input. */
   send(text: string): Promise<void>;
   warn(message: string): void;
 }
 
 /**
- * Answers with untagged lines. The session sends the tagged one. Throws a BackupError to refuse.
+ * Runs a command and sends its untagged lines. The session sends the tagged answer. Throws a
+ * BackupError to refuse the command.
  */
 export type Command = (context: CommandContext, value: Dlist) => Promise<void>;

@@ -1,5 +1,5 @@
 /**
- * GET FETCH and GET FETCH_SIEVE: return a message or a script as it was sent.
+ * The commands GET FETCH and GET FETCH_SIEVE, which return a message or a script as it was sent.
  */
 import { createHash } from 'node:crypto';
 import type { Backup } from '../../backup/backup.ts';
@@ -17,8 +17,8 @@ import { sendItem } from './sendItem.ts';
 const PIECE_BYTES = 64 * 1024;
 
 /**
- * GET FETCH %(MBOXNAME PARTITION UNIQUEID GUID UID): answers `* MESSAGE %{partition guid size}` and
- * the bytes.
+ * GET FETCH %(MBOXNAME PARTITION UNIQUEID GUID UID): the answer is `* MESSAGE %{partition guid
+ * size}`, followed by the message's bytes.
  */
 export async function getFetch(context: CommandContext, value: Dlist): Promise<void> {
   const kv = toKeyValues(value, 'FETCH');
@@ -61,7 +61,7 @@ async function checkBytes({ turn }: CommandContext, backup: Backup, message: Sto
   throw new BackupError('damaged', `${backup.userid}: message ${message.guid} is damaged`);
 }
 
-/** GET FETCH_SIEVE %(USERID FILENAME) */
+/** GET FETCH_SIEVE %(USERID FILENAME): the answer is the script. */
 export async function getFetchSieve(context: CommandContext, value: Dlist): Promise<void> {
   const kv = toKeyValues(value, 'FETCH_SIEVE');
   const [userid, fileName] = [getString(kv, 'USERID'), getString(kv, 'FILENAME')];

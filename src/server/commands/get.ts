@@ -1,5 +1,5 @@
 /**
- * GET: a master's questions about what it need not send.
+ * The GET commands, with which a master finds out what it need not send.
  */
 import { createHash } from 'node:crypto';
 import type { Backup } from '../../backup/backup.ts';
@@ -17,9 +17,9 @@ import { emptyMailboxItem, mailboxItem } from './mailboxItem.ts';
 import { sendItem } from './sendItem.ts';
 
 /**
- * GET USER userid: reports all living mailboxes, then the user's other items. An unknown user has
- * none. `sync_client -u` and `-A` send this command. Once a session, it also asks again for what
- * the master could not send before.
+ * GET USER userid: reports all mailboxes that are not deleted, then the user's other items. An
+ * unknown user has none. `sync_client -u` and `-A` send this command. Once per session and user, it
+ * also requests again the messages that the master could not send before.
  */
 export async function getUser(context: CommandContext, value: Dlist): Promise<void> {
   const userid = useridOf(value);
@@ -40,7 +40,7 @@ export async function getUser(context: CommandContext, value: Dlist): Promise<vo
   await sendMeta(context, backup);
 }
 
-/** GET META userid */
+/** GET META userid: reports the user's items other than mailboxes. */
 export async function getMeta(context: CommandContext, value: Dlist): Promise<void> {
   const backup = await context.backups.find(useridOf(value));
   if (backup !== null) await sendMeta(context, backup);
@@ -57,8 +57,8 @@ export async function getMailboxes(context: CommandContext, value: Dlist): Promi
 }
 
 /**
- * GET UNIQUEIDS (uniqueid ...): searches the held backups only, because an id does not name its
- * owner.
+ * GET UNIQUEIDS (uniqueid ...): searches only the backups that the session holds, because a
+ * uniqueid does not name its owner.
  */
 export async function getUniqueids(context: CommandContext, value: Dlist): Promise<void> {
   for (const uniqueid of toStrings(value, 'UNIQUEIDS')) {
@@ -70,7 +70,10 @@ export async function getUniqueids(context: CommandContext, value: Dlist): Promi
   }
 }
 
-/** GET FULLMAILBOX name: see emptyMailboxItem. The master then sends the whole mailbox again. */
+/**
+ * GET FULLMAILBOX name: reports an empty mailbox (see emptyMailboxItem). The master then sends the
+ * whole mailbox again.
+ */
 export async function getFullMailbox(context: CommandContext, value: Dlist): Promise<void> {
   if (typeof value !== 'string') throw new BackupError('bad-parameters', 'FULLMAILBOX: a name is expected');
   const held = await context.backups.holding(value);
@@ -79,7 +82,7 @@ export async function getFullMailbox(context: CommandContext, value: Dlist): Pro
   await sendItem(context, 'MAILBOX', emptyMailboxItem(held.mailbox));
 }
 
-/** GET QUOTA root: reports nothing if there is none. */
+/** GET QUOTA root: reports nothing if the root does not exist. */
 export async function getQuota(context: CommandContext, value: Dlist): Promise<void> {
   if (typeof value !== 'string') throw new BackupError('bad-parameters', 'QUOTA: a root is expected');
   const backup = await context.backups.find(context.backups.ownerOf(value));
@@ -88,8 +91,8 @@ export async function getQuota(context: CommandContext, value: Dlist): Promise<v
 }
 
 /**
- * GET ANNOTATION mboxname: one line for each annotation of the mailbox. An empty name asks for
- * those of the server.
+ * GET ANNOTATION mboxname: reports one line for each annotation of the mailbox. An empty name means
+ * the server's annotations.
  */
 export async function getAnnotation(context: CommandContext, value: Dlist): Promise<void> {
   if (typeof value !== 'string') throw new BackupError('bad-parameters', 'ANNOTATION: a name is expected');
@@ -153,9 +156,9 @@ function withoutUserid(text: string): KeyValues {
 }
 
 /**
- * SIEVE %(FILENAME LAST_UPDATE GUID ISACTIVE). A master activates a script by the name of its
- * bytecode, main.bc for main.script, and expects exactly that name among ours. It is therefore
- * listed too, as by a replica that compiles scripts.
+ * SIEVE %(FILENAME LAST_UPDATE GUID ISACTIVE). A master activates a script by the name of the
+ * bytecode, such as main.bc for main.script. It expects exactly that name in the list. The bytecode
+ * is therefore listed too, as by a replica that compiles scripts.
  */
 async function sendScripts(context: CommandContext, index: IndexFile): Promise<void> {
   const row = item(index, 'active', '');

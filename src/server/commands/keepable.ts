@@ -8,14 +8,14 @@ import { FileLiteral, Flag, KeyValues } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
 
 /**
- * The limit for a mailbox without its records, or for one record. Those of Cyrus have a few hundred
- * bytes, or some KB with long ACLs and annotations.
+ * The size limit for a mailbox without its records, or for one record. In Cyrus these take a few
+ * hundred bytes, or some KB with long ACLs and annotations.
  */
 export const MOST_STATE_BYTES = 1 << 20;
 /** The most values in one item, nested ones included. */
 const MOST_VALUES = 32_768;
 
-/** Throws 'limit'. Stops counting once the value is over the limit. */
+/** Throws 'limit' if the value is too large. Stops counting once the value is over the limit. */
 export function requireKeepable(value: Dlist, mostBytes: number, what: string): void {
   const left = { bytes: mostBytes, values: MOST_VALUES };
   subtract(value, left);

@@ -1,8 +1,8 @@
 /**
- * A mailbox as GET prints it: every key that the master sent, known or unknown. The CRCs are those
- * of the records that we really hold, not those that the master sent.
+ * A mailbox as GET prints it: every key that the master sent, known or unknown. The CRCs are
+ * computed from the records that the backup really holds, not copied from the master.
  *
- * If anything is missing here, the mailbox is reported as out of date:
+ * If a record or message is missing in the backup, the mailbox is reported as out of date:
  *
  * - The modseq is 0, so that the master lists all of its records again.
  * - LAST_UID is below the first message whose bytes are missing, so that the master sends the files
@@ -11,9 +11,9 @@
  * A message that the master was asked for and could not send does not count as missing
  * (askedFor.ts).
  *
- * With the true values, the master would believe that all is well. With only the CRCs different, it
- * would merge our state into its live mailbox. The price is one transfer of the records' metadata:
- * RESERVE avoids a second upload of messages that are here.
+ * With the true values, the master would believe that the backup is complete. With only the CRCs
+ * different, it would merge the backup's state into its live mailbox. The price is one transfer of
+ * the records' metadata: RESERVE avoids a second upload of messages that the backup holds.
  */
 import { firstToSend } from '../askedFor.ts';
 import { annotAsCounted } from '../../index/queries/crcs.ts';
@@ -94,8 +94,9 @@ export async function mailboxItem(
 /**
  * Returns the answer to FULLMAILBOX, which a master sends to merge a replica's state into its own.
  * The answer is an empty mailbox with no number higher than the master's, so there is nothing to
- * merge. With LAST_UID and HIGHESTMODSEQ 0, the master takes each of its records for new here and
- * changes none (mailbox_update_loop). It cannot copy back what it does not find here.
+ * merge. Since LAST_UID and HIGHESTMODSEQ are 0, the master treats all of its records as new to the
+ * replica and changes none (mailbox_update_loop). It cannot copy records back that the answer does
+ * not contain.
  */
 export function emptyMailboxItem(mailbox: LiveMailbox): KeyValues {
   return withKeys(mailbox, [
@@ -112,8 +113,8 @@ export function emptyMailboxItem(mailbox: LiveMailbox): KeyValues {
 }
 
 /**
- * Returns the keys that the master sent, with our values for some. Our other keys and the defaults
- * that it did not send follow.
+ * Returns the keys that the master sent, some of them with the server's own values. The server's
+ * other keys follow, then the defaults for keys that the master did not send.
  */
 function withKeys(mailbox: LiveMailbox, ours: readonly (readonly [key: string, value: Dlist])[]): KeyValues {
   const computed = new Map<string, Dlist>([['MBOXNAME', mailbox.name], ...ours]);

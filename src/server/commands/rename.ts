@@ -2,10 +2,10 @@
  * APPLY RENAME %(OLDMBOXNAME NEWMBOXNAME PARTITION UIDVALIDITY): renames a folder of one user,
  * moves a folder to another user, or renames a whole user with the INBOX.
  *
- * Masters rename mailbox by mailbox, a user's INBOX among them (imap/sync_support.c, do_folders).
- * With the INBOX the whole backup, including its history, goes to the new userid. The user's other
- * mailboxes are then already there under their old names when their own RENAMEs arrive. A later
- * user of the old name starts with a separate backup.
+ * Masters rename mailbox by mailbox, including a user's INBOX (imap/sync_support.c, do_folders).
+ * When the INBOX is renamed, the whole backup, including its history, moves to the new userid. The
+ * RENAMEs of the user's other mailboxes arrive later. These mailboxes are then already in that
+ * backup, under their old names. A later user of the old name starts with a separate backup.
  */
 import type { Backup } from '../../backup/backup.ts';
 import { recordItem } from '../../backup/lines/recordItem.ts';
@@ -21,8 +21,8 @@ import type { Dlist } from '../../protocol/dlist.ts';
 import type { CommandContext } from './context.ts';
 
 /**
- * Records in one line of a moved mailbox: as many as a master sends at once by default
- * (sync_batchsize).
+ * The most records in one line of a moved mailbox. The number is the most that a master sends at
+ * once by default (sync_batchsize).
  */
 const RECORDS_A_LINE = 8192;
 /** How many records are read in one step of about a millisecond. */
@@ -63,8 +63,8 @@ function appendRename(context: CommandContext, backup: Backup, { value }: Rename
 }
 
 /**
- * Copies a mailbox with its messages into the other user's backup. In the old backup it is deleted,
- * and kept for the retention.
+ * Copies a mailbox with its messages into the other user's backup. In the old backup the mailbox is
+ * marked as deleted and kept for the retention.
  */
 async function moveMailbox(
   context: CommandContext,
@@ -111,8 +111,8 @@ function renamedState(mailbox: LiveMailbox, { to, value }: Rename): KeyValues {
 }
 
 /**
- * Returns the state that a master sends with a part of a mailbox: the mailbox is out of date until
- * the rest has arrived.
+ * Returns the state that a master sends with a part of a mailbox. It marks the mailbox as out of
+ * date until the rest has arrived.
  */
 function asBatch(state: KeyValues, batch: readonly RecordWithGuid[]): KeyValues {
   const entries = state.entries.filter(([key]) => key !== 'SYNC_CRC' && key !== 'SYNC_CRC_ANNOT');

@@ -1,12 +1,12 @@
 /**
- * Sends an untagged line in pieces, because a master determines how long a list of MISSING or LSUB
- * gets.
+ * Sends an untagged line in pieces, because the master's requests determine how long a list of
+ * MISSING or LSUB is.
  */
 import type { Dlist } from '../../protocol/dlist.ts';
 import { printItemPieces } from '../../protocol/print.ts';
 import type { CommandContext } from './context.ts';
 
-/** About the size of a piece. */
+/** The approximate size of a piece. */
 const PIECE_CHARS = 32 * 1024;
 
 /** Sends `* NAME dlist`. */

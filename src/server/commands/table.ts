@@ -1,6 +1,6 @@
 /**
- * All commands after authentication, by their two words. The session handles MESSAGE itself,
- * because it streams.
+ * All commands that are allowed after authentication, by their two words. The session handles
+ * MESSAGE itself, because its data is streamed.
  */
 import {
   applyActivateSieve,

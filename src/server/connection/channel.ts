@@ -1,8 +1,8 @@
 /**
- * A connection's bytes, both ways: the socket, TLS once it was negotiated, and after COMPRESS a raw
- * deflate stream each way. The output stream is sync-flushed at the end of every answer. Reading
- * goes through a SocketSource, which bounds the buffered bytes. Writing waits if the peer does not
- * read.
+ * Carries a connection's bytes both ways: the socket, TLS once it was negotiated, and after
+ * COMPRESS a raw deflate stream each way. The output stream is sync-flushed at the end of every
+ * answer. Reading goes through a SocketSource, which bounds the buffered bytes. A writer waits if
+ * the peer does not read.
  */
 import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
@@ -15,7 +15,10 @@ import type { ConnectionSecurity } from '../auth/exchange.ts';
 import type { TlsContext } from '../tls/tls.ts';
 import type { Telemetry } from './telemetry.ts';
 
-/** 96 KiB a session, instead of zlib's 256: a thousand sessions may use compression. */
+/**
+ * zlib settings that take 96 KiB per session instead of 256: a thousand sessions may use
+ * compression.
+ */
 const SMALL_DEFLATE = { windowBits: 13, memLevel: 7 } as const;
 /** How much output may be buffered before a writer waits for a flush. */
 const WRITE_BUFFER_BYTES = 256 * 1024;
@@ -23,7 +26,7 @@ const WRITE_BUFFER_BYTES = 256 * 1024;
 export class Channel {
   readonly source: SocketSource;
   readonly peer: string;
-  /** Undefined for a unix socket. */
+  /** The peer's address. Undefined for a unix socket. */
   readonly address: string | undefined;
   #socket: Socket;
   #security = NO_TLS;
@@ -50,7 +53,7 @@ export class Channel {
     this.#listen(socket);
   }
 
-  /** The connection's security according to TLS. */
+  /** What TLS says about the connection's security. */
   get security(): ConnectionSecurity {
     return this.#security;
   }
@@ -60,14 +63,14 @@ export class Channel {
   }
 
   /**
-   * From now on copies all data there, without TLS and compression. The telemetry ends with the
-   * connection.
+   * Copies all further data to the telemetry, without TLS and compression. The telemetry ends with
+   * the connection.
    */
   watch(telemetry: Telemetry): void {
     this.#telemetry = telemetry;
   }
 
-  /** Stops reading plain text. Returns whether all received data had been read. */
+  /** Stops reading plain text. Returns true if all received data had been read. */
   holdInput(): boolean {
     this.#socket.off('data', this.#fromSocket);
     this.#socket.off('end', this.#atEnd);
@@ -76,8 +79,8 @@ export class Channel {
   }
 
   /**
-   * Uses TLS both ways from the next byte. Returns a description of what was negotiated. Throws as
-   * TlsContext.handshake does.
+   * Uses TLS both ways from the next byte. Returns a description of what was negotiated. Throws
+   * the same errors as TlsContext.handshake.
    */
   async startTls(tls: TlsContext): Promise<string> {
     this.holdInput();
@@ -107,7 +110,7 @@ export class Channel {
     else {
       deflater.write(bytes);
       await new Promise<void>((resolve) => deflater.flush(zlib.constants.Z_SYNC_FLUSH, resolve));
-      // The data listener gets what is still in the stream, too.
+      // The data listener also gets what is still in the stream.
       deflater.read();
       await this.#send(Buffer.concat(this.#deflated.splice(0)));
     }
@@ -123,7 +126,7 @@ export class Channel {
     const ahead = this.source.takeRemaining();
     inflater.on('data', this.#fromSocket);
     inflater.on('end', () => this.source.end());
-    // Peers end the connection but never the deflate stream. A missing end is therefore not an
+    // Peers end the connection without ending the deflate stream. A missing end is therefore not an
     // error.
     inflater.on('error', (cause: NodeJS.ErrnoException) =>
       this.source.end(
@@ -134,15 +137,15 @@ export class Channel {
     );
     this.#inflater = inflater;
     this.#deflater = zlib.createDeflateRaw(SMALL_DEFLATE);
-    // Collected at once: a stream with unread output produces no more, and a long answer would
-    // never be flushed.
+    // Collect the output at once. A stream with unread output produces no more, so a long answer
+    // would never be flushed.
     this.#deflater.on('data', (piece: Buffer) => this.#deflated.push(piece));
     if (ahead.length > 0) inflater.write(ahead);
     this.#socket.pipe(inflater);
     this.#socket.resume();
   }
 
-  /** Ends the connection once all output has left, or after two seconds. */
+  /** Ends the connection once all output has been sent, or after two seconds. */
   async close(): Promise<void> {
     await promisify<void>((done) => {
       if (this.#socket.destroyed) {
@@ -167,7 +170,10 @@ export class Channel {
     this.#socket.destroy();
   }
 
-  /** Sets how long a peer may accept nothing, also for an answer that is already waiting. */
+  /**
+   * Sets how long a peer may accept no data. The limit also applies to an answer that is already
+   * waiting.
+   */
   limitWrites(timeoutMs: number): void {
     this.#writeTimeoutMs = timeoutMs;
     if (this.#writeTimer !== undefined) this.#startWriteTimer();

@@ -1,13 +1,15 @@
 /**
- * Telemetry: records a user's sessions byte for byte, to find faults. As in Cyrus
- * (imap/telemetry.c, lib/prot.c) it is on for a user if the folder CONFIGDIRECTORY/log/USER exists
- * when a session logs in. It can thus be switched without a restart, for the next session. `<time<`
+ * Telemetry records a user's sessions byte for byte, to find faults. As in Cyrus (imap/telemetry.c,
+ * lib/prot.c), it is on for a user if the folder CONFIGDIRECTORY/log/USER exists when a session
+ * logs in. An administrator can thus switch it for the next session without a restart. `<time<`
  * precedes input from the peer, `>time>` precedes output.
  *
  * Promises:
  *
- * - No password is recorded: it begins after the login, and blots out any later AUTHENTICATE.
- * - No command waits for it. If the disk is too slow, pieces are left out, and the file says so.
+ * - No password is recorded: telemetry begins after the login, and blots out any later
+ *   AUTHENTICATE.
+ * - No command waits for telemetry. If the disk is too slow, pieces are left out, and the file says
+ *   so.
  * - After a write error nothing more is recorded.
  */
 import { createWriteStream, statSync } from 'node:fs';
@@ -15,15 +17,15 @@ import type { WriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { openForAppending } from '../../fs/open.ts';
 
-/** How much data of one session may wait for the disk. */
+/** The most data of one session, in bytes, that may wait for the disk. */
 const BUFFER_BYTES = 4 << 20;
 const NEWLINE = 0x0a;
 const SECRET = 'AUTHENTICATE ';
 const BLOT = Buffer.from('[not logged]');
 
 /**
- * Sessions in this process. The number is part of the file's name; Cyrus has a process for each
- * session.
+ * Counts the sessions in this process. The number is part of the file's name, where Cyrus uses the
+ * number of the session's process.
  */
 let sessions = 0;
 
@@ -36,11 +38,11 @@ function directoryOf(logDirectory: string, user: string): string | null {
 
 /** Copies a peer's bytes without the arguments of AUTHENTICATE, wherever the pieces are cut. */
 class Blotter {
-  /** The beginning of the current line, as long as it may still be an AUTHENTICATE. */
+  /** The beginning of the current line, kept while the line may still be an AUTHENTICATE. */
   #head = '';
   #isSecret = false;
 
-  /** Returns `piece`, or the part of it that may be recorded. */
+  /** Returns the part of `piece` that may be recorded, which is usually all of it. */
   copy(piece: Buffer): Buffer {
     let shown: Buffer[] | null = null;
     let from = 0;
@@ -82,7 +84,7 @@ export class Telemetry {
   #isBroken = false;
 
   private constructor(path: string, user: string, onFailure: (error: Error) => void) {
-    // It contains mail, so nobody else may read it. Cyrus creates it with mode 0644.
+    // The file contains mail, so nobody else may read it. Cyrus creates it with mode 0644.
     this.#file = createWriteStream(path, { fd: openForAppending(path), highWaterMark: BUFFER_BYTES });
     this.#file.on('error', (error) => {
       this.#isBroken = true;
@@ -91,7 +93,9 @@ export class Telemetry {
     this.#file.write(`---------- ${user} ${new Date().toString()}\n`);
   }
 
-  /** Returns null if the user has no such folder. Calls onFailure once if a later write fails. */
+  /**
+   * Returns null if the user has no telemetry folder. Calls onFailure once if a later write fails.
+   */
   static begin(logDirectory: string, user: string, onFailure: (error: Error) => void): Telemetry | null {
     const directory = directoryOf(logDirectory, user);
     if (directory === null) return null;
@@ -99,12 +103,12 @@ export class Telemetry {
     return new Telemetry(join(directory, `backupd-${process.pid}-${sessions}`), user, onFailure);
   }
 
-  /** From the peer. */
+  /** Records data from the peer. */
   received(piece: Buffer): void {
     this.#write('<', this.#blotter.copy(piece));
   }
 
-  /** To the peer. */
+  /** Records data to the peer. */
   sent(piece: Buffer): void {
     this.#write('>', piece);
   }

@@ -1,18 +1,18 @@
 /**
- * Checks for free disk space before a master's data is accepted. A disk that is really full stops
- * the index, the log and everybody else on it. Work in progress can then neither be finished nor
- * undone cleanly.
+ * Checks for free disk space before the server accepts a master's data. A disk that is really full
+ * stops the index, the log and all other programs on it. Work in progress can then neither be
+ * finished nor undone cleanly.
  *
  * The reserve is free space that new mail may not use. Unclaimed uploads of all sessions count as
  * used, because they will be written into a backup. They count even if they already lie on the same
- * disk. Half of the reserve is left for commands without new mail, and for those that claim
+ * disk. Half of the reserve is left for commands without new mail, and for commands that claim
  * accepted mail.
  */
 import { statfsSync } from 'node:fs';
 import { BackupError } from '../../errors.ts';
 
 export interface DiskSpaceOptions {
-  /** 0: never refuse anything. */
+  /** The reserve in bytes. 0 means that nothing is ever refused. */
   readonly reserveBytes: number;
   /** The folder for uploads that do not fit in memory. */
   readonly stagingDirectory: string;
@@ -23,14 +23,17 @@ export interface DiskSpaceOptions {
 /** Returns the bytes that an ordinary user may still write there, or null if that is unknown. */
 export type FreeBytesOf = (directory: string) => number | null;
 
-/** How long a disk's measured free space is reused. Data accepted meanwhile is counted. */
+/**
+ * How long a measurement of a disk's free space is reused. Data accepted in that time is
+ * subtracted.
+ */
 const LOOK_MS = 1000;
 
 interface Look {
   readonly atMs: number;
-  /** Free bytes minus unclaimed uploads. */
+  /** The disk's free bytes minus unclaimed uploads. */
   readonly freeBytes: number;
-  /** Bytes accepted since. */
+  /** Bytes accepted since the measurement. */
   takenBytes: number;
 }
 
@@ -79,14 +82,17 @@ export class DiskSpace {
     for (const look of looks) look.takenBytes += sizeBytes;
   }
 
-  /** Call before asking a master for mail for a backup in this folder. Throws 'no-space'. */
+  /**
+   * Call before asking a master for mail for a backup in this folder. Throws 'no-space' if the disk
+   * has no room.
+   */
   requireRoomForMail(directory: string): void {
     this.#require(directory, this.#options.reserveBytes);
   }
 
   /**
-   * Call before writing data without new mail there, or mail that was already accepted. Throws
-   * 'no-space'.
+   * Call before writing data without new mail to this folder, or mail that was already accepted.
+   * Throws 'no-space' if the disk has no room.
    */
   requireRoom(directory: string): void {
     this.#require(directory, this.#options.reserveBytes / 2);

@@ -23,16 +23,22 @@ export interface HostLimitOptions {
   readonly unlimited: readonly string[];
 }
 
-/** A botnet has many addresses. Those whose first failure is oldest are forgotten first. */
+/**
+ * The most hosts with failed logins to remember, since a botnet has many addresses. The hosts whose
+ * first failure is oldest are forgotten first.
+ */
 const MOST_HOSTS = 10_000;
 
 interface Failures {
   count: number;
-  /** The end of the window in which they are counted, in ms of `now`. */
+  /** The end of the window in which failures are counted, in ms of `now`. */
   readonly untilMs: number;
 }
 
-/** Returns a list to match addresses with. Throws BackupError 'config' for an invalid network. */
+/**
+ * Returns a list against which addresses can be matched. Throws BackupError 'config' for an invalid
+ * network.
+ */
 export function unlimitedHosts(networks: readonly string[]): BlockList {
   const list = new BlockList();
   for (const network of networks) {
@@ -50,8 +56,8 @@ export function unlimitedHosts(networks: readonly string[]): BlockList {
 }
 
 /**
- * Returns an IPv4 address unchanged, also if a socket shows it as `::ffff:a.b.c.d`. For IPv6,
- * returns the first 64 bits, written out.
+ * Returns an IPv4 address unchanged, also if a socket shows it as `::ffff:a.b.c.d`. Returns only
+ * the first 64 bits of an IPv6 address, written out.
  */
 export function hostOf(address: string): string {
   const plain = address.replace(/%.*$/, '').toLowerCase();
@@ -84,7 +90,7 @@ export class HostLimits {
   #options: HostLimitOptions;
   #unlimited: BlockList;
   readonly #connections = new Map<string, number>();
-  /** In the order of their first failure. */
+  /** Failed logins by host, in the order of each host's first failure. */
   readonly #failures = new Map<string, Failures>();
 
   /** Throws BackupError 'config'. `now` in ms. */
@@ -94,18 +100,20 @@ export class HostLimits {
     this.#unlimited = unlimitedHosts(options.unlimited);
   }
 
-  /** Keeps the counts. Throws BackupError 'config', and then changes nothing. */
+  /**
+   * Sets new limits and keeps the counts. Throws BackupError 'config', and then changes nothing.
+   */
   reconfigure(options: HostLimitOptions): void {
     this.#unlimited = unlimitedHosts(options.unlimited);
     this.#options = options;
   }
 
-  /** How many connections of a host may be open without a login. 0 means no limit. */
+  /** How many connections without a login a host may have open. 0 means no limit. */
   get mostStrangers(): number {
     return this.#options.connections;
   }
 
-  /** Reports whether the host already has as many connections as it may have. */
+  /** Reports whether the host already has its maximum number of connections. */
   isFull(address: string | undefined): boolean {
     const { connections } = this.#options;
     if (address === undefined || connections === 0 || !this.#isLimited(address)) return false;
@@ -154,7 +162,7 @@ export class HostLimits {
     this.#failures.set(host, { count: 1, untilMs: this.#now() + this.#options.failedLoginWindowMs });
   }
 
-  /** Reports whether the host of an open connection has by now failed too often. */
+  /** Reports whether the host of an open connection now has too many failed logins. */
   isLockedOut(address: string | undefined): boolean {
     const { failedLogins } = this.#options;
     if (address === undefined || failedLogins === 0 || !this.#isLimited(address)) return false;

@@ -2,18 +2,18 @@
  * Limits the memory that all sessions together use for incoming commands and unclaimed uploads
  * (backup_memory). Many sessions may send large commands at once, each within its own limits.
  *
- * A command without room waits for others to end. Waiting commands are served in the order in which
- * they first waited. If all of them wait for each other, the last one is refused with "try again
- * later". So is a command that waits too long. Meanwhile a session that holds much memory and whose
- * peer is silent is ended: a silent peer must not keep everybody's memory.
+ * If there is no room, a command waits for other commands to end. Waiting commands are served in
+ * the order in which they first waited. If all of them wait for each other, the last one is refused
+ * with "try again later". A command that waits too long is refused in the same way. While commands
+ * wait, the server ends a session that holds much memory and whose peer is silent.
  */
 import { BackupError } from '../../errors.ts';
 
 export interface MemoryOptions {
   readonly totalBytes: number;
-  /** How long a command may wait for room in total. */
+  /** The longest total time that a command may wait for room. */
   readonly waitMs: number;
-  /** A session with no progress for this long is ended if others wait for memory. */
+  /** A session without progress for this long is ended if other sessions wait for memory. */
   readonly silentMs: number;
 }
 
@@ -22,7 +22,7 @@ export interface MemoryOptions {
  * sessions take up to a thousand times this.
  */
 export const UNCOUNTED_BYTES = 64 * 1024;
-/** The part of all memory that uploads may take. Further uploads go to a file. */
+/** The part of all memory that uploads may take. Further uploads are kept in a file. */
 const STAGING_PART = 1 / 4;
 
 interface Waiter {
@@ -55,7 +55,8 @@ export class Memory {
   }
 
   /**
-   * Creates a session's share. `end` is called if others need its memory and its peer is silent.
+   * Creates a session's share. `end` is called if other sessions need the memory and this session's
+   * peer is silent.
    */
   share(end: () => void): Share {
     const share = new Share(this, end);
@@ -73,7 +74,7 @@ export class Memory {
     return true;
   }
 
-  /** For uploads, which can be stored elsewhere. */
+  /** As take(), for uploads, which can be stored elsewhere if this returns false. */
   takeForStaging(bytes: number): boolean {
     return this.#usedBytes + bytes <= this.#options.totalBytes * STAGING_PART && this.take(bytes);
   }
@@ -112,7 +113,8 @@ export class Memory {
 
   #grant(): void {
     for (const { share, bytes, done } of this.#waiters) {
-      // Stop here. Smaller requests further back could otherwise delay this one forever.
+      // Stop here, even if smaller requests that follow would fit. Otherwise they could delay this
+      // request forever.
       if (!share.grow(bytes)) return;
       done();
     }
@@ -126,7 +128,7 @@ export class Memory {
     last?.done(usedUp());
   }
 
-  /** Ends the session that holds the most, among those with silent peers. */
+  /** Ends the session that holds the most memory, among those with silent peers. */
   #endSilent(): void {
     let worst: Share | null = null;
     for (const share of this.#shares) {
@@ -183,8 +185,8 @@ export class Share {
   }
 
   /**
-   * Reports that the current command takes `bytes` by now, and that more may come. Throws 'limit'
-   * if that exceeds all memory, 'locked' if there is no room now.
+   * Reports that the current command uses `bytes` so far, and that more may arrive. Throws 'limit'
+   * if that exceeds all memory, and 'locked' if there is no room now.
    */
   readonly hold = (bytes: number): Promise<void> | undefined => {
     this.#isComingIn = true;
@@ -197,7 +199,7 @@ export class Share {
         `a command that takes more than ${totalBytes} bytes of memory (backup_memory)`,
       );
     }
-    // The peer waits with the command, so it does not count as silent.
+    // While the command waits, the peer waits too, so the peer does not count as silent.
     this.#isComingIn = false;
     this.#waitingSince ??= this.#movedAt;
     return this.#waitFor(bytes);
@@ -209,12 +211,12 @@ export class Share {
     this.#movedAt = performance.now();
   }
 
-  /** The command has arrived completely. */
+  /** Call when the command has arrived completely. */
   isWhole(): void {
     this.#isComingIn = false;
   }
 
-  /** The command has ended. */
+  /** Call when the command has ended. */
   release(): void {
     this.#isComingIn = false;
     this.#waitingSince = null;
@@ -223,7 +225,7 @@ export class Share {
     this.#memory.give(bytes);
   }
 
-  /** The session has ended. */
+  /** Call when the session has ended. */
   close(): void {
     this.release();
     this.#memory.forget(this);

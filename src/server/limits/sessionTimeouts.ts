@@ -7,7 +7,7 @@ import type { ServerOptions } from '../options.ts';
 type Times = Pick<ServerOptions, 'loginTimeoutMs' | 'commandTimeoutMs' | 'releaseTimeoutMs'>;
 
 export interface SessionTimeoutOptions {
-  /** Gives up the peer's locks. */
+  /** Releases the locks that the session holds for its peer. */
   release(): void;
   /** Closes the connection. */
   hangUp(why: string): void;
@@ -21,7 +21,7 @@ export class SessionTimeouts {
   #isWaiting = false;
   #isLoggedIn = false;
 
-  /** Starts the time to log in. */
+  /** Starts the time limit for the login. */
   constructor(times: Times, impatience: SessionTimeoutOptions) {
     this.#times = times;
     this.#impatience = impatience;
@@ -60,8 +60,8 @@ export class SessionTimeouts {
   }
 
   /**
-   * Restarts the time limit, because a message has arrived. Before the login there are no locks,
-   * and the login has its own limit.
+   * Restarts the time limit, because a message has arrived. Before the login this does nothing: the
+   * session has no locks, and the login has its own limit.
    */
   again(limitMs = this.#times.commandTimeoutMs): void {
     clearTimeout(this.#waitTimer);

@@ -10,33 +10,43 @@
 
 import type { Turn } from '../../backup/options.ts';
 
-/** Work until every waiting session has continued once. The sessions share it. */
+/** The time in which every waiting session continues once. The sessions share this time. */
 const ROUND_MS = 8;
-/** The least work at a time. With less, polling the sockets would cost more than the work. */
+/**
+ * The least work that a session does at a time. With less, polling the sockets would cost more than
+ * the work.
+ */
 const LEAST_MS = 0.5;
 /** After this time, half of a session's recent work is forgotten. */
 const HALF_LIFE_MS = 300;
 /**
- * The most recent work that counts, so that no session waits long because of what it did before.
+ * The most recent work that is counted. A session thus never waits long because of its earlier
+ * work.
  */
 const MOST_RECENT_MS = 50;
 /**
- * Waiting offsets work by this factor, so a session catches up sooner than the others can do as
- * much.
+ * The factor by which waiting offsets work. A waiting session thus catches up sooner than the other
+ * sessions can do the same amount of work.
  */
 const WAIT_COUNTS = 4;
-/** No step should take longer. */
+/** The longest time that a step should take. */
 const MOST_STEP_MS = 20;
 
 interface Waiter {
-  /** Recent work plus the weighted time at which the wait began. The lowest rank goes first. */
+  /**
+   * Recent work plus the weighted time at which the wait began. The session with the lowest rank
+   * continues first.
+   */
   readonly rank: number;
   readonly go: () => void;
 }
 
-/** When the work since the last poll began. Null if there was none yet. */
+/** The time at which the work since the last poll began. Null if there was none yet. */
 let loopBeganAt: number | null = null;
-/** When any session last began, ended or continued: later work belongs to the running session. */
+/**
+ * The time at which any session last began, ended or continued. Work after this time belongs to the
+ * running session.
+ */
 let markedAt = 0;
 const waiters: Waiter[] = [];
 let isScheduled = false;
@@ -66,7 +76,10 @@ function schedule(): void {
 export class Turns {
   #recentMs = 0;
   #countedAt = performance.now();
-  /** When the current work began. Null while the session waits for its turn or its peer. */
+  /**
+   * The time at which the current work began. Null while the session waits for its turn or for its
+   * peer.
+   */
   #beganAt: number | null = null;
 
   /** Call before a command's work. Waits if the share is used up. */
@@ -76,7 +89,7 @@ export class Turns {
     return this.turn();
   }
 
-  /** Call at a command's end. The time that follows is the peer's. */
+  /** Call at a command's end. The time that follows is the peer's, so it does not count as work. */
   end(): void {
     this.#count(performance.now());
     this.#beganAt = null;

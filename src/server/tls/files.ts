@@ -1,7 +1,6 @@
 /**
- * The configuration of TLS: reads the settings of imapd.conf, and the files that they name, into
- * Node's options. The error for an unusable file names the option and the file, never the file's
- * contents.
+ * Reads the TLS settings of imapd.conf, and the files that they name, into Node's options. The
+ * error for an unusable file names the option and the file, never the file's contents.
  */
 import { constants } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -13,7 +12,7 @@ import { BackupError, messageOf } from '../../errors.ts';
 /** The `tls_` options of imapd.conf. docs/guide/operations.md describes each. */
 export interface TlsSettings {
   readonly certificateFiles: readonly string[];
-  /** Empty if the keys are in the certificates' files. */
+  /** The files with the private keys. Empty if the keys are in the certificates' files. */
   readonly keyFiles: readonly string[];
   readonly clientCaFile: string | null;
   /** A folder with the file names that `openssl rehash` creates. */
@@ -21,10 +20,10 @@ export interface TlsSettings {
   readonly clientCertificates: 'off' | 'optional' | 'require';
   readonly crlFile: string | null;
   readonly dhParametersFile: string | null;
-  /** tls1_0 to tls1_3. Others are ignored. */
+  /** The allowed versions, tls1_0 to tls1_3. Others are ignored. */
   readonly versions: readonly string[];
   readonly ciphers: string;
-  /** null means those that OpenSSL prefers. */
+  /** null means the default of OpenSSL. */
   readonly curve: string | null;
   readonly prefersServerCiphers: boolean;
 }
@@ -131,8 +130,8 @@ function readPem(option: string, path: string, label = '-----'): string {
 }
 
 /**
- * Node reports only which function of OpenSSL failed. Trying each part separately shows which one
- * is bad.
+ * Finds the bad part of the settings. Node reports only which function of OpenSSL failed, so this
+ * function tries each part separately.
  */
 function check(options: TlsOptions, certificates: string): void {
   const { cert, key, ca, crl, dhparam, ...protocol } = options;

@@ -3,10 +3,10 @@
  * while the server runs: existing connections keep the old ones, and new connections get the new
  * ones.
  *
- * A tls.Server that never listens does the handshakes. It is given each connection through its
+ * A tls.Server that never listens does the handshakes. It receives each connection through its
  * documented 'connection' event. Only such a server reports whether a client's certificate is
- * trusted. It does not say which connection has finished, so the addresses serve as keys. TLS is
- * only for TCP: a unix socket has no addresses.
+ * trusted. It does not say which connection has finished, so the connections are identified by
+ * their addresses. TLS is only for TCP: a unix socket has no addresses.
  */
 import { createServer } from 'node:tls';
 import type { Server, TLSSocket } from 'node:tls';
@@ -39,7 +39,7 @@ export class TlsContext {
     this.#server = this.#serverOf(settings);
   }
 
-  /** Reads the files again, or those of new settings. If that throws, nothing changes. */
+  /** Reads the files again, or the files of new settings. If that throws, nothing changes. */
   reload(settings: TlsSettings = this.#settings): void {
     this.#server = this.#serverOf(settings);
     this.#settings = settings;
@@ -89,7 +89,7 @@ export class TlsContext {
   }
 }
 
-/** No two connections share the addresses and ports of both ends. */
+/** A connection's key: the addresses and ports of both ends, which no two connections share. */
 function keyOf({ localAddress, localPort, remoteAddress, remotePort }: Socket): string {
   return `${localAddress} ${localPort} ${remoteAddress} ${remotePort}`;
 }
@@ -143,8 +143,8 @@ export function cipherBits(name: string): number {
 }
 
 /**
- * Returns, for the log, the TLS error that broke an established connection. null for all other
- * causes.
+ * Returns the TLS error that broke an established connection, for the log. Returns null for all
+ * other causes.
  */
 export function brokenTls(error: unknown): string | null {
   if (!(error instanceof Error) || !('code' in error)) return null;
@@ -152,8 +152,8 @@ export function brokenTls(error: unknown): string | null {
 }
 
 /**
- * Returns OpenSSL's reason if there is one: `wrong version number`, not the function that noticed
- * it.
+ * Returns OpenSSL's reason if there is one, such as `wrong version number`. This is clearer than
+ * the name of the function that noticed the error.
  */
 function wordsOf(error: Error): string {
   const { reason, code } = error as { reason?: unknown; code?: unknown };
