@@ -36,8 +36,8 @@ export function percent(text: string): string {
  * Returns the start of a name, in whole characters, followed by a hash of `identity`, in at most
  * `maxBytes` bytes.
  */
-export function hashedName(name: string, identity: string, maxBytes: number): string {
-  const hash = createHash('sha256').update(identity, 'utf8').digest('hex').slice(0, HASH_DIGITS);
+export function hashedName(name: string, identity: string | Buffer, maxBytes: number): string {
+  const hash = createHash('sha256').update(identity).digest('hex').slice(0, HASH_DIGITS);
   let start = '';
   let leftBytes = maxBytes - CUT_BYTES;
   for (const [piece] of name.matchAll(/%[0-9A-F]{2}|./gsu)) {

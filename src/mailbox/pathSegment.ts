@@ -20,12 +20,11 @@
  *
  * Because `%` alone is always escaped, no name can produce one of these endings.
  */
-import { createHash } from 'node:crypto';
+import { hashedName } from './fileName.ts';
 import { decodeMutf7, encodeMutf7 } from './mutf7.ts';
 
 export const maxSegmentBytes = 255;
 
-const hashDigits = 16;
 const endings = { empty: '%empty', utf8: '%utf8', raw: '%raw' } as const;
 
 /**
@@ -62,16 +61,7 @@ export function isCut(name: string): boolean {
 
 function cut(segment: string, identity: Buffer, limitBytes: number): string {
   if (Buffer.byteLength(segment) <= limitBytes) return segment;
-  const hash = createHash('sha256').update(identity).digest('hex').slice(0, hashDigits);
-  const ending = `%~${hash}`;
-  let start = '';
-  let left = limitBytes - ending.length;
-  for (const [piece] of segment.matchAll(/%[0-9A-F]{2}|./gsu)) {
-    left -= Buffer.byteLength(piece);
-    if (left < 0) break;
-    start += piece;
-  }
-  return start + ending;
+  return hashedName(segment, identity, limitBytes);
 }
 
 function readable(level: string): string {
