@@ -7,7 +7,7 @@
  *
  * If acknowledged data does follow the unreadable place, the disk has lost or changed bytes: the
  * member is damaged. If nothing shows that, the end is torn. See
- * docs/decisions/0026-torn-or-damaged.md.
+ * docs/decisions/0026-torn-end-or-damage.md.
  */
 import { FLUSH_MARKER, MEMBER_TRAILER_BYTES } from '../../log/format.ts';
 import { readSyncInto } from '../../fs/io.ts';

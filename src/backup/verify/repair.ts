@@ -1,7 +1,7 @@
 /**
  * Repair: writes a new data file without the damaged parts, and builds its index. The log is the
  * truth, so damaged parts must be removed from it. Otherwise the next reindex would fail on them
- * again (docs/decisions/0013-repair-rewrites.md).
+ * again (docs/decisions/0013-repair-rewrites-the-data-file.md).
  *
  * - Undamaged chunks are copied byte for byte.
  * - The whole messages and the readable lines of a damaged chunk are written again.
