@@ -69,10 +69,7 @@ const roomsOf: readonly (readonly string[])[] = [
 const confined: [RegExp, RegExp][] = [
   [/^better-sqlite3$/, /^src\/(index|catalog)\//],
   [/^fuse-native$/, /^mount\/fuse-native\//],
-  [
-    /^koffi$/,
-    /^(src\/fs\/(posixLock|times)\.ts$|src\/cli\/backupd\/supervisor\.ts$|mount\/fuse(-native)?\/)/,
-  ],
+  [/^koffi$/, /^(src\/fs\/(posixLock|times)\.ts$|src\/cli\/common\/supervisor\.ts$|mount\/fuse(-native)?\/)/],
   [/^(node:)?(net|tls)$/, /^src\/(server|restore)\//],
 ];
 

@@ -9,7 +9,7 @@ import type { ListenAddress } from '../../server/bind.ts';
 import { inheritedSockets, listenAddress, socketModeOf } from './listen.ts';
 import { BackupdServer, loadServerConfig } from './server.ts';
 import { DEFAULT_CONFIG } from '../common/catalogOptions.ts';
-import { tellSupervisor } from './supervisor.ts';
+import { feedWatchdog, tellSupervisor } from '../common/supervisor.ts';
 import { VERSION } from '../common/version.ts';
 
 const DEFAULT_LISTEN = 'localhost:2005';
@@ -88,6 +88,7 @@ async function serve({ config, addresses }: Arguments): Promise<void> {
   try {
     await server.listen();
     tellSupervisor('READY=1');
+    feedWatchdog();
     const signal = await stopped;
     tellSupervisor('STOPPING=1');
     server.log.info(`${signal}: finishing the commands in hand`);

@@ -12,6 +12,7 @@ import type { SignalWatch } from '../../../mount/lifecycle/mount.ts';
 import { parseMountOptions } from '../../../mount/options.ts';
 import type { MountOptions } from '../../../mount/options.ts';
 import type { TreeSource } from '../../../mount/vfs/tree.ts';
+import { feedWatchdog, tellSupervisor } from '../common/supervisor.ts';
 
 export interface MountIo {
   readonly stderr: { write(text: string): unknown };
@@ -48,6 +49,8 @@ export async function runMount(
     signals = new SignalWatch(log);
     const running = await startMount(parsed.mountpoint, tree, parsed.options, log);
     await reportToStarter({ type: 'ready' });
+    tellSupervisor('READY=1');
+    feedWatchdog();
     await signals.serveUntilEnd(running);
     return 0;
   } catch (error) {
