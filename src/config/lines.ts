@@ -61,15 +61,23 @@ function parseLine(text: string, file: string, line: number): Setting | null {
   return { key, value, file, line };
 }
 
-/** Yields all settings of a file and of the files that it includes, in order. */
-export function* readSettings(path: string, read: Set<string> = new Set()): Generator<Setting> {
+/**
+ * Yields all settings of a file and of the files that it includes, in order. `beforeReading` is
+ * called with each file's path, and may refuse the file by throwing.
+ */
+export function* readSettings(
+  path: string,
+  read: Set<string> = new Set(),
+  beforeReading: (path: string) => void = () => undefined,
+): Generator<Setting> {
   const file = resolve(path);
   if (read.has(file)) throw new BackupError('config', `${file} is included twice`, { subject: file });
   read.add(file);
+  beforeReading(file);
   for (const [text, line] of logicalLines(readText(file))) {
     const setting = parseLine(text, file, line);
     if (setting === null) continue;
-    if (setting.key === '@include') yield* readSettings(setting.value, read);
+    if (setting.key === '@include') yield* readSettings(setting.value, read, beforeReading);
     else if (setting.key.startsWith('@')) throw configError(file, line, `unknown directive ${setting.key}`);
     else yield setting;
   }

@@ -10,6 +10,8 @@ const USAGE = `usage: cyrus-backups COMMAND [options]
 
   mount [-C imapd.conf] [-f|--foreground] MOUNTPOINT [-o OPTIONS]
                 show all backed-up mail as a read-only file system
+  check [-C imapd.conf] [--listen ADDRESS]... [--json] [-q]
+                look at a configuration and a store, and say what is wrong and what to do
   passwd [-C imapd.conf] [-d] USER
                 set (or with -d delete) a password that masters log in with; asked for on a terminal, else
                 read from standard input
@@ -28,6 +30,11 @@ export async function main(args: string[]): Promise<number> {
       return mount(rest);
     case 'passwd':
       return (await import('./passwd.ts')).runPasswd(rest, process);
+    case 'check':
+      return (await import('./check/command.ts')).runCheckCommand(
+        rest,
+        (await import('../common/standardOutput.ts')).processIo,
+      );
     case 'xbackup':
       return (await import('./xbackup.ts')).runXbackup(
         rest,
