@@ -22,10 +22,11 @@ const mayImport = {
   config: ['errors', 'fs', 'mailbox'],
   catalog: ['errors', 'fs', 'mailbox'],
   index: ['errors', 'fs', 'mailbox', 'protocol', 'log'], // of log only the shape of a flush point
+  status: ['errors', 'fs', 'index'], // of index how a database is opened
   backup: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog'], // of catalog the locks
   restore: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup'],
-  server: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup', 'config'],
-  mount: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup'],
+  server: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup', 'config', 'status'],
+  mount: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup', 'status'],
   // src/index.ts, the public API.
   api: ['errors', 'index', 'catalog', 'config', 'restore', 'cli'],
   cli: [
@@ -41,6 +42,7 @@ const mayImport = {
     'restore',
     'server',
     'mount',
+    'status',
   ],
 } as const satisfies Record<string, readonly string[]>;
 
