@@ -48,8 +48,9 @@ check: $(MODULES) ## lint, format, types and dead code
 format: $(MODULES) ## rewrite every file in the house's format
 	@node_modules/.bin/prettier --write --log-level warn .
 
-docs: build ## write docs/reference/configuration.md from the code's own table
+docs: build ## write what is generated: docs/reference/configuration.md, the options of the man pages
 	@node build/configurationReference.mjs
+	@node build/manPages.mjs
 
 coverage: packages build ## all tests, with what they covered (coverage/index.html)
 	@node_modules/.bin/c8 --all --src dist --include 'dist/src/**' --include 'dist/mount/**' \

@@ -1,17 +1,10 @@
 /**
  * Builds the catalogue's options from imapd.conf, for the daemon, the tools and the mount alike.
  */
-import { existsSync } from 'node:fs';
 import { loadConfig, requireBackupDatabase, requirePartitions } from '../../config/imapdConf.ts';
 import type { Config } from '../../config/imapdConf.ts';
 import type { CatalogOptions } from '../../catalog/catalog.ts';
 import { retentionRules } from './retainedSince.ts';
-
-/** Where an installation keeps a configuration of its own, apart from that of a Cyrus server. */
-const OWN_CONFIG = '/etc/cyrus-backups/imapd.conf';
-
-/** The default path of imapd.conf: our own, or where there is none, the one of Cyrus. */
-export const DEFAULT_CONFIG = existsSync(OWN_CONFIG) ? OWN_CONFIG : '/etc/imapd.conf';
 
 /**
  * Returns the catalogue options for programs that create or change backups. imapd.conf must name

@@ -1,7 +1,10 @@
 /** Runs every tool, and turns errors into a line on standard error and a sysexits code. */
 import { BackupError, exitCodeOf, messageOf } from '../../errors.ts';
-import type { CliIo } from './io.ts';
+import type { CliIo, Output } from './io.ts';
 import { processIo } from './standardOutput.ts';
+import { parseCommandLine } from './commandLine/parse.ts';
+import type { Parsed } from './commandLine/parse.ts';
+import type { Options, Program } from './commandLine/program.ts';
 
 /**
  * EX_TEMPFAIL: the originals' exit code whenever a backup could not be served, whatever the reason.
@@ -18,24 +21,43 @@ export function usageError(message: string): BackupError {
   return new BackupError('usage', message);
 }
 
-/**
- * Runs a command. Reports an error as `name: message`, followed by the usage if the command line
- * was wrong.
- */
+/** Runs a command. Reports an error as `name: message`. Resolves to the exit code. */
 export async function guarded(
   name: string,
-  usage: string,
-  io: CliIo,
-  work: () => Promise<number>,
+  io: { readonly stderr: Output },
+  work: () => Promise<number> | number,
 ): Promise<number> {
   try {
     return await work();
   } catch (error) {
     io.stderr.write(`${name}: ${messageOf(error)}\n`);
-    if (!(error instanceof BackupError)) return SOFTWARE_FAILED;
-    if (error.kind === 'usage') io.stderr.write(usage);
-    return exitCodeOf[error.kind];
+    return error instanceof BackupError ? exitCodeOf[error.kind] : SOFTWARE_FAILED;
   }
+}
+
+/**
+ * Parses the command line and runs the program; answers `--help` and `--version` itself. Resolves
+ * to the exit code.
+ */
+export function runProgram<O extends Options, C extends string>(
+  program: Program<O, C>,
+  argv: readonly string[],
+  io: CliIo,
+  run: (parsed: Parsed<O, C>) => Promise<number> | number,
+): Promise<number> {
+  return guarded(program.name, io, async () => {
+    const line = parseCommandLine(program, argv);
+    if (line.kind === 'run') return run(line);
+    if (line.kind === 'help') {
+      const { helpText } = await import('./commandLine/help.ts');
+      io.stdout.write(helpText(program, line.command));
+    } else {
+      const { VERSION } = await import('./version.ts');
+      const [name] = program.name.split(' ');
+      io.stdout.write(`${name}${name === 'cyrus-backups' ? '' : ' (cyrus-backups)'} ${VERSION}\n`);
+    }
+    return 0;
+  });
 }
 
 /** Runs a command with this process's streams. */

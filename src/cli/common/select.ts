@@ -10,25 +10,11 @@ import { BackupError } from '../../errors.ts';
 import { backupUseridOf, fromAdmin, isValidUserid } from '../../mailbox/names.ts';
 import { readOnlyCatalog } from './catalogOptions.ts';
 import { bytesOf, textOf } from './text.ts';
-import { usageError } from './run.ts';
 import type { CliIo } from './io.ts';
 
 export type Mode = 'all' | 'domain' | 'prefix' | 'file' | 'mailbox' | 'user';
 
-/** The options that select a mode. */
-const MODE_OPTIONS = {
-  A: 'all',
-  D: 'domain',
-  P: 'prefix',
-  f: 'file',
-  m: 'mailbox',
-  u: 'user',
-} as const;
-
-/** A parseArgs option with a one-letter name and no value. */
-export function flag<L extends string>(short: L): { readonly type: 'boolean'; readonly short: L } {
-  return { type: 'boolean', short };
-}
+const MODES: readonly Mode[] = ['all', 'domain', 'prefix', 'file', 'mailbox', 'user'];
 
 /** One backup that the command line names. */
 export interface Target {
@@ -61,16 +47,9 @@ interface ListedTarget extends Target {
   readonly userid: string;
 }
 
-/**
- * Returns the one mode that the command line gives, or the fallback. Throws 'usage' if there are
- * two.
- */
-export function modeOf(values: Readonly<Record<string, unknown>>, fallback: Mode): Mode {
-  const given = Object.entries(MODE_OPTIONS).filter(([option]) => values[option] === true);
-  if (given.length > 1) {
-    throw usageError(`-${given.map(([option]) => option).join(' and -')} exclude each other`);
-  }
-  return given[0]?.[1] ?? fallback;
+/** Returns the mode that the command line gives, or the fallback. */
+export function modeOf(values: Readonly<Partial<Record<Mode, boolean>>>, fallback: Mode): Mode {
+  return MODES.find((mode) => values[mode] === true) ?? fallback;
 }
 
 /**

@@ -7,7 +7,6 @@
  * JSON, they go to standard error.
  */
 import type { Readable } from 'node:stream';
-import { LockedFile } from '../../fs/lockedFile.ts';
 import type { VerifyLevel } from '../../backup/options.ts';
 import type { Config } from '../../config/imapdConf.ts';
 import { BackupError, messageOf } from '../../errors.ts';
@@ -121,29 +120,6 @@ export function printEnding(
   if (options.isJson) writeJson(io, { command, userid, fname: target.path, status, ...ending?.report });
   else io.stdout.write(`${command} ${userid ?? target.path}: ${coloured(status, outcome, options)}\n`);
   return outcome;
-}
-
-/** Does the same as `reporting`, but holds the backup's lock during the task. */
-export function underLock(
-  command: string,
-  target: FoundTarget,
-  options: CtlOptions,
-  io: CtlIo,
-  task: (file: LockedFile, print: Print) => Promise<Ending | null>,
-): Promise<Outcome> {
-  return reporting(command, target, options, io, async (print) => {
-    const file = await acquire(target, options);
-    try {
-      return await task(file, print);
-    } finally {
-      file.release();
-    }
-  });
-}
-
-/** Acquires the backup's lock. Waits for it only with -w. */
-function acquire(target: FoundTarget, options: CtlOptions): Promise<LockedFile> {
-  return LockedFile.acquire(target.path, options.waitsForLocks ? { wait: {} } : {});
 }
 
 const SGR: Record<Outcome, number> = { ok: 32, skipped: 33, locked: 33, failed: 31 };

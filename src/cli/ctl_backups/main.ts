@@ -12,12 +12,13 @@
 import { BackupError } from '../../errors.ts';
 import { loadConfig } from '../../config/imapdConf.ts';
 import { actsAsOther, asOwnerOf } from '../../fs/actAsOwner.ts';
-import { BACKUP_FAILED, guarded, runInProcess } from '../common/run.ts';
+import { BACKUP_FAILED, runInProcess, runProgram } from '../common/run.ts';
 import { selectTargets, storeOf } from '../common/select.ts';
 import type { Target } from '../common/select.ts';
-import { interpret, USAGE } from './run/arguments.ts';
+import { interpret } from './run/arguments.ts';
 import type { Arguments } from './run/arguments.ts';
 import type { CtlIo, CtlOptions } from './command.ts';
+import { ctlBackups } from './program/program.ts';
 
 export function main(args: string[]): Promise<number> {
   return runInProcess(runCtlBackups, args);
@@ -28,8 +29,8 @@ export function main(args: string[]): Promise<number> {
  * configuration.
  */
 export function runCtlBackups(argv: readonly string[], io: CtlIo): Promise<number> {
-  return guarded('ctl_backups', USAGE, io, async () => {
-    const parsed = interpret(argv);
+  return runProgram(ctlBackups, argv, io, async (line) => {
+    const parsed = interpret(line);
     // The configuration is read before switching to the store's owner: the configuration and the
     // program may be readable by root only.
     const options = { ...parsed.options, config: loadConfig(parsed.config) };

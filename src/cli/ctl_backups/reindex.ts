@@ -4,8 +4,8 @@ import { indexPath } from '../../backup/options.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
 import { chunks } from '../../index/queries/current.ts';
 import type { FoundTarget } from '../common/select.ts';
-import { underLock } from './command.ts';
 import type { CtlIo, CtlOptions, Outcome, Print } from './command.ts';
+import { underLock } from './run/underLock.ts';
 
 export function reindexOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {
   return underLock('reindex', target, options, io, async (file, print) => {

@@ -10,8 +10,8 @@ import { BACKUP_FAILED, usageError } from '../common/run.ts';
 import { notFound } from '../common/select.ts';
 import type { Target } from '../common/select.ts';
 import { bytesOf } from '../common/text.ts';
-import { underLock } from './command.ts';
 import type { CtlIo, CtlOptions } from './command.ts';
+import { underLock } from './run/underLock.ts';
 
 /** Returns the exit code. */
 export async function renameBackup(

@@ -11,7 +11,8 @@ import type { DamagedMessage } from '../../backup/scan/damagedMessages.ts';
 import { LockedFile } from '../../fs/lockedFile.ts';
 import type { FoundTarget } from '../common/select.ts';
 import { textOf } from '../common/text.ts';
-import { failed, underLock } from './command.ts';
+import { failed } from './command.ts';
+import { underLock } from './run/underLock.ts';
 import type { CtlIo, CtlOptions, Ending, Outcome, Print } from './command.ts';
 
 export function verifyOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {

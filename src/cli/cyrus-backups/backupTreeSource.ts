@@ -7,10 +7,10 @@ import type { BackupTreeOptions } from '../../../mount/backupTree.ts';
 import type { MountOptions } from '../../../mount/options.ts';
 import type { TreeSource } from '../../../mount/vfs/tree.ts';
 import { loadConfig } from '../../config/imapdConf.ts';
-import { DEFAULT_CONFIG, readOnlyCatalog } from '../common/catalogOptions.ts';
+import { readOnlyCatalog } from '../common/catalogOptions.ts';
 
-export function backupTreeSource(configPath: string | undefined, mount: MountOptions): TreeSource {
-  const source = resolve(configPath ?? DEFAULT_CONFIG);
+export function backupTreeSource(configPath: string, mount: MountOptions): TreeSource {
+  const source = resolve(configPath);
   const config = loadConfig(source);
   const catalog = { ...readOnlyCatalog(config), acceptsLaterPartitions: true };
   const options: BackupTreeOptions = {

@@ -1,60 +1,31 @@
 /**
- * `cyrus-backups COMMAND ...`: commands that the originals do not have. Each command's modules are
- * loaded only when it runs: xbackup's IMAP client alone would take 25 MB of a mount's memory, and
- * half of its start-up time.
+ * `cyrus-backups COMMAND ...`: commands that the originals do not have. The command comes first,
+ * and its options follow: each command has its own (subcommands.ts).
  */
-import { exitCodeOf } from '../../errors.ts';
-import { VERSION } from '../common/version.ts';
+import { wrongUsage } from '../common/commandLine/parse.ts';
+import { guarded, runProgram } from '../common/run.ts';
+import { processIo } from '../common/standardOutput.ts';
+import { cyrusBackups } from './program.ts';
+import { SUBCOMMANDS } from './subcommands.ts';
+import type { PasswdIo } from './passwd.ts';
 
-const USAGE = `usage: cyrus-backups COMMAND [options]
-
-  mount [-C imapd.conf] [-f|--foreground] MOUNTPOINT [-o OPTIONS]
-                show all backed-up mail as a read-only file system
-  check [-C imapd.conf] [--listen ADDRESS]... [--json] [-q]
-                look at a configuration and a store, and say what is wrong and what to do
-  passwd [-C imapd.conf] [-d] USER
-                set (or with -d delete) a password that masters log in with; asked for on a terminal, else
-                read from standard input
-  xbackup [-C imapd.conf] [-n] [--pattern PATTERN] [--channel NAME] [--stale HOURS] [--json] [--user NAME]
-          [--timeout SECONDS] [--password-file FILE] [--tls-ca FILE] [--tls-no-verify] [--no-tls] SERVER
-                have a Cyrus server replicate its users here now
-  --version, -h, --help
-
-Servers and administration: backupd, ctl_backups, cyr_backup, restore.
-`;
-
-export async function main(args: string[]): Promise<number> {
-  const [command, ...rest] = args;
-  switch (command) {
-    case 'mount':
-      return mount(rest);
-    case 'passwd':
-      return (await import('./passwd.ts')).runPasswd(rest, process);
-    case 'check':
-      return (await import('./check/command.ts')).runCheckCommand(
-        rest,
-        (await import('../common/standardOutput.ts')).processIo,
-      );
-    case 'xbackup':
-      return (await import('./xbackup.ts')).runXbackup(
-        rest,
-        (await import('../common/standardOutput.ts')).processIo,
-      );
-    case '--version':
-      process.stdout.write(`cyrus-backups ${VERSION}\n`);
-      return 0;
-    case '--help':
-    case '-h':
-      process.stdout.write(USAGE);
-      return 0;
-    default:
-      process.stderr.write(command === undefined ? USAGE : `cyrus-backups: no command ${command}\n${USAGE}`);
-      return exitCodeOf.usage;
-  }
+export function main(args: string[]): Promise<number> {
+  return runCyrusBackups(args, processIo);
 }
 
-async function mount(args: string[]): Promise<number> {
-  const { backupTreeSource } = await import('./backupTreeSource.ts');
-  const { runMount } = await import('./mount.ts');
-  return runMount(args, process, backupTreeSource);
+/** Resolves to the exit code. */
+export function runCyrusBackups(argv: readonly string[], io: PasswdIo): Promise<number> {
+  const [first = '', ...rest] = argv;
+  const [second = ''] = rest;
+  if (first === 'help' && Object.hasOwn(SUBCOMMANDS, second)) return runCyrusBackups([second, '--help'], io);
+  const own = Object.hasOwn(SUBCOMMANDS, first) ? SUBCOMMANDS[first] : undefined;
+  if (own === undefined) {
+    if (!first.startsWith('-') || /^(-h|--help|--version)$/.test(first)) {
+      return runProgram(cyrusBackups, argv, io, () => 0);
+    }
+    return guarded(cyrusBackups.name, io, () => {
+      throw wrongUsage(cyrusBackups, `${first} comes after the command: cyrus-backups COMMAND ${first} ...`);
+    });
+  }
+  return runProgram(own.program, rest, io, async (parsed) => (await own.load())(parsed, io));
 }

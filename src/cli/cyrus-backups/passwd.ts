@@ -8,19 +8,18 @@
  */
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { parseArgs } from 'node:util';
-import { DEFAULT_CONFIG } from '../common/catalogOptions.ts';
-import { BackupError, exitCodeOf, messageOf } from '../../errors.ts';
+import { BackupError } from '../../errors.ts';
 import { loadConfig, requirePasswdFile } from '../../config/imapdConf.ts';
 import { removePassword, setPassword } from '../../config/passwordFile.ts';
+import type { Parsed } from '../common/commandLine/parse.ts';
+import { runProgram } from '../common/run.ts';
+import { passwdProgram } from './programs/passwd.ts';
 
 export interface PasswdIo {
   stdin: Readable & { isTTY?: boolean; setRawMode?: (isRaw: boolean) => unknown };
   stdout: { write(text: string): unknown };
   stderr: { write(text: string): unknown };
 }
-
-const USAGE = 'usage: cyrus-backups passwd [-C imapd.conf] [-d] USER\n';
 
 const ENTER = new Set(['\r', '\n', '\x04']);
 const ERASE = new Set(['\x7f', '\b']);
@@ -76,41 +75,18 @@ async function readLine(io: PasswdIo): Promise<string> {
   throw new BackupError('usage', 'no password on standard input');
 }
 
-interface Arguments {
-  config: string;
-  isDelete: boolean;
-  user: string;
-}
-
-function parseArguments(argv: string[]): Arguments | null {
-  try {
-    const { values, positionals } = parseArgs({
-      args: argv,
-      allowPositionals: true,
-      options: { config: { type: 'string', short: 'C' }, delete: { type: 'boolean', short: 'd' } },
-    });
-    const [user] = positionals;
-    if (user === undefined || positionals.length !== 1) return null;
-    return { config: values.config ?? DEFAULT_CONFIG, isDelete: values.delete ?? false, user };
-  } catch {
-    return null;
-  }
-}
-
 /** Resolves to the exit code. `argv` holds the arguments after `passwd`. */
-export async function runPasswd(argv: string[], io: PasswdIo): Promise<number> {
-  const parsed = parseArguments(argv);
-  if (parsed === null) {
-    io.stderr.write(USAGE);
-    return exitCodeOf.usage;
-  }
-  try {
-    const path = requirePasswdFile(loadConfig(parsed.config));
-    if (parsed.isDelete) removePassword(path, parsed.user);
-    else await setPassword(path, parsed.user, await (io.stdin.isTTY === true ? askTwice(io) : readLine(io)));
-    return 0;
-  } catch (error) {
-    io.stderr.write(`passwd: ${messageOf(error)}\n`);
-    return error instanceof BackupError ? exitCodeOf[error.kind] : exitCodeOf.io;
-  }
+export function runPasswd(argv: readonly string[], io: PasswdIo): Promise<number> {
+  return runProgram(passwdProgram, argv, io, (parsed) => changePassword(parsed, io));
+}
+
+export async function changePassword(
+  { values, operands }: Parsed<(typeof passwdProgram)['options']>,
+  io: PasswdIo,
+): Promise<number> {
+  const [user = ''] = operands;
+  const path = requirePasswdFile(loadConfig(values.config));
+  if (values.isDelete) removePassword(path, user);
+  else await setPassword(path, user, await (io.stdin.isTTY === true ? askTwice(io) : readLine(io)));
+  return 0;
 }

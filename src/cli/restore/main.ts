@@ -12,75 +12,17 @@ import { restoreUser } from '../../restore/restoreUser.ts';
 import { intoLevels } from '../../restore/select/targetName.ts';
 import { runInParallel } from '../../restore/parallel.ts';
 import { timestampText } from '../../mailbox/timestamp.ts';
-import { BACKUP_FAILED, guarded } from '../common/run.ts';
-import { DEFAULT_CONFIG } from '../common/catalogOptions.ts';
+import { BACKUP_FAILED, runProgram } from '../common/run.ts';
 import { internalOf, selectTargets } from '../common/select.ts';
 import type { FoundTarget } from '../common/select.ts';
 import { bytesOf } from '../common/text.ts';
 import { openerFor } from './connect.ts';
 import type { Opener, RestoreIo } from './connect.ts';
 import { interpretRestore } from './options.ts';
+import { restore } from './program/program.ts';
 import type { RestoreArguments } from './options.ts';
 import { RestoreProgress, writeReport } from './report.ts';
 import { processIo } from '../common/standardOutput.ts';
-
-const USAGE = `usage: restore [options] server [mode] backup [mboxname | uniqueid | guid]...
-       restore [options] --to DESTINATION [mode] backup [mboxname | uniqueid | guid]...
-
-The server is a Cyrus server, imapd or sync_server: HOST, HOST:PORT, imap://, imaps:// or csync://[USER@]HOST[:PORT].
-
-What is restored:
-  -a               all mailboxes
-  -D               deleted mailboxes too, under their names with the deleted prefix
-  --deleted        deleted mailboxes too, under the names that they had
-  --all-types      with --to: calendars, address books and others without mail, too
-  -F FILE          read mailboxes and messages from FILE, one a line
-  -r               mailboxes below those named, too
-  -x               only expunged messages
-  -X               no expunged messages (default)
-  --expunged       expunged messages, too
-  --uid LIST       only these UIDs (1,5:9)
-  --from TEXT      only messages whose From holds TEXT
-  --subject TEXT   only messages whose Subject holds TEXT
-  --since TIME     only messages that came at TIME or later
-  --before TIME    only messages that came before TIME
-  --at TIME        all as it was then (2026-11-20T12:00:00Z, 2026-11-20, yesterday, 2h)
-  --between T1 T2  what was deleted between two times
-  --flags-only     flags and seen state, on messages that are there
-  --what LIST      of mail,flags,seen,sieve,subs,quota,annotations,acl (default: all)
-
-Where and how:
-  --to DESTINATION  instead of a Cyrus server: imap:// or imaps://[USER@]HOST[:PORT] (any IMAP server),
-                   maildir:DIR, mbox:DIR, tar:FILE, zip:FILE (- for standard output)
-  -A [ACL]         give restored mailboxes this ACL
-  -L               change this server only, not mupdate
-  -M MAILBOX       restore into this mailbox
-  -P PARTITION     make mailboxes on this partition
-  -U               make mailboxes exactly as they were: UIDs, flags, checksums
-  --into FOLDER    restore into a folder apart, such as Restored/{date}
-  --existing WAY   with what is there: skip (default), copy, replace
-  --timeout SECONDS  how long the server may be silent when it owes an answer (default 300)
-  --jobs N         so many users at a time (default 4)
-  -n               show what would be done, and do nothing
-  -v               show each mailbox's figures at the end
-  --json           report as JSON
-  -w SECONDS       wait before starting
-  -z               compress, and give up where the server cannot
-  --user NAME      log in as NAME (default: restore_authname)
-  --password-file FILE  whose first line is the password
-  --tls-ca FILE    certificates that vouch for the server
-  --tls-no-verify  take any certificate
-  --no-tls         do not use STARTTLS
-  -C FILE          configuration (default ${DEFAULT_CONFIG})
-  -h, --help       this text
-
-Modes:
-  -u USER          the backup of a userid (default); may be given several times
-  -m MAILBOX       the backup that a mailbox belongs to
-  -f FILE          the backup in a data file
-  --domain DOMAIN  all backups of a domain
-  --all-users      all backups
-`;
 
 export function main(args: string[]): Promise<number> {
   return runRestore(args, processIo);
@@ -95,12 +37,8 @@ export function main(args: string[]): Promise<number> {
  * - 78: configuration
  */
 export function runRestore(argv: readonly string[], io: RestoreIo): Promise<number> {
-  return guarded('restore', USAGE, io, async () => {
-    if (argv.includes('--help') || argv.includes('-h')) {
-      io.stdout.write(USAGE);
-      return 0;
-    }
-    const args = interpretRestore(argv, Math.floor(Date.now() / 1000));
+  return runProgram(restore, argv, io, async (line) => {
+    const args = interpretRestore(line, Math.floor(Date.now() / 1000));
     const config = loadConfig(args.config);
     if (args.waitSeconds > 0) await sleep(args.waitSeconds * 1000);
     if (args.time !== null) io.stderr.write(`restore: as of ${timestampText(args.time)}\n`);

@@ -223,7 +223,7 @@ describe('ctl_backups', () => {
     it(`refuses the command line "${args.join(' ')}"`, async () => {
       const { code, out, err } = await run(...args);
       expect({ code, out }).to.deep.equal({ code: 64, out: '' });
-      expect(err).to.match(/^ctl_backups: .*\nusage: ctl_backups/);
+      expect(err).to.match(/^ctl_backups: .* Try 'ctl_backups .*--help'\n$/);
     });
   }
 

@@ -212,7 +212,7 @@ describe('cyr_backup', () => {
     it(`refuses the command line "${args.join(' ')}"`, async () => {
       const { code, err } = await run(...args);
       expect(code).to.equal(64);
-      expect(err).to.match(/^cyr_backup: .*\nusage: cyr_backup/);
+      expect(err).to.match(/^cyr_backup: .* Try 'cyr_backup .*--help'\n$/);
     });
   }
 });

@@ -1,10 +1,16 @@
 /** restore's command line: the original's grammar, and ours on top. */
 import { expect } from 'chai';
 import { BackupError } from '../../../src/errors.ts';
+import { parseCommandLine } from '../../../src/cli/common/commandLine/parse.ts';
 import { interpretRestore } from '../../../src/cli/restore/options.ts';
+import { restore } from '../../../src/cli/restore/program/program.ts';
 
 const NOW_S = 1_795_458_600;
-const interpret = (...argv: string[]) => interpretRestore(argv, NOW_S);
+const interpret = (...argv: string[]) => {
+  const line = parseCommandLine(restore, argv);
+  if (line.kind !== 'run') throw new Error(`${argv.join(' ')} asks for ${line.kind}`);
+  return interpretRestore(line, NOW_S);
+};
 
 describe("restore's command line", () => {
   it('takes the original’s: server, mode, backup, objects, in any order', () => {
@@ -66,20 +72,20 @@ describe("restore's command line", () => {
   });
 
   const wrong: [string[], RegExp][] = [
-    [[], /a server is expected/],
-    [['mail'], /a backup is expected/],
+    [[], /a SERVER is missing/],
+    [['mail'], /a BACKUP is missing/],
     [['mail', 'anne'], /what is to be restored/],
-    [['-a', 'mail', 'anne', 'INBOX'], /-a is everything/],
-    [['-U', '-M', 'x', 'mail', 'anne', 'INBOX'], /-U excludes -M/],
-    [['-a', '-U', '--into', 'x', 'mail', 'anne'], /-U excludes --into/],
-    [['-x', '-X', '-a', 'mail', 'anne'], /-X excludes/],
+    [['-a', 'mail', 'anne', 'INBOX'], /-a means everything/],
+    [['-U', '-M', 'x', 'mail', 'anne', 'INBOX'], /-U and -M exclude each other/],
+    [['-a', '-U', '--into', 'x', 'mail', 'anne'], /-U and --into exclude each other/],
+    [['-x', '-X', '-a', 'mail', 'anne'], /-x and -X exclude each other/],
     [['-a', 'mail', '-u', 'anne', '-f', 'x'], /exclude each other/],
     [['--between', '1h', 'mail', 'mail', 'anne'], /"mail" is no time/],
     [['--between', 'now', '2h', 'mail', 'anne'], /not after the first/],
     [['-a', '--what', 'mail,all', 'mail', 'anne'], /all is none of/],
-    [['-a', '--existing', 'merge', 'mail', 'anne'], /merge is none of/],
+    [['-a', '--existing', 'merge', 'mail', 'anne'], /merge: skip, copy or replace is expected/],
     [['-a', '--jobs', '0', 'mail', 'anne'], /--jobs/],
-    [['-a', '-U', '--to', 'maildir:/x', 'anne'], /--to excludes -U/],
+    [['-a', '-U', '--to', 'maildir:/x', 'anne'], /--to and -U exclude each other/],
     [['-a', '--nonsense', 'mail', 'anne'], /nonsense/],
   ];
   for (const [argv, message] of wrong) {
