@@ -8,15 +8,18 @@ export npm_config_nodedir ?= $(NODE_PREFIX)
 endif
 
 PREFIX ?= /usr/local
+DESTDIR ?=
 # Where mount(8) looks for what mounts a type: nowhere else.
-SBINDIR ?= $(DESTDIR)/sbin
-LIB = $(DESTDIR)$(PREFIX)/lib/cyrus-backups
+SBINDIR ?= /sbin
+# The Node that the installed programs run with.
+NODE ?= $(shell command -v node)
+PLACES = --prefix "$(PREFIX)" --destdir "$(DESTDIR)" --sbindir "$(SBINDIR)" --node "$(NODE)"
 MOCHA = node_modules/.bin/mocha
 MOCHAFLAGS ?=
 MODULES = node_modules/.package-lock.json
 
 .DEFAULT_GOAL := build
-.PHONY: build test test-unit check format docs coverage bench demo install clean help packages
+.PHONY: build test test-unit check format docs coverage bench demo install uninstall deb clean help packages
 
 build: $(MODULES) ## compile into dist/ (the default)
 	@node_modules/.bin/tsc -p tsconfig.json
@@ -25,7 +28,7 @@ build: $(MODULES) ## compile into dist/ (the default)
 	@node build/launchers.mjs
 
 $(MODULES): package-lock.json package.json
-	@command -v node >/dev/null || { echo 'node is missing: Node.js 20.19 or later is needed' >&2; exit 1; }
+	@build/prerequisites.sh
 	npm ci --no-progress
 	@touch $@
 
@@ -62,18 +65,14 @@ bench: build ## measure (BENCH=name for one)
 demo: packages build ## a master, a backup and a mount before your eyes, as root (KEEP=1 leaves them running)
 	@KEEP=$(KEEP) build/demo.sh
 
-install: build ## install below PREFIX (/usr/local)
-	install -d $(LIB)/dist $(DESTDIR)$(PREFIX)/bin
-	cp -R dist/bin dist/src dist/mount $(LIB)/dist/
-	cp package.json package-lock.json .npmrc LICENSE $(LIB)/
-	cp -R node_modules $(LIB)/
-	npm prune --omit=dev --no-progress --prefix $(LIB)
-	for name in dist/bin/*; do ln -sf ../lib/cyrus-backups/$$name $(DESTDIR)$(PREFIX)/bin/; done
-	@install -d $(SBINDIR) 2>/dev/null; if [ -w $(SBINDIR) ]; then for name in mount.cyrus-backups mount.fuse.cyrus-backups; do \
-	  ln -sf $(PREFIX)/bin/mount-cyrus-backups $(SBINDIR)/$$name; done; \
-	else echo 'no right to write $(SBINDIR): lines in fstab will not work (cyrus-backups mount does)'; fi
-	install -d $(DESTDIR)$(PREFIX)/share/doc/cyrus-backups
-	cp -R README.md LICENSE docs $(DESTDIR)$(PREFIX)/share/doc/cyrus-backups/
+install: build ## install below PREFIX (/usr/local), in DESTDIR if set
+	@$(NODE) build/install/install.mjs $(PLACES)
+
+uninstall: ## remove all that `make install` placed, and nothing else
+	@$(NODE) build/install/install.mjs --remove $(PLACES)
+
+deb: build ## a Debian package, in dist/deb
+	@build/deb.sh
 
 clean: ## remove what was built
 	rm -rf dist coverage

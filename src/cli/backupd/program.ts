@@ -2,7 +2,7 @@
 import { defineProgram } from '../common/commandLine/program.ts';
 import { configOption } from '../common/commonOptions.ts';
 
-export const DEFAULT_LISTEN = 'localhost:2005';
+export const DEFAULT_LISTEN = '127.0.0.1:2005';
 
 export const backupd = defineProgram({
   name: 'backupd',

@@ -1,7 +1,7 @@
 /** Where the real daemon listens, and what it tells systemd. */
 import { expect } from 'chai';
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { once } from 'node:events';
@@ -107,26 +107,4 @@ describe('backupd listens', function () {
       await receiver.waitForOutput(/STOPPING=1\n/);
     });
   }
-});
-
-describe('the unit files for systemd', () => {
-  it('are taken by systemd-analyze', async function () {
-    const tool = 'systemd-analyze';
-    if (spawnSync(tool, ['--version']).error !== undefined) skipLoudly(this, tool);
-    const folder = makeFolder('units');
-    mkdirSync(join(folder, 'units'));
-    const paths = ['backupd.service', 'backupd.socket'].map((name) => {
-      const text = readFileSync(join(ROOT, 'build/systemd', name), 'utf8');
-      const path = join(folder, 'units', name);
-      writeFileSync(path, text.replace(/^ExecStart=\S+/m, `ExecStart=${BACKUPD}`));
-      return path;
-    });
-    const child = spawn(tool, ['verify', '--recursive-errors=no', ...paths]);
-    let said = '';
-    child.stderr.on('data', (data: Buffer) => (said += data.toString()));
-    const [code] = (await once(child, 'close')) as [number];
-    rmSync(folder, { recursive: true, force: true });
-    expect(said.split('\n').filter((line) => line.includes('backupd'))).to.deep.equal([]);
-    expect(code).to.equal(0);
-  });
 });
