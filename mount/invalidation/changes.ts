@@ -15,7 +15,6 @@
  * replaced files for RECHECK_MS. A check is therefore repeated at growing intervals until some time
  * after the last change.
  */
-import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import type { CatalogOptions } from '../../src/catalog/catalog.ts';
@@ -25,6 +24,7 @@ import { nameOfUserid } from '../tree/useridName.ts';
 import { UserChanges, settledMs } from './userChanges.ts';
 import type { WatchedFolder, WatchedUser } from './userChanges.ts';
 import { Watches } from './watches.ts';
+import { disk } from '../../src/fs/disk/current.ts';
 
 /**
  * The delay between a change and the first check. The check then also covers changes that follow
@@ -262,7 +262,7 @@ function logOf(dataFile: string): string {
 function changedMs(dataFile: string): number {
   const times = [logOf(dataFile), `${dataFile}.index`].map((path) => {
     try {
-      return statSync(path, { throwIfNoEntry: false })?.ctimeMs ?? 0;
+      return disk.stat(path)?.ctimeMs ?? 0;
     } catch {
       return 0;
     }

@@ -4,10 +4,11 @@
  * watches (fs.inotify.max_user_watches) is reached, it polls the files instead. It polls every
  * second, or less often if there are very many files.
  */
-import { statSync, watch } from 'node:fs';
+import { watch } from 'node:fs';
 import type { FSWatcher } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { messageOf } from '../../src/errors.ts';
+import { statExisting } from '../../src/fs/names.ts';
 
 const POLL_MS = 1000;
 /**
@@ -108,7 +109,7 @@ export class Watches {
 
 function stateOf(path: string): string {
   try {
-    const { ino, size, mtimeMs } = statSync(path);
+    const { ino, size, mtimeMs } = statExisting(path);
     return `${ino} ${size} ${mtimeMs}`;
   } catch (error) {
     return messageOf(error);

@@ -5,8 +5,8 @@
  * the machine. An unknown name is looked up again after a minute.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { BackupError, asBackupError } from '../../src/errors.ts';
+import { disk } from '../../src/fs/disk/current.ts';
 
 export interface Owner {
   readonly uid: number;
@@ -107,7 +107,7 @@ function readMap(path: string): Map<string, string> {
   const names = new Map<string, string>();
   let text: string;
   try {
-    text = readFileSync(path, 'latin1');
+    text = disk.readFile(path).toString('latin1');
   } catch (error) {
     throw asBackupError(error, `cannot read the map of owners ${path}`);
   }

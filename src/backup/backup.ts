@@ -12,8 +12,8 @@
  * When append() has returned, the line and its messages are on disk. When append() has thrown, the
  * log is unchanged.
  */
-import { fstatSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import { disk } from '../fs/disk/current.ts';
 import { LockedFile } from '../fs/lockedFile.ts';
 import { BackupError, messageOf } from '../errors.ts';
 import { insertChunk, insertPoints, updateChunk } from '../index/queries/chunks.ts';
@@ -109,7 +109,7 @@ export class Backup {
     let isWritten = false;
     try {
       this.index.begin();
-      if (isNewChunk) this.#chunkId = insertChunk(this.index, fstatSync(this.fd).size, line.time);
+      if (isNewChunk) this.#chunkId = insertChunk(this.index, disk.fstat(this.fd).size, line.time);
       const messages = planMessages(sources, writer.length, line.time);
       for (const folded of messages.lines) await foldInTurns(this.index, folded, this.#chunkId, turn);
       const isChanged = await foldInTurns(this.index, line, this.#chunkId, turn);
@@ -193,7 +193,7 @@ export class Backup {
   }
 
   async #openWriter(): Promise<ChunkWriter> {
-    this.#writer ??= await ChunkWriter.open(this.fd, fstatSync(this.fd).size, {
+    this.#writer ??= await ChunkWriter.open(this.fd, disk.fstat(this.fd).size, {
       level: this.#options.compressionLevel,
     });
     return this.#writer;

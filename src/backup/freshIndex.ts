@@ -5,7 +5,7 @@
  *   in-memory database and its prepared statements are reused for the next index.
  * - The index of a large backup is built directly in its file.
  */
-import { closeSync } from 'node:fs';
+import { disk } from '../fs/disk/current.ts';
 import { openRegular } from '../fs/open.ts';
 import { IndexFile } from '../index/store/indexFile.ts';
 import { syncData } from '../fs/io.ts';
@@ -45,7 +45,7 @@ export async function syncIndex(index: IndexFile): Promise<void> {
   try {
     await syncData(fd);
   } finally {
-    closeSync(fd);
+    disk.close(fd);
   }
 }
 

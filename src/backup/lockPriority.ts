@@ -7,9 +7,9 @@
  * if the process may raise its own priority. This is allowed for root, and for a process with a
  * `LimitNICE` of that value (setrlimit(2), RLIMIT_NICE).
  */
-import { readdirSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { withOwnRights } from '../fs/actAsOwner.ts';
+import { disk } from '../fs/disk/current.ts';
 import { LockedFile } from '../fs/lockedFile.ts';
 import type { AcquireOptions } from '../fs/lockedFile.ts';
 
@@ -21,7 +21,7 @@ export const BACKUPD_PRIORITY = -10;
  * (sched(7)). Skips threads whose priority may not be changed.
  */
 export function setThreads(pid: number | 'self', priority: number): void {
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+  for (const thread of disk.readdir(`/proc/${pid}/task`)) {
     try {
       setPriority(Number(thread), priority);
     } catch {

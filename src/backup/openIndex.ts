@@ -10,8 +10,8 @@
  *
  * Other sessions wait meanwhile, and a chunk may hold gigabytes. Long work therefore runs in steps.
  */
-import { fstatSync, readSync, renameSync } from 'node:fs';
 import { BackupError } from '../errors.ts';
+import { disk } from '../fs/disk/current.ts';
 import type { LockedFile } from '../fs/lockedFile.ts';
 import { stateOf, updateChunk } from '../index/queries/chunks.ts';
 import { integrityFaults } from '../index/store/credible.ts';
@@ -73,7 +73,7 @@ export async function openIndexForWriting(
 }
 
 async function replaceIndex(file: LockedFile, notice: Notice, reason: string): Promise<IndexFile> {
-  if (fstatSync(file.fd).size > 0) notice(`${reason}, building it from the log`);
+  if (disk.fstat(file.fd).size > 0) notice(`${reason}, building it from the log`);
   const { index } = await rebuildIndex(file, notice);
   return index;
 }
@@ -90,10 +90,10 @@ export function belongs(index: IndexFile, fd: number): boolean {
 function* belongsSteps(index: IndexFile, fd: number): Generator<void, boolean> {
   const last = lastChunk(index);
   if (last === undefined) return true;
-  if (fstatSync(fd).size < last.file_end) return false;
+  if (disk.fstat(fd).size < last.file_end) return false;
   if (stateOf(last) !== 'whole') return true;
   const trailer = Buffer.alloc(MEMBER_TRAILER_BYTES);
-  readSync(fd, trailer, 0, trailer.length, last.file_end - trailer.length);
+  disk.read(fd, trailer, 0, trailer.length, last.file_end - trailer.length);
   return isTrailerOf(trailer, last.crc32, last.length) || (yield* holdsItsData(last, fd));
 }
 
@@ -117,7 +117,7 @@ function* holdsItsData(
 /** Reports whether the index covers the whole data file and the last chunk was ended. */
 function isInStep(index: IndexFile, fd: number): boolean {
   const last = lastChunk(index);
-  return (last?.file_end ?? 0) === fstatSync(fd).size && (last === undefined || stateOf(last) !== 'open');
+  return (last?.file_end ?? 0) === disk.fstat(fd).size && (last === undefined || stateOf(last) !== 'open');
 }
 
 /**
@@ -139,7 +139,7 @@ export function settledIndex(path: string, fd: number): IndexFile | null {
 
 /** Folds the lines that the index does not have, and repairs the end of the data file. */
 async function catchUp(index: IndexFile, file: LockedFile, notice: Notice): Promise<void> {
-  const { size } = fstatSync(file.fd);
+  const { size } = disk.fstat(file.fd);
   const last = lastChunk(index);
   if (last !== undefined && stateOf(last) === 'open') await finishOpenChunk(index, file, last, notice);
   else if (size > (last?.file_end ?? 0)) {
@@ -155,7 +155,7 @@ async function finishOpenChunk(
   last: Chunk,
   notice: Notice,
 ): Promise<void> {
-  const { size } = fstatSync(file.fd);
+  const { size } = disk.fstat(file.fd);
   if (size === last.file_end) {
     const boundary = { length: last.length, fileEnd: last.file_end, crc32: last.crc32 };
     const tail = { chunkId: last.id, fileOffset: last.offset, boundary };
@@ -183,7 +183,7 @@ async function finishScan(
 
 /** Cuts off torn bytes, keeps them in NAME.torn, and ends the member after its last whole line. */
 async function repairTail(index: IndexFile, file: LockedFile, tail: TornTail, notice: Notice): Promise<void> {
-  const { size } = fstatSync(file.fd);
+  const { size } = disk.fstat(file.fd);
   const { fileEnd } = tail.boundary;
   if (size > fileEnd) {
     await saveTail(file.fd, fileEnd, size, `${file.path}.torn`);
@@ -230,7 +230,7 @@ async function replaceBy(
 ): Promise<ScanResult> {
   const path = indexPath(file.path);
   const beside = `${path}.new`;
-  const { size } = fstatSync(file.fd);
+  const { size } = disk.fstat(file.fd);
   // If the last chunk is known to be ended, an end that looks torn is damage. It stays in the file.
   const isInStepWith = (old: IndexFile): boolean => belongs(old, file.fd) && isInStep(old, file.fd);
   const isEnded = (await ofOld(path, openOld, isInStepWith)) ?? false;
@@ -270,7 +270,7 @@ async function replaceBy(
   // Otherwise SQLite would apply the old index's write-ahead log to the new index.
   removeIndexFiles(path);
   step('removed');
-  renameSync(beside, path);
+  disk.rename(beside, path);
   step('placed');
   return built.result;
 }

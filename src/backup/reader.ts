@@ -9,8 +9,8 @@
  * - The log is folded into memory if the index is damaged, was written by the original backupd, or
  *   belongs to another data file. This ends when the index file is replaced.
  */
-import { fstatSync, lstatSync, statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
+import { disk } from '../fs/disk/current.ts';
 import { SharedRead } from '../fs/lockedFile.ts';
 import { asBackupError } from '../errors.ts';
 import { integrityFaults } from '../index/store/credible.ts';
@@ -86,10 +86,10 @@ export class BackupReader {
     this.path = path;
     this.#data = SharedRead.open(path);
     try {
-      this.inode = fstatSync(this.fd, { bigint: true }).ino;
+      this.inode = disk.exactFstat(this.fd).ino;
       this.indexIdentity = identityOf(indexPath(path));
       const index = this.#usableIndex(isThorough);
-      this.#foldedBytes = index === null ? fstatSync(this.fd).size : null;
+      this.#foldedBytes = index === null ? disk.fstat(this.fd).size : null;
       this.index = index ?? foldInMemory(this.fd, this.#foldedBytes ?? 0);
     } catch (error) {
       this.#data.close();
@@ -158,7 +158,7 @@ export class BackupReader {
   isCurrent(): boolean {
     if (inodeOf(this.path) !== this.inode || identityOf(indexPath(this.path)) !== this.indexIdentity)
       return false;
-    return this.#foldedBytes === null ? !this.isDoubted : fstatSync(this.fd).size === this.#foldedBytes;
+    return this.#foldedBytes === null ? !this.isDoubted : disk.fstat(this.fd).size === this.#foldedBytes;
   }
 
   /** Reports whether the open index was found damaged: see doubtIndex(). */
@@ -192,7 +192,7 @@ function foldInMemory(fd: number, sizeBytes: number): IndexFile {
 }
 
 function inodeOf(path: string): bigint | null {
-  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino ?? null;
+  return disk.exactStat(path)?.ino ?? null;
 }
 
 /**
@@ -200,6 +200,6 @@ function inodeOf(path: string): bigint | null {
  * inode number may be reused as soon as its file is gone.
  */
 function identityOf(path: string): string | null {
-  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  const stats = disk.exactLstat(path);
   return stats === undefined ? null : `${stats.ino} ${stats.birthtimeNs}`;
 }

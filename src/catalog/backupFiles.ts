@@ -5,9 +5,9 @@
  * A data file is PARTITION/HASH/USERID_XXXXXX. Every other file of the same backup has its name and
  * a suffix.
  */
-import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { asBackupError } from '../errors.ts';
+import { disk } from '../fs/disk/current.ts';
 import { isValidUserid } from '../mailbox/names.ts';
 
 export type FileRole =
@@ -134,7 +134,7 @@ function entriesOf(folder: string): string[] {
 
 function readdirSafely(path: string) {
   try {
-    return readdirSync(path, { withFileTypes: true });
+    return disk.entries(path);
   } catch (error) {
     throw asBackupError(error, path);
   }

@@ -10,10 +10,10 @@
  *
  * Each call takes and releases the lock on backups.db.
  */
-import { rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { BackupError } from '../errors.ts';
 import { syncFolder } from '../fs/folders.ts';
+import { removeFile } from '../fs/names.ts';
 import { isValidUserid, sharedUserid } from '../mailbox/names.ts';
 import { couldBePlace, isOwnPlace, placeFault } from './backupFiles.ts';
 import { Inboxes } from './inboxes.ts';
@@ -257,7 +257,7 @@ export class Catalog {
   #removeUnnamed(userid: string, path: string): void {
     try {
       if (this.find(userid) === path) return;
-      rmSync(path, { force: true });
+      removeFile(path);
       syncFolder(dirname(path));
     } catch {
       // An empty file remains. `reconstruct` removes it if no entry names it.

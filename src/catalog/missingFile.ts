@@ -8,11 +8,12 @@
  * A new empty file is created only if all signs point to the first cause: see "When a data file is
  * gone" in docs/guide/operations.md.
  */
-import { closeSync, fsyncSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { asBackupError, BackupError } from '../errors.ts';
+import { disk } from '../fs/disk/current.ts';
 import { syncFolder } from '../fs/folders.ts';
 import { giveOwner } from '../fs/keepOwner.ts';
+import { lstatExisting } from '../fs/names.ts';
 import { createExclusively } from '../fs/open.ts';
 import { placeFault, sideFiles } from './backupFiles.ts';
 import type { CatalogEntry } from './catalog.ts';
@@ -43,10 +44,10 @@ export function beginAgain(missing: Missing): void {
   try {
     const fd = createExclusively(path);
     try {
-      giveOwner(fd, lstatSync(dirname(path)));
-      fsyncSync(fd);
+      giveOwner(fd, lstatExisting(dirname(path)));
+      disk.fsync(fd);
     } finally {
-      closeSync(fd);
+      disk.close(fd);
     }
     syncFolder(dirname(path));
   } catch (error) {
@@ -74,5 +75,5 @@ function whyNot({ userid, path, others, hadInbox }: Missing): string | null {
 }
 
 function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  return disk.lstat(path) !== undefined;
 }

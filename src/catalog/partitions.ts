@@ -5,12 +5,13 @@
  * uses the original tools. There is one difference: this project skips an unreadable partition,
  * whereas the original then chooses randomly among all.
  */
-import { closeSync, fsyncSync, rmSync, statSync, statfsSync } from 'node:fs';
 import { randomInt } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { BackupError, asBackupError } from '../errors.ts';
+import { disk } from '../fs/disk/current.ts';
 import { makeFolders, syncFolder } from '../fs/folders.ts';
 import { giveOwner } from '../fs/keepOwner.ts';
+import { removeFile, statExisting } from '../fs/names.ts';
 import { createExclusively } from '../fs/open.ts';
 
 export type PartitionSelectMode =
@@ -46,9 +47,9 @@ export interface Usage {
 export function usageOf(directory: string): Usage | null {
   try {
     makeFolders(directory);
-    const { bsize, bavail, blocks } = statfsSync(directory);
+    const { bsize, bavail, blocks } = disk.statfs(directory);
     if (blocks <= 0) return null;
-    const fileSystemId = statSync(directory).dev;
+    const fileSystemId = statExisting(directory).dev;
     return { fileSystemId, availableBytes: bavail * bsize, totalBytes: blocks * bsize };
   } catch {
     return null;
@@ -234,14 +235,14 @@ function makeExclusively(path: string): boolean {
     throw error;
   }
   try {
-    giveOwner(fd, statSync(dirname(path)));
-    fsyncSync(fd);
+    giveOwner(fd, statExisting(dirname(path)));
+    disk.fsync(fd);
     syncFolder(dirname(path));
   } catch (error) {
-    rmSync(path, { force: true });
+    removeFile(path);
     throw error;
   } finally {
-    closeSync(fd);
+    disk.close(fd);
   }
   return true;
 }

@@ -9,9 +9,9 @@
  * As in Cyrus, the relative path of an include is relative to the working directory, and no file
  * may be read twice.
  */
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { BackupError, messageOf } from '../errors.ts';
+import { disk } from '../fs/disk/current.ts';
 
 export interface Setting {
   key: string;
@@ -28,7 +28,7 @@ export function configError(file: string, line: number, what: string): BackupErr
 
 function readText(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return disk.readFile(path).toString('utf8');
   } catch (cause) {
     throw new BackupError('config', `cannot read ${path}: ${messageOf(cause)}`, { cause, subject: path });
   }

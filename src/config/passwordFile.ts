@@ -12,13 +12,15 @@
  * read again after a change.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { closeSync, fstatSync, lstatSync, readFileSync, statSync, type BigIntStats } from 'node:fs';
 import { dirname } from 'node:path';
 import { BackupError, asBackupError } from '../errors.ts';
 import { decoyCredential, deriveCredential, formatCredential, newCredential } from './scramCredential.ts';
 import { SCRAM_MECHANISMS, parseCredential } from './scramCredential.ts';
 import type { Derive, ScramCredential, ScramMechanism } from './scramCredential.ts';
+import { disk } from '../fs/disk/current.ts';
+import type { ExactFileStats } from '../fs/disk/disk.ts';
 import { giveOwner } from '../fs/keepOwner.ts';
+import { lstatExisting } from '../fs/names.ts';
 import { createExclusively, openRegular } from '../fs/open.ts';
 import { lockSync } from '../fs/posixLock.ts';
 import { replaceFile } from '../fs/replaceFile.ts';
@@ -54,17 +56,17 @@ function formatTable(table: PasswordTable): string {
     .join('');
 }
 
-function statFile(path: string): BigIntStats | null {
-  return statSync(path, { bigint: true, throwIfNoEntry: false }) ?? null;
+function statFile(path: string): ExactFileStats | null {
+  return disk.exactStat(path) ?? null;
 }
 
-function readTable(path: string, stats: BigIntStats): PasswordTable {
+function readTable(path: string, stats: ExactFileStats): PasswordTable {
   if ((stats.mode & FORBIDDEN_MODE) !== 0n) {
     const text = `${path} must be neither open to others nor writable by its group (chmod 0600 or 0640)`;
     throw new BackupError('config', text, { subject: path });
   }
   try {
-    return parseTable(readFileSync(path, 'utf8'), path);
+    return parseTable(disk.readFile(path).toString('utf8'), path);
   } catch (error) {
     throw asBackupError(error, `cannot read ${path}`);
   }
@@ -163,7 +165,7 @@ function openOrCreate(path: string): number {
     }
     try {
       const fd = createExclusively(path);
-      giveOwner(fd, lstatSync(dirname(path)));
+      giveOwner(fd, lstatExisting(dirname(path)));
       return fd;
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'EEXIST')
@@ -185,10 +187,10 @@ function lockFile(path: string, isCreated: boolean): number {
         throw new BackupError('locked', `${path} is locked by another passwd: try again`, { subject: path });
       }
       // Another file may have been renamed over this one during the wait for the lock.
-      if (lstatSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino) return fd;
-      closeSync(fd);
+      if (disk.lstat(path)?.ino === disk.fstat(fd).ino) return fd;
+      disk.close(fd);
     } catch (error) {
-      closeSync(fd);
+      disk.close(fd);
       throw error;
     }
   }
@@ -198,11 +200,11 @@ function lockFile(path: string, isCreated: boolean): number {
 function rewrite(path: string, isCreated: boolean, change: (table: PasswordTable) => void): void {
   const fd = lockFile(path, isCreated);
   try {
-    const table = readTable(path, fstatSync(fd, { bigint: true }));
+    const table = readTable(path, disk.exactFstat(fd));
     change(table);
     replaceFile(path, Buffer.from(formatTable(table)));
   } finally {
-    closeSync(fd);
+    disk.close(fd);
   }
 }
 

@@ -10,9 +10,9 @@
  * In a userid, bytes that are not printable, blanks, `#` and `%` are written as %XX. Changes are
  * made under the lock of backups.db, and the file is always replaced as a whole.
  */
-import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BackupError, asBackupError, messageOf } from '../errors.ts';
+import { disk } from '../fs/disk/current.ts';
 import { replaceFile } from '../fs/replaceFile.ts';
 import { parseDuration } from './values.ts';
 
@@ -143,9 +143,9 @@ function secondsIn(text: string): number {
 }
 
 function linesOf(path: string): string[] {
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) return [];
+  if (disk.stat(path) === undefined) return [];
   try {
-    return readFileSync(path, 'utf8').split('\n');
+    return disk.readFile(path).toString('utf8').split('\n');
   } catch (error) {
     throw asBackupError(error, path);
   }

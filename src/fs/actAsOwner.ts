@@ -5,7 +5,7 @@
  * Only the effective ids change, so the process can regain its rights. With glibc, the ids apply to
  * all threads.
  */
-import { lstatSync, statSync } from 'node:fs';
+import { disk } from './disk/current.ts';
 
 interface Owner {
   readonly uid: number;
@@ -20,15 +20,13 @@ interface WithInitgroups {
   initgroups(uid: number, gid: number): void;
 }
 
-const MAY_MISS = { throwIfNoEntry: false } as const;
-
 /**
  * Returns the owner of the first of these paths that exists and does not belong to root; null if
  * there is none.
  */
 function ownerOf(paths: readonly string[]): Owner | null {
   for (const path of paths) {
-    for (const stats of [lstatSync(path, MAY_MISS), statSync(path, MAY_MISS)]) {
+    for (const stats of [disk.lstat(path), disk.stat(path)]) {
       if (stats !== undefined && stats.uid !== 0) return { uid: stats.uid, gid: stats.gid };
     }
   }

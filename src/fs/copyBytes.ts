@@ -2,9 +2,9 @@
  * Copies and compares data files by descriptor. The work is done in pieces and yields to the event
  * loop between them.
  */
-import { fstatSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { BackupError } from '../errors.ts';
+import { disk } from './disk/current.ts';
 import { writeAllSync } from './io.ts';
 
 const PIECE_BYTES = 1 << 20;
@@ -23,7 +23,7 @@ export async function copyBytes(
   const shift = (options.at ?? start) - start;
   const piece = Buffer.allocUnsafe(PIECE_BYTES);
   for (let at = start; at < end;) {
-    const count = readSync(from, piece, 0, Math.min(piece.length, end - at), at);
+    const count = disk.read(from, piece, 0, Math.min(piece.length, end - at), at);
     if (count === 0)
       throw new BackupError('io', `the file became shorter than ${end} bytes while it was copied`);
     writeAllSync(to, piece.subarray(0, count), shift + at);
@@ -35,12 +35,12 @@ export async function copyBytes(
 
 /** Reports whether `longer` begins with all bytes of `shorter`. */
 export async function isPrefix(shorter: number, longer: number): Promise<boolean> {
-  const { size } = fstatSync(shorter);
-  if (fstatSync(longer).size < size) return false;
+  const { size } = disk.fstat(shorter);
+  if (disk.fstat(longer).size < size) return false;
   const [one, other] = [Buffer.alloc(PIECE_BYTES), Buffer.alloc(PIECE_BYTES)];
   for (let at = 0; at < size;) {
-    const count = readSync(shorter, one, 0, PIECE_BYTES, at);
-    const otherCount = readSync(longer, other, 0, count, at);
+    const count = disk.read(shorter, one, 0, PIECE_BYTES, at);
+    const otherCount = disk.read(longer, other, 0, count, at);
     if (count === 0 || otherCount !== count) return false;
     if (!one.subarray(0, count).equals(other.subarray(0, count))) return false;
     at += count;

@@ -1,6 +1,6 @@
 /** Copies a whole file to another folder of the store. */
-import { closeSync, fchmodSync, fstatSync, fsyncSync, futimesSync } from 'node:fs';
 import { copyBytes } from './copyBytes.ts';
+import { disk } from './disk/current.ts';
 import { giveOwner } from './keepOwner.ts';
 import { SharedRead } from './lockedFile.ts';
 import { createAnew } from './open.ts';
@@ -15,16 +15,17 @@ import { createAnew } from './open.ts';
 export async function copyFile(from: string, to: string): Promise<void> {
   const source = SharedRead.open(from);
   try {
-    const stats = fstatSync(source.fd);
+    const stats = disk.fstat(source.fd);
+    const times = disk.getTimes(source.fd);
     const target = createAnew(to);
     try {
       await copyBytes(source.fd, target, 0, stats.size);
       giveOwner(target, stats);
-      fchmodSync(target, stats.mode & 0o777);
-      futimesSync(target, stats.atime, stats.mtime);
-      fsyncSync(target);
+      disk.fchmod(target, stats.mode & 0o777);
+      disk.setTimes(target, times);
+      disk.fsync(target);
     } finally {
-      closeSync(target);
+      disk.close(target);
     }
   } finally {
     source.close();

@@ -2,22 +2,21 @@
  * Creates and syncs folders so that they survive a power cut. A new name is on disk only after its
  * parent folder is synced. That applies to every new folder along the path.
  */
-import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { disk } from './disk/current.ts';
+import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from './disk/openFlags.ts';
 import { giveOwner } from './keepOwner.ts';
-
-const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
 
 /** Folders whose own names this process has already synced. */
 const synced = new Set<string>();
 
 /** Syncs the names in a folder. Throws system errors unchanged. */
 export function syncFolder(path: string): void {
-  const fd = openSync(path, O_RDONLY | O_DIRECTORY);
+  const fd = disk.open(path, O_RDONLY | O_DIRECTORY);
   try {
-    fsyncSync(fd);
+    disk.fsync(fd);
   } finally {
-    closeSync(fd);
+    disk.close(fd);
   }
 }
 
@@ -30,7 +29,7 @@ export function syncFolder(path: string): void {
  */
 export function makeFolders(path: string, mode = 0o700): void {
   const last = resolve(path);
-  const first = mkdirSync(last, { recursive: true, mode });
+  const first = disk.mkdirs(last, mode);
   if (first === undefined && synced.has(last)) return;
   const top = resolve(first ?? last);
   const made: string[] = [];
@@ -66,15 +65,15 @@ function syncIfReadable(path: string): void {
  */
 function giveToOwnerOf(parent: string, folder: string): void {
   if (process.geteuid?.() !== 0) return;
-  const above = openSync(parent, O_RDONLY | O_DIRECTORY);
+  const above = disk.open(parent, O_RDONLY | O_DIRECTORY);
   try {
-    const fd = openSync(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const fd = disk.open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     try {
-      giveOwner(fd, fstatSync(above));
+      giveOwner(fd, disk.fstat(above));
     } finally {
-      closeSync(fd);
+      disk.close(fd);
     }
   } finally {
-    closeSync(above);
+    disk.close(above);
   }
 }

@@ -6,9 +6,8 @@
  * that the process holds on it.
  */
 import { createHash } from 'node:crypto';
-import fs from 'node:fs';
-import { promisify } from 'node:util';
 import { asBackupError, BackupError } from '../errors.ts';
+import { disk } from './disk/current.ts';
 
 /**
  * Turns a system error into 'no-space' or 'io'. A missing or forbidden staging or data file is the
@@ -19,12 +18,6 @@ export function ioError(error: unknown, what: string): BackupError {
   if (known.kind !== 'not-found' && known.kind !== 'permission') return known;
   return new BackupError('io', known.message, { cause: error });
 }
-
-const writev = promisify(fs.writev);
-const read = promisify(fs.read);
-const ftruncate = promisify(fs.ftruncate);
-const fdatasync = promisify(fs.fdatasync);
-const fsync = promisify(fs.fsync);
 
 /**
  * The number of buffers per writev(2), which takes at most IOV_MAX (1024 on Linux). Larger calls
@@ -65,7 +58,7 @@ export async function writeAll(fd: number, buffers: readonly Buffer[], position:
     while (left.length > 0) {
       const some = left.slice(0, BUFFERS_A_CALL);
       const isSmall = sizeOf(some) <= INLINE_BYTES;
-      const bytesWritten = isSmall ? fs.writevSync(fd, some, at) : (await writev(fd, some, at)).bytesWritten;
+      const bytesWritten = isSmall ? disk.writev(fd, some, at) : await disk.writevAsync(fd, some, at);
       at += bytesWritten;
       left = rest(left, bytesWritten);
     }
@@ -82,7 +75,7 @@ export async function readAll(fd: number, position: number, size: number): Promi
   let have = 0;
   try {
     while (have < size) {
-      const { bytesRead } = await read(fd, buffer, have, size - have, position + have);
+      const bytesRead = await disk.readAsync(fd, buffer, have, size - have, position + have);
       if (bytesRead === 0) throw new BackupError('damaged', `file ends at ${position + have}`);
       have += bytesRead;
     }
@@ -100,7 +93,7 @@ export function readSyncInto(fd: number, buffer: Buffer, at: number, size: numbe
   let have = 0;
   try {
     while (have < size) {
-      const got = fs.readSync(fd, buffer, at + have, size - have, position + have);
+      const got = disk.read(fd, buffer, at + have, size - have, position + have);
       if (got === 0) break;
       have += got;
     }
@@ -128,13 +121,13 @@ export function sha1OfRange(fd: number, from: number, to: number): string {
  */
 export function writeAllSync(fd: number, bytes: Uint8Array, position: number): void {
   for (let done = 0; done < bytes.length;) {
-    done += fs.writeSync(fd, bytes, done, bytes.length - done, position + done);
+    done += disk.write(fd, bytes, done, bytes.length - done, position + done);
   }
 }
 
 export async function truncate(fd: number, length: number): Promise<void> {
   try {
-    await ftruncate(fd, length);
+    await disk.ftruncateAsync(fd, length);
   } catch (error) {
     throw ioError(error, `truncating to ${length}`);
   }
@@ -146,7 +139,7 @@ export async function truncate(fd: number, length: number): Promise<void> {
  */
 export async function syncData(fd: number): Promise<void> {
   try {
-    await fdatasync(fd);
+    await disk.fdatasyncAsync(fd);
   } catch (error) {
     throw ioError(error, 'fdatasync');
   }
@@ -155,7 +148,7 @@ export async function syncData(fd: number): Promise<void> {
 /** Syncs data and length like syncData, and also times, mode and owner. */
 export async function syncAll(fd: number): Promise<void> {
   try {
-    await fsync(fd);
+    await disk.fsyncAsync(fd);
   } catch (error) {
     throw ioError(error, 'fsync');
   }

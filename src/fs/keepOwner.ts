@@ -3,7 +3,7 @@
  * as that account. Owners are set by descriptor, never by name: a name may have become a link in
  * the meantime.
  */
-import { closeSync, fchownSync, fstatSync } from 'node:fs';
+import { disk } from './disk/current.ts';
 import { openRegular } from './open.ts';
 
 interface Owner {
@@ -13,7 +13,7 @@ interface Owner {
 
 /** As root, gives an open file to an owner. Does nothing for any other account. */
 export function giveOwner(fd: number, { uid, gid }: Owner): void {
-  if (process.geteuid?.() === 0) fchownSync(fd, uid, gid);
+  if (process.geteuid?.() === 0) disk.fchown(fd, uid, gid);
 }
 
 /**
@@ -26,8 +26,8 @@ export function keepOwner(path: string, likeFd: number): void {
   if (process.geteuid?.() !== 0) return;
   const fd = openRegular(path, 'read-write');
   try {
-    giveOwner(fd, fstatSync(likeFd));
+    giveOwner(fd, disk.fstat(likeFd));
   } finally {
-    closeSync(fd);
+    disk.close(fd);
   }
 }

@@ -9,8 +9,9 @@
  * Closing any descriptor of a file drops the process's locks on it (see posixLock.ts). All
  * descriptors of an inode are therefore closed together, when its last user has gone.
  */
-import { closeSync, fstatSync, lstatSync, type BigIntStats } from 'node:fs';
 import { BackupError, asBackupError } from '../errors.ts';
+import { disk } from './disk/current.ts';
+import type { ExactFileStats } from './disk/disk.ts';
 import { openOrCreate, openRegular } from './open.ts';
 import { lockHolder, pollUntil, tryLock, unlock, type LockWait } from './posixLock.ts';
 
@@ -29,10 +30,10 @@ interface Entry {
 
 const registry = new Map<string, Entry>();
 
-const keyOf = (stats: BigIntStats): string => `${stats.dev}:${stats.ino}`;
+const keyOf = (stats: ExactFileStats): string => `${stats.dev}:${stats.ino}`;
 
-function statOrNull(path: string): BigIntStats | null {
-  return lstatSync(path, { bigint: true, throwIfNoEntry: false }) ?? null;
+function statOrNull(path: string): ExactFileStats | null {
+  return disk.exactLstat(path) ?? null;
 }
 
 /**
@@ -45,7 +46,7 @@ function enter(path: string, access: 'readFd' | 'writeFd', create: boolean): Ent
   const known = before === null ? undefined : registry.get(keyOf(before));
   if (known !== undefined && known[access] !== null) return used(known);
   const fd = create ? openOrCreate(path) : openRegular(path, access === 'readFd' ? 'read' : 'read-write');
-  const key = keyOf(fstatSync(fd, { bigint: true }));
+  const key = keyOf(disk.exactFstat(fd));
   let entry = registry.get(key);
   if (entry === undefined) {
     entry = { key, readFd: null, writeFd: null, strayFds: [], users: 0, locked: false };
@@ -65,7 +66,7 @@ function leave(entry: Entry): void {
   entry.users--;
   if (entry.users > 0) return;
   registry.delete(entry.key);
-  for (const fd of [entry.readFd, entry.writeFd, ...entry.strayFds]) if (fd !== null) closeSync(fd);
+  for (const fd of [entry.readFd, entry.writeFd, ...entry.strayFds]) if (fd !== null) disk.close(fd);
 }
 
 function opened(path: string, access: 'readFd' | 'writeFd', create: boolean): Entry {

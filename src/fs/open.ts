@@ -8,12 +8,21 @@
  * - Root does not write to a file that also has a name elsewhere: the folder's owner may have
  *   linked it in.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, rmSync } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { asBackupError, BackupError, messageOf } from '../errors.ts';
-
-const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
+import { disk } from './disk/current.ts';
+import type { ExactFileStats } from './disk/disk.ts';
+import {
+  O_APPEND,
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+  O_WRONLY,
+} from './disk/openFlags.ts';
+import { removeFile } from './names.ts';
 
 /** Flags that make open(2) refuse a symbolic link and return at once for a FIFO. */
 const SAFE_FLAGS = O_NOFOLLOW | O_NONBLOCK;
@@ -57,7 +66,7 @@ export function openOrCreate(path: string): number {
     } catch (error) {
       const kind = error instanceof BackupError ? error.kind : null;
       if (attempt === MOST_ATTEMPTS || (kind !== 'damaged' && kind !== 'not-found')) throw error;
-      rmSync(path, { force: true });
+      removeFile(path);
     }
   }
 }
@@ -68,7 +77,7 @@ export function openOrCreate(path: string): number {
  * errors unchanged, including EEXIST.
  */
 export function createExclusively(path: string, mode = 0o600): number {
-  return openSync(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  return disk.open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
 }
 
 /**
@@ -76,7 +85,7 @@ export function createExclusively(path: string, mode = 0o600): number {
  * files.
  */
 export function createAnew(path: string): number {
-  rmSync(path, { force: true });
+  removeFile(path);
   return createExclusively(path);
 }
 
@@ -85,7 +94,7 @@ export function createAnew(path: string): number {
  * libraries that open files by name.
  */
 export function isSafeFile(path: string, access: 'read' | 'read-write'): boolean {
-  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  const stats = disk.exactLstat(path);
   if (stats === undefined || !stats.isFile()) return false;
   return access === 'read' || !isRoot() || !hasForeignLink(stats, path);
 }
@@ -93,7 +102,7 @@ export function isSafeFile(path: string, access: 'read' | 'read-write'): boolean
 function openSafely(path: string, flags: number, isWritten: boolean): number {
   let fd: number;
   try {
-    fd = openSync(path, flags | SAFE_FLAGS, 0o600);
+    fd = disk.open(path, flags | SAFE_FLAGS, 0o600);
   } catch (error) {
     throw openError(error, path);
   }
@@ -101,13 +110,13 @@ function openSafely(path: string, flags: number, isWritten: boolean): number {
     refuseOthers(fd, path, isWritten);
     return fd;
   } catch (error) {
-    closeSync(fd);
+    disk.close(fd);
     throw error;
   }
 }
 
 function refuseOthers(fd: number, path: string, isWritten: boolean): void {
-  const stats = fstatSync(fd, { bigint: true });
+  const stats = disk.exactFstat(fd);
   if (!stats.isFile()) {
     throw new BackupError('damaged', `${path} is not a regular file`, { subject: path });
   }
@@ -124,12 +133,12 @@ const isRoot = (): boolean => process.geteuid?.() === 0;
  * data file is not foreign: `compact` or a repair creates that link, and leaves it there when
  * killed.
  */
-function hasForeignLink({ nlink, ino, dev }: BigIntStats, path: string): boolean {
+function hasForeignLink({ nlink, ino, dev }: ExactFileStats, path: string): boolean {
   if (nlink === 1n) return false;
   const folder = dirname(path);
-  const kept = readdirSync(folder).filter((name) => {
+  const kept = disk.readdir(folder).filter((name) => {
     const isKept = name.startsWith(`${basename(path)}.`) && /\.\d+$/.test(name);
-    const stats = isKept ? lstatSync(join(folder, name), { bigint: true, throwIfNoEntry: false }) : undefined;
+    const stats = isKept ? disk.exactLstat(join(folder, name)) : undefined;
     return stats?.ino === ino && stats.dev === dev;
   });
   return nlink > BigInt(1 + kept.length);

@@ -19,76 +19,23 @@
  * (fcntl_locking(2), "Open file description locks"; Linux 3.15). These locks and those of the
  * original tools exclude each other, and each thread of a process may hold its own.
  */
-import koffi from 'koffi';
-import { BackupError } from '../errors.ts';
-
-export type LockType = 'read' | 'write';
-
-/** The owner of a lock. */
-export type LockOwner = 'process' | 'descriptor';
-
-/** fcntl(2) commands of Linux, the same on x64 and arm64 (asm-generic/fcntl.h). */
-const F_GETLK = 5;
-const F_SETLK = 6;
-const F_OFD_SETLK = 37;
-const F_RDLCK = 0;
-const F_WRLCK = 1;
-const F_UNLCK = 2;
-const SEEK_SET = 0;
-
-const FLOCK_SIZE = 32;
-const OFFSET_TYPE = 0;
-const OFFSET_WHENCE = 2;
-const OFFSET_PID = 24;
+import { disk } from './disk/current.ts';
+import type { LockOwner, LockType } from './disk/disk.ts';
 
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 100;
 const PAUSE_GROWTH = 1.14;
-
-type Fcntl = (fd: number, cmd: number, type: 'void *', lock: Buffer) => number;
-
-let loadedFcntl: Fcntl | null = null;
-
-function fcntl(fd: number, cmd: number, lock: Buffer): number {
-  loadedFcntl ??= koffi.load(null).func('int fcntl(int fd, int cmd, ...)') as unknown as Fcntl;
-  for (;;) {
-    if (loadedFcntl(fd, cmd, 'void *', lock) === 0) return 0;
-    const errno = koffi.errno();
-    if (errno !== koffi.os.errno['EINTR']) return errno;
-  }
-}
-
-/**
- * Returns a struct flock for the whole file: l_start and l_len are zero, which also covers bytes
- * appended later.
- */
-function wholeFile(type: number): Buffer {
-  const lock = Buffer.alloc(FLOCK_SIZE);
-  lock.writeInt16LE(type, OFFSET_TYPE);
-  lock.writeInt16LE(SEEK_SET, OFFSET_WHENCE);
-  return lock;
-}
-
-function refused(errno: number, what: string): BackupError {
-  return new BackupError('io', `fcntl: cannot ${what}: errno ${errno}`);
-}
-
-const commandFor: Record<LockOwner, number> = { process: F_SETLK, descriptor: F_OFD_SETLK };
 
 /**
  * Tries to take the lock without waiting, and returns whether it did. A write lock needs a
  * descriptor that is open for writing.
  */
 export function tryLock(fd: number, type: LockType, owner: LockOwner = 'process'): boolean {
-  const errno = fcntl(fd, commandFor[owner], wholeFile(type === 'write' ? F_WRLCK : F_RDLCK));
-  if (errno === 0) return true;
-  if (errno === koffi.os.errno['EAGAIN'] || errno === koffi.os.errno['EACCES']) return false;
-  throw refused(errno, `take a ${type} lock`);
+  return disk.tryLock(fd, type, owner);
 }
 
 export function unlock(fd: number, owner: LockOwner = 'process'): void {
-  const errno = fcntl(fd, commandFor[owner], wholeFile(F_UNLCK));
-  if (errno !== 0) throw refused(errno, 'unlock');
+  disk.unlock(fd, owner);
 }
 
 /**
@@ -96,11 +43,7 @@ export function unlock(fd: number, owner: LockOwner = 'process'): void {
  * lock, which has no process. Locks of this process are never reported.
  */
 export function lockHolder(fd: number): number | null {
-  const lock = wholeFile(F_WRLCK);
-  const errno = fcntl(fd, F_GETLK, lock);
-  if (errno !== 0) throw refused(errno, 'ask for the lock');
-  const pid = lock.readInt32LE(OFFSET_PID);
-  return lock.readInt16LE(OFFSET_TYPE) === F_UNLCK || pid < 0 ? null : pid;
+  return disk.lockHolder(fd);
 }
 
 export interface LockWait {

@@ -3,12 +3,13 @@
  * old content or to the new content, never to a part. Leftovers of a failed attempt do not block
  * the next one.
  */
-import { closeSync, fchmodSync, fsyncSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { asBackupError, BackupError, messageOf } from '../errors.ts';
+import { disk } from './disk/current.ts';
 import { syncFolder } from './folders.ts';
 import { writeAllSync } from './io.ts';
 import { giveOwner } from './keepOwner.ts';
+import { lstatExisting, removeFile } from './names.ts';
 import { createAnew } from './open.ts';
 
 /**
@@ -29,17 +30,17 @@ export function replaceWith(path: string, temporary: string, write: (fd: number)
     const fd = createAnew(temporary);
     try {
       write(fd);
-      const old = lstatSync(path, { throwIfNoEntry: false });
+      const old = disk.lstat(path);
       const isFile = old?.isFile() === true;
-      giveOwner(fd, isFile ? old : lstatSync(dirname(path)));
-      if (isFile) fchmodSync(fd, old.mode & 0o777);
-      fsyncSync(fd);
+      giveOwner(fd, isFile ? old : lstatExisting(dirname(path)));
+      if (isFile) disk.fchmod(fd, old.mode & 0o777);
+      disk.fsync(fd);
     } finally {
-      closeSync(fd);
+      disk.close(fd);
     }
-    renameSync(temporary, path);
+    disk.rename(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    removeFile(temporary);
     throw asBackupError(error, `cannot write ${path}`);
   }
   try {

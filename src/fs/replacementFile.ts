@@ -6,23 +6,16 @@
  * The next run removes the temporary file of a killed run, but not that of a run that is still
  * writing.
  */
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fstatSync,
-  lstatSync,
-  openSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
-import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { asBackupError, BackupError } from '../errors.ts';
 import { copyBytes } from './copyBytes.ts';
+import { disk } from './disk/current.ts';
+import type { FileStats } from './disk/disk.ts';
+import { O_NOFOLLOW, O_NONBLOCK, O_RDWR } from './disk/openFlags.ts';
 import { syncFolder } from './folders.ts';
 import { syncAll, writeAll } from './io.ts';
 import { giveOwner } from './keepOwner.ts';
+import { lstatExisting, removeFile } from './names.ts';
 import { createExclusively } from './open.ts';
 import { tryLock } from './posixLock.ts';
 
@@ -36,7 +29,7 @@ export interface ReplacementOptions {
    * The file whose mode and, as root, owner the new file gets. Default: mode 0600 and the owner of
    * the folder.
    */
-  readonly like?: Stats | undefined;
+  readonly like?: FileStats | undefined;
 }
 
 export class ReplacementFile {
@@ -59,8 +52,8 @@ export class ReplacementFile {
       removeAbandoned(temporary);
       this.#fd = createExclusively(temporary);
       tryLock(this.#fd, 'write');
-      giveOwner(this.#fd, like ?? lstatSync(dirname(path)));
-      if (like !== undefined) fchmodSync(this.#fd, like.mode & 0o777);
+      giveOwner(this.#fd, like ?? lstatExisting(dirname(path)));
+      if (like !== undefined) disk.fchmod(this.#fd, like.mode & 0o777);
     } catch (error) {
       throw asBackupError(error, `cannot write ${path}`);
     }
@@ -92,11 +85,11 @@ export class ReplacementFile {
     await this.#flush();
     try {
       await syncAll(this.#fd);
-      const [ours, named] = [fstatSync(this.#fd), lstatSync(this.#temporary, { throwIfNoEntry: false })];
+      const [ours, named] = [disk.fstat(this.#fd), disk.lstat(this.#temporary)];
       if (named === undefined || named.ino !== ours.ino || named.dev !== ours.dev) {
         throw new BackupError('locked', `${this.#temporary} was replaced by another process: run it again`);
       }
-      renameSync(this.#temporary, this.#path);
+      disk.rename(this.#temporary, this.#path);
       this.#close();
       syncFolder(dirname(this.#path));
     } catch (error) {
@@ -107,9 +100,9 @@ export class ReplacementFile {
   /** Removes what was written, unless it was committed. */
   abandon(): void {
     if (!this.#isOpen) return;
-    const ours = fstatSync(this.#fd);
-    const named = lstatSync(this.#temporary, { throwIfNoEntry: false });
-    if (named?.ino === ours.ino && named.dev === ours.dev) rmSync(this.#temporary, { force: true });
+    const ours = disk.fstat(this.#fd);
+    const named = disk.lstat(this.#temporary);
+    if (named?.ino === ours.ino && named.dev === ours.dev) removeFile(this.#temporary);
     this.#close();
   }
 
@@ -129,7 +122,7 @@ export class ReplacementFile {
   #close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    closeSync(this.#fd);
+    disk.close(this.#fd);
   }
 }
 
@@ -137,17 +130,17 @@ export class ReplacementFile {
  * Removes the temporary file of a killed process. Throws 'locked' if the process is still alive.
  */
 function removeAbandoned(temporary: string): void {
-  const there = lstatSync(temporary, { throwIfNoEntry: false });
+  const there = disk.lstat(temporary);
   if (there === undefined) return;
   if (there.isFile()) {
-    const fd = openSync(temporary, constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const fd = disk.open(temporary, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
     try {
       if (!tryLock(fd, 'write')) {
         throw new BackupError('locked', `${temporary} is being written by another process`);
       }
     } finally {
-      closeSync(fd);
+      disk.close(fd);
     }
   }
-  rmSync(temporary, { force: true });
+  removeFile(temporary);
 }

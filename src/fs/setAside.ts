@@ -1,7 +1,7 @@
 /** Keeps an unreadable file under another name, so that a new one can take its place. */
-import { lstatSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { asBackupError } from '../errors.ts';
+import { disk } from './disk/current.ts';
 import { syncFolder } from './folders.ts';
 
 /**
@@ -10,7 +10,7 @@ import { syncFolder } from './folders.ts';
  */
 export function asideName(path: string): string {
   let time = Math.floor(Date.now() / 1000);
-  while (lstatSync(`${path}.${time}`, { throwIfNoEntry: false }) !== undefined) time += 1;
+  while (disk.lstat(`${path}.${time}`) !== undefined) time += 1;
   return `${path}.${time}`;
 }
 
@@ -18,7 +18,7 @@ export function asideName(path: string): string {
 export function setAside(path: string): string {
   const aside = asideName(path);
   try {
-    renameSync(path, aside);
+    disk.rename(path, aside);
     syncFolder(dirname(path));
     return aside;
   } catch (error) {

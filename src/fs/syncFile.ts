@@ -1,5 +1,5 @@
 /** Syncs a file by its name. */
-import { closeSync, fsyncSync } from 'node:fs';
+import { disk } from './disk/current.ts';
 import { openRegular } from './open.ts';
 
 /**
@@ -10,8 +10,8 @@ import { openRegular } from './open.ts';
 export function syncFile(path: string): void {
   const fd = openRegular(path, 'read-write');
   try {
-    fsyncSync(fd);
+    disk.fsync(fd);
   } finally {
-    closeSync(fd);
+    disk.close(fd);
   }
 }

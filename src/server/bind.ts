@@ -5,10 +5,10 @@
  * A unix socket has its mode from the start. If a killed server left a socket at the path, that
  * socket is removed. If the path is not a socket, or if a process listens on it, it is not touched.
  */
-import { lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { ListenOptions, Server } from 'node:net';
 import { asBackupError } from '../errors.ts';
+import { disk } from '../fs/disk/current.ts';
 
 export interface TcpAddress {
   readonly host: string;
@@ -62,7 +62,7 @@ function textOf(address: ListenAddress): string {
 }
 
 async function bindUnix(server: Server, { path, mode }: UnixAddress): Promise<void> {
-  if (await isLeftover(path)) unlinkSync(path);
+  if (await isLeftover(path)) disk.unlink(path);
   const umask = process.umask(0o777 & ~mode);
   try {
     // The call creates the socket before it returns.
@@ -86,7 +86,7 @@ function listening(server: Server, options: ListenOptions & { readonly fd?: numb
 
 /** Reports whether the path is a socket on which nobody listens any more. */
 async function isLeftover(path: string): Promise<boolean> {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return false;
+  if (disk.lstat(path)?.isSocket() !== true) return false;
   return new Promise((resolve) => {
     const socket = connect({ path });
     const decide = (answer: boolean): void => {

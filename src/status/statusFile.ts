@@ -6,7 +6,7 @@
  * version is made anew, and where that is impossible the work is not done. A file of a newer
  * version stays as it is, because that program still uses it.
  */
-import { lstatSync } from 'node:fs';
+import { disk } from '../fs/disk/current.ts';
 import { dirname, join } from 'node:path';
 import { messageOf } from '../errors.ts';
 import { replaceFile } from '../fs/replaceFile.ts';
@@ -164,5 +164,5 @@ export class StatusFile {
 class Absent extends Error {}
 
 function inodeOf(path: string): number | undefined {
-  return lstatSync(path, { throwIfNoEntry: false })?.ino;
+  return disk.lstat(path)?.ino;
 }

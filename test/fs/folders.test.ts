@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { moveBackup } from '../../src/backup/admin/move.ts';
@@ -8,6 +8,7 @@ import { writableCatalog } from '../../src/cli/common/catalogOptions.ts';
 import { loadConfig } from '../../src/config/imapdConf.ts';
 import { setPassword } from '../../src/config/passwordFile.ts';
 import { RetentionRules } from '../../src/config/retentionRules.ts';
+import { disk as current } from '../../src/fs/disk/current.ts';
 import { makeFolders } from '../../src/fs/folders.ts';
 import { SampleSite } from '../backup/sampleBackup.ts';
 import { WatchedDisk } from '../support/watchedDisk.ts';
@@ -35,7 +36,7 @@ describe('after a strict power cut', () => {
 
   it('a folder is there that another process made and did not sync, the first time that this one uses it', () => {
     const path = join(scratch, 'hash');
-    mkdirSync(path, { recursive: true });
+    current.mkdirs(path, 0o700);
     expect(disk.unsynced()).to.deep.equal([path]);
     makeFolders(path);
     expect(disk.unsynced()).to.deep.equal([]);

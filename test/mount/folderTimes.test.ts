@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { appendFileSync, closeSync, mkdirSync, openSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Catalog } from '../../src/catalog/catalog.ts';
-import { setTimes, timesOf } from '../../src/fs/times.ts';
+import { realDisk } from '../../src/fs/disk/realDisk.ts';
 import { START } from '../support/backups.ts';
 import { run, waitUntil } from '../support/machine.ts';
 import { annesStore } from '../support/mailStore.ts';
@@ -59,8 +59,8 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
     it('stay when a chunk is closed, the backup compacted and moved, and after a remount', async () => {
       // To the nanosecond: what only keeps parts of it is another time.
       const fd = openSync(dataFile(), 'r+');
-      const { accessedNs, modifiedNs } = timesOf(fd);
-      setTimes(fd, { accessedNs, modifiedNs: modifiedNs - (modifiedNs % 1000n) + 123n });
+      const { accessedNs, modifiedNs } = realDisk.getTimes(fd);
+      realDisk.setTimes(fd, { accessedNs, modifiedNs: modifiedNs - (modifiedNs % 1000n) + 123n });
       closeSync(fd);
       const before = await times();
       expect(Object.keys(before)).to.include.members(['', 'anne', 'anne/INBOX', 'anne/2024']);

@@ -1,32 +1,14 @@
 /**
- * Wraps node:fs to track which names and contents a strict power cut would lose right now, and to
- * make syncs fail on command. It sees this process's synchronous calls of node:fs, so neither
- * SQLite nor other processes.
+ * Wraps the real disk to track which names and contents a strict power cut would lose right now,
+ * and to make syncs fail on command. It sees what this process does through src/fs with blocking
+ * calls, so neither SQLite nor other processes.
  */
-import fs from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
 import { dirname, resolve } from 'node:path';
-
-type Fs = typeof fs;
-const WATCHED = [
-  'openSync',
-  'closeSync',
-  'mkdirSync',
-  'renameSync',
-  'linkSync',
-  'rmSync',
-  'unlinkSync',
-  'writeSync',
-  'ftruncateSync',
-  'fsyncSync',
-  'fdatasyncSync',
-] as const satisfies readonly (keyof Fs)[];
+import { useDisk } from '../../src/fs/disk/current.ts';
+import type { Disk } from '../../src/fs/disk/disk.ts';
+import { realDisk } from '../../src/fs/disk/realDisk.ts';
 
 export class WatchedDisk {
-  readonly #real = Object.fromEntries(WATCHED.map((name) => [name, fs[name]])) as Pick<
-    Fs,
-    (typeof WATCHED)[number]
-  >;
   readonly #paths = new Map<number, string>();
   readonly #names = new Set<string>();
   readonly #contents = new Set<string>();
@@ -37,11 +19,11 @@ export class WatchedDisk {
    */
   failsSync: (number: number, path: string) => boolean = () => false;
 
-  /** Replaces the functions of node:fs. */
+  /** Takes the place of the current disk until end(). */
   static watch(): WatchedDisk {
-    const disk = new WatchedDisk();
-    disk.#install();
-    return disk;
+    const watched = new WatchedDisk();
+    useDisk(watched.#disk());
+    return watched;
   }
 
   /** Number of syncs so far. */
@@ -58,68 +40,57 @@ export class WatchedDisk {
   }
 
   end(): void {
-    Object.assign(fs, this.#real);
-    syncBuiltinESMExports();
+    useDisk(realDisk);
   }
 
-  #install(): void {
-    const real = this.#real;
-    const replaced: Partial<Record<(typeof WATCHED)[number], unknown>> = {
-      openSync: (path: string, flags: number | string, mode?: number) => {
-        const wasThere = fs.existsSync(path);
-        const fd = real.openSync(path, flags, mode);
+  #disk(): Disk {
+    return {
+      ...realDisk,
+      open: (path, flags, mode) => {
+        const wasThere = realDisk.exists(path);
+        const fd = realDisk.open(path, flags, mode);
         this.#paths.set(fd, resolve(path));
         if (!wasThere) this.#names.add(resolve(path));
         return fd;
       },
-      closeSync: (fd: number) => {
+      close: (fd) => {
         this.#paths.delete(fd);
-        real.closeSync(fd);
+        realDisk.close(fd);
       },
-      mkdirSync: (path: string, options: fs.MakeDirectoryOptions & { recursive: true }) => {
-        const first = real.mkdirSync(path, options);
+      mkdirs: (path, mode) => {
+        const first = realDisk.mkdirs(path, mode);
         if (first === undefined) return first;
         for (let folder = resolve(path); ; folder = dirname(folder)) {
           this.#names.add(folder);
           if (folder === resolve(first)) return first;
         }
       },
-      renameSync: (from: string, to: string) => {
-        real.renameSync(from, to);
+      rename: (from, to) => {
+        realDisk.rename(from, to);
         this.#names.delete(resolve(from));
         this.#names.add(resolve(to));
         if (this.#contents.delete(resolve(from))) this.#contents.add(resolve(to));
       },
-      linkSync: (from: string, to: string) => {
-        real.linkSync(from, to);
+      link: (from, to) => {
+        realDisk.link(from, to);
         this.#names.add(resolve(to));
       },
-      rmSync: (path: string, options?: fs.RmOptions) => {
-        real.rmSync(path, options);
-        this.#forget(path);
+      unlink: (path) => {
+        realDisk.unlink(path);
+        this.#names.delete(resolve(path));
+        this.#contents.delete(resolve(path));
       },
-      unlinkSync: (path: string) => {
-        real.unlinkSync(path);
-        this.#forget(path);
-      },
-      writeSync: (fd: number, ...rest: [Uint8Array, number, number, number]) => {
+      write: (fd, ...rest) => {
         this.#touch(fd);
-        return real.writeSync(fd, ...rest);
+        return realDisk.write(fd, ...rest);
       },
-      ftruncateSync: (fd: number, length: number) => {
+      ftruncate: (fd, length) => {
         this.#touch(fd);
-        real.ftruncateSync(fd, length);
+        realDisk.ftruncate(fd, length);
       },
-      fsyncSync: (fd: number) => this.#sync(fd, real.fsyncSync),
-      fdatasyncSync: (fd: number) => this.#sync(fd, real.fdatasyncSync),
+      fsync: (fd) => this.#sync(fd, () => realDisk.fsync(fd)),
+      fdatasync: (fd) => this.#sync(fd, () => realDisk.fdatasync(fd)),
     };
-    Object.assign(fs, replaced);
-    syncBuiltinESMExports();
-  }
-
-  #forget(path: string): void {
-    this.#names.delete(resolve(path));
-    this.#contents.delete(resolve(path));
   }
 
   #touch(fd: number): void {
@@ -127,13 +98,13 @@ export class WatchedDisk {
     if (path !== undefined) this.#contents.add(path);
   }
 
-  #sync(fd: number, real: (fd: number) => void): void {
+  #sync(fd: number, real: () => void): void {
     const path = this.#paths.get(fd) ?? 'a file opened before';
     this.#syncs += 1;
     if (this.failsSync(this.#syncs, path)) {
       throw Object.assign(new Error(`EIO: i/o error, fsync`), { code: 'EIO' });
     }
-    real(fd);
+    real();
     this.#contents.delete(path);
     for (const name of this.#names) if (dirname(name) === path) this.#names.delete(name);
   }

@@ -6,10 +6,11 @@
  * not store pages. The answering thread waits for a prefetch thread only while that thread inflates
  * a block.
  */
-import { fstatSync, writevSync } from 'node:fs';
+import { writevSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { sha1Of } from '../../../src/backup/read/messageBytes.ts';
+import { disk } from '../../../src/fs/disk/current.ts';
 import { SharedRead } from '../../../src/fs/lockedFile.ts';
 import { inflateBlock, readCompressedBlock } from '../../../src/log/read/blocks.ts';
 import { SharedBlocksWriter } from '../../content/sharedBlocks.ts';
@@ -37,7 +38,7 @@ function storeAll({ referenceNumber, firstBlock, leftOut, work, upcoming }: Pref
   // after a compaction has replaced it.
   const file = SharedRead.open(upcoming.dataFile);
   try {
-    if (fstatSync(file.fd, { bigint: true }).ino !== upcoming.inode) return;
+    if (disk.exactFstat(file.fd).ino !== upcoming.inode) return;
     const blockOf = blockLoader(file.fd, firstBlock, upcoming);
     for (let at = 0; at < fileCount(upcoming); at += 1) {
       const number = fileNumber(upcoming, at);

@@ -2,7 +2,8 @@
  * Reads the data that deferred requests need into the page cache. It runs in the thread with the
  * event loop, and uses libuv's pool.
  */
-import { read, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
+import { disk } from '../../../src/fs/disk/current.ts';
 import type { DiskRead } from './deferredRequests.ts';
 
 /**
@@ -24,7 +25,7 @@ export class DiskReader {
 
   /**
    * The ID of each completed read is written to `doneFd` in four bytes. A failed read counts as
-   * completed, because the retried request reports the error.
+   * completed.
    */
   constructor(doneFd: number) {
     this.#doneFd = doneFd;
@@ -50,14 +51,18 @@ export class DiskReader {
       const next = this.#queue.shift();
       if (next === undefined) return;
       this.#underWay += 1;
-      const bytes = next.end - next.start;
-      const kept = this.#rooms.pop();
-      const room = kept !== undefined && kept.length >= bytes ? kept : Buffer.allocUnsafeSlow(bytes);
-      read(next.fd, room, 0, bytes, next.start, () => {
-        this.#rooms.push(room);
-        this.#done(next.id);
-      });
+      void this.#fill(next);
     }
+  }
+
+  async #fill({ id, fd, start, end }: DiskRead): Promise<void> {
+    const bytes = end - start;
+    const kept = this.#rooms.pop();
+    const room = kept !== undefined && kept.length >= bytes ? kept : Buffer.allocUnsafeSlow(bytes);
+    // The retried request reports the error.
+    await disk.readAsync(fd, room, 0, bytes, start).catch(() => undefined);
+    this.#rooms.push(room);
+    this.#done(id);
   }
 
   #done(id: number): void {

@@ -2,11 +2,11 @@
  * The backups that the tree has open. Their number is limited, whatever the size of the store. Each
  * handle is checked at most once per RECHECK_MS to detect that its files have been replaced.
  */
-import { existsSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import { BackupReader } from '../../../src/backup/reader.ts';
 import { Snapshots } from '../hidden/snapshots.ts';
 import { RECHECK_MS } from '../validity.ts';
+import { disk } from '../../../src/fs/disk/current.ts';
 
 const OPEN_BACKUPS = 64;
 
@@ -55,7 +55,7 @@ export class Handles {
       known.checkedAtMs = nowMs;
       // If the file is missing, the backup was moved. backups.db will be queried again. Until then,
       // the open files remain usable.
-      if (known.reader.isCurrent() || !existsSync(path)) return known.reader;
+      if (known.reader.isCurrent() || !disk.exists(path)) return known.reader;
       this.#handles.delete(path);
     }
     const reader = new BackupReader(path);

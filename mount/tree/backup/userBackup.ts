@@ -2,7 +2,6 @@
  * Locates and opens a user's backup. The path comes from backups.db, which is queried again if the
  * last result may be outdated.
  */
-import { existsSync } from 'node:fs';
 import type { BackupReader } from '../../../src/backup/reader.ts';
 import type { Catalog } from '../../../src/catalog/catalog.ts';
 import { BackupError, messageOf } from '../../../src/errors.ts';
@@ -10,6 +9,7 @@ import type { Handles } from './handles.ts';
 import type { Owner } from '../owner.ts';
 import type { Snapshots } from '../hidden/snapshots.ts';
 import { RECHECK_MS } from '../validity.ts';
+import { disk } from '../../../src/fs/disk/current.ts';
 
 /**
  * The number of attempts to open a backup. If a backup is moved repeatedly, several attempts may
@@ -68,7 +68,7 @@ export class UserBackup {
         // The backup may have been moved after backups.db was queried.
         const known = path;
         path = this.#ask();
-        const mayBeThere = path !== known || existsSync(path);
+        const mayBeThere = path !== known || disk.exists(path);
         const isGone = error instanceof BackupError && error.kind === 'not-found';
         if (isGone && mayBeThere && tries < MAX_TRIES) continue;
         if (!isGone) throw error;

@@ -2,8 +2,8 @@
  * Status information for monitoring: `.status.json`, for a user and for the whole mount, and
  * `.metrics`. The text is in latin1.
  */
-import { statSync } from 'node:fs';
 import { isInFuture, knownSince } from '../../../src/backup/clock.ts';
+import { disk } from '../../../src/fs/disk/current.ts';
 import { livingSize } from '../../../src/index/queries/atTime.ts';
 import { chunkCount, lastTimestamp, uncompressedBytes } from '../../../src/index/queries/current.ts';
 import { firstTimestamp } from '../../../src/index/queries/views.ts';
@@ -30,7 +30,7 @@ export function userStatus(view: MailView): string {
     knownSince: time(knownSince(index)),
     chunks: chunkCount(index),
     uncompressedBytes: uncompressedBytes(index),
-    dataFileBytes: statSync(reader.path, { throwIfNoEntry: false })?.size ?? 0,
+    dataFileBytes: disk.stat(reader.path)?.size ?? 0,
   });
 }
 

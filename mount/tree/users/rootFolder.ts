@@ -2,7 +2,6 @@
  * The mount's root. It has a folder for each user of the catalogue. A user takes hardly any
  * resources until the user's folder is opened.
  */
-import { statSync, statfsSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import { BackupError } from '../../../src/errors.ts';
 import type {
@@ -29,6 +28,8 @@ import { isTold, userFolder } from '../userTree.ts';
 import type { TreeContext } from '../userTree.ts';
 import { Users } from './users.ts';
 import { FOLDER_VALID_MS, UNNOTICED_VALID_MS } from '../validity.ts';
+import { disk } from '../../../src/fs/disk/current.ts';
+import { statExisting } from '../../../src/fs/names.ts';
 
 const BLOCK_BYTES = 4096;
 /** The root's mode if users own their folders. Users may pass through the root, but not list it. */
@@ -122,7 +123,7 @@ export class RootFolder extends TreeFolder implements UserReferences {
    * not the list of users. If reading the list would take long, any change of backups.db counts.
    */
   #changedMs(): number {
-    const { mtimeMs, size } = statSync(this.#databasePath);
+    const { mtimeMs, size } = statExisting(this.#databasePath);
     // Two changes may happen within one tick of the file system's clock. The size still
     // distinguishes them, because each change makes backups.db larger.
     const fileMs = mtimeMs + ((size / 8) % 1000) / 1000;
@@ -186,7 +187,7 @@ export class RootFolder extends TreeFolder implements UserReferences {
     const { at } = this.#context.settings;
     // If the data file is missing, reading the folder gives EIO. The user's folder must still be
     // listed.
-    const fileMs = (): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const fileMs = (): number => disk.stat(path)?.mtimeMs ?? 0;
     const mtimeMs = at === undefined ? fileMs() : fileTimeMs(at);
     const owner = this.#context.owners.of(userid);
     const validMs = this.#isTold ? FOLDER_VALID_MS : UNNOTICED_VALID_MS;
@@ -213,12 +214,12 @@ export function partitionStatistics(partitions: Iterable<string>): TreeStatistic
   let blocks = 0;
   let files = 0;
   for (const path of partitions) {
-    const device = statSync(path, { throwIfNoEntry: false })?.dev;
+    const device = disk.stat(path)?.dev;
     if (device === undefined || seen.has(device)) continue;
     seen.add(device);
-    const disk = statfsSync(path);
-    blocks += Math.round(((disk.blocks - disk.bfree) * disk.bsize) / BLOCK_BYTES);
-    files += disk.files - disk.ffree;
+    const found = disk.statfs(path);
+    blocks += Math.round(((found.blocks - found.bfree) * found.bsize) / BLOCK_BYTES);
+    files += found.files - found.ffree;
   }
   return { blockBytes: BLOCK_BYTES, blocks, files };
 }

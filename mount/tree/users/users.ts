@@ -5,9 +5,9 @@
  *
  * Each user takes about 150 bytes of memory, for the userid and the path of the data file.
  */
-import { statSync } from 'node:fs';
 import type { Catalog, CatalogEntry } from '../../../src/catalog/catalog.ts';
 import { BackupError } from '../../../src/errors.ts';
+import { disk } from '../../../src/fs/disk/current.ts';
 import { isValidUserid, sharedUserid } from '../../../src/mailbox/names.ts';
 
 /** Checks a userid. If backups.db was tampered with, a key may not be a valid userid. */
@@ -103,7 +103,7 @@ export class Users {
    * larger or replaces it.
    */
   #stateOfFile(): string {
-    const found = statSync(this.#databasePath, { throwIfNoEntry: false });
+    const found = disk.stat(this.#databasePath);
     return found === undefined ? 'gone' : `${found.ino} ${found.size} ${found.mtimeMs}`;
   }
 }

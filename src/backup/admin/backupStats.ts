@@ -3,9 +3,10 @@
  * from the stats cache (figures.db) if the data file is unchanged since they were cached. Otherwise
  * they come from the index.
  */
-import { fstatSync, statSync } from 'node:fs';
-import type { Stats } from 'node:fs';
 import { asBackupError } from '../../errors.ts';
+import { disk } from '../../fs/disk/current.ts';
+import type { FileStats } from '../../fs/disk/disk.ts';
+import { statExisting } from '../../fs/names.ts';
 import { identityOf } from '../../index/store/statsCache.ts';
 import type { BackupStats, StatsCache, Needed } from '../../index/store/statsCache.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
@@ -126,7 +127,7 @@ async function foldedFigures(path: string, since: number, cache: StatsCache | nu
   const { BackupReader } = await import('../reader.ts');
   const reader = new BackupReader(path, { isThorough: true });
   try {
-    const present = fstatSync(reader.fd);
+    const present = disk.fstat(reader.fd);
     const { index } = reader;
     return index.snapshot(() => reckoned(path, index, lastChunk(index), present, since, cache));
   } finally {
@@ -138,7 +139,7 @@ function reckoned(
   path: string,
   index: IndexFile,
   last: Chunk | undefined,
-  data: Stats,
+  data: FileStats,
   since: number,
   cache: StatsCache | null,
 ): SizeStats {
@@ -188,9 +189,9 @@ function chunkStats(index: IndexFile, last: Chunk): Omit<BackupStats, 'needed'> 
   };
 }
 
-function dataFile(path: string): Stats {
+function dataFile(path: string): FileStats {
   try {
-    return statSync(path);
+    return statExisting(path);
   } catch (error) {
     throw asBackupError(error, path);
   }

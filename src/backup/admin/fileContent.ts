@@ -1,6 +1,6 @@
 /** Finds the owner of a data file by its content, for a backup that backups.db does not name. */
-import { closeSync, readSync } from 'node:fs';
 import { BackupError, asBackupError } from '../../errors.ts';
+import { disk } from '../../fs/disk/current.ts';
 import { openRegular } from '../../fs/open.ts';
 import { allMailboxes, lastChunk } from '../../index/queries/current.ts';
 import { backupUseridOf } from '../../mailbox/names.ts';
@@ -25,10 +25,10 @@ export function looksLikeDataFile(path: string): boolean {
   const fd = openRegular(path, 'read');
   try {
     const head = Buffer.alloc(MEMBER_HEADER.length);
-    const count = readSync(fd, head, 0, head.length, 0);
+    const count = disk.read(fd, head, 0, head.length, 0);
     return count === 0 || head.subarray(0, 3).equals(MEMBER_HEADER.subarray(0, 3));
   } finally {
-    closeSync(fd);
+    disk.close(fd);
   }
 }
 

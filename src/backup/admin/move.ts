@@ -9,12 +9,12 @@
  * If the process is killed at any step, backups.db still names one complete backup. An unused copy
  * may be left; the next move of that backup removes it.
  */
-import { existsSync, fstatSync, fsyncSync, ftruncateSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { sideFiles } from '../../catalog/backupFiles.ts';
 import type { BackupFile } from '../../catalog/backupFiles.ts';
 import type { Catalog } from '../../catalog/catalog.ts';
+import { disk } from '../../fs/disk/current.ts';
 import { LockedFile, SharedRead } from '../../fs/lockedFile.ts';
 import type { AcquireOptions } from '../../fs/lockedFile.ts';
 import { copyFile } from '../../fs/copyFile.ts';
@@ -28,7 +28,7 @@ import { lastChunk } from '../../index/queries/current.ts';
 import { copyBytes, isPrefix } from '../../fs/copyBytes.ts';
 import { faultPoint } from '../faultPoint.ts';
 import { giveOwner, keepOwner } from '../../fs/keepOwner.ts';
-import { setTimes, timesOf } from '../../fs/times.ts';
+import { removeFile } from '../../fs/names.ts';
 import { faultOfIndex } from '../indexFault.ts';
 import { belongs, openIndexForWriting, rebuildIndex } from '../openIndex.ts';
 import { indexPath } from '../options.ts';
@@ -74,7 +74,7 @@ export async function moveBackup(move: Move): Promise<string> {
 }
 
 async function relocate(move: Move, from: string, to: string): Promise<void> {
-  if (existsSync(to) && [...move.catalog.list()].some(({ path }) => path === to)) {
+  if (disk.exists(to) && [...move.catalog.list()].some(({ path }) => path === to)) {
     throw new BackupError('bad-parameters', `${to} is the backup of another user`, { subject: to });
   }
   const beside = `${to}.new`;
@@ -83,14 +83,14 @@ async function relocate(move: Move, from: string, to: string): Promise<void> {
     // This lock keeps out a second move of the same backup.
     const target = await LockedFile.acquire(beside, { ...move.lock, create: true });
     try {
-      ftruncateSync(target.fd, 0);
+      disk.ftruncate(target.fd, 0);
       const copied = await copyFinal(from, target, move);
       step('begun');
       await relocateLocked(from, target, copied, to, move);
     } finally {
       // The temporary name no longer exists if the file was renamed into place.
       if (target.isCurrent()) {
-        rmSync(beside, { force: true });
+        removeFile(beside);
         removeIndexFiles(indexPath(beside));
       }
       target.release();
@@ -129,7 +129,7 @@ interface Copied {
 async function copyFinal(from: string, target: LockedFile, { onProgress }: Move): Promise<Copied> {
   const source = SharedRead.open(from);
   try {
-    const { ino: inode } = fstatSync(source.fd, { bigint: true });
+    const { ino: inode } = disk.exactFstat(source.fd);
     const bytes = finalBytes(from, source.fd);
     await copyBytes(source.fd, target.fd, 0, bytes, onProgress === undefined ? {} : { onProgress });
     return { inode, bytes };
@@ -164,13 +164,13 @@ async function copyRest(
 ): Promise<void> {
   const index = await openIndexForWriting(file, notice);
   try {
-    const { ino, size } = fstatSync(file.fd, { bigint: true });
+    const { ino, size } = disk.exactFstat(file.fd);
     const from = ino === copied.inode ? Math.min(copied.bytes, Number(size)) : 0;
     await copyBytes(file.fd, target.fd, from, Number(size));
-    const { uid, gid } = fstatSync(file.fd);
+    const { uid, gid } = disk.fstat(file.fd);
     giveOwner(target.fd, { uid, gid });
-    setTimes(target.fd, timesOf(file.fd));
-    fsyncSync(target.fd);
+    disk.setTimes(target.fd, disk.getTimes(file.fd));
+    disk.fsync(target.fd);
     step('copied');
     await copyIndex(index, file, indexPath(target.path), notice);
     keepOwner(indexPath(target.path), file.fd);
@@ -211,9 +211,9 @@ function place(file: LockedFile, target: LockedFile, to: string, move: Move): vo
   const from = file.path;
   target.requireCurrent();
   removeIndexFiles(indexPath(to));
-  renameSync(target.path, to);
+  disk.rename(target.path, to);
   step('placed');
-  renameSync(indexPath(`${to}.new`), indexPath(to));
+  disk.rename(indexPath(`${to}.new`), indexPath(to));
   syncFolder(folder);
   step('placed-index');
   catalog.transaction(() => {
@@ -242,20 +242,20 @@ const isKept = (role: BackupFile['role']): boolean =>
  * killed, the remaining files can then still be found through the data file's name.
  */
 export function removeFiles(path: string): void {
-  for (const { path: side } of sideFiles(path)) rmSync(side, { force: true });
-  rmSync(path, { force: true });
+  for (const { path: side } of sideFiles(path)) removeFile(side);
+  removeFile(path);
   syncFolder(dirname(path));
 }
 
 /** Removes the files that interrupted moves have left, provided that they are only copies. */
 async function removeCopies({ otherFolders, notice, lock }: Move, path: string): Promise<void> {
-  rmSync(`${path}.new`, { force: true });
+  removeFile(`${path}.new`);
   removeIndexFiles(indexPath(`${path}.new`));
   for (const folder of otherFolders) {
     const copy = join(folder, basename(path));
-    rmSync(`${copy}.new`, { force: true });
+    removeFile(`${copy}.new`);
     removeIndexFiles(indexPath(`${copy}.new`));
-    if (!existsSync(copy) || copy === path) continue;
+    if (!disk.exists(copy) || copy === path) continue;
     const file = await LockedFile.acquire(copy, lock);
     try {
       if (await isCopyOf(file.fd, path)) {

@@ -2,8 +2,9 @@
  * Keeps a data file under a second name before another file replaces it. The second name ends in
  * the current time, in unix seconds.
  */
-import { linkSync, lstatSync } from 'node:fs';
 import { sideFiles } from '../../catalog/backupFiles.ts';
+import { disk } from '../../fs/disk/current.ts';
+import { lstatExisting } from '../../fs/names.ts';
 import { asideName } from '../../fs/setAside.ts';
 
 /**
@@ -12,10 +13,12 @@ import { asideName } from '../../fs/setAside.ts';
  * replaces the data file, the second name is the old file's only name.
  */
 export function keepPrevious(path: string): string {
-  const { ino } = lstatSync(path);
-  const before = sideFiles(path).find((side) => side.role === 'previous' && lstatSync(side.path).ino === ino);
+  const { ino } = lstatExisting(path);
+  const before = sideFiles(path).find(
+    (side) => side.role === 'previous' && lstatExisting(side.path).ino === ino,
+  );
   if (before !== undefined) return before.path;
   const name = asideName(path);
-  linkSync(path, name);
+  disk.link(path, name);
   return name;
 }

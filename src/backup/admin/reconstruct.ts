@@ -10,10 +10,11 @@
  *
  * The plan reports every file that it chooses or leaves alone.
  */
-import { existsSync, lstatSync } from 'node:fs';
 import { sideFiles } from '../../catalog/backupFiles.ts';
 import type { BackupFile } from '../../catalog/backupFiles.ts';
 import { BackupError, messageOf } from '../../errors.ts';
+import { disk } from '../../fs/disk/current.ts';
+import { lstatExisting } from '../../fs/names.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
 import { lastChunk } from '../../index/queries/current.ts';
 import { faultOfIndex } from '../indexFault.ts';
@@ -99,14 +100,14 @@ export function planReconstruct(
   return [...findings, ...orphanedPrevious(previous, entries)].toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-const isFile = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
+const isFile = (path: string): boolean => disk.lstat(path)?.isFile() === true;
 
 /**
  * Reports whether a data file has never held anything. Such a file is empty, and has either no
  * index or an index without chunks.
  */
 export function isOrphan(path: string): boolean {
-  if (lstatSync(path, { throwIfNoEntry: false })?.size !== 0) return false;
+  if (disk.lstat(path)?.size !== 0) return false;
   return sideFiles(path).every(({ role }) => role === 'index') && hasNoChunks(indexPath(path));
 }
 
@@ -140,7 +141,7 @@ const left = (path: string, reason: string, isWrong: boolean): Finding => ({
 function look(file: BackupFile, deletedPrefix: string): Candidate | Finding {
   try {
     if (!looksLikeDataFile(file.path)) return left(file.path, 'no data file: it does not begin as one', true);
-    const content = contentOf(file.path, lstatSync(file.path).size, deletedPrefix);
+    const content = contentOf(file.path, lstatExisting(file.path).size, deletedPrefix);
     const owner = content.userid ?? file.userid;
     const remarks = [
       ...(owner === file.userid
@@ -194,7 +195,7 @@ function newestOf(files: readonly BackupFile[]): BackupFile | undefined {
 function sideFinding(file: BackupFile): Finding[] {
   if (file.role === 'unfinished') return [{ kind: 'leftover', path: file.path, dataPath: file.dataPath }];
   if (file.role === 'torn') return [left(file.path, 'bytes that a crash tore off, kept aside', false)];
-  if (existsSync(file.dataPath) || file.role === 'previous-index') return [];
+  if (disk.exists(file.dataPath) || file.role === 'previous-index') return [];
   return [left(file.path, 'an index without its data file', true)];
 }
 
@@ -207,7 +208,7 @@ function orphanedPrevious(
   entries: ReadonlyMap<string, string>,
 ): Finding[] {
   return [...previous].flatMap(([dataPath, files]) => {
-    if (existsSync(dataPath))
+    if (disk.exists(dataPath))
       return files.map(({ path }) => left(path, 'kept by backup_keep_previous', false));
     const newest = newestOf(files) as BackupFile;
     if (entries.has(newest.userid))

@@ -3,11 +3,12 @@
  * each change of a file is one rename or unlink. If the process is killed at any step, a second run
  * can therefore finish the work.
  */
-import { existsSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Catalog } from '../../catalog/catalog.ts';
+import { disk } from '../../fs/disk/current.ts';
 import { LockedFile } from '../../fs/lockedFile.ts';
 import { syncFolder } from '../../fs/folders.ts';
+import { removeFile } from '../../fs/names.ts';
 import { BackupError } from '../../errors.ts';
 import { faultPoint } from '../faultPoint.ts';
 import { removeFiles } from './move.ts';
@@ -52,8 +53,9 @@ export async function applyReconstruct(
 }
 
 function putBack({ path, previous }: Extract<Finding, { kind: 'restorable' }>): void {
-  if (existsSync(path)) throw new BackupError('locked', `${path} has come back meanwhile`, { subject: path });
-  renameSync(previous, path);
+  if (disk.exists(path))
+    throw new BackupError('locked', `${path} has come back meanwhile`, { subject: path });
+  disk.rename(previous, path);
   syncFolder(dirname(path));
   step('restored');
 }
@@ -78,10 +80,10 @@ async function removeOrphan(catalog: Catalog, path: string): Promise<void> {
  * Removes a leftover file. Locks its data file first, because the apparent leftover may be in use.
  */
 async function removeLeftover({ path, dataPath }: Extract<Finding, { kind: 'leftover' }>): Promise<void> {
-  const isThere = lstatSync(dataPath, { throwIfNoEntry: false })?.isFile() === true;
+  const isThere = disk.lstat(dataPath)?.isFile() === true;
   const file = isThere ? await LockedFile.acquire(dataPath) : null;
   try {
-    rmSync(path, { force: true });
+    removeFile(path);
     step('removed');
   } finally {
     file?.release();

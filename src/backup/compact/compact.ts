@@ -8,7 +8,7 @@
  * 3. Copies the data appended meanwhile to the end of the new file, and renames the new files into
  *    place (replace.ts).
  */
-import { fstatSync, ftruncateSync, rmSync } from 'node:fs';
+import { disk } from '../../fs/disk/current.ts';
 import { LockedFile, SharedRead } from '../../fs/lockedFile.ts';
 import { asBackupError } from '../../errors.ts';
 import { requireCredible } from '../../index/store/credible.ts';
@@ -27,6 +27,7 @@ import { faultOfIndex } from '../indexFault.ts';
 import { openIndexForWriting, rebuildIndex, settledIndex } from '../openIndex.ts';
 import { indexPath } from '../options.ts';
 import { giveOwner } from '../../fs/keepOwner.ts';
+import { removeFile } from '../../fs/names.ts';
 import { whileLocked } from '../lockPriority.ts';
 import { scan } from '../scan/scan.ts';
 
@@ -67,7 +68,7 @@ async function compactSnapshot(snapshot: Snapshot, work: Compaction): Promise<'d
   const beside = `${path}.new`;
   const target = await LockedFile.acquire(beside, { ...work.lock, create: true });
   try {
-    ftruncateSync(target.fd, 0);
+    disk.ftruncate(target.fd, 0);
     step('begun');
     return await compactInto(target, snapshot, work);
   } catch (error) {
@@ -75,7 +76,7 @@ async function compactSnapshot(snapshot: Snapshot, work: Compaction): Promise<'d
   } finally {
     // The temporary name no longer exists if the file was renamed into place.
     if (target.isCurrent()) {
-      rmSync(beside, { force: true });
+      removeFile(beside);
       removeIndexFiles(indexPath(beside));
     }
     target.release();
@@ -126,14 +127,14 @@ async function takeSnapshot({ path, lock, notice }: Compaction): Promise<Snapsho
     if (index === null) throw new Error(`the index of ${path} vanished while it was locked`);
     makeRetainedNames(index);
     index.holdSnapshot();
-    return { data: SharedRead.open(path), index, inode: fstatSync(file.fd, { bigint: true }).ino };
+    return { data: SharedRead.open(path), index, inode: disk.exactFstat(file.fd).ino };
   });
 }
 
 /** Writes the new data file. Returns its size. */
 async function writeAnew({ work, snapshot, target, horizon, plan }: Job): Promise<number> {
   const { data, index } = snapshot;
-  giveOwner(target.fd, fstatSync(data.fd));
+  giveOwner(target.fd, disk.fstat(data.fd));
   const { sizes, detail, onProgress, latestTime = NO_LATEST_TIME } = work;
   const out = new CompactWriter(target.fd, work.compressionLevel, latestTime);
   const half = onProgress && ((done: number): void => onProgress(done, 2 * plan.fileEnd));

@@ -11,8 +11,8 @@
  * The old index is removed first. A kill between the steps leaves the old or the new data file
  * without an index. The next open builds one.
  */
-import { fstatSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { disk } from '../../fs/disk/current.ts';
 import type { LockedFile } from '../../fs/lockedFile.ts';
 import { syncFolder } from '../../fs/folders.ts';
 import { BackupError } from '../../errors.ts';
@@ -28,7 +28,6 @@ import { compareTables } from '../verify/compareIndexes.ts';
 import { copyBytes } from '../../fs/copyBytes.ts';
 import { finishIndex, syncIndex } from '../freshIndex.ts';
 import { keepOwner } from '../../fs/keepOwner.ts';
-import { setTimes, timesOf } from '../../fs/times.ts';
 import { openIndexForWriting } from '../openIndex.ts';
 import { indexPath } from '../options.ts';
 import { keepPrevious } from '../admin/previousName.ts';
@@ -87,7 +86,7 @@ async function replaceSoon(follower: Follower, isLast: boolean): Promise<boolean
   // After this, a writer that waits for the lock waits only for the sync of the last bytes.
   if (follower.end > SYNCED_FIRST_BYTES) await allOf(syncData(target.fd), syncIndex(fresh));
   return whileLocked(path, { wait: { longestPauseMs: LONGEST_PAUSE_MS, ...swapWait } }, async (file) => {
-    const { ino, size } = fstatSync(file.fd, { bigint: true });
+    const { ino, size } = disk.exactFstat(file.fd);
     if (ino !== snapshot.inode) {
       throw new BackupError('locked', `${path} was replaced meanwhile`, { subject: path });
     }
@@ -104,7 +103,7 @@ async function replaceSoon(follower: Follower, isLast: boolean): Promise<boolean
 async function follow(follower: Follower): Promise<void> {
   const { path } = follower.job.work;
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
-    if (statSync(path, { bigint: true }).ino !== follower.job.snapshot.inode) return;
+    if (disk.exactStat(path)?.ino !== follower.job.snapshot.inode) return;
     const ended = endOf(path);
     if (ended - follower.oldEnd < LITTLE_BYTES) return;
     await copyTail(follower, ended);
@@ -131,7 +130,7 @@ async function replaceLocked(follower: Follower, file: LockedFile): Promise<void
   const { job, fresh } = follower;
   const { work, target, horizon, plan } = job;
   const { path, notice } = work;
-  const hasGrown = fstatSync(file.fd).size > plan.fileEnd;
+  const hasGrown = disk.fstat(file.fd).size > plan.fileEnd;
   const index = hasGrown || work.keepsPrevious ? await openIndexForWriting(file, notice) : null;
   try {
     // The lines appended meanwhile still have the wrong times that `retime` has to correct.
@@ -139,7 +138,7 @@ async function replaceLocked(follower: Follower, file: LockedFile): Promise<void
       throw new BackupError('locked', `${path} was written to meanwhile: run it again`, { subject: path });
     }
     if (hasGrown && index !== null) {
-      await copyTail(follower, fstatSync(file.fd).size);
+      await copyTail(follower, disk.fstat(file.fd).size);
       const faults = compareTables([mailboxTable], index, fresh, {
         values: { horizon, latest: NO_LATEST_TIME },
       });
@@ -156,7 +155,7 @@ async function replaceLocked(follower: Follower, file: LockedFile): Promise<void
   target.requireCurrent();
   // Keeps the old file's times. The mount shows them as the times of the user's folder, and the
   // content of that folder has not changed.
-  setTimes(target.fd, timesOf(file.fd));
+  disk.setTimes(target.fd, disk.getTimes(file.fd));
   place(path);
 }
 
@@ -189,9 +188,9 @@ function place(path: string): void {
   // Otherwise SQLite would apply the old index's write-ahead log to the new index.
   removeIndexFiles(indexPath(path));
   step('removed');
-  renameSync(`${path}.new`, path);
+  disk.rename(`${path}.new`, path);
   step('placed');
-  renameSync(indexPath(`${path}.new`), indexPath(path));
+  disk.rename(indexPath(`${path}.new`), indexPath(path));
   syncFolder(dirname(path));
   step('placed-index');
 }

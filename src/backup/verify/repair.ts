@@ -14,8 +14,8 @@
  * is renamed into place. After that, the next open rebuilds any index that does not belong to the
  * new file.
  */
-import { closeSync, fstatSync, fsyncSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { disk } from '../../fs/disk/current.ts';
 import { LockedFile } from '../../fs/lockedFile.ts';
 import { syncFolder } from '../../fs/folders.ts';
 import { createExclusively } from '../../fs/open.ts';
@@ -36,6 +36,7 @@ import { lostLines } from '../scan/lostLines.ts';
 import { planMessages } from '../lines/messageSource.ts';
 import type { MessageSource } from '../lines/messageSource.ts';
 import { giveOwner, keepOwner } from '../../fs/keepOwner.ts';
+import { removeFile } from '../../fs/names.ts';
 import { openIndexForWriting } from '../openIndex.ts';
 import { indexPath } from '../options.ts';
 import type { BackupOptions, Notice } from '../options.ts';
@@ -63,7 +64,7 @@ export async function repairBackup(
   const index = await openIndexForWriting(file, notice);
   const folded = IndexFile.create(':memory:');
   try {
-    const { damages } = scan(folded, file.fd, 0, fstatSync(file.fd).size, { known: index, isEnded: true });
+    const { damages } = scan(folded, file.fd, 0, disk.fstat(file.fd).size, { known: index, isEnded: true });
     await writeWhole({ fd: file.fd, index, folded, damages, level: options.compressionLevel }, beside);
     await writeLost(index, beside, options);
     step('written');
@@ -83,7 +84,7 @@ const besideOf = (path: string): string => `${path}.repair`;
 /** Removes the files that a killed repair has left. */
 export function removeUnfinished(path: string): void {
   const beside = besideOf(path);
-  rmSync(beside, { force: true });
+  removeFile(beside);
   removeIndexFiles(indexPath(beside));
   removeIndexFiles(`${indexPath(beside)}.new`);
 }
@@ -101,20 +102,20 @@ interface Source {
 async function writeWhole(source: Source, beside: string): Promise<void> {
   const target = createExclusively(beside);
   try {
-    giveOwner(target, fstatSync(source.fd));
+    giveOwner(target, disk.fstat(source.fd));
     for (const chunk of Array.from(chunks(source.folded))) {
       const damages = source.damages.filter(({ fileOffset }) => fileOffset === chunk.offset);
       if (damages.length > 0) await rewrite(source, chunk, damages, target);
       else await append(source.fd, chunk, target);
     }
-    fsyncSync(target);
+    disk.fsync(target);
   } finally {
-    closeSync(target);
+    disk.close(target);
   }
 }
 
 async function append(fd: number, { offset, file_end: end }: Chunk, target: number): Promise<void> {
-  await copyBytes(fd, target, offset, end, { at: fstatSync(target).size });
+  await copyBytes(fd, target, offset, end, { at: disk.fstat(target).size });
 }
 
 /** Writes the undamaged rest of a damaged chunk: its whole messages, then its lines. */
@@ -126,7 +127,7 @@ async function rewrite(
 ): Promise<void> {
   const senseless = new Set(damages.filter(({ isSenseless }) => isSenseless).map(({ position }) => position));
   const known = KnownChunk.find(index, chunk.offset);
-  const writer = await ChunkWriter.open(target, fstatSync(target).size, { level });
+  const writer = await ChunkWriter.open(target, disk.fstat(target).size, { level });
   const empty = writer.length;
   const sources = messagesOfChunk(folded, chunk.id).map((message) => copyOf(folded, fd, message));
   await planMessages(sources, writer.length, chunk.ts_start).write(writer);
@@ -171,10 +172,10 @@ async function place(file: LockedFile, beside: string): Promise<string> {
     keepOwner(indexPath(beside), file.fd);
     const kept = keepPrevious(file.path);
     step('kept');
-    renameSync(beside, file.path);
+    disk.rename(beside, file.path);
     step('placed');
     removeIndexFiles(indexPath(file.path));
-    renameSync(indexPath(beside), indexPath(file.path));
+    disk.rename(indexPath(beside), indexPath(file.path));
     syncFolder(dirname(file.path));
     step('indexed');
     return kept;

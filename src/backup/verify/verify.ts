@@ -18,7 +18,7 @@
  * If a lower level finds a wrong checksum, verify continues with the full level, which can name the
  * damaged messages. The index is not changed.
  */
-import { fstatSync } from 'node:fs';
+import { disk } from '../../fs/disk/current.ts';
 import type { LockedFile } from '../../fs/lockedFile.ts';
 import { chainHash, stateOf } from '../../index/queries/chunks.ts';
 import { integrityFaults } from '../../index/store/credible.ts';
@@ -115,7 +115,7 @@ function withFolded<T>(fd: number, work: (folded: IndexFile) => T): T {
   try {
     return work(folded);
   } finally {
-    giveBack(folded, fstatSync(fd).size);
+    giveBack(folded, disk.fstat(fd).size);
   }
 }
 
@@ -168,7 +168,7 @@ function verifyAll(
     isEnded: true,
     ...(onProgress === undefined ? {} : { onProgress }),
   };
-  const { damages } = scan(folded, fd, 0, fstatSync(fd).size, scanOptions);
+  const { damages } = scan(folded, fd, 0, disk.fstat(fd).size, scanOptions);
   const altered = Array.from(alteredChunks(index, folded));
   const messages = Array.from(damagedMessages(index, folded, damages));
   const lost = {

@@ -6,14 +6,16 @@
  * them when the header shows that another process has written. Blocks are never changed in place: a
  * buffer that was read stays valid.
  */
-import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, lstatSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BackupError, asBackupError } from '../../errors.ts';
+import { disk } from '../../fs/disk/current.ts';
+import type { LockOwner, LockType } from '../../fs/disk/disk.ts';
 import { makeFolders, syncFolder } from '../../fs/folders.ts';
 import { writeAllSync } from '../../fs/io.ts';
 import { giveOwner } from '../../fs/keepOwner.ts';
+import { lstatExisting } from '../../fs/names.ts';
 import { createExclusively, openRegular } from '../../fs/open.ts';
-import { lockHolder, lockSync, unlock, type LockOwner, type LockType } from '../../fs/posixLock.ts';
+import { lockHolder, lockSync, unlock } from '../../fs/posixLock.ts';
 import { HEADER_SIZE, damaged } from './format.ts';
 
 const BLOCK_SIZE = 16384;
@@ -56,7 +58,7 @@ export class TwoskipFile {
   }
 
   close(): void {
-    closeSync(this.#fd);
+    disk.close(this.#fd);
   }
 
   /** Locks the file that the name leads to now, and reads its size and header again. */
@@ -86,7 +88,7 @@ export class TwoskipFile {
     } catch (error) {
       throw asBackupError(error, `cannot open ${this.path}`);
     }
-    closeSync(this.#fd);
+    disk.close(this.#fd);
     this.#fd = fd;
     this.#blocks.clear();
     this.#headerBytes = Buffer.alloc(0);
@@ -126,7 +128,7 @@ export class TwoskipFile {
   sync(): void {
     if (this.isNameInDoubt) this.syncName();
     try {
-      fdatasyncSync(this.#fd);
+      disk.fdatasync(this.#fd);
     } catch (error) {
       throw asBackupError(error, `cannot sync ${this.path}`);
     }
@@ -144,7 +146,7 @@ export class TwoskipFile {
 
   truncate(size: number): void {
     try {
-      ftruncateSync(this.#fd, size);
+      disk.ftruncate(this.#fd, size);
     } catch (error) {
       throw asBackupError(error, `cannot write ${this.path}`);
     }
@@ -165,15 +167,15 @@ export class TwoskipFile {
   #readFully(target: Buffer, offset: number): void {
     let done = 0;
     while (done < target.length) {
-      const count = readSync(this.#fd, target, done, target.length - done, offset + done);
+      const count = disk.read(this.#fd, target, done, target.length - done, offset + done);
       if (count === 0) throw damaged(this.path, `offset ${offset + done} is past the end`);
       done += count;
     }
   }
 
   #isCurrent(): boolean {
-    const ours = fstatSync(this.#fd, { bigint: true });
-    const named = lstatSync(this.path, { bigint: true, throwIfNoEntry: false });
+    const ours = disk.exactFstat(this.#fd);
+    const named = disk.exactLstat(this.path);
     if (named === undefined) {
       this.unlock();
       throw new BackupError('not-found', `${this.path} is gone`, { subject: this.path });
@@ -186,7 +188,7 @@ export class TwoskipFile {
    * read, an unchanged header means unchanged contents.
    */
   #refresh(type: LockType): void {
-    this.size = fstatSync(this.#fd).size;
+    this.size = disk.fstat(this.#fd).size;
     const header = Buffer.alloc(Math.min(HEADER_SIZE, this.size));
     this.#readFully(header, 0);
     if (type === 'write' || !header.equals(this.#headerBytes)) this.#blocks.clear();
@@ -209,7 +211,7 @@ function openFile(path: string, readOnly: boolean, create: boolean): number {
   }
   try {
     const fd = createExclusively(path);
-    giveOwner(fd, lstatSync(dirname(path)));
+    giveOwner(fd, lstatExisting(dirname(path)));
     return fd;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

@@ -1,5 +1,5 @@
 /** Options that several programs share. */
-import { existsSync } from 'node:fs';
+import { disk } from '../../fs/disk/current.ts';
 import type { OptionSpec } from './commandLine/program.ts';
 
 /** Where an installation keeps a configuration of its own, apart from that of a Cyrus server. */
@@ -7,7 +7,7 @@ const OWN_CONFIG = '/etc/cyrus-backups/imapd.conf';
 const CYRUS_CONFIG = '/etc/imapd.conf';
 
 /** The default path of imapd.conf: our own, or where there is none, the one of Cyrus. */
-export const DEFAULT_CONFIG = existsSync(OWN_CONFIG) ? OWN_CONFIG : CYRUS_CONFIG;
+export const DEFAULT_CONFIG = disk.exists(OWN_CONFIG) ? OWN_CONFIG : CYRUS_CONFIG;
 
 export const configOption = {
   type: 'text',

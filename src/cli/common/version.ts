@@ -1,9 +1,10 @@
 /** The program's version, read from package.json, the only place that states it. */
-import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { disk } from '../../fs/disk/current.ts';
 
 function readVersion(): string {
   // This relative path is right both in a checkout and in an installation.
-  const text = readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8');
+  const text = disk.readFile(join(import.meta.dirname, '../../../../package.json')).toString('utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
 

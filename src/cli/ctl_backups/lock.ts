@@ -10,11 +10,11 @@
  * code is that of the command that -x ran; the original tool loses it.
  */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { Catalog } from '../../catalog/catalog.ts';
 import { ownIds } from '../../fs/actAsOwner.ts';
+import { disk } from '../../fs/disk/current.ts';
 import { LockedFile } from '../../fs/lockedFile.ts';
 import { openIndexForWriting } from '../../backup/openIndex.ts';
 import { indexPath } from '../../backup/options.ts';
@@ -89,7 +89,7 @@ async function lock(target: Target, isNew: boolean, options: CtlOptions): Promis
 }
 
 function create({ userid, path, label }: Target, { config }: CtlOptions): string {
-  if (path !== null && (userid !== null || existsSync(path))) {
+  if (path !== null && (userid !== null || disk.exists(path))) {
     throw new BackupError('bad-parameters', `${path} is there already`, { subject: label });
   }
   if (userid === null) return path as string;

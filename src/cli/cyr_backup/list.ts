@@ -2,8 +2,8 @@
  * `cyr_backup list ...`: prints line for line what the originals print (cyrus-imapd
  * backup/cyr_backup.c, cmd_list_*).
  */
-import { fstatSync } from 'node:fs';
 import type { BackupReader } from '../../backup/reader.ts';
+import { disk } from '../../fs/disk/current.ts';
 import { allMessages, chunks } from '../../index/queries/current.ts';
 import { parseState } from '../../index/fold/state.ts';
 import type { Chunk, Mailbox } from '../../index/types.ts';
@@ -23,7 +23,7 @@ function upTo(chunk: Chunk, end: number): ChunkWithRatio {
 
 /** A chunk extends to the start of the next one; the last one extends to the end of the file. */
 export function* chunksWithRatio(reader: BackupReader): Generator<ChunkWithRatio> {
-  const { size } = fstatSync(reader.fd);
+  const { size } = disk.fstat(reader.fd);
   let current: Chunk | null = null;
   for (const next of chunks(reader.index)) {
     if (current !== null) yield upTo(current, next.offset);

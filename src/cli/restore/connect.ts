@@ -2,10 +2,10 @@
  * Turns restore's command line and imapd.conf into an opener: it opens one destination for each
  * user.
  */
-import { readFileSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import type { Config } from '../../config/imapdConf.ts';
 import { asBackupError, BackupError } from '../../errors.ts';
+import { disk } from '../../fs/disk/current.ts';
 import { parseAddress } from '../../restore/connection/address.ts';
 import type { ServerAddress } from '../../restore/connection/address.ts';
 import { CyrusDestination } from '../../restore/cyrus/cyrusDestination.ts';
@@ -212,7 +212,7 @@ function passwordIn(args: LoginArguments, config: Config, isConfigured: boolean)
 
 function readText(file: string | number): string {
   try {
-    return readFileSync(file, 'utf8');
+    return disk.readFile(file).toString('utf8');
   } catch (error) {
     throw asBackupError(error, String(file));
   }

@@ -2,9 +2,9 @@
  * Turns restore's parsed command line into its arguments, and checks what the grammar in program.ts
  * cannot express.
  */
-import { readFileSync } from 'node:fs';
 import { asBackupError } from '../../errors.ts';
 import type { BackupError } from '../../errors.ts';
+import { disk } from '../../fs/disk/current.ts';
 import { parseTimestamp, parsePast, saysNow } from '../../mailbox/timestamp.ts';
 import { WHAT } from '../../restore/cyrus/job.ts';
 import type { Existing, What } from '../../restore/cyrus/job.ts';
@@ -126,8 +126,9 @@ function backupsOf(values: Values, rest: string[]): Pick<RestoreArguments, 'mode
 /** Reads one object per line and skips empty lines and comments. `-` is standard input. */
 function readObjects(path: string): string[] {
   try {
-    const lines = readFileSync(path === '-' ? 0 : path, 'utf8').split('\n');
-    return lines
+    const text = String(disk.readFile(path === '-' ? 0 : path));
+    return text
+      .split('\n')
       .map((line) => line.replace(/\r$/, ''))
       .filter((line) => line !== '' && !line.startsWith('#'));
   } catch (error) {

@@ -3,44 +3,34 @@
  * what they find. Names that an administrator wrote into the configuration may be links; names
  * inside the store may not, and are looked at with lstatOf.
  */
-import {
-  accessSync,
-  closeSync,
-  constants,
-  lstatSync,
-  readFileSync,
-  realpathSync,
-  statfsSync,
-  statSync,
-} from 'node:fs';
-import type { Stats, StatsFs } from 'node:fs';
 import { messageOf } from '../../errors.ts';
+import { disk } from '../disk/current.ts';
+import type { FileStats, FileSystemStats } from '../disk/disk.ts';
+import { R_OK, W_OK } from '../disk/openFlags.ts';
 import { openRegular } from '../open.ts';
 
-const MAY_MISS = { throwIfNoEntry: false } as const;
-
 /** Returns the stats of what a name leads to; undefined if there is nothing that may be seen. */
-export function statOf(path: string): Stats | undefined {
+export function statOf(path: string): FileStats | undefined {
   try {
-    return statSync(path, MAY_MISS);
+    return disk.stat(path);
   } catch {
     return undefined; // a loop of links, or a folder that this account may not enter
   }
 }
 
 /** Returns the stats of the name itself, which may be a link; undefined as for statOf. */
-export function lstatOf(path: string): Stats | undefined {
+export function lstatOf(path: string): FileStats | undefined {
   try {
-    return lstatSync(path, MAY_MISS);
+    return disk.lstat(path);
   } catch {
     return undefined;
   }
 }
 
 /** Returns the free space of the file system; undefined if the path cannot be reached. */
-export function diskOf(path: string): StatsFs | undefined {
+export function diskOf(path: string): FileSystemStats | undefined {
   try {
-    return statfsSync(path);
+    return disk.statfs(path);
   } catch {
     return undefined;
   }
@@ -48,19 +38,19 @@ export function diskOf(path: string): StatsFs | undefined {
 
 /** Reads a small file that is known to be regular. Throws system errors unchanged. */
 export function readSmallFile(path: string): string {
-  return readFileSync(path, 'latin1');
+  return disk.readFile(path).toString('latin1');
 }
 
-export const isOpenToOthers = ({ mode }: Stats): boolean => (mode & 0o007) !== 0;
-export const isReadableByOthers = ({ mode }: Stats): boolean => (mode & 0o004) !== 0;
-export const isWritableByOthers = ({ mode }: Stats): boolean => (mode & 0o002) !== 0;
+export const isOpenToOthers = ({ mode }: FileStats): boolean => (mode & 0o007) !== 0;
+export const isReadableByOthers = ({ mode }: FileStats): boolean => (mode & 0o004) !== 0;
+export const isWritableByOthers = ({ mode }: FileStats): boolean => (mode & 0o002) !== 0;
 
 /** Formats a mode as for chmod(1): `0640`. */
-export function modeText({ mode }: Stats): string {
+export function modeText({ mode }: FileStats): string {
   return (mode & 0o7777).toString(8).padStart(4, '0');
 }
 
-export function kindText(stats: Stats): string {
+export function kindText(stats: FileStats): string {
   if (stats.isSymbolicLink()) return 'a symbolic link';
   if (stats.isDirectory()) return 'a folder';
   if (stats.isFIFO()) return 'a FIFO';
@@ -74,7 +64,7 @@ export function kindText(stats: Stats): string {
  */
 export function whyUnreadable(path: string, { mayBeLink = false } = {}): string | undefined {
   try {
-    closeSync(openRegular(mayBeLink ? realpathSync(path) : path, 'read'));
+    disk.close(openRegular(mayBeLink ? disk.realpath(path) : path, 'read'));
     return undefined;
   } catch (error) {
     return messageOf(error);
@@ -84,7 +74,7 @@ export function whyUnreadable(path: string, { mayBeLink = false } = {}): string 
 /** Reports whether the account that started the process may read and write the file. */
 export function mayUse(path: string): boolean {
   try {
-    accessSync(path, constants.R_OK | constants.W_OK);
+    disk.access(path, R_OK | W_OK);
     return true;
   } catch {
     return false;

@@ -9,10 +9,10 @@
  *
  * Codes: https://sqlite.org/rescode.html
  */
-import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BackupError, messageOf } from '../../errors.ts';
 import type { ErrorKind } from '../../errors.ts';
+import { disk } from '../../fs/disk/current.ts';
 
 /** Maps SQLite's primary result codes to error kinds. All other codes are 'io'. */
 const kindOf: ReadonlyMap<string, ErrorKind> = new Map<string, ErrorKind>([
@@ -89,7 +89,7 @@ function sqliteCode(error: unknown): string | null {
 
 function isFull(path: string): boolean {
   try {
-    const { bavail, ffree, files } = statfsSync(dirname(path));
+    const { bavail, ffree, files } = disk.statfs(dirname(path));
     return bavail === 0 || (files > 0 && ffree === 0);
   } catch {
     return false;

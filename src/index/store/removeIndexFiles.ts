@@ -3,8 +3,8 @@
  * store's folders and put anything there under these names. So links are never followed, and FIFOs
  * are never opened.
  */
-import { lstatSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
-import type { Stats } from 'node:fs';
+import { disk } from '../../fs/disk/current.ts';
+import type { FileStats } from '../../fs/disk/disk.ts';
 import { isSafeFile } from '../../fs/open.ts';
 
 /** SQLite's files beside a database. SQLite opens each of them by its name. */
@@ -23,7 +23,7 @@ function removeFile(path: string): void {
   if (stats === null) return;
   try {
     if (stats.isDirectory()) removeFolder(path);
-    else unlinkSync(path);
+    else disk.unlink(path);
   } catch (error) {
     if (lstatOrNull(path) !== null) throw error;
   }
@@ -35,9 +35,9 @@ function removeFile(path: string): void {
  */
 function removeFolder(path: string): void {
   try {
-    rmdirSync(path);
+    disk.rmdir(path);
   } catch {
-    renameSync(path, `${path}.found.${Date.now()}`);
+    disk.rename(path, `${path}.found.${Date.now()}`);
   }
 }
 
@@ -59,12 +59,12 @@ export function irregularIndexFile(path: string, access: 'read' | 'read-write'):
   return null;
 }
 
-function kindOf(stats: Stats): string {
+function kindOf(stats: FileStats): string {
   if (stats.isSymbolicLink()) return 'a symbolic link, which is not followed';
   if (stats.isDirectory()) return 'a folder';
   return stats.isFile() ? 'a link to a file that another account owns' : 'not a regular file';
 }
 
-function lstatOrNull(path: string): Stats | null {
-  return lstatSync(path, { throwIfNoEntry: false }) ?? null;
+function lstatOrNull(path: string): FileStats | null {
+  return disk.lstat(path) ?? null;
 }

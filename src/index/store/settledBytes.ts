@@ -2,8 +2,8 @@
  * Reads a whole index file instead of opening it. The file must be small, and no process may be
  * writing to it. This module also reads and sets fields in the header of the bytes.
  */
-import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
 import { BackupError } from '../../errors.ts';
+import { disk } from '../../fs/disk/current.ts';
 import { openRegular } from '../../fs/open.ts';
 import { IndexError } from './indexErrors.ts';
 import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts';
@@ -24,15 +24,15 @@ export function settledBytes(path: string): Buffer | null {
   const fd = openedOrNull(path);
   if (fd === null) return null;
   try {
-    const before = fstatSync(fd);
+    const before = disk.fstat(fd);
     if (before.size < MIN_BYTES || before.size > PEEK_BYTES || hasLog(path)) return null;
     room ??= Buffer.allocUnsafeSlow(PEEK_BYTES);
-    const have = readSync(fd, room, 0, before.size, 0);
-    const after = fstatSync(fd);
+    const have = disk.read(fd, room, 0, before.size, 0);
+    const after = disk.fstat(fd);
     const isSame = have === after.size && before.size === after.size && before.mtimeMs === after.mtimeMs;
     return isSame && !hasLog(path) ? room.subarray(0, have) : null;
   } finally {
-    closeSync(fd);
+    disk.close(fd);
   }
 }
 
@@ -51,7 +51,7 @@ function openedOrNull(path: string): number | null {
 }
 
 function hasLog(path: string): boolean {
-  return (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  return (disk.stat(`${path}-wal`)?.size ?? 0) > 0;
 }
 
 /**

@@ -13,10 +13,12 @@
  * SQLite uses these values to notice writes by other processes. The slot sets both values itself
  * when it replaces the content.
  */
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { disk } from '../../fs/disk/current.ts';
 import { writeAllSync } from '../../fs/io.ts';
+import { removeFile, removeFolder } from '../../fs/names.ts';
+import { createExclusively } from '../../fs/open.ts';
 import { indexError, isDamagedIndex } from './indexErrors.ts';
 import { requireOurSchema } from './openDatabase.ts';
 import { markLog } from './settledBytes.ts';
@@ -62,17 +64,17 @@ export class Slot {
   #cookie = 1;
 
   private constructor(bytes: Buffer, path: string, of: string) {
-    this.#fd = openSync(path, 'wx+', 0o600);
+    this.#fd = createExclusively(path);
     try {
       this.#fill(bytes);
       this.db = new SqliteDatabase(path, { readonly: true });
       this.db.pragma('temp_store = MEMORY');
       requireOurSchema(this.db, of);
     } catch (error) {
-      closeSync(this.#fd);
+      disk.close(this.#fd);
       throw error;
     } finally {
-      rmSync(path);
+      removeFile(path);
     }
   }
 
@@ -105,7 +107,7 @@ export class Slot {
       this.#run('ROLLBACK');
     } catch {
       // SQLite has its own descriptor, which is closed with the handle.
-      closeSync(this.#fd);
+      disk.close(this.#fd);
       return;
     }
     if (free.length < MOST_FREE && this.statements.size < MOST_STATEMENTS) {
@@ -113,7 +115,7 @@ export class Slot {
       return;
     }
     this.db.close();
-    closeSync(this.#fd);
+    disk.close(this.#fd);
   }
 
   #run(sql: string): void {
@@ -131,7 +133,7 @@ export class Slot {
       if (!this.#fill(bytes)) requireOurSchema(this.db, of);
     } catch (error) {
       this.db.close();
-      closeSync(this.#fd);
+      disk.close(this.#fd);
       throw error;
     }
   }
@@ -179,9 +181,9 @@ let ownFolder: string | null = null;
  */
 function folder(): string {
   if (ownFolder !== null) return ownFolder;
-  const parent = existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir();
-  const made = mkdtempSync(join(parent, 'cyrus-backups-'));
-  process.once('exit', () => rmSync(made, { recursive: true, force: true }));
+  const parent = disk.exists(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir();
+  const made = disk.mkdtemp(join(parent, 'cyrus-backups-'));
+  process.once('exit', () => removeFolder(made));
   ownFolder = made;
   return made;
 }

@@ -7,11 +7,12 @@
  * A row is valid only while the data file's inode, size and times stay the same. If the cache is
  * lost, damaged or not accessible, the indexes are read instead, so the results stay correct.
  */
-import { closeSync, statSync } from 'node:fs';
-import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { disk } from '../../fs/disk/current.ts';
+import type { FileStats } from '../../fs/disk/disk.ts';
 import { giveOwner } from '../../fs/keepOwner.ts';
+import { statExisting } from '../../fs/names.ts';
 import { createExclusively } from '../../fs/open.ts';
 import { IndexError, indexError, isDamagedIndex } from './indexErrors.ts';
 import { requireOurSchema, requireRegular } from './openDatabase.ts';
@@ -231,7 +232,7 @@ function sealed(identity: string, columns: readonly unknown[]): string {
  * Returns a value that changes whenever the content of a data file changes. The times in it are
  * accurate to a quarter of a microsecond.
  */
-export function identityOf(data: Stats): string {
+export function identityOf(data: FileStats): string {
   return `${data.ino} ${data.size} ${data.mtimeMs}`;
 }
 
@@ -255,9 +256,9 @@ function made(path: string, backupsDb: string): InstanceType<typeof SqliteDataba
   removeIndexFiles(path);
   const fd = createExclusively(path);
   try {
-    giveOwner(fd, statSync(backupsDb));
+    giveOwner(fd, statExisting(backupsDb));
   } finally {
-    closeSync(fd);
+    disk.close(fd);
   }
   return configured(path, (db) => db.exec(SCHEMA));
 }

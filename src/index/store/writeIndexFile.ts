@@ -1,11 +1,8 @@
 /** Writes index files that no process has open. */
-import { closeSync, fsync } from 'node:fs';
-import { promisify } from 'node:util';
+import { disk } from '../../fs/disk/current.ts';
 import { writeAllSync } from '../../fs/io.ts';
 import { createExclusively } from '../../fs/open.ts';
 import { removeIndexFiles } from './removeIndexFiles.ts';
-
-const synced = promisify(fsync);
 
 /**
  * Creates an empty file and replaces any file of this name. SQLite gives its own files beside the
@@ -13,7 +10,7 @@ const synced = promisify(fsync);
  */
 export function makeEmpty(path: string): void {
   removeIndexFiles(path);
-  closeSync(createExclusively(path));
+  disk.close(createExclusively(path));
 }
 
 /** Writes a database and replaces any file of this name. Resolves when the database is on disk. */
@@ -22,8 +19,8 @@ export async function writeIndexFile(path: string, bytes: Buffer): Promise<void>
   const fd = createExclusively(path);
   try {
     writeAllSync(fd, bytes, 0);
-    await synced(fd);
+    await disk.fsyncAsync(fd);
   } finally {
-    closeSync(fd);
+    disk.close(fd);
   }
 }

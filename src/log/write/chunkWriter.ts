@@ -8,8 +8,7 @@
  * Calls must not overlap: await each one. After any rejection, only rollback() may be called.
  */
 import { createHash, type Hash } from 'node:crypto';
-import fs from 'node:fs';
-import { setTimes, timesOf } from '../../fs/times.ts';
+import { disk } from '../../fs/disk/current.ts';
 import { BackupError } from '../../errors.ts';
 import { crc32Combine } from '../crc32.ts';
 import { Deflater, STREAM_START, type DeflaterPosition } from './deflater.ts';
@@ -69,7 +68,7 @@ export class ChunkWriter {
     fileOffset: number,
     options: { level?: number; isSynced?: boolean } = {},
   ): Promise<ChunkWriter> {
-    const { size } = fs.fstatSync(fd);
+    const { size } = disk.fstat(fd);
     if (size !== fileOffset) {
       throw new BackupError(
         'io',
@@ -156,12 +155,12 @@ export class ChunkWriter {
    */
   async close(): Promise<ChunkProgress> {
     return this.#guarded(async () => {
-      const times = this.#isAllCommitted ? timesOf(this.#fd) : null;
+      const times = this.#isAllCommitted ? disk.getTimes(this.#fd) : null;
       await this.#deflater.flush();
       const { crc32, length } = this.#deflater.position;
       this.#enqueue(memberEnding(crc32, length));
       await this.#writeQueue();
-      if (times !== null) setTimes(this.#fd, times);
+      if (times !== null) disk.setTimes(this.#fd, times);
       const progress = await this.#sync();
       this.#state = 'closed';
       return progress;

@@ -11,10 +11,10 @@
  *   repeats the repair.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, fstatSync } from 'node:fs';
 import path from 'node:path';
 import zlib from 'node:zlib';
 import { BackupError } from '../../errors.ts';
+import { disk } from '../../fs/disk/current.ts';
 import { syncFolder } from '../../fs/folders.ts';
 import { giveOwner } from '../../fs/keepOwner.ts';
 import { openForAppending } from '../../fs/open.ts';
@@ -38,8 +38,8 @@ export async function saveTail(fd: number, from: number, to: number, name: strin
   try {
     const aside = openForAppending(name);
     try {
-      giveOwner(aside, fstatSync(fd));
-      let end = fstatSync(aside).size;
+      giveOwner(aside, disk.fstat(fd));
+      let end = disk.fstat(aside).size;
       for (let at = from; at < to; at += COPY_BYTES) {
         const piece = await readAll(fd, at, Math.min(COPY_BYTES, to - at));
         await writeAll(aside, [piece], end);
@@ -47,7 +47,7 @@ export async function saveTail(fd: number, from: number, to: number, name: strin
       }
       await syncData(aside);
     } finally {
-      closeSync(aside);
+      disk.close(aside);
     }
     syncFolder(path.dirname(name));
   } catch (error) {
@@ -72,7 +72,7 @@ export async function cutTail(fd: number, fileEnd: number): Promise<void> {
 export async function closeMember(fd: number, fileOffset: number, boundary: Boundary): Promise<ClosedMember> {
   const sha1 = createHash('sha1');
   await checkBoundary(fd, fileOffset, boundary, sha1);
-  if (fstatSync(fd).size > boundary.fileEnd) await cutTail(fd, boundary.fileEnd);
+  if (disk.fstat(fd).size > boundary.fileEnd) await cutTail(fd, boundary.fileEnd);
   const ending = memberEnding(boundary.crc32, boundary.length);
   await writeAll(fd, [ending], boundary.fileEnd);
   await syncData(fd);

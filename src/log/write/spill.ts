@@ -10,9 +10,9 @@
  * file.
  */
 import { randomBytes } from 'node:crypto';
-import fs from 'node:fs';
 import path from 'node:path';
 import { BackupError } from '../../errors.ts';
+import { disk } from '../../fs/disk/current.ts';
 import { createExclusively } from '../../fs/open.ts';
 import { ioError, readAll, readSyncInto, writeAll } from '../../fs/io.ts';
 
@@ -72,7 +72,7 @@ export class SpillFile {
     this.#extents -= extents;
     if (this.#extents > 0 || this.#fd === null || this.#closed) return;
     this.#tail = 0;
-    fs.ftruncateSync(this.#fd, 0);
+    disk.ftruncate(this.#fd, 0);
   }
 
   close(): void {
@@ -86,7 +86,7 @@ export class SpillFile {
     const name = path.join(this.#directory, `backupd-staging.${randomBytes(8).toString('hex')}`);
     try {
       this.#fd = createExclusively(name);
-      fs.unlinkSync(name);
+      disk.unlink(name);
       return this.#fd;
     } catch (error) {
       throw ioError(error, `staging in ${this.#directory}`);
@@ -105,7 +105,7 @@ export class SpillFile {
 
   #release(): void {
     if (this.#fd === null || this.#running > 0) return;
-    fs.closeSync(this.#fd);
+    disk.close(this.#fd);
     this.#fd = null;
   }
 }

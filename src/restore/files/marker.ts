@@ -3,8 +3,8 @@
  * mailbox. It also keeps everything that the mailbox's master sent: ACL, annotations, UIDVALIDITY.
  * A folder's name alone proves nothing: it may be shortened, or the file system may ignore case.
  */
-import { lstatSync, readFileSync } from 'node:fs';
 import { asBackupError, BackupError } from '../../errors.ts';
+import { disk } from '../../fs/disk/current.ts';
 import type { Mailbox } from '../../index/types.ts';
 
 export const MARKER = 'cyrus-backups-mailbox';
@@ -19,9 +19,9 @@ export function markerText(target: string, { name, state }: Pick<Mailbox, 'name'
  * the marker cannot be read.
  */
 export function markedMailbox(path: string): string | undefined {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
+  if (disk.lstat(path)?.isFile() !== true) return undefined;
   try {
-    const marker: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const marker: unknown = JSON.parse(disk.readFile(path).toString('utf8'));
     const mailbox = (marker as { mailbox?: unknown } | null)?.mailbox;
     if (typeof mailbox === 'string') return mailbox;
   } catch (error) {

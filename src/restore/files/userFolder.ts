@@ -3,20 +3,12 @@
  * file names the folder's user and is locked during a restore. So two users never share a folder,
  * and concurrent restores cannot interfere.
  */
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fsyncSync,
-  ftruncateSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  writeSync,
-} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { asBackupError, BackupError } from '../../errors.ts';
+import { disk } from '../../fs/disk/current.ts';
+import { O_CREAT, O_NOFOLLOW, O_RDWR } from '../../fs/disk/openFlags.ts';
 import { makeFolders, syncFolder } from '../../fs/folders.ts';
+import { writeAllSync } from '../../fs/io.ts';
 import { tryLock } from '../../fs/posixLock.ts';
 import { replaceFile } from '../../fs/replaceFile.ts';
 import { fileName } from '../../mailbox/fileName.ts';
@@ -54,7 +46,7 @@ export class UserFolder {
     try {
       if (options.isPlan) {
         this.#lockFd = null;
-        if (existsSync(marker)) requireOwner(readFileSync(marker, 'latin1'), userid, path);
+        if (disk.exists(marker)) requireOwner(disk.readFile(marker).toString('latin1'), userid, path);
         return;
       }
       makeFolders(path);
@@ -77,8 +69,8 @@ export class UserFolder {
     const key = path.normalize('NFC').toLowerCase();
     const twin = this.#written.get(key);
     try {
-      const old = lstatSync(full, { throwIfNoEntry: false });
-      const there = old?.isFile() === true ? readFileSync(full) : null;
+      const old = disk.lstat(full);
+      const there = old?.isFile() === true ? disk.readFile(full) : null;
       if (twin !== undefined && twin !== path && there !== null) {
         return outcome('failed', `this file system takes its name for that of ${twin}`);
       }
@@ -103,28 +95,28 @@ export class UserFolder {
   }
 
   close(): void {
-    if (this.#lockFd !== null) closeSync(this.#lockFd);
+    if (this.#lockFd !== null) disk.close(this.#lockFd);
   }
 }
 
 /** Opens and locks the marker, and writes it if it is new. */
 function lockMarker(marker: string, userid: string, path: string): number {
-  const fd = openSync(marker, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  const fd = disk.open(marker, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
   try {
     if (!isLocked(fd)) {
       throw new BackupError('locked', `${path}: another restore is writing there: run it again later`);
     }
-    const text = readFileSync(fd, 'latin1');
+    const text = disk.readFile(fd).toString('latin1');
     if (!text.endsWith('\n')) {
       // The marker is new, or was torn by a power cut.
-      ftruncateSync(fd);
-      writeSync(fd, Buffer.from(`${userid}\n`, 'latin1'), 0, null, 0);
-      fsyncSync(fd);
+      disk.ftruncate(fd, 0);
+      writeAllSync(fd, Buffer.from(`${userid}\n`, 'latin1'), 0);
+      disk.fsync(fd);
       syncFolder(path);
     } else requireOwner(text, userid, path);
     return fd;
   } catch (error) {
-    closeSync(fd);
+    disk.close(fd);
     throw error;
   }
 }

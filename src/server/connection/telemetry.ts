@@ -12,9 +12,10 @@
  *   so.
  * - After a write error nothing more is recorded.
  */
-import { createWriteStream, statSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import type { WriteStream } from 'node:fs';
 import { join } from 'node:path';
+import { disk } from '../../fs/disk/current.ts';
 import { openForAppending } from '../../fs/open.ts';
 
 /** The most data of one session, in bytes, that may wait for the disk. */
@@ -33,7 +34,7 @@ let sessions = 0;
 function directoryOf(logDirectory: string, user: string): string | null {
   if (user === '' || user.startsWith('.') || /[/\0]/.test(user)) return null;
   const directory = join(logDirectory, user);
-  return statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true ? directory : null;
+  return disk.stat(directory)?.isDirectory() === true ? directory : null;
 }
 
 /** Copies a peer's bytes without the arguments of AUTHENTICATE, wherever the pieces are cut. */

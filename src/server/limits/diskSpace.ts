@@ -8,8 +8,8 @@
  * disk. Half of the reserve is left for commands without new mail, and for commands that claim
  * accepted mail.
  */
-import { statfsSync } from 'node:fs';
 import { BackupError } from '../../errors.ts';
+import { disk } from '../../fs/disk/current.ts';
 
 export interface DiskSpaceOptions {
   /** The reserve in bytes. 0 means that nothing is ever refused. */
@@ -39,7 +39,7 @@ interface Look {
 
 function freeBytesOf(directory: string): number | null {
   try {
-    const { bsize, bavail } = statfsSync(directory);
+    const { bsize, bavail } = disk.statfs(directory);
     return bsize * bavail;
   } catch {
     return null; // a later write there reports the error

@@ -3,11 +3,11 @@
  * error for an unusable file names the option and the file, never the file's contents.
  */
 import { constants } from 'node:crypto';
-import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { BackupError, messageOf } from '../../errors.ts';
+import { disk } from '../../fs/disk/current.ts';
 
 /** The `tls_` options of imapd.conf. docs/guide/operations.md describes each. */
 export interface TlsSettings {
@@ -112,7 +112,7 @@ function clientAuthorities(settings: TlsSettings): string[] {
 function hashedFiles(directory: string): string[] {
   const option = 'tls_client_ca_dir';
   try {
-    const names = readdirSync(directory).filter((name) => /^[0-9a-f]{8}\.\d+$/.test(name));
+    const names = disk.readdir(directory).filter((name) => /^[0-9a-f]{8}\.\d+$/.test(name));
     return names.map((name) => readPem(option, join(directory, name)));
   } catch (error) {
     throw unusable(`${option} ${directory}`, error);
@@ -121,7 +121,7 @@ function hashedFiles(directory: string): string[] {
 
 function readPem(option: string, path: string, label = '-----'): string {
   try {
-    const text = readFileSync(path, 'latin1');
+    const text = disk.readFile(path).toString('latin1');
     if (text.includes('-----BEGIN ') && text.includes(label)) return text;
   } catch (error) {
     throw unusable(`${option} ${path}`, error);

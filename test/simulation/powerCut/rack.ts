@@ -1,5 +1,5 @@
 /**
- * The rack: `node --import RECORDER rack.js STATES SEED` crashes recorded histories of a backup in
+ * The rack: `node rack.js STATES SEED` crashes recorded histories of a backup in
  * STATES ways, opens the results, and prints a report as JSON. See test/backup/powerCut.slow.test.ts,
  * and test/soak/powerCut.soak.ts for long runs.
  */

@@ -1,14 +1,15 @@
 /**
  * Records what the program really does to the disk: every write (with its bytes), truncation and
- * sync, and every change of a name. It is loaded first, with `node --import`, because it replaces
- * functions of node:fs, and some modules take these when they are loaded.
+ * sync, and every change of a name.
  *
  * Files are identified by inode number, since a rename does not change what an open descriptor
  * writes to. SQLite's files are written by native code and are not seen here; the rack chooses an
  * index's state by itself.
  */
-import fs from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
+import { readlinkSync } from 'node:fs';
+import { useDisk } from '../../../src/fs/disk/current.ts';
+import type { Disk } from '../../../src/fs/disk/disk.ts';
+import { realDisk } from '../../../src/fs/disk/realDisk.ts';
 
 export type Operation =
   | { readonly kind: 'write'; readonly ino: number; readonly at: number; readonly bytes: Buffer }
@@ -33,16 +34,18 @@ let refusesSync = false;
 /** From now on, records what happens in and below a folder. */
 export function startRecording(folder: string): void {
   recording = { folder, operations: [] };
+  useDisk(recordingDisk);
 }
 
 export function stopRecording(): Operation[] {
   const operations = recording?.operations ?? [];
   recording = null;
+  useDisk(realDisk);
   return operations;
 }
 
 export function mark(name: string): void {
-  recording?.operations.push({ kind: 'mark', name });
+  note({ kind: 'mark', name });
 }
 
 /** Makes the next sync of data fail; the writes before it have succeeded. */
@@ -50,32 +53,24 @@ export function refuseNextSync(): void {
   refusesSync = true;
 }
 
-const real = { ...fs };
-
 function isWatched(path: string): boolean {
   return recording !== null && path.startsWith(`${recording.folder}/`) && !path.includes('.index');
 }
 
+/** Records the change of a name that is watched. */
 function note(operation: Operation): void {
+  if ('path' in operation && operation.kind !== 'syncFolder' && !isWatched(operation.path)) return;
   recording?.operations.push(operation);
 }
 
+const pathOf = (fd: number): string => readlinkSync(`/proc/self/fd/${fd}`).replace(/ \(deleted\)$/, '');
+
 /** Returns the inode of a watched file's descriptor; null for any other descriptor. */
 function inodeOf(fd: number): number | null {
-  if (recording === null) return null;
-  const path = real.readlinkSync(`/proc/self/fd/${fd}`).replace(/ \(deleted\)$/, '');
-  return isWatched(path) ? real.fstatSync(fd).ino : null;
+  return isWatched(pathOf(fd)) ? realDisk.fstat(fd).ino : null;
 }
 
-function inodeAt(path: fs.PathLike): number | null {
-  return real.lstatSync(path, { throwIfNoEntry: false })?.ino ?? null;
-}
-
-function noteWrite(
-  fd: number,
-  at: number | null | undefined,
-  pieces: readonly NodeJS.ArrayBufferView[],
-): void {
+function noteWrite(fd: number, at: number | null, pieces: readonly NodeJS.ArrayBufferView[]): void {
   const ino = inodeOf(fd);
   if (ino === null) return;
   const bytes = Buffer.concat(
@@ -83,141 +78,84 @@ function noteWrite(
       Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength),
     ),
   );
-  note({ kind: 'write', ino, at: at ?? real.fstatSync(fd).size, bytes });
+  note({ kind: 'write', ino, at: at ?? realDisk.fstat(fd).size, bytes });
 }
 
 function noteSync(fd: number): void {
   const ino = inodeOf(fd);
   if (ino !== null) note({ kind: 'sync', ino });
-  else if (recording !== null && real.fstatSync(fd).isDirectory()) {
-    note({ kind: 'syncFolder', path: real.readlinkSync(`/proc/self/fd/${fd}`) });
-  }
+  else if (realDisk.fstat(fd).isDirectory()) note({ kind: 'syncFolder', path: pathOf(fd) });
 }
 
-function refusal(): NodeJS.ErrnoException | null {
-  if (!refusesSync || recording === null) return null;
-  refusesSync = false;
-  return Object.assign(new Error('ENOSPC: no space left on device, fdatasync'), { code: 'ENOSPC' });
-}
-
-type Callback = (error: NodeJS.ErrnoException | null, ...rest: unknown[]) => void;
-
-/** Replaces a call with a callback. Records it when the real call has succeeded. */
-function withCallback(
-  name: 'fdatasync' | 'fsync' | 'ftruncate',
-  onDone: (fd: number, ...values: number[]) => void,
-): unknown {
-  const call = real[name] as (...all: unknown[]) => void;
-  return (...all: unknown[]): void => {
-    const callback = all.at(-1) as Callback;
-    const failure = name === 'ftruncate' ? null : refusal();
-    if (failure !== null) {
-      setImmediate(() => callback(failure));
-      return;
-    }
-    call(...all.slice(0, -1), (error: NodeJS.ErrnoException | null) => {
-      if (error === null) onDone(...(all.slice(0, -1) as [number]));
-      callback(error);
-    });
-  };
-}
-
-const noteTruncate = (fd: number, size = 0): void => {
+function noteTruncate(fd: number, size: number): void {
   const ino = inodeOf(fd);
   if (ino !== null) note({ kind: 'truncate', ino, size });
-};
-
-/** Records a file that is written whole, through a path or a descriptor, as one write. */
-function noteWhole(target: fs.PathOrFileDescriptor, data: string | NodeJS.ArrayBufferView): void {
-  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-  if (typeof target === 'number') noteWrite(target, 0, [bytes]);
 }
 
-const replacements = {
-  openSync(path: fs.PathLike, flags: fs.OpenMode, mode?: fs.Mode | null): number {
-    const before = recording === null ? null : inodeAt(path);
-    const fd = real.openSync(path, flags, mode);
-    const ino = before === null ? inodeOf(fd) : null;
-    if (ino !== null) note({ kind: 'name', path: String(path), ino, from: null });
+function noteName(path: string, from: string | null): void {
+  const ino = realDisk.lstat(path)?.ino;
+  if (ino !== undefined) note({ kind: 'name', path, ino, from });
+}
+
+/** Syncs with `sync`, unless the sync is to be refused. */
+async function synced(fd: number, sync: () => Promise<void>): Promise<void> {
+  if (refusesSync) {
+    refusesSync = false;
+    throw Object.assign(new Error('ENOSPC: no space left on device, fdatasync'), { code: 'ENOSPC' });
+  }
+  await sync();
+  noteSync(fd);
+}
+
+const recordingDisk: Disk = {
+  ...realDisk,
+  open: (path, flags, mode) => {
+    const wasThere = realDisk.lstat(path) !== undefined;
+    const fd = realDisk.open(path, flags, mode);
+    if (!wasThere) noteName(path, null);
     return fd;
   },
-  writeSync(
-    fd: number,
-    buffer: NodeJS.ArrayBufferView,
-    offset = 0,
-    length?: number,
-    position?: number | null,
-  ): number {
-    const size = length ?? buffer.byteLength - offset;
-    const done = real.writeSync(fd, buffer, offset, size, position);
+  write: (fd, buffer, offset, length, position) => {
+    const done = realDisk.write(fd, buffer, offset, length, position);
     noteWrite(fd, position, [Buffer.from(buffer.buffer as ArrayBuffer, buffer.byteOffset + offset, done)]);
     return done;
   },
-  writevSync(fd: number, buffers: readonly NodeJS.ArrayBufferView[], position?: number): number {
-    const done = real.writevSync(fd, buffers, position);
+  writev: (fd, buffers, position) => {
     noteWrite(fd, position, buffers);
-    return done;
+    return realDisk.writev(fd, buffers, position);
   },
-  writev(
-    this: void,
-    fd: number,
-    buffers: NodeJS.ArrayBufferView[],
-    position: number,
-    callback: Callback,
-  ): void {
+  writevAsync: (fd, buffers, position) => {
     noteWrite(fd, position, buffers);
-    real.writev(fd, buffers, position, callback);
+    return realDisk.writevAsync(fd, buffers, position);
   },
-  writeFileSync(
-    target: fs.PathOrFileDescriptor,
-    data: string | NodeJS.ArrayBufferView,
-    options?: fs.WriteFileOptions,
-  ): void {
-    real.writeFileSync(target, data, options);
-    noteWhole(target, data);
-  },
-  ftruncateSync(fd: number, size?: number): void {
-    real.ftruncateSync(fd, size);
+  ftruncate: (fd, size) => {
+    realDisk.ftruncate(fd, size);
     noteTruncate(fd, size);
   },
-  fsyncSync(fd: number): void {
-    real.fsyncSync(fd);
+  ftruncateAsync: async (fd, size) => {
+    await realDisk.ftruncateAsync(fd, size);
+    noteTruncate(fd, size);
+  },
+  fsync: (fd) => {
+    realDisk.fsync(fd);
     noteSync(fd);
   },
-  fdatasyncSync(fd: number): void {
-    real.fdatasyncSync(fd);
+  fdatasync: (fd) => {
+    realDisk.fdatasync(fd);
     noteSync(fd);
   },
-  renameSync(from: fs.PathLike, to: fs.PathLike): void {
-    const ino = inodeAt(from);
-    real.renameSync(from, to);
-    if (ino !== null && isWatched(String(to)))
-      note({ kind: 'name', path: String(to), ino, from: String(from) });
+  fsyncAsync: (fd) => synced(fd, () => realDisk.fsyncAsync(fd)),
+  fdatasyncAsync: (fd) => synced(fd, () => realDisk.fdatasyncAsync(fd)),
+  rename: (from, to) => {
+    realDisk.rename(from, to);
+    noteName(to, from);
   },
-  linkSync(from: fs.PathLike, to: fs.PathLike): void {
-    real.linkSync(from, to);
-    const ino = inodeAt(to);
-    if (ino !== null && isWatched(String(to))) note({ kind: 'name', path: String(to), ino, from: null });
+  link: (existing, path) => {
+    realDisk.link(existing, path);
+    noteName(path, null);
   },
-  rmSync(path: fs.PathLike, options?: fs.RmOptions): void {
-    const wasThere = recording !== null && inodeAt(path) !== null;
-    real.rmSync(path, options);
-    if (wasThere && isWatched(String(path))) note({ kind: 'unname', path: String(path) });
+  unlink: (path) => {
+    realDisk.unlink(path);
+    note({ kind: 'unname', path });
   },
-  fdatasync: withCallback('fdatasync', noteSync),
-  fsync: withCallback('fsync', noteSync),
-  ftruncate: withCallback('ftruncate', noteTruncate),
 };
-// promisify(fs.writev) resolves to an object, which it learns from this property.
-Object.defineProperty(replacements.writev, Symbol.for('nodejs.util.promisify.custom'), {
-  value: (fd: number, buffers: NodeJS.ArrayBufferView[], position: number) =>
-    new Promise<{ bytesWritten: number }>((resolve, reject) => {
-      replacements.writev(fd, buffers, position, (error, bytesWritten) => {
-        if (error === null) resolve({ bytesWritten: bytesWritten as number });
-        else reject(error);
-      });
-    }),
-});
-
-Object.assign(fs, replacements);
-syncBuiltinESMExports();

@@ -1,6 +1,5 @@
 /**
- * Runs a rack in a process of its own, with the recorder loaded first, on a file system in memory
- * if there is one.
+ * Runs a rack in a process of its own, on a file system in memory if there is one.
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -13,10 +12,9 @@ const run = promisify(execFile);
 const MEMORY = '/dev/shm';
 
 export async function runRack(name: 'rack' | 'twoskipRack', states: number, seed: number): Promise<Report> {
-  const recorder = new URL('./recorder.js', import.meta.url).href;
   const program = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
   const env = { ...process.env, TMPDIR: existsSync(MEMORY) ? MEMORY : tmpdir() };
-  const args = ['--import', recorder, program, String(states), String(seed)];
+  const args = [program, String(states), String(seed)];
   const { stdout } = await run(process.execPath, args, { env, maxBuffer: 1 << 26 });
   return JSON.parse(stdout) as Report;
 }

@@ -1,5 +1,5 @@
 /**
- * The rack for backups.db: `node --import RECORDER twoskipRack.js STATES SEED` crashes recorded
+ * The rack for backups.db: `node twoskipRack.js STATES SEED` crashes recorded
  * transactions of a twoskip database, and the recoveries after that. It opens the results, and
  * prints a report as JSON. See test/catalog/powerCut.slow.test.ts.
  */

@@ -5,12 +5,12 @@
  * The first few small backups are handled in this process, because starting a worker would take
  * longer. After that, workers share the rest.
  */
-import { statSync } from 'node:fs';
 import { isFound, selectTargets, storeOf } from '../../common/select.ts';
 import type { Arguments, WorkCommand } from './arguments.ts';
 import type { BackupCommand, CtlIo, CtlOptions, Outcome } from '../command.ts';
 import { Progress } from './progress.ts';
 import { WorkerPool } from './workers.ts';
+import { disk } from '../../../fs/disk/current.ts';
 
 /** Limits on what the main process handles itself before it starts a worker: bytes, and backups. */
 const SMALL_BYTES = 8 << 20;
@@ -79,5 +79,5 @@ async function presentOf(
 
 /** Returns the file's size; 0 if the file does not exist, which the command will report. */
 function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return disk.stat(path)?.size ?? 0;
 }

@@ -7,11 +7,11 @@
  * after the clock jumps ahead, the work is refused at once, even if masters continue to replicate.
  * The clock is trusted again only after a day.
  */
-import { statSync } from 'node:fs';
 import { indexPath } from '../../../backup/options.ts';
 import { Catalog } from '../../../catalog/catalog.ts';
 import type { Config } from '../../../config/imapdConf.ts';
 import { BackupError } from '../../../errors.ts';
+import { disk } from '../../../fs/disk/current.ts';
 import { IndexFile } from '../../../index/store/indexFile.ts';
 import { lastTimestamp } from '../../../index/queries/current.ts';
 import { timestampsAtOrBefore } from '../../../index/queries/views.ts';
@@ -84,7 +84,7 @@ function linesOf(path: string, until: number): { last: number; old: number } {
     index = IndexFile.peek(indexPath(path));
     if (index !== null)
       return { last: lastTimestamp(index) ?? 0, old: timestampsAtOrBefore(index, [until])[0] ?? 0 };
-    const written = Math.floor((statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) / 1000);
+    const written = Math.floor((disk.stat(path)?.mtimeMs ?? 0) / 1000);
     return { last: written, old: written <= until ? written : 0 };
   } catch (error) {
     // The command that handles this backup will report what is wrong with it.

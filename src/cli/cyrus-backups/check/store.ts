@@ -2,7 +2,7 @@
  * Checks the store: backups.db, its entries against the files on the partitions, and the times of
  * the newest backups. Nothing in the store is opened through a link, and nothing is changed.
  */
-import type { Stats } from 'node:fs';
+import type { FileStats } from '../../../fs/disk/disk.ts';
 import { indexPath } from '../../../backup/options.ts';
 import { isInFuture } from '../../../backup/clock.ts';
 import { isOrphan } from '../../../backup/admin/reconstruct.ts';
@@ -58,7 +58,7 @@ function noCatalogue(path: string): Finding {
   return ok(CATALOGUE, path, 'not there yet: backupd makes it when the first user is replicated');
 }
 
-function checkCatalog(catalog: Catalog, config: Config, account: Account, there: Stats): Finding[] {
+function checkCatalog(catalog: Catalog, config: Config, account: Account, there: FileStats): Finding[] {
   const path = requireBackupDatabase(config);
   const problems = catalog.checkConsistency();
   if (problems.length > 0) {

@@ -3,9 +3,9 @@
  * its name is `NAME.part`, which the next run replaces. Data for standard output is written at
  * once.
  */
-import { lstatSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { asBackupError, BackupError } from '../../../errors.ts';
+import { disk } from '../../../fs/disk/current.ts';
 import { ReplacementFile } from '../../../fs/replacementFile.ts';
 
 export interface ArchiveOutput {
@@ -20,7 +20,7 @@ export function fileOutput(path: string, replaces: boolean): ArchiveOutput {
   requireFree(path, replaces);
   const file = new ReplacementFile(path, {
     temporary: `${path}.part`,
-    like: lstatSync(path, { throwIfNoEntry: false }),
+    like: disk.lstat(path),
   });
   return {
     write: (bytes) => file.write(bytes),
@@ -33,7 +33,7 @@ export function fileOutput(path: string, replaces: boolean): ArchiveOutput {
 }
 
 function requireFree(path: string, replaces: boolean): void {
-  const there = lstatSync(path, { throwIfNoEntry: false });
+  const there = disk.lstat(path);
   if (there === undefined) return;
   if (!there.isFile()) {
     const kind = path.endsWith('.zip') ? 'zip' : 'tar';

@@ -1,7 +1,7 @@
 /** The messages that a Maildir folder already holds, each proven by the SHA-1 of its file. */
-import { closeSync, fstatSync } from 'node:fs';
 import { basename } from 'node:path';
 import { BackupError } from '../../../errors.ts';
+import { disk } from '../../../fs/disk/current.ts';
 import { readSyncInto, sha1OfRange } from '../../../fs/io.ts';
 import { openRegular } from '../../../fs/open.ts';
 import type { SourceRecord } from '../../source.ts';
@@ -61,11 +61,11 @@ function compare(file: string, record: SourceRecord, pieces: () => Iterable<Buff
     throw error;
   }
   try {
-    const { size } = fstatSync(fd);
+    const { size } = disk.fstat(fd);
     if (size === record.size && sha1OfRange(fd, 0, size) === record.guid) return 'whole';
     return size < record.size && isBeginning(fd, size, pieces) ? 'torn' : 'other';
   } finally {
-    closeSync(fd);
+    disk.close(fd);
   }
 }
 

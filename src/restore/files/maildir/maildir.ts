@@ -7,10 +7,11 @@
  * once its folder is synced, too. A file counts as the message only if its bytes have the SHA-1 in
  * its name.
  */
-import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { asBackupError } from '../../../errors.ts';
+import { disk } from '../../../fs/disk/current.ts';
 import { makeFolders } from '../../../fs/folders.ts';
+import { removeFile } from '../../../fs/names.ts';
 import { replaceFile } from '../../../fs/replaceFile.ts';
 import { keywordLines } from '../../../mailbox/maildirText.ts';
 import type { Mailbox } from '../../../index/types.ts';
@@ -103,15 +104,15 @@ class MaildirFolder implements FolderWriter {
 
   /** Throws system errors unchanged. */
   static open(path: string, isSubfolder: boolean, isPlan: boolean, marker: string): MaildirFolder {
-    const folder = new MaildirFolder(path, !existsSync(join(path, 'cur')));
+    const folder = new MaildirFolder(path, !disk.exists(join(path, 'cur')));
     if (isPlan) return folder;
     for (const name of ['cur', 'new', 'tmp']) makeFolders(join(path, name));
     // The user's folder is locked, so no other running restore needs these files.
     for (const name of namesIn(join(path, 'tmp'))) {
-      if (guidInName(name) !== undefined) rmSync(join(path, 'tmp', name));
+      if (guidInName(name) !== undefined) removeFile(join(path, 'tmp', name));
     }
-    if (!existsSync(join(path, MARKER))) replaceFile(join(path, MARKER), Buffer.from(marker));
-    const isMarked = !isSubfolder || existsSync(join(path, 'maildirfolder'));
+    if (!disk.exists(join(path, MARKER))) replaceFile(join(path, MARKER), Buffer.from(marker));
+    const isMarked = !isSubfolder || disk.exists(join(path, 'maildirfolder'));
     if (!isMarked) replaceFile(join(path, 'maildirfolder'), Buffer.alloc(0));
     return folder;
   }
@@ -148,13 +149,13 @@ class MaildirFolder implements FolderWriter {
 }
 
 function namesIn(path: string): string[] {
-  return existsSync(path) ? readdirSync(path) : [];
+  return disk.exists(path) ? disk.readdir(path) : [];
 }
 
 /** Reads lines such as `0 name`; the number is the position of the keyword's letter. */
 function readKeywords(path: string): string[] {
   const file = join(path, KEYWORDS_FILE);
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const text = disk.exists(file) ? disk.readFile(file).toString('utf8') : '';
   const keywords: string[] = [];
   for (const [, index, name] of text.matchAll(/^(\d+) (\S+)$/gm)) {
     if (Number(index) <= MAX_KEYWORD_INDEX) keywords[Number(index)] = name ?? '';

@@ -1,13 +1,14 @@
 /**
  * Writes messages into one Maildir folder: first to tmp, then synced and renamed to cur in batches.
  */
-import { closeSync, fstatSync, futimesSync, lstatSync, renameSync, rmSync } from 'node:fs';
-import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { asBackupError, BackupError } from '../../../errors.ts';
+import { disk } from '../../../fs/disk/current.ts';
+import type { FileStats } from '../../../fs/disk/disk.ts';
 import { syncFolder } from '../../../fs/folders.ts';
 import { syncAll, writeAll } from '../../../fs/io.ts';
 import { giveOwner } from '../../../fs/keepOwner.ts';
+import { lstatExisting, removeFile } from '../../../fs/names.ts';
 import { createExclusively } from '../../../fs/open.ts';
 import type { Loss, OutgoingMessage } from '../format.ts';
 
@@ -24,7 +25,7 @@ export class MaildirQueue {
   readonly #folder: string;
   #waiting: Waiting[] = [];
   /** The folder's owner, who gets the new files when restore runs as root. */
-  #owner: Stats | undefined;
+  #owner: FileStats | undefined;
   /** The error of a failed sync: a later successful sync would prove nothing. */
   #failure: BackupError | undefined;
 
@@ -38,7 +39,7 @@ export class MaildirQueue {
     let fd: number | undefined;
     try {
       fd = createExclusively(temporary);
-      this.#owner ??= lstatSync(this.#folder);
+      this.#owner ??= lstatExisting(this.#folder);
       giveOwner(fd, this.#owner);
       let at = 0;
       for (const piece of message.pieces()) {
@@ -50,8 +51,8 @@ export class MaildirQueue {
       return left;
     } catch (error) {
       if (fd !== undefined) {
-        closeSync(fd);
-        rmSync(temporary, { force: true });
+        disk.close(fd);
+        removeFile(temporary);
       }
       throw named(error, this.#folder);
     }
@@ -63,11 +64,11 @@ export class MaildirQueue {
     if (this.#waiting.length === 0) return;
     try {
       await Promise.all(this.#waiting.map(({ fd }) => syncAll(fd)));
-      for (const { temporary, path } of this.#waiting) renameSync(temporary, path);
+      for (const { temporary, path } of this.#waiting) disk.rename(temporary, path);
       syncFolder(join(this.#folder, 'cur'));
-      for (const path of replaced) rmSync(path, { force: true });
+      for (const path of replaced) removeFile(path);
       for (const folder of new Set(replaced.map((path) => dirname(path)))) syncFolder(folder);
-      for (const { fd } of this.#waiting) closeSync(fd);
+      for (const { fd } of this.#waiting) disk.close(fd);
       this.#waiting = [];
     } catch (error) {
       this.#failure = named(error, this.#folder);
@@ -77,17 +78,18 @@ export class MaildirQueue {
 
   abandon(): void {
     for (const { fd, temporary } of this.#waiting) {
-      closeSync(fd);
-      rmSync(temporary, { force: true });
+      disk.close(fd);
+      removeFile(temporary);
     }
     this.#waiting = [];
   }
 }
 
 function setTime(fd: number, internaldate: number): Loss[] {
-  futimesSync(fd, internaldate, internaldate);
+  const ns = BigInt(internaldate) * 1_000_000_000n;
+  disk.setTimes(fd, { accessedNs: ns, modifiedNs: ns });
   if (internaldate >= 0 && internaldate <= SAFE_TIME) return [];
-  if (Math.floor(fstatSync(fd).mtimeMs / 1000) === internaldate) return [];
+  if (Math.floor(disk.fstat(fd).mtimeMs / 1000) === internaldate) return [];
   return [{ what: `date ${internaldate} s since 1970`, why: 'the file system cannot hold it' }];
 }
 

@@ -6,12 +6,13 @@
  * replaces the file once it is complete and synced. So a full disk, a kill or a power cut leaves
  * the file as it was.
  */
-import { closeSync, existsSync, fstatSync, lstatSync } from 'node:fs';
-import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { asBackupError, BackupError } from '../../../errors.ts';
+import { disk } from '../../../fs/disk/current.ts';
+import type { FileStats } from '../../../fs/disk/disk.ts';
 import { makeFolders } from '../../../fs/folders.ts';
 import { readSyncInto } from '../../../fs/io.ts';
+import { lstatExisting } from '../../../fs/names.ts';
 import { openRegular } from '../../../fs/open.ts';
 import { replaceFile } from '../../../fs/replaceFile.ts';
 import { ReplacementFile } from '../../../fs/replacementFile.ts';
@@ -71,7 +72,7 @@ class MboxUser implements UserWriter {
       if (!this.#options.isPlan) {
         makeFolders(dirname(path));
         const marker = sideOf(path, MARKER);
-        if (!existsSync(marker)) replaceFile(marker, Buffer.from(markerText(target, mailbox)));
+        if (!disk.exists(marker)) replaceFile(marker, Buffer.from(markerText(target, mailbox)));
       }
       const folder = new MboxFolder(path);
       if (name !== usual) folder.notes.push(`in ${name}: ${usual} holds another mailbox`);
@@ -101,12 +102,12 @@ class MboxFolder implements FolderWriter {
   readonly holdsAnnotations = false;
   readonly notes: string[] = [];
   /** The file's state when it was read. */
-  #before: Stats | undefined;
+  #before: FileStats | undefined;
   #file: ReplacementFile | undefined;
 
   constructor(path: string) {
     this.name = path;
-    this.#before = lstatSync(path, { throwIfNoEntry: false });
+    this.#before = disk.lstat(path);
     this.isNew = this.#before === undefined;
   }
 
@@ -114,10 +115,10 @@ class MboxFolder implements FolderWriter {
     if (this.isNew) return new MboxHeld();
     const fd = openRegular(this.name, 'read');
     try {
-      this.#before = fstatSync(fd);
+      this.#before = disk.fstat(fd);
       return await MboxHeld.read(fd);
     } finally {
-      closeSync(fd);
+      disk.close(fd);
     }
   }
 
@@ -140,7 +141,7 @@ class MboxFolder implements FolderWriter {
 
   async commit(): Promise<void> {
     if (this.#file === undefined) return;
-    const now = lstatSync(this.name, { throwIfNoEntry: false });
+    const now = disk.lstat(this.name);
     if (
       now?.ino !== this.#before?.ino ||
       now?.size !== this.#before?.size ||
@@ -150,7 +151,7 @@ class MboxFolder implements FolderWriter {
     }
     await this.#file.commit();
     this.#file = undefined;
-    this.#before = lstatSync(this.name);
+    this.#before = lstatExisting(this.name);
   }
 
   /** A folder without messages becomes an empty file. */
@@ -170,11 +171,11 @@ class MboxFolder implements FolderWriter {
     try {
       const fd = openRegular(this.name, 'read');
       try {
-        const { size } = fstatSync(fd);
+        const { size } = disk.fstat(fd);
         await file.copyFrom(fd, size);
         await file.write(separator(fd, size));
       } finally {
-        closeSync(fd);
+        disk.close(fd);
       }
       return file;
     } catch (error) {

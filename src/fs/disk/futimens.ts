@@ -3,9 +3,9 @@
  * digits. A program that compares times would then think that the file has changed.
  */
 import { constants } from 'node:os';
-import { fstatSync } from 'node:fs';
 import koffi from 'koffi';
-import { BackupError } from '../errors.ts';
+import { BackupError } from '../../errors.ts';
+import type { FileTimes } from './disk.ts';
 
 /** Size of two struct timespec: access time and modification time. */
 const TIMES_BYTES = 32;
@@ -13,16 +13,6 @@ const BILLION = 1_000_000_000n;
 
 type Futimens = (fd: number, times: Buffer) => number;
 let futimens: Futimens | null = null;
-
-export interface FileTimes {
-  readonly accessedNs: bigint;
-  readonly modifiedNs: bigint;
-}
-
-export function timesOf(fd: number): FileTimes {
-  const { atimeNs, mtimeNs } = fstatSync(fd, { bigint: true });
-  return { accessedNs: atimeNs, modifiedNs: mtimeNs };
-}
 
 /** Throws 'io' if the times cannot be set. */
 export function setTimes(fd: number, { accessedNs, modifiedNs }: FileTimes): void {
