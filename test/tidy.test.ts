@@ -52,7 +52,7 @@ const mayImport = {
  */
 const roomsOf: readonly (readonly string[])[] = [
   ['src/log', 'src/log/read', 'src/log/write'],
-  ['src/index', 'src/index/store', 'src/index/queries', 'src/index/fold'],
+  ['src/index', 'src/index/store', 'src/index/checkpoint', 'src/index/queries', 'src/index/fold'],
   ['src/catalog/twoskip', 'src/catalog'],
   [
     'src/backup/lines',

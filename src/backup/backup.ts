@@ -16,6 +16,7 @@ import { setImmediate } from 'node:timers/promises';
 import { disk } from '../fs/disk/current.ts';
 import { LockedFile } from '../fs/lockedFile.ts';
 import { BackupError, messageOf } from '../errors.ts';
+import { leaveCheckpoints } from '../index/checkpoint/checkpointer.ts';
 import { insertChunk, insertPoints, updateChunk } from '../index/queries/chunks.ts';
 import { foldSteps } from '../index/fold/fold.ts';
 import { isDamagedIndex } from '../index/store/indexErrors.ts';
@@ -33,6 +34,9 @@ import { openIndexForWriting, rebuildIndex } from './openIndex.ts';
 import type { BackupOptions, Notice, Turn } from './options.ts';
 import { writeLine } from './lines/writeLine.ts';
 
+/** A checkpoint follows this many statements: some 16 MiB of write-ahead log at most. */
+const WRITES_A_CHECKPOINT = 2048;
+
 export class Backup {
   readonly userid: string;
   readonly path: string;
@@ -45,6 +49,8 @@ export class Backup {
   /** The timestamp of the last line. */
   #tsEnd = 0;
   #broken = false;
+  /** The index's `writes` at the last checkpoint. */
+  #checkpointedAt = 0;
 
   private constructor(
     userid: string,
@@ -59,6 +65,7 @@ export class Backup {
     this.index = index;
     this.#options = options;
     this.#notice = notice;
+    if (options.checkpoint !== undefined) leaveCheckpoints(index);
   }
 
   /**
@@ -126,6 +133,7 @@ export class Backup {
       isWritten = true;
       this.#recordProgress(progress, line.time, 'open');
       this.index.commit();
+      await this.#checkpoint(WRITES_A_CHECKPOINT);
     } catch (error) {
       if (!this.#rollbackIndex() || isWritten) this.#broken = true;
       if (!isWritten) await this.#rollback(writer, isNewChunk);
@@ -155,6 +163,8 @@ export class Backup {
     let isDamaged = false;
     try {
       await this.endChunk();
+      // Otherwise closing the index makes this checkpoint.
+      await this.#checkpoint(1);
     } catch (error) {
       isDamaged = isDamagedIndex(error);
       this.#notice(`${this.userid}: the chunk could not be ended: ${messageOf(error)}`);
@@ -179,6 +189,14 @@ export class Backup {
       this.#broken = true;
       this.#letGo(true);
     }
+  }
+
+  /** Checkpoints the index in another thread, if it was written to at least this many times. */
+  async #checkpoint(leastWrites: number): Promise<void> {
+    const { checkpoint } = this.#options;
+    if (checkpoint === undefined || this.index.writes - this.#checkpointedAt < leastWrites) return;
+    this.#checkpointedAt = this.index.writes;
+    await checkpoint(this.index.path);
   }
 
   #letGo(withoutIndex: boolean): void {

@@ -9,6 +9,11 @@ export interface BackupOptions {
   readonly compressionLevel: number;
   /** How long opening a backup waits for another process to release its lock, in milliseconds. */
   readonly lockTimeoutMs: number;
+  /**
+   * Checkpoints an index in another thread (index/checkpoint), for a process in which other work
+   * must not wait for the disk. If absent, SQLite makes checkpoints in commits.
+   */
+  readonly checkpoint?: (indexPath: string) => Promise<void>;
 }
 
 /** Lets other work run between two steps of long work. */

@@ -89,6 +89,9 @@ class FileSource implements ByteSource {
  */
 const PART_BYTES = 64 * 1024;
 
+/** The number of literals of a broken command that are discarded in about a millisecond. */
+const LITERALS_A_TURN = 128;
+
 function ignore(): void {
   // A consumer that discards the bytes of a command that has already failed.
 }
@@ -140,8 +143,12 @@ class Reading {
     await this.#handlers.hold?.(need.held);
     if (need.need === 'more') return this.#isLineRead ? undefined : this.#part(need.atLeast);
     if (need.need === 'bytes') return this.#literal(need.count, need.synchronizing);
-    await (this.#handlers.turn?.() ?? setImmediate());
+    await this.#turn();
     return undefined;
+  }
+
+  #turn(): Promise<void> {
+    return this.#handlers.turn?.() ?? setImmediate();
   }
 
   /** Reads a line, or the first part of a long one. */
@@ -199,6 +206,7 @@ class Reading {
   /** Reads and discards the rest of a broken command. */
   async #drain(): Promise<void> {
     await this.#skipLine();
+    let drained = 0;
     while (this.#following !== undefined) {
       const { size, synchronizing } = this.#following;
       this.#following = undefined;
@@ -206,6 +214,7 @@ class Reading {
         this.#handlers.onSynchronizingLiteral();
       }
       await this.#discard(size);
+      if ((drained += 1) % LITERALS_A_TURN === 0) await this.#turn();
       this.#isLineRead = false;
       this.#tail = Buffer.alloc(0);
       await this.#skipLine();

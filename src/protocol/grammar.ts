@@ -17,6 +17,7 @@
  */
 import { BackupError } from '../errors.ts';
 import type { Dlist } from './dlist.ts';
+import { limitsOfGet } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { DlistScanner } from './scanner.ts';
 import type { Need } from './need.ts';
@@ -72,6 +73,7 @@ export function* wireCommand(limits: Limits): Grammar<WireCommand> {
     const args = scanner.rest().split(' ');
     return { verb, name: null, value: undefined, args: args.filter((word) => word !== '') };
   }
+  if (verb === 'GET') scanner.setLimits(limitsOfGet(limits));
   try {
     const [key, value] = yield* scanner.item();
     scanner.expectEnd();

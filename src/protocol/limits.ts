@@ -10,12 +10,17 @@ export interface Limits {
   readonly commandBytes: number;
   /** Longest string, in bytes, literal or not. Each string is handled in one step. */
   readonly literalBytes: number;
-  /** Largest message file, in bytes. Files are streamed. */
+  /** Largest message file, in bytes. Files are streamed. With 0, even an empty file is refused. */
   readonly messageBytes: number;
   /** Deepest nesting of lists. */
   readonly depth: number;
   /** Most values in one command, including lists. */
   readonly items: number;
+  /**
+   * Most values in one list. A list is an array that is copied as a whole each time it outgrows its
+   * memory.
+   */
+  readonly listItems: number;
   /**
    * Most bytes to read and discard after an error to stay in step. Beyond this the connection is
    * closed.
@@ -33,6 +38,7 @@ const mebibyte = 1024 * 1024;
  * - Strings: sieve scripts and annotations, both limited far below by Cyrus itself
  *   (sieve_maxscriptsize is 32 KB, maxannotsize a few kilobytes). Also SEENUIDS, with 8 bytes for
  *   each gap.
+ * - Lists: UIDs of EXPUNGE and GUIDs of RESERVE, at most one for each message of a mailbox.
  * - Messages: uint32 in cyrus-imapd imap/dlist.c.
  * - Depth: MAILBOX needs 5.
  * - Items: 25 for a record with its annotations.
@@ -45,8 +51,17 @@ export const defaultLimits: Limits = {
   messageBytes: 2 ** 32 - 1,
   depth: 32,
   items: 10_000_000,
+  listItems: 1 << 20,
   drainBytes: 4096 * mebibyte,
 };
+
+/**
+ * Narrows the limits to what GET takes: names, in one list at most. A master has no reason to nest
+ * values there, so none is built only to be refused.
+ */
+export function limitsOfGet(limits: Limits): Limits {
+  return { ...limits, depth: 1, messageBytes: 0 };
+}
 
 /**
  * Limits before authentication. Nothing large is legitimate then: the longest is an AUTHENTICATE
@@ -59,6 +74,7 @@ export const preAuthLimits: Limits = {
   messageBytes: 0,
   depth: 8,
   items: 1024,
+  listItems: 1024,
   drainBytes: 64 * 1024,
 };
 
@@ -73,5 +89,6 @@ export const logLimits: Limits = {
   messageBytes: 2 ** 32 - 1,
   depth: 1000,
   items: 100_000_000,
+  listItems: 100_000_000,
   drainBytes: 0,
 };

@@ -29,8 +29,10 @@ import type { Limits } from './limits.ts';
 import type { Need } from './need.ts';
 import { endOfQuoted, unescaped } from './quoted.ts';
 
-/** The number of bytes that are read in about a millisecond. */
+/** The number of values that are read in about a millisecond. */
 const VALUES_A_TURN = 4096;
+/** A literal or file takes as long as this many values: the driver fetches it and a new line. */
+const VALUES_A_LITERAL = 32;
 
 /**
  * Before a value is read, at least this many bytes of the line are available, unless the line is
@@ -85,7 +87,7 @@ const literalHeader = /\{([0-9]{1,20})(\+?)\}$/y;
 const fileHeader = /\{(?:([^ "{}()\\\0]+)|"([^"\\\0]*)") "?([0-9a-fA-F]{40})"? ([0-9]{1,20})\}$/y;
 
 export class DlistScanner {
-  readonly #limits: Limits;
+  #limits: Limits;
   readonly #frames: Frame[] = [];
   #bytesOfText: Buffer = Buffer.alloc(0);
   #text = '';
@@ -94,6 +96,8 @@ export class DlistScanner {
   #before = 0;
   /** Whether the text extends to the line's end. */
   #isWhole = true;
+  /** The number of bytes from #at on that are known to belong to one unfinished atom. */
+  #scanned = 0;
   #held = 0;
   #items = 0;
   /** The number of the command's bytes so far: lines and literals. */
@@ -104,6 +108,11 @@ export class DlistScanner {
   #line = 1;
 
   constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  /** Sets other limits for what follows. */
+  setLimits(limits: Limits): void {
     this.#limits = limits;
   }
 
@@ -249,6 +258,9 @@ export class DlistScanner {
       this.#held += SLOT_BYTES;
     }
     this.#items += 1;
+    const { length } = frame.items ?? frame.values!.flat;
+    if (length > this.#limits.listItems)
+      throw this.error(`a list of more than ${this.#limits.listItems} values`, 'limit');
     this.#held += SLOT_BYTES;
     if (typeof value === 'string') this.#held += STRING_BYTES + value.length;
     else if (value instanceof FileLiteral) this.#held += FILE_BYTES;
@@ -301,8 +313,11 @@ export class DlistScanner {
   /** Returns undefined if the string continues in the line's next part. */
   #atom(): string | undefined {
     const start = this.#at;
+    this.#at += this.#scanned;
+    this.#scanned = 0;
     this.#skipAtom();
     if (!this.#isWhole && this.#at === this.#text.length) {
+      this.#scanned = this.#at - start;
       this.#at = start;
       return undefined;
     }
@@ -362,6 +377,7 @@ export class DlistScanner {
       throw this.error(`a literal of ${count} bytes is over the limit`, 'limit');
     }
     this.#count(count);
+    this.#turnAt -= VALUES_A_LITERAL;
     return { need: 'bytes', count, synchronizing: match[2] === '', held: this.#held + count };
   }
 
@@ -377,7 +393,9 @@ export class DlistScanner {
     if (match === null) {
       throw this.error("a file's partition, guid and size are expected at the end of the line");
     }
+    this.#turnAt -= VALUES_A_LITERAL;
     const size = Number(match[4]);
+    if (this.#limits.messageBytes === 0) throw this.error('no file is expected here');
     if (size > this.#limits.messageBytes) {
       throw this.error(`a file of ${size} bytes is over the limit`, 'limit');
     }

@@ -113,6 +113,11 @@ describe('staying in step', () => {
     ['a NUL in a quoted string', 'GET USER "a\0b"\r\n'],
     ['a CR alone', 'GET USER a\rb\r\n'],
     ['a quoted string that does not end', 'GET USER "anne\r\n'],
+    ['a list in the list of a GET', 'GET MAILBOXES (a (b) {6+}\r\nNOOP\r\n)\r\n'],
+    [
+      'a file in a GET',
+      `GET MAILBOXES (a %{default ${guidOne} 6}\r\nNOOP\r\n %{default ${guidOne} 0}\r\n)\r\n`,
+    ],
     ['nesting beyond the limit', `GET USER ${'('.repeat(100_000)}\r\n`],
   ] as const) {
     it(`survives ${hazard}`, async () => {
@@ -136,6 +141,14 @@ describe('staying in step', () => {
     );
     expect(session.errors.map(({ kind }) => kind)).to.deep.equal(['limit']);
     expect(session.commands.map(({ verb }) => verb)).to.deep.equal(['NOOP']);
+  });
+
+  it('refuses a list over the limit, also one of keys and values', async () => {
+    const limits = { ...defaultLimits, listItems: 4 };
+    const lists = ['(a b c d)', '%(a b c d)', '(a b c d e)', '%(a b c d e f)', '((a b) (c d) (e f))'];
+    const session = await readSession(sourceOf(lists.map((list) => `APPLY X ${list}\r\n`).join('')), limits);
+    expect(session.commands).to.have.length(3);
+    expect(session.errors.map(({ kind }) => kind)).to.deep.equal(['limit', 'limit']);
   });
 
   it('refuses a literal and a file over the limit, and reads them to their end', async () => {

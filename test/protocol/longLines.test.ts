@@ -49,7 +49,7 @@ describe('a long line', () => {
   it('of values of all kinds is read as a whole text is, wherever it is cut', async () => {
     for (let seed = 1; seed <= 12; seed += 1) {
       const text = mixed(seed);
-      const read = await valueOf(`GET MAILBOXES ${text}\r\n`, 1000 + seed * 7919);
+      const read = await valueOf(`APPLY MAILBOXES ${text}\r\n`, 1000 + seed * 7919);
       expect(
         printDlist(read ?? null, 'log') === printDlist(parseDlist(text), 'log'),
         `seed ${seed}`,

@@ -22,6 +22,7 @@ export function wireLimits(config: Config): Limits {
     messageBytes: config.backup_max_message,
     depth: defaultLimits.depth,
     items: config.backup_max_values,
+    listItems: defaultLimits.listItems,
     drainBytes: config.backup_max_discard,
   };
 }

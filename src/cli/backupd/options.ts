@@ -6,6 +6,7 @@ import { hostname } from 'node:os';
 import type { Catalog } from '../../catalog/catalog.ts';
 import { requireConfigDirectory } from '../../config/imapdConf.ts';
 import type { Config } from '../../config/imapdConf.ts';
+import { checkpointElsewhere } from '../../index/checkpoint/checkpointer.ts';
 import { wireLimits } from './limits.ts';
 import type { DiskSpace } from '../../server/limits/diskSpace.ts';
 import type { HostLimits } from '../../server/limits/hostLimits.ts';
@@ -42,6 +43,7 @@ export function serverOptions(
     log,
     backups: {
       stagingDirectory: config.backup_staging_path,
+      checkpoint: checkpointElsewhere,
       compressionLevel: COMPRESSION_LEVEL,
       lockTimeoutMs: config.backup_lock_timeout * 1000,
       deletedPrefix: config.deletedprefix,

@@ -22,19 +22,15 @@ import { printDlist } from '../../protocol/print.ts';
 type AnnotationName = readonly [entry: string, userid: string];
 
 /** Folds the line; returns whether it changed anything. */
-export function foldAnnotation(context: FoldContext, line: FoldLine): boolean {
+export function* foldAnnotation(context: FoldContext, line: FoldLine): Generator<void, boolean, void> {
   const kv = toKeyValues(line.value, line.name);
   const mboxname = getString(kv, 'MBOXNAME');
   const name: AnnotationName = [getString(kv, 'ENTRY'), getString(kv, 'USERID')];
   // An empty value removes the annotation.
   const value = line.name === 'UNANNOTATION' ? '' : getString(kv, 'VALUE');
   if (mboxname === '') {
-    return putItem(
-      context,
-      'annotation',
-      name.join('\0'),
-      value === '' ? null : printDlist(line.value, 'log'),
-    );
+    const printed = value === '' ? null : printDlist(line.value, 'log');
+    return yield* putItem(context, 'annotation', name.join('\0'), printed);
   }
   const mailbox = mailboxByName(context.index, mboxname);
   if (mailbox === undefined) throw nonexistent(mboxname);

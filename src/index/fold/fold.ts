@@ -74,7 +74,7 @@ export function* foldSteps(
       break;
     case 'ANNOTATION':
     case 'UNANNOTATION':
-      return foldAnnotation(context, line);
+      return yield* foldAnnotation(context, line);
     case HORIZON_LINE:
       foldHorizon(context, line);
       break;
@@ -82,7 +82,7 @@ export function* foldSteps(
       foldResend(context, line);
       break;
     default:
-      if (itemFolds.has(line.name)) return foldItem(context, line);
+      if (itemFolds.has(line.name)) return yield* foldItem(context, line);
   }
   return true;
 }

@@ -65,26 +65,30 @@ export function* endItems(context: FoldContext): Steps {
   for (;;) {
     const some = context.index.all<{ kind: ItemKind; key: string }>(sql);
     if (some.length === 0) return;
-    for (const { kind, key } of some) putItem(context, kind, key, null);
+    for (const { kind, key } of some) yield* putItem(context, kind, key, null);
     yield;
   }
 }
 
-/** Folds the line; returns whether it changed anything. */
-export function foldItem(context: FoldContext, line: FoldLine): boolean {
+/**
+ * Folds the line; returns whether it changed anything. An item of some megabytes takes a step for
+ * each statement.
+ */
+export function* foldItem(context: FoldContext, line: FoldLine): Generator<void, boolean, void> {
   const rule = itemFolds.get(line.name) as ItemFold;
   const key = itemKey(rule, line);
   const value = rule.gone ? null : printDlist(line.value, 'log');
-  const isChanged = putItem(context, rule.kind, key, value);
-  return (line.name === 'UNSIEVE' && endActive(context, key)) || isChanged;
+  yield;
+  const isChanged = yield* putItem(context, rule.kind, key, value);
+  return (line.name === 'UNSIEVE' && (yield* endActive(context, key))) || isChanged;
 }
 
 /** Ends the active-script item if it names the removed script. */
-function endActive(context: FoldContext, fileName: string): boolean {
+function* endActive(context: FoldContext, fileName: string): Generator<void, boolean, void> {
   const active = item(context.index, 'active', '');
   if (active === undefined) return false;
   const kv = toKeyValues(parseDlist(active.value), 'ACTIVATE_SIEVE');
-  return getString(kv, 'FILENAME') === fileName && putItem(context, 'active', '', null);
+  return getString(kv, 'FILENAME') === fileName && (yield* putItem(context, 'active', '', null));
 }
 
 function itemKey(rule: ItemFold, line: FoldLine): string {
@@ -97,29 +101,31 @@ function itemKey(rule: ItemFold, line: FoldLine): string {
 
 /**
  * Sets an item, or ends it if the value is null. The old value goes to the history. Returns whether
- * the item changed.
+ * the item changed. The database compares and copies values, because one may have megabytes.
  */
-export function putItem(
+export function* putItem(
   { index, now }: FoldContext,
   kind: ItemKind,
   key: string,
   value: string | null,
-): boolean {
-  const old = index.get<{ value: string; since: number }>(
-    'SELECT value, since FROM item WHERE kind = ? AND key = ?',
+): Generator<void, boolean, void> {
+  const old = index.get<{ isSame: number | null; since: number }>(
+    'SELECT value = ? AS isSame, since FROM item WHERE kind = ? AND key = ?',
+    value,
     kind,
     key,
   );
-  if (old?.value === value || (old === undefined && value === null)) return false;
+  if (old === undefined ? value === null : old.isSame === 1) return false;
+  yield;
   if (old !== undefined && old.since < now) {
     index.run(
-      'INSERT INTO item_history (kind, key, value, since, until) VALUES (?, ?, ?, ?, ?)',
+      `INSERT INTO item_history (kind, key, value, since, until)
+       SELECT kind, key, value, since, ? FROM item WHERE kind = ? AND key = ?`,
+      now,
       kind,
       key,
-      old.value,
-      old.since,
-      now,
     );
+    yield;
   }
   if (value === null) index.run('DELETE FROM item WHERE kind = ? AND key = ?', kind, key);
   else

@@ -26,6 +26,8 @@ const deflateRaw = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.defl
 const INLINE_BYTES = 16_384;
 const WINDOW_BYTES = 32_768;
 const FIRST_BUFFER_BYTES = 16_384;
+/** A longer string is converted in slices of this length, and so takes less memory at once. */
+const SLICE_CHARS = 65_536;
 /**
  * The number of blocks compressed at once. The thread pool has four threads, and syncing needs one
  * of them.
@@ -96,8 +98,13 @@ export class Deflater {
    * compressed.
    */
   async write(bytes: Buffer | string): Promise<void> {
+    if (typeof bytes !== 'string') return this.#copy(bytes);
+    for (let at = 0; at < bytes.length; at += SLICE_CHARS)
+      await this.#copy(Buffer.from(bytes.slice(at, at + SLICE_CHARS), 'latin1'));
+  }
+
+  async #copy(input: Buffer): Promise<void> {
     if (this.#failure !== null) throw this.#failure;
-    const input = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes;
     let at = 0;
     while (at < input.length) {
       if (this.#fill === 0) this.#openBlock();

@@ -14,6 +14,7 @@ import {
   optionalList,
   optionalString,
   toKeyValues,
+  toNumber,
   toStrings,
 } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
@@ -26,6 +27,11 @@ import { sendItem } from './sendItem.ts';
 
 /** After this many records or GUIDs (half a millisecond), other sessions may run. */
 const CHECKED_A_STEP = 128;
+/**
+ * The most UIDs in one EXPUNGE line of the log. Each line is committed by itself, in one step, and
+ * the UIDs are independent of each other.
+ */
+const UIDS_A_LINE = 16_384;
 
 /**
  * APPLY RESERVE %(PARTITION MBOXNAME (names) GUID (guids)): answers MISSING with the messages to
@@ -190,8 +196,31 @@ function ofMailbox(name: string): Command {
   return async (context, value) => {
     const mboxname = getString(toKeyValues(value, name), 'MBOXNAME');
     const held = mboxname === '' ? null : await context.backups.holding(mboxname);
+    if (name === 'ANNOTATION' && held !== null)
+      requireKeepable([held.mailbox.state, value], MOST_STATE_BYTES, name);
     await append(context, held?.backup.userid ?? context.backups.ownerOf(mboxname), name, value);
   };
+}
+
+const expunge = ofMailbox('EXPUNGE');
+
+/**
+ * APPLY EXPUNGE %(MBOXNAME UNIQUEID UID (uids)): stored in as many lines as the UIDs need. All UIDs
+ * are checked first, so that an invalid one refuses the whole command.
+ */
+export async function applyExpunge(context: CommandContext, value: Dlist): Promise<void> {
+  const kv = toKeyValues(value, 'EXPUNGE');
+  const uids = optionalList(kv, 'UID') ?? [];
+  for (const [count, uid] of uids.entries()) {
+    if (count % CHECKED_A_STEP === 0) await context.turn();
+    toNumber(uid, 'UID');
+  }
+  if (uids.length <= UIDS_A_LINE) return expunge(context, value);
+  const others = kv.entries.filter(([key]) => key !== 'UID');
+  for (let first = 0; first < uids.length; first += UIDS_A_LINE) {
+    const some = uids.slice(first, first + UIDS_A_LINE);
+    await expunge(context, new KeyValues([...others, ['UID', some]]));
+  }
 }
 
 /** APPLY UNMAILBOX name: no error if the mailbox is already gone. */
@@ -224,7 +253,6 @@ export async function applyUnuser(context: CommandContext, value: Dlist): Promis
   if ((await context.backups.find(userid)) !== null) await append(context, userid, 'UNUSER', value);
 }
 
-export const applyExpunge = ofMailbox('EXPUNGE');
 export const applySeen = keep('SEEN', byUserid);
 export const applySub = keep('SUB', byUserid);
 export const applyUnsub = keep('UNSUB', byUserid);

@@ -24,13 +24,24 @@ export function requireKeepable(value: Dlist, mostBytes: number, what: string): 
   throw new BackupError('limit', `${what}: more than ${most} to be kept in one piece`);
 }
 
-function subtract(value: Dlist, left: { bytes: number; values: number }): void {
+interface Left {
+  bytes: number;
+  values: number;
+}
+
+function subtractEach(values: readonly Dlist[], left: Left): void {
+  for (const value of values) {
+    if (left.bytes < 0 || left.values < 0) return;
+    subtract(value, left);
+  }
+}
+
+function subtract(value: Dlist, left: Left): void {
   left.values -= 1;
-  if (left.bytes < 0 || left.values < 0) return;
   if (typeof value === 'string') left.bytes -= value.length;
   else if (value instanceof Flag) left.bytes -= value.name.length;
-  else if (value instanceof KeyValues) for (const each of value.flat) subtract(each, left);
-  else if (Array.isArray(value)) for (const each of value) subtract(each, left);
+  else if (value instanceof KeyValues) subtractEach(value.flat, left);
+  else if (Array.isArray(value)) subtractEach(value, left);
   else if (value instanceof FileLiteral)
     throw new BackupError('bad-parameters', 'a file in the place of a value');
 }

@@ -27,6 +27,8 @@ import type { CommandContext } from './context.ts';
 const RECORDS_A_LINE = 8192;
 /** How many records are read in one step of about a millisecond. */
 const RECORDS_A_PAGE = 256;
+/** How many records are looked up and written as values in one step. */
+const RECORDS_A_STEP = 64;
 
 interface Rename {
   readonly from: string;
@@ -135,10 +137,16 @@ async function appendBatch(
   state: KeyValues,
   batch: readonly RecordWithGuid[],
 ): Promise<void> {
-  const wanted = new Set(batch.map(({ guid }) => guid).filter((guid) => !hasMessage(target.index, guid)));
   const { turn } = context;
+  const wanted = new Set<string>();
+  const items: KeyValues[] = [];
+  for (const [count, record] of batch.entries()) {
+    if (count % RECORDS_A_STEP === 0) await turn();
+    if (!hasMessage(target.index, record.guid)) wanted.add(record.guid);
+    items.push(recordItem(record));
+  }
   const { sources, found } = await context.staged.sources(wanted, [source], turn);
-  const value = new KeyValues([...state.entries, ['RECORD', batch.map(recordItem)]]);
+  const value = new KeyValues([...state.entries, ['RECORD', items]]);
   await target.append({ time: context.now(), name: 'MAILBOX', value }, sources, turn);
   await context.staged.claimed(found, turn);
 }

@@ -62,14 +62,19 @@ function afterLook(): void {
   }
   const [next] = waiters.splice(best, 1) as [Waiter];
   loopBeganAt = performance.now();
-  schedule();
+  isScheduled = true;
+  setImmediate(afterLook);
   next.go();
 }
 
+/**
+ * Calls afterLook() once the sockets were polled. Work often begins while the sockets are polled,
+ * and a first immediate follows in the same turn of the loop. Only a second one comes after a poll.
+ */
 function schedule(): void {
   if (isScheduled) return;
   isScheduled = true;
-  setImmediate(afterLook);
+  setImmediate(() => setImmediate(afterLook));
 }
 
 /** One session's share of the thread. */
@@ -105,7 +110,6 @@ export class Turns {
     }
     const shareMs = Math.max(LEAST_MS, ROUND_MS / (waiters.length + 1));
     if (now - loopBeganAt < shareMs) return Promise.resolve();
-    schedule();
     return new Promise((resolve) => {
       this.#beganAt = null;
       waiters.push({

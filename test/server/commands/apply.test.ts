@@ -44,6 +44,25 @@ describe('APPLY and what GET says afterwards', () => {
     expect(await refused('EXPUNGE %(MBOXNAME user.anne UNIQUEID unknown UID (1))')).to.equal(NONEXISTENT);
   });
 
+  it('EXPUNGE of very many UIDs is several lines, and one wrong UID refuses all', async () => {
+    const names = `MBOXNAME user.anne UNIQUEID ${idOf('user.anne')}`;
+    const many = Array.from({ length: 40_000 }, (_, at) => at + 2).join(' ');
+    expect(await refused(`EXPUNGE %(${names} UID (${many} x))`)).to.match(
+      /^NO IMAP_PROTOCOL_BAD_PARAMETERS /,
+    );
+    expect(server.records('anne', 'user.anne')).not.to.contain('\\Expunged');
+    await apply1(`EXPUNGE %(${names} UID (${many}))`);
+    expect(server.records('anne', 'user.anne').match(/\\Expunged/g)).to.have.length(2);
+    expect(server.dataText('anne').match(/APPLY EXPUNGE/g)).to.have.length(3);
+  });
+
+  it('ANNOTATION makes no state larger than MAILBOX may', async () => {
+    const annotate = (entry: string): string =>
+      `ANNOTATION %(MBOXNAME user.anne ENTRY ${entry} USERID "" VALUE ${'x'.repeat(600_000)})`;
+    await apply1(annotate('/a'));
+    expect(await refused(annotate('/b'))).to.match(/^NO IMAP_PROTOCOL_BAD_PARAMETERS /);
+  });
+
   it('RENAME moves a mailbox with its records', async () => {
     await ok(apply({ name: 'user.anne.Receipts', bodies: bodies.slice(0, 1) }));
     const names = 'OLDMBOXNAME user.anne.Receipts NEWMBOXNAME user.anne.Expenses';
