@@ -1,44 +1,15 @@
 /**
- * Computes the state of a disk after a power cut from recorded operations:
- *
- * - Synced data is there.
- * - Of the unsynced 512-byte sectors, any may have been written, each in any of its intermediate
- *   states. The others keep their old content, or are zeros if the file was shorter.
- * - The length of a file is anywhere between its shortest and its longest since the last sync.
- * - Changes of names reach the disk in order. Any number of those since the folder's last sync may
- *   be lost.
+ * Computes the state of a disk after a power cut from recorded operations: contents as in
+ * ../disk/content.ts. Changes of names reach the disk in order. Any number of those since the
+ * folder's last sync may be lost.
  */
+import { FileContent } from '../disk/content.ts';
 import type { Operation } from './recorder.ts';
-
-const SECTOR = 512;
-
-interface File {
-  synced: Buffer;
-  /** Operations since the last sync, in order. */
-  pending: Extract<Operation, { kind: 'write' | 'truncate' }>[];
-}
-
-/** Rules for which unsynced sectors a crash keeps. */
-const SECTOR_RULES = ['none', 'all', 'random', 'one', 'but one', 'last', 'first', 'odd'] as const;
-type SectorRule = (typeof SECTOR_RULES)[number];
 
 export type Files = Map<string, Buffer>;
 
-function apply(content: Buffer, operation: File['pending'][number]): Buffer {
-  if (operation.kind === 'truncate') {
-    const result = Buffer.alloc(operation.size);
-    content.copy(result);
-    return result;
-  }
-  const { at, bytes } = operation;
-  const result = Buffer.alloc(Math.max(content.length, at + bytes.length));
-  content.copy(result);
-  bytes.copy(result, at);
-  return result;
-}
-
 export class CrashedDisk {
-  readonly #files = new Map<number, File>();
+  readonly #files = new Map<number, FileContent>();
   #names = new Map<string, number>();
   #syncedNames = new Map<string, number>();
   #pendingNames: Map<string, number>[] = [];
@@ -46,7 +17,7 @@ export class CrashedDisk {
   /** `start` is the disk before the first operation. */
   constructor(start: ReadonlyMap<string, { ino: number; bytes: Buffer }> = new Map()) {
     for (const [path, { ino, bytes }] of start) {
-      this.#files.set(ino, { synced: bytes, pending: [] });
+      this.#files.set(ino, new FileContent(bytes));
       this.#names.set(path, ino);
     }
     this.#syncedNames = new Map(this.#names);
@@ -61,12 +32,8 @@ export class CrashedDisk {
       return;
     }
     const file = this.#file(operation.ino);
-    if (operation.kind !== 'sync') {
-      file.pending.push(operation);
-      return;
-    }
-    file.synced = file.pending.reduce(apply, file.synced);
-    file.pending = [];
+    if (operation.kind === 'sync') file.sync();
+    else file.change(operation);
   }
 
   #rename(operation: Extract<Operation, { kind: 'name' | 'unname' }>): void {
@@ -80,9 +47,9 @@ export class CrashedDisk {
     this.#pendingNames.push(names);
   }
 
-  #file(ino: number): File {
+  #file(ino: number): FileContent {
     let file = this.#files.get(ino);
-    if (file === undefined) this.#files.set(ino, (file = { synced: Buffer.alloc(0), pending: [] }));
+    if (file === undefined) this.#files.set(ino, (file = new FileContent()));
     return file;
   }
 
@@ -90,8 +57,7 @@ export class CrashedDisk {
   full(path: string): Buffer {
     const ino = this.#names.get(path);
     if (ino === undefined) return Buffer.alloc(0);
-    const { synced, pending } = this.#file(ino);
-    return pending.reduce(apply, synced);
+    return Buffer.from(this.#file(ino).bytes);
   }
 
   /**
@@ -102,58 +68,7 @@ export class CrashedDisk {
     const states = [this.#syncedNames, ...this.#pendingNames];
     const names = states[Math.floor(random() * states.length)] ?? this.#syncedNames;
     const contents = new Map<number, Buffer>();
-    for (const ino of new Set(names.values())) contents.set(ino, torn(this.#file(ino), random));
+    for (const ino of new Set(names.values())) contents.set(ino, this.#file(ino).crashed(random));
     return new Map(Array.from(names, ([path, ino]) => [path, contents.get(ino) ?? Buffer.alloc(0)]));
   }
-}
-
-/** Returns the content of a file after a crash. */
-function torn({ synced, pending }: File, random: () => number): Buffer {
-  if (pending.length === 0) return Buffer.from(synced);
-  const versions = [synced];
-  for (const operation of pending) versions.push(apply(versions.at(-1) as Buffer, operation));
-  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
-  const lengths = versions.map(({ length }) => length);
-  const [least, most] = [Math.min(...lengths), Math.max(...lengths)];
-  const anywhere = least + Math.floor(random() * (most - least + 1));
-  const length = pick([
-    ...lengths,
-    most,
-    most,
-    anywhere,
-    Math.min(most, Math.ceil(anywhere / SECTOR) * SECTOR),
-  ]);
-  const result = Buffer.alloc(length);
-  const changed: number[] = [];
-  for (let at = 0; at < length; at += SECTOR) {
-    sectorOf(synced, at).copy(result, at);
-    if (versions.some((version) => !sectorOf(version, at).equals(sectorOf(synced, at)))) changed.push(at);
-  }
-  const rule = pick(SECTOR_RULES);
-  const special = changed[Math.floor(random() * changed.length)];
-  for (const [index, at] of changed.entries()) {
-    if (!isWritten[rule](index, changed.length, at === special, random())) continue;
-    const version = random() < 0.8 ? (versions.at(-1) as Buffer) : pick(versions);
-    result.fill(0, at, Math.min(length, at + SECTOR));
-    sectorOf(version, at).copy(result, at);
-  }
-  return result;
-}
-
-const isWritten: Record<
-  SectorRule,
-  (index: number, count: number, isSpecial: boolean, chance: number) => boolean
-> = {
-  none: () => false,
-  all: () => true,
-  random: (_index, _count, _isSpecial, chance) => chance < 0.5,
-  one: (_index, _count, isSpecial) => isSpecial,
-  'but one': (_index, _count, isSpecial) => !isSpecial,
-  last: (index, count) => index === count - 1,
-  first: (index) => index === 0,
-  odd: (index) => index % 2 === 1,
-};
-
-function sectorOf(bytes: Buffer, at: number): Buffer {
-  return bytes.subarray(Math.min(at, bytes.length), Math.min(at + SECTOR, bytes.length));
 }

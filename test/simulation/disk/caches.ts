@@ -1,0 +1,6 @@
+/** Which files of a store SQLite owns: indexes, and the caches of a whole store. */
+import { basename } from 'node:path';
+
+export function isCache(path: string): boolean {
+  return /\.index\b|^(inboxes|figures|status)\.db/.test(basename(path));
+}
