@@ -31,10 +31,13 @@ export class RestoreSource {
   readonly #release: () => void;
   readonly #blocks: BlockReader;
 
-  /** If `userid` is null, it is derived from the mailboxes. */
-  constructor(userid: string | null, path: string, time: number | null) {
+  /**
+   * If `userid` is null, it is derived from the mailboxes. A caller that reads little of the index
+   * may skip its check (`isThorough: false`), and must expect 'damaged' from any query.
+   */
+  constructor(userid: string | null, path: string, time: number | null, { isThorough = true } = {}) {
     this.time = time;
-    this.reader = new BackupReader(path, { isThorough: true });
+    this.reader = new BackupReader(path, { isThorough });
     this.#blocks = new BlockReader(this.reader.index);
     this.#release = this.reader.index.holdSnapshot();
     this.userid = userid ?? backupUseridOf(this.knownMailboxes()[0]?.name ?? '');
