@@ -47,3 +47,10 @@ function unescapeOctal(text: string): string {
     String.fromCharCode(Number.parseInt(digits, 8)),
   );
 }
+
+/** Returns where backups are mounted; if at several places, the first. */
+export async function firstMountpoint(): Promise<string | undefined> {
+  const entries = parseMountInfo(await readFile('/proc/self/mountinfo', 'latin1'));
+  const mountpoint = entries.find(isOurs)?.mountpoint;
+  return mountpoint === undefined ? undefined : Buffer.from(mountpoint, 'latin1').toString('utf8');
+}

@@ -13,6 +13,7 @@ import { isValidUserid } from '../mailbox/names.ts';
 export type FileRole =
   | 'data'
   | 'index' // also the files that SQLite keeps beside it
+  | 'search' // likewise: the search index, a cache that is built again
   | 'unfinished' // left by an interrupted compact, reindex, repair or move
   | 'torn' // kept when a torn end was repaired
   | 'previous' // an earlier data file (backup_keep_previous, repair); ends in a unix time
@@ -35,6 +36,7 @@ const SUFFIXES: readonly [RegExp, FileRole][] = [
   [/\.(?:new|repair)(?:\.index)?$|\.index\.new$/, 'unfinished'],
   [/\.index\.\d+$/, 'previous-index'],
   [/\.index$/, 'index'],
+  [/\.search$/, 'search'],
   [/\.torn$/, 'torn'],
   [/\.\d+$/, 'previous'],
 ];

@@ -170,4 +170,19 @@ export const STORAGE_KEYS = [
     default: 'DELETED',
     meaning: 'What the server keeps deleted mailboxes under.',
   },
+  {
+    name: 'backup_search_index',
+    type: 'enum',
+    default: 'no',
+    values: ['no', 'headers', 'yes'],
+    meaning:
+      'Ours. What cyrus-backups search-index indexes of each message: nothing, the header fields, or all of its text.',
+  },
+  {
+    name: 'backup_search_index_for',
+    type: 'list',
+    default: null,
+    meaning:
+      'Ours. Exceptions to backup_search_index, as USER=VALUE or @DOMAIN=VALUE; a user’s own comes before the domain’s.',
+  },
 ] as const satisfies readonly KeySpec[];

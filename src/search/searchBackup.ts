@@ -8,6 +8,7 @@ import { BackupError } from '../errors.ts';
 import { messageByGuid, recordsOfMessage } from '../index/queries/current.ts';
 import { heldMessages, heldTotals } from '../index/queries/heldMessages.ts';
 import { isDamagedIndex } from '../index/store/indexErrors.ts';
+import type { IndexFile } from '../index/store/indexFile.ts';
 import type { Mailbox } from '../index/types.ts';
 import { parseName } from '../mailbox/names.ts';
 import { folderLevels } from '../restore/folderLevels.ts';
@@ -53,6 +54,8 @@ export interface SearchOptions {
   readonly query: Query;
   /** False if hits are only counted: messages are then read only where the query needs their text. */
   readonly withText: boolean;
+  /** Called once with the index, before the first hit. */
+  readonly onOpen?: (index: IndexFile) => void;
   /** Hits with an older INTERNALDATE (unix seconds) are not wanted. */
   readonly newerThan?: () => number;
 }
@@ -69,6 +72,7 @@ export function* searchBackup(options: SearchOptions, report: SearchReport): Gen
   const source = new RestoreSource(userid, path, query.at ?? null, { isThorough: false });
   const blocks = new BlockReader(source.reader.index);
   try {
+    options.onOpen?.(source.reader.index);
     const possible = possibleGuids(source, options, report);
     const found = [...findRecords(source, options, possible)];
     found.sort((a, b) => b.facts.internalDate - a.facts.internalDate || b.record.uid - a.record.uid);

@@ -205,3 +205,8 @@ export class SearchIndex {
     }
   }
 }
+
+/** Removes a backup's search index, if there is one. */
+export function discardSearchIndex(dataPath: string): void {
+  removeIndexFiles(searchIndexPath(dataPath));
+}
