@@ -26,6 +26,7 @@ const mayImport = {
   backup: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog'], // of catalog the locks
   restore: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup'],
   server: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup', 'config', 'status'],
+  search: ['errors', 'fs', 'mailbox', 'index', 'catalog', 'backup', 'restore'],
   mount: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup', 'status'],
   // src/index.ts, the public API.
   api: ['errors', 'index', 'catalog', 'config', 'restore', 'cli'],
@@ -43,6 +44,7 @@ const mayImport = {
     'server',
     'mount',
     'status',
+    'search',
   ],
 } as const satisfies Record<string, readonly string[]>;
 
@@ -64,6 +66,7 @@ const roomsOf: readonly (readonly string[])[] = [
     'src/backup/compact',
   ],
   ['src/server/limits', 'src/server/auth', 'src/server/tls', 'src/server/connection', 'src/server'],
+  ['src/search/text', 'src/search/store', 'src/search/query', 'src/search'],
   ['mount/fuse/wire', 'mount/fuse/prefetch', 'mount/fuse/server'],
 ];
 

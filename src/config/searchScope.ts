@@ -2,7 +2,11 @@
 import { BackupError } from '../errors.ts';
 import type { Config } from './imapdConf.ts';
 
-const SCOPES: Readonly<Record<string, 'no' | 'headers' | 'all'>> = { no: 'no', headers: 'headers', yes: 'all' };
+const SCOPES: Readonly<Record<string, 'no' | 'headers' | 'all'>> = {
+  no: 'no',
+  headers: 'headers',
+  yes: 'all',
+};
 
 /** `userid`: as a byte string. Throws 'config' for an exception that makes no sense. */
 export function scopeOf(config: Config, userid: string): 'no' | 'headers' | 'all' {

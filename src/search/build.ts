@@ -15,7 +15,7 @@ import { SearchIndex, searchIndexPath } from './store/searchIndex.ts';
 import type { DocumentWords, Scope } from './store/searchIndex.ts';
 import { messageText } from './text/messageText.ts';
 import type { MessageText } from './text/messageText.ts';
-import { documentWords } from './words.ts';
+import { documentWords } from './text/words.ts';
 
 const PAGE_MESSAGES = 1000;
 const BATCH_BYTES = 16 << 20;
@@ -36,7 +36,7 @@ export interface BuildOptions {
   readonly mayContinue?: () => boolean;
 }
 
-/** Brings the search index of the backup at a path up to date. Throws BackupErrors of the backup. */
+/** Brings a backup's search index up to date. Throws BackupErrors of the backup. */
 export function buildSearchIndex(dataPath: string, options: BuildOptions): BuildResult {
   try {
     return build(dataPath, options);
@@ -107,7 +107,8 @@ class Builder {
       for (const message of page) {
         if (!this.#search.has(message.guid)) this.#add(message);
         lastMessage = message.id;
-        if (this.#batchBytes >= BATCH_BYTES && !this.#flush(identity, lastMessage)) return this.#result(removed);
+        if (this.#batchBytes >= BATCH_BYTES && !this.#flush(identity, lastMessage))
+          return this.#result(removed);
       }
       if (page.length < PAGE_MESSAGES) break;
     }
@@ -158,7 +159,7 @@ class Builder {
 
 function countAfter(index: BackupReader['index'], afterId: number): number {
   let count = 0;
-  for (let after = afterId;;) {
+  for (let after = afterId; ;) {
     const page = heldMessages(index, after, PAGE_MESSAGES);
     count += page.length;
     const last = page.at(-1);

@@ -52,7 +52,7 @@ export interface SearchOptions {
   readonly path: string;
   readonly deletedPrefix: string;
   readonly query: Query;
-  /** False if hits are only counted: messages are then read only where the query needs their text. */
+  /** False if the caller needs no text: messages are then read only to decide. */
   readonly withText: boolean;
   /** Called once with the index, before the first hit. */
   readonly onOpen?: (index: IndexFile) => void;
@@ -66,7 +66,10 @@ interface Found {
   readonly facts: RecordFacts;
 }
 
-/** Yields the hits, the newest INTERNALDATE first. Throws errors of the backup, not of the search index. */
+/**
+ * Yields the hits, the newest INTERNALDATE first. Throws errors of the backup, never of the search
+ * index.
+ */
 export function* searchBackup(options: SearchOptions, report: SearchReport): Generator<Hit> {
   const { userid, path, query } = options;
   const source = new RestoreSource(userid, path, query.at ?? null, { isThorough: false });
@@ -174,9 +177,10 @@ function missingGuids(
 ): string[] {
   const { index, indexIdentity } = source.reader;
   const { count, lastId } = heldTotals(index);
-  if (progress.identity === indexIdentity && progress.held === count && progress.lastMessage === lastId) return [];
+  if (progress.identity === indexIdentity && progress.held === count && progress.lastMessage === lastId)
+    return [];
   const missing: string[] = [];
-  for (let after = 0;;) {
+  for (let after = 0; ;) {
     const page = heldMessages(index, after, PAGE_MESSAGES);
     for (const { guid } of page) if (!search.has(guid)) missing.push(guid);
     const last = page.at(-1);

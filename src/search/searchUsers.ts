@@ -25,7 +25,7 @@ export interface UsersSearch {
   readonly onFailure: (userid: string, reason: string) => void;
 }
 
-/** Yields the hits. With several users and a limit, the first comes after the last user was searched. */
+/** Yields the hits. With a limit, the first one comes after the last user was searched. */
 export function* searchUsers(
   users: Iterable<SearchedUser>,
   search: UsersSearch,

@@ -22,13 +22,23 @@ interface Found {
 
 function find(path: string, text: string): Found {
   const report: SearchReport = { scanned: 0, unreadable: [], cut: 0 };
-  const options = { userid: 'anne', path, deletedPrefix: 'DELETED', query: parseQuery(text, NOW), withText: true };
-  const hits = [...searchBackup(options, report)].map(({ mailboxText, record }) => `${mailboxText}/${record.uid}`);
+  const options = {
+    userid: 'anne',
+    path,
+    deletedPrefix: 'DELETED',
+    query: parseQuery(text, NOW),
+    withText: true,
+  };
+  const hits = [...searchBackup(options, report)].map(
+    ({ mailboxText, record }) => `${mailboxText}/${record.uid}`,
+  );
   return { hits, report };
 }
 
 function mail(subject: string, body: string, from = 'Carl <carl@example.com>'): Buffer {
-  return Buffer.from(`From: ${from}\r\nSubject: ${subject}\r\nMessage-ID: <${subject.length}@x>\r\n\r\n${body}\r\n`);
+  return Buffer.from(
+    `From: ${from}\r\nSubject: ${subject}\r\nMessage-ID: <${subject.length}@x>\r\n\r\n${body}\r\n`,
+  );
 }
 
 describe('searching a backup', () => {
@@ -50,7 +60,10 @@ describe('searching a backup', () => {
   const all = { scope: 'all' } as const;
 
   it('finds words, phrases and fields, the newest first, with and without a search index', async () => {
-    await inbox([mail('Budget report', 'the quarterly numbers'), mail('Lunch', 'quarterly? no: the report of lunch')]);
+    await inbox([
+      mail('Budget report', 'the quarterly numbers'),
+      mail('Lunch', 'quarterly? no: the report of lunch'),
+    ]);
     for (const built of [false, true]) {
       if (built) buildSearchIndex(backup.path, all);
       expect(find(backup.path, 'report').hits, 'report').to.deep.equal(['INBOX/2', 'INBOX/1']);
@@ -164,7 +177,9 @@ describe('searching a backup', () => {
       const wanted = messages.flatMap((_, at) =>
         (has(at, a) && !has(at, b)) || has(at, c) ? [`INBOX/${at + 1}`] : [],
       );
-      expect(find(backup.path, `"${a}" -"${b}" OR "${c}"`).hits.toSorted(), `${a} ${b} ${c}`).to.deep.equal(wanted.toSorted());
+      expect(find(backup.path, `"${a}" -"${b}" OR "${c}"`).hits.toSorted(), `${a} ${b} ${c}`).to.deep.equal(
+        wanted.toSorted(),
+      );
     }
   });
 });

@@ -108,7 +108,9 @@ const isFile = (path: string): boolean => disk.lstat(path)?.isFile() === true;
  */
 export function isOrphan(path: string): boolean {
   if (disk.lstat(path)?.size !== 0) return false;
-  return sideFiles(path).every(({ role }) => role === 'index' || role === 'search') && hasNoChunks(indexPath(path));
+  return (
+    sideFiles(path).every(({ role }) => role === 'index' || role === 'search') && hasNoChunks(indexPath(path))
+  );
 }
 
 function hasNoChunks(path: string): boolean {

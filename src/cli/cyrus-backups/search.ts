@@ -21,7 +21,10 @@ import type { searchProgram } from './programs/search.ts';
 
 type SearchValues = Values<(typeof searchProgram)['options']>;
 
-/** Resolves to the exit code: 0, also for no hit; 75 if a backup or message could not be searched. */
+/**
+ * Resolves to the exit code: 0, also without a hit; 75 if a backup or message could not be
+ * searched.
+ */
 export async function searchMail(
   { values, operands }: Parsed<(typeof searchProgram)['options']>,
   io: CliIo,
@@ -59,7 +62,8 @@ export async function searchMail(
 
 function targets(config: Config, values: SearchValues): Target[] {
   const { users, domains, isAll } = values;
-  if (isAll && users.length + domains.length > 0) throw usageError('--all goes with neither --user nor --domain');
+  if (isAll && users.length + domains.length > 0)
+    throw usageError('--all goes with neither --user nor --domain');
   if (isAll) return [...selectTargets(config, 'all', [])];
   if (users.length + domains.length === 0) throw usageError('whose mail? Give --user, --domain or --all');
   return [...selectTargets(config, 'user', users), ...selectTargets(config, 'domain', domains)];
@@ -104,7 +108,8 @@ function printer(
   };
 }
 
-const placeOf = ({ userid, mailboxText, record }: Hit): string => `${textOf(userid)} ${mailboxText} ${record.uid}`;
+const placeOf = ({ userid, mailboxText, record }: Hit): string =>
+  `${textOf(userid)} ${mailboxText} ${record.uid}`;
 
 function hitObject({ userid, mailboxText, record, isDeleted, text }: Hit, path: string | undefined): object {
   return {
@@ -147,6 +152,8 @@ function reportGaps({ scanned, unreadable, cut }: SearchReport, io: CliIo): void
   if (scanned > 0) {
     note(`${scanned} messages were read because no search index has them: see cyrus-backups search-index`);
   }
-  for (const guid of new Set(unreadable)) note(`message ${guid} cannot be read, and may be a hit: see ctl_backups verify`);
-  if (cut > 0) note(`${cut} messages are too large or too deep to be searched as a whole, and were searched in part`);
+  for (const guid of new Set(unreadable))
+    note(`message ${guid} cannot be read, and may be a hit: see ctl_backups verify`);
+  if (cut > 0)
+    note(`${cut} messages are too large or too deep to be searched as a whole, and were searched in part`);
 }

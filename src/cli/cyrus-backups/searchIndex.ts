@@ -33,7 +33,8 @@ export async function buildSearchIndexes(
   });
 
   function index({ userid, path, label }: FoundTarget): boolean {
-    const say = (text: string): void => void io.stderr.write(`cyrus-backups search-index: ${label}: ${text}\n`);
+    const say = (text: string): void =>
+      void io.stderr.write(`cyrus-backups search-index: ${label}: ${text}\n`);
     try {
       const scope = scopeOf(config, userid ?? '');
       if (values.isRebuilt || scope === 'no') discardSearchIndex(path);

@@ -8,6 +8,8 @@ import type { Options, Program } from '../common/commandLine/program.ts';
 import { checkProgram } from './programs/check.ts';
 import { mountProgram } from './programs/mount.ts';
 import { passwdProgram } from './programs/passwd.ts';
+import { searchProgram } from './programs/search.ts';
+import { searchIndexProgram } from './programs/searchIndex.ts';
 import { xbackupProgram } from './programs/xbackup.ts';
 import type { PasswdIo } from './passwd.ts';
 
@@ -32,5 +34,10 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   }),
   check: subcommand(checkProgram, async () => (await import('./check/command.ts')).checkSite),
   passwd: subcommand(passwdProgram, async () => (await import('./passwd.ts')).changePassword),
+  search: subcommand(searchProgram, async () => (await import('./search.ts')).searchMail),
+  'search-index': subcommand(
+    searchIndexProgram,
+    async () => (await import('./searchIndex.ts')).buildSearchIndexes,
+  ),
   xbackup: subcommand(xbackupProgram, async () => (await import('./xbackup.ts')).askForBackups),
 };

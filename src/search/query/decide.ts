@@ -2,7 +2,7 @@
  * Decides whether a message matches: by its record as far as that goes, then by its text. Returns
  * undefined where the text is needed and not given.
  */
-import { joinWords } from '../words.ts';
+import { joinWords } from '../text/words.ts';
 import { FIELDS } from '../text/messageText.ts';
 import type { Field, MessageText } from '../text/messageText.ts';
 import type { Node, RecordTerm, TextTerm } from './syntax.ts';
@@ -68,7 +68,7 @@ function matchesRecord(term: RecordTerm, record: RecordFacts): boolean {
       return term.isLarger ? record.sizeBytes > term.bytes : record.sizeBytes < term.bytes;
     case 'date':
       return record.internalDate >= term.from && record.internalDate < term.before;
-    case 'guid':
+    default:
       return record.guid === term.guid;
   }
 }

@@ -1,9 +1,7 @@
 /** Splits a query into tokens. Positions are columns from 1, for error messages. */
 import { BackupError } from '../../errors.ts';
 
-export type Token =
-  | { readonly kind: '(' | ')' | '-' | 'OR'; readonly column: number }
-  | Term;
+export type Token = { readonly kind: '(' | ')' | '-' | 'OR'; readonly column: number } | Term;
 
 export interface Term {
   readonly kind: 'term';
@@ -29,7 +27,11 @@ const BARE = /[^\s()"]+/y;
 /** Throws 'usage'. */
 export function tokensOf(query: string): Token[] {
   if (query.length > LONGEST_QUERY) {
-    throw queryError(`${query.slice(0, 40)}...`, LONGEST_QUERY, `it is longer than ${LONGEST_QUERY} characters`);
+    throw queryError(
+      `${query.slice(0, 40)}...`,
+      LONGEST_QUERY,
+      `it is longer than ${LONGEST_QUERY} characters`,
+    );
   }
   const tokens: Token[] = [];
   let at = 0;

@@ -16,7 +16,7 @@ import { termNode } from './terms.ts';
 
 const DEEPEST = 50;
 
-/** Parses a query. `nowS`: the present, in unix seconds. Throws 'usage' with the place of the mistake. */
+/** Parses a query. `nowS`: the present, in unix seconds. Throws 'usage' with the column. */
 export function parseQuery(text: string, nowS: number): Query {
   const parser = new Parser(text, nowS);
   return parser.parse();
@@ -39,7 +39,8 @@ class Parser {
   parse(): Query {
     const root: Node = this.#tokens.length === 0 ? { kind: 'and', nodes: [] } : this.#either();
     const rest = this.#tokens[this.#position];
-    if (rest !== undefined) throw queryError(this.#text, rest.column, 'a closing parenthesis without an opening one');
+    if (rest !== undefined)
+      throw queryError(this.#text, rest.column, 'a closing parenthesis without an opening one');
     return { root, at: this.#at };
   }
 
@@ -83,14 +84,19 @@ class Parser {
       throw queryError(this.#text, open.column, `parentheses are nested more than ${DEEPEST} deep`);
     }
     const node = this.#either();
-    if (this.#take(')') === undefined) throw queryError(this.#text, open.column, 'this parenthesis is not closed');
+    if (this.#take(')') === undefined)
+      throw queryError(this.#text, open.column, 'this parenthesis is not closed');
     this.#depth -= 1;
     return node;
   }
 
   #setTime(token: Term, isNested: boolean): undefined {
     if (isNested || this.#at !== undefined) {
-      throw queryError(this.#text, token.column, 'at: applies to the whole query: write it once, outside parentheses');
+      throw queryError(
+        this.#text,
+        token.column,
+        'at: applies to the whole query: write it once, outside parentheses',
+      );
     }
     const node = termNode(token, this.#text, this.#nowS);
     this.#at = node.kind === 'date' ? node.from : undefined;

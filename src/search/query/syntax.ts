@@ -33,6 +33,6 @@ export type Node =
 export interface Query {
   /** An empty `and` matches everything. */
   readonly root: Node;
-  /** Unix seconds: mail as it was then. undefined: all that the backup holds, living and deleted. */
+  /** Unix seconds: searches the mail as it was then. undefined: all that the backup holds. */
   readonly at: number | undefined;
 }

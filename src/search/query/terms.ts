@@ -55,14 +55,19 @@ function isField(name: Name): name is Field {
 function unknownName({ term, query, nowS }: Context): Node {
   const isWord = term.value.startsWith('//') || term.value === '';
   if (!isWord) {
-    throw queryError(query, term.column, `${term.name ?? ''}: is no field (there are ${NAMES.join(', ')}); quote it if it is text`);
+    throw queryError(
+      query,
+      term.column,
+      `${term.name ?? ''}: is no field (there are ${NAMES.join(', ')}); quote it if it is text`,
+    );
   }
   return textNode({ term: { ...term, value: `${term.name ?? ''}:${term.value}` }, query, nowS }, undefined);
 }
 
 function textNode({ term, query }: Context, field: Field | undefined): Node {
   const words = wordsOf(term.value);
-  if (words.length === 0) throw queryError(query, term.column, `${JSON.stringify(term.value)} has no letter or digit`);
+  if (words.length === 0)
+    throw queryError(query, term.column, `${JSON.stringify(term.value)} has no letter or digit`);
   return { kind: 'text', field, words, isPrefix: term.isPrefix };
 }
 
@@ -71,7 +76,10 @@ const nodeOf: Readonly<Record<Exclude<Name, Field>, (context: Context) => Node>>
     const id = term.value.replaceAll(/^<|>$/g, '');
     return /^[0-9a-f]{40}$/i.test(id) ? { kind: 'guid', guid: id.toLowerCase() } : { kind: 'messageId', id };
   },
-  in: ({ term }) => ({ kind: 'mailbox', pattern: mailboxPattern(term.isPrefix ? `${term.value}*` : term.value) }),
+  in: ({ term }) => ({
+    kind: 'mailbox',
+    pattern: mailboxPattern(term.isPrefix ? `${term.value}*` : term.value),
+  }),
   flag: ({ term }) => ({ kind: 'flag', flag: term.value.toLowerCase() }),
   is: (context) => ({ kind: 'deleted', isDeleted: oneOf(context, ['living', 'deleted']) === 'deleted' }),
   has: (context) => {
@@ -89,7 +97,11 @@ const nodeOf: Readonly<Record<Exclude<Name, Field>, (context: Context) => Node>>
 function oneOf<T extends string>({ term, query }: Context, values: readonly T[]): T {
   const value = values.find((each) => each === term.value.toLowerCase());
   if (value !== undefined) return value;
-  throw queryError(query, term.column, `${term.name ?? ''}: takes ${values.join(' or ')}, not ${JSON.stringify(term.value)}`);
+  throw queryError(
+    query,
+    term.column,
+    `${term.name ?? ''}: takes ${values.join(' or ')}, not ${JSON.stringify(term.value)}`,
+  );
 }
 
 function sizeOf({ term, query }: Context): number {
@@ -101,7 +113,11 @@ function sizeOf({ term, query }: Context): number {
 function timeOf({ term, query, nowS }: Context): number {
   const time = timestampOf(term.value, nowS);
   if (time !== undefined) return time;
-  throw queryError(query, term.column, `${JSON.stringify(term.value)} is no time (such as 2026-11-20, yesterday, 2h)`);
+  throw queryError(
+    query,
+    term.column,
+    `${JSON.stringify(term.value)} is no time (such as 2026-11-20, yesterday, 2h)`,
+  );
 }
 
 /** The local day that contains the time. */

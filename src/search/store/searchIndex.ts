@@ -104,8 +104,7 @@ export class SearchIndex {
 
   progress(): Progress | undefined {
     return this.#run('get', 'SELECT identity, last_message AS lastMessage, held, scope FROM progress') as
-      | Progress
-      | undefined;
+      Progress | undefined;
   }
 
   has(guid: string): boolean {
@@ -114,17 +113,23 @@ export class SearchIndex {
 
   /** Returns the GUIDs of the documents that match an FTS5 expression over the header fields. */
   matchHead(expression: string): string[] {
-    return this.#guids('SELECT guid FROM head JOIN doc ON doc.id = head.rowid WHERE head MATCH ?', expression);
+    return this.#guids(
+      'SELECT guid FROM head JOIN doc ON doc.id = head.rowid WHERE head MATCH ?',
+      expression,
+    );
   }
 
   /** The same for the bodies' words. */
   matchBody(expression: string): string[] {
-    return this.#guids('SELECT guid FROM body JOIN doc ON doc.id = body.rowid WHERE body MATCH ?', expression);
+    return this.#guids(
+      'SELECT guid FROM body JOIN doc ON doc.id = body.rowid WHERE body MATCH ?',
+      expression,
+    );
   }
 
   /** Yields the GUIDs of all documents. */
   *allGuids(): Generator<string> {
-    for (let after = '';;) {
+    for (let after = ''; ;) {
       const page = this.#guids('SELECT guid FROM doc WHERE guid > ? ORDER BY guid LIMIT 10000', after);
       yield* page;
       const last = page.at(-1);
@@ -149,7 +154,8 @@ export class SearchIndex {
       for (const guid of guids) {
         const row = this.#run('get', 'SELECT id FROM doc WHERE guid = ?', guid) as { id: number } | undefined;
         if (row === undefined) continue;
-        for (const table of ['head', 'body']) this.#run('run', `DELETE FROM ${table} WHERE rowid = ?`, row.id);
+        for (const table of ['head', 'body'])
+          this.#run('run', `DELETE FROM ${table} WHERE rowid = ?`, row.id);
         this.#run('run', 'DELETE FROM doc WHERE id = ?', row.id);
       }
     });
@@ -158,7 +164,8 @@ export class SearchIndex {
   /** Merges the full-text tables' segments, which makes queries faster and the file smaller. */
   optimize(): void {
     this.#write(() => {
-      for (const table of ['head', 'body']) this.#run('run', `INSERT INTO ${table}(${table}) VALUES ('optimize')`);
+      for (const table of ['head', 'body'])
+        this.#run('run', `INSERT INTO ${table}(${table}) VALUES ('optimize')`);
     });
   }
 
@@ -174,12 +181,22 @@ export class SearchIndex {
 
   #insert({ guid, head, body, hasAttachment, isCut }: DocumentWords): void {
     const flags = [hasAttachment, isCut].map(Number);
-    const { lastInsertRowid } = this.#run('run', 'INSERT INTO doc VALUES (NULL, ?, ?, ?)', guid, ...flags) as {
+    const { lastInsertRowid } = this.#run(
+      'run',
+      'INSERT INTO doc VALUES (NULL, ?, ?, ?)',
+      guid,
+      ...flags,
+    ) as {
       lastInsertRowid: number;
     };
     const places = HEAD_COLUMNS.map(() => '?').join(', ');
     const words = HEAD_COLUMNS.map((column) => head[column]);
-    this.#run('run', `INSERT INTO head(rowid, ${HEAD_COLUMNS.join(', ')}) VALUES (?, ${places})`, lastInsertRowid, ...words);
+    this.#run(
+      'run',
+      `INSERT INTO head(rowid, ${HEAD_COLUMNS.join(', ')}) VALUES (?, ${places})`,
+      lastInsertRowid,
+      ...words,
+    );
     if (body !== '') this.#run('run', 'INSERT INTO body(rowid, words) VALUES (?, ?)', lastInsertRowid, body);
   }
 

@@ -10,13 +10,13 @@ const MOST_DECODERS = 200;
 /** Names that mail uses and the Encoding Standard does not know. */
 const ALIASES: Readonly<Record<string, string>> = {
   'cp-850': 'ibm866',
-  'utf8mb4': 'utf-8',
+  utf8mb4: 'utf-8',
   'iso-8859-8-e': 'iso-8859-8',
   'x-gbk': 'gbk',
-  'cp936': 'gbk',
-  'cp932': 'shift_jis',
-  'cp949': 'euc-kr',
-  'cp950': 'big5',
+  cp936: 'gbk',
+  cp932: 'shift_jis',
+  cp949: 'euc-kr',
+  cp950: 'big5',
 };
 
 /** Returns the text of the bytes. Never throws: bytes that make no sense become U+FFFD. */
@@ -53,6 +53,9 @@ function decodeUtf7(latin1: string): string {
   return latin1.replaceAll(/\+([A-Za-z0-9+/]*)-?/g, (_, encoded: string) => {
     if (encoded === '') return '+';
     const bytes = Buffer.from(encoded, 'base64');
-    return bytes.subarray(0, bytes.length & ~1).swap16().toString('utf16le');
+    return bytes
+      .subarray(0, bytes.length & ~1)
+      .swap16()
+      .toString('utf16le');
   });
 }

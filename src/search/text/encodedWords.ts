@@ -59,7 +59,7 @@ function plainText(latin1: string): string {
   return guessText(Buffer.from(latin1, 'latin1'));
 }
 
-/** The value and the parameters of a structured header, such as Content-Type; names in lower case. */
+/** A structured header, such as Content-Type. Names are in lower case. */
 export interface StructuredHeader {
   readonly value: string;
   readonly parameters: ReadonlyMap<string, string>;

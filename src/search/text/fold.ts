@@ -8,7 +8,7 @@
  * is a phrase.
  */
 
-const ASCII = /^[\x00-\x7f]*$/; // eslint-disable-line no-control-regex
+const ASCII = /^\p{ASCII}*$/u;
 const ASCII_WORD = /[a-z0-9]+/g;
 const NO_ASCII_WORD = /[^a-z0-9]+/g;
 /** Marks, soft hyphens and other invisible characters, which may stand inside a word. */
@@ -37,7 +37,7 @@ function foldCase(text: string): string {
     .replaceAll('ς', 'σ');
 }
 
-/** Returns the words of a text, separated by single spaces: faster than wordsOf() for long texts. */
+/** Returns the words of a text, separated by single spaces. Faster than wordsOf(). */
 export function foldWords(text: string): string {
   if (ASCII.test(text)) return text.toLowerCase().replaceAll(NO_ASCII_WORD, ' ').trim();
   return wordsOf(text).join(' ');

@@ -26,13 +26,13 @@ export interface MessageText {
 const LONGEST_TEXT = 16 << 20;
 
 const FIELD_OF: Readonly<Record<string, Field>> = {
-  'from': 'from',
-  'sender': 'from',
+  from: 'from',
+  sender: 'from',
   'reply-to': 'from',
-  'to': 'to',
-  'cc': 'cc',
-  'bcc': 'cc',
-  'subject': 'subject',
+  to: 'to',
+  cc: 'cc',
+  bcc: 'cc',
+  subject: 'subject',
   'list-id': 'list',
   'list-post': 'list',
 };

@@ -25,11 +25,13 @@ export interface Part {
   readonly depth: number;
   /** True for the message, and for a forwarded one: the fields are a message's header. */
   readonly isMessage: boolean;
-  /** The body with its transfer encoding removed; undefined for a multipart or forwarded message. */
+  /** The body without its transfer encoding; empty for a multipart or forwarded message. */
   body(): Buffer;
 }
 
-/** Each level of a nested message is searched for its own boundary: the sum of these bytes is limited. */
+/**
+ * The limit of all bytes examined. Each level of a nested message is searched for its own boundary.
+ */
 const MOST_BYTES = 512 << 20;
 
 /** Calls `visit` for each part in order. Returns true if a limit cut something off. */

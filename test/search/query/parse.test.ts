@@ -30,8 +30,8 @@ function shown(node: Node): string {
       return `guid:${node.guid}`;
     case 'messageId':
       return `id:${node.id}`;
-    case 'attachment':
-      return 'attachment';
+    default:
+      return node.kind;
   }
 }
 

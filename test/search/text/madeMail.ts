@@ -10,7 +10,6 @@ const WORDS = [
 ];
 const LATIN = WORDS.filter((word) => /^[\x00-\xff]*$/.test(word) && !word.includes('\u00ad'));
 
-
 export class MailMaker {
   readonly #random: () => number;
   /** Headers of this message hold raw UTF-8 instead of encoded words. */
@@ -93,14 +92,20 @@ export class MailMaker {
     const encoding = this.#pick(['base64', 'quoted-printable', '8bit']);
     const head = latin1(`Content-Transfer-Encoding: ${encoding}\r\n\r\n`);
     if (encoding === 'base64') {
-      return Buffer.concat([head, latin1(bytes.toString('base64').replaceAll(/.{76}/g, '$&\r\n')), latin1('\r\n')]);
+      return Buffer.concat([
+        head,
+        latin1(bytes.toString('base64').replaceAll(/.{76}/g, '$&\r\n')),
+        latin1('\r\n'),
+      ]);
     }
     if (encoding === '8bit') return Buffer.concat([head, bytes]);
     let out = '';
     let column = 0;
     for (const byte of bytes) {
       const isPlain = (byte >= 33 && byte <= 126 && byte !== 61) || byte === 32 || byte === 13 || byte === 10;
-      const piece = isPlain ? String.fromCharCode(byte) : `=${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+      const piece = isPlain
+        ? String.fromCharCode(byte)
+        : `=${byte.toString(16).toUpperCase().padStart(2, '0')}`;
       if (byte === 10) column = 0;
       else if (column > 70) {
         out += '=\r\n';

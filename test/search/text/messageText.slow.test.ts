@@ -11,7 +11,9 @@ const FIELDS = ['from', 'to', 'cc', 'subject', 'filename', 'body'] as const;
 
 function ourWords(message: Buffer): PythonWords {
   const { fields } = messageText(message);
-  const words = FIELDS.map((field) => [field, [...new Set(fields[field].flatMap(wordsOf))].toSorted()] as const);
+  const words = FIELDS.map(
+    (field) => [field, [...new Set(fields[field].flatMap(wordsOf))].toSorted()] as const,
+  );
   return Object.fromEntries(words) as PythonWords;
 }
 

@@ -51,12 +51,10 @@ export const searchProgram = defineProgram({
       help: 'where the backups are mounted (default: the first mount of cyrus-backups)',
     },
   },
-  exclusive: [
-    ['isCount', 'json', 'isFiles'],
-  ],
+  exclusive: [['isCount', 'json', 'isFiles']],
   examples: [
     {
-      command: "cyrus-backups search -u anne 'from:bob \"quarterly report\" after:2026-01-01'",
+      command: 'cyrus-backups search -u anne \'from:bob "quarterly report" after:2026-01-01\'',
       does: "messages of Anne's from Bob with that phrase",
     },
     {

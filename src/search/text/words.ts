@@ -1,11 +1,11 @@
-/** The folded words of a message's text: what the search index stores, and what the check compares. */
-import type { DocumentWords } from './store/searchIndex.ts';
-import { foldWords } from './text/fold.ts';
-import type { Field, MessageText } from './text/messageText.ts';
+/** The folded words of a message: what the search index stores and what the check compares. */
+import type { DocumentWords } from '../store/searchIndex.ts';
+import { foldWords } from './fold.ts';
+import type { Field, MessageText } from './messageText.ts';
 
 const SEPARATOR = '\n';
 
-/** Returns the words of texts, each between spaces; a phrase does not reach from one text into the next. */
+/** Returns the words of texts, each between spaces. A phrase does not extend across texts. */
 export function joinWords(texts: readonly string[]): string {
   return texts.map((text) => ` ${foldWords(text)} `).join(SEPARATOR);
 }
