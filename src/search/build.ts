@@ -20,7 +20,7 @@ import { documentWords } from './text/words.ts';
 const PAGE_MESSAGES = 1000;
 const BATCH_BYTES = 16 << 20;
 /** The beginning of a larger message is searched, not all of it. */
-export const LONGEST_READ_BYTES = 64 << 20;
+const LONGEST_READ_BYTES = 64 << 20;
 
 export interface BuildResult {
   readonly added: number;

@@ -14,7 +14,7 @@ export interface Term {
   readonly column: number;
 }
 
-export const LONGEST_QUERY = 4096;
+const LONGEST_QUERY = 4096;
 
 /** A query that makes no sense: says where, and what to write instead. */
 export function queryError(query: string, column: number, reason: string): BackupError {

@@ -12,7 +12,7 @@ const SIZE = /^(\d{1,12})([kmg]?)b?$/i;
 const UNIT_BYTES: Readonly<Record<string, number>> = { '': 1, k: 1 << 10, m: 1 << 20, g: 1 << 30 };
 
 /** Every name that a term may have. */
-export const NAMES = [
+const NAMES = [
   ...FIELDS,
   'id',
   'in',

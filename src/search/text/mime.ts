@@ -90,7 +90,7 @@ function walkPart(walk: Walk, bytes: Buffer, position: Position): void {
 }
 
 /** Splits a header from the body. A line that is no field ends the header. */
-export function splitHeader(bytes: Buffer): { fields: HeaderField[]; bodyStart: number } {
+function splitHeader(bytes: Buffer): { fields: HeaderField[]; bodyStart: number } {
   const end = headerEnd(bytes);
   const text = bytes.toString('latin1', 0, Math.min(end.header, LONGEST_HEADER_BYTES));
   const fields: HeaderField[] = [];
@@ -157,7 +157,7 @@ function decodeBody(raw: Buffer, encoding: string): Buffer {
 const EQUALS = 0x3d;
 
 /** Decodes quoted-printable (RFC 2045). An `=` that starts no escape stays as it is. */
-export function decodeQuotedPrintable(raw: Buffer): Buffer {
+function decodeQuotedPrintable(raw: Buffer): Buffer {
   const out = Buffer.allocUnsafe(raw.length);
   let length = 0;
   let from = 0;
