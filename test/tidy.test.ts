@@ -25,6 +25,7 @@ const mayImport = {
   status: ['errors', 'fs', 'index'], // of index how a database is opened
   backup: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog'], // of catalog the locks
   restore: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup'],
+  proof: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup', 'restore'],
   server: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup', 'config', 'status'],
   search: ['errors', 'fs', 'mailbox', 'index', 'catalog', 'backup', 'restore'],
   mount: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup', 'status'],
@@ -41,6 +42,7 @@ const mayImport = {
     'backup',
     'config',
     'restore',
+    'proof',
     'server',
     'mount',
     'status',

@@ -44,6 +44,13 @@ export const STORAGE_KEYS = [
     meaning: 'Ours. File of the names and salted password hashes of those who may log in to backupd.',
   },
   {
+    name: 'backup_proof_path',
+    type: 'string',
+    default: null,
+    meaning:
+      'Ours. Directory of the store’s signing key and of signed reports; without it, backup.proof beside backup_db_path.',
+  },
+  {
     name: 'temp_path',
     type: 'string',
     default: '/tmp',

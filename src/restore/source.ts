@@ -13,7 +13,7 @@ import { horizon } from '../index/queries/horizon.ts';
 import { itemsAt, recordsPage } from '../index/queries/atTime.ts';
 import { allMailboxes, goneMailboxesAt, mailboxesAt, messageByGuid } from '../index/queries/current.ts';
 import type { RecordWithGuid } from '../index/queries/current.ts';
-import type { Item, ItemKind, Mailbox } from '../index/types.ts';
+import type { Item, ItemKind, LiveMailbox, Mailbox } from '../index/types.ts';
 import { backupUseridOf } from '../mailbox/names.ts';
 
 export type SourceRecord = RecordWithGuid;
@@ -76,7 +76,7 @@ export class RestoreSource {
   }
 
   /** Returns every mailbox that the backup still knows, in its current or last state. */
-  knownMailboxes(): Mailbox[] {
+  knownMailboxes(): LiveMailbox[] {
     return [...allMailboxes(this.reader.index)];
   }
 

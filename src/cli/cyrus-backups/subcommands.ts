@@ -10,6 +10,8 @@ import { mountProgram } from './programs/mount.ts';
 import { passwdProgram } from './programs/passwd.ts';
 import { searchProgram } from './programs/search.ts';
 import { searchIndexProgram } from './programs/searchIndex.ts';
+import { proveProgram } from './programs/prove.ts';
+import { reportsProgram } from './programs/reports.ts';
 import { xbackupProgram } from './programs/xbackup.ts';
 import type { PasswdIo } from './passwd.ts';
 
@@ -39,5 +41,7 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     searchIndexProgram,
     async () => (await import('./searchIndex.ts')).buildSearchIndexes,
   ),
+  prove: subcommand(proveProgram, async () => (await import('./prove/command.ts')).proveBackups),
+  reports: subcommand(reportsProgram, async () => (await import('./reports.ts')).checkReports),
   xbackup: subcommand(xbackupProgram, async () => (await import('./xbackup.ts')).askForBackups),
 };

@@ -5,21 +5,12 @@
 import type { FoldContext } from './fold.ts';
 import { clearUndelivered } from '../queries/missing.ts';
 import { namedMessage } from '../queries/current.ts';
-import {
-  Flag,
-  getBigInt,
-  getNumber,
-  getString,
-  optionalList,
-  optionalNumber,
-  optionalString,
-  toKeyValues,
-} from '../../protocol/dlist.ts';
+import { Flag, getBigInt, getNumber, getString, optionalList, optionalNumber } from '../../protocol/dlist.ts';
 import type { Dlist, KeyValues } from '../../protocol/dlist.ts';
 import { printDlist, printItem } from '../../protocol/print.ts';
 import { annotsCrc, paddingsCrc, recordCrc } from '../../protocol/crc.ts';
 import { noCrcs, withCrcs, type Crcs } from '../queries/crcs.ts';
-import type { CrcAnnotation } from '../../protocol/crc.ts';
+import { crcAnnotation } from '../queries/crcs.ts';
 import { BackupError } from '../../errors.ts';
 
 /** A record listed in a MAILBOX line, after it was folded. */
@@ -152,17 +143,6 @@ function extraItems({ flat }: KeyValues): string | null {
     if (!columnKeys.has(key)) extra.push(printItem(key, flat[at + 1] as Dlist, 'log'));
   }
   return extra.length === 0 ? null : extra.join(' ');
-}
-
-/** Parses an annotation, %(ENTRY USERID MODSEQ VALUE). */
-function crcAnnotation(item: Dlist): CrcAnnotation {
-  const kv = toKeyValues(item, 'ANNOTATIONS');
-  const value = kv.get('VALUE') ?? null;
-  return {
-    entry: getString(kv, 'ENTRY'),
-    userid: optionalString(kv, 'USERID') ?? null,
-    value: typeof value === 'string' ? value : null,
-  };
 }
 
 export function isExpungedFlag(name: string): boolean {

@@ -2,7 +2,12 @@
  * Handles the CRCs of a mailbox: in the form stored in the index, and in the form that the master
  * computes.
  */
-import { initialAnnotCrc } from '../../protocol/crc.ts';
+import { annotsCrc, initialAnnotCrc, paddingsCrc, recordCrc } from '../../protocol/crc.ts';
+import type { CrcAnnotation } from '../../protocol/crc.ts';
+import { getString, optionalString, toKeyValues } from '../../protocol/dlist.ts';
+import type { Dlist } from '../../protocol/dlist.ts';
+import { parseDlist } from '../../protocol/parseText.ts';
+import type { RecordWithGuid } from './current.ts';
 
 /**
  * The CRCs of a mailbox, or what one record contributes to them. Each CRC is an XOR over all living
@@ -46,4 +51,32 @@ export function annotAsCounted(
 
 export function isSameAsSent(sent: SentCrcs, ours: Crcs): boolean {
   return sent.crc === ours.crc && annotAsCounted(sent.crcAnnot, ours) === sent.crcAnnot;
+}
+
+/** Parses an annotation, %(ENTRY USERID MODSEQ VALUE). */
+export function crcAnnotation(item: Dlist): CrcAnnotation {
+  const kv = toKeyValues(item, 'ANNOTATIONS');
+  const value = kv.get('VALUE') ?? null;
+  return {
+    entry: getString(kv, 'ENTRY'),
+    userid: optionalString(kv, 'USERID') ?? null,
+    value: typeof value === 'string' ? value : null,
+  };
+}
+
+/**
+ * Computes what a record contributes from its columns. The index's own `crc` columns hold the same,
+ * unless the index is damaged.
+ */
+export function crcsOfRecord(record: RecordWithGuid): Crcs {
+  if (record.expunged !== null) return noCrcs;
+  const { uid, last_updated: lastUpdated, internaldate, guid, annotations } = record;
+  const flags = record.flags === '' ? [] : record.flags.split(' ');
+  const list = annotations === null ? [] : parseDlist(annotations);
+  const counted = Array.isArray(list) ? list.map(crcAnnotation) : [];
+  return {
+    crc: recordCrc({ uid, modseq: BigInt(record.modseq), lastUpdated, flags, internaldate, guid }),
+    crcAnnot: annotsCrc(uid, counted),
+    crcPadding: paddingsCrc(uid, counted),
+  };
 }

@@ -34,14 +34,10 @@ export interface LoginOptions {
 
 export type Dialect = 'imap' | 'csync';
 
-/**
- * Handlers for answers. A file is an error: servers send files only in answer to GET FETCH, which
- * this client never sends.
- */
-const handlers: WireHandlers = {
-  onFile: () => Promise.reject(new BackupError('syntax', 'a file where none was asked for')),
-  onSynchronizingLiteral: () => undefined,
-};
+/** Takes the bytes of a file. Servers send files only in answer to GET FETCH. */
+export type OnFile = WireHandlers['onFile'];
+
+const noFile: OnFile = () => Promise.reject(new BackupError('syntax', 'a file where none was asked for'));
 
 /** A connection with its dialect (IMAP or csync). A session numbers its commands. */
 export class Session {
@@ -69,7 +65,8 @@ export class Session {
     return this.dialect === 'imap' ? `R${this.#commands}` : '';
   }
 
-  read(tag: string): Promise<Answer> {
+  read(tag: string, onFile = noFile): Promise<Answer> {
+    const handlers = { onFile, onSynchronizingLiteral: () => undefined };
     return readAnswer(this.wire.source, defaultLimits, handlers, tag);
   }
 
@@ -87,9 +84,9 @@ export class Session {
     return this.finish(tag, onUntagged);
   }
 
-  async finish(tag: string, onUntagged: (answer: Answer) => void): Promise<Answer> {
+  async finish(tag: string, onUntagged: (answer: Answer) => void, onFile = noFile): Promise<Answer> {
     for (;;) {
-      const answer = await this.read(tag);
+      const answer = await this.read(tag, onFile);
       if (answer.kind === 'status' || answer.kind === 'continuation') return answer;
       if (answer.kind === 'text' && /^BYE\b/i.test(answer.text)) {
         throw new BackupError('closed', `${this.wire.peer}: ${answer.text}`);

@@ -8,6 +8,7 @@ import { BackupError } from '../../errors.ts';
 import { sharedUserid } from '../../mailbox/names.ts';
 import { printString } from '../../protocol/print.ts';
 import type { ServerAddress } from './address.ts';
+import { listMailboxes } from './listMailboxes.ts';
 import { openSession } from './syncLogin.ts';
 import type { Session } from './syncLogin.ts';
 import type { ClientOptions } from '../cyrus/syncClient.ts';
@@ -84,20 +85,11 @@ export class XbackupClient {
    */
   async owners(pattern: string): Promise<Map<string, string>> {
     const owners = new Map<string, string>();
-    this.#session.wire.expect(`LIST ${pattern}`);
-    const answer = await this.#session.command(`LIST "" ${printString(pattern, 'log')}`, (untagged) => {
-      if (untagged.kind !== 'text') return;
-      const match = /^LIST \(([^)]*)\) "(.)" (?:"((?:[^"\\]|\\.)*)"|(\S+))$/i.exec(untagged.text);
-      if (match === null || /\\Noselect|\\NonExistent/i.test(match[1] ?? '')) return;
-      const name = match[3]?.replaceAll(/\\(.)/g, '$1') ?? match[4] ?? '';
-      const [root, userid] = ownerOfListed(name, match[2] ?? '/');
+    await listMailboxes(this.#session, pattern, ({ name, separator }) => {
+      const [root, userid] = ownerOfListed(name, separator);
       owners.set(root, userid);
     });
-    if (answer.kind === 'status' && answer.status === 'OK') return owners;
-    throw new BackupError(
-      'io',
-      `${this.#session.wire.peer}: LIST ${pattern}: ${answer.kind === 'status' ? answer.text : ''}`,
-    );
+    return owners;
   }
 
   async close(): Promise<void> {

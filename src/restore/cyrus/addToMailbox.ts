@@ -18,8 +18,8 @@ import { KeywordLimit } from './keywordLimit.ts';
 import { mailboxText } from './mailboxText.ts';
 import { freshFields } from './recordText.ts';
 import type { RecordFields } from './recordText.ts';
-import { fullMailbox } from './serverState.ts';
-import type { ServerMailbox, ServerRecord } from './serverState.ts';
+import { fullMailbox } from './state/serverState.ts';
+import type { ServerMailbox, ServerRecord } from './state/serverState.ts';
 import { uploadMissing, withoutBytes } from './uploader.ts';
 
 const RECORDS_A_BATCH = 1024;

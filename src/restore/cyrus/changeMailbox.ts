@@ -16,8 +16,8 @@ import type { CyrusJob } from './job.ts';
 import { KeywordLimit } from './keywordLimit.ts';
 import { mailboxText } from './mailboxText.ts';
 import { MailboxCrc, UNCHECKED, freshFields } from './recordText.ts';
-import { fullMailbox } from './serverState.ts';
-import type { ServerMailbox, ServerRecord } from './serverState.ts';
+import { fullMailbox } from './state/serverState.ts';
+import type { ServerMailbox, ServerRecord } from './state/serverState.ts';
 
 export interface Changes {
   /** True to change only flags, not dates. */

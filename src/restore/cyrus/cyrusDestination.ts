@@ -20,8 +20,8 @@ import { restoreItems } from './items.ts';
 import { WHAT } from './job.ts';
 import type { CyrusJob, CyrusOptions, What } from './job.ts';
 import { KeywordLimit, hasKeywords } from './keywordLimit.ts';
-import { mailboxesByName, mailboxesByUniqueid } from './serverState.ts';
-import type { ServerMailbox } from './serverState.ts';
+import { mailboxesByName, mailboxesByUniqueid } from './state/serverState.ts';
+import type { ServerMailbox } from './state/serverState.ts';
 
 /** All rights (cyrus-imapd lib/acl.h, ACL_ALL, as 3.x prints them). */
 const OWNERS_RIGHTS = 'lrswipkxtecdan';

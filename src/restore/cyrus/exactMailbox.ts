@@ -21,7 +21,7 @@ import type { CyrusJob } from './job.ts';
 import { mailboxText } from './mailboxText.ts';
 import { MailboxCrc, UNCHECKED, exactFields } from './recordText.ts';
 import type { RecordFields } from './recordText.ts';
-import type { ServerMailbox } from './serverState.ts';
+import type { ServerMailbox } from './state/serverState.ts';
 import { uploadMissing, withoutBytes } from './uploader.ts';
 
 /** Each batch is one commit on the server. */

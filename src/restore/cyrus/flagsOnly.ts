@@ -9,8 +9,8 @@ import type { SourceRecord } from '../source.ts';
 import { livingByGuid } from './addToMailbox.ts';
 import { changeMailbox } from './changeMailbox.ts';
 import type { CyrusJob } from './job.ts';
-import { fullMailbox } from './serverState.ts';
-import type { ServerRecord } from './serverState.ts';
+import { fullMailbox } from './state/serverState.ts';
+import type { ServerRecord } from './state/serverState.ts';
 
 export async function restoreFlags(
   job: CyrusJob,

@@ -6,36 +6,20 @@
 import { createHash } from 'node:crypto';
 import { BackupError, messageOf } from '../../errors.ts';
 import type { ItemKind } from '../../index/types.ts';
-import { sharedUserid } from '../../mailbox/names.ts';
-import {
-  KeyValues,
-  getString,
-  optionalNumber,
-  optionalString,
-  toKeyValues,
-  toStrings,
-} from '../../protocol/dlist.ts';
+import { KeyValues, getString, toKeyValues } from '../../protocol/dlist.ts';
 import { parseDlist } from '../../protocol/parseText.ts';
 import { printItem } from '../../protocol/print.ts';
 import type { ItemAction, ItemOutcome } from '../report/outcome.ts';
 import type { CyrusJob } from './job.ts';
-import { mailboxesByUniqueid } from './serverState.ts';
-
-/** The user's items on the server. */
-interface ServerItems {
-  /** From file name to GUID; a script's GUID is the SHA-1 of its text. */
-  readonly scripts: Map<string, string>;
-  readonly active: string | undefined;
-  readonly subscriptions: Set<string>;
-  /** By uniqueid. */
-  readonly seen: Map<string, KeyValues>;
-}
+import { mailboxesByUniqueid } from './state/serverState.ts';
+import { readUserItems, scriptName } from './state/userItems.ts';
+import type { ServerItems } from './state/userItems.ts';
 
 export async function restoreItems(job: CyrusJob, isWholeUser: boolean): Promise<ItemOutcome[]> {
   const { what, source } = job;
   const outcomes: ItemOutcome[] = [];
   if (!(['seen', 'sieve', 'subs', 'quota'] as const).some((each) => what.has(each))) return outcomes;
-  const server = await readItems(job);
+  const server = await readUserItems(job.client, source.userid);
   const run = async (kind: ItemKind, each: (kv: KeyValues) => Promise<ItemOutcome>): Promise<void> => {
     for (const item of source.items(kind))
       outcomes.push(await each(toKeyValues(parseDlist(item.value), kind)));
@@ -49,28 +33,6 @@ export async function restoreItems(job: CyrusJob, isWholeUser: boolean): Promise
   if (what.has('quota') && isWholeUser && !job.isFlagsOnly) await run('quota', (kv) => restoreQuota(job, kv));
   if (what.has('seen') && (isWholeUser || job.isFlagsOnly)) await restoreSeen(job, server, outcomes);
   return outcomes;
-}
-
-async function readItems({ client, source }: CyrusJob): Promise<ServerItems> {
-  const scripts = new Map<string, string>();
-  const subscriptions = new Set<string>();
-  const seen = new Map<string, KeyValues>();
-  let active: string | undefined;
-  const hasMeta = source.userid !== sharedUserid;
-  for (const { name, value } of hasMeta ? await client.get(printItem('META', source.userid, 'log')) : []) {
-    if (name === 'LSUB') for (const mailbox of toStrings(value, 'LSUB')) subscriptions.add(mailbox);
-    if (name === 'SEEN') {
-      const kv = toKeyValues(value, 'SEEN');
-      seen.set(getString(kv, 'UNIQUEID'), kv);
-    }
-    if (name !== 'SIEVE') continue;
-    const kv = toKeyValues(value, 'SIEVE');
-    const file = getString(kv, 'FILENAME');
-    // The active script is listed a second time, under the name of its compiled form.
-    if ((optionalNumber(kv, 'ISACTIVE') ?? 0) === 1) active = file.replace(/\.(?:bc|script)$/, '');
-    if (!file.endsWith('.bc')) scripts.set(file, optionalString(kv, 'GUID') ?? '');
-  }
-  return { scripts, active, subscriptions, seen };
 }
 
 /** Applies the item, unless this is a plan. A refusal fails only this item. */
@@ -96,7 +58,7 @@ function kept(kind: string, name: string, action: ItemAction, reason?: string): 
 function restoreScript(job: CyrusJob, server: ServerItems, kv: KeyValues): Promise<ItemOutcome> {
   const file = getString(kv, 'FILENAME');
   const content = getString(kv, 'CONTENT');
-  const there = server.scripts.get(file);
+  const there = server.scripts.get(file)?.guid;
   const guid = createHash('sha1').update(content, 'latin1').digest('hex');
   if (there === guid) return Promise.resolve(kept('sieve', file, 'same'));
   if (there !== undefined && job.existing === 'skip') {
@@ -104,14 +66,14 @@ function restoreScript(job: CyrusJob, server: ServerItems, kv: KeyValues): Promi
   }
   const isCopy = there !== undefined && job.existing === 'copy';
   const name = isCopy ? file.replace(/(\.script)?$/, '-restored.script') : file;
-  if (server.scripts.get(name) === guid) return Promise.resolve(kept('sieve', name, 'same'));
+  if (server.scripts.get(name)?.guid === guid) return Promise.resolve(kept('sieve', name, 'same'));
   const text = printItem('SIEVE', withKeys(kv, { USERID: job.source.userid, FILENAME: name }), 'log');
   return apply(job, { kind: 'sieve', name }, text);
 }
 
 function activateScript(job: CyrusJob, server: ServerItems, kv: KeyValues): Promise<ItemOutcome> {
   const file = getString(kv, 'FILENAME');
-  const name = file.replace(/\.(?:bc|script)$/, '');
+  const name = scriptName(file);
   if (server.active === name) return Promise.resolve(kept('active script', name, 'same'));
   if (server.active !== undefined && job.existing !== 'replace') {
     return Promise.resolve(kept('active script', name, 'kept', `${server.active} is active on the server`));

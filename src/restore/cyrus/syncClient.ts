@@ -7,11 +7,14 @@
 import { BackupError } from '../../errors.ts';
 import type { ErrorKind } from '../../errors.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
+import type { Answer } from '../../protocol/grammar.ts';
 import { printFileHeader } from '../../protocol/print.ts';
 import { FileLiteral } from '../../protocol/dlist.ts';
 import type { ServerAddress } from '../connection/address.ts';
 import { openSession } from '../connection/syncLogin.ts';
-import type { LoginOptions, Session } from '../connection/syncLogin.ts';
+import { listMailboxes } from '../connection/listMailboxes.ts';
+import type { ListedMailbox } from '../connection/listMailboxes.ts';
+import type { LoginOptions, OnFile, Session } from '../connection/syncLogin.ts';
 import { Wire } from '../connection/wire.ts';
 
 export interface AnswerItem {
@@ -106,6 +109,24 @@ export class SyncClient {
     return this.#run('GET', text);
   }
 
+  /**
+   * Asks for a message's bytes (GET FETCH) and passes them to `onFile`. The server sends no file
+   * for a message whose own file does not match the GUID. Throws 'not-found' if it has none.
+   */
+  fetch(text: string, onFile: OnFile): Promise<AnswerItem[]> {
+    return this.#run('GET', `FETCH ${text}`, onFile);
+  }
+
+  /** True for an imapd, which lists its mailboxes. A sync_server cannot. */
+  get canList(): boolean {
+    return this.#session.dialect === 'imap';
+  }
+
+  /** Passes on each mailbox that matches the pattern, as an administrator sees it (LIST). */
+  list(pattern: string, onMailbox: (mailbox: ListedMailbox) => void): Promise<void> {
+    return listMailboxes(this.#session, pattern, onMailbox);
+  }
+
   apply(text: string): Promise<AnswerItem[]> {
     return this.#run('APPLY', text);
   }
@@ -149,20 +170,21 @@ export class SyncClient {
     return this.#session.dialect === 'imap' ? `SYNC${verb}` : verb;
   }
 
-  async #run(verb: Verb, text: string): Promise<AnswerItem[]> {
+  async #run(verb: Verb, text: string, onFile?: OnFile): Promise<AnswerItem[]> {
     const tag = this.#session.tag();
     const what = `${verb} ${text.slice(0, text.indexOf(' '))}`;
     this.#session.wire.expect(what);
     await this.#session.send(tag, `${this.#verb(verb)} ${text}`);
     const items: AnswerItem[] = [];
-    await this.#finish(tag, what, items);
+    await this.#finish(tag, what, items, onFile);
     return items;
   }
 
-  async #finish(tag: string, what: string, items: AnswerItem[]): Promise<void> {
-    const answer = await this.#session.finish(tag, (untagged) => {
+  async #finish(tag: string, what: string, items: AnswerItem[], onFile?: OnFile): Promise<void> {
+    const onUntagged = (untagged: Answer): void => {
       if (untagged.kind === 'item') items.push(untagged);
-    });
+    };
+    const answer = await this.#session.finish(tag, onUntagged, onFile);
     if (answer.kind === 'status' && answer.status === 'OK') return;
     const text = answer.kind === 'status' ? `${answer.status} ${answer.text}` : answer.kind;
     const word = answer.kind === 'status' ? (answer.text.split(' ', 1)[0] ?? '') : '';

@@ -11,12 +11,12 @@ import {
   optionalNumber,
   optionalString,
   toKeyValues,
-} from '../../protocol/dlist.ts';
-import type { Dlist, KeyValues } from '../../protocol/dlist.ts';
-import { printDlist, printItem, printString } from '../../protocol/print.ts';
-import { BackupError } from '../../errors.ts';
-import type { SyncClient } from './syncClient.ts';
-import type { RecordFields } from './recordText.ts';
+} from '../../../protocol/dlist.ts';
+import type { Dlist, KeyValues } from '../../../protocol/dlist.ts';
+import { printDlist, printItem, printString } from '../../../protocol/print.ts';
+import { BackupError } from '../../../errors.ts';
+import type { SyncClient } from '../syncClient.ts';
+import type { RecordFields } from '../recordText.ts';
 
 export interface ServerMailbox {
   readonly name: string;
@@ -105,13 +105,15 @@ const columns = new Set([
   'ANNOTATIONS',
 ]);
 
+export interface FullMailbox {
+  readonly mailbox: ServerMailbox;
+  readonly records: ServerRecord[];
+}
+
 /**
  * Returns the current state of a mailbox with all of its records; undefined if it does not exist.
  */
-export async function fullMailbox(
-  client: SyncClient,
-  name: string,
-): Promise<{ readonly mailbox: ServerMailbox; readonly records: ServerRecord[] } | undefined> {
+export async function fullMailbox(client: SyncClient, name: string): Promise<FullMailbox | undefined> {
   try {
     const items = await client.get(printItem('FULLMAILBOX', name, 'log'));
     const item = items.find((each) => each.name === 'MAILBOX');
