@@ -141,10 +141,19 @@ class Reading {
     if (need.need === 'line') return this.#line();
     if (need.need === 'file') return this.#file(need.file);
     await this.#handlers.hold?.(need.held);
-    if (need.need === 'more') return this.#isLineRead ? undefined : this.#part(need.atLeast);
+    if (need.need === 'turn') {
+      await this.#turn();
+      return undefined;
+    }
+    const bytes = await this.#bytesFor(need);
+    // What follows is work, which counts from here.
+    await this.#handlers.turn?.();
+    return bytes;
+  }
+
+  async #bytesFor(need: Extract<Need, { need: 'more' | 'bytes' }>): Promise<Buffer | undefined> {
     if (need.need === 'bytes') return this.#literal(need.count, need.synchronizing);
-    await this.#turn();
-    return undefined;
+    return this.#isLineRead ? undefined : this.#part(need.atLeast);
   }
 
   #turn(): Promise<void> {

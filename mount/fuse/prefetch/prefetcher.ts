@@ -118,11 +118,6 @@ export class PrefetchPlanner {
     return known?.lane.blocks.copy(known.number, offset, target) ?? 0;
   };
 
-  /** True if any prefetch thread has unfinished work. */
-  get isBusy(): boolean {
-    return this.#lanes.some(({ blocks }) => blocks.pending > 0);
-  }
-
   /** Notes a read from the start of a file. `isAll`: the read reached the file's end. */
   note(referenceNumber: number, { place, number }: Node, isAll: boolean): void {
     if (place.kind !== 'folder' || place.upcoming === undefined) return;

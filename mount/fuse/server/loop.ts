@@ -5,7 +5,6 @@
  */
 import { readSync, writeSync } from 'node:fs';
 import type { Aside } from './deferredRequests.ts';
-import { BusyPoll } from './busyPoll.ts';
 import { readableOf, setNonBlocking } from '../wire/libc.ts';
 import { MAX_READ_BYTES, OPCODE, OUT_HEADER_BYTES, REQUEST_BYTES } from '../wire/protocol.ts';
 import type { RegistryNews } from '../wire/registry.ts';
@@ -30,7 +29,7 @@ export interface ServeEvents {
 export function serve(fd: number, session: Session, aside: Aside, events: ServeEvents): void {
   const request = Buffer.alloc(REQUEST_BYTES);
   const reply = Buffer.alloc(OUT_HEADER_BYTES + MAX_READ_BYTES);
-  const requests = new Requests(fd, aside, () => session.isBusy);
+  const requests = new Requests(fd, aside);
   for (;;) {
     const requestBytes = requests.next(request);
     if (requestBytes === undefined) return;
@@ -49,14 +48,12 @@ export function serve(fd: number, session: Session, aside: Aside, events: ServeE
 class Requests {
   readonly #fd: number;
   readonly #aside: Aside;
-  readonly #busyPoll: BusyPoll;
   #isMounted = false;
   #isNonBlocking = false;
 
-  constructor(fd: number, aside: Aside, isBusy: () => boolean) {
+  constructor(fd: number, aside: Aside) {
     this.#fd = fd;
     this.#aside = aside;
-    this.#busyPoll = new BusyPoll(fd, isBusy);
   }
 
   /** Returns the length of the next request; undefined once there are no more. */
@@ -83,8 +80,7 @@ class Requests {
     }
     this.#aside.begin();
     try {
-      if (!mustWait) return readSync(this.#fd, request);
-      return this.#busyPoll.before(() => readSync(this.#fd, request));
+      return readSync(this.#fd, request);
     } catch (error) {
       const code = codeOf(error);
       if (code === 'ENODEV' || code === 'ECONNABORTED') return 'gone';

@@ -25,7 +25,6 @@ import { writePage } from '../wire/directory.ts';
 import type { ListRequest } from '../wire/directory.ts';
 import type { ListPrefetch } from '../prefetch/listPrefetch.ts';
 import type { PrefetchPlanner } from '../prefetch/prefetcher.ts';
-import type { ReadyRead } from '../prefetch/firstRead.ts';
 import type { Registry } from '../wire/registry.ts';
 import {
   ATTR_OUT_BYTES,
@@ -55,7 +54,6 @@ export interface Call {
   readonly reply: Buffer;
   readonly listPrefetch: ListPrefetch;
   readonly readAhead: PrefetchPlanner | undefined;
-  readonly readyRead: ReadyRead;
 }
 
 /** Returns the payload's length in bytes, or NO_REPLY. Throws errors that errnoOfError maps. */
@@ -131,7 +129,6 @@ function lookup(call: Call): number {
   else {
     const referenceNumber = registry.remember(entry.node);
     writeEntry(reply, PAYLOAD, referenceNumber, entry.node, entry.attributes, call.generation);
-    call.readyRead.note(referenceNumber, entry.node, entry.attributes);
   }
   return ENTRY_BYTES;
 }
@@ -159,14 +156,13 @@ function readlink(call: Call): number {
 }
 
 function read(call: Call): number {
-  const { request, reply, filesystem, readAhead, readyRead } = call;
+  const { request, reply, filesystem, readAhead } = call;
   const referenceNumber = request.readUInt32LE(20);
   const offset = readUint64(request, BODY + 8);
   const sizeBytes = Math.min(request.readUInt32LE(BODY + 16), MAX_READ_BYTES);
   const node = nodeOf(call);
   const target = reply.subarray(PAYLOAD, PAYLOAD + sizeBytes);
-  const readyBytes = offset === 0 ? readyRead.take(referenceNumber, node, target) : undefined;
-  const gotBytes = readyBytes ?? filesystem.read(node, offset, target);
+  const gotBytes = filesystem.read(node, offset, target);
   const isEnd = gotBytes < sizeBytes;
   if (offset === 0) readAhead?.note(referenceNumber, node, isEnd);
   else if (isEnd) readAhead?.noteEnd(referenceNumber, node);

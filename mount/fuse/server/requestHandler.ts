@@ -14,7 +14,6 @@ import { OPCODE, OUT_HEADER_BYTES } from '../wire/protocol.ts';
 import type { Aside } from './deferredRequests.ts';
 import { ListPrefetch } from '../prefetch/listPrefetch.ts';
 import type { PrefetchPlanner } from '../prefetch/prefetcher.ts';
-import { ReadyRead } from '../prefetch/firstRead.ts';
 import { Registry } from '../wire/registry.ts';
 import { writeOutHeader } from '../wire/structs.ts';
 
@@ -25,7 +24,6 @@ export class Session {
   readonly registry: Registry;
   readonly #listPrefetch: ListPrefetch;
   readonly #readAhead: PrefetchPlanner | undefined;
-  readonly #readyRead: ReadyRead;
   readonly #aside: Aside | undefined;
   readonly #generation: number;
   readonly #faults: FaultLog;
@@ -45,7 +43,6 @@ export class Session {
     this.registry = new Registry(filesystem.root.place);
     this.#listPrefetch = new ListPrefetch(filesystem, this.registry, generation);
     this.#readAhead = readAhead;
-    this.#readyRead = new ReadyRead(filesystem);
     this.#aside = aside;
     this.#generation = generation;
     this.#faults = faultLog(log);
@@ -62,7 +59,6 @@ export class Session {
       generation: this.#generation,
       listPrefetch: this.#listPrefetch,
       readAhead: this.#readAhead,
-      readyRead: this.#readyRead,
       request,
       requestBytes,
       reply,
@@ -98,14 +94,8 @@ export class Session {
    * Does the work that could wait until the answer was sent, while the kernel processes the answer.
    */
   afterReply(): void {
-    this.#readyRead.afterReply();
     this.#listPrefetch.afterReply();
     this.#readAhead?.afterReply();
-  }
-
-  /** Reports whether other threads are working for this session. */
-  get isBusy(): boolean {
-    return this.#readAhead?.isBusy ?? false;
   }
 
   #fail(request: Buffer, reply: Buffer, errno: number): number {

@@ -89,19 +89,6 @@ export function readableOf(fds: readonly number[], timeoutUs?: number): boolean[
   return fds.map((_, at) => polled.readInt16LE(at * POLLFD_BYTES + 6) !== 0);
 }
 
-const polledOne = Buffer.alloc(POLLFD_BYTES);
-const noTime = timespecOf(0);
-
-/**
- * Reports whether the descriptor is readable now. A descriptor with an error or at its end counts
- * as readable. Takes about a microsecond.
- */
-export function isReadable(fd: number): boolean {
-  polledOne.writeInt32LE(fd, 0);
-  polledOne.writeInt16LE(POLLIN, 4);
-  return ppoll(polledOne, 1, noTime, null) !== 0;
-}
-
 function timespecOf(us: number): Buffer {
   const timespec = Buffer.alloc(16);
   timespec.writeBigInt64LE(BigInt(Math.floor(us / 1e6)), 0);
