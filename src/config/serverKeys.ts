@@ -12,6 +12,14 @@ export const SERVER_KEYS = [
     meaning: 'Userids that may replicate into the backup server.',
   },
   {
+    name: 'backup_listen',
+    type: 'list',
+    default: null,
+    meaning:
+      'Ours. Where backupd listens if its command line and systemd do not say: HOST:PORT, HOST:PORT/tls, ' +
+      'or the path of a unix socket. Without it, 127.0.0.1:2005.',
+  },
+  {
     name: 'servername',
     type: 'string',
     default: null,

@@ -2,8 +2,11 @@
  * The addresses on which backupd listens: those of --listen, and the sockets that systemd passes on
  * (sd_listen_fds(3)).
  */
-import { BackupError } from '../../errors.ts';
+import type { Config } from '../../config/imapdConf.ts';
+import { BackupError, messageOf } from '../../errors.ts';
 import type { InheritedSocket, ListenAddress } from '../../server/bind.ts';
+
+import { DEFAULT_LISTEN } from './program.ts';
 
 const FIRST_FD = 3;
 
@@ -22,6 +25,17 @@ export function listenAddress(text: string, socketMode: number): ListenAddress {
     );
   }
   return { host: match[1] ?? match[2] ?? '', port, isTls: match[4] !== undefined };
+}
+
+/** Returns the addresses of the configuration, or the default. Throws BackupError 'config'. */
+export function listenAddresses(config: Config, socketMode: number): ListenAddress[] {
+  const texts = config.backup_listen.length > 0 ? config.backup_listen : [DEFAULT_LISTEN];
+  try {
+    return texts.map((text) => listenAddress(text, socketMode));
+  } catch (error) {
+    const reason = messageOf(error).replace(/^--listen/, 'backup_listen:');
+    throw new BackupError('config', `${config.file}: ${reason}`, { cause: error, subject: config.file });
+  }
 }
 
 /** Parses an octal mode, as for chmod(1). Throws BackupError 'usage'. */

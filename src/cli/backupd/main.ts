@@ -4,11 +4,11 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import type { ListenAddress } from '../../server/bind.ts';
-import { inheritedSockets, listenAddress, socketModeOf } from './listen.ts';
+import { inheritedSockets, listenAddress, listenAddresses, socketModeOf } from './listen.ts';
 import type { Parsed } from '../common/commandLine/parse.ts';
 import { runProgram } from '../common/run.ts';
 import { processIo } from '../common/standardOutput.ts';
-import { backupd, DEFAULT_LISTEN } from './program.ts';
+import { backupd } from './program.ts';
 import { feedWatchdog, tellSupervisor } from '../common/supervisor.ts';
 
 export function main(args: string[]): Promise<number> {
@@ -20,15 +20,17 @@ export function main(args: string[]): Promise<number> {
 
 interface Arguments {
   readonly config: string;
+  /** The addresses that the command line and systemd name; backup_listen is used without them. */
   readonly addresses: readonly ListenAddress[];
+  /** The mode of unix sockets. */
+  readonly mode: number;
 }
 
 function interpret({ values }: Parsed<(typeof backupd)['options']>): Arguments {
   const mode = socketModeOf(values.socketMode);
   const inherited = inheritedSockets(process.env, process.pid);
-  const wanted = values.listen.length > 0 || inherited.length > 0 ? values.listen : [DEFAULT_LISTEN];
-  const addresses = [...inherited, ...wanted.map((address) => listenAddress(address, mode))];
-  return { config: values.config, addresses };
+  const addresses = [...inherited, ...values.listen.map((address) => listenAddress(address, mode))];
+  return { config: values.config, addresses, mode };
 }
 
 /**
@@ -38,10 +40,12 @@ function interpret({ values }: Parsed<(typeof backupd)['options']>): Arguments {
  */
 const HEAP_GROWING_PERCENT = 50;
 
-async function serve({ config, addresses }: Arguments): Promise<void> {
+async function serve({ config, addresses: given, mode }: Arguments): Promise<void> {
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
   const { BackupdServer, loadServerConfig } = await import('./server.ts');
-  const server = new BackupdServer(loadServerConfig(config), addresses);
+  const settings = loadServerConfig(config);
+  const addresses = given.length > 0 ? given : listenAddresses(settings, mode);
+  const server = new BackupdServer(settings, addresses);
   const stopped = stopSignal();
   process.on('SIGHUP', () => {
     tellSupervisor('RELOADING=1');

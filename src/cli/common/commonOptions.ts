@@ -3,7 +3,7 @@ import { disk } from '../../fs/disk/current.ts';
 import type { OptionSpec } from './commandLine/program.ts';
 
 /** Where an installation keeps a configuration of its own, apart from that of a Cyrus server. */
-const OWN_CONFIG = '/etc/cyrus-backups/imapd.conf';
+export const OWN_CONFIG = '/etc/cyrus-backups/imapd.conf';
 const CYRUS_CONFIG = '/etc/imapd.conf';
 
 /** The default path of imapd.conf: our own, or where there is none, the one of Cyrus. */

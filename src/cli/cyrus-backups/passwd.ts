@@ -66,7 +66,8 @@ async function askTwice(io: PasswdIo): Promise<string> {
   return first;
 }
 
-async function readLine(io: PasswdIo): Promise<string> {
+/** Reads the first line of standard input. Throws 'usage' if there is none. */
+export async function readLine(io: PasswdIo): Promise<string> {
   const lines = createInterface({ input: io.stdin });
   for await (const line of lines) {
     lines.close();

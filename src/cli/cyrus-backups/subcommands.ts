@@ -12,6 +12,7 @@ import { searchProgram } from './programs/search.ts';
 import { searchIndexProgram } from './programs/searchIndex.ts';
 import { proveProgram } from './programs/prove.ts';
 import { reportsProgram } from './programs/reports.ts';
+import { setupProgram } from './programs/setup.ts';
 import { xbackupProgram } from './programs/xbackup.ts';
 import type { PasswdIo } from './passwd.ts';
 
@@ -34,6 +35,7 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     const { mountRequest, mountTree } = await import('./mount.ts');
     return (parsed, io) => mountTree(mountRequest(parsed), io, backupTreeSource);
   }),
+  setup: subcommand(setupProgram, async () => (await import('./setup/setup.ts')).setUp),
   check: subcommand(checkProgram, async () => (await import('./check/command.ts')).checkSite),
   passwd: subcommand(passwdProgram, async () => (await import('./passwd.ts')).changePassword),
   search: subcommand(searchProgram, async () => (await import('./search.ts')).searchMail),

@@ -3,7 +3,7 @@
  * what they find. Names that an administrator wrote into the configuration may be links; names
  * inside the store may not, and are looked at with lstatOf.
  */
-import { messageOf } from '../../errors.ts';
+import { asBackupError, messageOf } from '../../errors.ts';
 import { disk } from '../disk/current.ts';
 import type { FileStats, FileSystemStats } from '../disk/disk.ts';
 import { R_OK, W_OK } from '../disk/openFlags.ts';
@@ -39,6 +39,15 @@ export function diskOf(path: string): FileSystemStats | undefined {
 /** Reads a small file that is known to be regular. Throws system errors unchanged. */
 export function readSmallFile(path: string): string {
   return disk.readFile(path).toString('latin1');
+}
+
+/** Reads a small text file. Throws a BackupError that names it. */
+export function readTextFile(path: string): string {
+  try {
+    return disk.readFile(path).toString('utf8');
+  } catch (error) {
+    throw asBackupError(error, `cannot read ${path}`);
+  }
 }
 
 export const isOpenToOthers = ({ mode }: FileStats): boolean => (mode & 0o007) !== 0;

@@ -9,6 +9,7 @@ import type { Config } from '../../../config/imapdConf.ts';
 import { BackupError, messageOf } from '../../../errors.ts';
 import { asOwnerOf } from '../../../fs/actAsOwner.ts';
 import type { ListenAddress } from '../../../server/bind.ts';
+import { listenAddresses } from '../../backupd/listen.ts';
 import { loginMethods, requireUsable } from '../../backupd/login.ts';
 import type { CliIo } from '../../common/io.ts';
 import { writeJson } from '../../common/json.ts';
@@ -23,9 +24,11 @@ import { checkFuse, checkLimits, checkPorts } from './machine.ts';
 import { checkStore } from './store.ts';
 import { checkTls } from './tls.ts';
 
+const SOCKET_MODE = 0o660;
+
 export interface CheckOptions {
   readonly config: string;
-  /** The addresses at which backupd should answer. */
+  /** The addresses at which backupd should answer; without any, those of the configuration. */
   readonly addresses: readonly ListenAddress[];
 }
 
@@ -36,10 +39,11 @@ export interface CheckOutput extends CheckOptions {
 }
 
 /** Resolves to all findings, in the order in which an administrator would correct them. */
-async function findAll({ config: path, addresses }: CheckOptions): Promise<Finding[]> {
+async function findAll({ config: path, addresses: given }: CheckOptions): Promise<Finding[]> {
   const { config, findings } = checkConfiguration(path);
   if (config === undefined) return [...findings];
   const account = accountOf(config);
+  const { addresses, fault } = addressesOf(config, given);
   const store = await asOwnerOf(storeOf(config), async () => [
     ...readableByOwner(config, account),
     ...login(config, addresses),
@@ -49,6 +53,7 @@ async function findAll({ config: path, addresses }: CheckOptions): Promise<Findi
   ]);
   return [
     ...findings,
+    ...fault,
     ...ownedByRoot(config, account),
     ...store,
     ...(await checkPorts(addresses)),
@@ -64,6 +69,20 @@ export async function runCheck(options: CheckOutput, io: CliIo): Promise<number>
   if (options.isJson) writeJson(io, { level, findings });
   else writeText(findings, options.isQuiet, io);
   return LEVEL_CODES[level];
+}
+
+function addressesOf(
+  config: Config,
+  given: readonly ListenAddress[],
+): { addresses: readonly ListenAddress[]; fault: Finding[] } {
+  if (given.length > 0) return { addresses: given, fault: [] };
+  try {
+    return { addresses: listenAddresses(config, SOCKET_MODE), fault: [] };
+  } catch (error) {
+    const message = messageOf(error).replace(`${config.file}: `, '');
+    const cure = 'correct backup_listen';
+    return { addresses: [], fault: [failure('configuration', { where: config.file, message, cure })] };
+  }
 }
 
 function storeOf(config: Config): string[] {
@@ -108,7 +127,7 @@ function ownedByRoot(config: Config, { uid }: Account): Finding[] {
   const database = requireBackupDatabase(config);
   if (uid !== 0 || statOf(dirname(database)) === undefined) return [];
   const message = 'the store belongs to root, so backupd would have to run as root';
-  const cure = 'make an account for it, and give it the store: cyrus-backups setup --user NAME';
+  const cure = 'make an account for it, and give it the store: cyrus-backups setup --account NAME';
   return [warning('account', { where: dirname(database), message, cure })];
 }
 

@@ -1,5 +1,4 @@
 /** Runs `cyrus-backups check` with a parsed command line. */
-import { DEFAULT_LISTEN } from '../../backupd/program.ts';
 import { listenAddress } from '../../backupd/listen.ts';
 import type { Parsed } from '../../common/commandLine/parse.ts';
 import type { CliIo } from '../../common/io.ts';
@@ -16,7 +15,6 @@ export function runCheckCommand(argv: readonly string[], io: CliIo): Promise<num
 
 /** Resolves to the exit code. */
 export function checkSite({ values }: Parsed<(typeof checkProgram)['options']>, io: CliIo): Promise<number> {
-  const listen = values.listen.length === 0 ? [DEFAULT_LISTEN] : values.listen;
-  const addresses = listen.map((text) => listenAddress(text, SOCKET_MODE));
+  const addresses = values.listen.map((text) => listenAddress(text, SOCKET_MODE));
   return runCheck({ config: values.config, addresses, isJson: values.json, isQuiet: values.isQuiet }, io);
 }

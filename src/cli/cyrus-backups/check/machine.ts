@@ -62,7 +62,8 @@ function reasonOf(error: unknown, where: string): string {
 }
 
 function nothingListens(where: string, message: string): Finding {
-  const cure = 'start it: systemctl start cyrus-backupd, or backupd --listen; --listen says where to look';
+  const cure =
+    'start it: systemctl start backupd; if it listens elsewhere, set backup_listen or give --listen';
   return warning('port', { where, message: `backupd does not answer: ${message}`, cure });
 }
 

@@ -1,5 +1,4 @@
 /** The command line of `cyrus-backups check`, as data. */
-import { DEFAULT_LISTEN } from '../../backupd/program.ts';
 import { defineProgram } from '../../common/commandLine/program.ts';
 import { configOption } from '../../common/commonOptions.ts';
 
@@ -13,7 +12,7 @@ export const checkProgram = defineProgram({
       type: 'list',
       long: 'listen',
       argument: 'ADDRESS',
-      help: `an address at which backupd should answer, as in its own option; repeat it for more (default ${DEFAULT_LISTEN})`,
+      help: `an address at which backupd should answer, as in its own option; repeat it for more (default: backup_listen of the configuration)`,
     },
     json: { type: 'flag', short: 'j', long: 'json', help: 'print the findings as JSON' },
     isQuiet: { type: 'flag', short: 'q', long: 'quiet', help: 'print only what is wrong' },
