@@ -51,8 +51,9 @@ check: $(MODULES) ## lint, format, types and dead code
 format: $(MODULES) ## rewrite every file in the house's format
 	@node_modules/.bin/prettier --write --log-level warn .
 
-docs: build ## write what is generated: docs/reference/configuration.md, the options of the man pages
+docs: build ## write what is generated: reference/configuration.md and log.md, the options of the man pages
 	@node build/configurationReference.mjs
+	@node build/logReference.mjs
 	@node build/manPages.mjs
 
 coverage: packages build ## all tests, with what they covered (coverage/index.html)

@@ -77,7 +77,7 @@ const text = [
   ),
   '',
   ...section('Storage and retention', STORAGE_KEYS),
-  ...section('Server and login', SERVER_KEYS),
+  ...section('Server, login, log and metrics', SERVER_KEYS),
   ...section('Limits', LIMIT_KEYS),
 ]
   .join('\n')

@@ -46,7 +46,7 @@ printf 'replpw\n' | "$bin/cyrus-backups" passwd -C "$work/imapd.conf" repluser
 backupd_pid=$!
 port=''
 for _ in $(seq 100); do
-  port=$(sed -n 's/^backupd: listening on 127\.0\.0\.1:\([0-9]*\)$/\1/p' "$work/backupd.log")
+  port=$(sed -n 's/.*listening.*127\.0\.0\.1:\([0-9]*\)$/\1/p' "$work/backupd.log")
   [ -n "$port" ] && break
   sleep 0.1
 done

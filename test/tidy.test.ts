@@ -22,11 +22,24 @@ const mayImport = {
   config: ['errors', 'fs', 'mailbox'],
   catalog: ['errors', 'fs', 'mailbox'],
   index: ['errors', 'fs', 'mailbox', 'protocol', 'log'], // of log only the shape of a flush point
+  logging: ['errors', 'fs'],
   status: ['errors', 'fs', 'index'], // of index how a database is opened
   backup: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog'], // of catalog the locks
   restore: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup'],
   proof: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup', 'restore'],
-  server: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup', 'config', 'status'],
+  server: [
+    'errors',
+    'fs',
+    'mailbox',
+    'protocol',
+    'log',
+    'index',
+    'catalog',
+    'backup',
+    'config',
+    'status',
+    'logging',
+  ],
   search: ['errors', 'fs', 'mailbox', 'index', 'catalog', 'backup', 'restore'],
   mount: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup', 'status'],
   // src/index.ts, the public API.
@@ -47,6 +60,7 @@ const mayImport = {
     'mount',
     'status',
     'search',
+    'logging',
   ],
 } as const satisfies Record<string, readonly string[]>;
 

@@ -251,4 +251,35 @@ export const SERVER_KEYS = [
     default: null,
     meaning: 'Its SASL realm.',
   },
+  {
+    name: 'backup_log_format',
+    type: 'enum',
+    default: 'auto',
+    values: ['auto', 'text', 'logfmt', 'json'],
+    meaning:
+      'Ours. How backupd prints its log: sentences (text), key=value (logfmt), or JSON, one object a line. With ' +
+      'auto: text on a terminal, logfmt otherwise.',
+  },
+  {
+    name: 'backup_metrics_listen',
+    type: 'string',
+    default: null,
+    meaning:
+      'Ours. Where backupd serves /metrics and /healthz by HTTP: 127.0.0.1:PORT, [::1]:PORT, or the absolute path of a ' +
+      'unix socket. Other addresses are refused, because there is neither a password nor TLS. Without it, nowhere.',
+  },
+  {
+    name: 'backup_metrics_users',
+    type: 'int',
+    default: '20',
+    least: 0,
+    most: 10_000,
+    meaning: 'Ours. How many users /metrics names: those whose last successful sync is the oldest.',
+  },
+  {
+    name: 'backup_metrics_all_users',
+    type: 'switch',
+    default: 'no',
+    meaning: 'Ours. Whether /metrics names all users. With many users that is costly for Prometheus.',
+  },
 ] as const satisfies readonly KeySpec[];

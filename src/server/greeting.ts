@@ -6,8 +6,10 @@ import { extraArguments, banner, missingArgument, responses } from '../protocol/
 import { BackupError } from '../errors.ts';
 import { authenticate } from './auth/authenticate.ts';
 import { NO_TLS } from './auth/exchange.ts';
+import { isKnownMechanism } from './auth/sasl.ts';
 import type { Channel } from './connection/channel.ts';
 import type { ServerOptions } from './options.ts';
+import type { Where } from '../logging/events.ts';
 import type { TlsContext } from './tls/tls.ts';
 
 /** Whether the session continues after a command. */
@@ -29,6 +31,10 @@ export class Greeting {
     this.#waiting = waiting;
   }
 
+  get #where(): Where {
+    return { peer: this.#channel.peer };
+  }
+
   /** The logged-in user, or null. */
   get user(): string | null {
     return this.#user;
@@ -40,7 +46,7 @@ export class Greeting {
     const { tls, log } = this.#options;
     if (tls !== null) return this.#handshake(tls);
     // A reload may have removed the certificate: refuse the peer rather than continue without TLS.
-    log.warn(`${this.#channel.peer}: this port is for TLS, and tls_server_cert is not set`);
+    log.write('tls-missing', {}, this.#where);
     this.#channel.destroy();
     return 'end';
   }
@@ -58,7 +64,7 @@ export class Greeting {
     if (!this.#channel.holdInput()) {
       // Plain-text input must not be mistaken for input that TLS protects (CVE-2011-0411). An
       // honest client sends nothing before the handshake.
-      this.#options.log.warn(`${this.#channel.peer}: STARTTLS: something was sent behind it, closing`);
+      this.#options.log.write('starttls-injected', {}, this.#where);
       await this.#answer(responses.startTlsInjected);
       return 'end';
     }
@@ -74,10 +80,10 @@ export class Greeting {
   async #handshake(tls: TlsContext): Promise<Outcome> {
     try {
       const description = await this.#waiting(() => this.#channel.startTls(tls));
-      this.#options.log.info(`${this.#channel.peer}: ${description}`);
+      this.#options.log.write('tls', { tls: description }, this.#where);
     } catch (error) {
       if (!(error instanceof BackupError)) throw error;
-      this.#options.log.warn(`${this.#channel.peer}: ${error.message}`);
+      this.#options.log.write('tls-failed', { reason: error.message }, this.#where);
       this.#channel.destroy();
       return 'end';
     }
@@ -105,13 +111,16 @@ export class Greeting {
     const result = await this.#waiting(() => authenticate(this.#channel, this.#options, mechanism, initial));
     if (result.user !== null) {
       this.#user = result.user;
-      const over = this.#channel.security.layerBits > 0 ? ' over TLS' : '';
-      this.#options.log.info(
-        `${this.#channel.peer}: ${result.user} logged in with ${mechanism.toUpperCase()}${over}`,
-      );
+      const tls = this.#channel.security.layerBits > 0 ? 'TLS' : undefined;
+      const fields = { user: result.user, mechanism: mechanism.toUpperCase(), tls };
+      this.#options.log.write('login', fields, this.#where);
+      this.#options.status?.recordCount('logins', 'ok');
     } else if (result.isFailure) {
       this.#failedLogins += 1;
-      this.#options.log.warn(`${this.#channel.peer}: ${result.reason}`);
+      const { claimedUser: user, reason } = result;
+      const named = isKnownMechanism(mechanism) ? mechanism.toUpperCase() : undefined;
+      this.#options.log.write('login-failed', { user, mechanism: named, reason }, this.#where);
+      this.#options.status?.recordCount('logins', 'failed');
       this.#options.hosts.loginFailed(this.#channel.address);
       await new Promise((resolve) => setTimeout(resolve, this.#options.failedLoginPauseMs));
     }

@@ -36,12 +36,17 @@ export class Listener {
     this.#options = options;
   }
 
+  /** The number of open connections. */
+  get connectionCount(): number {
+    return this.#sessions.size;
+  }
+
   /** Also listens on this address. Throws a BackupError that names the address. */
   async listen(address: ListenAddress): Promise<BoundAddress> {
     const isTls = isTlsFromStart(address);
     const server = createServer({ allowHalfOpen: false }, (socket) => this.#accept(socket, isTls));
     const bound = await bind(server, address);
-    server.on('error', (error) => this.#options.log.error(`listener: ${error.message}`));
+    server.on('error', (error) => this.#options.log.write('listener-failed', { reason: error.message }));
     this.#servers.push(server);
     return bound;
   }
@@ -54,7 +59,7 @@ export class Listener {
     this.#options = options;
     for (const session of this.#sessions) {
       if (session.user === null || options.admins.includes(session.user)) continue;
-      options.log.info(`${session.user} is not one of admins any more, closing`);
+      options.log.write('not-admin', { user: session.user });
       session.stop();
     }
   }
@@ -72,15 +77,17 @@ export class Listener {
   }
 
   #accept(socket: Socket, isTls: boolean): void {
-    const { log, writeTimeoutMs } = this.#options;
+    const { log, writeTimeoutMs, status } = this.#options;
     const channel = new Channel(socket, writeTimeoutMs);
     this.#makeRoom(channel.address);
     const reason = this.#reasonAgainst(channel);
     if (reason !== null) {
-      if (this.#turnedAway < MOST_TURNED_AWAY) log.warn(`${channel.peer}: refused, ${reason}`);
+      if (this.#turnedAway < MOST_TURNED_AWAY) log.write('turned-away', { reason }, { peer: channel.peer });
+      status?.recordCount('connections', 'refused');
       void this.#turnAway(channel, isTls);
       return;
     }
+    status?.recordCount('connections', 'accepted');
     const session = new Session(channel, this.#options, isTls);
     this.#sessions.add(session);
     const running = session.run().finally(() => {
@@ -126,8 +133,7 @@ export class Listener {
     session.evict();
     this.#evicted.count += 1;
     if (performance.now() - this.#evicted.loggedAt < EVICTIONS_LOGGED_MS) return;
-    const { count } = this.#evicted;
-    this.#options.log.warn(`${count} connections that had not logged in were closed to make room for others`);
+    this.#options.log.write('evicted', { connections: this.#evicted.count });
     this.#evicted.count = 0;
     this.#evicted.loggedAt = performance.now();
   }

@@ -10,6 +10,7 @@ import type { BackupOptions, Notice } from '../backup/options.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { isDamagedIndex } from '../index/store/indexErrors.ts';
 import type { IndexError } from '../index/store/indexErrors.ts';
+import { missingCount } from '../index/queries/missing.ts';
 import { mailboxByName, mailboxByUniqueid } from '../index/queries/current.ts';
 import type { LiveMailbox } from '../index/types.ts';
 import { backupUseridOf, inboxOf } from '../mailbox/names.ts';
@@ -35,21 +36,37 @@ export interface Holding {
   readonly mailbox: LiveMailbox;
 }
 
+export interface Surroundings {
+  readonly disk: DiskSpace;
+  readonly notice: Notice;
+  /** Called when a command looks at the backup of a user. */
+  readonly names: (userid: string) => void;
+  /** Called when a user was renamed. */
+  readonly renamed: (from: string, to: string) => void;
+}
+
+/** The number of open backups in the process. */
+export function openBackupCount(): number {
+  return openInAll;
+}
+
 export class OpenBackups {
   readonly #catalog: Catalog;
   readonly #options: OpenBackupsOptions;
   readonly #notice: Notice;
   readonly #disk: DiskSpace;
+  readonly #surroundings: Surroundings;
   /** The held backups, the least recently used first. */
   readonly #open = new Map<string, Backup>();
   /** Users that the master has mentioned since the backups were last released. */
   readonly #spokenOf = new Set<string>();
 
-  constructor(catalog: Catalog, options: OpenBackupsOptions, disk: DiskSpace, notice: Notice) {
+  constructor(catalog: Catalog, options: OpenBackupsOptions, surroundings: Surroundings) {
     this.#catalog = catalog;
     this.#options = options;
-    this.#notice = notice;
-    this.#disk = disk;
+    this.#notice = surroundings.notice;
+    this.#disk = surroundings.disk;
+    this.#surroundings = surroundings;
   }
 
   /** Returns the userid whose backup an internal mailbox name belongs to. */
@@ -60,7 +77,10 @@ export class OpenBackups {
   /** Returns the user's backup, or null if there is none yet. Throws 'locked', 'no-user'. */
   async find(userid: string): Promise<Backup | null> {
     const open = this.#touch(userid);
-    if (open?.isBroken === false) return open;
+    if (open?.isBroken === false) {
+      this.#surroundings.names(userid);
+      return open;
+    }
     if (open !== undefined) {
       // Opening the backup again makes the index match the log.
       this.#open.delete(userid);
@@ -155,6 +175,7 @@ export class OpenBackups {
     // name has no backup, the record has no effect.
     this.#catalog.inboxes.putLaterName(from, to);
     this.#catalog.rename(from, to);
+    this.#surroundings.renamed(from, to);
     this.#notice(`${from} is ${to} from now on, with all of the backup`);
   }
 
@@ -200,6 +221,17 @@ export class OpenBackups {
     return this.#open.values();
   }
 
+  /** The number of missing messages of a held backup; undefined if that is unknown. */
+  missingCountOf(userid: string): number | undefined {
+    const backup = this.#open.get(userid);
+    if (backup === undefined || backup.isBroken) return undefined;
+    try {
+      return missingCount(backup.index);
+    } catch {
+      return undefined; // the index is damaged, which the next command notices
+    }
+  }
+
   /** Ends all chunks and releases all locks. */
   async release(): Promise<void> {
     this.#spokenOf.clear();
@@ -219,6 +251,7 @@ export class OpenBackups {
   }
 
   async #openBackup(userid: string, path: string): Promise<Backup> {
+    this.#surroundings.names(userid);
     for (const [oldest, held] of this.#open) {
       if (this.#open.size < this.#options.openBackups && openInAll < MOST_OPEN_IN_ALL) break;
       this.#open.delete(oldest);

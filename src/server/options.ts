@@ -9,13 +9,8 @@ import type { HostLimits } from './limits/hostLimits.ts';
 import type { Memory } from './limits/memory.ts';
 import type { OpenBackupsOptions } from './openBackups.ts';
 import type { TlsContext } from './tls/tls.ts';
-
-export interface Log {
-  debug(message: string): void;
-  info(message: string): void;
-  warn(message: string): void;
-  error(message: string): void;
-}
+import type { Log } from '../logging/events.ts';
+import type { StatusWriter } from '../status/statusWriter.ts';
 
 export interface ServerOptions {
   readonly serverName: string;
@@ -23,6 +18,8 @@ export interface ServerOptions {
   readonly catalog: Catalog;
   readonly backups: OpenBackupsOptions;
   readonly log: Log;
+  /** Where results are recorded; undefined: nowhere. */
+  readonly status?: StatusWriter;
   /** Returns the SASL mechanisms to offer on a connection with this security. */
   readonly mechanisms: (security: ConnectionSecurity) => string[];
   readonly passwords: Passwords;

@@ -9,6 +9,7 @@
  * Over 300 lines because all of that is released in one place.
  */
 import { BackupError, messageOf } from '../errors.ts';
+import type { EventName, FieldsOf } from '../logging/events.ts';
 import { FramingError } from '../protocol/framing.ts';
 import { readWireCommand } from '../protocol/driver.ts';
 import type { WireCommand } from '../protocol/grammar.ts';
@@ -24,7 +25,10 @@ import type { Outcome } from './greeting.ts';
 import type { Share } from './limits/memory.ts';
 import { OpenBackups } from './openBackups.ts';
 import type { ServerOptions } from './options.ts';
+import { hostNameOf } from './limits/hostLimits.ts';
 import { SessionTimeouts } from './limits/sessionTimeouts.ts';
+import { MasterSeen } from './masterSeen.ts';
+import { Rounds } from './rounds.ts';
 import { Uploads } from './uploads.ts';
 import { Turns } from './limits/turns.ts';
 import type { Upload } from './uploads.ts';
@@ -46,6 +50,8 @@ export class Session {
   readonly #staged: Uploads;
   readonly #context: CommandContext;
   readonly #greeting: Greeting;
+  readonly #rounds: Rounds;
+  readonly #master: MasterSeen;
   #upload: Upload | null = null;
   #isStopping = false;
   /** The number of untagged lines sent. */
@@ -67,13 +73,27 @@ export class Session {
         this.#releasing = this.#safely(this.#backups.release());
       },
       hangUp: (why) => {
-        options.log.info(`${this.#who()}: ${why}, closing`);
+        this.#log('timeout', { reason: why });
         channel.destroy();
       },
     });
+    this.#master = new MasterSeen(hostNameOf(channel.address), options.status);
     this.#greeting = new Greeting(channel, options, (work) => this.#patience.waiting(work));
-    const warn = (message: string): void => options.log.warn(`${this.#who()}: ${message}`);
-    this.#backups = new OpenBackups(options.catalog, options.backups, options.disk, warn);
+    this.#rounds = new Rounds({
+      log: {
+        synced: (fields) => this.#log('sync', fields),
+        failed: (fields) => this.#log('sync-failed', fields),
+      },
+      status: options.status,
+      host: hostNameOf(channel.address),
+      missingOf: (userid) => this.#backups.missingCountOf(userid),
+    });
+    this.#backups = new OpenBackups(options.catalog, options.backups, {
+      disk: options.disk,
+      notice: (reason) => this.#log('notice', { reason }),
+      names: (userid) => this.#rounds.names(userid),
+      renamed: (from, to) => this.#rounds.renamed(from, to),
+    });
     this.#staged = new Uploads({
       directory: options.backups.stagingDirectory,
       memoryBytes: options.stagingMemoryBytes,
@@ -84,13 +104,14 @@ export class Session {
       },
     });
     this.#memory = options.memory.share(() => {
-      options.log.warn(`${this.#who()}: others need the memory of a command that does not come in, closing`);
+      this.#log('memory-taken', {});
       channel.destroy();
     });
     this.#endHold = options.disk.hold(() => this.#staged.stagedBytes);
     this.#context = {
       backups: this.#backups,
       staged: this.#staged,
+      rounds: this.#rounds,
       resending: new Set(),
       now: () => Math.floor(Date.now() / 1000),
       asked: new AskedFor(),
@@ -100,23 +121,22 @@ export class Session {
         this.#sentCount += 1;
         return channel.write(text);
       },
-      warn,
+      log: (event, fields) => this.#log(event, fields),
     };
   }
 
   /** Runs until the connection ends. Never rejects. */
   async run(): Promise<void> {
-    const { log } = this.#options;
-    log.debug(`${this.#who()}: connected`);
+    this.#log('connected', {});
     try {
       let outcome = await this.#greeting.greet(this.#isTlsFromStart);
       while (outcome === 'next') outcome = await this.#turn();
     } catch (error) {
       if (!(error instanceof BackupError)) {
-        log.error(`${this.#who()}: ${(error as Error).stack ?? messageOf(error)}`);
+        this.#log('bug', { reason: (error as Error).stack ?? messageOf(error) });
       } else {
         const reason = error.kind === 'closed' ? brokenTls(error.cause) : error.message;
-        if (reason !== null) log.warn(`${this.#who()}: ${reason}`);
+        if (reason !== null) this.#log('connection-lost', { reason });
       }
     } finally {
       this.#patience.end();
@@ -173,7 +193,7 @@ export class Session {
       if (command === null) return 'end';
       this.#counts.commands += 1;
       if (this.#greeting.user === null && this.#counts.commands > MOST_COMMANDS_BEFORE_LOGIN) {
-        this.#options.log.warn(`${this.#who()}: too many commands before the login, closing`);
+        this.#log('too-many-commands', {});
         return 'end';
       }
       return await this.#dispatch(command);
@@ -185,6 +205,7 @@ export class Session {
       this.#upload = null;
       this.#turns.end();
       this.#memory.release();
+      this.#rounds.commandEnds();
       if (command !== null) this.#logCommand(command, started);
     }
   }
@@ -193,7 +214,10 @@ export class Session {
     const { limits, idleTimeoutMs, disk } = this.#options;
     const { source } = this.#channel;
     try {
+      const waitedFrom = performance.now();
       await this.#patience.waiting(() => source.waitForInput(), idleTimeoutMs);
+      this.#master.waited(performance.now() - waitedFrom);
+      this.#rounds.commandBegins();
       await this.#turns.begin();
       return await this.#patience.waiting(() =>
         readWireCommand(source, this.#greeting.user === null ? preAuthLimits : limits, {
@@ -228,6 +252,7 @@ export class Session {
     if (verb === 'NOOP') return this.#say(responses.noop);
     if (this.#greeting.user === null) return this.#say(responses.notAuthenticated);
     if (verb === 'RESTART') {
+      this.#master.restarts();
       await this.#release();
       return this.#say(responses.restarting);
     }
@@ -241,9 +266,9 @@ export class Session {
     const outcome = await this.#greeting.authenticate(args);
     if (before !== null || this.user === null) return outcome;
     this.#patience.loggedIn();
-    const { log, telemetryDirectory } = this.#options;
-    const telemetry = Telemetry.begin(telemetryDirectory, this.user, (error) =>
-      log.warn(`${this.#who()}: telemetry: ${error.message}`),
+    this.#master.loggedIn();
+    const telemetry = Telemetry.begin(this.#options.telemetryDirectory, this.user, (error) =>
+      this.#log('telemetry-failed', { reason: error.message }),
     );
     if (telemetry !== null) this.#channel.watch(telemetry);
     return outcome;
@@ -283,25 +308,31 @@ export class Session {
     return 'end';
   }
 
-  async #release(): Promise<void> {
+  async #release(breakage?: string): Promise<void> {
+    this.#rounds.endAll(breakage);
     const unclaimed = this.#staged.clear();
     this.#context.resending.clear();
     this.#context.asked.clear();
-    if (unclaimed > 0) this.#context.warn(`${unclaimed} uploaded messages were claimed by no mailbox`);
+    if (unclaimed > 0) this.#log('unclaimed', { messages: unclaimed });
     await this.#backups.release();
   }
 
   /** Logs errors of work that nobody awaits, or that must not stop the caller. */
   #safely(work: Promise<void>): Promise<void> {
-    return work.catch((error: unknown) => this.#options.log.error(`${this.#who()}: ${messageOf(error)}`));
+    return work.catch((error: unknown) => this.#log('bug', { reason: messageOf(error) }));
   }
 
   async #refuse(error: unknown): Promise<void> {
     if (error instanceof BackupError && error.kind === 'closed') throw error;
     this.#counts.refused += 1;
-    const { log } = this.#options;
-    if (error instanceof BackupError) log.warn(`${this.#who()}: refused: ${error.message}`);
-    else log.error(`${this.#who()}: ${(error as Error).stack ?? messageOf(error)}`);
+    const user = this.#rounds.refused(error);
+    if (!(error instanceof BackupError))
+      this.#log('bug', { reason: (error as Error).stack ?? messageOf(error) });
+    else if (error.kind === 'no-space' && error.subject !== undefined) {
+      const { subject } = error;
+      const reason = `refused: ${error.message}`;
+      this.#log('no-space', { user, reason, ...this.#options.disk.shortageOf(subject) });
+    } else this.#log('refused', { kind: error.kind, user, reason: error.message });
     await this.#answer(refusal(error));
     if (error instanceof FramingError) throw error;
   }
@@ -317,27 +348,21 @@ export class Session {
   }
 
   async #end(): Promise<void> {
-    await this.#safely(this.#release());
+    await this.#safely(this.#release('the connection ended before RESTART or EXIT'));
     this.#endHold();
     this.#staged.close();
     this.#memory.close();
     await this.#channel.close();
-    const { commands: count, refused, messages, bytes } = this.#counts;
-    this.#options.log.info(
-      `${this.#who()}: closed, ${count} commands, ${refused} refused, ${messages} messages, ${bytes} bytes`,
-    );
+    this.#log('closed', this.#counts);
   }
 
-  #who(): string {
-    const { user } = this.#greeting;
-    return user === null ? this.#channel.peer : `${this.#channel.peer} ${user}`;
+  #log<E extends EventName>(event: E, fields: FieldsOf<E>): void {
+    this.#options.log.write(event, fields, { peer: this.#channel.peer, login: this.user ?? undefined });
   }
 
   #logCommand({ verb, name, args }: WireCommand, started: bigint): void {
     const ms = Number(process.hrtime.bigint() - started) / 1e6;
     const words = name ?? (verb === 'COMPRESS' ? args[0] : undefined);
-    this.#options.log.debug(
-      `${this.#who()}: ${verb}${words === undefined ? '' : ` ${words}`} ${ms.toFixed(1)} ms`,
-    );
+    this.#log('command', { command: words === undefined ? verb : `${verb} ${words}`, ms: ms.toFixed(1) });
   }
 }

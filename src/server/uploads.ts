@@ -165,6 +165,13 @@ export class Uploads {
     }
   }
 
+  /** The size of these messages, of those that were uploaded. */
+  bytesOf(guids: Iterable<string>): number {
+    let bytes = 0;
+    for (const guid of guids) bytes += this.#files.get(guid)?.file.size ?? 0;
+    return bytes;
+  }
+
   has(guid: string): boolean {
     return this.#files.has(guid);
   }

@@ -16,6 +16,7 @@ import type { CommandContext } from '../../src/server/commands/context.ts';
 import { commands } from '../../src/server/commands/table.ts';
 import { DiskSpace } from '../../src/server/limits/diskSpace.ts';
 import { OpenBackups } from '../../src/server/openBackups.ts';
+import { Rounds } from '../../src/server/rounds.ts';
 import { Uploads } from '../../src/server/uploads.ts';
 import { sourceOf } from '../protocol/sources.ts';
 
@@ -50,7 +51,18 @@ export class CommandSite {
     const disk = new DiskSpace({ reserveBytes: 0, stagingDirectory: this.folder, partitions: [data] });
     this.#staged = new Uploads({ directory: this.folder, memoryBytes: 1 << 20, level: 1 });
     this.#context = {
-      backups: new OpenBackups(this.catalog, options, disk, () => undefined),
+      backups: new OpenBackups(this.catalog, options, {
+        disk,
+        notice: () => undefined,
+        names: () => undefined,
+        renamed: () => undefined,
+      }),
+      rounds: new Rounds({
+        log: { synced: () => undefined, failed: () => undefined },
+        status: undefined,
+        host: 'test',
+        missingOf: () => undefined,
+      }),
       staged: this.#staged,
       resending: new Set(),
       asked: new AskedFor(),
@@ -61,7 +73,7 @@ export class CommandSite {
         this.answers.push(answer);
         return Promise.resolve();
       },
-      warn: () => undefined,
+      log: () => undefined,
     };
   }
 

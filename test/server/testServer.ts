@@ -13,6 +13,8 @@ import { HostLimits } from '../../src/server/limits/hostLimits.ts';
 import { Memory } from '../../src/server/limits/memory.ts';
 import { Listener } from '../../src/server/listener.ts';
 import type { ServerOptions } from '../../src/server/options.ts';
+import { EVENTS } from '../../src/logging/events.ts';
+import { textLine } from '../../src/logging/format.ts';
 import { heldRecords } from '../support/heldRecords.ts';
 import { SyncConnection } from '../support/syncConnection.ts';
 
@@ -108,12 +110,13 @@ export class TestServer {
 }
 
 function optionsFor(folder: string, catalog: Catalog, log: string[], changes: Changes): ServerOptions {
-  const at = (level: string) => (message: string) => void log.push(`${level} ${message}`);
   return {
     serverName: 'backup.example.com',
     version: '9.9',
     catalog,
-    log: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') },
+    log: {
+      write: (event, fields, where) => log.push(`${EVENTS[event].level} ${textLine(event, fields, where)}`),
+    },
     mechanisms: () => ['PLAIN'],
     passwords: {
       verify: (_user, password) => Promise.resolve(password === PASSWORD),

@@ -119,5 +119,6 @@ allowplaintext: yes
 sasl_mech_list: PLAIN
 sasl_pwcheck_method: auxprop
 backup_passwd_file: ${folder}/passwd
+backup_log_format: text
 `;
 }

@@ -58,7 +58,7 @@ async function serve({ config, addresses: given, mode }: Arguments): Promise<voi
     feedWatchdog();
     const signal = await stopped;
     tellSupervisor('STOPPING=1');
-    server.log.info(`${signal}: finishing the commands in hand`);
+    server.log.write('stopping', { signal });
   } finally {
     await server.stop();
   }

@@ -11,7 +11,9 @@ import { wireLimits } from './limits.ts';
 import type { DiskSpace } from '../../server/limits/diskSpace.ts';
 import type { HostLimits } from '../../server/limits/hostLimits.ts';
 import type { Memory } from '../../server/limits/memory.ts';
-import type { Log, ServerOptions } from '../../server/options.ts';
+import type { Log } from '../../logging/events.ts';
+import type { ServerOptions } from '../../server/options.ts';
+import type { StatusWriter } from '../../status/statusWriter.ts';
 import { TlsContext } from '../../server/tls/tls.ts';
 import { loginMethods } from './login.ts';
 import { tlsSettings } from './tlsSettings.ts';
@@ -25,6 +27,7 @@ export interface SharedLimits {
   readonly hosts: HostLimits;
   readonly disk: DiskSpace;
   readonly memory: Memory;
+  readonly status: StatusWriter;
 }
 
 export function serverOptions(

@@ -6,7 +6,7 @@
  * do the options of the open catalogue.
  */
 import { Catalog } from '../../catalog/catalog.ts';
-import { loadConfig, requireServerConfig } from '../../config/imapdConf.ts';
+import { loadConfig, requireBackupDatabase, requireServerConfig } from '../../config/imapdConf.ts';
 import type { Config } from '../../config/imapdConf.ts';
 import { BackupError, messageOf } from '../../errors.ts';
 import { makeFolders } from '../../fs/folders.ts';
@@ -15,13 +15,16 @@ import { DiskSpace } from '../../server/limits/diskSpace.ts';
 import { HostLimits } from '../../server/limits/hostLimits.ts';
 import { Listener } from '../../server/listener.ts';
 import { Memory } from '../../server/limits/memory.ts';
-import type { Log } from '../../server/options.ts';
 import { diskSpaceOptions, hostLimitOptions, memoryOptions } from './limits.ts';
 import { requireUsable } from './login.ts';
 import { serverOptions } from './options.ts';
 import type { SharedLimits } from './options.ts';
 import { writableCatalog } from '../common/catalogOptions.ts';
-import { createLog } from '../common/log.ts';
+import { createLog, isJournalStream } from '../../logging/log.ts';
+import type { LogFormat } from '../../logging/log.ts';
+import type { Log } from '../../logging/events.ts';
+import { StatusWriter } from '../../status/statusWriter.ts';
+import { StoreWatch } from './storeWatch.ts';
 
 /** Options that need a restart: the catalogue is opened once, and the log is named once. */
 const FIXED_KEYS = [
@@ -37,6 +40,9 @@ const FIXED_KEYS = [
   'syslog_prefix',
 ] as const satisfies readonly (keyof Config)[];
 
+/** How often results are written to the status store. */
+const STATUS_FLUSH_MS = 5000;
+
 export function loadServerConfig(path: string): Config {
   const config = loadConfig(path, { service: 'backupd' });
   requireServerConfig(config);
@@ -49,34 +55,44 @@ export class BackupdServer {
   readonly #catalog: Catalog;
   readonly #shared: SharedLimits;
   readonly #listener: Listener;
+  readonly #watch: StoreWatch;
   readonly log: Log;
 
   /** Opens all resources, but does not listen yet. Throws BackupError. */
   constructor(config: Config, addresses: readonly ListenAddress[]) {
     this.#config = config;
     this.#addresses = addresses;
-    this.log = createLog(
-      config.syslog_prefix ?? 'backupd',
-      () => this.#config.debug,
-      (line) => process.stderr.write(line),
-    );
+    this.log = createLog({
+      prefix: config.syslog_prefix ?? 'backupd',
+      format: () => logFormat(this.#config),
+      withDebug: () => this.#config.debug,
+      isJournal: isJournalStream(process.stderr.fd),
+      write: (line) => process.stderr.write(line),
+    });
     this.#shared = {
       hosts: new HostLimits(hostLimitOptions(config)),
       disk: new DiskSpace(diskSpaceOptions(config)),
       memory: new Memory(memoryOptions(config)),
+      status: StatusWriter.open(requireBackupDatabase(config), {
+        warn: (reason) => this.log.write('status', { reason }),
+        busyTimeoutMs: 0,
+      }),
     };
     makeFolders(config.backup_staging_path);
     this.#catalog = Catalog.open(writableCatalog(config));
     const options = serverOptions(config, this.#catalog, this.log, this.#shared);
     requireUsable(config, options, addresses);
     this.#listener = new Listener(options);
+    this.#watch = new StoreWatch(this.log, this.#shared, this.#listener);
   }
 
   async listen(): Promise<void> {
     for (const address of this.#addresses) {
       const { text } = await this.#listener.listen(address);
-      process.stderr.write(`backupd: listening on ${text}\n`);
+      this.log.write('listening', { address: text });
     }
+    this.#watch.start(() => this.#config.backuppartitions);
+    this.#shared.status.flushEvery(STATUS_FLUSH_MS);
   }
 
   /** Reloads the configuration. Never throws. */
@@ -91,17 +107,19 @@ export class BackupdServer {
       this.#shared.memory.reconfigure(memoryOptions(next));
       this.#config = next;
       this.#listener.reconfigure(options);
-      this.log.info(`${next.file} was read again`);
-      if (fixed.length > 0) this.log.warn(`${next.file}: ${fixed.join(', ')} changed, which takes a restart`);
+      this.log.write('reloaded', { file: next.file });
+      if (fixed.length > 0) this.log.write('restart-needed', { file: next.file, keys: fixed.join(', ') });
     } catch (error) {
       const text = error instanceof BackupError ? error.message : (error as Error).stack;
-      this.log.error(`the configuration in force stays: ${text ?? messageOf(error)}`);
+      this.log.write('reload-failed', { reason: text ?? messageOf(error) });
     }
   }
 
   /** Finishes current commands, ends all chunks, and releases all locks. */
   async stop(): Promise<void> {
     await this.#listener.stop();
+    this.#watch.stop();
+    this.#shared.status.close();
     this.#catalog.close();
   }
 
@@ -116,6 +134,12 @@ export class BackupdServer {
     const names = fixed.map((key) => (key === 'backuppartitions' ? 'backuppartition-' : key));
     return { next: { ...read, ...kept }, fixed: names };
   }
+}
+
+/** The configured format; by default, text for people and logfmt for programs. */
+function logFormat({ backup_log_format: format }: Config): LogFormat {
+  if (format !== 'auto') return format;
+  return process.stderr.isTTY ? 'text' : 'logfmt';
 }
 
 function printed(value: Config[keyof Config]): string {

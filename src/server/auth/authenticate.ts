@@ -19,6 +19,8 @@ export interface AuthenticationResult {
   /** Whether to log a failed login and delay the answer. */
   readonly isFailure: boolean;
   readonly reason: string;
+  /** The name that the peer gave, if it got that far. Only for the log. */
+  readonly claimedUser?: string | undefined;
 }
 
 type Options = Pick<ServerOptions, 'mechanisms' | 'passwords' | 'admins'>;
@@ -34,7 +36,7 @@ export async function authenticate(
       user: null,
       answer: responses.noMechanism,
       isFailure: true,
-      reason: 'authentication: not an offered mechanism',
+      reason: 'not an offered mechanism',
     };
   }
   try {
@@ -57,8 +59,8 @@ export async function authenticate(
     }
   } catch (error) {
     if (!(error instanceof BackupError) || error.kind !== 'auth') throw error;
-    const reason = `authentication failed: ${error.message}`;
-    return { user: null, answer: responses.authenticationFailed, isFailure: true, reason };
+    const { message: reason, subject: claimedUser } = error;
+    return { user: null, answer: responses.authenticationFailed, isFailure: true, reason, claimedUser };
   }
 }
 
@@ -72,6 +74,6 @@ function authorize(
     const answer = layerBits > 0 ? responses.authenticatedByTls : responses.authenticated;
     return { user, answer, isFailure: false, reason: '' };
   }
-  const reason = `authentication: ${user} is not one of admins`;
-  return { user: null, answer: responses.permissionDenied, isFailure: true, reason };
+  const reason = 'the password is right, but the name is not one of admins';
+  return { user: null, answer: responses.permissionDenied, isFailure: true, reason, claimedUser: user };
 }

@@ -1,6 +1,6 @@
 /**
  * The input and output of a SASL mechanism, and the rules for all messages. A message has a maximum
- * size and must be valid UTF-8. All failures use the same words.
+ * size and must be valid UTF-8. To the client, all failures look the same.
  */
 import type { ScramCredential, ScramMechanism } from '../../config/scramCredential.ts';
 import { BackupError } from '../../errors.ts';
@@ -47,7 +47,13 @@ export interface SaslExchange {
 const MAX_MESSAGE_BYTES = 8192;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-export const authenticationFailed = (): BackupError => new BackupError('auth', 'authentication failed');
+/**
+ * The same words for all failures, so that an answer never tells why. The log gets the reason, and
+ * the name that the client gave, which is the error's subject.
+ */
+export function authenticationFailed(reason = 'malformed response', claimedUser?: string): BackupError {
+  return new BackupError('auth', reason, claimedUser === undefined ? {} : { subject: claimedUser });
+}
 
 /** Throws BackupError 'auth'. */
 export function messageText(data: Buffer): string {

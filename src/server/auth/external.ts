@@ -10,7 +10,9 @@ export function startExternal(clientUser: string): SaslExchange {
     async step(data) {
       if (data === null) return { done: false, challenge: Buffer.alloc(0) };
       const authzid = messageText(data);
-      if (authzid !== '' && authzid !== clientUser) throw authenticationFailed();
+      if (authzid !== '' && authzid !== clientUser) {
+        throw authenticationFailed('asks to act for another user', clientUser);
+      }
       return { done: true, user: clientUser };
     },
   };

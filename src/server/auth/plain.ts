@@ -22,7 +22,10 @@ async function checkPlain(data: Buffer, verify: VerifyPassword): Promise<SaslSte
   const [authzid, authcid, password] = parts;
   if (parts.length !== 3 || !authcid || !password) throw authenticationFailed();
   const isRight = await verify(authcid, password);
-  if (!isRight || (authzid !== '' && authzid !== authcid)) throw authenticationFailed();
+  if (!isRight) throw authenticationFailed('wrong name or password', authcid);
+  if (authzid !== '' && authzid !== authcid) {
+    throw authenticationFailed('asks to act for another user', authcid);
+  }
   return { done: true, user: authcid };
 }
 
@@ -39,7 +42,7 @@ export function startLogin(verify: VerifyPassword): SaslExchange {
         user = text;
         return ask('Password:');
       }
-      if (!(await verify(user, text))) throw authenticationFailed();
+      if (!(await verify(user, text))) throw authenticationFailed('wrong name or password', user);
       return { done: true, user };
     },
   };

@@ -43,6 +43,11 @@ const mechanisms: readonly Mechanism[] = [
   { name: 'LOGIN', isPlaintext: true, start: ({ verify }) => startLogin(verify) },
 ];
 
+/** Whether a name that a peer sent is one of ours. Any other might be a secret. */
+export function isKnownMechanism(name: string): boolean {
+  return mechanisms.some((known) => known.name === name.toUpperCase());
+}
+
 export interface MechanismRules {
   /** sasl_mech_list. Empty means all. */
   readonly mechList: readonly string[];

@@ -119,6 +119,7 @@ function checkFinal(mechanism: ScramMechanism, started: Started, text: string): 
     proof.toString('base64') === proofText;
   // As with PLAIN, nobody may act for another user.
   const isSelf = authzid === '' || authzid === user;
-  if (!isProven || !isInStep || !isSelf || !isKnown) throw authenticationFailed();
+  if (!isSelf) throw authenticationFailed('asks to act for another user', user);
+  if (!isProven || !isInStep || !isKnown) throw authenticationFailed('wrong name or password', user);
   return scramHmac(mechanism, credential.serverKey, signed);
 }

@@ -4,8 +4,7 @@
 import type { Backup } from '../../backup/backup.ts';
 import { requireAnnotations } from '../../index/fold/annotation.ts';
 import { RESEND_KEY } from '../../index/fold/mailbox.ts';
-import { requireStorableFlags } from '../../index/fold/record.ts';
-import { hasMessage, item } from '../../index/queries/current.ts';
+import { hasMessage, item, mailboxByUniqueid } from '../../index/queries/current.ts';
 import { isInbox } from '../../mailbox/names.ts';
 import {
   KeyValues,
@@ -21,12 +20,11 @@ import type { Dlist } from '../../protocol/dlist.ts';
 import { untagged } from '../../protocol/responses.ts';
 import { BackupError } from '../../errors.ts';
 import { isInStep } from '../askedFor.ts';
+import { CHECKED_A_STEP, checkRecords } from './checkRecords.ts';
 import type { Command, CommandContext } from './context.ts';
 import { MOST_STATE_BYTES, requireKeepable } from './keepable.ts';
 import { sendItem } from './sendItem.ts';
 
-/** After this many records or GUIDs (half a millisecond), other sessions may run. */
-const CHECKED_A_STEP = 128;
 /**
  * The most UIDs in one EXPUNGE line of the log. Each line is committed by itself, in one step, and
  * the UIDs are independent of each other.
@@ -83,11 +81,19 @@ export async function applyMailbox(context: CommandContext, value: Dlist): Promi
   backups.speaksOf(owner);
   const backup = await backups.findOrCreate(owner);
   if (isInbox(name)) backups.noteInbox(owner, uniqueid);
-  const wanted = await lackingMessages(context, backup, optionalList(kv, 'RECORD') ?? []);
+  const known = mailboxByUniqueid(backup.index, uniqueid)?.highestmodseq;
+  const { lacking: wanted, newestChange } = await checkRecords(context, backup, {
+    recordList: optionalList(kv, 'RECORD') ?? [],
+    // The first copy of a mailbox says nothing of how far the backup lags behind.
+    knownModseq: known === undefined ? Infinity : Number(known),
+  });
   const others = [...context.backups.held()].filter((held) => held !== backup);
   const { sources, found } = await context.staged.sources(wanted, others, turn);
   await backup.append({ time: context.now(), name: 'MAILBOX', value }, sources, turn);
+  const bytes = context.staged.bytesOf(found);
   await context.staged.claimed(found, turn);
+  context.rounds.mailbox(owner, name);
+  context.rounds.stored(owner, { messages: found.size, bytes, newestChange });
   for (const guid of found) wanted.delete(guid);
   await noteUndelivered(context, backup, name, wanted);
   await refuseOnceOutOfStep(context, backup, uniqueid);
@@ -99,27 +105,6 @@ function withoutRecords({ flat }: KeyValues): Dlist[] {
     if (flat[at] !== 'RECORD') rest.push(flat[at]!, flat[at + 1]!);
   }
   return rest;
-}
-
-/**
- * Returns the GUIDs in the records that the backup lacks. Throws 'bad-parameters' or 'limit' if a
- * record cannot be stored unchanged.
- */
-async function lackingMessages(
-  { turn }: CommandContext,
-  { index }: Backup,
-  recordList: readonly Dlist[],
-): Promise<Set<string>> {
-  const lacking = new Set<string>();
-  for (const [count, item] of recordList.entries()) {
-    if (count % CHECKED_A_STEP === 0) await turn();
-    const record = toKeyValues(item, 'RECORD');
-    requireKeepable(record.flat, MOST_STATE_BYTES, 'RECORD');
-    requireStorableFlags(record);
-    const guid = getString(record, 'GUID');
-    if (!hasMessage(index, guid)) lacking.add(guid);
-  }
-  return lacking;
 }
 
 /**
@@ -137,13 +122,11 @@ async function noteUndelivered(
   const first = undelivered[0];
   const others = lacking.size - undelivered.length;
   if (first !== undefined) {
-    const what = undelivered.length === 1 ? first : `${first} and ${undelivered.length - 1} more`;
-    context.warn(
-      `${backup.userid}: ${name}: the master has no whole file of message ${what}: repair its mailbox, then run sync_client -u`,
-    );
+    const more = undelivered.length > 1 ? undelivered.length - 1 : undefined;
+    context.log('undelivered', { user: backup.userid, mailbox: name, guid: first, others: more });
   }
   if (others > 0) {
-    context.warn(`${backup.userid}: ${name}: ${others} messages were not sent, they will be asked for again`);
+    context.log('not-sent', { user: backup.userid, mailbox: name, messages: others });
   }
 }
 
@@ -250,7 +233,9 @@ function bare(value: Dlist, key: string): string {
  */
 export async function applyUnuser(context: CommandContext, value: Dlist): Promise<void> {
   const userid = bare(value, 'USERID');
-  if ((await context.backups.find(userid)) !== null) await append(context, userid, 'UNUSER', value);
+  if ((await context.backups.find(userid)) === null) return;
+  await append(context, userid, 'UNUSER', value);
+  context.rounds.isGone(userid);
 }
 
 export const applySeen = keep('SEEN', byUserid);

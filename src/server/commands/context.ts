@@ -6,10 +6,14 @@ import type { Dlist } from '../../protocol/dlist.ts';
 import type { AskedFor } from '../askedFor.ts';
 import type { OpenBackups } from '../openBackups.ts';
 import type { Uploads } from '../uploads.ts';
+import type { EventName, FieldsOf } from '../../logging/events.ts';
+import type { Rounds } from '../rounds.ts';
 
 export interface CommandContext {
   readonly backups: OpenBackups;
   readonly staged: Uploads;
+  /** What the log and the status store say of each user. */
+  readonly rounds: Rounds;
   /**
    * Uniqueids of the mailboxes that the master was asked to send again as a whole, since the last
    * RESTART.
@@ -28,7 +32,7 @@ export interface CommandContext {
   now(): number;
   /** Sends an untagged line, in latin1. Waits if the peer does not read its input. */
   send(text: string): Promise<void>;
-  warn(message: string): void;
+  log<E extends EventName>(event: E, fields: FieldsOf<E>): void;
 }
 
 /**

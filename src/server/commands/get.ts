@@ -24,6 +24,7 @@ import { sendItem } from './sendItem.ts';
 export async function getUser(context: CommandContext, value: Dlist): Promise<void> {
   const userid = useridOf(value);
   context.backups.speaksOf(userid);
+  context.rounds.comparesAll(userid);
   const backup = await context.backups.find(userid);
   if (backup === null) return;
   const { index } = backup;
@@ -137,6 +138,7 @@ async function sendMailbox(
   mailbox: LiveMailbox,
   isAskingAgain = false,
 ): Promise<void> {
+  context.rounds.mailbox(backup.userid, mailbox.name);
   await sendItem(context, 'MAILBOX', await mailboxItem(context, backup.index, mailbox, isAskingAgain));
   await context.turn();
 }

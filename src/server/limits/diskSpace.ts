@@ -98,6 +98,25 @@ export class DiskSpace {
     this.#require(directory, this.#options.reserveBytes / 2);
   }
 
+  /** The free space where `requireRoom` and the like refused, as fields of a log line. */
+  shortageOf(partition: string): {
+    partition: string;
+    free_bytes: number | undefined;
+    reserve_bytes: number;
+  } {
+    const free = this.#freeBytesOf(partition) ?? undefined;
+    return { partition, free_bytes: free, reserve_bytes: this.#options.reserveBytes };
+  }
+
+  /** Returns the partitions, and the staging folder, with less free space than the reserve. */
+  shortages(): string[] {
+    const { reserveBytes, partitions, stagingDirectory } = this.#options;
+    return [...new Set([...partitions, stagingDirectory])].filter((directory) => {
+      const free = this.#freeBytesOf(directory);
+      return free !== null && free < reserveBytes;
+    });
+  }
+
   #require(directory: string, atLeastBytes: number): void {
     if (atLeastBytes === 0) return;
     const { freeBytes, takenBytes } = this.#look(directory);

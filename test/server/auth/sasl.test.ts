@@ -60,7 +60,11 @@ describe('SASL PLAIN', () => {
     errors.push(await failureOf(plain(`\0anne\0${'x'.repeat(10_000)}`)));
     for (const error of errors) {
       expect(error).to.be.instanceOf(BackupError).with.property('kind', 'auth');
-      expect(error.message).to.equal('authentication failed');
+      expect(error.message).to.be.oneOf([
+        'malformed response',
+        'wrong name or password',
+        'asks to act for another user',
+      ]);
     }
   });
 
