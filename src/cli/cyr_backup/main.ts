@@ -19,6 +19,7 @@ import type { Mode } from '../common/select.ts';
 import { checkLastChunk } from './check.ts';
 import type { InspectCommand } from './command.ts';
 import { dumpChunk, dumpMailbox, dumpMessage } from './dump.ts';
+import { jsonHistory, showHistory } from './history.ts';
 import { jsonChunks, jsonHeaders, jsonMailboxes, jsonMessages } from './json.ts';
 import { listAll, listChunks, listMailboxes, listMessages } from './list.ts';
 import { showChunks, showMailboxes, showMessages } from './show.ts';
@@ -43,6 +44,8 @@ const commands: Readonly<Record<Command, InspectCommand>> = {
   'json mailboxes': jsonMailboxes,
   'json messages': jsonMessages,
   'json headers': jsonHeaders,
+  'json history': jsonHistory,
+  history: showHistory,
 };
 
 interface Arguments {

@@ -59,6 +59,18 @@ export const cyrBackup = defineProgram({
       summary: 'the header fields of messages, as JSON',
       operands: [{ name: 'GUID', isRepeated: true }],
     },
+    'json history': {
+      summary: 'like history, as JSON',
+      operands: [{ name: 'NAME|GUID|MESSAGE-ID', isRepeated: true }],
+    },
+    history: {
+      summary: 'show when mailboxes or messages came, changed, moved and went',
+      operands: [{ name: 'NAME|GUID|MESSAGE-ID', isRepeated: true, completion: 'mailbox' }],
+      examples: [
+        { command: 'cyr_backup anne history user/anne/Work', does: 'what happened to a folder' },
+        { command: "cyr_backup anne history '<m7@example.com>'", does: 'what became of a message' },
+      ],
+    },
   },
   exclusive: [['file', 'mailbox', 'user']],
   options: {

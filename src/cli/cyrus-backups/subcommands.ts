@@ -13,6 +13,7 @@ import { searchIndexProgram } from './programs/searchIndex.ts';
 import { proveProgram } from './programs/prove.ts';
 import { reportsProgram } from './programs/reports.ts';
 import { setupProgram } from './programs/setup.ts';
+import { undoProgram } from './programs/undo.ts';
 import { xbackupProgram } from './programs/xbackup.ts';
 import type { PasswdIo } from './passwd.ts';
 
@@ -45,5 +46,6 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   ),
   prove: subcommand(proveProgram, async () => (await import('./prove/command.ts')).proveBackups),
   reports: subcommand(reportsProgram, async () => (await import('./reports.ts')).checkReports),
+  undo: subcommand(undoProgram, async () => (await import('./undo.ts')).undoChanges),
   xbackup: subcommand(xbackupProgram, async () => (await import('./xbackup.ts')).askForBackups),
 };

@@ -166,12 +166,15 @@ function commandIn(
   const { commands, operands = [] } = program;
   if (commands === undefined) return { command: '', operands: [...words] };
   const names = Object.keys(commands);
-  const length = names[0]?.split(' ').length ?? 1;
+  const longest = Math.max(...names.map((name) => name.split(' ').length));
   const at = operands.length;
-  const typed = words.slice(at, at + length);
+  for (let length = longest; length > 0; length -= 1) {
+    const name = words.slice(at, at + length).join(' ');
+    if (names.includes(name))
+      return { command: name, operands: [...words.slice(0, at), ...words.slice(at + length)] };
+  }
+  const typed = words.slice(at, at + longest);
   const command = typed.join(' ');
-  if (names.includes(command))
-    return { command, operands: [...words.slice(0, at), ...words.slice(at + length)] };
   if (words.length < at) return fault(`${operands[words.length]?.name} is missing`);
   if (typed.length === 0) return fault('a command is missing');
   const begun = names.filter((name) => name.startsWith(`${command} `));
