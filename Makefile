@@ -63,7 +63,7 @@ coverage: packages build ## all tests, with what they covered (coverage/index.ht
 bench: build ## measure (BENCH=name for one)
 	@for file in dist/test/bench/$(or $(BENCH),*).bench.js; do node --expose-gc $$file || exit 1; done
 
-demo: packages build ## a master, a backup and a mount before your eyes, as root (KEEP=1 leaves them running)
+demo: build ## a recorded session, a backup and a mount before your eyes, as any user (KEEP=1 leaves them)
 	@KEEP=$(KEEP) build/demo.sh
 
 install: build ## install below PREFIX (/usr/local), in DESTDIR if set

@@ -1,11 +1,14 @@
 #!/bin/sh
-# Builds dist/deb/cyrus-backups_VERSION_ARCH.deb from a built checkout, with Debian's own tools. Nothing is downloaded.
+# deb.sh [DIR]: builds DIR/cyrus-backups_VERSION_ARCH.deb from a built checkout, with Debian's own tools.
+# DIR is dist/deb if not given. Nothing is downloaded.
 # The package carries the Node that runs this. It installs on this release of Debian and on later ones.
 #
 # SOURCE_DATE_EPOCH   the date in the package (the last commit's)
 # DEBFULLNAME DEBEMAIL   the maintainer (the last commit's author)
+# COMPRESSION         options of dpkg-deb(1)
 # VERSION             the package's version (package.json's)
 set -eu
+out=${1:-dist/deb}
 SOURCE=$(cd "$(dirname "$0")/.." && pwd)
 cd "$SOURCE"
 
@@ -19,11 +22,12 @@ done
 
 last() { git log -1 --format="$1" 2>/dev/null || true; }
 : "${SOURCE_DATE_EPOCH:=$(last %ct)}" "${DEBFULLNAME:=$(last %an)}" "${DEBEMAIL:=$(last %ae)}"
+: "${COMPRESSION:=-Zxz}"
 : "${VERSION:=$(node -p 'require("./package.json").version')}"
 [ -n "$SOURCE_DATE_EPOCH" ] || fail 'no git history here: set SOURCE_DATE_EPOCH, the date of the package'
 [ -n "$DEBEMAIL" ] || fail 'no git history here: set DEBFULLNAME and DEBEMAIL, the maintainer of the package'
 NODE=$(node -p process.execPath)
-export SOURCE SOURCE_DATE_EPOCH DEBFULLNAME DEBEMAIL VERSION NODE
+export SOURCE SOURCE_DATE_EPOCH DEBFULLNAME DEBEMAIL VERSION NODE COMPRESSION
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -32,6 +36,6 @@ cp -R build/debian "$work/cyrus-backups/debian"
 node build/debian/files.mjs "$SOURCE" "$work/cyrus-backups/debian"
 rm "$work/cyrus-backups/debian/files.mjs"
 (cd "$work/cyrus-backups" && dpkg-buildpackage --build=binary --no-sign) > "$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
-mkdir -p dist/deb
-cp "$work"/*.deb dist/deb/
-for name in "$work"/*.deb; do du -h "dist/deb/${name##*/}"; done
+mkdir -p "$out"
+cp "$work"/*.deb "$out/"
+for name in "$work"/*.deb; do du -h "$out/${name##*/}"; done

@@ -78,5 +78,5 @@ cd - >/dev/null
 say "That was it: $(find "$work/mnt" -name '*.eml' | wc -l) messages of $(ls "$work/mnt" | wc -l) users."
 cat <<'MORE'
 Look further:  make demo KEEP=1          leaves all of it there to play with
-               docs/guide/operations.md  sets it up for your own master
+               docs/guide/install.md     the way to a first backup of your own master
 MORE

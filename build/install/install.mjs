@@ -33,6 +33,7 @@ const NEXT = `To run it as a service, as root:
   useradd --system --user-group --no-create-home --home-dir /var/lib/cyrus-backups \\
     --shell /usr/sbin/nologin cyrus-backups
   systemctl daemon-reload
+docs/guide/install.md goes on from there.
 `;
 
 /** Whether files can be placed in the folder, which may have to be made. */
@@ -46,7 +47,7 @@ function isWritable(folder) {
   }
 }
 
-function main() {
+async function main() {
   const { prefix, destdir, sbindir, node } = values;
   for (const [name, path] of Object.entries({ prefix, sbindir })) {
     if (!path.startsWith('/')) throw new InstallError(`--${name} ${path}: an absolute path is needed`);
@@ -58,7 +59,7 @@ function main() {
     throw new InstallError(`nothing to remove: there is no ${destdir}${list}`);
   }
   const mayPlaceHelpers = isWritable(`${destdir}${sbindir}`);
-  const plan = planOf({
+  const plan = await planOf({
     root: ROOT,
     prefix,
     sbindir: mayPlaceHelpers ? sbindir : undefined,
@@ -77,7 +78,7 @@ function main() {
 }
 
 try {
-  main();
+  await main();
 } catch (error) {
   if (!(error instanceof InstallError) && error.code === undefined) throw error;
   process.stderr.write(`install: ${error.message}\n`);

@@ -7,6 +7,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { completions } from './completions/completions.mjs';
 import { filesOf, isLicence, packagesOf } from './modules.mjs';
 import { unitsOf } from './units.mjs';
 
@@ -21,7 +22,7 @@ const HELPERS = ['mount.cyrus-backups', 'mount.fuse.cyrus-backups'];
  * path of the Node to run with), `debian` (the package's layout: its own copy of Node, no name that
  * another package may have) and `systemOnly` (only what npm cannot place).
  */
-export function planOf(options) {
+export async function planOf(options) {
   const { prefix, root, systemOnly } = options;
   const lib = systemOnly ? root : `${prefix}/lib/cyrus-backups`;
   const node = options.debian ? `${lib}/node` : options.node;
@@ -30,6 +31,7 @@ export function planOf(options) {
     ...(systemOnly ? [] : [...programs(site), ...modules(site), ...documents(site)]),
     ...units(site),
     ...helpers(site),
+    ...(await completionFiles(site)),
     ...(systemOnly ? [] : manPages(site)),
   ];
 }
@@ -108,6 +110,25 @@ function helpers({ sbindir, lib, node }) {
     text: `#!/bin/sh\nexec ${node} ${lib}/dist/bin/mount-cyrus-backups "$@"\n`,
     mode: 0o755,
   }));
+}
+
+async function completionFiles({ root, prefix, debian }) {
+  const { bash, zsh, fish } = await completions(root);
+  const zshFolder = debian ? 'vendor-completions' : 'site-functions';
+  const share = `${prefix}/share`;
+  return [
+    { path: `${share}/bash-completion/completions/cyrus-backups`, text: bash, mode: 0o644 },
+    ...[...OLD_NAMES].map((name) => ({
+      path: `${share}/bash-completion/completions/${name}`,
+      link: 'cyrus-backups',
+    })),
+    { path: `${share}/zsh/${zshFolder}/_cyrus-backups`, text: zsh, mode: 0o644 },
+    ...Object.entries(fish).map(([name, text]) => ({
+      path: `${share}/fish/vendor_completions.d/${name}.fish`,
+      text,
+      mode: 0o644,
+    })),
+  ];
 }
 
 /**

@@ -196,6 +196,7 @@ describe('the package for npm', function () {
     // npm installs the dependencies from its registry. Here they are those of the checkout.
     const home = join(folder, 'lib/node_modules/cyrus-backups');
     cpSync(join(folder, 'package'), home, { recursive: true });
+    symlinkSync(join(ROOT, 'node_modules'), join(home, 'node_modules'));
     const destdir = join(folder, 'destdir');
     const place = (...args: string[]): Promise<Outcome> =>
       run(process.execPath, [
