@@ -36,6 +36,11 @@ import { writeLine } from './lines/writeLine.ts';
 
 /** A checkpoint follows this many statements: some 16 MiB of write-ahead log at most. */
 const WRITES_A_CHECKPOINT = 2048;
+/**
+ * Closing an index makes the last checkpoint. After fewer statements than this, that is sooner done
+ * than asked for elsewhere.
+ */
+const WRITES_BEFORE_CLOSE = 256;
 
 export class Backup {
   readonly userid: string;
@@ -163,8 +168,7 @@ export class Backup {
     let isDamaged = false;
     try {
       await this.endChunk();
-      // Otherwise closing the index makes this checkpoint.
-      await this.#checkpoint(1);
+      await this.#checkpoint(WRITES_BEFORE_CLOSE);
     } catch (error) {
       isDamaged = isDamagedIndex(error);
       this.#notice(`${this.userid}: the chunk could not be ended: ${messageOf(error)}`);

@@ -1,7 +1,8 @@
 /**
  * Compares the mount with other file systems that hold the same mail, in the same run: see
  * mountPeers.ts. COUNT=20000 sets the number of messages (default 4,000), ROUNDS=5 the number of
- * measurements of fast operations (default 3). Their median counts.
+ * measurements of fast operations (default 3). Their median counts. BUILDS=/a/dist,/b/dist compares
+ * with other builds of this project instead.
  *
  * "Cold" is a fresh mount whose underlying files are in the page cache, for all peers alike. "Warm"
  * is the same operation again. Only ratios count, not times: below 1, ours is faster.
@@ -21,6 +22,7 @@ import type { Peer } from './mountPeers.ts';
 
 const COUNT = Number(process.env['COUNT'] ?? 4000);
 const ROUNDS = Number(process.env['ROUNDS'] ?? 3);
+const BUILDS = process.env['BUILDS']?.split(',');
 const USER = 'bench';
 const RANDOM_READS = 1000;
 /** Commands that take longer than this are measured once. */
@@ -140,10 +142,12 @@ try {
   const list = join(work, 'random');
   writeFileSync(list, picked.map((number) => `${number}.eml`).join('\n'));
 
-  const peers = [ours(server.conf, USER), ...(await peersFor(source, work, total))];
+  const others =
+    BUILDS?.map((build) => ours(server.conf, USER, build)) ?? (await peersFor(source, work, total));
+  const peers = [ours(server.conf, USER), ...others];
   await checkSame(peers, join(source, MAIL), list);
   console.log(`${COUNT} messages in one folder, ${(total / 1e6).toFixed(0)} MB; seconds, and ours / theirs`);
-  const names = peers.slice(1).map(({ name }) => name.padStart(9) + 'ratio'.padStart(7));
+  const names = others.map(({ name }) => name.slice(-9).padStart(9) + 'ratio'.padStart(7));
   console.log(`${'ours'.padStart(29)}${names.join('')}`);
   await measureAll(peers, 'ls', 'ls');
   await measureAll(peers, 'ls -l', 'ls -l');
@@ -151,7 +155,7 @@ try {
   await measureAll(peers, 'tar | cat', 'tar cf - . | cat');
   await measureAll(peers, 'grep -r', 'grep -r zzzzqqqq . || true');
   const randomReads = await measureAll(peers, 'random reads', `xargs cat < ${list}`);
-  printLeast(picked, randomReads.get('C') ?? NaN);
+  if (BUILDS === undefined) printLeast(picked, randomReads.get('C') ?? NaN);
   const peak = peers.map(({ name }) => (peaks.get(name) ?? NaN) / 1e6);
   printRow('peak memory, MB', peak, 0);
 } finally {

@@ -66,14 +66,16 @@ async function serve(
   return { folder: join(mountpoint, inside, MAIL), pid: daemon.child.pid, stop };
 }
 
-export function ours(conf: string, user: string): Peer {
+/** Our mount; that of another build if its `dist` folder is given. */
+export function ours(conf: string, user: string, build?: string): Peer {
+  const program = build === undefined ? undefined : join(build, 'bin/cyrus-backups');
   const start = async (): Promise<Served> => {
-    const mount = await MountDaemon.start(conf);
+    const mount = await MountDaemon.start(conf, [], program);
     // mount(8) ends a little earlier; the command itself reports the mount only now.
     await waitUntil(() => mount.log.includes(': mounted, transport'), { what: () => mount.log });
     return { folder: join(mount.path, user, MAIL), pid: mount.pid, stop: () => mount.stop() };
   };
-  return { name: 'ours', start };
+  return { name: build ?? 'ours', start };
 }
 
 /**

@@ -23,12 +23,12 @@ export class MountDaemon {
   }
 
   /** Resolves when the kernel lists the mount. `options` are the values of -o. */
-  static async start(conf: string, options: readonly string[] = []): Promise<MountDaemon> {
+  static async start(conf: string, options: readonly string[] = [], program = PROGRAM): Promise<MountDaemon> {
     const folder = makeFolder('mount');
     const path = join(folder, 'mnt');
     mkdirSync(path);
     const more = options.length > 0 ? ['-o', options.join(',')] : [];
-    const daemon = new Daemon(PROGRAM, ['mount', '-C', conf, path, '--foreground', ...more]);
+    const daemon = new Daemon(program, ['mount', '-C', conf, path, '--foreground', ...more]);
     const mount = new MountDaemon(folder, path, daemon);
     await waitUntil(() => mount.connection() !== undefined || mount.#throwIfEnded(), {
       what: () => `not mounted:\n${daemon.output}`,
