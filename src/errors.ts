@@ -29,7 +29,8 @@ export type ErrorKind =
   | 'refused' // possible, but only with an explicit option
   | 'no-space' // the disk is full or nearly full: try again later
   | 'io' // any other system error
-  | 'closed'; // the peer closed the connection
+  | 'closed' // the peer closed the connection
+  | 'internal'; // a bug in this project: assert() found a promise of the code broken
 
 export interface ErrorDetail {
   cause?: unknown;
@@ -75,6 +76,7 @@ export const syncResponse: Record<ErrorKind, string> = {
   'no-space': 'NO IMAP_MAILBOX_LOCKED Disk is full',
   io: 'NO IMAP_IOERROR System I/O error',
   closed: 'NO IMAP_IOERROR Connection closed',
+  internal: 'NO IMAP_IOERROR Internal error',
 };
 
 export const errnoOf: Record<ErrorKind, number> = {
@@ -96,6 +98,7 @@ export const errnoOf: Record<ErrorKind, number> = {
   'no-space': constants.errno.ENOSPC,
   io: constants.errno.EIO,
   closed: constants.errno.EIO,
+  internal: constants.errno.EIO,
 };
 
 /** Exit codes from sysexits.h, used as the original tools use them. */
@@ -118,7 +121,15 @@ export const exitCodeOf: Record<ErrorKind, number> = {
   'no-space': 75,
   io: 74,
   closed: 76,
+  internal: 70,
 };
+
+/**
+ * Throws 'internal' unless the code keeps its promise. `promise` is a sentence that should be true.
+ */
+export function assert(condition: boolean, promise: string): asserts condition {
+  if (!condition) throw new BackupError('internal', `internal error: it is not true that ${promise}`);
+}
 
 /** Returns the text of anything that was thrown, for a log line or a person. */
 export function messageOf(error: unknown): string {

@@ -158,7 +158,7 @@ class SourceBackup implements UserBackup {
       name: fromBytes(row.name),
       path: folderLevels(row.name, this.#deletedPrefix),
       uidvalidity: row.uidvalidity,
-      lastUid: row.last_uid,
+      lastUid: row.lastUid,
       highestModseq: BigInt(row.highestmodseq),
     }));
   }
@@ -177,7 +177,7 @@ class SourceBackup implements UserBackup {
         modseq: BigInt(record.modseq),
         flags: record.flags === '' ? [] : record.flags.split(' '),
         expunged: record.expunged === null ? undefined : new Date(record.expunged * 1000),
-        isStored: record.chunk_id !== null,
+        isStored: record.chunkId !== null,
       };
     }
   }

@@ -8,9 +8,10 @@
  */
 import { LRUCache } from 'lru-cache';
 import { BackupReader, doubtIndex } from '../../src/backup/reader.ts';
-import { changedSince, expungedSince } from '../../src/index/queries/changes.ts';
-import { lastTimestamp, livingMailboxes } from '../../src/index/queries/current.ts';
-import type { ChangedRecord } from '../../src/index/queries/changes.ts';
+import { livingMailboxes } from '../../src/index/queries/mailboxes.ts';
+import { changedSince, expungedSince } from '../../src/index/queries/recordHistory.ts';
+import type { ChangedRecord } from '../../src/index/queries/recordHistory.ts';
+import { lastTimestamp } from '../../src/index/queries/timestamps.ts';
 import { isDamagedIndex } from '../../src/index/store/indexErrors.ts';
 import type { IndexFile } from '../../src/index/store/indexFile.ts';
 import type { Invalidator, ShownFolder } from '../vfs/tree.ts';

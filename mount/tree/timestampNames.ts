@@ -5,7 +5,7 @@
 import type { IndexFile } from '../../src/index/store/indexFile.ts';
 import { timestampText } from '../../src/mailbox/timestamp.ts';
 import { knownSince } from '../../src/backup/clock.ts';
-import { lastTimestamps, timestampsAtOrBefore } from '../../src/index/queries/views.ts';
+import { lastTimestamps, timestampsAtOrBefore } from '../../src/index/queries/timestamps.ts';
 
 /**
  * The number of latest timestamps that are all listed. Before them, the list contains the last

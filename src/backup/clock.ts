@@ -5,8 +5,7 @@
  */
 import type { IndexFile } from '../index/store/indexFile.ts';
 import { horizon } from '../index/queries/horizon.ts';
-import { lastTimestamp } from '../index/queries/current.ts';
-import { firstTimestamp } from '../index/queries/views.ts';
+import { firstTimestamp, lastTimestamp } from '../index/queries/timestamps.ts';
 import { BackupError } from '../errors.ts';
 import { timestampText, nowSeconds } from '../mailbox/timestamp.ts';
 

@@ -13,11 +13,10 @@
 import { BackupError } from '../errors.ts';
 import { disk } from '../fs/disk/current.ts';
 import type { LockedFile } from '../fs/lockedFile.ts';
-import { stateOf, updateChunk } from '../index/queries/chunks.ts';
+import { lastChunk, updateChunk } from '../index/queries/chunks.ts';
 import { integrityFaults } from '../index/store/credible.ts';
 import { IndexFile } from '../index/store/indexFile.ts';
 import { removeIndexFiles } from '../index/store/removeIndexFiles.ts';
-import { lastChunk } from '../index/queries/current.ts';
 import type { Chunk } from '../index/types.ts';
 import { MEMBER_TRAILER_BYTES, isTrailerOf } from '../log/format.ts';
 import { closeMember, cutTail, saveTail } from '../log/write/recover.ts';
@@ -90,18 +89,15 @@ export function belongs(index: IndexFile, fd: number): boolean {
 function* belongsSteps(index: IndexFile, fd: number): Generator<void, boolean> {
   const last = lastChunk(index);
   if (last === undefined) return true;
-  if (disk.fstat(fd).size < last.file_end) return false;
-  if (stateOf(last) !== 'whole') return true;
+  if (disk.fstat(fd).size < last.fileEnd) return false;
+  if (last.state !== 'whole') return true;
   const trailer = Buffer.alloc(MEMBER_TRAILER_BYTES);
-  disk.read(fd, trailer, 0, trailer.length, last.file_end - trailer.length);
+  disk.read(fd, trailer, 0, trailer.length, last.fileEnd - trailer.length);
   return isTrailerOf(trailer, last.crc32, last.length) || (yield* holdsItsData(last, fd));
 }
 
 /** Reports whether the data before a damaged trailer is intact: its CRC-32 matches the index. */
-function* holdsItsData(
-  { offset, file_end: fileEnd, length, crc32 }: Chunk,
-  fd: number,
-): Generator<void, boolean> {
+function* holdsItsData({ offset, fileEnd, length, crc32 }: Chunk, fd: number): Generator<void, boolean> {
   const reader = new ChunkReader(fd, offset, fileEnd);
   try {
     yield* reader.streamSteps(length);
@@ -117,7 +113,7 @@ function* holdsItsData(
 /** Reports whether the index covers the whole data file and the last chunk was ended. */
 function isInStep(index: IndexFile, fd: number): boolean {
   const last = lastChunk(index);
-  return (last?.file_end ?? 0) === disk.fstat(fd).size && (last === undefined || stateOf(last) !== 'open');
+  return (last?.fileEnd ?? 0) === disk.fstat(fd).size && (last === undefined || last.state !== 'open');
 }
 
 /**
@@ -141,9 +137,9 @@ export function settledIndex(path: string, fd: number): IndexFile | null {
 async function catchUp(index: IndexFile, file: LockedFile, notice: Notice): Promise<void> {
   const { size } = disk.fstat(file.fd);
   const last = lastChunk(index);
-  if (last !== undefined && stateOf(last) === 'open') await finishOpenChunk(index, file, last, notice);
-  else if (size > (last?.file_end ?? 0)) {
-    const result = await finishInTurns(scanSteps(index, file.fd, last?.file_end ?? 0, size));
+  if (last !== undefined && last.state === 'open') await finishOpenChunk(index, file, last, notice);
+  else if (size > (last?.fileEnd ?? 0)) {
+    const result = await finishInTurns(scanSteps(index, file.fd, last?.fileEnd ?? 0, size));
     await finishScan(index, file, result, notice);
   }
 }
@@ -156,8 +152,8 @@ async function finishOpenChunk(
   notice: Notice,
 ): Promise<void> {
   const { size } = disk.fstat(file.fd);
-  if (size === last.file_end) {
-    const boundary = { length: last.length, fileEnd: last.file_end, crc32: last.crc32 };
+  if (size === last.fileEnd) {
+    const boundary = { length: last.length, fileEnd: last.fileEnd, crc32: last.crc32 };
     const tail = { chunkId: last.id, fileOffset: last.offset, boundary };
     await repairTail(index, file, tail, notice);
     return;
@@ -195,7 +191,7 @@ async function repairTail(index: IndexFile, file: LockedFile, tail: TornTail, no
     return;
   }
   const closed = await closeMember(file.fd, tail.fileOffset, tail.boundary);
-  const tsEnd = (lastChunk(index) as Chunk).ts_end;
+  const tsEnd = (lastChunk(index) as Chunk).tsEnd;
   index.transaction(() => updateChunk(index, chunkId, { ...closed, tsEnd, state: 'whole' }));
 }
 

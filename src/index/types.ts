@@ -2,6 +2,7 @@
  * The types that the index's queries return and its fold takes. Byte strings are held as latin1
  * strings. Times are in unix seconds.
  */
+import type { Crcs } from './queries/crcs.ts';
 import type { Dlist } from '../protocol/dlist.ts';
 
 /** A line of the log, as it is passed to the fold. */
@@ -12,20 +13,23 @@ export interface FoldLine {
   readonly value: Dlist;
 }
 
+/** `open`: the writer may append to the chunk, which has no trailer yet. */
+export type ChunkState = 'open' | 'whole' | 'damaged';
+
 export interface Chunk {
   readonly id: number;
-  readonly ts_start: number;
-  readonly ts_end: number;
+  readonly tsStart: number;
+  readonly tsEnd: number;
   /** Where the gzip member starts in the data file. */
   readonly offset: number;
   /** Bytes after decompression. */
   readonly length: number;
   /** Offset in the data file up to which the chunk has been committed. */
-  readonly file_end: number;
+  readonly fileEnd: number;
   readonly crc32: number;
-  readonly member_sha1: string;
-  readonly file_sha1: string;
-  readonly closed: number;
+  readonly memberSha1: string;
+  readonly fileSha1: string;
+  readonly state: ChunkState;
 }
 
 export interface Mailbox {
@@ -34,7 +38,7 @@ export interface Mailbox {
   /** The mailbox's internal name, for example user.anne.Archive.2024. */
   readonly name: string;
   readonly uidvalidity: number;
-  readonly last_uid: number;
+  readonly lastUid: number;
   /** A decimal string, because a modseq may exceed 2^53. */
   readonly highestmodseq: string;
   /** When the mailbox was deleted; null while it exists. */
@@ -47,33 +51,39 @@ export interface Mailbox {
   readonly since: number;
 }
 
+/**
+ * Whether the master must send all records of a mailbox again:
+ *
+ * - none: the mailbox equals the master's, judging by its CRCs.
+ * - wanted: the master must send all records.
+ * - futile: the master has sent all records, and the CRCs still differ, because the master computes
+ *   them in a way unknown here.
+ */
+export type Resend = 'none' | 'wanted' | 'futile';
+
 /** A mailbox as it is now, with values that are computed from its records. */
-export interface LiveMailbox extends Mailbox {
-  readonly crc: number;
-  readonly crc_annot: number;
-  readonly crc_padding: number;
-  readonly sent_crc: number | null;
-  readonly sent_crc_annot: number | null;
-  /** Whether the master must resend the whole mailbox: a value of `resend` in fold/compare.ts. */
-  readonly resend: number;
+export interface LiveMailbox extends Mailbox, Crcs {
+  readonly sentCrc: number | null;
+  readonly sentCrcAnnot: number | null;
+  readonly resend: Resend;
   /**
    * All living records below this UID have their messages. null: no record lacks its message. See
    * queries/missing.ts.
    */
-  readonly missing_from: number | null;
+  readonly missingFrom: number | null;
   /** When the mailbox or one of its records last changed. */
   readonly changed: number;
 }
 
 export interface MessageRecord {
-  readonly mailbox_id: number;
+  readonly mailboxId: number;
   readonly uid: number;
   readonly modseq: string;
-  readonly last_updated: number;
+  readonly lastUpdated: number;
   readonly internaldate: number;
   /** Size of the message in bytes. */
   readonly size: number;
-  readonly message_id: number;
+  readonly messageId: number;
   /** The flags except \Expunged, separated by spaces. */
   readonly flags: string;
   /** The ANNOTATIONS list as printed in the log; null if there is none. */
@@ -90,7 +100,7 @@ export interface StoredMessage {
   readonly guid: string;
   readonly size: number;
   /** null: a record names the message, but the backup does not hold its bytes. */
-  readonly chunk_id: number | null;
+  readonly chunkId: number | null;
   readonly offset: number | null;
 }
 

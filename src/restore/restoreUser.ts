@@ -6,7 +6,7 @@
  *   continues.
  */
 import { BackupError, messageOf } from '../errors.ts';
-import { livingSize } from '../index/queries/atTime.ts';
+import { livingSize } from '../index/queries/records.ts';
 import { isInbox } from '../mailbox/names.ts';
 import type { Destination, Move } from './destination.ts';
 import type { Mailbox } from '../index/types.ts';

@@ -10,15 +10,16 @@ import { futureNoteOf, requireKnown } from '../backup/clock.ts';
 import { BackupReader } from '../backup/reader.ts';
 import { BackupError } from '../errors.ts';
 import { horizon } from '../index/queries/horizon.ts';
-import { itemsAt, recordsPage } from '../index/queries/atTime.ts';
-import { allMailboxes, goneMailboxesAt, mailboxesAt, messageByGuid } from '../index/queries/current.ts';
-import type { RecordWithGuid } from '../index/queries/current.ts';
+import { itemsAt } from '../index/queries/items.ts';
+import { allMailboxes, goneMailboxesAt, mailboxesAt } from '../index/queries/mailboxes.ts';
+import { messageByGuid } from '../index/queries/messages.ts';
+import { recordsOf } from '../index/queries/records.ts';
+import type { RecordWithGuid } from '../index/queries/records.ts';
 import type { Item, ItemKind, LiveMailbox, Mailbox } from '../index/types.ts';
 import { backupUseridOf } from '../mailbox/names.ts';
 
 export type SourceRecord = RecordWithGuid;
 
-const PAGE_RECORDS = 1000;
 const PIECE_BYTES = 256 * 1024;
 /** A larger message is read twice instead of being kept in memory. */
 const WHOLE_BYTES = 16 << 20;
@@ -81,14 +82,8 @@ export class RestoreSource {
   }
 
   /** Yields all records of a mailbox by UID, including expunged ones, as they were at `time`. */
-  *records(mailbox: Mailbox, time = this.time): Generator<SourceRecord> {
-    let after = 0;
-    for (;;) {
-      const page = recordsPage(this.reader.index, mailbox.id, time, after, PAGE_RECORDS);
-      yield* page;
-      if (page.length < PAGE_RECORDS) return;
-      after = page.at(-1)?.uid ?? after;
-    }
+  records(mailbox: Mailbox, time = this.time): Generator<SourceRecord> {
+    return recordsOf(this.reader.index, mailbox.id, time);
   }
 
   items(kind: ItemKind): Item[] {
@@ -147,7 +142,7 @@ export class RestoreSource {
  * Throws 'not-found' if the backup knows the message but lacks its bytes. Plans use it, since they
  * read no messages.
  */
-export function requireBytes({ chunk_id: chunkId }: SourceRecord): void {
+export function requireBytes({ chunkId }: SourceRecord): void {
   if (chunkId === null) throw new BackupError('not-found', 'its bytes are not in this backup');
 }
 

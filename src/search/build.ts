@@ -7,9 +7,9 @@ import { BlockReader } from '../backup/read/blockReader.ts';
 import { readMessage } from '../backup/read/messageBytes.ts';
 import { BackupReader } from '../backup/reader.ts';
 import { BackupError } from '../errors.ts';
-import { messageByGuid } from '../index/queries/current.ts';
-import { heldMessages, heldTotals } from '../index/queries/heldMessages.ts';
-import type { HeldMessage } from '../index/queries/heldMessages.ts';
+import { messageByGuid } from '../index/queries/messages.ts';
+import { heldMessages, heldTotals } from '../index/queries/messages.ts';
+import type { HeldMessage } from '../index/queries/messages.ts';
 import { isDamagedIndex } from '../index/store/indexErrors.ts';
 import { SearchIndex, searchIndexPath } from './store/searchIndex.ts';
 import type { DocumentWords, Scope } from './store/searchIndex.ts';
@@ -146,7 +146,7 @@ class Builder {
     const gone: string[] = [];
     for (const guid of this.#search.allGuids()) {
       const message = messageByGuid(this.#reader.index, guid);
-      if (message === undefined || message.chunk_id === null) gone.push(guid);
+      if (message === undefined || message.chunkId === null) gone.push(guid);
     }
     if (gone.length > 0) this.#search.remove(gone);
     return gone.length;

@@ -5,8 +5,9 @@
  */
 import { BlockReader } from '../backup/read/blockReader.ts';
 import { BackupError } from '../errors.ts';
-import { messageByGuid, recordsOfMessage } from '../index/queries/current.ts';
-import { heldMessages, heldTotals } from '../index/queries/heldMessages.ts';
+import { messageByGuid } from '../index/queries/messages.ts';
+import { recordsOfMessage } from '../index/queries/records.ts';
+import { heldMessages, heldTotals } from '../index/queries/messages.ts';
 import { isDamagedIndex } from '../index/store/indexErrors.ts';
 import type { IndexFile } from '../index/store/indexFile.ts';
 import type { Mailbox } from '../index/types.ts';
@@ -226,8 +227,8 @@ function* recordsOfGuids(
     const message = messageByGuid(index, guid);
     if (message === undefined) continue;
     for (const record of recordsOfMessage(index, message.id)) {
-      const mailbox = byId.get(record.mailbox_id);
-      if (mailbox !== undefined) yield { mailbox, record: { ...record, guid, chunk_id: message.chunk_id } };
+      const mailbox = byId.get(record.mailboxId);
+      if (mailbox !== undefined) yield { mailbox, record: { ...record, guid, chunkId: message.chunkId } };
     }
   }
 }

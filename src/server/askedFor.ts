@@ -7,11 +7,10 @@
  * (imap/dlist.c, printfile). NIL does not name the message. The message is one of those that the
  * following MAILBOX records and that the backup lacks.
  */
-import { mailboxByUniqueid } from '../index/queries/current.ts';
+import { mailboxByUniqueid } from '../index/queries/mailboxes.ts';
 import { firstToAskFor, setUndelivered } from '../index/queries/missing.ts';
 import type { IndexFile } from '../index/store/indexFile.ts';
 import type { LiveMailbox } from '../index/types.ts';
-import { resend } from '../index/fold/compare.ts';
 import type { Turn } from '../backup/options.ts';
 
 /** A message that a master could not send is requested again after this time. */
@@ -82,7 +81,7 @@ export class AskedFor {
  */
 export async function firstToSend(
   index: IndexFile,
-  mailbox: Pick<LiveMailbox, 'id' | 'missing_from'>,
+  mailbox: Pick<LiveMailbox, 'id' | 'missingFrom'>,
   context: { readonly turn: Turn; now(): number },
   isAskingAgain = false,
 ): Promise<number | undefined> {
@@ -106,6 +105,6 @@ export async function isInStep(
 ): Promise<boolean> {
   const mailbox = mailboxByUniqueid(index, uniqueid);
   if (mailbox === undefined) return true;
-  if (mailbox.resend === resend.wanted) return false;
+  if (mailbox.resend === 'wanted') return false;
   return (await firstToSend(index, mailbox, context)) === undefined;
 }

@@ -7,7 +7,7 @@
  * held messages under the same UIDs, and a rename has raised its modseqs. In a copy of the master
  * in which only the names differ, the modseqs stay the same.
  */
-import { livingGuids } from '../index/queries/current.ts';
+import { recordsPage } from '../index/queries/records.ts';
 import type { IndexFile } from '../index/store/indexFile.ts';
 import { parseState } from '../index/fold/state.ts';
 import type { LiveMailbox } from '../index/types.ts';
@@ -56,7 +56,15 @@ function hasHeldMessages(index: IndexFile, held: LiveMailbox, sent: KeyValues): 
     listed.set(getNumber(record, 'UID'), getString(record, 'GUID'));
   }
   let [count, known] = [0, 0];
-  for (const { uid, guid } of livingGuids(index, held.id, lastUid, MOST_COMPARED)) {
+  const range = {
+    mailboxId: held.id,
+    time: null,
+    shown: 'living',
+    afterUid: 0,
+    limit: MOST_COMPARED,
+  } as const;
+  for (const { uid, guid } of recordsPage(index, range)) {
+    if (uid > lastUid) break;
     count += 1;
     const now = listed.get(uid);
     if (now === guid) known += 1;

@@ -12,7 +12,7 @@ import { readMessage } from '../backup/read/messageBytes.ts';
 import type { MessageSource, UploadedLine } from '../backup/lines/messageSource.ts';
 import type { Turn } from '../backup/options.ts';
 import { BackupError } from '../errors.ts';
-import { messageByGuid } from '../index/queries/current.ts';
+import { messageByGuid } from '../index/queries/messages.ts';
 import { Staging } from '../log/write/staging.ts';
 import type { UploadWriter, StagingOptions } from '../log/write/staging.ts';
 import { FileLiteral } from '../protocol/dlist.ts';
@@ -209,7 +209,7 @@ function tooMany(): BackupError {
 function copyFromBackups(guid: string, held: readonly Backup[]): MessageSource | null {
   for (const backup of held) {
     const message = messageByGuid(backup.index, guid);
-    if (message === undefined || message.chunk_id === null) continue;
+    if (message === undefined || message.chunkId === null) continue;
     const file = new FileLiteral('default', guid, message.size);
     return {
       kind: 'copy',

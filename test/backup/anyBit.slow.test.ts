@@ -14,7 +14,8 @@ import { verifyBackup } from '../../src/backup/verify/verify.ts';
 import type { Verification } from '../../src/backup/verify/verify.ts';
 import { LockedFile } from '../../src/fs/lockedFile.ts';
 import type { IndexFile } from '../../src/index/store/indexFile.ts';
-import { allMessages, chunks, messageByGuid } from '../../src/index/queries/current.ts';
+import { chunks } from '../../src/index/queries/chunks.ts';
+import { allMessages, messageByGuid } from '../../src/index/queries/messages.ts';
 import type { Chunk } from '../../src/index/types.ts';
 import type { FlushPoint } from '../../src/log/format.ts';
 import { START, appendMailbox, bytesOf, BackupSite } from '../support/backups.ts';
@@ -121,7 +122,7 @@ for (const [what, write, once] of sources) {
     function read(isWanted: boolean): string[] {
       const reader = new BackupReader(path);
       try {
-        const held = [...allMessages(reader.index)].filter(({ chunk_id }) => chunk_id !== null);
+        const held = [...allMessages(reader.index)].filter(({ chunkId }) => chunkId !== null);
         return held
           .filter((message) => hasItsBytes(reader.index, reader.fd, message) === isWanted)
           .map(({ guid }) => guid)
@@ -135,10 +136,10 @@ for (const [what, write, once] of sources) {
     function isInBlock(guid: string, byte: number): boolean {
       const { index } = sound;
       const message = messageByGuid(index, guid);
-      if (message?.chunk_id == null || message.offset === null) return false;
+      if (message?.chunkId == null || message.offset === null) return false;
       const points = index.all<FlushPoint>(
         'SELECT offset, file_offset AS fileOffset FROM point WHERE chunk_id = ? ORDER BY offset',
-        message.chunk_id,
+        message.chunkId,
       );
       const start = points.findLast(({ fileOffset }) => fileOffset <= byte)?.offset ?? 0;
       const end = points.find(({ fileOffset }) => fileOffset > byte)?.offset ?? Infinity;
@@ -149,7 +150,7 @@ for (const [what, write, once] of sources) {
     function* bits(): Generator<number> {
       const numbers = randomNumbers(4711);
       yield* once;
-      for (const { offset, file_end: end } of parts) {
+      for (const { offset, fileEnd: end } of parts) {
         for (const byte of [0, 1, 2, 3, 4, 9, 10, 11, 12, 30, 45]) yield 8 * (offset + byte) + (byte % 8);
         for (const back of [1, 4, 5, 8, 9, 10, 11, 30]) yield 8 * (end - back) + (back % 8);
       }
@@ -160,7 +161,7 @@ for (const [what, write, once] of sources) {
     it('is noticed by verify, which names its chunk and the messages that it hits; all others can be read', async () => {
       for (const bit of bits()) {
         flip(bit);
-        const chunk = parts.findIndex(({ file_end }) => bit >> 3 < file_end);
+        const chunk = parts.findIndex(({ fileEnd }) => bit >> 3 < fileEnd);
         const found = await verify();
         const named = found.chunks.flatMap(({ messages }) => messages.map(({ guid }) => guid)).toSorted();
         const hit = found.chunks

@@ -10,7 +10,9 @@ import { BackupReader } from '../../src/backup/reader.ts';
 import { verifyBackup } from '../../src/backup/verify/verify.ts';
 import { LockedFile } from '../../src/fs/lockedFile.ts';
 import type { IndexFile } from '../../src/index/store/indexFile.ts';
-import { livingMailboxes, livingRecords, messageById } from '../../src/index/queries/current.ts';
+import { livingMailboxes } from '../../src/index/queries/mailboxes.ts';
+import { messageById } from '../../src/index/queries/messages.ts';
+import { recordsOf } from '../../src/index/queries/records.ts';
 
 const FIXTURES = new URL('../../../test/fixtures/', import.meta.url).pathname;
 
@@ -27,8 +29,8 @@ const truth = JSON.parse(readFileSync(join(FIXTURES, 'session/truth.json'), 'utf
 function held(reader: BackupReader): Record<string, TruthMailbox['messages']> {
   const mailboxes: Record<string, TruthMailbox['messages']> = {};
   for (const { id, name } of livingMailboxes(reader.index)) {
-    mailboxes[name] = livingRecords(reader.index, id, 0, 1000).map(({ uid, size, message_id }) => {
-      const message = messageById(reader.index, message_id);
+    mailboxes[name] = [...recordsOf(reader.index, id, null, 'living')].map(({ uid, size, messageId }) => {
+      const message = messageById(reader.index, messageId);
       if (message === undefined) throw new Error(`${name} ${uid} has no message`);
       return {
         uid,

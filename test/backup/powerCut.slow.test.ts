@@ -9,7 +9,8 @@ import { gunzipSync } from 'node:zlib';
 import type { Backup } from '../../src/backup/backup.ts';
 import { verifyBackup } from '../../src/backup/verify/verify.ts';
 import { LockedFile } from '../../src/fs/lockedFile.ts';
-import { hasMessage, livingMailboxes } from '../../src/index/queries/current.ts';
+import { livingMailboxes } from '../../src/index/queries/mailboxes.ts';
+import { hasMessage } from '../../src/index/queries/messages.ts';
 import { runRack } from '../simulation/powerCut/runRack.ts';
 import { BackupSite, START, appendMailbox, bytesOf, guidOf, line, mailboxLine } from '../support/backups.ts';
 

@@ -5,7 +5,8 @@ import { loadBlock } from '../../src/backup/read/messageBytes.ts';
 import { rebuildIndex } from '../../src/backup/openIndex.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
 import { LockedFile } from '../../src/fs/lockedFile.ts';
-import { livingMailboxes, messageByGuid } from '../../src/index/queries/current.ts';
+import { livingMailboxes } from '../../src/index/queries/mailboxes.ts';
+import { messageByGuid } from '../../src/index/queries/messages.ts';
 import { BackupError } from '../../src/errors.ts';
 import { BackupSite, START, appendMailbox, bytesOf, guidOf, readWhole } from '../support/backups.ts';
 
@@ -38,10 +39,10 @@ describe('looking into a backup', () => {
     return reader;
   }
 
-  function storedIn({ index }: BackupReader, message: Buffer): { chunk_id: number; offset: number } {
-    const { chunk_id, offset } = messageByGuid(index, guidOf(message)) ?? {};
-    if (chunk_id == null || offset == null) throw new Error('its bytes are not there');
-    return { chunk_id, offset };
+  function storedIn({ index }: BackupReader, message: Buffer): { chunkId: number; offset: number } {
+    const { chunkId, offset } = messageByGuid(index, guidOf(message)) ?? {};
+    if (chunkId == null || offset == null) throw new Error('its bytes are not there');
+    return { chunkId, offset };
   }
 
   const names = ({ index }: BackupReader): string[] => [...livingMailboxes(index)].map(({ name }) => name);
@@ -61,7 +62,7 @@ describe('looking into a backup', () => {
     const reader = open();
     for (const at of [0, 1] as const) {
       const message = messages[at];
-      const { chunk_id: chunkId, offset: start } = storedIn(reader, message);
+      const { chunkId, offset: start } = storedIn(reader, message);
       for (let offset = 0; offset < message.length; offset += 997) {
         const block = reader.blockAt(chunkId, start + offset);
         const bytes = loadBlock(reader.fd, block).subarray(start + offset - block.start);
@@ -81,7 +82,7 @@ describe('looking into a backup', () => {
 
   it('loads a block into room that is large enough, and into none that is not', () => {
     const reader = open();
-    const { chunk_id: chunkId, offset } = storedIn(reader, messages[0]);
+    const { chunkId, offset } = storedIn(reader, messages[0]);
     const block = reader.blockAt(chunkId, offset);
     const alone = loadBlock(reader.fd, block);
     const [large, small] = [Buffer.alloc(alone.length + 1), Buffer.alloc(alone.length)];

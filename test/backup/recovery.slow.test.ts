@@ -1,3 +1,4 @@
+import { itemsAt } from '../../src/index/queries/items.ts';
 import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -8,7 +9,8 @@ import type { Backup } from '../../src/backup/backup.ts';
 import { compareIndexes } from '../../src/backup/verify/compareIndexes.ts';
 import { scan } from '../../src/backup/scan/scan.ts';
 import { IndexFile } from '../../src/index/store/indexFile.ts';
-import { hasMessage, items, livingMailboxes } from '../../src/index/queries/current.ts';
+import { livingMailboxes } from '../../src/index/queries/mailboxes.ts';
+import { hasMessage } from '../../src/index/queries/messages.ts';
 import { BackupSite, START, appendMailbox, bytesOf, guidOf, line, readWhole } from '../support/backups.ts';
 
 const messages = [bytesOf(1, 90), bytesOf(2, 150_000), bytesOf(3, 200), bytesOf(4, 40)];
@@ -208,7 +210,7 @@ describe('opening a backup after a kill', () => {
     const caughtUp = await site.open(older);
     const unbroken = IndexFile.open(`${site.path()}.index`, 'read') as IndexFile;
     expect(compareIndexes(caughtUp.index, unbroken)).to.deep.equal([]);
-    expect([...items(caughtUp.index, 'quota')]).to.have.length(1);
+    expect(itemsAt(caughtUp.index, 'quota', null)).to.have.length(1);
     unbroken.close();
   });
 
@@ -225,7 +227,7 @@ describe('opening a backup after a kill', () => {
       const path = join(site.makeFolder(`behind${cut}`), 'anne');
       writeFileSync(path, Buffer.concat([data.subarray(0, cut), good]));
       const opened = await site.open(path);
-      expect([...items(opened.index, 'sub')].map(({ key }) => key)).to.deep.equal(['user.anne.behind']);
+      expect(itemsAt(opened.index, 'sub', null).map(({ key }) => key)).to.deep.equal(['user.anne.behind']);
       const whole = cut >= (ends[1] as number) ? [0, 1] : [0];
       for (const at of whole) {
         expect(

@@ -11,7 +11,9 @@ import { loadConfig } from '../../src/config/imapdConf.ts';
 import { blockAt, loadBlockStart, sha1Of } from '../../src/backup/read/messageBytes.ts';
 import type { Block } from '../../src/backup/read/messageBytes.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
-import { mailboxByName, messageByGuid, records } from '../../src/index/queries/current.ts';
+import { mailboxByName } from '../../src/index/queries/mailboxes.ts';
+import { messageByGuid } from '../../src/index/queries/messages.ts';
+import { recordsOf } from '../../src/index/queries/records.ts';
 
 /** The first runs warm V8 up; the fastest counts. */
 const TIMES = 7;
@@ -38,12 +40,12 @@ const sumOf = ({ inflate, hash }: LeastWork): number => inflate + hash;
 
 function jobOf({ index }: BackupReader, guid: string): Job {
   const message = messageByGuid(index, guid);
-  if (message === undefined || message.chunk_id === null || message.offset === null)
+  if (message === undefined || message.chunkId === null || message.offset === null)
     throw new Error(`no message ${guid}`);
   const parts: Part[] = [];
   const end = message.offset + message.size;
   for (let at = message.offset; at < end;) {
-    const block = blockAt(index, message.chunk_id, at);
+    const block = blockAt(index, message.chunkId, at);
     const to = Math.min(end, block.end);
     parts.push({ block, from: at - block.start, to: to - block.start });
     at = to;
@@ -61,7 +63,7 @@ export function leastWork(conf: string, user: string, uids: readonly number[]): 
   try {
     const mailbox = mailboxByName(reader.index, `user.${user}`);
     if (mailbox === undefined) throw new Error(`no INBOX of ${user}`);
-    const guids = new Map([...records(reader.index, mailbox.id)].map(({ uid, guid }) => [uid, guid]));
+    const guids = new Map([...recordsOf(reader.index, mailbox.id)].map(({ uid, guid }) => [uid, guid]));
     const jobs = uids.map((uid) => jobOf(reader, guids.get(uid) ?? ''));
     const found = Array.from({ length: TIMES }, () => measure(reader.fd, jobs));
     return found.reduce((least, each) => (sumOf(each) < sumOf(least) ? each : least));

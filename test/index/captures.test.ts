@@ -1,8 +1,11 @@
+import { itemsAt } from '../../src/index/queries/items.ts';
 import { expect } from 'chai';
 import { readFileSync } from 'node:fs';
 import { fold } from '../../src/index/fold/fold.ts';
 import { IndexFile } from '../../src/index/store/indexFile.ts';
-import { items, livingMailboxes, livingRecords, messageById } from '../../src/index/queries/current.ts';
+import { livingMailboxes } from '../../src/index/queries/mailboxes.ts';
+import { messageById } from '../../src/index/queries/messages.ts';
+import { recordsOf } from '../../src/index/queries/records.ts';
 import type { LiveMailbox } from '../../src/index/types.ts';
 import { backupUseridOf } from '../../src/mailbox/names.ts';
 import { readSession, sourceOf } from '../protocol/sources.ts';
@@ -46,8 +49,8 @@ describe('folding a recorded session', () => {
     }
   }
 
-  function expectSentCrcs({ name, crc, crc_annot, sent_crc, sent_crc_annot }: LiveMailbox): void {
-    expect({ name, crc, crc_annot }).to.deep.equal({ name, crc: sent_crc, crc_annot: sent_crc_annot });
+  function expectSentCrcs({ name, crc, crcAnnot, sentCrc, sentCrcAnnot }: LiveMailbox): void {
+    expect({ name, crc, crcAnnot }).to.deep.equal({ name, crc: sentCrc, crcAnnot: sentCrcAnnot });
   }
 
   it('computes the checksums that the master sent, after each round', () => {
@@ -62,7 +65,7 @@ describe('folding a recorded session', () => {
     for (const [who, index] of indexes) {
       for (const mailbox of livingMailboxes(index)) {
         expect(backupUseridOf(mailbox.name)).to.equal(who === 'shared' ? '%SHARED' : who);
-        found[mailbox.name] = livingRecords(index, mailbox.id, 0, 1000).map((row) => ({
+        found[mailbox.name] = [...recordsOf(index, mailbox.id, null, 'living')].map((row) => ({
           uid: row.uid,
           size: row.size,
           internaldate: row.internaldate,
@@ -70,7 +73,7 @@ describe('folding a recorded session', () => {
             .split(' ')
             .filter((flag) => flag !== '')
             .toSorted(),
-          sha1: messageById(index, row.message_id)?.guid,
+          sha1: messageById(index, row.messageId)?.guid,
         }));
       }
     }
@@ -81,8 +84,8 @@ describe('folding a recorded session', () => {
   it('gives the master’s scripts and subscriptions', () => {
     for (const [user, { sieve, subscriptions }] of Object.entries(truth.users)) {
       const index = indexes.get(user) as IndexFile;
-      expect([...items(index, 'sub')]).to.have.length(subscriptions.length);
-      const names = [...items(index, 'sieve')].map(({ key }) => key.replace('.script', ''));
+      expect(itemsAt(index, 'sub', null)).to.have.length(subscriptions.length);
+      const names = itemsAt(index, 'sieve', null).map(({ key }) => key.replace('.script', ''));
       expect(names).to.have.members(Object.keys(sieve ?? {}));
     }
   });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { fold } from '../../src/index/fold/fold.ts';
 import { IndexFile } from '../../src/index/store/indexFile.ts';
-import { item, items } from '../../src/index/queries/current.ts';
+import { item, itemsAt } from '../../src/index/queries/items.ts';
 import type { ItemKind } from '../../src/index/types.ts';
 import { START, line } from '../support/backups.ts';
 
@@ -15,7 +15,7 @@ describe('folding what a user has beside mailboxes', () => {
 
   const apply = (time: number, name: string, value: string): void =>
     fold(index, line(START + time, name, value), 1);
-  const keys = (kind: ItemKind): string[] => [...items(index, kind)].map(({ key }) => key);
+  const keys = (kind: ItemKind): string[] => itemsAt(index, kind, null).map(({ key }) => key);
   const history = (kind: ItemKind): unknown[] =>
     index.all('SELECT key, since, until FROM item_history WHERE kind = ? ORDER BY until', kind);
 
@@ -70,7 +70,7 @@ describe('folding what a user has beside mailboxes', () => {
     apply(0, 'ANNOTATION', `%(${about('""')} VALUE shared)`);
     apply(0, 'ANNOTATION', `%(${about('anne')} VALUE mine)`);
     apply(1, 'UNANNOTATION', `%(${about('anne')})`);
-    expect([...items(index, 'annotation')].map(({ value }) => value)).to.deep.equal([
+    expect(itemsAt(index, 'annotation', null).map(({ value }) => value)).to.deep.equal([
       `%(${about('""')} VALUE shared)`,
     ]);
   });

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { hasItsBytes } from '../../src/backup/read/messageBytes.ts';
 import { BackupReader } from '../../src/backup/reader.ts';
-import { allMessages } from '../../src/index/queries/current.ts';
+import { allMessages } from '../../src/index/queries/messages.ts';
 import { BackupServer, runOurs } from '../support/backupdDaemon.ts';
 import { CyrusMaster } from '../support/cyrus.ts';
 import { buildMailboxes } from '../support/mailboxes.ts';
@@ -47,7 +47,7 @@ describe('a data file that is damaged', function () {
     const reader = new BackupReader(path);
     try {
       const whole = [...allMessages(reader.index)].filter((message) => {
-        return message.chunk_id !== null && hasItsBytes(reader.index, reader.fd, message);
+        return message.chunkId !== null && hasItsBytes(reader.index, reader.fd, message);
       });
       return whole.map(({ guid }) => guid).toSorted();
     } finally {

@@ -1,7 +1,8 @@
 /** What a version of Cyrus said in its runs: its commands, the keys of mailboxes and records, what its own server offers. */
 import { BackupReader } from '../../src/backup/reader.ts';
 import { recordItem } from '../../src/backup/lines/recordItem.ts';
-import { livingMailboxes, records } from '../../src/index/queries/current.ts';
+import { livingMailboxes } from '../../src/index/queries/mailboxes.ts';
+import { recordsOf } from '../../src/index/queries/records.ts';
 import { parseState } from '../../src/index/fold/state.ts';
 import { KeyValues } from '../../src/protocol/dlist.ts';
 import type { Dlist } from '../../src/protocol/dlist.ts';
@@ -50,7 +51,7 @@ function readBackup(path: string, said: Said): void {
   try {
     for (const mailbox of livingMailboxes(reader.index)) {
       for (const [key] of parseState(mailbox.state).entries) said.mailbox.add(key);
-      for (const record of records(reader.index, mailbox.id)) {
+      for (const record of recordsOf(reader.index, mailbox.id)) {
         const item = recordItem(record);
         for (const [key] of item.entries) said.record.add(key);
         for (const entry of entriesOf(item.get('ANNOTATIONS'))) said.annotation.add(entry);

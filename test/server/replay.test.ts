@@ -3,7 +3,9 @@ import { expect } from 'chai';
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { BackupReader } from '../../src/backup/reader.ts';
-import { livingMailboxes, messageById, records } from '../../src/index/queries/current.ts';
+import { livingMailboxes } from '../../src/index/queries/mailboxes.ts';
+import { messageById } from '../../src/index/queries/messages.ts';
+import { recordsOf } from '../../src/index/queries/records.ts';
 import { sessionFrames } from '../support/sessionFrames.ts';
 import type { CaptureName } from '../support/sessionFrames.ts';
 import { SyncConnection } from '../support/syncConnection.ts';
@@ -81,13 +83,17 @@ describe('a recorded session of a real master', () => {
   async function expectTruth(name: 'truth-a.json' | 'truth.json'): Promise<void> {
     for (const [userid, mailboxes] of truth(name)) {
       for (const [mailbox, line] of await said(mailboxes)) {
-        const { uniqueid, sync_crc, sync_crc_annot, last_uid, highestmodseq } = mailboxes[
-          mailbox
-        ] as TruthMailbox;
+        const {
+          uniqueid,
+          sync_crc,
+          sync_crc_annot,
+          last_uid: lastUid,
+          highestmodseq,
+        } = mailboxes[mailbox] as TruthMailbox;
         const keys = { UNIQUEID: uniqueid, SYNC_CRC: sync_crc, SYNC_CRC_ANNOT: sync_crc_annot };
         for (const [key, value] of Object.entries({
           ...keys,
-          LAST_UID: last_uid,
+          LAST_UID: lastUid,
           HIGHESTMODSEQ: highestmodseq,
         })) {
           expect(valueOf(line, key), `${mailbox} ${key}`).to.equal(String(value));
@@ -110,9 +116,9 @@ describe('a recorded session of a real master', () => {
     try {
       const found: Record<string, TruthMessage[]> = {};
       for (const { id, name } of livingMailboxes(reader.index)) {
-        const living = [...records(reader.index, id)].filter(({ expunged }) => expunged === null);
-        found[name] = living.map(({ uid, message_id, size }) => {
-          const message = messageById(reader.index, message_id);
+        const living = [...recordsOf(reader.index, id)].filter(({ expunged }) => expunged === null);
+        found[name] = living.map(({ uid, messageId, size }) => {
+          const message = messageById(reader.index, messageId);
           if (message === undefined) throw new Error(`${name} ${uid}: no message`);
           const bytes = reader.read(message, 0, size);
           return { uid, size: bytes.length, sha1: createHash('sha1').update(bytes).digest('hex') };

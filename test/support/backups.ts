@@ -11,7 +11,7 @@ import { readMessage } from '../../src/backup/read/messageBytes.ts';
 import type { MessageSource, UploadedLine } from '../../src/backup/lines/messageSource.ts';
 import type { BackupOptions } from '../../src/backup/options.ts';
 import type { IndexFile } from '../../src/index/store/indexFile.ts';
-import { messageByGuid } from '../../src/index/queries/current.ts';
+import { messageByGuid } from '../../src/index/queries/messages.ts';
 import type { FoldLine } from '../../src/index/types.ts';
 import { Staging } from '../../src/log/write/staging.ts';
 import { FileLiteral } from '../../src/protocol/dlist.ts';

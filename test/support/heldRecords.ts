@@ -2,7 +2,8 @@
 import { BackupReader } from '../../src/backup/reader.ts';
 import { recordItem } from '../../src/backup/lines/recordItem.ts';
 import type { IndexFile } from '../../src/index/store/indexFile.ts';
-import { livingMailboxes, mailboxByName, records } from '../../src/index/queries/current.ts';
+import { livingMailboxes, mailboxByName } from '../../src/index/queries/mailboxes.ts';
+import { recordsOf } from '../../src/index/queries/records.ts';
 import { printDlist } from '../../src/protocol/print.ts';
 
 /** Returns the records in the form `RECORD (...)` of a MAILBOX line, expunged ones too. */
@@ -27,7 +28,7 @@ export function allHeldRecords(path: string): Map<string, string> {
 function recordList(index: IndexFile, mboxname: string): string {
   const mailbox = mailboxByName(index, mboxname);
   if (mailbox === undefined) throw new Error(`${index.path}: no mailbox ${mboxname}`);
-  const items = [...records(index, mailbox.id)].map((record) => printDlist(recordItem(record), 'client'));
+  const items = [...recordsOf(index, mailbox.id)].map((record) => printDlist(recordItem(record), 'client'));
   return ` RECORD (${items.join(' ')})`;
 }
 

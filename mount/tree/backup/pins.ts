@@ -9,7 +9,7 @@
  */
 import { BackupReader } from '../../../src/backup/reader.ts';
 import { horizon } from '../../../src/index/queries/horizon.ts';
-import { lastTimestamp } from '../../../src/index/queries/current.ts';
+import { lastTimestamp } from '../../../src/index/queries/timestamps.ts';
 import { nowSeconds } from '../../../src/mailbox/timestamp.ts';
 import type { UserBackup } from './userBackup.ts';
 

@@ -1,6 +1,6 @@
 /** `.chunks`: the contents of the log, one file for each decompressed chunk. */
 import { BackupError } from '../../../src/errors.ts';
-import { chunkById, chunks } from '../../../src/index/queries/current.ts';
+import { chunkById, chunks } from '../../../src/index/queries/chunks.ts';
 import type { Chunk } from '../../../src/index/types.ts';
 import type { Attributes, Content, Entry, FileItem, ListedEntry } from '../../vfs/tree.ts';
 import { fileAttributes, fileTimeMs } from '../attributes.ts';
@@ -53,9 +53,9 @@ export class ChunksFolder extends TreeFolder {
     return { node: { place: this, number: chunk.id }, attributes: this.#attributesOf(chunk) };
   }
 
-  #attributesOf({ id, length, ts_end }: Chunk): Attributes {
+  #attributesOf({ id, length, tsEnd }: Chunk): Attributes {
     const inode = inodeOf('chunk', this.key, String(id));
-    return fileAttributes({ inode, mtimeMs: fileTimeMs(ts_end), owner: this.#view.user.owner }, length);
+    return fileAttributes({ inode, mtimeMs: fileTimeMs(tsEnd), owner: this.#view.user.owner }, length);
   }
 
   #contentOf({ id, length }: Chunk): Content {

@@ -4,7 +4,7 @@
  */
 import { getString, optionalString, toKeyValues } from '../../../src/protocol/dlist.ts';
 import { parseDlist } from '../../../src/protocol/parseText.ts';
-import { itemsAt } from '../../../src/index/queries/atTime.ts';
+import { itemsAt } from '../../../src/index/queries/items.ts';
 import { fileName } from '../../../src/mailbox/fileName.ts';
 import { ACTIVE_NAME, activeSieveFile, sieveFiles } from '../../../src/mailbox/sieveNames.ts';
 import type { Attributes, Entry, FolderReference, LinkItem, ListedEntry } from '../../vfs/tree.ts';

@@ -4,9 +4,9 @@
  */
 import { isInFuture, knownSince } from '../../../src/backup/clock.ts';
 import { disk } from '../../../src/fs/disk/current.ts';
-import { livingSize } from '../../../src/index/queries/atTime.ts';
-import { chunkCount, lastTimestamp, uncompressedBytes } from '../../../src/index/queries/current.ts';
-import { firstTimestamp } from '../../../src/index/queries/views.ts';
+import { chunkCount, uncompressedBytes } from '../../../src/index/queries/chunks.ts';
+import { livingSize } from '../../../src/index/queries/records.ts';
+import { firstTimestamp, lastTimestamp } from '../../../src/index/queries/timestamps.ts';
 import type { MailView } from '../views/mailView.ts';
 import { timestampName } from '../timestampNames.ts';
 import type { StructureFolder } from '../views/structure.ts';

@@ -2,7 +2,7 @@
  * `.subscriptions`: the folders to which a user has subscribed, one per line, as paths relative to
  * the user's folder.
  */
-import { itemsAt } from '../../../src/index/queries/atTime.ts';
+import { itemsAt } from '../../../src/index/queries/items.ts';
 import { backupUseridOf } from '../../../src/mailbox/names.ts';
 import { toPathSegments } from '../../../src/mailbox/path.ts';
 import { getString, toKeyValues } from '../../../src/protocol/dlist.ts';

@@ -2,8 +2,8 @@
  * A folder in a user's tree: a mailbox with one file per message, a parent of other folders, or
  * both.
  */
-import type { ListedRecord } from '../../../src/index/queries/current.ts';
-import type { ViewMailbox } from '../../../src/index/queries/views.ts';
+import type { ViewMailbox } from '../../../src/index/queries/mailboxes.ts';
+import type { ListedRecord } from '../../../src/index/queries/records.ts';
 import type { PrefetchPlanWithKeys } from '../../content/prefetchList.ts';
 import type { Attributes, Entry, FileItem, ListedEntry, ShownFolder } from '../../vfs/tree.ts';
 import { folderAttributes } from '../attributes.ts';

@@ -3,8 +3,8 @@
  * mailboxes are folders in it. Every message is in `cur`, and the letters in its file name are its
  * flags. Lower-case letters stand for keywords, which the file `dovecot-keywords` lists.
  */
-import { flagCombinations } from '../../../src/index/queries/views.ts';
-import type { RecordWithGuid } from '../../../src/index/queries/current.ts';
+import { flagCombinations } from '../../../src/index/queries/records.ts';
+import type { RecordWithGuid } from '../../../src/index/queries/records.ts';
 import { keywordLetter, keywordLines, maildirUnique, splitFlags } from '../../../src/mailbox/maildirText.ts';
 import { FsError } from '../../vfs/fsError.ts';
 import type { PrefetchPlanWithKeys } from '../../content/prefetchList.ts';

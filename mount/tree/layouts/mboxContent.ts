@@ -14,7 +14,7 @@ import { loadBlock, readMessage } from '../../../src/backup/read/messageBytes.ts
 import type { Block } from '../../../src/backup/read/messageBytes.ts';
 import type { BackupReader } from '../../../src/backup/reader.ts';
 import { BackupError } from '../../../src/errors.ts';
-import type { LocatedRecord } from '../../../src/index/queries/atTime.ts';
+import type { LocatedRecord } from '../../../src/index/queries/records.ts';
 import type { Quoting } from '../../../src/mailbox/mboxText.ts';
 import { FIRST_PIECE, LineEnds, PIECE_BYTES, WINDOW_BYTES, makePiece } from '../../content/mboxPieces.ts';
 import type { PieceStart } from '../../content/mboxPieces.ts';

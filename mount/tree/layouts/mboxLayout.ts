@@ -4,7 +4,7 @@
  * For a million messages, this takes 400 kB of memory.
  */
 import { LRUCache } from 'lru-cache';
-import type { FlaggedRecord } from '../../../src/index/queries/current.ts';
+import type { FlaggedRecord } from '../../../src/index/queries/records.ts';
 import { mboxBytes } from '../../content/mboxMessage.ts';
 import type { MailView } from '../views/mailView.ts';
 import type { StructureFolder } from '../views/structure.ts';

@@ -4,26 +4,26 @@
  * share an inode, so tar, rsync -H and cpio store them once.
  */
 import type { IndexFile } from '../../../src/index/store/indexFile.ts';
-import { copies, copiesAt } from '../../../src/index/queries/views.ts';
+import { copies } from '../../../src/index/queries/records.ts';
 import { inodeOf } from '../hash.ts';
 import type { StructureFolder } from './structure.ts';
 
 interface Linked {
-  readonly message_id: number;
+  readonly messageId: number;
   readonly internaldate: number;
 }
 
 /** The number of links of each message. A message without an entry has one link. */
 export type LinkCounts = ReadonlyMap<string, number>;
 
-const keyOf = ({ message_id, internaldate }: Linked): string => `${message_id}/${internaldate}`;
+const keyOf = ({ messageId, internaldate }: Linked): string => `${messageId}/${internaldate}`;
 
 /** Counts identical messages in the folders that a view shows. */
 export function countLinks(index: IndexFile, root: StructureFolder, time: number | null): LinkCounts {
   const shown = new Set(mailboxIds(root));
   const counts = new Map<string, number>();
-  for (const copy of time === null ? copies(index) : copiesAt(index, time)) {
-    if (!shown.has(copy.mailbox_id)) continue;
+  for (const copy of copies(index, time)) {
+    if (!shown.has(copy.mailboxId)) continue;
     const key = keyOf(copy);
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }

@@ -6,17 +6,28 @@ import { LRUCache } from 'lru-cache';
 import type { BackupReader } from '../../../src/backup/reader.ts';
 import { BackupError } from '../../../src/errors.ts';
 import { horizon } from '../../../src/index/queries/horizon.ts';
-import { listFlagged, listRecords, mailboxByUniqueid } from '../../../src/index/queries/current.ts';
-import type { FlaggedRecord, ListedRecord } from '../../../src/index/queries/current.ts';
-import { locationsPage, recordAt, recordsPage } from '../../../src/index/queries/atTime.ts';
-import type { LocatedRecord, LocatedUid } from '../../../src/index/queries/atTime.ts';
+import { mailboxByUniqueid, shownMailboxes } from '../../../src/index/queries/mailboxes.ts';
+import {
+  flaggedPage,
+  listedPage,
+  locationsPage,
+  recordAt,
+  recordsPage,
+} from '../../../src/index/queries/records.ts';
+import type {
+  FlaggedRecord,
+  ListedRecord,
+  LocatedRecord,
+  LocatedUid,
+  RecordRange,
+} from '../../../src/index/queries/records.ts';
 import { FsError } from '../../vfs/fsError.ts';
 import { countLinks, linksOf } from './hardlinks.ts';
 import type { LinkCounts } from './hardlinks.ts';
 import { inodeOf } from '../hash.ts';
 import { timestampName } from '../timestampNames.ts';
 import { PerBackup } from '../backup/perBackup.ts';
-import { deletedMail, departedMail, livingMail, mailboxesOf } from './shownMailboxes.ts';
+import { deletedMail, departedMail, livingMail } from './shownMailboxes.ts';
 import { buildStructure, folderAt, identityOf, uniqueidIn } from './structure.ts';
 import type { StructureFolder } from './structure.ts';
 import type { UserBackup } from '../backup/userBackup.ts';
@@ -123,7 +134,7 @@ export class MailView {
     const version = String(index.dataVersion());
     return structures.get(reader, `${part}@${time ?? 'now'}`, version, () => {
       if (part === 'deleted') return buildStructure(deletedMail(index, time, deletedPrefix));
-      const mailboxes = [...mailboxesOf(index, time)];
+      const mailboxes = [...shownMailboxes(index, time)];
       // In a past view, the mtime of every folder is that time, so departed mailboxes are not
       // needed.
       const departed = time === null ? departedMail(index, mailboxes, deletedPrefix) : [];
@@ -162,30 +173,35 @@ export class MailView {
   }
 
   #newPage(folder: StructureFolder, afterUid: number, limit: number): ListedRecord[] {
-    const { mailbox, shown } = folder;
-    if (mailbox === null) return [];
+    const range = this.#range(folder, afterUid, limit);
+    if (range === undefined) return [];
     const { index } = this.reader();
-    const time = this.options.time();
-    if (this.isPlain(folder)) return listRecords(index, mailbox.id, afterUid, limit);
-    return recordsPage(index, mailbox.id, time, afterUid, limit, shown);
+    return this.isPlain(folder) ? listedPage(index, range) : recordsPage(index, range);
+  }
+
+  #range({ mailbox, shown }: StructureFolder, afterUid: number, limit: number): RecordRange | undefined {
+    if (mailbox === null) return undefined;
+    return { mailboxId: mailbox.id, time: this.options.time(), shown, afterUid, limit };
   }
 
   /** Like page(), with all fields of the records. */
-  fullPage({ mailbox, shown }: StructureFolder, afterUid: number, limit: number): LocatedRecord[] {
-    if (mailbox === null) return [];
-    return recordsPage(this.reader().index, mailbox.id, this.options.time(), afterUid, limit, shown);
+  fullPage(folder: StructureFolder, afterUid: number, limit: number): LocatedRecord[] {
+    const range = this.#range(folder, afterUid, limit);
+    return range === undefined ? [] : recordsPage(this.reader().index, range);
   }
 
   /** Like page(), with the messages' locations. */
-  locationsPage({ mailbox, shown }: StructureFolder, afterUid: number, limit: number): LocatedUid[] {
-    if (mailbox === null) return [];
-    return locationsPage(this.reader().index, mailbox.id, this.options.time(), afterUid, limit, shown);
+  locationsPage(folder: StructureFolder, afterUid: number, limit: number): LocatedUid[] {
+    const range = this.#range(folder, afterUid, limit);
+    return range === undefined ? [] : locationsPage(this.reader().index, range);
   }
 
   /** Like page(), with flags. */
   flaggedPage(folder: StructureFolder, afterUid: number, limit: number): readonly FlaggedRecord[] {
-    if (folder.mailbox === null || !this.isPlain(folder)) return this.fullPage(folder, afterUid, limit);
-    return listFlagged(this.reader().index, folder.mailbox.id, afterUid, limit);
+    const range = this.#range(folder, afterUid, limit);
+    if (range === undefined) return [];
+    const { index } = this.reader();
+    return this.isPlain(folder) ? flaggedPage(index, range) : recordsPage(index, range);
   }
 
   /** Yields all records of a folder with their flags, in the order of their UIDs. */
@@ -215,9 +231,9 @@ export class MailView {
   }
 
   #single({ mailbox, shown }: StructureFolder, uid: number): LocatedRecord[] {
-    const { index } = this.reader();
-    const record =
-      mailbox === null ? undefined : recordAt(index, mailbox.id, this.options.time(), uid, shown);
+    if (mailbox === null) return [];
+    const place = { mailboxId: mailbox.id, time: this.options.time(), shown, uid };
+    const record = recordAt(this.reader().index, place);
     return record === undefined ? [] : [record];
   }
 
@@ -230,7 +246,7 @@ export class MailView {
     const { index } = this.reader();
     const mailbox = mailboxByUniqueid(index, uniqueidIn(identity));
     if (mailbox === undefined || identityOf({ mailbox }) !== identity) throw new FsError('ESTALE');
-    const record = recordAt(index, mailbox.id, null, uid, 'all');
+    const record = recordAt(index, { mailboxId: mailbox.id, time: null, shown: 'held', uid });
     if (record === undefined) throw new FsError('ESTALE');
     return record;
   }

@@ -4,9 +4,9 @@
 import type { BackupReader } from '../../../src/backup/reader.ts';
 import { hasItsBytes } from '../../../src/backup/read/messageBytes.ts';
 import { BackupError } from '../../../src/errors.ts';
-import { mailboxById, messageById } from '../../../src/index/queries/current.ts';
-import type { LocatedRecord } from '../../../src/index/queries/atTime.ts';
-import type { ListedRecord } from '../../../src/index/queries/current.ts';
+import { mailboxById } from '../../../src/index/queries/mailboxes.ts';
+import { messageById } from '../../../src/index/queries/messages.ts';
+import type { ListedRecord, LocatedRecord } from '../../../src/index/queries/records.ts';
 import type { StoredMessage } from '../../../src/index/types.ts';
 import type { Attributes, Content, FileItem } from '../../vfs/tree.ts';
 import { fileTimeMs } from '../attributes.ts';
@@ -26,7 +26,7 @@ export function messageAttributes(view: MailView, folderInode: bigint, record: L
     inode: childInode(folderInode, record.uid),
     sizeBytes: record.size,
     mtimeMs,
-    ctimeMs: record.last_updated === 0 ? mtimeMs : fileTimeMs(record.last_updated),
+    ctimeMs: record.lastUpdated === 0 ? mtimeMs : fileTimeMs(record.lastUpdated),
     nlink: 1,
     mode: 0o400,
     uid: view.user.owner.uid,
@@ -36,7 +36,7 @@ export function messageAttributes(view: MailView, folderInode: bigint, record: L
   const nlink = view.links(record) ?? 1;
   if (nlink === 1) return attributes;
   // Messages that share an inode must share a ctime.
-  const guid = messageById(view.reader().index, record.message_id)?.guid ?? '';
+  const guid = messageById(view.reader().index, record.messageId)?.guid ?? '';
   const inode = linkInode(view.user.userid, guid, record.internaldate);
   return { ...attributes, inode, nlink, ctimeMs: mtimeMs };
 }
@@ -92,7 +92,7 @@ function xattrOf(view: MailView, record: LocatedRecord, name: string): string | 
   return xattrs.get(name)?.(record) ?? null;
 }
 
-type Stored = StoredMessage & { readonly chunk_id: number; readonly offset: number };
+type Stored = StoredMessage & { readonly chunkId: number; readonly offset: number };
 
 /**
  * Locates a record's message. Throws 'damaged' if the bytes are missing, or if the record's SIZE
@@ -100,11 +100,11 @@ type Stored = StoredMessage & { readonly chunk_id: number; readonly offset: numb
  * it would include bytes after the message.
  */
 export function storedMessage(reader: BackupReader, record: LocatedRecord): Stored {
-  const { message_id: id, guid, size, chunk_id, offset } = record;
-  if (chunk_id === null || offset === null || record.message_size !== size) {
+  const { messageId: id, guid, size, chunkId, offset } = record;
+  if (chunkId === null || offset === null || record.messageSize !== size) {
     throw badBytes(reader, record, 'are not in this backup');
   }
-  return { id, guid, size, chunk_id, offset };
+  return { id, guid, size, chunkId, offset };
 }
 
 /**
@@ -113,7 +113,7 @@ export function storedMessage(reader: BackupReader, record: LocatedRecord): Stor
  */
 export function badBytes(
   { index, path }: BackupReader,
-  { mailbox_id: mailboxId, uid, guid }: LocatedRecord,
+  { mailboxId, uid, guid }: LocatedRecord,
   what: 'are damaged' | 'are not in this backup',
 ): BackupError {
   const mailbox = mailboxById(index, mailboxId)?.name ?? '';
@@ -123,7 +123,7 @@ export function badBytes(
 
 function messageContent(reader: BackupReader, record: LocatedRecord): Content {
   const message = storedMessage(reader, record);
-  const { chunk_id: chunkId, offset: start } = message;
+  const { chunkId, offset: start } = message;
   let isWhole: boolean | undefined;
   const failed = (): BackupError => badBytes(reader, record, 'are damaged');
   return {

@@ -6,7 +6,7 @@
 import type { Block } from '../../../src/backup/read/messageBytes.ts';
 import type { BackupReader } from '../../../src/backup/reader.ts';
 import { BackupError } from '../../../src/errors.ts';
-import type { LocatedUid } from '../../../src/index/queries/atTime.ts';
+import type { LocatedUid } from '../../../src/index/queries/records.ts';
 import { LONGEST_SHARED_BYTES } from '../../content/sharedBlocks.ts';
 import { PrefetchPlanBuilder } from '../../content/prefetchList.ts';
 import type { PrefetchPlanWithKeys } from '../../content/prefetchList.ts';

@@ -1,22 +1,16 @@
 /** Determines which mailboxes a view of a user's mail shows, and in which folders. */
 import type { IndexFile } from '../../../src/index/store/indexFile.ts';
-import { livingMailboxes } from '../../../src/index/queries/current.ts';
 import {
-  goneMailboxes,
+  deletedMailboxes,
   mailboxesWithExpunged,
-  removedMailboxes,
-  shownMailboxesAt,
-} from '../../../src/index/queries/views.ts';
-import type { ViewMailbox } from '../../../src/index/queries/views.ts';
+  removedNames,
+  shownMailboxes,
+} from '../../../src/index/queries/mailboxes.ts';
+import type { ViewMailbox } from '../../../src/index/queries/mailboxes.ts';
 import { internalName, parseName } from '../../../src/mailbox/names.ts';
 import type { MailboxName } from '../../../src/mailbox/names.ts';
 import { toPathSegments } from '../../../src/mailbox/path.ts';
 import type { DepartedMailbox, ShownMailbox } from './structure.ts';
-
-/** Returns the mailboxes at `time` (unix seconds), or the present ones if `time` is null. */
-export function mailboxesOf(index: IndexFile, time: number | null): Iterable<ViewMailbox> {
-  return time === null ? livingMailboxes(index) : shownMailboxesAt(index, time);
-}
 
 /**
  * Yields the mailboxes with living mail. Mailboxes in the deleted namespace are left out, because
@@ -44,7 +38,7 @@ export function* departedMail(
     const until = Math.min(parsed.deletedAt ?? changed, changed);
     yield { path: livingPath(parsed, deletedPrefix), until };
   }
-  for (const { name, deleted } of removedMailboxes(index)) {
+  for (const { name, deleted } of removedNames(index)) {
     const parsed = parseName(name, deletedPrefix);
     yield { path: livingPath(parsed, deletedPrefix), until: Math.min(parsed.deletedAt ?? deleted, deleted) };
   }
@@ -65,13 +59,13 @@ export function* deletedMail(
 ): Generator<ShownMailbox> {
   const withExpunged = mailboxesWithExpunged(index, time);
   const gone: { readonly mailbox: ViewMailbox; readonly name: string }[] = [];
-  for (const mailbox of mailboxesOf(index, time)) {
+  for (const mailbox of shownMailboxes(index, time)) {
     if (isDeleted(mailbox.name, deletedPrefix)) gone.push({ mailbox, name: mailbox.name });
     else if (withExpunged.has(mailbox.id)) {
       yield { mailbox, path: toPathSegments(mailbox.name, deletedPrefix), shown: 'expunged' };
     }
   }
-  for (const mailbox of goneMailboxes(index, time)) {
+  for (const mailbox of deletedMailboxes(index, time)) {
     const parsed = parseName(mailbox.name, deletedPrefix);
     const deletedAt = parsed.deletedAt ?? mailbox.deleted ?? 0;
     gone.push({ mailbox, name: internalName({ ...parsed, deletedAt }, deletedPrefix) });
@@ -96,7 +90,7 @@ function* apart(
       free = internalName({ ...parsed, deletedAt: (parsed.deletedAt ?? 0) + 1 }, deletedPrefix);
     }
     taken.add(free);
-    yield { mailbox, path: toPathSegments(free, deletedPrefix), shown: 'all' };
+    yield { mailbox, path: toPathSegments(free, deletedPrefix), shown: 'held' };
   }
 }
 

@@ -4,8 +4,8 @@
  */
 import { fileTimeMs } from '../attributes.ts';
 import { inodeOf } from '../hash.ts';
-import type { RecordsShown } from '../../../src/index/queries/atTime.ts';
-import type { ViewMailbox } from '../../../src/index/queries/views.ts';
+import type { ViewMailbox } from '../../../src/index/queries/mailboxes.ts';
+import type { RecordsShown } from '../../../src/index/queries/records.ts';
 
 /** A mailbox, the path of its folder, and the kind of records that the folder shows. */
 export interface ShownMailbox {

@@ -11,14 +11,12 @@ import { identityOf } from '../../index/store/statsCache.ts';
 import type { BackupStats, StatsCache, Needed } from '../../index/store/statsCache.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
 import type { Chunk } from '../../index/types.ts';
+import { lastChunk, uncompressedBytes } from '../../index/queries/chunks.ts';
 import { missingCount, missingMessages } from '../../index/queries/missing.ts';
 import type { MissingMessage } from '../../index/queries/missing.ts';
-import {
-  firstExpungedAfter,
-  lastChunk,
-  neededBytes,
-  uncompressedBytes,
-} from '../../index/queries/current.ts';
+import { sqlHorizon } from '../../index/queries/retained.ts';
+import { neededBytes } from '../../index/queries/messages.ts';
+import { firstExpungedAfter } from '../../index/queries/records.ts';
 import { faultOfIndex } from '../indexFault.ts';
 import { indexPath } from '../options.ts';
 
@@ -65,7 +63,7 @@ function statsByIndex<T>(
   const index = IndexFile.peek(indexPath(path));
   try {
     const last = index === null ? undefined : lastChunk(index);
-    return index === null || last?.file_end !== sizeBytes ? null : ask(index, last);
+    return index === null || last?.fileEnd !== sizeBytes ? null : ask(index, last);
   } catch (error) {
     if (faultOfIndex(error, indexPath(path)) === null) throw error;
     return null;
@@ -103,14 +101,15 @@ export interface SizeStats {
 }
 
 /**
- * Returns the stats. Messages that were expunged before `since` do not count as needed. If `since`
- * is -1, all messages count as needed. Reads the whole data file if there is no usable index.
+ * Returns the stats. Messages that were expunged before `since` do not count as needed. Without
+ * `since`, all messages count as needed. Reads the whole data file if there is no usable index.
  */
 export function sizeStats(
   path: string,
-  since: number,
+  retainedSince: number | undefined,
   cache: StatsCache | null = null,
 ): SizeStats | Promise<SizeStats> {
+  const since = sqlHorizon(retainedSince);
   const data = dataFile(path);
   const known = cache?.find(path, identityOf(data)) ?? null;
   if (known?.needed != null && stillHolds(known.needed, since))
@@ -147,7 +146,7 @@ function reckoned(
   const firstExpunged = firstExpungedAfter(index, since);
   const needed = { bytes: neededBytes(index, since), since, firstExpunged };
   const chunk = chunkStats(index, last);
-  if (last.file_end === data.size) cache?.put(path, identityOf(data), { ...chunk, needed });
+  if (last.fileEnd === data.size) cache?.put(path, identityOf(data), { ...chunk, needed });
   return statsOf(data.size, chunk, needed);
 }
 
@@ -182,8 +181,8 @@ function statsOf(compressedBytes: number, chunk: Omit<BackupStats, 'needed'>, ne
 
 function chunkStats(index: IndexFile, last: Chunk): Omit<BackupStats, 'needed'> {
   return {
-    lastStart: last.ts_start,
-    lastEnd: last.ts_end,
+    lastStart: last.tsStart,
+    lastEnd: last.tsEnd,
     uncompressedBytes: uncompressedBytes(index),
     missingCount: missingCount(index),
   };

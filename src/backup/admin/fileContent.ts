@@ -2,7 +2,8 @@
 import { BackupError, asBackupError } from '../../errors.ts';
 import { disk } from '../../fs/disk/current.ts';
 import { openRegular } from '../../fs/open.ts';
-import { allMailboxes, lastChunk } from '../../index/queries/current.ts';
+import { lastChunk } from '../../index/queries/chunks.ts';
+import { allMailboxes } from '../../index/queries/mailboxes.ts';
 import { backupUseridOf } from '../../mailbox/names.ts';
 import { MEMBER_HEADER } from '../../log/format.ts';
 import { BackupReader } from '../reader.ts';
@@ -47,7 +48,7 @@ export function contentOf(path: string, sizeBytes: number, deletedPrefix: string
     }
     const ranked = [...counts].toSorted(([, a], [, b]) => b.living - a.living || b.all - a.all);
     const [first, ...others] = ranked.map(([userid]) => userid);
-    return { userid: first ?? null, others, lastTime: lastChunk(reader.index)?.ts_end ?? null, sizeBytes };
+    return { userid: first ?? null, others, lastTime: lastChunk(reader.index)?.tsEnd ?? null, sizeBytes };
   } catch (error) {
     if (error instanceof BackupError) throw error;
     throw asBackupError(error, path);

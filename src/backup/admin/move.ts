@@ -20,11 +20,10 @@ import type { AcquireOptions } from '../../fs/lockedFile.ts';
 import { copyFile } from '../../fs/copyFile.ts';
 import { makeFolders, syncFolder } from '../../fs/folders.ts';
 import { BackupError, asBackupError, messageOf } from '../../errors.ts';
-import { stateOf } from '../../index/queries/chunks.ts';
+import { lastChunk } from '../../index/queries/chunks.ts';
 import { isDamagedIndex } from '../../index/store/indexErrors.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
 import { removeIndexFiles } from '../../index/store/removeIndexFiles.ts';
-import { lastChunk } from '../../index/queries/current.ts';
 import { copyBytes, isPrefix } from '../../fs/copyBytes.ts';
 import { faultPoint } from '../faultPoint.ts';
 import { giveOwner, keepOwner } from '../../fs/keepOwner.ts';
@@ -143,7 +142,7 @@ function finalBytes(path: string, fd: number): number {
   try {
     const last = index === null || !belongs(index, fd) ? undefined : lastChunk(index);
     if (last === undefined) return 0;
-    return stateOf(last) === 'open' ? last.offset : last.file_end;
+    return last.state === 'open' ? last.offset : last.fileEnd;
   } catch (error) {
     if (faultOfIndex(error, indexPath(path)) === null) throw error;
     return 0;

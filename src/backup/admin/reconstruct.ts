@@ -16,7 +16,7 @@ import { BackupError, messageOf } from '../../errors.ts';
 import { disk } from '../../fs/disk/current.ts';
 import { lstatExisting } from '../../fs/names.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
-import { lastChunk } from '../../index/queries/current.ts';
+import { lastChunk } from '../../index/queries/chunks.ts';
 import { faultOfIndex } from '../indexFault.ts';
 import { indexPath } from '../options.ts';
 import { contentOf, looksLikeDataFile } from './fileContent.ts';

@@ -14,8 +14,9 @@ import { asBackupError } from '../../errors.ts';
 import { requireCredible } from '../../index/store/credible.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
 import { removeIndexFiles } from '../../index/store/removeIndexFiles.ts';
-import { makeRetainedNames, prepareRetained } from '../../index/queries/retained.ts';
-import { compareRetained } from './check.ts';
+import { retainedTables } from '../../index/queries/comparedTables.ts';
+import { RetainedSet, sqlHorizon } from '../../index/queries/retained.ts';
+import { compareTables } from '../verify/compareIndexes.ts';
 import { NO_LATEST_TIME, NotTheSame, step } from './job.ts';
 import type { Compaction, Job, Snapshot } from './job.ts';
 import { effectiveHorizon, planCompaction, requireModestDrop } from './plan.ts';
@@ -58,7 +59,7 @@ async function compactOnce(work: Compaction): Promise<'done' | 'skipped'> {
   try {
     return await compactSnapshot(snapshot, work);
   } finally {
-    snapshot.index.close();
+    snapshot.retained.index.close();
     snapshot.data.close();
   }
 }
@@ -88,15 +89,15 @@ async function compactInto(
   snapshot: Snapshot,
   work: Compaction,
 ): Promise<'done' | 'skipped'> {
-  const horizon = effectiveHorizon(snapshot.index, work.horizon);
-  prepareRetained(snapshot.index, horizon);
-  const plan = planCompaction(snapshot.index, horizon, work.sizes);
+  const { retained } = snapshot;
+  retained.fill(effectiveHorizon(retained.index, work.horizon));
+  const plan = planCompaction(retained, work.sizes);
   if (!work.isForced && plan.work < Math.max(1, work.workThreshold)) return 'skipped';
-  requireCredible(snapshot.index);
+  requireCredible(retained.index);
   if (!work.mayDropMost) requireModestDrop(plan, work.path);
   work.detail(`keeping ${plan.chunks.length} chunks:`);
   work.detail(plan.chunks.map(({ chunk }) => ` ${chunk.id}`).join(''));
-  const job = { work, snapshot, target, horizon, plan };
+  const job = { work, snapshot, target, plan };
   const bytes = await writeAnew(job);
   const fresh = foldAnew(job, bytes);
   try {
@@ -125,41 +126,42 @@ async function takeSnapshot({ path, lock, notice }: Compaction): Promise<Snapsho
     if (settled === null) (await openIndexForWriting(file, notice)).close();
     const index = settled ?? IndexFile.open(indexPath(path), 'read');
     if (index === null) throw new Error(`the index of ${path} vanished while it was locked`);
-    makeRetainedNames(index);
-    index.holdSnapshot();
-    return { data: SharedRead.open(path), index, inode: disk.exactFstat(file.fd).ino };
+    const retained = new RetainedSet(index);
+    return { data: SharedRead.open(path), retained, inode: disk.exactFstat(file.fd).ino };
   });
 }
 
 /** Writes the new data file. Returns its size. */
-async function writeAnew({ work, snapshot, target, horizon, plan }: Job): Promise<number> {
-  const { data, index } = snapshot;
+async function writeAnew({ work, snapshot, target, plan }: Job): Promise<number> {
+  const { data, retained } = snapshot;
   giveOwner(target.fd, disk.fstat(data.fd));
   const { sizes, detail, onProgress, latestTime = NO_LATEST_TIME } = work;
   const out = new CompactWriter(target.fd, work.compressionLevel, latestTime);
   const half = onProgress && ((done: number): void => onProgress(done, 2 * plan.fileEnd));
-  await rewrite(
-    { index, fd: data.fd, horizon, latestTime, sizes, notice: detail, onProgress: half },
-    plan,
-    out,
-  );
+  await rewrite({ retained, fd: data.fd, latestTime, sizes, notice: detail, onProgress: half }, plan, out);
   step('written');
   return out.fileEnd;
 }
 
-/** Reads the new file back and proves that it is correct. Returns the new file's index. */
-function foldAnew({ work, snapshot, target, horizon }: Job, bytes: number): IndexFile {
+/**
+ * Reads the new file back and proves the compaction: for every time from the horizon on, the new
+ * file has the same state as the old backup. Without this proof, a compaction changes nothing.
+ * Returns the new file's index.
+ */
+function foldAnew({ work, snapshot, target }: Job, bytes: number): IndexFile {
   const { path, onProgress, latestTime = NO_LATEST_TIME } = work;
   const fresh = beginIndex(indexPath(target.path), bytes);
   try {
     const half = onProgress && ((done: number, all: number): void => onProgress(all + done, 2 * all));
+    const { retained } = snapshot;
+    const values = { horizon: sqlHorizon(retained.horizon), latest: latestTime };
     const { damages } = scan(fresh, target.fd, 0, bytes, {
       isEnded: true,
       ...(half && { onProgress: half }),
     });
     const faults = [
       ...damages.map(({ reason }) => reason),
-      ...compareRetained(snapshot.index, fresh, horizon, latestTime),
+      ...compareTables(retainedTables, retained.index, fresh, { values }),
     ];
     if (faults.length > 0) throw new NotTheSame(path, faults);
     step('folded');

@@ -5,7 +5,7 @@
 import type { AcquireOptions, LockedFile, SharedRead } from '../../fs/lockedFile.ts';
 import type { LockWait } from '../../fs/posixLock.ts';
 import { BackupError } from '../../errors.ts';
-import type { IndexFile } from '../../index/store/indexFile.ts';
+import type { RetainedSet } from '../../index/queries/retained.ts';
 import type { CompactionPlan } from './plan.ts';
 import type { ChunkSizes } from './writer.ts';
 import { faultPoint } from '../faultPoint.ts';
@@ -27,8 +27,8 @@ export const step = (name: (typeof COMPACT_STEPS)[number]): void => faultPoint(`
 
 export interface Compaction {
   readonly path: string;
-  /** The time before which history is dropped, in unix seconds. Negative: all history is kept. */
-  readonly horizon: number;
+  /** The time before which history is dropped, in unix seconds; undefined: all is kept. */
+  readonly horizon: number | undefined;
   /**
    * The latest time of a line in the new file, in unix seconds. Later times are reduced to this
    * one. Used by `ctl_backups retime`.
@@ -62,7 +62,7 @@ export interface Compaction {
 /** The backup as it was when the compaction began. */
 export interface Snapshot {
   readonly data: SharedRead;
-  readonly index: IndexFile;
+  readonly retained: RetainedSet;
   readonly inode: bigint;
 }
 
@@ -72,8 +72,6 @@ export interface Job {
   readonly snapshot: Snapshot;
   /** The new file, locked. */
   readonly target: LockedFile;
-  /** The effective horizon: see effectiveHorizon() in plan.ts. */
-  readonly horizon: number;
   readonly plan: CompactionPlan;
 }
 

@@ -3,14 +3,14 @@
  * compaction is worthwhile.
  */
 import { BackupError } from '../../errors.ts';
-import { stateOf } from '../../index/queries/chunks.ts';
+import { chunks } from '../../index/queries/chunks.ts';
+import { longestBlock } from '../../index/queries/points.ts';
+import { sqlHorizon } from '../../index/queries/retained.ts';
+import type { MessageSums, RetainedSet } from '../../index/queries/retained.ts';
+import { timestampsAtOrBefore } from '../../index/queries/timestamps.ts';
 import { horizon as horizonOf } from '../../index/queries/horizon.ts';
 import type { IndexFile } from '../../index/store/indexFile.ts';
-import { chunks } from '../../index/queries/current.ts';
-import { longestBlock, messageSums, stateTimes } from '../../index/queries/retained.ts';
-import type { MessageSums } from '../../index/queries/retained.ts';
 import type { Chunk } from '../../index/types.ts';
-import { timestampsAtOrBefore } from '../../index/queries/views.ts';
 import { isCombined, isSplit } from './writer.ts';
 import type { ChunkSizes } from './writer.ts';
 
@@ -46,18 +46,17 @@ export interface CompactionPlan {
 const MOST_DROPPED_SHARE = 0.9;
 
 /**
- * Returns the time from which a compaction keeps all history, or -1 if it keeps everything.
+ * Returns the time from which a compaction keeps all history, or undefined if it keeps everything.
  *
  * The result is the time of the last change at or before the requested time. Nothing changed
  * between the two times, so this choice keeps no additional data. A reader that has pinned that
  * change still finds its state. The result is never earlier than the horizon of a previous
  * compaction.
  */
-export function effectiveHorizon(index: IndexFile, asked: number): number {
-  if (asked < 0) return -1;
-  const [change = -1] = timestampsAtOrBefore(index, [asked]);
-  const earlier = horizonOf(index);
-  return Math.max(change, earlier === 0 ? -1 : earlier);
+export function effectiveHorizon(index: IndexFile, asked: number | undefined): number | undefined {
+  if (asked === undefined) return undefined;
+  const [change = 0] = timestampsAtOrBefore(index, [asked]);
+  return Math.max(change, horizonOf(index)) || undefined;
 }
 
 /** Throws 'refused' if the compaction would keep no messages, or nearly none. */
@@ -75,9 +74,10 @@ export function requireModestDrop({ all, kept }: CompactionPlan, path: string): 
 }
 
 /** Makes the plan. Throws 'damaged' if a chunk is known to be damaged. */
-export function planCompaction(index: IndexFile, horizon: number, sizes: ChunkSizes): CompactionPlan {
-  const sums = messageSums(index);
-  const times = new Times(stateTimes(index, horizon));
+export function planCompaction(retained: RetainedSet, sizes: ChunkSizes): CompactionPlan {
+  const { index, horizon } = retained;
+  const sums = retained.messageSums();
+  const times = new Times(retained.stateTimes());
   const nothing: MessageSums = { count: 0, bytes: 0 };
   const needed: PlannedChunk[] = [];
   let work = 0;
@@ -86,15 +86,15 @@ export function planCompaction(index: IndexFile, horizon: number, sizes: ChunkSi
   let count = 0;
   for (const chunk of endedChunks(index)) {
     const { all, kept } = sums.get(chunk.id) ?? { all: nothing, kept: nothing };
-    const latest = Math.max(clock, chunk.ts_end);
-    const isRecent = latest > horizon;
-    const isNeeded = kept.count > 0 || isRecent || times.hasBetween(Math.max(clock, chunk.ts_start), latest);
+    const latest = Math.max(clock, chunk.tsEnd);
+    const isRecent = latest > sqlHorizon(horizon);
+    const isNeeded = kept.count > 0 || isRecent || times.hasBetween(Math.max(clock, chunk.tsStart), latest);
     if (isNeeded) needed.push({ chunk, kept, isRecent, clock });
     const isMostlyDead = all.bytes - kept.bytes > DEAD_SHARE * chunk.length;
     const isCoarse = kept.count > 0 && longestBlock(index, chunk.id, chunk.length) > LONGEST_BLOCK_BYTES;
     if (!isNeeded || isMostlyDead || isCoarse) work += 1;
     clock = latest;
-    fileEnd = chunk.file_end;
+    fileEnd = chunk.fileEnd;
     count += 1;
   }
   // If a previous compaction emptied the backup, one chunk is left that holds only the horizon.
@@ -119,7 +119,7 @@ function total(sums: readonly MessageSums[]): MessageSums {
 /** Yields the chunks that were ended. The last chunk may still be open and is then left out. */
 function* endedChunks(index: IndexFile): Generator<Chunk> {
   for (const chunk of chunks(index)) {
-    const state = stateOf(chunk);
+    const state = chunk.state;
     if (state === 'open') return;
     if (state === 'damaged') {
       throw new BackupError('damaged', `chunk ${chunk.id} is damaged: see ctl_backups verify --repair`);

@@ -18,10 +18,11 @@ import { syncFolder } from '../../fs/folders.ts';
 import { BackupError } from '../../errors.ts';
 import { isDamagedIndex } from '../../index/store/indexErrors.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
-import { lastEndedChunk } from '../../index/queries/current.ts';
+import { lastEndedChunk } from '../../index/queries/chunks.ts';
+import { sqlHorizon } from '../../index/queries/retained.ts';
+import { retainedMailboxes } from '../../index/queries/comparedTables.ts';
 import { removeIndexFiles } from '../../index/store/removeIndexFiles.ts';
 import { syncData } from '../../fs/io.ts';
-import { mailboxTable } from './check.ts';
 import { NO_LATEST_TIME, NotTheSame, step } from './job.ts';
 import type { Job } from './job.ts';
 import { compareTables } from '../verify/compareIndexes.ts';
@@ -117,7 +118,7 @@ async function follow(follower: Follower): Promise<void> {
 function endOf(path: string): number {
   const index = IndexFile.open(indexPath(path), 'read');
   try {
-    return (index && lastEndedChunk(index)?.file_end) ?? 0;
+    return (index && lastEndedChunk(index)?.fileEnd) ?? 0;
   } catch (error) {
     if (!isDamagedIndex(error)) throw error;
     return 0;
@@ -128,7 +129,7 @@ function endOf(path: string): number {
 
 async function replaceLocked(follower: Follower, file: LockedFile): Promise<void> {
   const { job, fresh } = follower;
-  const { work, target, horizon, plan } = job;
+  const { work, target, plan, snapshot } = job;
   const { path, notice } = work;
   const hasGrown = disk.fstat(file.fd).size > plan.fileEnd;
   const index = hasGrown || work.keepsPrevious ? await openIndexForWriting(file, notice) : null;
@@ -139,8 +140,8 @@ async function replaceLocked(follower: Follower, file: LockedFile): Promise<void
     }
     if (hasGrown && index !== null) {
       await copyTail(follower, disk.fstat(file.fd).size);
-      const faults = compareTables([mailboxTable], index, fresh, {
-        values: { horizon, latest: NO_LATEST_TIME },
+      const faults = compareTables([retainedMailboxes], index, fresh, {
+        values: { horizon: sqlHorizon(snapshot.retained.horizon), latest: NO_LATEST_TIME },
       });
       if (faults.length > 0) throw new NotTheSame(path, faults);
     }

@@ -5,11 +5,10 @@
  * to them.
  */
 import { setImmediate } from 'node:timers/promises';
-import type { IndexFile } from '../../index/store/indexFile.ts';
 import { HORIZON_LINE } from '../../index/queries/horizon.ts';
-import { lastTimestamp } from '../../index/queries/current.ts';
 import { pointsOfChunk } from '../../index/queries/points.ts';
-import { keptMessages, resendStates } from '../../index/queries/retained.ts';
+import type { RetainedSet } from '../../index/queries/retained.ts';
+import { lastTimestamp } from '../../index/queries/timestamps.ts';
 import { RESEND_LINE } from '../../index/fold/resend.ts';
 import { KeyValues } from '../../protocol/dlist.ts';
 import { ChunkBytes } from '../read/chunkBytes.ts';
@@ -26,11 +25,9 @@ import type { Notice } from '../options.ts';
 const LINE_BYTES = 64 << 20;
 
 export interface Rewrite {
-  readonly index: IndexFile;
+  readonly retained: RetainedSet;
   /** The old data file. */
   readonly fd: number;
-  /** The horizon in unix seconds. Negative: everything is kept. */
-  readonly horizon: number;
   /** See Compaction.latestTime. It also limits the horizons in the log. */
   readonly latestTime: number;
   readonly sizes: ChunkSizes;
@@ -39,24 +36,25 @@ export interface Rewrite {
 }
 
 export async function rewrite(work: Rewrite, plan: CompactionPlan, out: CompactWriter): Promise<void> {
-  const { horizon, onProgress } = work;
+  const { retained, onProgress } = work;
+  const { horizon } = retained;
   const [first] = plan.chunks;
-  if (horizon > 0) {
+  if (horizon !== undefined) {
     // The horizon is written even if nothing else is left. It records that a backup without history
     // once had some.
-    const time = first?.chunk.ts_start ?? lastTimestamp(work.index) ?? horizon;
+    const time = first?.chunk.tsStart ?? lastTimestamp(retained.index) ?? horizon;
     const value = new KeyValues([['HORIZON', String(horizon)]]);
     await out.line({ time, name: HORIZON_LINE, value });
     if (first === undefined) await out.endChunk();
   }
   if (first === undefined) return;
-  const state = new PendingState(stateLines(work.index, horizon), out);
+  const state = new PendingState(stateLines(retained), out);
   try {
     for (const [at, planned] of plan.chunks.entries()) {
       const next = plan.chunks[at + 1];
       await rewriteChunk(work, planned, next === undefined, out, state);
       await endOrCombine(work, planned, next, out);
-      onProgress?.(planned.chunk.file_end, plan.fileEnd);
+      onProgress?.(planned.chunk.fileEnd, plan.fileEnd);
     }
   } finally {
     state.close();
@@ -70,7 +68,7 @@ async function rewriteChunk(
   out: CompactWriter,
   state: PendingState,
 ): Promise<void> {
-  const { index, fd, horizon, latestTime, sizes, notice } = work;
+  const { retained, fd, latestTime, sizes, notice } = work;
   const { chunk, isRecent, clock } = planned;
   const split = async (): Promise<void> => {
     await setImmediate();
@@ -80,23 +78,23 @@ async function rewriteChunk(
   };
   if (planned.kept.count > 0) await copyMessages(work, planned, out, split);
   if (isLast || isRecent) await state.writeAll();
-  else await state.writeUpTo(Math.max(clock, chunk.ts_end), chunk.id);
+  else await state.writeUpTo(Math.max(clock, chunk.tsEnd), chunk.id);
   await split();
   if (isRecent) {
-    for (const line of linesBehind(index, fd, chunk, { horizon, latestTime, clock })) {
+    for (const line of linesBehind(retained, fd, chunk, { latestTime, clock })) {
       await out.line(line);
       await split();
     }
   }
-  if (isLast) await writeResendStates(index, out);
+  if (isLast) await writeResendStates(retained, out);
 }
 
 /**
  * Writes the resend states. They depend on lines before the horizon, so folding the kept lines does
  * not restore them.
  */
-async function writeResendStates(index: IndexFile, out: CompactWriter): Promise<void> {
-  for (const { uniqueid, resend } of resendStates(index)) {
+async function writeResendStates(retained: RetainedSet, out: CompactWriter): Promise<void> {
+  for (const { uniqueid, resend } of retained.resendStates()) {
     const value = new KeyValues([
       ['UNIQUEID', uniqueid],
       ['RESEND', String(resend)],
@@ -106,22 +104,23 @@ async function writeResendStates(index: IndexFile, out: CompactWriter): Promise<
 }
 
 async function copyMessages(
-  { index, fd, sizes, onProgress }: Rewrite,
+  { retained, fd, sizes, onProgress }: Rewrite,
   { chunk }: PlannedChunk,
   out: CompactWriter,
   onLine: () => Promise<void>,
 ): Promise<void> {
+  const { index } = retained;
   const source = new ChunkBytes(index, fd, chunk.id);
   const lineBytes = sizes.max === 0 ? LINE_BYTES : Math.min(LINE_BYTES, sizes.max);
-  const options = { time: chunk.ts_start, lineBytes, onLine };
+  const options = { time: chunk.tsStart, lineBytes, onLine };
   const copy = new MessageCopy(out, source, pointsOfChunk(index, chunk.id), options);
   try {
-    for (const message of keptMessages(index, chunk.id)) {
+    for (const message of retained.messagesOf(chunk.id)) {
       await copy.add(message);
       onProgress?.(
         chunk.offset +
-          Math.floor(((chunk.file_end - chunk.offset) * message.offset) / Math.max(1, chunk.length)),
-        chunk.file_end,
+          Math.floor(((chunk.fileEnd - chunk.offset) * message.offset) / Math.max(1, chunk.length)),
+        chunk.fileEnd,
       );
     }
     await copy.endLine();

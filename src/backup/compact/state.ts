@@ -3,10 +3,8 @@
  * the horizon. Each mailbox, record and item keeps the time at which it reached its state. Its
  * earlier history is dropped.
  */
-import type { IndexFile } from '../../index/store/indexFile.ts';
 import { RESEND_KEY } from '../../index/fold/mailbox.ts';
-import { itemEvents, mailboxAt, mailboxEvents } from '../../index/queries/retained.ts';
-import type { MailboxEvent } from '../../index/queries/retained.ts';
+import type { MailboxEvent, RetainedSet } from '../../index/queries/retained.ts';
 import { parseState } from '../../index/fold/state.ts';
 import type { FoldLine, Item } from '../../index/types.ts';
 import { KeyValues } from '../../protocol/dlist.ts';
@@ -25,14 +23,14 @@ export interface StateLine {
 }
 
 /** Yields the lines, ordered by time. */
-export function* stateLines(index: IndexFile, horizon: number): Generator<StateLine> {
-  const items = itemEvents(index, horizon);
+export function* stateLines(retained: RetainedSet): Generator<StateLine> {
+  const items = retained.itemEvents();
   try {
     let item = items.next();
-    for (const event of mailboxEvents(index, horizon, RECORDS_A_LINE)) {
+    for (const event of retained.mailboxEvents(RECORDS_A_LINE)) {
       for (; item.done !== true && item.value.since < event.time; item = items.next())
         yield stateOfItem(item.value);
-      yield* mailboxLines(index, event, horizon);
+      yield* mailboxLines(retained, event);
     }
     for (; item.done !== true; item = items.next()) yield stateOfItem(item.value);
   } finally {
@@ -45,11 +43,10 @@ function stateOfItem(item: Item): StateLine {
 }
 
 function* mailboxLines(
-  index: IndexFile,
+  retained: RetainedSet,
   { time, mailboxId, records, isLast }: MailboxEvent,
-  horizon: number,
 ): Generator<StateLine> {
-  const mailbox = mailboxAt(index, mailboxId, horizon);
+  const mailbox = retained.mailbox(mailboxId);
   // The mailbox was created after the horizon. The kept lines describe it completely.
   if (mailbox === undefined) return;
   const value = new KeyValues([
@@ -58,7 +55,7 @@ function* mailboxLines(
     [RESEND_KEY, '0'],
     ['RECORD', records.map(recordItem)],
   ]);
-  const lastChunkId = records.reduce((last, { chunk_id: id }) => Math.max(last, id ?? 0), 0);
+  const lastChunkId = records.reduce((last, { chunkId: id }) => Math.max(last, id ?? 0), 0);
   const chunkId = records.length === 0 ? null : lastChunkId;
   yield { line: { time, name: 'MAILBOX', value }, chunkId };
   if (mailbox.deleted !== null && isLast) {

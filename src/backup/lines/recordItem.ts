@@ -2,7 +2,7 @@
  * Writes a record in the form of a RECORD (...) list, as in the MAILBOX lines of the log and of a
  * master.
  */
-import type { RecordWithGuid } from '../../index/queries/current.ts';
+import type { RecordWithGuid } from '../../index/queries/records.ts';
 import { Flag, KeyValues } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
 import { parseDlist } from '../../protocol/parseText.ts';
@@ -13,7 +13,7 @@ export function recordItem(record: RecordWithGuid): KeyValues {
   const entries: [string, Dlist][] = [
     ['UID', String(record.uid)],
     ['MODSEQ', record.modseq],
-    ['LAST_UPDATED', String(record.last_updated)],
+    ['LAST_UPDATED', String(record.lastUpdated)],
     ['FLAGS', flags],
     ['INTERNALDATE', String(record.internaldate)],
     ['SIZE', String(record.size)],

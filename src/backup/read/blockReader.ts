@@ -3,7 +3,7 @@
  * block only once.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
-import { chunkById } from '../../index/queries/current.ts';
+import { chunkById } from '../../index/queries/chunks.ts';
 import { ForwardReader } from '../../log/read/forwardReader.ts';
 import { loadBlock } from './messageBytes.ts';
 import type { Block } from './messageBytes.ts';
@@ -54,7 +54,7 @@ export class BlockReader {
     if (isOnWay) return forward.reader.read(start, end - start);
     forward?.reader.close();
     const chunk = chunkById(this.#index, chunkId);
-    const reader = new ForwardReader(fd, from, chunk?.file_end ?? block.fileEnd);
+    const reader = new ForwardReader(fd, from, chunk?.fileEnd ?? block.fileEnd);
     this.#forward = { chunkId, reader };
     return reader.read(start, end - start);
   }

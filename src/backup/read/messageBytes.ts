@@ -9,10 +9,9 @@
  */
 import { createHash, hash } from 'node:crypto';
 import { BackupError } from '../../errors.ts';
-import { stateOf } from '../../index/queries/chunks.ts';
+import { chunkAround, pointsFrom } from '../../index/queries/points.ts';
 import { isDamagedIndex } from '../../index/store/indexErrors.ts';
 import type { IndexFile } from '../../index/store/indexFile.ts';
-import { chunkAround, pointsFrom } from '../../index/queries/points.ts';
 import type { Chunk, StoredMessage } from '../../index/types.ts';
 import { readBlock, readBlockStart, readFrom } from '../../log/read/blocks.ts';
 import type { FlushPoint } from '../../log/format.ts';
@@ -49,10 +48,10 @@ export function blockAt(index: IndexFile, chunkId: number, offset: number): Bloc
   }
   const { chunk, before: from = chunkStart(chunk), after: next } = around;
   const end = next?.offset ?? chunk.length;
-  const fileEnd = next?.fileOffset ?? chunk.file_end;
+  const fileEnd = next?.fileOffset ?? chunk.fileEnd;
   const isSmall =
     end - from.offset <= LARGEST_BLOCK_BYTES && fileEnd - from.fileOffset <= LARGEST_STORED_BYTES;
-  const isExact = isSmall && (next !== undefined || stateOf(chunk) !== 'damaged');
+  const isExact = isSmall && (next !== undefined || chunk.state !== 'damaged');
   if (isExact) return { chunkId, start: from.offset, end, from, fileEnd, isExact };
   const start = offset - ((offset - from.offset) % WINDOW_BYTES);
   return { chunkId, start, end: Math.min(end, start + WINDOW_BYTES), from, fileEnd, isExact };
@@ -110,7 +109,7 @@ export function readMessage(
   sizeBytes: number,
   load: (fd: number, block: Block) => Buffer = loadBlock,
 ): Buffer {
-  const { chunk_id: chunkId, offset: start } = message;
+  const { chunkId, offset: start } = message;
   if (chunkId === null || start === null) {
     throw new BackupError('not-found', `the bytes of message ${message.guid} are not in this backup`);
   }

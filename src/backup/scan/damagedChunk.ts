@@ -101,10 +101,10 @@ export class DamagedChunk {
     this.#fd = fd;
     this.#fileEnd = fileEnd;
     this.#known = known;
-    this.#knownEnd = known?.chunk.file_end ?? 0;
+    this.#knownEnd = known?.chunk.fileEnd ?? 0;
     this.#knownLength = known?.chunk.length ?? 0;
     const isKnown = known !== null && this.#knownEnd >= fileEnd;
-    this.#latest = isKnown ? known.chunk.ts_end : Math.floor(Date.now() / 1000) + CLOCK_TOLERANCE_S;
+    this.#latest = isKnown ? known.chunk.tsEnd : Math.floor(Date.now() / 1000) + CLOCK_TOLERANCE_S;
   }
 
   /** Yields the lines, in steps of about a millisecond. It yields null to let other work run. */

@@ -3,16 +3,11 @@
  * messages that can still be read through an index from before the damage. Damaged messages are
  * stored without bytes in the new index, and are reported.
  */
-import {
-  forgetBytes,
-  insertChunk,
-  insertPointsSteps,
-  setChunkStart,
-  updateChunk,
-} from '../../index/queries/chunks.ts';
+import { insertChunk, lastChunk, setChunkStart, updateChunk } from '../../index/queries/chunks.ts';
+import { insertPointsSteps } from '../../index/queries/points.ts';
+import { forgetBytes, messageByGuid, messagesOfChunk } from '../../index/queries/messages.ts';
 import { fold, foldWholeSteps } from '../../index/fold/fold.ts';
 import { isFaultOfLine } from '../../index/store/indexErrors.ts';
-import { lastChunk, messageByGuid, messagesOfChunk } from '../../index/queries/current.ts';
 import type { FoldLine } from '../../index/types.ts';
 import { messageOf } from '../../errors.ts';
 import { MEMBER_HEADER } from '../../log/format.ts';
@@ -33,7 +28,7 @@ const ANY_PARTITION = 'default';
 export function* scanDamagedMember(scan: Scan, fileOffset: number, fileEnd: number): Generator<void, void> {
   const { index, fd, result } = scan;
   const known = KnownChunk.find(scan.known, fileOffset);
-  let tsEnd = lastChunk(index)?.ts_end ?? 0;
+  let tsEnd = lastChunk(index)?.tsEnd ?? 0;
   let tsStart = 0;
   let length = 0;
   const chunkId = insertChunk(index, fileOffset, tsEnd);
@@ -122,7 +117,7 @@ function* missedMessages(
 ): Generator<FoldLine | null> {
   for (const message of known?.messages ?? []) {
     yield null;
-    if (messageByGuid(index, message.guid)?.chunk_id != null) continue;
+    if (messageByGuid(index, message.guid)?.chunkId != null) continue;
     if (known?.isWhole(fd, message) !== true) continue;
     const file = new FileLiteral(ANY_PARTITION, message.guid, message.size);
     file.position = message.offset ?? 0;

@@ -3,21 +3,20 @@
  * of verify.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
-import { chunkById, messageByGuid } from '../../index/queries/current.ts';
+import { chunkById } from '../../index/queries/chunks.ts';
+import {
+  filedUnder,
+  messageByGuid,
+  placedMessages,
+  type FiledMessage,
+} from '../../index/queries/messages.ts';
 import type { Damage } from './scanResult.ts';
-
-/** A mailbox and UID under which a message is or was filed. */
-interface Place {
-  /** The mailbox's internal name, a byte string. */
-  readonly mailbox: string;
-  readonly uid: number;
-}
 
 export interface DamagedMessage {
   readonly guid: string;
   /** File offset at which the message's chunk starts. */
   readonly chunkOffset: number;
-  readonly places: readonly Place[];
+  readonly places: readonly FiledMessage[];
 }
 
 /**
@@ -37,50 +36,23 @@ export function* damagedMessages(
   if (damages.length === 0) return;
   const seen = new Set<string>();
   const damaged = new Set(damages.map(({ fileOffset }) => fileOffset));
-  const held = index.each<{ guid: string; chunkOffset: number; offset: number }>(
-    `SELECT guid, chunk.offset AS chunkOffset, message.offset AS offset FROM message JOIN chunk ON chunk.id = chunk_id
-     ORDER BY chunk.offset, message.offset`,
-  );
-  for (const { guid, chunkOffset, offset } of held) {
+  for (const { guid, chunkOffset, offset } of placedMessages(index)) {
     const left = messageByGuid(folded, guid);
     const isMoved =
       damaged.has(chunkOffset) &&
       left?.offset !== offset &&
-      left?.chunk_id != null &&
-      chunkById(folded, left.chunk_id)?.offset === chunkOffset;
-    if (left?.chunk_id != null && !isMoved) continue;
+      left?.chunkId != null &&
+      chunkById(folded, left.chunkId)?.offset === chunkOffset;
+    if (left?.chunkId != null && !isMoved) continue;
     seen.add(guid);
-    yield { guid, chunkOffset, places: locationsOf(index, guid) };
+    yield { guid, chunkOffset, places: filedUnder(index, guid) };
   }
   for (const { guid, fileOffset: chunkOffset } of damages) {
     if (guid === undefined || seen.has(guid)) continue;
     // Either the message was sent again and is whole in a later chunk, or the damage is in the GUID
     // itself and no record names that GUID.
-    if (messageByGuid(folded, guid)?.chunk_id != null || messageByGuid(index, guid) === undefined) continue;
+    if (messageByGuid(folded, guid)?.chunkId != null || messageByGuid(index, guid) === undefined) continue;
     seen.add(guid);
-    yield { guid, chunkOffset, places: locationsOf(index, guid) };
+    yield { guid, chunkOffset, places: filedUnder(index, guid) };
   }
-}
-
-/** Returns the mailboxes and UIDs under which a message is or was filed. */
-function locationsOf(index: IndexFile, guid: string): Place[] {
-  return index.all<Place>(
-    `SELECT mailbox.name AS mailbox, uid FROM message JOIN record ON message_id = message.id
-       JOIN mailbox ON mailbox.id = mailbox_id WHERE guid = ?
-     UNION
-     SELECT mailbox.name, uid FROM message JOIN record_history ON message_id = message.id
-       JOIN mailbox ON mailbox.id = mailbox_id WHERE guid = ?
-     ORDER BY 1, 2`,
-    guid,
-    guid,
-  );
-}
-
-/** Yields the living records of living mailboxes whose messages are missing. */
-export function* missingMessages(folded: IndexFile): Generator<Place & { readonly guid: string }> {
-  yield* folded.each<Place & { guid: string }>(
-    `SELECT guid, name AS mailbox, uid FROM message CROSS JOIN record ON message_id = message.id
-     JOIN mailbox ON mailbox.id = mailbox_id
-     WHERE message.chunk_id IS NULL AND expunged IS NULL AND deleted IS NULL ORDER BY name, uid`,
-  );
 }

@@ -4,8 +4,9 @@
  * the lines around it are damaged.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
+import { chunkAt } from '../../index/queries/chunks.ts';
 import { pointsOfChunk } from '../../index/queries/points.ts';
-import { chunkAt, messagesOfChunk } from '../../index/queries/current.ts';
+import { messagesOfChunk } from '../../index/queries/messages.ts';
 import type { Chunk, StoredMessage } from '../../index/types.ts';
 import type { FlushPoint } from '../../log/format.ts';
 import { hasItsBytes } from '../read/messageBytes.ts';

@@ -4,10 +4,13 @@
  * log gives the original final state. The states in between stay lost.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
-import { allMailboxes, lastTimestamp, mailboxByUniqueid, records } from '../../index/queries/current.ts';
-import type { RecordWithGuid } from '../../index/queries/current.ts';
+import { allMailboxes, mailboxByUniqueid } from '../../index/queries/mailboxes.ts';
+import { allItems } from '../../index/queries/items.ts';
+import { recordsOf } from '../../index/queries/records.ts';
+import type { RecordWithGuid } from '../../index/queries/records.ts';
+import { lastTimestamp } from '../../index/queries/timestamps.ts';
 import { parseState } from '../../index/fold/state.ts';
-import type { FoldLine, Item, LiveMailbox } from '../../index/types.ts';
+import type { FoldLine, LiveMailbox } from '../../index/types.ts';
 import { KeyValues } from '../../protocol/dlist.ts';
 import { parseDlist } from '../../protocol/parseText.ts';
 import { itemLine, itemNames } from '../lines/itemLine.ts';
@@ -86,12 +89,12 @@ function recordChanges(
 ): { lost: RecordWithGuid[]; extra: number[] } {
   const left = new Map<number, string>();
   const living = new Set<number>();
-  for (const record of leftId === null ? [] : records(now, leftId)) {
+  for (const record of leftId === null ? [] : recordsOf(now, leftId)) {
     left.set(record.uid, textOf(record));
     if (record.expunged === null) living.add(record.uid);
   }
   const lost: RecordWithGuid[] = [];
-  for (const record of records(before, id)) {
+  for (const record of recordsOf(before, id)) {
     living.delete(record.uid);
     if (left.get(record.uid) !== textOf(record)) lost.push(record);
   }
@@ -102,7 +105,7 @@ function recordChanges(
  * Returns all fields of a record as text, except the time from which the record's state applies.
  */
 function textOf(record: RecordWithGuid): string {
-  const { modseq, last_updated: lastUpdated, internaldate, size, guid, flags, annotations, extra } = record;
+  const { modseq, lastUpdated, internaldate, size, guid, flags, annotations, extra } = record;
   const isExpunged = record.expunged !== null;
   return JSON.stringify([
     modseq,
@@ -118,9 +121,8 @@ function textOf(record: RecordWithGuid): string {
 }
 
 function* lostItems(before: IndexFile, now: IndexFile, time: number): Generator<FoldLine> {
-  const sql = 'SELECT kind, key, value, since FROM item ORDER BY kind, key';
-  const left = new Map(now.all<Item>(sql).map((item) => [`${item.kind} ${item.key}`, item]));
-  for (const item of before.all<Item>(sql)) {
+  const left = new Map(allItems(now).map((item) => [`${item.kind} ${item.key}`, item]));
+  for (const item of allItems(before)) {
     const name = `${item.kind} ${item.key}`;
     const isSame = left.get(name)?.value === item.value;
     left.delete(name);

@@ -10,15 +10,15 @@ import { fold, foldWholeSteps } from '../../index/fold/fold.ts';
 import { IndexError, isFaultOfLine } from '../../index/store/indexErrors.ts';
 import { Trial } from '../../index/fold/trial.ts';
 import {
+  chunkAt,
   deleteChunk,
-  forgetBytes,
   insertChunk,
-  insertPointsSteps,
+  lastChunk,
   setChunkStart,
-  stateOf,
   updateChunk,
 } from '../../index/queries/chunks.ts';
-import { chunkAt, lastChunk } from '../../index/queries/current.ts';
+import { insertPointsSteps } from '../../index/queries/points.ts';
+import { forgetBytes } from '../../index/queries/messages.ts';
 import { FileLiteral } from '../../protocol/dlist.ts';
 import { logLineSteps } from '../../protocol/logDriver.ts';
 import type { LogLine } from '../../protocol/grammar.ts';
@@ -107,14 +107,14 @@ export class MemberScan {
     this.#fileOffset = fileOffset;
     // A chunk without any line has no time of its own. It gets the previous chunk's time rather
     // than 1970.
-    this.#tsEnd = lastChunk(scan.index)?.ts_end ?? 0;
+    this.#tsEnd = lastChunk(scan.index)?.tsEnd ?? 0;
     this.#chunkId = resume?.id ?? insertChunk(scan.index, fileOffset, 0);
     if (resume === undefined) return;
     this.#lineEnd = resume.length;
     this.#unprovenStart = resume.length;
-    this.#tsStart = resume.ts_start;
-    this.#tsEnd = resume.ts_end;
-    this.#boundary = { length: resume.length, fileEnd: resume.file_end, crc32: resume.crc32 };
+    this.#tsStart = resume.tsStart;
+    this.#tsEnd = resume.tsEnd;
+    this.#boundary = { length: resume.length, fileEnd: resume.fileEnd, crc32: resume.crc32 };
   }
 
   *run(): Generator<void, MemberOutcome> {
@@ -125,12 +125,12 @@ export class MemberScan {
     result.chunks += 1;
     if (failure === null) return { next: yield* this.#finishWhole(), isDamaged: false };
     const before = known === null ? undefined : chunkAt(known, this.#fileOffset);
-    const isKnownEnded = before !== undefined && stateOf(before) !== 'open' && before.file_end <= fileSize;
+    const isKnownEnded = before !== undefined && before.state !== 'open' && before.fileEnd <= fileSize;
     const next = isKnownEnded
-      ? before.file_end
+      ? before.fileEnd
       : ((yield* findMemberSteps(fd, this.#fileOffset + 1, fileSize)) ?? fileSize);
     if (next === fileSize && !isEnded && !isKnownEnded) {
-      if (yield* this.#finishTorn(before?.file_end ?? 0)) return { next, isDamaged: false };
+      if (yield* this.#finishTorn(before?.fileEnd ?? 0)) return { next, isDamaged: false };
       // An index that knows only a part of the chunk does not help to read the rest after damage.
       // The caller rebuilds the index.
       if (committed > 0) throw new BackupError('damaged', failure.message);

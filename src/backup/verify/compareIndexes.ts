@@ -7,76 +7,14 @@
  * takes little memory.
  */
 import type { IndexFile } from '../../index/store/indexFile.ts';
-import { chainHash } from '../../index/queries/chunks.ts';
-import { chunkAround } from '../../index/queries/points.ts';
-import { chunks } from '../../index/queries/current.ts';
+import { chainHash, chunkAt, chunks } from '../../index/queries/chunks.ts';
+import { chunkAround, placedPoints } from '../../index/queries/points.ts';
+import { verifiedTables } from '../../index/queries/comparedTables.ts';
+import type { Table } from '../../index/queries/comparedTables.ts';
 import { LONGEST_BLOCK_BYTES } from '../../log/format.ts';
-
-export interface Table {
-  readonly name: string;
-  /** The number of leading columns that form the key. */
-  readonly keys: number;
-  /** The query; its rows are ordered by the key. */
-  readonly sql: string;
-}
 
 type Value = string | number | null;
 type Row = Record<string, Value>;
-
-const mailboxColumns = `name, uidvalidity, last_uid, CAST(highestmodseq AS TEXT) AS highestmodseq, deleted, state`;
-const recordColumns = (table: string): string =>
-  `CAST(${table}.modseq AS TEXT) AS modseq, last_updated, internaldate, ${table}.size AS size, guid, flags, annotations,
-   extra, expunged`;
-
-/** The tables to compare. In the history tables, all columns form the key. */
-const tables: readonly Table[] = [
-  {
-    name: 'chunk',
-    keys: 1,
-    sql: `SELECT offset, ts_start, ts_end, length, file_end, crc32, member_sha1, closed FROM chunk ORDER BY 1`,
-  },
-  {
-    name: 'message',
-    keys: 1,
-    sql: `SELECT guid, size, chunk.offset AS chunk_offset, message.offset AS offset
-          FROM message LEFT JOIN chunk ON chunk.id = chunk_id ORDER BY 1`,
-  },
-  {
-    name: 'mailbox',
-    keys: 1,
-    sql: `SELECT uniqueid, ${mailboxColumns}, since, crc, crc_annot, crc_padding, sent_crc, sent_crc_annot, resend,
-          changed
-          FROM mailbox ORDER BY 1`,
-  },
-  {
-    name: 'record',
-    keys: 2,
-    sql: `SELECT uniqueid, uid, ${recordColumns('record')}, record.since AS since, record.crc AS crc,
-          record.crc_annot AS crc_annot, record.crc_padding AS crc_padding
-          FROM mailbox JOIN record ON mailbox_id = mailbox.id JOIN message ON message.id = message_id ORDER BY 1, 2`,
-  },
-  { name: 'item', keys: 2, sql: 'SELECT kind, key, value, since FROM item ORDER BY 1, 2' },
-  {
-    name: 'mailbox history',
-    keys: 9,
-    sql: `SELECT uniqueid, until, since, ${mailboxColumns} FROM mailbox_history
-          ORDER BY 1, 2, 3, 4, 5, 6, highestmodseq, 8, 9`,
-  },
-  {
-    name: 'record history',
-    keys: 13,
-    sql: `SELECT uniqueid, uid, until, record_history.since AS since, ${recordColumns('record_history')}
-          FROM record_history JOIN mailbox ON mailbox_id = mailbox.id JOIN message ON message.id = message_id
-          ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13`,
-  },
-  {
-    name: 'item history',
-    keys: 5,
-    sql: 'SELECT kind, key, until, since, value FROM item_history ORDER BY 1, 2, 3, 4, 5',
-  },
-  { name: 'moment', keys: 1, sql: 'SELECT time FROM moment ORDER BY 1' },
-  { name: 'horizon', keys: 1, sql: 'SELECT time FROM horizon' },
-];
 
 /**
  * The maximum number of differences that are listed for each table. Further ones are only counted.
@@ -100,7 +38,7 @@ const nothingLost: Lost = { chunks: new Set(), guids: new Set() };
  * `folded` is known to be correct.
  */
 export function compareIndexes(index: IndexFile, folded: IndexFile, lost = nothingLost): string[] {
-  const differences = compareTables(tables, index, folded, { lost });
+  const differences = compareTables(verifiedTables, index, folded, { lost });
   return [...differences, ...falseChain(index), ...capped('point', pointGaps(index, folded))];
 }
 
@@ -127,7 +65,7 @@ export function compareTables(
 /** Finds chunks whose chained hash (docs/decisions/0004-file-sha1-chain.md) is wrong. */
 function* falseChain(index: IndexFile): Generator<string> {
   let before = '';
-  for (const { offset, member_sha1: member, file_sha1: chain } of chunks(index)) {
+  for (const { offset, memberSha1: member, fileSha1: chain } of chunks(index)) {
     const right = chainHash(before, member);
     if (chain !== right) yield `chunk ${offset}: file_sha1 is ${chain} in the index, ${right} by its chunks`;
     before = chain;
@@ -209,12 +147,8 @@ function compareKeys({ keys }: Table, a: Row, b: Row): number {
  * points that it makes on purpose, and the fold records those that it finds.
  */
 function* pointGaps(index: IndexFile, folded: IndexFile): Generator<string> {
-  const points = folded.each<{ chunk: number; offset: number; place: number; id: number | null }>(
-    `SELECT chunk.offset AS chunk, point.offset AS offset, point.file_offset AS place
-     FROM chunk JOIN point ON chunk_id = chunk.id ORDER BY chunk.offset, point.offset`,
-  );
-  for (const { chunk, offset, place } of points) {
-    const id = index.get<{ id: number }>('SELECT id FROM chunk WHERE offset = ?', chunk)?.id;
+  for (const { chunkOffset: chunk, offset, fileOffset: place } of placedPoints(folded)) {
+    const id = chunkAt(index, chunk)?.id;
     if (id === undefined) continue;
     const near = chunkAround(index, id, offset)?.before ?? { offset: 0, fileOffset: chunk };
     if (near.offset === offset && near.fileOffset !== place && offset !== 0) {

@@ -22,7 +22,8 @@ import { createExclusively } from '../../fs/open.ts';
 import { asBackupError } from '../../errors.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
 import { removeIndexFiles } from '../../index/store/removeIndexFiles.ts';
-import { chunks, messagesOfChunk } from '../../index/queries/current.ts';
+import { chunks } from '../../index/queries/chunks.ts';
+import { messagesOfChunk } from '../../index/queries/messages.ts';
 import type { Chunk, StoredMessage } from '../../index/types.ts';
 import { ChunkWriter } from '../../log/write/chunkWriter.ts';
 import { FileLiteral } from '../../protocol/dlist.ts';
@@ -114,7 +115,7 @@ async function writeWhole(source: Source, beside: string): Promise<void> {
   }
 }
 
-async function append(fd: number, { offset, file_end: end }: Chunk, target: number): Promise<void> {
+async function append(fd: number, { offset, fileEnd: end }: Chunk, target: number): Promise<void> {
   await copyBytes(fd, target, offset, end, { at: disk.fstat(target).size });
 }
 
@@ -130,8 +131,8 @@ async function rewrite(
   const writer = await ChunkWriter.open(target, disk.fstat(target).size, { level });
   const empty = writer.length;
   const sources = messagesOfChunk(folded, chunk.id).map((message) => copyOf(folded, fd, message));
-  await planMessages(sources, writer.length, chunk.ts_start).write(writer);
-  for (const read of new DamagedChunk(fd, memberStart(chunk.offset), chunk.file_end, known).lines()) {
+  await planMessages(sources, writer.length, chunk.tsStart).write(writer);
+  for (const read of new DamagedChunk(fd, memberStart(chunk.offset), chunk.fileEnd, known).lines()) {
     if (read === null) continue;
     const { line, end } = read;
     if (line.name === 'MESSAGE' || senseless.has(end)) continue;

@@ -20,15 +20,16 @@
  */
 import { disk } from '../../fs/disk/current.ts';
 import type { LockedFile } from '../../fs/lockedFile.ts';
-import { chainHash, stateOf } from '../../index/queries/chunks.ts';
+import { chainHash, chunkAt, chunkById, chunks } from '../../index/queries/chunks.ts';
+import { missingMessages } from '../../index/queries/missing.ts';
+import { allMessages } from '../../index/queries/messages.ts';
 import { integrityFaults } from '../../index/store/credible.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
-import { allMessages, chunkAt, chunkById, chunks } from '../../index/queries/current.ts';
 import type { Chunk } from '../../index/types.ts';
 import { sha1OfRange } from '../../fs/io.ts';
 import { futureNoteOf } from '../clock.ts';
 import { compareIndexes } from './compareIndexes.ts';
-import { damagedMessages, missingMessages } from '../scan/damagedMessages.ts';
+import { damagedMessages } from '../scan/damagedMessages.ts';
 import type { DamagedMessage } from '../scan/damagedMessages.ts';
 import { falsePoints } from '../scan/falsePoints.ts';
 import { giveBack, takeScratch } from '../freshIndex.ts';
@@ -145,8 +146,8 @@ function verifyChecksums(index: IndexFile, fd: number, level: 'quick' | 'checksu
 }
 
 function hasItsSha1(fd: number, chunk: Chunk): boolean {
-  if (stateOf(chunk) !== 'whole') return false;
-  return sha1OfRange(fd, chunk.offset, chunk.file_end) === chunk.member_sha1;
+  if (chunk.state !== 'whole') return false;
+  return sha1OfRange(fd, chunk.offset, chunk.fileEnd) === chunk.memberSha1;
 }
 
 /**
@@ -225,21 +226,21 @@ function inWords(chunkId: number, { fileOffset, position, reason, guid }: Damage
 function* alteredChunks(index: IndexFile, folded: IndexFile): Generator<number> {
   let chain = '';
   for (const before of chunks(index)) {
-    const isBelieved = before.file_sha1 === chainHash(chain, before.member_sha1);
-    chain = before.file_sha1;
+    const isBelieved = before.fileSha1 === chainHash(chain, before.memberSha1);
+    chain = before.fileSha1;
     const now = chunkAt(folded, before.offset);
-    if (!isBelieved || now === undefined || stateOf(now) !== 'whole') continue;
+    if (!isBelieved || now === undefined || now.state !== 'whole') continue;
     const isSame =
-      before.crc32 === now.crc32 && before.length === now.length && before.file_end === now.file_end;
-    if (isSame && before.member_sha1 !== now.member_sha1) yield now.offset;
+      before.crc32 === now.crc32 && before.length === now.length && before.fileEnd === now.fileEnd;
+    if (isSame && before.memberSha1 !== now.memberSha1) yield now.offset;
   }
 }
 
 /** Finds messages that are in the file but cannot be read through the index. */
 function* unreadable(index: IndexFile, fd: number, known: ReadonlySet<string>): Generator<string> {
   for (const message of allMessages(index)) {
-    if (message.chunk_id === null || known.has(message.guid) || hasItsBytes(index, fd, message)) continue;
-    const { offset = 0 } = chunkById(index, message.chunk_id) ?? {};
+    if (message.chunkId === null || known.has(message.guid) || hasItsBytes(index, fd, message)) continue;
+    const { offset = 0 } = chunkById(index, message.chunkId) ?? {};
     yield `message ${message.guid} cannot be read by the index: chunk at ${offset}, byte ${message.offset}`;
   }
 }

@@ -11,18 +11,18 @@ export function retentionRules(config: Config): RetentionRules {
 }
 
 /**
- * Returns the time, in unix seconds, from which on the user's history is kept; -1 means that
- * everything is kept. A data file whose user is unknown gets the default retention. `nowS` is the
- * time that counts as now.
+ * Returns the time, in unix seconds, from which on the user's history is kept; undefined means
+ * that everything is kept. A data file whose user is unknown gets the default retention. `nowS` is
+ * the time that counts as now.
  */
 export function retainedSince(
   config: Config,
   userid: string | null,
   rules: RetentionRules,
   nowS = Math.floor(Date.now() / 1000),
-): number {
-  if (userid !== null && rules.holdOf(userid) !== null) return -1;
+): number | undefined {
+  if (userid !== null && rules.holdOf(userid) !== null) return undefined;
   const seconds =
     userid === null ? config.backup_retention : rules.secondsOf(userid, config.backup_retention);
-  return seconds > 0 ? nowS - seconds : -1;
+  return seconds > 0 ? nowS - seconds : undefined;
 }

@@ -2,7 +2,7 @@
 import { reindexBackup } from '../../backup/openIndex.ts';
 import { indexPath } from '../../backup/options.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
-import { chunks } from '../../index/queries/current.ts';
+import { chunks } from '../../index/queries/chunks.ts';
 import type { FoundTarget } from '../common/select.ts';
 import type { CtlIo, CtlOptions, Outcome, Print } from './command.ts';
 import { underLock } from './run/underLock.ts';

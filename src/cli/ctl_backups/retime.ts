@@ -12,7 +12,7 @@ import { COMPRESSION_LEVEL, indexPath } from '../../backup/options.ts';
 import { horizon } from '../../index/queries/horizon.ts';
 import { isDamagedIndex } from '../../index/store/indexErrors.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
-import { lastTimestamp } from '../../index/queries/current.ts';
+import { lastTimestamp } from '../../index/queries/timestamps.ts';
 import { nowSeconds } from '../../mailbox/timestamp.ts';
 import type { FoundTarget } from '../common/select.ts';
 import { reporting } from './command.ts';
@@ -26,7 +26,7 @@ export function retimeOne(target: FoundTarget, options: CtlOptions, io: CtlIo): 
     if (!isAhead(target.path, latestTime)) return { outcome: 'skipped', reason: 'nothing to do' };
     await compactBackup({
       path: target.path,
-      horizon: -1,
+      horizon: undefined,
       latestTime,
       sizes: { min: 0, max: 0 },
       workThreshold: 1,

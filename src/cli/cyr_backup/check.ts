@@ -4,8 +4,7 @@
  */
 import type { BackupReader } from '../../backup/reader.ts';
 import { BackupError } from '../../errors.ts';
-import { stateOf } from '../../index/queries/chunks.ts';
-import { lastChunk } from '../../index/queries/current.ts';
+import { lastChunk } from '../../index/queries/chunks.ts';
 import { ChunkReader } from '../../log/read/chunkReader.ts';
 import type { CliIo } from '../common/io.ts';
 
@@ -14,11 +13,11 @@ export function checkLastChunk(reader: BackupReader, io: CliIo): void {
   const chunk = lastChunk(reader.index);
   if (chunk === undefined) return;
   io.stdout.write(`checking chunk ${chunk.id} checksums...\n`);
-  const lines = new ChunkReader(reader.fd, chunk.offset, chunk.file_end);
+  const lines = new ChunkReader(reader.fd, chunk.offset, chunk.fileEnd);
   try {
     lines.stream(chunk.length, () => undefined);
-    if (stateOf(chunk) === 'whole') {
-      const isSame = lines.line(1) === null && lines.memberSha1 === chunk.member_sha1;
+    if (chunk.state === 'whole') {
+      const isSame = lines.line(1) === null && lines.memberSha1 === chunk.memberSha1;
       if (!isSame) throw new BackupError('damaged', `data checksum mismatch for chunk ${chunk.id}`);
     }
     io.stdout.write('ok\n');

@@ -1,9 +1,14 @@
 /** Shared by the commands of cyr_backup: their arguments, and how they find the named objects. */
 import type { BackupReader } from '../../backup/reader.ts';
 import type { Config } from '../../config/imapdConf.ts';
-import { recordsPage } from '../../index/queries/atTime.ts';
-import { allMailboxes, mailboxByName, mailboxByUniqueid, mailboxesAt } from '../../index/queries/current.ts';
-import type { RecordWithGuid } from '../../index/queries/current.ts';
+import {
+  allMailboxes,
+  mailboxByName,
+  mailboxByUniqueid,
+  mailboxesAt,
+} from '../../index/queries/mailboxes.ts';
+import { recordsOf } from '../../index/queries/records.ts';
+import type { RecordWithGuid } from '../../index/queries/records.ts';
 import type { Mailbox } from '../../index/types.ts';
 import { internalOf } from '../common/select.ts';
 import { bytesOf } from '../common/text.ts';
@@ -22,8 +27,6 @@ export interface Look {
 
 /** Runs a command. Returns a message for each name that was not found. */
 export type InspectCommand = (look: Look) => readonly string[];
-
-const PAGE_RECORDS = 1000;
 
 /**
  * Returns all mailboxes, including deleted ones, sorted by ID. With a time, returns the mailboxes
@@ -52,12 +55,6 @@ export function mailboxNamed(look: Look, name: string): Mailbox | undefined {
 }
 
 /** Yields all records of a mailbox by UID, including expunged ones. */
-export function* recordsOf({ reader, at }: Look, mailbox: Mailbox): Generator<RecordWithGuid> {
-  let after = 0;
-  for (;;) {
-    const page = recordsPage(reader.index, mailbox.id, at, after, PAGE_RECORDS);
-    yield* page;
-    if (page.length < PAGE_RECORDS) return;
-    after = page.at(-1)?.uid ?? after;
-  }
+export function recordsIn({ reader, at }: Look, mailbox: Mailbox): Generator<RecordWithGuid> {
+  return recordsOf(reader.index, mailbox.id, at);
 }

@@ -3,7 +3,8 @@
  * tool stops at the first NUL). Works in pieces, so that nothing is held in memory as a whole. A
  * mailbox is written as an mbox, message by message.
  */
-import { chunkById, messageByGuid } from '../../index/queries/current.ts';
+import { chunkById } from '../../index/queries/chunks.ts';
+import { messageByGuid } from '../../index/queries/messages.ts';
 import { BackupError, messageOf } from '../../errors.ts';
 import { ChunkReader } from '../../log/read/chunkReader.ts';
 import { leftOffMbox, mboxMessage } from '../../restore/files/mbox/message.ts';
@@ -18,7 +19,7 @@ export function dumpChunk({ reader, io, names }: Look): string[] {
   const name = names[0] ?? '';
   const chunk = /^[0-9]{1,15}$/.test(name) ? chunkById(reader.index, Number(name)) : undefined;
   if (chunk === undefined) return [`no chunk ${name}`];
-  const lines = new ChunkReader(reader.fd, chunk.offset, chunk.file_end);
+  const lines = new ChunkReader(reader.fd, chunk.offset, chunk.fileEnd);
   try {
     lines.stream(chunk.length, (piece) => void io.stdout.write(Buffer.from(piece)));
   } finally {

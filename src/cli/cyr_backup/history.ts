@@ -2,7 +2,7 @@
  * `cyr_backup USER history NAME...`: when a mailbox or a message came, changed, moved and went. A
  * message is named by its GUID or its Message-ID.
  */
-import { allMessages, messageByGuid } from '../../index/queries/current.ts';
+import { allMessages, messageByGuid } from '../../index/queries/messages.ts';
 import { horizon } from '../../index/queries/horizon.ts';
 import type { StoredMessage } from '../../index/types.ts';
 import { timestampText } from '../../mailbox/timestamp.ts';
@@ -84,7 +84,7 @@ function messagesNamed({ reader }: Look, name: string): StoredMessage[] {
   const wanted = /^<?([^<>\s]+@[^<>\s]+)>?$/.exec(name)?.[1];
   if (wanted === undefined || name.startsWith('user/')) return [];
   return [...allMessages(reader.index)].filter((message) => {
-    if (message.chunk_id === null) return false;
+    if (message.chunkId === null) return false;
     const fields = [...fieldsOf(headOf(reader, message))].find(
       ([field]) => field.toLowerCase() === 'message-id',
     );

@@ -2,13 +2,13 @@
  * `cyr_backup json ...`: prints the same keys in the same order as the original tool (cyrus-imapd
  * backup/cyr_backup.c, cmd_json_*).
  */
-import { allMessages, messageByGuid } from '../../index/queries/current.ts';
-import type { RecordWithGuid } from '../../index/queries/current.ts';
+import { allMessages, messageByGuid } from '../../index/queries/messages.ts';
+import type { RecordWithGuid } from '../../index/queries/records.ts';
 import type { StoredMessage } from '../../index/types.ts';
 import type { BackupReader } from '../../backup/reader.ts';
 import { Real, writeJsonArray, writeJsonObject } from '../common/json.ts';
 import { localTime, textOf } from '../common/text.ts';
-import { mailboxesOf, recordsOf } from './command.ts';
+import { mailboxesOf, recordsIn } from './command.ts';
 import type { Look } from './command.ts';
 import { chunksWithRatio, lastAppend } from './list.ts';
 import { mailboxesWith } from './show.ts';
@@ -24,8 +24,8 @@ export function jsonChunks({ reader, io }: Look): [] {
     offset: chunk.offset,
     length: chunk.length,
     ratio: new Real(chunk.ratio),
-    'start time': localTime(chunk.ts_start),
-    'end time': localTime(chunk.ts_end),
+    'start time': localTime(chunk.tsStart),
+    'end time': localTime(chunk.tsEnd),
   }));
   writeJsonArray(io, rows);
   return [];
@@ -35,7 +35,7 @@ export function jsonChunks({ reader, io }: Look): [] {
  * The key `missing` does not exist in the original tool. It means that the master has recorded the
  * message, but the backup lacks its bytes.
  */
-function recordObject({ uid, guid, expunged, chunk_id: chunkId }: RecordWithGuid): object {
+function recordObject({ uid, guid, expunged, chunkId }: RecordWithGuid): object {
   if (expunged !== null) return { uid, guid, expunged: localTime(expunged) };
   return chunkId === null ? { uid, guid, missing: true } : { uid, guid };
 }
@@ -43,7 +43,7 @@ function recordObject({ uid, guid, expunged, chunk_id: chunkId }: RecordWithGuid
 /** Prints the mailboxes. Omits `messages` for a mailbox without messages. */
 export function jsonMailboxes(look: Look): [] {
   const rows = mapped(mailboxesOf(look), (mailbox) => {
-    const messages = [...mapped(recordsOf(look, mailbox), recordObject)];
+    const messages = [...mapped(recordsIn(look, mailbox), recordObject)];
     return {
       uniqueid: mailbox.uniqueid,
       mboxname: textOf(mailbox.name),
@@ -67,7 +67,7 @@ function messageObject(reader: BackupReader, { id, guid }: StoredMessage): objec
 /** Yields only messages whose bytes are in the backup. */
 function* storedMessages(reader: BackupReader): Generator<object> {
   for (const message of allMessages(reader.index)) {
-    if (message.chunk_id !== null) yield messageObject(reader, message);
+    if (message.chunkId !== null) yield messageObject(reader, message);
   }
 }
 
@@ -82,7 +82,7 @@ export function jsonHeaders({ reader, io, names }: Look): string[] {
   const found = new Map<string, StoredMessage>();
   for (const name of names) {
     const message = messageByGuid(reader.index, name.toLowerCase());
-    if (message === undefined || message.chunk_id === null) missing.push(`no message ${name}`);
+    if (message === undefined || message.chunkId === null) missing.push(`no message ${name}`);
     else found.set(message.guid, message);
   }
   const members = mapped(found, ([guid, message]) => {

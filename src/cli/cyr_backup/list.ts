@@ -4,7 +4,8 @@
  */
 import type { BackupReader } from '../../backup/reader.ts';
 import { disk } from '../../fs/disk/current.ts';
-import { allMessages, chunks } from '../../index/queries/current.ts';
+import { chunks } from '../../index/queries/chunks.ts';
+import { allMessages } from '../../index/queries/messages.ts';
 import { parseState } from '../../index/fold/state.ts';
 import type { Chunk, Mailbox } from '../../index/types.ts';
 import { optionalNumber } from '../../protocol/dlist.ts';
@@ -39,7 +40,7 @@ export function lastAppend(mailbox: Mailbox): string {
 
 export function listChunks({ reader, io }: Look): [] {
   io.stdout.write('     id offset\tlength\tratio%\tstart time           end time\n');
-  for (const { id, offset, length, ratio, ts_start: start, ts_end: end } of chunksWithRatio(reader)) {
+  for (const { id, offset, length, ratio, tsStart: start, tsEnd: end } of chunksWithRatio(reader)) {
     const figures = `${String(id).padStart(7)} ${offset}\t${length}\t${ratio.toFixed(1).padStart(6)}`;
     io.stdout.write(`${figures}\t${localTime(start)}  ${localTime(end)}\n`);
   }
@@ -58,7 +59,7 @@ export function listMailboxes(look: Look): [] {
 /** Lists only messages whose bytes are in the backup: the original tool knows no others. */
 export function listMessages({ reader, io }: Look): [] {
   for (const message of allMessages(reader.index)) {
-    if (message.chunk_id !== null) io.stdout.write(`${message.guid}\n`);
+    if (message.chunkId !== null) io.stdout.write(`${message.guid}\n`);
   }
   return [];
 }

@@ -10,7 +10,7 @@ import type { Config } from '../../config/imapdConf.ts';
 import { BackupError, messageOf } from '../../errors.ts';
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { isDamagedIndex } from '../../index/store/indexErrors.ts';
-import { lastTimestamp } from '../../index/queries/current.ts';
+import { lastTimestamp } from '../../index/queries/timestamps.ts';
 import { timestampText, nowSeconds, parsePast, saysNow } from '../../mailbox/timestamp.ts';
 import type { Parsed } from '../common/commandLine/parse.ts';
 import { BACKUP_FAILED, runInProcess, runProgram } from '../common/run.ts';

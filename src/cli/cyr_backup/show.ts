@@ -5,8 +5,10 @@
  */
 import { fromLog } from '../../backup/lines/envelope.ts';
 import { BackupError, messageOf } from '../../errors.ts';
-import { stateOf } from '../../index/queries/chunks.ts';
-import { chunkById, mailboxById, messageByGuid, recordsOfMessage } from '../../index/queries/current.ts';
+import { chunkById } from '../../index/queries/chunks.ts';
+import { mailboxById } from '../../index/queries/mailboxes.ts';
+import { messageByGuid } from '../../index/queries/messages.ts';
+import { recordsOfMessage } from '../../index/queries/records.ts';
 import type { Chunk, LiveMailbox } from '../../index/types.ts';
 import type { BackupReader } from '../../backup/reader.ts';
 import { ChunkReader } from '../../log/read/chunkReader.ts';
@@ -15,7 +17,7 @@ import { logLimits } from '../../protocol/limits.ts';
 import type { LogLine } from '../../protocol/grammar.ts';
 import { readLogLine } from '../../protocol/logDriver.ts';
 import { localTime, writeBytes } from '../common/text.ts';
-import { mailboxNamed, recordsOf } from './command.ts';
+import { mailboxNamed, recordsIn } from './command.ts';
 import type { Look } from './command.ts';
 import { headOf } from './messageHead.ts';
 
@@ -26,17 +28,17 @@ export function showChunks(look: Look): string[] {
 function showChunk({ reader, io }: Look, name: string): boolean {
   const chunk = /^[0-9]{1,15}$/.test(name) ? chunkById(reader.index, Number(name)) : undefined;
   if (chunk === undefined) return false;
-  const stored = chunk.file_end - chunk.offset;
+  const stored = chunk.fileEnd - chunk.offset;
   const percent = ((100 * stored) / Math.max(1, chunk.length)).toFixed(1);
   const fields = [
     ['id', chunk.id],
     ['offset', chunk.offset],
     ['stored', `${stored} (${percent}%)`],
     ['length', chunk.length],
-    ['start', localTime(chunk.ts_start)],
-    ['end', localTime(chunk.ts_end)],
-    ['sha1', chunk.member_sha1 === '' ? 'none yet' : chunk.member_sha1],
-    ['state', stateOf(chunk)],
+    ['start', localTime(chunk.tsStart)],
+    ['end', localTime(chunk.tsEnd)],
+    ['sha1', chunk.memberSha1 === '' ? 'none yet' : chunk.memberSha1],
+    ['state', chunk.state],
   ];
   for (const [key, value] of fields) io.stdout.write(`${`${key}:`.padEnd(9)}${value}\n`);
   io.stdout.write('lines:\n    offset  time                 line\n');
@@ -51,7 +53,7 @@ function showChunk({ reader, io }: Look, name: string): boolean {
  * then the error.
  */
 function* linesOf(reader: BackupReader, chunk: Chunk): Generator<{ offset: number; text: string }> {
-  const lines = new ChunkReader(reader.fd, chunk.offset, chunk.file_end);
+  const lines = new ChunkReader(reader.fd, chunk.offset, chunk.fileEnd);
   try {
     for (;;) {
       const offset = lines.position;
@@ -106,7 +108,7 @@ export function showMailboxes(look: Look): string[] {
     writeBytes(io, `mboxname: ${mailbox.name}\nuniqueid: ${mailbox.uniqueid}\n`);
     if (mailbox.deleted !== null) io.stdout.write(`deleted:  ${localTime(mailbox.deleted)}\n`);
     io.stdout.write('messages:\n       uid  expunged time        guid\n');
-    for (const { uid, expunged, guid } of recordsOf(look, mailbox)) {
+    for (const { uid, expunged, guid } of recordsIn(look, mailbox)) {
       const time = expunged === null ? ' '.repeat(19) : localTime(expunged);
       io.stdout.write(`${String(uid).padStart(10)}  ${time}  ${guid}\n`);
     }
@@ -119,7 +121,7 @@ export function showMessages({ reader, io, names }: Look): string[] {
   const missing: string[] = [];
   for (const name of names) {
     const message = messageByGuid(reader.index, name.toLowerCase());
-    if (message === undefined || message.chunk_id === null) {
+    if (message === undefined || message.chunkId === null) {
       missing.push(`no message ${name}`);
       continue;
     }
@@ -134,6 +136,6 @@ export function showMessages({ reader, io, names }: Look): string[] {
 
 /** Returns the mailboxes that have or had the message, without duplicates. */
 export function mailboxesWith(reader: BackupReader, messageId: number): LiveMailbox[] {
-  const ids = new Set(recordsOfMessage(reader.index, messageId).map((record) => record.mailbox_id));
+  const ids = new Set(recordsOfMessage(reader.index, messageId).map((record) => record.mailboxId));
   return [...ids].flatMap((id) => mailboxById(reader.index, id) ?? []);
 }

@@ -9,7 +9,7 @@
 import type { FoldContext } from './fold.ts';
 import { keepMailbox, nonexistent } from './mailbox.ts';
 import { putItem } from './item.ts';
-import { mailboxByName } from '../queries/current.ts';
+import { mailboxByName } from '../queries/mailboxes.ts';
 import { parseState, printState } from './state.ts';
 import type { FoldLine, LiveMailbox } from '../types.ts';
 import { KeyValues, getString, optionalList, optionalString, toKeyValues } from '../../protocol/dlist.ts';

@@ -14,24 +14,12 @@ import type { FoldContext } from './fold.ts';
 import { isSameAsSent, noCrcs, withCrcs, type Crcs, type SentCrcs } from '../queries/crcs.ts';
 import { expungeRecord } from './record.ts';
 import type { FoldedRecord } from './record.ts';
-import { livingUidsAfter } from '../queries/pages.ts';
+import type { Resend } from '../types.ts';
+import { uidsPage } from '../queries/records.ts';
 import { initialAnnotCrc, initialRecordCrc } from '../../protocol/crc.ts';
 
 const UIDS_A_STEP = 2048;
 const EXPUNGED_A_STEP = 64;
-
-/** The values of a mailbox's `resend`. */
-export const resend = {
-  /** The mailbox equals the master's, judging by its CRCs. */
-  none: 0,
-  /** The master must send all records of the mailbox. */
-  wanted: 1,
-  /**
-   * The master has sent all records, and the CRCs still differ, because the master computes them in
-   * a way unknown here.
-   */
-  futile: 2,
-} as const;
 
 /** The living records listed in one MAILBOX line. */
 export class Listing {
@@ -55,7 +43,7 @@ export class Listing {
 
 export interface Comparison {
   readonly crcs: Crcs;
-  readonly resend: number;
+  readonly resend: Resend;
 }
 
 /** What a MAILBOX line says about the mailbox as a whole. */
@@ -77,7 +65,7 @@ export interface Claim {
 /** Compares the line with `held`, the CRCs of the records held here after the line was folded. */
 export function* compareWithSent(
   context: FoldContext,
-  mailbox: { readonly id: number; readonly resend: number },
+  mailbox: { readonly id: number; readonly resend: Resend },
   claim: Claim,
   held: Crcs,
   listing: Listing,
@@ -87,8 +75,8 @@ export function* compareWithSent(
   // For masters, zero means an unknown checksum (mailbox_crceq). A mailbox of an older format
   // version has zero in both CRCs. An empty mailbox has zero and `initialAnnotCrc`.
   const isUnknown = sent.crc === 0 && sent.crcAnnot === 0;
-  if (isUnknown && held.crc !== 0) return { crcs: held, resend: resend.none };
-  if (isSameAsSent(sent, held)) return { crcs: held, resend: resend.none };
+  if (isUnknown && held.crc !== 0) return { crcs: held, resend: 'none' };
+  if (isSameAsSent(sent, held)) return { crcs: held, resend: 'none' };
   const unlisted = yield* unlistedUids(context, mailbox.id, listing);
   // The record CRC alone is enough: the master's own CRC of annotations may be wrong. A rename of a
   // user keeps the old CRC, and the master recomputes it only when it differs from this server's
@@ -104,7 +92,7 @@ export function* compareWithSent(
   const isSettled = isSameAsSent(sent, listing.crcs);
   return {
     crcs: listing.crcs,
-    resend: isSettled ? resend.none : nextResend(mailbox.resend, claim, true),
+    resend: isSettled ? 'none' : nextResend(mailbox.resend, claim, true),
   };
 }
 
@@ -115,11 +103,12 @@ function* unlistedUids(
   listing: Listing,
 ): Generator<void, number[], void> {
   const unlisted: number[] = [];
-  for (let after = -1; ;) {
-    const uids = livingUidsAfter(index, mailboxId, after, UIDS_A_STEP);
+  const range = { mailboxId, time: null, shown: 'living', limit: UIDS_A_STEP } as const;
+  for (let afterUid = -1; ;) {
+    const uids = uidsPage(index, { ...range, afterUid });
     for (const uid of uids) if (!listing.has(uid)) unlisted.push(uid);
     if (uids.length < UIDS_A_STEP) return unlisted;
-    after = uids[uids.length - 1]!;
+    afterUid = uids[uids.length - 1]!;
     yield;
   }
 }
@@ -128,8 +117,8 @@ function* unlistedUids(
  * Returns the new `resend` value when the CRCs differ and nothing explains why. `isAll` says that
  * the line lists all records in the index.
  */
-function nextResend(now: number, { sent, sentBefore, isFull }: Claim, isAll: boolean): number {
+function nextResend(now: Resend, { sent, sentBefore, isFull }: Claim, isAll: boolean): Resend {
   const isSameClaim = sent?.crc === sentBefore?.crc && sent?.crcAnnot === sentBefore?.crcAnnot;
-  if (now === resend.futile && isSameClaim) return resend.futile;
-  return isFull && (isAll || now === resend.wanted) ? resend.futile : resend.wanted;
+  if (now === 'futile' && isSameClaim) return 'futile';
+  return isFull && (isAll || now === 'wanted') ? 'futile' : 'wanted';
 }

@@ -4,7 +4,7 @@
  */
 import type { FoldContext, Steps } from './fold.ts';
 import type { FoldLine, ItemKind } from '../types.ts';
-import { item } from '../queries/current.ts';
+import { item } from '../queries/items.ts';
 import { KeyValues, getString, toKeyValues } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
 import { parseDlist } from '../../protocol/parseText.ts';

@@ -6,9 +6,9 @@ import { Listing, compareWithSent } from './compare.ts';
 import type { Claim } from './compare.ts';
 import { expungeRecord, foldRecord, modseqOf } from './record.ts';
 import { withCrcs, type Crcs, type SentCrcs } from '../queries/crcs.ts';
+import { resendNumber, resendOf } from './resend.ts';
 import { printState, replaceInState } from './state.ts';
-import { nextLivingMailbox } from '../queries/pages.ts';
-import { mailboxByName, mailboxByUniqueid } from '../queries/current.ts';
+import { mailboxByName, mailboxByUniqueid, nextLivingMailbox } from '../queries/mailboxes.ts';
 import {
   getNumber,
   getString,
@@ -49,9 +49,9 @@ export function* foldMailbox(context: FoldContext, line: FoldLine): Generator<vo
   const before = mailboxByUniqueid(context.index, getString(kv, 'UNIQUEID'));
   const mailbox = putMailbox(context, kv, before);
   let isChanged = before === undefined || before.deleted !== null || before.state !== mailbox.state;
-  let missingFrom = mailbox.missing_from;
+  let missingFrom = mailbox.missingFrom;
   const listing = new Listing();
-  let held = crcsOf(mailbox);
+  let held: Crcs = mailbox;
   for (const [count, item] of (optionalList(kv, 'RECORD') ?? []).entries()) {
     const record = foldRecord(context, mailbox.id, toKeyValues(item, 'RECORD'));
     listing.add(record);
@@ -64,18 +64,14 @@ export function* foldMailbox(context: FoldContext, line: FoldLine): Generator<vo
   const compared =
     settled === undefined
       ? yield* compareWithSent(context, mailbox, claimOf(kv, mailbox, before), held, listing)
-      : { crcs: held, resend: settled };
+      : { crcs: held, resend: resendOf(settled) };
   setCrcs(context, mailbox.id, compared.crcs);
   const sql = 'UPDATE mailbox SET resend = ?, missing_from = ? WHERE id = ?';
-  context.index.run(sql, compared.resend, missingFrom, mailbox.id);
+  context.index.run(sql, resendNumber[compared.resend], missingFrom, mailbox.id);
   const { crc, crcAnnot } = compared.crcs;
   const isSettled =
-    mailbox.resend === compared.resend && mailbox.crc === crc && mailbox.crc_annot === crcAnnot;
+    mailbox.resend === compared.resend && mailbox.crc === crc && mailbox.crcAnnot === crcAnnot;
   return isChanged || !isSettled;
-}
-
-function crcsOf({ crc, crc_annot: crcAnnot, crc_padding: crcPadding }: LiveMailbox): Crcs {
-  return { crc, crcAnnot, crcPadding };
 }
 
 function claimOf(kv: KeyValues, mailbox: LiveMailbox, before: LiveMailbox | undefined): Claim {
@@ -86,7 +82,7 @@ function claimOf(kv: KeyValues, mailbox: LiveMailbox, before: LiveMailbox | unde
   };
 }
 
-function sentCrcs({ sent_crc: crc, sent_crc_annot: crcAnnot }: LiveMailbox): SentCrcs | null {
+function sentCrcs({ sentCrc: crc, sentCrcAnnot: crcAnnot }: LiveMailbox): SentCrcs | null {
   return crc === null || crcAnnot === null ? null : { crc, crcAnnot };
 }
 
@@ -98,13 +94,13 @@ function putMailbox(context: FoldContext, kv: KeyValues, old: LiveMailbox | unde
   const columns = {
     name,
     uidvalidity: optionalNumber(kv, 'UIDVALIDITY') ?? 0,
-    last_uid: optionalNumber(kv, 'LAST_UID') ?? 0,
+    lastUid: optionalNumber(kv, 'LAST_UID') ?? 0,
     highestmodseq: kv.get('HIGHESTMODSEQ') == null ? 0n : modseqOf(kv, 'HIGHESTMODSEQ'),
     state: printState(kv.entries.filter(([key]) => !notState.has(key))),
-    sent_crc: optionalNumber(kv, 'SYNC_CRC') ?? null,
+    sentCrc: optionalNumber(kv, 'SYNC_CRC') ?? null,
     // A batch has no SYNC_CRC_ANNOT, and its SYNC_CRC is a dummy zero (imap/sync_support.c,
     // ispartial).
-    sent_crc_annot: optionalNumber(kv, 'SYNC_CRC_ANNOT') ?? null,
+    sentCrcAnnot: optionalNumber(kv, 'SYNC_CRC_ANNOT') ?? null,
   };
   if (old === undefined) {
     index.run(
@@ -174,7 +170,7 @@ export function* foldExpunge(context: FoldContext, line: FoldLine): Steps {
   const kv = toKeyValues(line.value, line.name);
   const mailbox = mailboxByUniqueid(context.index, getString(kv, 'UNIQUEID'));
   if (mailbox === undefined) throw nonexistent(getString(kv, 'MBOXNAME'));
-  let crcs = crcsOf(mailbox);
+  let crcs: Crcs = mailbox;
   for (const [count, item] of (optionalList(kv, 'UID') ?? []).entries()) {
     crcs = withCrcs(crcs, expungeRecord(context, mailbox.id, toNumber(item, 'UID')));
     if (count % RECORDS_A_STEP === RECORDS_A_STEP - 1) yield;

@@ -3,14 +3,16 @@
  * the XOR of the CRCs of the living records. So the change is the record's old CRC XOR its new CRC.
  */
 import type { FoldContext } from './fold.ts';
+import { namedMessage } from '../queries/messages.ts';
 import { clearUndelivered } from '../queries/missing.ts';
-import { namedMessage } from '../queries/current.ts';
 import { Flag, getBigInt, getNumber, getString, optionalList, optionalNumber } from '../../protocol/dlist.ts';
 import type { Dlist, KeyValues } from '../../protocol/dlist.ts';
 import { printDlist, printItem } from '../../protocol/print.ts';
 import { annotsCrc, paddingsCrc, recordCrc } from '../../protocol/crc.ts';
 import { noCrcs, withCrcs, type Crcs } from '../queries/crcs.ts';
 import { crcAnnotation } from '../queries/crcs.ts';
+import { recordColumns } from '../queries/records.ts';
+import type { MessageRecord } from '../types.ts';
 import { BackupError } from '../../errors.ts';
 
 /** A record listed in a MAILBOX line, after it was folded. */
@@ -37,20 +39,8 @@ const columnKeys = new Set([
   'ANNOTATIONS',
 ]);
 
-interface RecordRow {
+interface RecordRow extends Crcs, Omit<MessageRecord, 'mailboxId' | 'uid' | 'modseq'> {
   modseq: bigint;
-  last_updated: number;
-  internaldate: number;
-  size: number;
-  message_id: number;
-  flags: string;
-  annotations: string | null;
-  extra: string | null;
-  expunged: number | null;
-  since: number;
-  crc: number;
-  crc_annot: number;
-  crc_padding: number;
 }
 
 /** A record parsed from the current line. */
@@ -70,14 +60,14 @@ export function foldRecord(context: FoldContext, mailboxId: number, kv: KeyValue
   const uid = getNumber(kv, 'UID');
   const old = currentRecord(context, mailboxId, uid);
   const { row, hasMessage } = recordRow(context, kv, uid, old);
-  const folded = { uid, isLiving: row.expunged === null, adds: crcsOf(row), hasMessage };
+  const folded = { uid, isLiving: row.expunged === null, adds: row, hasMessage };
   if (old !== undefined && sameRecord(old, row)) return { ...folded, change: noCrcs, isChanged: false };
   if (old !== undefined) keepRecord(context, mailboxId, uid, old);
   putRecord(context, mailboxId, uid, row);
   // The record has changed on the master, so a message that the master could not send before may
   // now be available.
-  if (!hasMessage) clearUndelivered(context.index, row.message_id);
-  const change = old === undefined ? folded.adds : withCrcs(folded.adds, crcsOf(old));
+  if (!hasMessage) clearUndelivered(context.index, row.messageId);
+  const change = old === undefined ? folded.adds : withCrcs(row, old);
   return { ...folded, change, isChanged: true };
 }
 
@@ -89,13 +79,9 @@ export function expungeRecord(context: FoldContext, mailboxId: number, uid: numb
   const old = currentRecord(context, mailboxId, uid);
   if (old === undefined || old.expunged !== null) return noCrcs;
   keepRecord(context, mailboxId, uid, old);
-  const row = { ...old, expunged: context.now, since: context.now, crc: 0, crc_annot: 0, crc_padding: 0 };
+  const row = { ...old, ...noCrcs, expunged: context.now, since: context.now };
   putRecord(context, mailboxId, uid, row);
-  return crcsOf(old);
-}
-
-function crcsOf({ crc, crc_annot: crcAnnot, crc_padding: crcPadding }: RecordRow): Crcs {
-  return { crc, crcAnnot, crcPadding };
+  return old;
 }
 
 function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: RecordRow | undefined): Read {
@@ -104,7 +90,7 @@ function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: Record
   const shown = flags.filter((flag) => !isExpungedFlag(flag));
   const isExpunged = shown.length < flags.length;
   const annotations = optionalList(kv, 'ANNOTATIONS');
-  const last_updated = getNumber(kv, 'LAST_UPDATED');
+  const lastUpdated = getNumber(kv, 'LAST_UPDATED');
   const internaldate = getNumber(kv, 'INTERNALDATE');
   const guid = getString(kv, 'GUID');
   const size = optionalNumber(kv, 'SIZE') ?? 0;
@@ -113,21 +99,19 @@ function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: Record
   const message = namedMessage(context.index, guid, size);
   const row = {
     modseq,
-    last_updated,
+    lastUpdated,
     internaldate,
     size,
-    message_id: message.id,
+    messageId: message.id,
     flags: shown.join(' '),
     annotations: annotations === undefined ? null : printDlist(annotations, 'log'),
     extra,
     expunged: isExpunged ? (old?.expunged ?? context.now) : null,
     since: context.now,
     // Expunged records do not contribute to the CRC (imap/mailbox.c, crc_basic).
-    crc: isExpunged
-      ? 0
-      : recordCrc({ uid, modseq, lastUpdated: last_updated, flags: shown, internaldate, guid }),
-    crc_annot: annotsCrc(uid, counted),
-    crc_padding: paddingsCrc(uid, counted),
+    crc: isExpunged ? 0 : recordCrc({ uid, modseq, lastUpdated, flags: shown, internaldate, guid }),
+    crcAnnot: annotsCrc(uid, counted),
+    crcPadding: paddingsCrc(uid, counted),
   };
   return { row, hasMessage: message.isHere };
 }
@@ -185,9 +169,8 @@ export function requireStorableFlags(record: KeyValues): void {
 
 function currentRecord({ index }: FoldContext, mailboxId: number, uid: number): RecordRow | undefined {
   const row = index.get<Omit<RecordRow, 'modseq'> & { modseq: string }>(
-    `SELECT CAST(modseq AS TEXT) AS modseq, last_updated, internaldate, size, message_id, flags, annotations, extra,
-            expunged, since, crc, crc_annot, crc_padding
-     FROM record WHERE mailbox_id = ? AND uid = ?`,
+    `SELECT ${recordColumns('record')}, crc, crc_annot AS crcAnnot, crc_padding AS crcPadding FROM record
+     WHERE mailbox_id = ? AND uid = ?`,
     mailboxId,
     uid,
   );
@@ -197,10 +180,10 @@ function currentRecord({ index }: FoldContext, mailboxId: number, uid: number): 
 function sameRecord(a: RecordRow, b: RecordRow): boolean {
   return (
     a.modseq === b.modseq &&
-    a.last_updated === b.last_updated &&
+    a.lastUpdated === b.lastUpdated &&
     a.internaldate === b.internaldate &&
     a.size === b.size &&
-    a.message_id === b.message_id &&
+    a.messageId === b.messageId &&
     a.flags === b.flags &&
     a.annotations === b.annotations &&
     a.extra === b.extra &&
@@ -217,10 +200,10 @@ function keepRecord({ index, now }: FoldContext, mailboxId: number, uid: number,
     mailboxId,
     uid,
     old.modseq,
-    old.last_updated,
+    old.lastUpdated,
     old.internaldate,
     old.size,
-    old.message_id,
+    old.messageId,
     old.flags,
     old.annotations,
     old.extra,
@@ -238,17 +221,17 @@ function putRecord({ index }: FoldContext, mailboxId: number, uid: number, row: 
     mailboxId,
     uid,
     row.modseq,
-    row.last_updated,
+    row.lastUpdated,
     row.internaldate,
     row.size,
-    row.message_id,
+    row.messageId,
     row.flags,
     row.annotations,
     row.extra,
     row.expunged,
     row.since,
     row.crc,
-    row.crc_annot,
-    row.crc_padding,
+    row.crcAnnot,
+    row.crcPadding,
   );
 }

@@ -1,18 +1,43 @@
-/**
- * Writes the rows of the index that describe the data file: chunks, flush points, and the checksums
- * that identify the file.
- */
+/** Queries for chunks, and the statements that write their rows. */
 import { createHash } from 'node:crypto';
 import type { IndexFile } from '../store/indexFile.ts';
-import type { Chunk } from '../types.ts';
-import type { FlushPoint } from '../../log/format.ts';
+import type { Chunk, ChunkState } from '../types.ts';
 
-export type ChunkState = 'open' | 'whole' | 'damaged';
+export const chunkColumns = `id, ts_start AS tsStart, ts_end AS tsEnd, offset, length, file_end AS fileEnd, crc32,
+  member_sha1 AS memberSha1, file_sha1 AS fileSha1,
+  CASE closed WHEN 0 THEN 'open' WHEN 1 THEN 'whole' ELSE 'damaged' END AS state`;
 
 const closedOf: Record<ChunkState, number> = { open: 0, whole: 1, damaged: 2 };
 
-export function stateOf(chunk: Chunk): ChunkState {
-  return chunk.closed === 0 ? 'open' : chunk.closed === 1 ? 'whole' : 'damaged';
+export function chunks(index: IndexFile): IterableIterator<Chunk> {
+  return index.each<Chunk>(`SELECT ${chunkColumns} FROM chunk ORDER BY offset`);
+}
+
+export function chunkById(index: IndexFile, id: number): Chunk | undefined {
+  return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk WHERE id = ?`, id);
+}
+
+export function chunkCount(index: IndexFile): number {
+  return index.get<{ count: number }>('SELECT count(*) AS count FROM chunk')?.count ?? 0;
+}
+
+/** Returns the chunk whose gzip member starts at this offset in the file. */
+export function chunkAt(index: IndexFile, fileOffset: number): Chunk | undefined {
+  return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk WHERE offset = ?`, fileOffset);
+}
+
+export function lastChunk(index: IndexFile): Chunk | undefined {
+  return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk ORDER BY offset DESC LIMIT 1`);
+}
+
+/** Returns the last complete chunk. */
+export function lastEndedChunk(index: IndexFile): Chunk | undefined {
+  return index.get<Chunk>(`SELECT ${chunkColumns} FROM chunk WHERE closed <> 0 ORDER BY offset DESC LIMIT 1`);
+}
+
+/** Returns the total size of all chunks after decompression. */
+export function uncompressedBytes(index: IndexFile): number {
+  return index.get<{ bytes: number }>('SELECT total(length) AS bytes FROM chunk')?.bytes ?? 0;
 }
 
 export interface ChunkProgressRow {
@@ -75,54 +100,4 @@ export function deleteChunk(index: IndexFile, id: number): void {
 
 export function setChunkStart(index: IndexFile, id: number, time: number): void {
   index.run('UPDATE chunk SET ts_start = ? WHERE id = ?', time, id);
-}
-
-export function insertPoints(index: IndexFile, chunkId: number, points: readonly FlushPoint[]): void {
-  for (const point of points) {
-    index.run(
-      'INSERT OR IGNORE INTO point (chunk_id, offset, file_offset) VALUES (?, ?, ?)',
-      chunkId,
-      point.offset,
-      point.fileOffset,
-    );
-  }
-}
-
-/**
- * The number of flush points inserted in one step. A chunk of several gigabytes has tens of
- * thousands.
- */
-const POINTS_A_STEP = 500;
-
-/** Inserts flush points like insertPoints, but in steps of a few milliseconds. */
-export function* insertPointsSteps(
-  index: IndexFile,
-  chunkId: number,
-  points: readonly FlushPoint[],
-): Generator<void, void> {
-  for (let at = 0; at < points.length; at += POINTS_A_STEP) {
-    insertPoints(index, chunkId, points.slice(at, at + POINTS_A_STEP));
-    yield;
-  }
-}
-
-/**
- * Marks a message as missing, because its bytes are damaged or unreadable. The master is then asked
- * for the message again.
- */
-export function forgetBytes(index: IndexFile, guid: string): void {
-  index.run('UPDATE message SET chunk_id = NULL, offset = NULL, undelivered = NULL WHERE guid = ?', guid);
-  const places = index.all<{ mailbox_id: number; uid: number }>(
-    `SELECT mailbox_id, min(uid) AS uid FROM record
-     WHERE message_id = (SELECT id FROM message WHERE guid = ?) AND expunged IS NULL GROUP BY mailbox_id`,
-    guid,
-  );
-  for (const { mailbox_id: id, uid } of places) {
-    index.run(
-      'UPDATE mailbox SET missing_from = min(coalesce(missing_from, ?), ?) WHERE id = ?',
-      uid,
-      uid,
-      id,
-    );
-  }
 }

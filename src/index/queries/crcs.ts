@@ -7,7 +7,7 @@ import type { CrcAnnotation } from '../../protocol/crc.ts';
 import { getString, optionalString, toKeyValues } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
 import { parseDlist } from '../../protocol/parseText.ts';
-import type { RecordWithGuid } from './current.ts';
+import type { RecordWithGuid } from './records.ts';
 
 /**
  * The CRCs of a mailbox, or what one record contributes to them. Each CRC is an XOR over all living
@@ -70,7 +70,7 @@ export function crcAnnotation(item: Dlist): CrcAnnotation {
  */
 export function crcsOfRecord(record: RecordWithGuid): Crcs {
   if (record.expunged !== null) return noCrcs;
-  const { uid, last_updated: lastUpdated, internaldate, guid, annotations } = record;
+  const { uid, lastUpdated, internaldate, guid, annotations } = record;
   const flags = record.flags === '' ? [] : record.flags.split(' ');
   const list = annotations === null ? [] : parseDlist(annotations);
   const counted = Array.isArray(list) ? list.map(crcAnnotation) : [];

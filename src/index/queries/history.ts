@@ -4,9 +4,7 @@
  */
 import type { IndexFile } from '../store/indexFile.ts';
 import type { Mailbox } from '../types.ts';
-
-const mailboxColumns = `id, uniqueid, name, uidvalidity, last_uid, CAST(highestmodseq AS TEXT) AS highestmodseq,
-  deleted, state, since`;
+import { mailboxColumns } from './mailboxes.ts';
 
 /** Returns the versions of a mailbox, oldest first. */
 export function mailboxVersions(index: IndexFile, id: number): Mailbox[] {
@@ -17,7 +15,7 @@ export function mailboxVersions(index: IndexFile, id: number): Mailbox[] {
 
 /** A record as it was from `since` on. */
 export interface RecordVersion {
-  readonly mailbox_id: number;
+  readonly mailboxId: number;
   readonly uid: number;
   readonly modseq: string;
   readonly flags: string;
@@ -26,7 +24,7 @@ export interface RecordVersion {
 }
 
 const recordColumns = (table: string): string =>
-  `${table}.mailbox_id, ${table}.uid, CAST(${table}.modseq AS TEXT) AS modseq, ${table}.flags, ${table}.expunged,
+  `${table}.mailbox_id AS mailboxId, ${table}.uid, CAST(${table}.modseq AS TEXT) AS modseq, ${table}.flags, ${table}.expunged,
    ${table}.since`;
 
 /** Returns the versions of all records of a message, by mailbox and UID, oldest first. */
@@ -37,7 +35,7 @@ export function messageVersions(index: IndexFile, messageId: number): RecordVers
        UNION ALL
        SELECT ${recordColumns('record_history')} FROM record
          JOIN record_history ON record_history.mailbox_id = record.mailbox_id AND record_history.uid = record.uid
-       WHERE record.message_id = ?) ORDER BY mailbox_id, uid, since`,
+       WHERE record.message_id = ?) ORDER BY mailboxId, uid, since`,
     messageId,
     messageId,
   );

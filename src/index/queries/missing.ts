@@ -12,6 +12,7 @@
  * search usually reads one row if a message is missing, and none otherwise.
  */
 import type { IndexFile } from '../store/indexFile.ts';
+import type { FiledMessage } from './messages.ts';
 
 /** The number of rows read in one step, about a millisecond. */
 const ROWS_A_STEP = 1024;
@@ -22,7 +23,7 @@ type Row = [uid: number, chunkId: number | null, undelivered: number | null];
 /** The fields of a mailbox that the search needs. */
 interface Searched {
   readonly id: number;
-  readonly missing_from: number | null;
+  readonly missingFrom: number | null;
 }
 
 /**
@@ -32,7 +33,7 @@ interface Searched {
  */
 export function* firstToAskFor(
   index: IndexFile,
-  { id, missing_from: bound }: Searched,
+  { id, missingFrom: bound }: Searched,
   askedSince: number,
 ): Generator<void, number | undefined, void> {
   if (bound === null) return undefined;
@@ -83,18 +84,15 @@ export function missingCount(index: IndexFile): number {
   return index.get<{ count: number }>(sql)?.count ?? 0;
 }
 
-export interface MissingMessage {
+export interface MissingMessage extends FiledMessage {
   readonly guid: string;
-  /** Internal name, a byte string. */
-  readonly mailbox: string;
-  readonly uid: number;
 }
 
-/** Returns the first missing messages, by mailbox and UID. */
-export function missingMessages(index: IndexFile, limit: number): MissingMessage[] {
-  return index.all<MissingMessage>(
+/** Iterates over the missing messages, or the first of them, by mailbox and UID. */
+export function missingMessages(index: IndexFile, limit?: number): IterableIterator<MissingMessage> {
+  return index.each<MissingMessage>(
     `SELECT guid, name AS mailbox, uid FROM message CROSS JOIN record ON message_id = message.id
      JOIN mailbox ON mailbox.id = mailbox_id
-     WHERE message.chunk_id IS NULL AND expunged IS NULL AND deleted IS NULL ORDER BY name, uid LIMIT ${limit}`,
+     WHERE message.chunk_id IS NULL AND expunged IS NULL AND deleted IS NULL ORDER BY name, uid LIMIT ${limit ?? -1}`,
   );
 }

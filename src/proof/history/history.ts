@@ -39,7 +39,7 @@ export function messageHistory(index: IndexFile, messageId: number, deletedPrefi
   const events: HistoryEvent[] = [];
   const records = new Map<string, RecordVersion[]>();
   for (const version of messageVersions(index, messageId)) {
-    const key = `${version.mailbox_id} ${version.uid}`;
+    const key = `${version.mailboxId} ${version.uid}`;
     const known = records.get(key);
     if (known === undefined) records.set(key, [version]);
     else known.push(version);
@@ -50,7 +50,7 @@ export function messageHistory(index: IndexFile, messageId: number, deletedPrefi
   for (const versions of records.values()) {
     const [first] = versions;
     if (first === undefined) continue;
-    const mailboxes = mailboxVersions(index, first.mailbox_id);
+    const mailboxes = mailboxVersions(index, first.mailboxId);
     events.push(...recordEvents(index, versions, mailboxes, gone));
     const end = versions.at(-1)?.expunged ?? Infinity;
     for (const event of mailboxEvents(mailboxes, deletedPrefix)) {
@@ -74,9 +74,9 @@ function* recordEvents(
     if (before === undefined && expunged === null) {
       const from = gone.find(
         (other) =>
-          other.mailbox_id !== version.mailbox_id && Math.abs((other.expunged ?? 0) - time) <= MOVE_SECONDS,
+          other.mailboxId !== version.mailboxId && Math.abs((other.expunged ?? 0) - time) <= MOVE_SECONDS,
       );
-      const source = from === undefined ? undefined : nameAt(mailboxVersions(index, from.mailbox_id), time);
+      const source = from === undefined ? undefined : nameAt(mailboxVersions(index, from.mailboxId), time);
       const detail = `flags (${flags})`;
       if (source === undefined) yield { ...place, event: 'came', detail };
       else yield { ...place, event: 'moved', detail: `from ${source}, ${detail}` };

@@ -106,12 +106,12 @@ function annotationsOf(state: KeyValues): Map<string, string> {
 
 /** Finds an index whose stored checksum is not that of its own records. */
 function* indexDifferences({ mailbox, crcs }: OwnMailbox): Generator<Difference> {
-  if (crcs.crc === mailbox.crc && crcs.crcAnnot === mailbox.crc_annot) return;
+  if (crcs.crc === mailbox.crc && crcs.crcAnnot === mailbox.crcAnnot) return;
   yield {
     what: 'index',
     verdict: 'wrong',
     mailbox: mailbox.name,
-    backup: `stored ${mailbox.crc} ${mailbox.crc_annot}, of its records ${crcs.crc} ${crcs.crcAnnot}`,
+    backup: `stored ${mailbox.crc} ${mailbox.crcAnnot}, of its records ${crcs.crc} ${crcs.crcAnnot}`,
     note: 'ctl_backups verify --repair folds the index anew',
   };
 }
@@ -132,12 +132,12 @@ function* recordsDifferences(own: OwnMailbox, server: ServerMailbox): Generator<
     };
     return;
   }
-  if (server.lastUid !== mailbox.last_uid)
+  if (server.lastUid !== mailbox.lastUid)
     yield {
       ...base,
       what: 'last uid',
       verdict: 'wrong',
-      backup: String(mailbox.last_uid),
+      backup: String(mailbox.lastUid),
       server: String(server.lastUid),
     };
   const { crc, crcAnnot } = server;

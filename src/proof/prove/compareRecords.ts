@@ -97,7 +97,7 @@ function differingFields(ours: SourceRecord, theirs: ServerRecord): Field[] {
     ['FLAGS', sortedFlags(flags), sortedFlags(theirs.flags)],
     ['INTERNALDATE', String(ours.internaldate), String(theirs.internaldate)],
     ['SIZE', String(ours.size), String(theirs.size)],
-    ['LAST_UPDATED', String(ours.last_updated), String(theirs.lastUpdated)],
+    ['LAST_UPDATED', String(ours.lastUpdated), String(theirs.lastUpdated)],
     ['ANNOTATIONS', sortedAnnotations(ours.annotations), sortedAnnotations(theirs.annotations)],
   ];
   return fields.filter(([, one, other]) => one !== other);

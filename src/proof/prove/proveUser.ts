@@ -6,9 +6,9 @@
  * record, which tells a wrong record from one that the server has changed since.
  */
 import { BackupError, messageOf } from '../../errors.ts';
-import { itemsAt } from '../../index/queries/atTime.ts';
-import { lastTimestamp } from '../../index/queries/current.ts';
+import { itemsAt } from '../../index/queries/items.ts';
 import { missingMessages } from '../../index/queries/missing.ts';
+import { lastTimestamp } from '../../index/queries/timestamps.ts';
 import { fullMailbox } from '../../restore/cyrus/state/serverState.ts';
 import type { FullMailbox } from '../../restore/cyrus/state/serverState.ts';
 import type { SyncClient } from '../../restore/cyrus/syncClient.ts';
@@ -104,7 +104,7 @@ async function compareUser(job: UserJob, source: RestoreSource): Promise<UserPro
 
 /** Finds records whose bytes are not in the backup. */
 function missingBytes(source: RestoreSource): Difference[] {
-  return missingMessages(source.reader.index, MOST_MISSING).map(({ guid, mailbox, uid }) => ({
+  return Array.from(missingMessages(source.reader.index, MOST_MISSING), ({ guid, mailbox, uid }) => ({
     what: 'message',
     verdict: 'wrong',
     mailbox,

@@ -2,7 +2,8 @@
  * Finds what was deleted between two times: whole mailboxes, and single messages. What somebody
  * brought back since, and perhaps deleted again, is left as it is.
  */
-import { livesAt, recordAt } from '../../index/queries/atTime.ts';
+import { livesAt } from '../../index/queries/recordHistory.ts';
+import { recordAt } from '../../index/queries/records.ts';
 import { messageVersions } from '../../index/queries/history.ts';
 import { parseState } from '../../index/fold/state.ts';
 import { selectDeletedBetween } from '../../restore/select/deletedBetween.ts';
@@ -49,7 +50,7 @@ export function deletedMessages(
   const { index } = source.reader;
   const { from, to, deletedPrefix } = span;
   const isOver = (record: SourceRecord): boolean =>
-    livesAt(index, record.message_id, Number.MAX_SAFE_INTEGER, `${deletedPrefix}.*`) ||
+    livesAt(index, record.messageId, Number.MAX_SAFE_INTEGER, `${deletedPrefix}.*`) ||
     cameSince(source, record, to);
   return selectDeletedBetween(source, from, to, deletedPrefix).flatMap((selected) => {
     const { mailbox } = selected;
@@ -64,19 +65,24 @@ export function deletedMessages(
 /** Reports whether a copy of the message came after a time: somebody brought it back. */
 function cameSince(source: RestoreSource, record: SourceRecord, time: number): boolean {
   const first = new Map<string, number>();
-  for (const { mailbox_id: id, uid, since } of messageVersions(source.reader.index, record.message_id)) {
+  for (const { mailboxId: id, uid, since } of messageVersions(source.reader.index, record.messageId)) {
     const key = `${id} ${uid}`;
     if (!first.has(key)) first.set(key, since);
   }
   return [...first.values()].some((since) => since > time);
 }
 
-function livedThen({ reader }: RestoreSource, { mailbox_id: id, uid }: SourceRecord, time: number): boolean {
-  return recordAt(reader.index, id, time, uid, 'living') !== undefined;
+function livedThen({ reader }: RestoreSource, { mailboxId: id, uid }: SourceRecord, time: number): boolean {
+  return recordAt(reader.index, { mailboxId: id, time, uid, shown: 'living' }) !== undefined;
 }
 
 /** Takes the flags of the first time: who deletes a message may have changed them before. */
 function asBefore({ reader }: RestoreSource, record: SourceRecord, time: number): SourceRecord {
-  const then = recordAt(reader.index, record.mailbox_id, time, record.uid, 'living');
+  const then = recordAt(reader.index, {
+    mailboxId: record.mailboxId,
+    time,
+    uid: record.uid,
+    shown: 'living',
+  });
   return then === undefined ? record : { ...record, flags: then.flags, annotations: then.annotations };
 }

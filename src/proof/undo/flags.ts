@@ -2,7 +2,7 @@
  * Finds the flags that were changed between two times. Each flag counts by itself: one that changed
  * again since, in the backup or on the server, is left as it is.
  */
-import { recordsPage } from '../../index/queries/atTime.ts';
+import { recordsPage } from '../../index/queries/records.ts';
 import { recordVersionsSince } from '../../index/queries/history.ts';
 import type { RestoreSource, SourceRecord } from '../../restore/source.ts';
 import type { SpannedMailbox, Span } from './times.ts';
@@ -24,12 +24,13 @@ export function changedFlags(
   if (after === undefined) return [];
   const { index } = source.reader;
   const changes: FlagChange[] = [];
+  const range = { mailboxId: before.id, shown: 'living', limit: PAGE_RECORDS } as const;
   let last = 0;
   for (;;) {
-    const then = recordsPage(index, before.id, from, last, PAGE_RECORDS, 'living');
+    const then = recordsPage(index, { ...range, time: from, afterUid: last });
     const lastUid = then.at(-1)?.uid ?? last;
     const later = new Map(
-      recordsPage(index, before.id, to, last, PAGE_RECORDS, 'living').map((record) => [record.uid, record]),
+      recordsPage(index, { ...range, time: to, afterUid: last }).map((record) => [record.uid, record]),
     );
     for (const record of then) {
       const other = later.get(record.uid);

@@ -1,5 +1,5 @@
 /** Changes mailboxes of a living server for an undo. Each change asks first if it still applies. */
-import { mailboxByUniqueid } from '../../index/queries/current.ts';
+import { mailboxByUniqueid } from '../../index/queries/mailboxes.ts';
 import type { Mailbox } from '../../index/types.ts';
 import { parseState } from '../../index/fold/state.ts';
 import { KeyValues, optionalString } from '../../protocol/dlist.ts';

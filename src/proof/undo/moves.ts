@@ -1,6 +1,7 @@
 /** Finds messages that were moved between two times, and mailboxes that were renamed. */
-import { expungedBetween, livesAt, recordAt } from '../../index/queries/atTime.ts';
-import { mailboxById } from '../../index/queries/current.ts';
+import { mailboxById } from '../../index/queries/mailboxes.ts';
+import { expungedBetween, livesAt } from '../../index/queries/recordHistory.ts';
+import { recordAt } from '../../index/queries/records.ts';
 import { messageVersions } from '../../index/queries/history.ts';
 import { isInbox } from '../../mailbox/names.ts';
 import type { Mailbox } from '../../index/types.ts';
@@ -25,9 +26,8 @@ export function movedMessages(
   const { index } = source.reader;
   const moved: MovedMessage[] = [];
   for (const record of expungedBetween(index, before.id, span.from, span.to)) {
-    const then = recordAt(index, before.id, span.from, record.uid, 'living');
-    if (then === undefined || !livesAt(index, record.message_id, span.to, `${span.deletedPrefix}.*`))
-      continue;
+    const then = recordAt(index, { mailboxId: before.id, time: span.from, uid: record.uid, shown: 'living' });
+    if (then === undefined || !livesAt(index, record.messageId, span.to, `${span.deletedPrefix}.*`)) continue;
     const to = movedTo(source, record, span);
     if (to !== undefined) moved.push({ record: then, to });
   }
@@ -38,16 +38,16 @@ export function movedMessages(
 function movedTo(source: RestoreSource, record: SourceRecord, span: Span): MovedMessage['to'] | undefined {
   const { index } = source.reader;
   const first = new Map<string, { id: number; uid: number; since: number; isGone: boolean }>();
-  for (const { mailbox_id: id, uid, since, expunged } of messageVersions(index, record.message_id)) {
+  for (const { mailboxId: id, uid, since, expunged } of messageVersions(index, record.messageId)) {
     const key = `${id} ${uid}`;
     const known = first.get(key);
     if (known === undefined) first.set(key, { id, uid, since, isGone: expunged !== null });
     else known.isGone = expunged !== null;
   }
   const copies = [...first.values()];
-  if (copies.some(({ id, since }) => id === record.mailbox_id && since > span.to)) return undefined;
+  if (copies.some(({ id, since }) => id === record.mailboxId && since > span.to)) return undefined;
   for (const { id, uid, since, isGone } of copies) {
-    if (id === record.mailbox_id || isGone || since <= span.from || since > span.to) continue;
+    if (id === record.mailboxId || isGone || since <= span.from || since > span.to) continue;
     const mailbox = mailboxById(index, id);
     if (mailbox !== undefined && isLiving(mailbox, span)) return { mailbox, uid };
   }

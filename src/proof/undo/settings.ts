@@ -1,5 +1,5 @@
 /** Finds rights that were changed between two times, and scripts and subscriptions that went. */
-import { itemsAt } from '../../index/queries/atTime.ts';
+import { itemsAt } from '../../index/queries/items.ts';
 import { parseState } from '../../index/fold/state.ts';
 import type { Item, ItemKind, Mailbox } from '../../index/types.ts';
 import { optionalString } from '../../protocol/dlist.ts';

@@ -3,7 +3,7 @@
  * after the first time and up to the second is to be taken back.
  */
 import { mailboxVersions } from '../../index/queries/history.ts';
-import { mailboxesAt } from '../../index/queries/current.ts';
+import { mailboxesAt } from '../../index/queries/mailboxes.ts';
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import type { Mailbox } from '../../index/types.ts';
 import { deletedAtOf } from '../../mailbox/names.ts';

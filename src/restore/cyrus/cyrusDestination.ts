@@ -4,7 +4,7 @@
  * - completed with the messages that it lacks (addToMailbox.ts)
  * - given back its flags only (flagsOnly.ts)
  */
-import { recordsOfMessage } from '../../index/queries/current.ts';
+import { recordsOfMessage } from '../../index/queries/records.ts';
 import { ownerOf } from '../../mailbox/names.ts';
 import { BackupError } from '../../errors.ts';
 import type { Destination, Move } from '../destination.ts';
@@ -185,9 +185,9 @@ export class CyrusDestination implements Destination {
    */
   #foldersWith(source: RestoreSource, records: readonly SourceRecord[], target: string): Set<string> {
     const holders = new Set<number>();
-    for (const { mailbox_id: id, message_id: messageId } of records) {
+    for (const { mailboxId: id, messageId } of records) {
       holders.add(id);
-      for (const other of recordsOfMessage(source.reader.index, messageId)) holders.add(other.mailbox_id);
+      for (const other of recordsOfMessage(source.reader.index, messageId)) holders.add(other.mailboxId);
     }
     const folders = new Set<string>();
     for (const name of [target, ...[...holders].map((id) => this.#targets.get(id))]) {

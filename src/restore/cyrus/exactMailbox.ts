@@ -41,13 +41,13 @@ export function compareExactly(
 ): 'same' | 'behind' | 'other' {
   const { mailbox } = selected;
   const crc = new MailboxCrc();
-  if (server.uidvalidity !== mailbox.uidvalidity || server.lastUid > mailbox.last_uid) return 'other';
+  if (server.uidvalidity !== mailbox.uidvalidity || server.lastUid > mailbox.lastUid) return 'other';
   for (const record of selected.allRecords()) {
     if (record.uid > server.lastUid) break;
     crc.toggle(exactFields(record));
   }
   if (crc.basic !== server.crc) return 'other';
-  if (server.lastUid === mailbox.last_uid) return 'same';
+  if (server.lastUid === mailbox.lastUid) return 'same';
   const isOlder = server.highestModseq <= BigInt(mailbox.highestmodseq);
   return isOlder && server.uniqueid === mailbox.uniqueid ? 'behind' : 'other';
 }
@@ -70,7 +70,7 @@ export async function restoreExactly(
       crc.toggle(record);
       if (BigInt(record.modseq) > modseq) modseq = BigInt(record.modseq);
     }
-    const { last_uid: lastUid, highestmodseq } = selected.mailbox;
+    const { lastUid, highestmodseq } = selected.mailbox;
     if (modseq < (server?.highestModseq ?? 0n)) modseq = server?.highestModseq ?? 0n;
     const all = new Map<string, Dlist | undefined>([
       ...changes,

@@ -47,7 +47,7 @@ function fieldsOf(record: SourceRecord): RecordFields {
   return {
     uid,
     modseq,
-    lastUpdated: record.last_updated,
+    lastUpdated: record.lastUpdated,
     flags,
     internaldate,
     size,

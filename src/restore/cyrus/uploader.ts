@@ -83,7 +83,7 @@ export async function withoutBytes(
   records: readonly SourceRecord[],
   folders: Iterable<string>,
 ): Promise<Map<string, string>> {
-  const lost = records.filter(({ chunk_id: chunkId, expunged }) => chunkId === null && expunged === null);
+  const lost = records.filter(({ chunkId, expunged }) => chunkId === null && expunged === null);
   if (lost.length === 0) return new Map();
   const guids = [...new Set(lost.map(({ guid }) => guid))];
   const missing = await reserve(client, partition, guids, folders);
@@ -91,7 +91,7 @@ export async function withoutBytes(
   return new Map(missing.map((guid) => [guid, NO_BYTES]));
 }
 
-function prepare(source: RestoreSource, { guid, size, chunk_id: chunkId }: SourceRecord): Upload {
+function prepare(source: RestoreSource, { guid, size, chunkId }: SourceRecord): Upload {
   if (chunkId === null) throw new Error(NO_BYTES);
   if (size >= STREAMED_FROM_BYTES) {
     // Once announced, a message must be sent completely, so it is checked first.

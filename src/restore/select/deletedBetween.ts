@@ -4,7 +4,7 @@
  * so a moved message is not included. A message deleted from several mailboxes (from a folder to
  * the trash, then from the trash) is restored to the mailbox that had it first.
  */
-import { expungedBetween, firstSeen, livesAt } from '../../index/queries/atTime.ts';
+import { expungedBetween, firstSeen, livesAt } from '../../index/queries/recordHistory.ts';
 import { parseState } from '../../index/fold/state.ts';
 import type { Mailbox } from '../../index/types.ts';
 import { parseName } from '../../mailbox/names.ts';
@@ -31,7 +31,7 @@ export function selectDeletedBetween(
   const pattern = `${deletedPrefix}.*`;
   for (const mailbox of source.knownMailboxes()) {
     const records = goneRecords(source, mailbox, from, to, deletedPrefix).filter(
-      (record) => !livesAt(index, record.message_id, to, pattern),
+      (record) => !livesAt(index, record.messageId, to, pattern),
     );
     if (records.length > 0) lost.set(mailbox, records);
     for (const { uid, guid } of records) {

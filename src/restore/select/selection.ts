@@ -11,7 +11,9 @@ import { holdsMail } from '../../mailbox/mailboxType.ts';
 import { optionalString } from '../../protocol/dlist.ts';
 import { inboxOf, parseName, internalName, sharedUserid } from '../../mailbox/names.ts';
 import { parseState } from '../../index/fold/state.ts';
-import { mailboxById, messageByGuid, recordsOfMessage } from '../../index/queries/current.ts';
+import { mailboxById } from '../../index/queries/mailboxes.ts';
+import { messageByGuid } from '../../index/queries/messages.ts';
+import { recordsOfMessage } from '../../index/queries/records.ts';
 import type { Mailbox } from '../../index/types.ts';
 import type { MessageFilter } from './messageFilter.ts';
 import { hasFilter, matches } from './messageFilter.ts';
@@ -209,7 +211,7 @@ function addMessage(
   const { index } = source.reader;
   const message = messageByGuid(index, guid);
   if (message === undefined) return false;
-  const holders = [...new Set(recordsOfMessage(index, message.id).map(({ mailbox_id: id }) => id))];
+  const holders = [...new Set(recordsOfMessage(index, message.id).map(({ mailboxId: id }) => id))];
   const living = holders.filter((id) => {
     const mailbox = mailboxById(index, id);
     return mailbox?.deleted === null && isAlive(mailbox, options);

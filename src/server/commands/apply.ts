@@ -4,7 +4,9 @@
 import type { Backup } from '../../backup/backup.ts';
 import { requireAnnotations } from '../../index/fold/annotation.ts';
 import { RESEND_KEY } from '../../index/fold/mailbox.ts';
-import { hasMessage, item, mailboxByUniqueid } from '../../index/queries/current.ts';
+import { item } from '../../index/queries/items.ts';
+import { mailboxByUniqueid } from '../../index/queries/mailboxes.ts';
+import { hasMessage } from '../../index/queries/messages.ts';
 import { isInbox } from '../../mailbox/names.ts';
 import {
   KeyValues,

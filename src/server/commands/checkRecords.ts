@@ -1,7 +1,7 @@
 /** Checks the records of a MAILBOX command before it is stored. */
 import type { Backup } from '../../backup/backup.ts';
 import { requireStorableFlags } from '../../index/fold/record.ts';
-import { hasMessage } from '../../index/queries/current.ts';
+import { hasMessage } from '../../index/queries/messages.ts';
 import { getString, toKeyValues } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
 import type { CommandContext } from './context.ts';

@@ -5,7 +5,10 @@ import { createHash } from 'node:crypto';
 import type { Backup } from '../../backup/backup.ts';
 import { readMessage } from '../../backup/read/messageBytes.ts';
 import { BackupError } from '../../errors.ts';
-import { item, mailboxByUniqueid, messageById, record } from '../../index/queries/current.ts';
+import { item } from '../../index/queries/items.ts';
+import { mailboxByUniqueid } from '../../index/queries/mailboxes.ts';
+import { messageById } from '../../index/queries/messages.ts';
+import { recordAt } from '../../index/queries/records.ts';
 import type { StoredMessage } from '../../index/types.ts';
 import { FileLiteral, KeyValues, getNumber, getString, toKeyValues } from '../../protocol/dlist.ts';
 import type { Dlist } from '../../protocol/dlist.ts';
@@ -40,8 +43,9 @@ export async function getFetch(context: CommandContext, value: Dlist): Promise<v
 
 function messageOf({ index }: Backup, uniqueid: string, uid: number): StoredMessage | undefined {
   const mailbox = mailboxByUniqueid(index, uniqueid);
-  const found = mailbox === undefined ? undefined : record(index, mailbox.id, uid);
-  return found === undefined ? undefined : messageById(index, found.message_id);
+  if (mailbox === undefined) return undefined;
+  const found = recordAt(index, { mailboxId: mailbox.id, time: null, shown: 'every', uid });
+  return found === undefined ? undefined : messageById(index, found.messageId);
 }
 
 function* pieces({ index, fd }: Backup, message: StoredMessage): Generator<Buffer> {

@@ -17,7 +17,6 @@
  */
 import { firstToSend } from '../askedFor.ts';
 import { annotAsCounted } from '../../index/queries/crcs.ts';
-import { resend } from '../../index/fold/compare.ts';
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { parseState } from '../../index/fold/state.ts';
 import type { LiveMailbox } from '../../index/types.ts';
@@ -35,18 +34,15 @@ interface Shown {
 }
 
 function shownOf(mailbox: LiveMailbox, missing: number | undefined, isResending: boolean): Shown {
-  if (missing === undefined && mailbox.resend !== resend.wanted && !isResending) {
+  if (missing === undefined && mailbox.resend !== 'wanted' && !isResending) {
     return {
-      lastUid: mailbox.last_uid,
+      lastUid: mailbox.lastUid,
       highestModseq: mailbox.highestmodseq,
       crc: mailbox.crc,
-      crcAnnot: annotAsCounted(mailbox.sent_crc_annot, {
-        crcAnnot: mailbox.crc_annot,
-        crcPadding: mailbox.crc_padding,
-      }),
+      crcAnnot: annotAsCounted(mailbox.sentCrcAnnot, mailbox),
     };
   }
-  const lastUid = Math.min(mailbox.last_uid, (missing ?? Infinity) - 1);
+  const lastUid = Math.min(mailbox.lastUid, (missing ?? Infinity) - 1);
   return { lastUid, highestModseq: '0', crc: initialRecordCrc, crcAnnot: initialAnnotCrc };
 }
 

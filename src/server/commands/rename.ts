@@ -10,9 +10,9 @@
 import type { Backup } from '../../backup/backup.ts';
 import { recordItem } from '../../backup/lines/recordItem.ts';
 import { BackupError } from '../../errors.ts';
-import { recordsAfter } from '../../index/queries/pages.ts';
-import { hasMessage } from '../../index/queries/current.ts';
-import type { RecordWithGuid } from '../../index/queries/current.ts';
+import { hasMessage } from '../../index/queries/messages.ts';
+import { recordsPage } from '../../index/queries/records.ts';
+import type { RecordWithGuid } from '../../index/queries/records.ts';
 import { parseState } from '../../index/fold/state.ts';
 import type { LiveMailbox } from '../../index/types.ts';
 import { isInbox } from '../../mailbox/names.ts';
@@ -94,8 +94,9 @@ async function nextBatch(
   afterUid: number,
 ): Promise<RecordWithGuid[]> {
   const batch: RecordWithGuid[] = [];
+  const range = { mailboxId: id, time: null, shown: 'every', limit: RECORDS_A_PAGE } as const;
   while (batch.length < RECORDS_A_LINE) {
-    const page = recordsAfter(index, id, batch.at(-1)?.uid ?? afterUid, RECORDS_A_PAGE);
+    const page = recordsPage(index, { ...range, afterUid: batch.at(-1)?.uid ?? afterUid });
     batch.push(...page);
     await turn();
     if (page.length < RECORDS_A_PAGE) break;

@@ -19,7 +19,7 @@ import { Catalog } from '../../../src/catalog/catalog.ts';
 import { LockedFile } from '../../../src/fs/lockedFile.ts';
 import { readOnlyCatalog, writableCatalog } from '../../../src/cli/common/catalogOptions.ts';
 import { loadConfig } from '../../../src/config/imapdConf.ts';
-import { messageByGuid } from '../../../src/index/queries/current.ts';
+import { messageByGuid } from '../../../src/index/queries/messages.ts';
 import { runCtl } from '../../support/killedTool.ts';
 import { MESSAGES, SampleSite, guidOf } from '../sampleBackup.ts';
 import { mailboxLine } from '../../support/backups.ts';

@@ -6,9 +6,12 @@ import { gunzipSync } from 'node:zlib';
 import { BackupReader } from '../../../src/backup/reader.ts';
 import { LockedFile } from '../../../src/fs/lockedFile.ts';
 import { horizon as horizonOf } from '../../../src/index/queries/horizon.ts';
-import { itemsAt, recordsPage } from '../../../src/index/queries/atTime.ts';
-import { timestampsAtOrBefore } from '../../../src/index/queries/views.ts';
-import { chunks, mailboxByUniqueid, mailboxesAt, messageById } from '../../../src/index/queries/current.ts';
+import { chunks } from '../../../src/index/queries/chunks.ts';
+import { itemsAt } from '../../../src/index/queries/items.ts';
+import { mailboxByUniqueid, mailboxesAt } from '../../../src/index/queries/mailboxes.ts';
+import { messageById } from '../../../src/index/queries/messages.ts';
+import { recordsOf } from '../../../src/index/queries/records.ts';
+import { timestampsAtOrBefore } from '../../../src/index/queries/timestamps.ts';
 import type { ItemKind } from '../../../src/index/types.ts';
 import { RestoreSource } from '../../../src/restore/source.ts';
 import { randomFrom } from '../../support/random.ts';
@@ -21,13 +24,13 @@ const KINDS: readonly ItemKind[] = ['seen', 'sub', 'sieve', 'active', 'quota', '
 /** Everything that can be seen of a backup at a moment, messages by their hashes. */
 function shownAt(reader: BackupReader, time: number, readsMessages: boolean): string {
   const mailboxes = mailboxesAt(reader.index, time).map((mailbox) => {
-    const records = recordsPage(reader.index, mailbox.id, time, 0, 1e9)
+    const records = [...recordsOf(reader.index, mailbox.id, time)]
       .filter(({ expunged }) => expunged === null)
       .map((record) => {
-        const message = messageById(reader.index, record.message_id);
+        const message = messageById(reader.index, record.messageId);
         const bytes =
           readsMessages && message !== undefined ? reader.read(message, 0, message.size) : undefined;
-        const { uid, modseq, flags, guid, internaldate, size, chunk_id: chunk } = record;
+        const { uid, modseq, flags, guid, internaldate, size, chunkId: chunk } = record;
         const isRight = bytes === undefined || createHash('sha1').update(bytes).digest('hex') === guid;
         return [uid, modseq, flags, guid, internaldate, size, chunk !== null, isRight];
       });
@@ -158,7 +161,7 @@ describe('compact', () => {
     await backup.append(sent(20, 2, ''));
     await backup.append(sent(30, 3, ' SINCE_MODSEQ 3'));
     const state = mailboxByUniqueid(backup.index, 'u1')?.resend;
-    expect(state).to.be.above(0);
+    expect(state).to.equal('wanted');
     await backup.close();
     for (const horizon of [START + 12, START + 25, START + 40]) {
       expect(await store.compact({ horizon, isForced: true })).to.equal('done');
@@ -173,7 +176,7 @@ describe('compact', () => {
     await backup.append(mailboxLine(START + 9, { uniqueid: 'u1', name: 'user.anne', records: [] }));
     await backup.close();
     expect(await store.compact({ horizon: START + 5, isForced: true })).to.equal('done');
-    const shown = store.looking(({ index }) => recordsPage(index, 1, null, 0, 9).map(({ flags }) => flags));
+    const shown = store.looking(({ index }) => [...recordsOf(index, 1)].map(({ flags }) => flags));
     expect(shown).to.deep.equal(['a b \\Seen']);
   });
 
@@ -230,7 +233,7 @@ describe('compact', () => {
     const largest = store.looking(
       ({ index }) => [...chunks(index)].toSorted((a, b) => b.length - a.length)[0],
     );
-    const at = ((largest?.offset ?? 0) + (largest?.file_end ?? 0)) >> 1;
+    const at = ((largest?.offset ?? 0) + (largest?.fileEnd ?? 0)) >> 1;
     bytes[at] = (bytes[at] ?? 0) ^ 0x10;
     const fd = openSync(store.path, 'r+');
     writeSync(fd, bytes.subarray(at, at + 1), 0, 1, at);

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { Backup } from '../../../src/backup/backup.ts';
 import { LockedFile } from '../../../src/fs/lockedFile.ts';
-import { itemsAt } from '../../../src/index/queries/atTime.ts';
+import { itemsAt } from '../../../src/index/queries/items.ts';
 import { run, waitUntil } from '../../support/machine.ts';
 import { CompactedBackup, subscribe } from '../compactedBackup.ts';
 

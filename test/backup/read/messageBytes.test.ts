@@ -4,7 +4,7 @@ import { openSync, closeSync, readFileSync, writeFileSync } from 'node:fs';
 import { gzipSync, gunzipSync } from 'node:zlib';
 import { blockAt, readMessage } from '../../../src/backup/read/messageBytes.ts';
 import { BackupReader } from '../../../src/backup/reader.ts';
-import { messageByGuid } from '../../../src/index/queries/current.ts';
+import { messageByGuid } from '../../../src/index/queries/messages.ts';
 import type { StoredMessage } from '../../../src/index/types.ts';
 import { BackupError } from '../../../src/errors.ts';
 import { BackupSite, START, appendMailbox, bytesOf, guidOf } from '../../support/backups.ts';
@@ -81,7 +81,7 @@ describe('reading a message’s bytes', () => {
       ['compacted', 262_144],
     ] as const) {
       withReader(name, (reader) => {
-        const { chunk_id: chunkId, offset: start } = stored(reader, large);
+        const { chunkId, offset: start } = stored(reader, large);
         for (let at = 0; at < large.length; at += 100_000) {
           const { start: from, end } = blockAt(reader.index, chunkId as number, (start as number) + at);
           expect(end - from).to.be.at.most(largest);
@@ -93,7 +93,7 @@ describe('reading a message’s bytes', () => {
   it('says that bytes are not here, or that they are damaged, rather than give others', () => {
     withReader('anne', (reader) => {
       const message = stored(reader, messages[2] as Buffer);
-      expect(() => reader.read({ ...message, chunk_id: null }, 0, 1))
+      expect(() => reader.read({ ...message, chunkId: null }, 0, 1))
         .to.throw(BackupError)
         .with.property('kind', 'not-found');
       const fd = openSync('/dev/null', 'r');

@@ -4,7 +4,7 @@ import { verifyBackup } from '../../../src/backup/verify/verify.ts';
 import type { Verification } from '../../../src/backup/verify/verify.ts';
 import { LockedFile } from '../../../src/fs/lockedFile.ts';
 import { IndexFile } from '../../../src/index/store/indexFile.ts';
-import { chunkById } from '../../../src/index/queries/current.ts';
+import { chunkById } from '../../../src/index/queries/chunks.ts';
 import { SampleSite, MESSAGES, guidOf } from '../sampleBackup.ts';
 
 describe('verify', () => {
@@ -61,7 +61,7 @@ describe('verify', () => {
 
   it('says that the data file has lost its end, though what is left is whole', async () => {
     const index = IndexFile.open(`${path}.index`, 'read') as IndexFile;
-    truncateSync(path, chunkById(index, 1)?.file_end);
+    truncateSync(path, chunkById(index, 1)?.fileEnd);
     index.close();
     expect((await verify()).index).to.deep.equal([
       'the data file is shorter than the index says, or its last chunk another',

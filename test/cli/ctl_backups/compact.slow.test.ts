@@ -4,7 +4,7 @@ import { basename, dirname } from 'node:path';
 import { COMPACT_STEPS } from '../../../src/backup/compact/job.ts';
 import { BackupReader } from '../../../src/backup/reader.ts';
 import { runCtlBackups } from '../../../src/cli/ctl_backups/main.ts';
-import { livingMailboxes } from '../../../src/index/queries/current.ts';
+import { livingMailboxes } from '../../../src/index/queries/mailboxes.ts';
 import { Capture, SampleSite } from '../../backup/sampleBackup.ts';
 import { START, writeHistory } from '../../backup/syntheticHistory.ts';
 import { runCtl } from '../../support/killedTool.ts';

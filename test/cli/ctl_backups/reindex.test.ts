@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { existsSync } from 'node:fs';
 import { REINDEX_STEPS } from '../../../src/backup/openIndex.ts';
 import { BackupReader } from '../../../src/backup/reader.ts';
-import { messageByGuid } from '../../../src/index/queries/current.ts';
+import { messageByGuid } from '../../../src/index/queries/messages.ts';
 import { MESSAGES, SampleSite, guidOf } from '../../backup/sampleBackup.ts';
 import { runCtl } from '../../support/killedTool.ts';
 

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Backup } from '../../../src/backup/backup.ts';
 import { indexPath } from '../../../src/backup/options.ts';
-import { item } from '../../../src/index/queries/current.ts';
+import { item } from '../../../src/index/queries/items.ts';
 import { checkpointElsewhere } from '../../../src/index/checkpoint/checkpointer.ts';
 import { IndexFile } from '../../../src/index/store/indexFile.ts';
 import { BackupSite, START, line } from '../../support/backups.ts';

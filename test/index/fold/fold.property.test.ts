@@ -2,12 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { fold } from '../../../src/index/fold/fold.ts';
 import { IndexFile } from '../../../src/index/store/indexFile.ts';
-import {
-  livingMailboxes,
-  livingRecords,
-  mailboxesAt,
-  recordsAt,
-} from '../../../src/index/queries/current.ts';
+import { livingMailboxes, mailboxesAt } from '../../../src/index/queries/mailboxes.ts';
+import { recordsOf } from '../../../src/index/queries/records.ts';
 import { START, line, mailboxLine } from '../../support/backups.ts';
 
 type Step =
@@ -112,7 +108,7 @@ function shownAt(index: IndexFile, time: number | null): Shown {
   const mailboxes = time === null ? [...livingMailboxes(index)] : mailboxesAt(index, time);
   const shown: Shown = {};
   for (const { id, uniqueid, name } of mailboxes) {
-    const rows = time === null ? livingRecords(index, id, 0, 99) : recordsAt(index, id, time, 0, 99);
+    const rows = [...recordsOf(index, id, time, 'living')];
     shown[`${uniqueid} ${name}`] = Object.fromEntries(rows.map(({ uid, flags }) => [uid, flags]));
   }
   return shown;
@@ -120,10 +116,10 @@ function shownAt(index: IndexFile, time: number | null): Shown {
 
 function checksums(index: IndexFile): unknown[] {
   const sum = new Map<number, number>();
-  for (const { mailbox_id, crc } of index.all<{ mailbox_id: number; crc: number }>(
-    'SELECT mailbox_id, crc FROM record',
+  for (const { mailboxId, crc } of index.all<{ mailboxId: number; crc: number }>(
+    'SELECT mailbox_id AS mailboxId, crc FROM record',
   )) {
-    sum.set(mailbox_id, ((sum.get(mailbox_id) ?? 0) ^ crc) >>> 0);
+    sum.set(mailboxId, ((sum.get(mailboxId) ?? 0) ^ crc) >>> 0);
   }
   return index
     .all<{ id: number; crc: number }>('SELECT id, crc FROM mailbox')

@@ -4,13 +4,11 @@ import { IndexFile } from '../../../src/index/store/indexFile.ts';
 import {
   allMailboxes,
   livingMailboxes,
-  livingRecords,
   mailboxByName,
   mailboxByUniqueid,
   mailboxesAt,
-  records,
-  recordsAt,
-} from '../../../src/index/queries/current.ts';
+} from '../../../src/index/queries/mailboxes.ts';
+import { recordsOf } from '../../../src/index/queries/records.ts';
 import type { LiveMailbox } from '../../../src/index/types.ts';
 import { BackupError } from '../../../src/errors.ts';
 import { START, guidOf, line, mailboxLine } from '../../support/backups.ts';
@@ -33,7 +31,7 @@ describe('folding mailboxes', () => {
     fold(index, mailboxLine(START + time, fields), 1);
   const byUniqueid = (uniqueid = 'u1'): LiveMailbox => mailboxByUniqueid(index, uniqueid) as LiveMailbox;
   const uidsAt = (time: number, id = byUniqueid().id): number[] =>
-    recordsAt(index, id, START + time, 0, 100).map(({ uid }) => uid);
+    [...recordsOf(index, id, START + time, 'living')].map(({ uid }) => uid);
   const living = (): string[] => [...livingMailboxes(index)].map(({ name }) => name);
   const namesAt = (time: number): string[] => mailboxesAt(index, START + time).map(({ name }) => name);
 
@@ -49,15 +47,15 @@ describe('folding mailboxes', () => {
 
   it('keep keys of a record that have no column', () => {
     mailbox(0, { ...inbox, records: [{ ...one, extra: 'CID 0123 BASECID {2+}\r\n"x' }] });
-    expect([...records(index, byUniqueid().id)][0]?.extra).to.equal('CID 0123 BASECID {2+}\r\n"x');
+    expect([...recordsOf(index, byUniqueid().id)][0]?.extra).to.equal('CID 0123 BASECID {2+}\r\n"x');
   });
 
   it('take a mailbox with no more than its names, as intermediate ones come', () => {
     apply(0, 'MAILBOX', '%(UNIQUEID u9 MBOXNAME user.anne.a MBOXTYPE i HIGHESTMODSEQ 3 CREATEDMODSEQ 2)');
-    const { name, last_uid, uidvalidity, highestmodseq } = byUniqueid('u9');
-    expect({ name, last_uid, uidvalidity, highestmodseq }).to.deep.equal({
+    const { name, lastUid, uidvalidity, highestmodseq } = byUniqueid('u9');
+    expect({ name, lastUid, uidvalidity, highestmodseq }).to.deep.equal({
       name: 'user.anne.a',
-      last_uid: 0,
+      lastUid: 0,
       uidvalidity: 0,
       highestmodseq: '3',
     });
@@ -66,8 +64,8 @@ describe('folding mailboxes', () => {
   it('keep a message that is in a mailbox twice as two records', () => {
     mailbox(0, { ...inbox, records: [one, { uid: 2, message: 'first' }] });
     mailbox(1, { ...inbox, records: [{ ...one, flags: '\\Expunged', modseq: 9 }] });
-    expect(livingRecords(index, byUniqueid().id, 0, 10).map(({ uid }) => uid)).to.deep.equal([2]);
-    expect([...records(index, byUniqueid().id)].map(({ guid }) => guid)).to.deep.equal([
+    expect([...recordsOf(index, byUniqueid().id, null, 'living')].map(({ uid }) => uid)).to.deep.equal([2]);
+    expect([...recordsOf(index, byUniqueid().id)].map(({ guid }) => guid)).to.deep.equal([
       guidOf('first'),
       guidOf('first'),
     ]);
@@ -78,7 +76,7 @@ describe('folding mailboxes', () => {
     mailbox(20, { ...inbox, records: [{ ...one, flags: '\\Seen', modseq: 5 }, two] });
     mailbox(30, { ...inbox, records: [{ ...one, flags: '\\Seen \\Expunged', modseq: 6 }] });
     const flagsAt = (time: number): string[] =>
-      recordsAt(index, byUniqueid().id, START + time, 0, 9).map(({ flags }) => flags);
+      [...recordsOf(index, byUniqueid().id, START + time, 'living')].map(({ flags }) => flags);
     expect([9, 10, 19, 20, 29, 30].map((time) => uidsAt(time))).to.deep.equal([
       [],
       [1],
@@ -118,7 +116,7 @@ describe('folding mailboxes', () => {
     const onlyTwo = index.get<{ crc: number }>('SELECT crc FROM record WHERE uid = 2')?.crc;
     for (const time of [5, 6]) apply(time, 'EXPUNGE', '%(MBOXNAME user.anne UNIQUEID u1 UID (1 77))');
     expect([4, 5].map((time) => uidsAt(time))).to.deep.equal([[1, 2], [2]]);
-    expect([...records(index, byUniqueid().id)][0]?.expunged).to.equal(START + 5);
+    expect([...recordsOf(index, byUniqueid().id)][0]?.expunged).to.equal(START + 5);
     expect(byUniqueid().crc).to.equal(onlyTwo);
   });
 
@@ -162,7 +160,7 @@ describe('folding mailboxes', () => {
     apply(9, 'UNUSER', 'anne');
     expect([4, 5, 8, 9].map((time) => namesAt(time).length)).to.deep.equal([3, 2, 2, 0]);
     expect(byUniqueid('u1').deleted).to.equal(START + 5);
-    expect(livingRecords(index, byUniqueid('u1').id, 0, 9)).to.have.length(1);
+    expect([...recordsOf(index, byUniqueid('u1').id, null, 'living')]).to.have.length(1);
   });
 
   it('give a mailbox its life back when its master sends it again', () => {
@@ -187,9 +185,9 @@ describe('folding mailboxes', () => {
     const modseq = 2n ** 62n + 1n;
     mailbox(0, { ...inbox, modseq, records: [{ ...one, modseq }] });
     expect(byUniqueid().highestmodseq).to.equal(String(modseq));
-    expect(livingRecords(index, byUniqueid().id, 0, 1)[0]?.modseq).to.equal(String(modseq));
+    expect([...recordsOf(index, byUniqueid().id, null, 'living')][0]?.modseq).to.equal(String(modseq));
     mailbox(1, { ...inbox, modseq, records: [{ ...one, modseq: modseq + 1n }] });
-    expect(livingRecords(index, byUniqueid().id, 0, 1)[0]?.modseq).to.equal(String(modseq + 1n));
+    expect([...recordsOf(index, byUniqueid().id, null, 'living')][0]?.modseq).to.equal(String(modseq + 1n));
   });
 
   it('ignore a line that says nothing of the mail', () => {

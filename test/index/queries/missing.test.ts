@@ -1,14 +1,14 @@
 import { expect } from 'chai';
-import { forgetBytes } from '../../../src/index/queries/chunks.ts';
-import { fold, foldSteps } from '../../../src/index/fold/fold.ts';
-import { IndexFile } from '../../../src/index/store/indexFile.ts';
+import { mailboxByUniqueid } from '../../../src/index/queries/mailboxes.ts';
+import { forgetBytes } from '../../../src/index/queries/messages.ts';
 import {
   firstToAskFor,
   missingCount,
   missingMessages,
   setUndelivered,
 } from '../../../src/index/queries/missing.ts';
-import { mailboxByUniqueid } from '../../../src/index/queries/current.ts';
+import { fold, foldSteps } from '../../../src/index/fold/fold.ts';
+import { IndexFile } from '../../../src/index/store/indexFile.ts';
 import type { LiveMailbox } from '../../../src/index/types.ts';
 import { FileLiteral } from '../../../src/protocol/dlist.ts';
 import { START, guidOf, line, mailboxLine } from '../../support/backups.ts';
@@ -46,7 +46,7 @@ describe('records whose messages are not here', () => {
   it('are not looked for where every message was there first', () => {
     arrives(1, 2);
     listed(1, 2);
-    expect(mailbox().missing_from).to.equal(null);
+    expect(mailbox().missingFrom).to.equal(null);
     expect(ask().uid).to.equal(undefined);
     expect(missingCount(index)).to.equal(0);
   });
@@ -57,10 +57,10 @@ describe('records whose messages are not here', () => {
     expect(ask().uid).to.equal(2);
     arrives(2);
     expect(ask().uid).to.equal(4);
-    expect(mailbox().missing_from).to.equal(4);
+    expect(mailbox().missingFrom).to.equal(4);
     arrives(4);
     expect(ask().uid).to.equal(undefined);
-    expect(mailbox().missing_from).to.equal(null);
+    expect(mailbox().missingFrom).to.equal(null);
   });
 
   it('are passed over for a time when the master could not send them', () => {
@@ -70,7 +70,7 @@ describe('records whose messages are not here', () => {
     expect(ask(START).uid, 'after that time').to.equal(1);
     setUndelivered(index, guidOf('m2'), START);
     expect(ask().uid).to.equal(undefined);
-    expect(missingMessages(index, 10).map(({ uid }) => uid)).to.deep.equal([1, 2]);
+    expect([...missingMessages(index, 10)].map(({ uid }) => uid)).to.deep.equal([1, 2]);
   });
 
   it('are asked for again when the record changes, and not when it is said once more', () => {

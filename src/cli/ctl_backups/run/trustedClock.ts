@@ -13,8 +13,7 @@ import type { Config } from '../../../config/imapdConf.ts';
 import { BackupError } from '../../../errors.ts';
 import { disk } from '../../../fs/disk/current.ts';
 import { IndexFile } from '../../../index/store/indexFile.ts';
-import { lastTimestamp } from '../../../index/queries/current.ts';
-import { timestampsAtOrBefore } from '../../../index/queries/views.ts';
+import { lastTimestamp, timestampsAtOrBefore } from '../../../index/queries/timestamps.ts';
 import { timestampText } from '../../../mailbox/timestamp.ts';
 import { readOnlyCatalog } from '../../common/catalogOptions.ts';
 

@@ -12,7 +12,7 @@ import { Catalog } from '../../../catalog/catalog.ts';
 import { requireBackupDatabase } from '../../../config/imapdConf.ts';
 import type { Config } from '../../../config/imapdConf.ts';
 import { BackupError, messageOf } from '../../../errors.ts';
-import { lastTimestamp } from '../../../index/queries/current.ts';
+import { lastTimestamp } from '../../../index/queries/timestamps.ts';
 import { IndexFile } from '../../../index/store/indexFile.ts';
 import { timestampText } from '../../../mailbox/timestamp.ts';
 import { readOnlyCatalog } from '../../common/catalogOptions.ts';

@@ -5,15 +5,15 @@ import { buildStructure, folderAt } from '../../../../mount/tree/views/structure
 import type { StructureFolder } from '../../../../mount/tree/views/structure.ts';
 
 function mailbox(id: number, name: string, changed = 100, highestmodseq = '1'): LiveMailbox {
-  const state = { uidvalidity: 1, last_uid: 0, deleted: null, state: '', since: 0 };
+  const state = { uidvalidity: 1, lastUid: 0, deleted: null, state: '', since: 0 };
   const sums = {
     crc: 0,
-    crc_annot: 0,
-    crc_padding: 0,
-    sent_crc: null,
-    sent_crc_annot: null,
-    resend: 0,
-    missing_from: null,
+    crcAnnot: 0,
+    crcPadding: 0,
+    sentCrc: null,
+    sentCrcAnnot: null,
+    resend: 'none' as const,
+    missingFrom: null,
   };
   return { id, uniqueid: `u${id}`, name, highestmodseq, ...state, ...sums, changed };
 }

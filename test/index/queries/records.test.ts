@@ -2,15 +2,11 @@
 import { expect } from 'chai';
 import { fold } from '../../../src/index/fold/fold.ts';
 import { IndexFile } from '../../../src/index/store/indexFile.ts';
-import {
-  expungedBetween,
-  firstSeen,
-  itemsAt,
-  livesAt,
-  livingSize,
-  recordsPage,
-} from '../../../src/index/queries/atTime.ts';
-import { mailboxByUniqueid, messageByGuid } from '../../../src/index/queries/current.ts';
+import { itemsAt } from '../../../src/index/queries/items.ts';
+import { mailboxByUniqueid } from '../../../src/index/queries/mailboxes.ts';
+import { messageByGuid } from '../../../src/index/queries/messages.ts';
+import { expungedBetween, firstSeen, livesAt } from '../../../src/index/queries/recordHistory.ts';
+import { livingSize, recordsPage } from '../../../src/index/queries/records.ts';
 import { START, guidOf, line, mailboxLine, type MailboxFields } from '../../support/backups.ts';
 
 const inbox = { uniqueid: 'u1', name: 'user.anne' };
@@ -42,8 +38,9 @@ describe('questions about moments', () => {
         { ...two, modseq: 6, flags: '\\Expunged' },
       ],
     });
+    const range = { mailboxId: idOf(inbox), shown: 'every', limit: 10 } as const;
     const page = (time: number | null): [number, string, boolean][] =>
-      recordsPage(index, idOf(inbox), time, 0, 10).map(({ uid, flags, expunged }) => [
+      recordsPage(index, { ...range, time, afterUid: 0 }).map(({ uid, flags, expunged }) => [
         uid,
         flags,
         expunged === null,
@@ -57,7 +54,9 @@ describe('questions about moments', () => {
       [2, '', false],
     ]);
     expect(page(null)).to.deep.equal(page(START + 10));
-    expect(recordsPage(index, idOf(inbox), null, 1, 10).map(({ uid }) => uid)).to.deep.equal([2]);
+    expect(recordsPage(index, { ...range, time: null, afterUid: 1 }).map(({ uid }) => uid)).to.deep.equal([
+      2,
+    ]);
     expect(livingSize(index, idOf(inbox))).to.deep.equal({ messages: 1, bytes: 'first'.length });
   });
 
