@@ -12,7 +12,7 @@ import { Handles } from './tree/backup/handles.ts';
 import { Owners } from './tree/owner.ts';
 import type { Owner } from './tree/owner.ts';
 import { Pins } from './tree/backup/pins.ts';
-import { RootFolder, partitionStatistics } from './tree/users/rootFolder.ts';
+import { RootFolder } from './tree/users/rootFolder.ts';
 import type { TreeSettings } from './tree/userTree.ts';
 
 export interface BackupTreeOptions extends TreeSettings {
@@ -28,15 +28,16 @@ export function openTree(options: unknown, log: (line: string) => void = () => u
   const catalog = Catalog.open(catalogOptions);
   const handles = new Handles(log);
   const context = { settings, catalog, handles, owners, pins: new Pins() };
+  const root = new RootFolder(context, catalogOptions.databasePath, owner);
   return {
-    root: new RootFolder(context, catalogOptions.databasePath, owner),
+    root,
     begin: () => handles.begin(),
     goesOnWithout(error) {
       if (!isDamagedIndex(error)) return false;
       doubtIndex(error);
       return true;
     },
-    statistics: () => partitionStatistics(catalogOptions.partitions.values()),
+    statistics: () => root.statistics(),
     tracksOpenFolders: settings.snapshot,
     close() {
       context.pins.close();

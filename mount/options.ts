@@ -20,6 +20,11 @@ export interface MountOptions {
   /** The owner of all files and folders; undefined: the user who mounts. */
   readonly uid: number | undefined;
   readonly gid: number | undefined;
+  /** The permission bits of folders and files; undefined: see modesOf. */
+  readonly folderMode: number | undefined;
+  readonly fileMode: number | undefined;
+  /** The bits that the modes lack, as for umask(2); undefined: others have no access. */
+  readonly umask: number | undefined;
   /** The size in bytes of the cache of inflated blocks; undefined: a small default. */
   readonly cacheBytes: number | undefined;
   /** The number of prefetch threads; undefined: derived from the number of processors. */
@@ -53,6 +58,9 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   transport: (value, option) => ({ transport: transportOf(value, option) }),
   uid: (value, option) => ({ uid: numberOf(value, option) }),
   gid: (value, option) => ({ gid: numberOf(value, option) }),
+  dmode: (value, option) => ({ folderMode: modeOf(value, option) }),
+  fmode: (value, option) => ({ fileMode: modeOf(value, option) }),
+  umask: (value, option) => ({ umask: modeOf(value, option) }),
   cache: (value, option) => ({ cacheBytes: sizeOf(value, option) }),
   threads: (value, option) => ({ threads: threadsOf(value, option) }),
   log: (value) => ({ logFile: value }),
@@ -76,6 +84,9 @@ export function parseMountOptions(lists: readonly string[]): MountOptions {
     nonempty: false,
     uid: undefined,
     gid: undefined,
+    folderMode: undefined,
+    fileMode: undefined,
+    umask: undefined,
     cacheBytes: undefined,
     threads: undefined,
     logFile: undefined,
@@ -137,6 +148,40 @@ function numberOf(value: string, option: string): number {
     throw refusal(option, 'not the number of a user or group:');
   }
   return number;
+}
+
+function modeOf(value: string, option: string): number {
+  if (/^0?[0-7]{3}$/.test(value)) return parseInt(value, 8);
+  throw refusal(option, 'not an octal mode such as 0750:');
+}
+
+export interface Modes {
+  readonly folderMode: number;
+  readonly fileMode: number;
+}
+
+/**
+ * Returns the modes that everything is shown with. By default only the owner has access. The write
+ * bits have no effect on the mount, which is read-only. They are there for copies: `cp -r` copies
+ * modes, and a folder without its write bit could not be emptied by an ordinary user.
+ */
+export function modesOf({ folderMode, fileMode, umask = 0o077 }: MountOptions): Modes {
+  return { folderMode: folderMode ?? 0o777 & ~umask, fileMode: fileMode ?? 0o666 & ~umask };
+}
+
+/**
+ * Throws 'usage' if root mounts with allow_other, and the modes still let nobody in. root itself
+ * needs no allow_other. It lets root into the mount of an ordinary user.
+ */
+export function requireUsefulAccess(options: MountOptions, euid: number): void {
+  const { allowOther, uid = 0, ownerMap } = options;
+  const { folderMode, fileMode } = modesOf(options);
+  const isOpen = (folderMode & 0o055) !== 0 && (fileMode & 0o044) !== 0;
+  if (!allowOther || euid !== 0 || isOpen || ownerMap !== undefined || uid !== 0) return;
+  throw refusal(
+    'allow_other',
+    'nobody but root would see anything: add uid=NUMBER, owner=map, or gid=NUMBER,umask=027 for a group, to',
+  );
 }
 
 function threadsOf(value: string, option: string): number {

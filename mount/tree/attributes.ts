@@ -26,7 +26,7 @@ export interface Shape {
 export function folderAttributes(
   { inode, mtimeMs, owner, validMs = UNNOTICED_VALID_MS }: Shape,
   nlink = 1,
-  mode = 0o500,
+  mode = owner.folderMode,
 ): Attributes {
   const times = { mtimeMs, ctimeMs: mtimeMs };
   return { kind: 'folder', inode, sizeBytes: 0, ...times, nlink, mode, ...ids(owner), validMs };
@@ -43,7 +43,7 @@ export function fileAttributes(
     sizeBytes,
     ...times,
     nlink: 1,
-    mode: 0o400,
+    mode: owner.fileMode,
     ...ids(owner),
     validMs,
   };
@@ -67,6 +67,6 @@ export function linkAttributes(
   };
 }
 
-function ids({ uid, gid }: Owner): Owner {
+function ids({ uid, gid }: Owner): { uid: number; gid: number } {
   return { uid, gid };
 }

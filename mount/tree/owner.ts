@@ -11,6 +11,9 @@ import { disk } from '../../src/fs/disk/current.ts';
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
+  /** The permission bits of its folders and files. */
+  readonly folderMode: number;
+  readonly fileMode: number;
 }
 
 const ASK_AGAIN_MS = 60_000;
@@ -69,7 +72,8 @@ export class Owners {
     const askedAtMs = Date.now();
     for (const name of names) {
       const ids = /^(\d+):(\d+)$/.exec(name);
-      const owner = ids === null ? this.#default : { uid: Number(ids[1]), gid: Number(ids[2]) };
+      const owner =
+        ids === null ? this.#default : { ...this.#default, uid: Number(ids[1]), gid: Number(ids[2]) };
       this.#known.set(name, { owner, askedAtMs });
     }
     // getent(1) would interpret a numeric name as a UID.
@@ -77,7 +81,8 @@ export class Owners {
     for (const line of asked.length === 0 ? [] : passwdLines(asked)) {
       const [name, , uid, gid] = line.split(':');
       if (name !== undefined && uid !== undefined && gid !== undefined && uid !== '') {
-        this.#known.set(name, { owner: { uid: Number(uid), gid: Number(gid) }, askedAtMs });
+        const owner = { ...this.#default, uid: Number(uid), gid: Number(gid) };
+        this.#known.set(name, { owner, askedAtMs });
       }
     }
   }

@@ -52,6 +52,11 @@ export abstract class TreeFolder implements FolderReference {
   readonly key: string;
   readonly parent: FolderReference | undefined;
   readonly negativeValidMs = NEGATIVE_VALID_MS;
+
+  get hidesNames(): boolean {
+    return false;
+  }
+
   readonly #shape: FolderShape;
 
   constructor(shape: FolderShape) {

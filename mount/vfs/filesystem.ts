@@ -80,6 +80,10 @@ export class Filesystem {
     return folderOf(parent).negativeValidMs;
   }
 
+  hidesNames(parent: Node): boolean {
+    return folderOf(parent).hidesNames ?? false;
+  }
+
   attributes(node: Node): Attributes {
     try {
       return itemOf(node).attributes();

@@ -115,6 +115,11 @@ export interface FolderItem extends Item {
   readonly kind: 'folder';
   /** How long the kernel may cache that a name does not exist in this folder. */
   readonly negativeValidMs: number;
+  /**
+   * Whether a name must look missing to accounts that may not use what it leads to. Transports that
+   * know the caller keep this; see fuse/server/caller.ts.
+   */
+  readonly hidesNames?: boolean;
   /** Looks up a name. The transport overwrites the memory of `name` after the call. */
   lookup(name: Buffer): Entry | undefined;
   /**

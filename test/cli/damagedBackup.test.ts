@@ -109,7 +109,11 @@ describe('a backup with a damaged message', function () {
 
   it('shows the others on the mount, and an error for that one', () => {
     const catalog = { ...readOnlyCatalog(loadConfig(site.config)), readOnly: true };
-    const tree = openTree({ ...treeSettings, catalog, owner: { uid: 1, gid: 1 } });
+    const tree = openTree({
+      ...treeSettings,
+      catalog,
+      owner: { uid: 1, gid: 1, folderMode: 0o700, fileMode: 0o600 },
+    });
     try {
       const bytesAt = (name: string): Buffer => {
         let place = tree.root;

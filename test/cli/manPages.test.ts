@@ -32,6 +32,9 @@ describe('man pages', () => {
   it('cyrus-backups-mount explains every mount option, and all that it explains is taken', () => {
     const values: Record<string, string> = {
       cache: '64M',
+      dmode: '0750',
+      fmode: '0640',
+      umask: '027',
       gid: '5',
       log: 'x',
       threads: '3',

@@ -122,7 +122,7 @@ describe('any bit of an index', function () {
     const tree = openTree({
       ...treeSettings,
       catalog: { ...options, readOnly: true },
-      owner: { uid: 1, gid: 1 },
+      owner: { uid: 1, gid: 1, folderMode: 0o700, fileMode: 0o600 },
     });
     const filesystem = new Filesystem(tree, new BlockCache());
     /** As a transport does it. */

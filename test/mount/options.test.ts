@@ -45,6 +45,9 @@ describe('mount options', () => {
   for (const option of [
     'allow_root',
     'allow_other=1',
+    'umask=8',
+    'dmode=rwx',
+    'fmode=77777',
     'constructor',
     '__proto__=1',
     'transport',

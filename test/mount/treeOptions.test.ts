@@ -170,14 +170,16 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
       expect((await as('mail', byName, 'cat mail/INBOX/1.eml | sha1sum')).stdout).to.contain(
         guidOf(mailNumber(1)),
       );
-      expect((await as('mail', byName, 'ls games')).stderr).to.contain('Permission denied');
+      // fuse-native does not tell who asks, so a name that exists cannot be hidden.
+      const hidden = transport === 'kernel' ? 'No such file or directory' : 'Permission denied';
+      expect((await as('mail', byName, 'ls games')).stderr).to.contain(hidden);
       expect((await as('mail', byName, 'ls')).stderr).to.contain('Permission denied');
       expect((await as('games', byFile, 'ls mail/INBOX')).stdout).to.equal('1.eml\n');
-      expect((await as('mail', byFile, 'ls mail/INBOX')).stderr).to.contain('Permission denied');
+      expect((await as('mail', byFile, 'ls mail/INBOX')).stderr).to.contain(hidden);
       expect(await linesOf(byFile, "stat -c '%u:%g %a' nobody.such@example.com games .")).to.deep.equal([
-        '1234:5678 500',
-        '0:0 500',
-        '0:0 511',
+        '1234:5678 700',
+        '0:0 700',
+        '0:0 711',
       ]);
     });
 

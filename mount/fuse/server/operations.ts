@@ -22,6 +22,7 @@ import {
   OUT_HEADER_BYTES,
 } from '../wire/protocol.ts';
 import { writePage } from '../wire/directory.ts';
+import { callerOf, mayUse } from './caller.ts';
 import type { ListRequest } from '../wire/directory.ts';
 import type { ListPrefetch } from '../prefetch/listPrefetch.ts';
 import type { PrefetchPlanner } from '../prefetch/prefetcher.ts';
@@ -125,7 +126,9 @@ function lookup(call: Call): number {
   const { request, requestBytes, reply, filesystem, registry } = call;
   const parent = nodeOf(call);
   const entry = filesystem.lookup(parent, request.subarray(BODY, requestBytes - 1));
-  if (entry === undefined) writeNegativeEntry(reply, PAYLOAD, filesystem.negativeValidMs(parent));
+  const isHidden =
+    entry !== undefined && filesystem.hidesNames(parent) && !mayUse(callerOf(request), entry.attributes);
+  if (entry === undefined || isHidden) writeNegativeEntry(reply, PAYLOAD, filesystem.negativeValidMs(parent));
   else {
     const referenceNumber = registry.remember(entry.node);
     writeEntry(reply, PAYLOAD, referenceNumber, entry.node, entry.attributes, call.generation);

@@ -26,14 +26,14 @@ import type { UserReferences } from './userNode.ts';
 import { nameOfUserid, useridOfName } from '../useridName.ts';
 import { isTold, userFolder } from '../userTree.ts';
 import type { TreeContext } from '../userTree.ts';
+import { MailSizes } from './mailSizes.ts';
 import { Users } from './users.ts';
 import { FOLDER_VALID_MS, UNNOTICED_VALID_MS } from '../validity.ts';
 import { disk } from '../../../src/fs/disk/current.ts';
 import { statExisting } from '../../../src/fs/names.ts';
 
-const BLOCK_BYTES = 4096;
-/** The root's mode if users own their folders. Users may pass through the root, but not list it. */
-const PASSABLE = 0o511;
+/** Added to the root's mode if users own their folders: they may pass through it. */
+const PASSABLE = 0o011;
 /**
  * The first limit is the number of users whose folder contents are kept in memory. If the mount has
  * more users than the second limit, the users' own folders are not watched.
@@ -61,6 +61,7 @@ export class RootFolder extends TreeFolder implements UserReferences {
   readonly #owner: Owner;
   readonly #users: Users;
   #listed: Listed | undefined;
+  readonly #sizes: MailSizes;
   readonly #opened = new LRUCache<string, OpenedUser>({ max: OPENED_USERS });
 
   constructor(context: TreeContext, databasePath: string, owner: Owner) {
@@ -83,6 +84,12 @@ export class RootFolder extends TreeFolder implements UserReferences {
     this.#databasePath = databasePath;
     this.#owner = owner;
     this.#users = users;
+    this.#sizes = new MailSizes(settings.deletedPrefix);
+  }
+
+  /** Names are hidden where each user may see only the own folder. */
+  override get hidesNames(): boolean {
+    return this.#context.owners.isMapped;
   }
 
   attributesOf(userid: string): Attributes {
@@ -107,8 +114,14 @@ export class RootFolder extends TreeFolder implements UserReferences {
     return { userid, dataFile, path: '', name: nameOfUserid(userid), identity: '' };
   }
 
+  /** Returns how much mail the mount shows. */
+  statistics(): TreeStatistics {
+    this.#users.refresh();
+    return this.#sizes.statistics([...this.#users.from(0)]);
+  }
+
   protected ownAttributes(): Attributes {
-    const mode = this.#context.owners.isMapped ? PASSABLE : 0o500;
+    const mode = this.#owner.folderMode | (this.#context.owners.isMapped ? PASSABLE : 0);
     const shape = {
       inode: inodeOf('root'),
       mtimeMs: this.#changedMs(),
@@ -190,7 +203,9 @@ export class RootFolder extends TreeFolder implements UserReferences {
     const fileMs = (): number => disk.stat(path)?.mtimeMs ?? 0;
     const mtimeMs = at === undefined ? fileMs() : fileTimeMs(at);
     const owner = this.#context.owners.of(userid);
-    const validMs = this.#isTold ? FOLDER_VALID_MS : UNNOTICED_VALID_MS;
+    // The kernel shares cached names between accounts: it must ask for each lookup.
+    const seenMs = this.#isTold ? FOLDER_VALID_MS : UNNOTICED_VALID_MS;
+    const validMs = this.hidesNames ? 0 : seenMs;
     return folderAttributes({ inode: inodeOf('user', userid), mtimeMs, owner, validMs });
   }
 }
@@ -206,20 +221,4 @@ function matcher(patterns: readonly string[]): (userid: string) => boolean {
   );
   const regexp = new RegExp(`^(?:${each.join('|')})$`, 's');
   return (userid) => regexp.test(Buffer.from(userid, 'latin1').toString('utf8'));
-}
-
-/** Returns the used space and inodes of the disks that hold the partitions. */
-export function partitionStatistics(partitions: Iterable<string>): TreeStatistics {
-  const seen = new Set<number>();
-  let blocks = 0;
-  let files = 0;
-  for (const path of partitions) {
-    const device = disk.stat(path)?.dev;
-    if (device === undefined || seen.has(device)) continue;
-    seen.add(device);
-    const found = disk.statfs(path);
-    blocks += Math.round(((found.blocks - found.bfree) * found.bsize) / BLOCK_BYTES);
-    files += found.files - found.ffree;
-  }
-  return { blockBytes: BLOCK_BYTES, blocks, files };
 }

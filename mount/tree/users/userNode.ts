@@ -39,6 +39,10 @@ export class UserReference implements FolderReference {
     return 'folder';
   }
 
+  get hidesNames(): boolean {
+    return false;
+  }
+
   get negativeValidMs(): number {
     return NEGATIVE_VALID_MS;
   }

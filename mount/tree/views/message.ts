@@ -28,7 +28,7 @@ export function messageAttributes(view: MailView, folderInode: bigint, record: L
     mtimeMs,
     ctimeMs: record.lastUpdated === 0 ? mtimeMs : fileTimeMs(record.lastUpdated),
     nlink: 1,
-    mode: 0o400,
+    mode: view.user.owner.fileMode,
     uid: view.user.owner.uid,
     gid: view.user.owner.gid,
     validMs: view.messageValidMs,

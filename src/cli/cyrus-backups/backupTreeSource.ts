@@ -4,12 +4,14 @@
  */
 import { resolve } from 'node:path';
 import type { BackupTreeOptions } from '../../../mount/backupTree.ts';
+import { modesOf, requireUsefulAccess } from '../../../mount/options.ts';
 import type { MountOptions } from '../../../mount/options.ts';
 import type { TreeSource } from '../../../mount/vfs/tree.ts';
 import { loadConfig } from '../../config/imapdConf.ts';
 import { readOnlyCatalog } from '../common/catalogOptions.ts';
 
 export function backupTreeSource(configPath: string, mount: MountOptions): TreeSource {
+  requireUsefulAccess(mount, process.geteuid?.() ?? 0);
   const source = resolve(configPath);
   const config = loadConfig(source);
   const catalog = { ...readOnlyCatalog(config), acceptsLaterPartitions: true };
@@ -23,7 +25,11 @@ export function backupTreeSource(configPath: string, mount: MountOptions): TreeS
     at: mount.at,
     users: mount.users,
     ownerMap: mount.ownerMap,
-    owner: { uid: mount.uid ?? process.getuid?.() ?? 0, gid: mount.gid ?? process.getgid?.() ?? 0 },
+    owner: {
+      uid: mount.uid ?? process.getuid?.() ?? 0,
+      gid: mount.gid ?? process.getgid?.() ?? 0,
+      ...modesOf(mount),
+    },
   };
   const module = new URL('../../../mount/backupTree.js', import.meta.url).href;
   return { module, options, source, store: [...catalog.partitions.values()] };

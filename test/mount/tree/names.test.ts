@@ -44,7 +44,11 @@ async function look(names: readonly string[]): Promise<{ found: Record<string, F
   try {
     await putMailboxes(store, 'anne', names);
     const catalog = { ...store.catalogOptions, readOnly: true };
-    const tree = openTree({ ...treeSettings, catalog, owner: { uid: 1, gid: 1 } });
+    const tree = openTree({
+      ...treeSettings,
+      catalog,
+      owner: { uid: 1, gid: 1, folderMode: 0o700, fileMode: 0o600 },
+    });
     const filesystem = new Filesystem(tree, new BlockCache());
     const wrong: string[] = [];
     const found: Record<string, Found> = {};
@@ -118,7 +122,7 @@ describe('names in the views', function () {
       for (const userid of userids) await putMailboxes(store, userid, []);
       const catalog = { ...store.catalogOptions, readOnly: true };
       const filesystem = new Filesystem(
-        openTree({ ...treeSettings, catalog, owner: { uid: 1, gid: 1 } }),
+        openTree({ ...treeSettings, catalog, owner: { uid: 1, gid: 1, folderMode: 0o700, fileMode: 0o600 } }),
         new BlockCache(),
       );
       const [wrong, found] = [[] as string[], { messages: 0, mboxes: 0 }];

@@ -58,7 +58,7 @@ describe('a bit of a data file that has changed', function () {
     const tree = openTree({
       ...treeSettings,
       catalog: { ...options, readOnly: true },
-      owner: { uid: 1, gid: 1 },
+      owner: { uid: 1, gid: 1, folderMode: 0o700, fileMode: 0o600 },
     });
     const filesystem = new Filesystem(tree, new BlockCache());
     try {

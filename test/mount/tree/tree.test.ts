@@ -15,7 +15,7 @@ import type { Entry, FileItem, FolderReference, ListedEntry, Tree } from '../../
 import { treeSettings } from '../../support/mailStore.ts';
 import { BackupSite, START, appendMailbox, bytesOf, guidOf, line } from '../../support/backups.ts';
 
-const owner = { uid: 1234, gid: 5678 };
+const owner = { uid: 1234, gid: 5678, folderMode: 0o700, fileMode: 0o600 };
 const large = bytesOf(1, 300_000);
 const small = [2, 3, 4].map((seed) => bytesOf(seed, 50 + seed));
 /** For how long the tree may go on with what it knew. */
@@ -131,8 +131,9 @@ describe('the tree of a store', () => {
     expect({ sizeBytes, mtimeMs, mode, uid, gid, kind }).to.deep.equal({
       sizeBytes: large.length,
       mtimeMs: (START + 2) * 1000,
-      mode: 0o400,
-      ...owner,
+      mode: 0o600,
+      uid: owner.uid,
+      gid: owner.gid,
       kind: 'file',
     });
     const file = fileAt('anne/INBOX/2.eml');

@@ -27,7 +27,7 @@ describe('the content of an mbox', function () {
     });
     const catalog = { ...store.catalogOptions, readOnly: true };
     filesystem = new Filesystem(
-      openTree({ ...treeSettings, catalog, owner: { uid: 1, gid: 1 } }),
+      openTree({ ...treeSettings, catalog, owner: { uid: 1, gid: 1, folderMode: 0o700, fileMode: 0o600 } }),
       new BlockCache(),
     );
   });

@@ -36,7 +36,11 @@ describe('the lay-out of an mbox', () => {
     await appendMailbox(site, backup, START, { uniqueid: 'u1', name: 'user.anne', records });
     await site.close(backup);
     const catalogOptions = { ...options, readOnly: true };
-    const tree = openTree({ ...treeSettings, catalog: catalogOptions, owner: { uid: 1, gid: 1 } });
+    const tree = openTree({
+      ...treeSettings,
+      catalog: catalogOptions,
+      owner: { uid: 1, gid: 1, folderMode: 0o700, fileMode: 0o600 },
+    });
     filesystem = new Filesystem(tree, new BlockCache());
   });
   after(async () => {

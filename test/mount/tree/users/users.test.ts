@@ -76,7 +76,10 @@ describe('the users at the top of the mount', () => {
     users.refresh();
     expect(from(0)).to.deep.equal(['bob', 'carl', 'dora']);
     const handles = new Handles();
-    const [owner, path] = [{ uid: 0, gid: 0 }, users.find('bob') as string];
+    const [owner, path] = [
+      { uid: 0, gid: 0, folderMode: 0o700, fileMode: 0o600 },
+      users.find('bob') as string,
+    ];
     const bob = new UserBackup('bob', path, owner, catalog, handles);
     expect(() => bob.reader()).to.throw(
       BackupError,

@@ -46,7 +46,11 @@ describe('a message whose name is gone', () => {
   beforeEach(async () => {
     store = await annesStore();
     const catalog = { ...store.catalogOptions, readOnly: true };
-    tree = openTree({ ...treeSettings, catalog, owner: { uid: 1, gid: 1 } });
+    tree = openTree({
+      ...treeSettings,
+      catalog,
+      owner: { uid: 1, gid: 1, folderMode: 0o700, fileMode: 0o600 },
+    });
   });
   afterEach(async () => {
     tree.close();
