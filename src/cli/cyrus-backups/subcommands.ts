@@ -5,6 +5,7 @@
  */
 import type { Parsed } from '../common/commandLine/parse.ts';
 import type { Options, Program } from '../common/commandLine/program.ts';
+import { adoptProgram } from './programs/adopt.ts';
 import { checkProgram } from './programs/check.ts';
 import { mountProgram } from './programs/mount.ts';
 import { passwdProgram } from './programs/passwd.ts';
@@ -37,6 +38,7 @@ export const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     return (parsed, io) => mountTree(mountRequest(parsed), io, backupTreeSource);
   }),
   setup: subcommand(setupProgram, async () => (await import('./setup/setup.ts')).setUp),
+  adopt: subcommand(adoptProgram, async () => (await import('./adopt/adopt.ts')).adoptInstallation),
   check: subcommand(checkProgram, async () => (await import('./check/command.ts')).checkSite),
   passwd: subcommand(passwdProgram, async () => (await import('./passwd.ts')).changePassword),
   search: subcommand(searchProgram, async () => (await import('./search.ts')).searchMail),
