@@ -20,7 +20,7 @@ const OWNER = 4711;
 const OPERANDS: Readonly<Record<string, readonly string[]>> = {
   passwd: ['repluser'],
   adopt: ['--apply'],
-  undo: ['--between', '2h', '1h', '--user', 'anne', '127.0.0.1:1'],
+  undo: ['--between', '2h', '1h', '127.0.0.1:1', 'anne'],
   search: ['anything'],
   setup: ['--no-test', '--account', '4711', '--password-file', '-'],
   // The mountpoint is missing, so that nothing stays mounted.

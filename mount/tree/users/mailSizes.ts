@@ -8,8 +8,8 @@
 import type { CatalogEntry } from '../../../src/catalog/catalog.ts';
 import { BackupError } from '../../../src/errors.ts';
 import { disk } from '../../../src/fs/disk/current.ts';
-import { livingSize } from '../../../src/index/queries/atTime.ts';
-import { livingMailboxes } from '../../../src/index/queries/current.ts';
+import { livingSize } from '../../../src/index/queries/records.ts';
+import { livingMailboxes } from '../../../src/index/queries/mailboxes.ts';
 import { IndexFile } from '../../../src/index/store/indexFile.ts';
 import { identityOf } from '../../../src/index/store/statsCache.ts';
 import { indexPath } from '../../../src/backup/options.ts';
