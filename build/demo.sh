@@ -20,12 +20,16 @@ finish() {
   fi
   if [ -n "$mounted" ]; then umount "$work/mnt" 2>/dev/null || fusermount3 -u "$work/mnt" || fusermount -u "$work/mnt" || true; fi
   if [ -n "$backupd_pid" ]; then kill "$backupd_pid" 2>/dev/null || true; wait "$backupd_pid" 2>/dev/null || true; fi
-  [ $status = 0 ] || { echo "The demo failed; the server said:"; tail -n 20 "$work/backupd.log" 2>/dev/null; } >&2
+  [ $status = 0 ] || [ -z "$backupd_pid" ] || { echo "The demo failed; the server said:"; tail -n 20 "$work/backupd.log" 2>/dev/null; } >&2
   rm -rf "$work"
 }
 trap finish EXIT
 
 [ -c /dev/fuse ] || { echo 'demo: there is no /dev/fuse here, which a mount needs (a container may hide it)' >&2; exit 1; }
+if [ "$(id -u)" != 0 ] && ! { [ -r /dev/fuse ] && [ -w /dev/fuse ]; }; then
+  echo 'demo: /dev/fuse may not be opened by ordinary users here (udev makes it mode 0666): run this as root' >&2
+  exit 1
+fi
 if [ "$(id -u)" != 0 ] && ! command -v fusermount3 >/dev/null && ! command -v fusermount >/dev/null; then
   echo 'demo: an ordinary user needs fusermount to mount: install Debian'"'"'s fuse3 and libfuse2, or run this as root' >&2
   exit 1
