@@ -121,7 +121,7 @@ class StartedBackupd {
       const timer = setTimeout(() => fail('too slow'), START_TIMEOUT_MS);
       child.stderr?.setEncoding('utf8').on('data', (text: string) => {
         said += text;
-        const listening = /listening on 127\.0\.0\.1:(\d+)/.exec(said);
+        const listening = /listening\b.*\b127\.0\.0\.1:(\d+)\s/.exec(said);
         if (listening === null) return;
         clearTimeout(timer);
         resolve(Number(listening[1]));
