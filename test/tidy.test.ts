@@ -70,7 +70,14 @@ const mayImport = {
  */
 const roomsOf: readonly (readonly string[])[] = [
   ['src/log', 'src/log/read', 'src/log/write'],
-  ['src/index', 'src/index/store', 'src/index/checkpoint', 'src/index/queries', 'src/index/fold'],
+  [
+    'src/index',
+    'src/index/store',
+    'src/index/checkpoint',
+    'src/index/queries',
+    'src/index/queries/past',
+    'src/index/fold',
+  ],
   ['src/catalog/twoskip', 'src/catalog'],
   [
     'src/backup/lines',
@@ -81,7 +88,14 @@ const roomsOf: readonly (readonly string[])[] = [
     'src/backup/verify',
     'src/backup/compact',
   ],
-  ['src/server/limits', 'src/server/auth', 'src/server/tls', 'src/server/connection', 'src/server'],
+  [
+    'src/server/limits',
+    'src/server/auth',
+    'src/server/tls',
+    'src/server/connection',
+    'src/server/alarm',
+    'src/server',
+  ],
   ['src/search/text', 'src/search/store', 'src/search/query', 'src/search'],
   ['mount/fuse/wire', 'mount/fuse/prefetch', 'mount/fuse/server'],
 ];

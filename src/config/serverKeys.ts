@@ -33,6 +33,21 @@ export const SERVER_KEYS = [
     meaning: 'How long a connection may be silent; three seconds at the least.',
   },
   {
+    name: 'backup_alarm_messages',
+    type: 'int',
+    default: '100',
+    least: 0,
+    meaning:
+      'Ours. A user who loses so many messages within a day, and far more than ever before, raises an alarm and is put on hold; 0 is never.',
+  },
+  {
+    name: 'backup_alarm_command',
+    type: 'list',
+    default: null,
+    meaning:
+      'Ours. Program and arguments to run for an alarm, without a shell. The environment has ALARM_USER, ALARM_LOST, ALARM_USUAL, ALARM_LEFT and ALARM_TIME.',
+  },
+  {
     name: 'failedloginpause',
     type: 'duration',
     unit: 's',

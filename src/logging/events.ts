@@ -1,4 +1,6 @@
 /**
+ * Over 300 lines because it is one table.
+ *
  * All lines that backupd logs: level, text, fields, meaning and cure. The types of the fields are
  * derived from this table, and docs/reference/log.md is written from it (`make docs`).
  *
@@ -255,6 +257,21 @@ export const EVENTS = {
     fields: ['reason'],
     meaning: 'The new configuration is invalid, and nothing of it is used.',
     cure: 'Correct the line that `reason` names, then reload.',
+  },
+  alarm: {
+    level: 'error',
+    text: '{user}: alarm: {lost} messages lost within a day, never more than {usual} before, {left} left; {hold}',
+    fields: ['user', 'lost', 'usual', 'left', 'hold'],
+    meaning:
+      'A user lost far more mail than ever before. The user is put on hold, so that compaction drops nothing.',
+    cure: 'Ask the user. `cyrus-backups undo` brings the mail back, `ctl_backups release USER` ends the hold. See docs/guide/proof.md.',
+  },
+  'alarm-command': {
+    level: 'error',
+    text: 'backup_alarm_command: {reason}',
+    fields: ['reason'],
+    meaning: 'The command for alarms failed, or an alarm could not be looked into.',
+    cure: 'See `reason`.',
   },
   stopping: {
     level: 'info',

@@ -9,6 +9,7 @@ import { Backup } from '../backup/backup.ts';
 import type { BackupOptions, Notice } from '../backup/options.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { isDamagedIndex } from '../index/store/indexErrors.ts';
+import type { IndexFile } from '../index/store/indexFile.ts';
 import type { IndexError } from '../index/store/indexErrors.ts';
 import { mailboxByName, mailboxByUniqueid } from '../index/queries/mailboxes.ts';
 import { missingCount } from '../index/queries/missing.ts';
@@ -230,6 +231,12 @@ export class OpenBackups {
     } catch {
       return undefined; // the index is damaged, which the next command notices
     }
+  }
+
+  /** The index of a held backup; undefined if it is not held. */
+  indexOf(userid: string): IndexFile | undefined {
+    const backup = this.#open.get(userid);
+    return backup === undefined || backup.isBroken ? undefined : backup.index;
   }
 
   /** Ends all chunks and releases all locks. */

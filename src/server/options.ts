@@ -1,6 +1,7 @@
 /**
  * The server's options, which the command line derives from imapd.conf.
  */
+import type { Alarms } from './alarm/alarms.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ConnectionSecurity, Passwords } from './auth/exchange.ts';
 import type { Limits } from '../protocol/limits.ts';
@@ -20,6 +21,8 @@ export interface ServerOptions {
   readonly log: Log;
   /** Where results are recorded; undefined: nowhere. */
   readonly status?: StatusWriter;
+  /** What watches for losses of mail; undefined: nothing. */
+  readonly alarms?: Alarms;
   /** Returns the SASL mechanisms to offer on a connection with this security. */
   readonly mechanisms: (security: ConnectionSecurity) => string[];
   readonly passwords: Passwords;

@@ -37,6 +37,8 @@ export interface RoundsOptions {
   readonly host: string;
   /** The number of missing messages of a user whose backup is held; otherwise undefined. */
   readonly missingOf: (userid: string) => number | undefined;
+  /** Called when a user's round is over, with the time at which it began, in unix seconds. */
+  readonly ended: (userid: string, beganS: number) => void;
 }
 
 /** Messages that a MAILBOX command stored. */
@@ -48,6 +50,8 @@ export interface Stored {
 }
 
 interface Round {
+  /** Unix seconds. */
+  readonly beganS: number;
   readonly beganMs: number;
   lastMs: number;
   readonly mailboxes: Set<string>;
@@ -172,6 +176,7 @@ export class Rounds {
   #begin(userid: string): Round {
     const now = performance.now();
     const round: Round = {
+      beganS: Math.floor(Date.now() / 1000),
       beganMs: now,
       lastMs: now,
       mailboxes: new Set(),
@@ -206,6 +211,7 @@ export class Rounds {
     if (failure === undefined) log.synced({ user: userid, ...figures, lag });
     else log.failed({ user: userid, ...figures, ...failure });
     this.#record(userid, round, figures);
+    this.#options.ended(userid, round.beganS);
   }
 
   #record(userid: string, round: Round, figures: Figures): void {

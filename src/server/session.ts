@@ -87,6 +87,7 @@ export class Session {
       status: options.status,
       host: hostNameOf(channel.address),
       missingOf: (userid) => this.#backups.missingCountOf(userid),
+      ended: (userid, beganS) => this.#watchLosses(userid, beganS),
     });
     this.#backups = new OpenBackups(options.catalog, options.backups, {
       disk: options.disk,
@@ -123,6 +124,12 @@ export class Session {
       },
       log: (event, fields) => this.#log(event, fields),
     };
+  }
+
+  #watchLosses(userid: string, beganS: number): void {
+    const index = this.#backups.indexOf(userid);
+    if (index !== undefined)
+      this.#options.alarms?.roundEnded(userid, index, { beganS, nowS: this.#context.now() });
   }
 
   /** Runs until the connection ends. Never rejects. */

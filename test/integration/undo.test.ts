@@ -20,7 +20,10 @@ describe('undo on a real server', function () {
 
   before(async function () {
     needs(this, ...cyrusRequirements);
-    [master, backup] = await Promise.all([CyrusMaster.start(), BackupServer.start()]);
+    [master, backup] = await Promise.all([
+      CyrusMaster.start(),
+      BackupServer.start('backup_alarm_messages: 20\n'),
+    ]);
     conf = restoreConf(backup, master.syncServer);
   });
 
@@ -87,6 +90,9 @@ describe('undo on a real server', function () {
     await sieve.delete('keep');
     sieve.close();
     const to = await replicate('anne');
+    expect(backup.log).to.match(/anne.*alarm.*\b3\d messages lost|event=alarm user=anne lost=3\d/);
+    const rules = await runOurs('ctl_backups', ['-C', conf, 'retention']);
+    expect(rules.stdout).to.match(/^hold\tanne\talarm of .*: 3\d messages lost/m);
     await appendMessages(client, 'INBOX', 7000, 2);
     await client.create('INBOX/Since');
     await appendMessages(client, 'INBOX/Since', 7100, 2);

@@ -62,6 +62,7 @@ export class CommandSite {
         status: undefined,
         host: 'test',
         missingOf: () => undefined,
+        ended: () => undefined,
       }),
       staged: this.#staged,
       resending: new Set(),

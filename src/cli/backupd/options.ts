@@ -4,10 +4,11 @@
 import { COMPRESSION_LEVEL } from '../../backup/options.ts';
 import { hostname } from 'node:os';
 import type { Catalog } from '../../catalog/catalog.ts';
-import { requireConfigDirectory } from '../../config/imapdConf.ts';
+import { requireBackupDatabase, requireConfigDirectory } from '../../config/imapdConf.ts';
 import type { Config } from '../../config/imapdConf.ts';
 import { checkpointElsewhere } from '../../index/checkpoint/checkpointer.ts';
 import { wireLimits } from './limits.ts';
+import type { Alarms, AlarmOptions } from '../../server/alarm/alarms.ts';
 import type { DiskSpace } from '../../server/limits/diskSpace.ts';
 import type { HostLimits } from '../../server/limits/hostLimits.ts';
 import type { Memory } from '../../server/limits/memory.ts';
@@ -28,6 +29,23 @@ export interface SharedLimits {
   readonly disk: DiskSpace;
   readonly memory: Memory;
   readonly status: StatusWriter;
+  readonly alarms: Alarms;
+}
+
+export function alarmOptions(config: Config, catalog: Catalog, log: Log, status: StatusWriter): AlarmOptions {
+  const command = config.backup_alarm_command ?? [];
+  return {
+    databasePath: requireBackupDatabase(config),
+    catalog,
+    status,
+    deletedPrefix: config.deletedprefix,
+    leastMessages: config.backup_alarm_messages,
+    command: command.length === 0 ? undefined : command,
+    log: {
+      alarm: (fields) => log.write('alarm', fields),
+      hookFailed: (reason) => log.write('alarm-command', { reason }),
+    },
+  };
 }
 
 export function serverOptions(

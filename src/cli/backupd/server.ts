@@ -17,7 +17,8 @@ import { Listener } from '../../server/listener.ts';
 import { Memory } from '../../server/limits/memory.ts';
 import { diskSpaceOptions, hostLimitOptions, memoryOptions } from './limits.ts';
 import { requireUsable } from './login.ts';
-import { serverOptions } from './options.ts';
+import { Alarms } from '../../server/alarm/alarms.ts';
+import { alarmOptions, serverOptions } from './options.ts';
 import type { SharedLimits } from './options.ts';
 import { writableCatalog } from '../common/catalogOptions.ts';
 import { createLog, isJournalStream } from '../../logging/log.ts';
@@ -69,17 +70,19 @@ export class BackupdServer {
       isJournal: isJournalStream(process.stderr.fd),
       write: (line) => process.stderr.write(line),
     });
+    const status = StatusWriter.open(requireBackupDatabase(config), {
+      warn: (reason) => this.log.write('status', { reason }),
+      busyTimeoutMs: 0,
+    });
+    makeFolders(config.backup_staging_path);
+    this.#catalog = Catalog.open(writableCatalog(config));
     this.#shared = {
       hosts: new HostLimits(hostLimitOptions(config)),
       disk: new DiskSpace(diskSpaceOptions(config)),
       memory: new Memory(memoryOptions(config)),
-      status: StatusWriter.open(requireBackupDatabase(config), {
-        warn: (reason) => this.log.write('status', { reason }),
-        busyTimeoutMs: 0,
-      }),
+      status,
+      alarms: new Alarms(alarmOptions(config, this.#catalog, this.log, status)),
     };
-    makeFolders(config.backup_staging_path);
-    this.#catalog = Catalog.open(writableCatalog(config));
     const options = serverOptions(config, this.#catalog, this.log, this.#shared);
     requireUsable(config, options, addresses);
     this.#listener = new Listener(options);
@@ -105,6 +108,7 @@ export class BackupdServer {
       this.#shared.hosts.reconfigure(hostLimitOptions(next));
       this.#shared.disk.reconfigure(diskSpaceOptions(next));
       this.#shared.memory.reconfigure(memoryOptions(next));
+      this.#shared.alarms.reconfigure(alarmOptions(next, this.#catalog, this.log, this.#shared.status));
       this.#config = next;
       this.#listener.reconfigure(options);
       this.log.write('reloaded', { file: next.file });

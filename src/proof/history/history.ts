@@ -3,8 +3,8 @@
  * the versions in the index, so it reaches back to the horizon of the last compaction.
  */
 import { parseState } from '../../index/fold/state.ts';
-import { mailboxTurnover, mailboxVersions, messageVersions } from '../../index/queries/history.ts';
-import type { RecordVersion } from '../../index/queries/history.ts';
+import { mailboxTurnover, mailboxVersions, messageVersions } from '../../index/queries/past/history.ts';
+import type { RecordVersion } from '../../index/queries/past/history.ts';
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import type { Mailbox } from '../../index/types.ts';
 import { deletedAtOf } from '../../mailbox/names.ts';

@@ -4,7 +4,7 @@
  */
 import { livesAt } from '../../index/queries/recordHistory.ts';
 import { recordAt } from '../../index/queries/records.ts';
-import { messageVersions } from '../../index/queries/history.ts';
+import { messageVersions } from '../../index/queries/past/history.ts';
 import { parseState } from '../../index/fold/state.ts';
 import { selectDeletedBetween } from '../../restore/select/deletedBetween.ts';
 import type { SelectedMailbox } from '../../restore/select/selectedMailbox.ts';

@@ -3,7 +3,7 @@
  * again since, in the backup or on the server, is left as it is.
  */
 import { recordsPage } from '../../index/queries/records.ts';
-import { recordVersionsSince } from '../../index/queries/history.ts';
+import { recordVersionsSince } from '../../index/queries/past/history.ts';
 import type { RestoreSource, SourceRecord } from '../../restore/source.ts';
 import type { SpannedMailbox, Span } from './times.ts';
 

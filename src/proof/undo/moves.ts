@@ -2,7 +2,7 @@
 import { mailboxById } from '../../index/queries/mailboxes.ts';
 import { expungedBetween, livesAt } from '../../index/queries/recordHistory.ts';
 import { recordAt } from '../../index/queries/records.ts';
-import { messageVersions } from '../../index/queries/history.ts';
+import { messageVersions } from '../../index/queries/past/history.ts';
 import { isInbox } from '../../mailbox/names.ts';
 import type { Mailbox } from '../../index/types.ts';
 import type { RestoreSource, SourceRecord } from '../../restore/source.ts';

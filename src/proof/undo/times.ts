@@ -2,7 +2,7 @@
  * The two times of an undo, and what a backup knows of a mailbox at each of them. What happened
  * after the first time and up to the second is to be taken back.
  */
-import { mailboxVersions } from '../../index/queries/history.ts';
+import { mailboxVersions } from '../../index/queries/past/history.ts';
 import { mailboxesAt } from '../../index/queries/mailboxes.ts';
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import type { Mailbox } from '../../index/types.ts';

@@ -2,9 +2,9 @@
  * Queries for the versions that a mailbox or a message's records had over time. Compaction drops
  * versions that ended before the horizon.
  */
-import type { IndexFile } from '../store/indexFile.ts';
-import type { Mailbox } from '../types.ts';
-import { mailboxColumns } from './mailboxes.ts';
+import type { IndexFile } from '../../store/indexFile.ts';
+import type { Mailbox } from '../../types.ts';
+import { mailboxColumns } from '../mailboxes.ts';
 
 /** Returns the versions of a mailbox, oldest first. */
 export function mailboxVersions(index: IndexFile, id: number): Mailbox[] {
