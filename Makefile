@@ -54,6 +54,7 @@ format: $(MODULES) ## rewrite every file in the house's format
 docs: build ## write what is generated: reference/configuration.md and log.md, the options of the man pages
 	@node build/configurationReference.mjs
 	@node build/logReference.mjs
+	@node build/metricsReference.mjs
 	@node build/manPages.mjs
 
 coverage: packages build ## all tests, with what they covered (coverage/index.html)

@@ -95,6 +95,7 @@ const roomsOf: readonly (readonly string[])[] = [
     'src/server/connection',
     'src/server/alarm',
     'src/server',
+    'src/server/metrics',
   ],
   ['src/search/text', 'src/search/store', 'src/search/query', 'src/search'],
   ['mount/fuse/wire', 'mount/fuse/prefetch', 'mount/fuse/server'],
@@ -103,6 +104,7 @@ const roomsOf: readonly (readonly string[])[] = [
 /** Where alone a package or module of the system may be imported. */
 const confined: [RegExp, RegExp][] = [
   [/^better-sqlite3$/, /^src\/(index|catalog)\//],
+  [/^prom-client$/, /^src\/server\/metrics\//],
   [/^fuse-native$/, /^mount\/fuse-native\//],
   [
     /^koffi$/,

@@ -28,6 +28,7 @@ const requirements = {
   'the unpacked package dovecot-imapd': () =>
     existsSync('/usr/local/lib/cyrus-backups-tests/dovecot-imapd/usr/lib/dovecot/imap'),
   'the package libarchive-tools': () => existsSync('/usr/bin/bsdtar'),
+  'the package prometheus': () => existsSync('/usr/bin/prometheus') && existsSync('/usr/bin/promtool'),
   'the package unzip': () => existsSync('/usr/bin/unzip'),
   'the package systemd': () => existsSync('/usr/bin/systemd-analyze'),
   'the package debootstrap': () => existsSync('/usr/sbin/debootstrap'),

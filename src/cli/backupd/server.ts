@@ -25,6 +25,8 @@ import { createLog, isJournalStream } from '../../logging/log.ts';
 import type { LogFormat } from '../../logging/log.ts';
 import type { Log } from '../../logging/events.ts';
 import { StatusWriter } from '../../status/statusWriter.ts';
+import { startMonitor } from './monitor.ts';
+import type { MonitorServer } from '../../server/metrics/monitorServer.ts';
 import { StoreWatch } from './storeWatch.ts';
 
 /** Options that need a restart: the catalogue is opened once, and the log is named once. */
@@ -39,6 +41,7 @@ const FIXED_KEYS = [
   'partition_select_usage_reinit',
   'fulldirhash',
   'syslog_prefix',
+  'backup_metrics_listen',
 ] as const satisfies readonly (keyof Config)[];
 
 /** How often results are written to the status store. */
@@ -57,6 +60,7 @@ export class BackupdServer {
   readonly #shared: SharedLimits;
   readonly #listener: Listener;
   readonly #watch: StoreWatch;
+  #monitor: MonitorServer | undefined;
   readonly log: Log;
 
   /** Opens all resources, but does not listen yet. Throws BackupError. */
@@ -94,6 +98,11 @@ export class BackupdServer {
       const { text } = await this.#listener.listen(address);
       this.log.write('listening', { address: text });
     }
+    this.#monitor = await startMonitor(() => this.#config, {
+      log: this.log,
+      listener: this.#listener,
+      disk: this.#shared.disk,
+    });
     this.#watch.start(() => this.#config.backuppartitions);
     this.#shared.status.flushEvery(STATUS_FLUSH_MS);
   }
@@ -121,6 +130,7 @@ export class BackupdServer {
 
   /** Finishes current commands, ends all chunks, and releases all locks. */
   async stop(): Promise<void> {
+    await this.#monitor?.stop();
     await this.#listener.stop();
     this.#watch.stop();
     this.#shared.status.close();

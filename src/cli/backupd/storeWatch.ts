@@ -69,7 +69,7 @@ export interface PartitionSpace {
 }
 
 /** The space of each partition that can be looked at, by its name. */
-function partitionSpaces(partitions: ReadonlyMap<string, string>): Map<string, PartitionSpace> {
+export function partitionSpaces(partitions: ReadonlyMap<string, string>): Map<string, PartitionSpace> {
   const spaces = new Map<string, PartitionSpace>();
   for (const [name, path] of partitions) {
     try {

@@ -5,6 +5,7 @@ import type { CliIo } from '../../common/io.ts';
 import { runProgram } from '../../common/run.ts';
 import { checkProgram } from '../programs/check.ts';
 import { runCheck } from './check.ts';
+import { runNagios } from './nagios.ts';
 
 const SOCKET_MODE = 0o660;
 
@@ -15,6 +16,7 @@ export function runCheckCommand(argv: readonly string[], io: CliIo): Promise<num
 
 /** Resolves to the exit code. */
 export function checkSite({ values }: Parsed<(typeof checkProgram)['options']>, io: CliIo): Promise<number> {
+  if (values.isNagios) return runNagios(values, io);
   const addresses = values.listen.map((text) => listenAddress(text, SOCKET_MODE));
   return runCheck({ config: values.config, addresses, isJson: values.json, isQuiet: values.isQuiet }, io);
 }
