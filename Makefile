@@ -56,6 +56,7 @@ docs: build ## write what is generated: reference/configuration.md and log.md, t
 	@node build/logReference.mjs
 	@node build/metricsReference.mjs
 	@node build/manPages.mjs
+	@node build/exitCodes.mjs
 
 coverage: packages build ## all tests, with what they covered (coverage/index.html)
 	@node_modules/.bin/c8 --all --src dist --include 'dist/src/**' --include 'dist/mount/**' \

@@ -1,5 +1,5 @@
 /**
- * Writes the SYNOPSIS and OPTIONS of docs/man/*.8 between their markers, from the tables that the
+ * Writes SYNOPSIS, OPTIONS and EXIT STATUS of docs/man/*.8 between their markers, from the tables that the
  * programs parse their command lines with (src/cli/*\/program.ts), so that page and program cannot
  * differ.
  *
@@ -9,6 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { backupd } from '../dist/src/cli/backupd/program.js';
 import { defaultText, synopses } from '../dist/src/cli/common/commandLine/help.js';
 import { argumentsOf, optionsOf } from '../dist/src/cli/common/commandLine/program.js';
+import { EXIT_CODES } from '../dist/src/cli/common/exitCodes.js';
 import { ctlBackups } from '../dist/src/cli/ctl_backups/program/program.js';
 import { cyrBackup } from '../dist/src/cli/cyr_backup/program.js';
 import { mountHelperProgram } from '../dist/src/cli/cyrus-backups/programs/mountHelper.js';
@@ -99,6 +100,20 @@ function optionsSections(programs) {
   return [...groups].flatMap(section);
 }
 
+/** The codes that the program can end with, as one paragraph. */
+function exitStatus() {
+  const codes = [...EXIT_CODES].sort((a, b) => a.code - b.code);
+  return [
+    '.SH "EXIT STATUS"',
+    ...codes.flatMap(({ code, meaning }) => ['.TP', bold(String(code)), `${capital(roff(meaning))}.`]),
+    '.PP',
+    'A run over many backups ends with the most severe of their codes:',
+    `${EXIT_CODES.filter(({ code }) => code !== 0)
+      .map(({ code }) => code)
+      .join(', ')}.`,
+  ];
+}
+
 const begin = (name) => `.\\" ${name}: written by make docs from the program's table`;
 const END = '.\\" end of what make docs writes';
 
@@ -124,11 +139,12 @@ const PAGES = {
 for (const [name, programs] of Object.entries(PAGES)) {
   const path = new URL(`../docs/man/${name}.8`, import.meta.url);
   const before = readFileSync(path, 'utf8');
-  const after = withGenerated(
-    withGenerated(before, 'synopsis', synopsisOf(programs)),
-    'options',
-    optionsSections(programs),
-  );
+  const sections = [
+    ['synopsis', synopsisOf(programs)],
+    ['options', optionsSections(programs)],
+    ['exit status', exitStatus()],
+  ];
+  const after = sections.reduce((page, [title, lines]) => withGenerated(page, title, lines), before);
   if (after === before) continue;
   if (process.argv.includes('--check')) {
     console.error(`docs/man/${name}.8 differs from the program's table: make docs`);

@@ -112,7 +112,9 @@ function parseOption(option: string, before: MountOptions): Partial<MountOptions
   if (setting !== undefined && equals >= 0 && equals < option.length - 1) {
     return setting(option.slice(equals + 1), option, before);
   }
-  throw refusal(option, setting === undefined ? 'unknown mount option' : 'mount option lacks its value:');
+  if (setting !== undefined) throw refusal(option, 'mount option lacks its value:');
+  const names = [...Object.keys(FLAGS), ...Object.keys(SETTINGS)].toSorted();
+  throw refusal(option, `unknown mount option (there are ${names.join(', ')}):`);
 }
 
 const transportOf = oneOf(TRANSPORT_NAMES);

@@ -30,6 +30,7 @@ export type ErrorKind =
   | 'no-space' // the disk is full or nearly full: try again later
   | 'io' // any other system error
   | 'closed' // the peer closed the connection
+  | 'unreachable' // no server answers at the address: nothing can be done there
   | 'internal'; // a bug in this project: assert() found a promise of the code broken
 
 export interface ErrorDetail {
@@ -76,6 +77,7 @@ export const syncResponse: Record<ErrorKind, string> = {
   'no-space': 'NO IMAP_MAILBOX_LOCKED Disk is full',
   io: 'NO IMAP_IOERROR System I/O error',
   closed: 'NO IMAP_IOERROR Connection closed',
+  unreachable: 'NO IMAP_IOERROR Server is unreachable',
   internal: 'NO IMAP_IOERROR Internal error',
 };
 
@@ -98,6 +100,7 @@ export const errnoOf: Record<ErrorKind, number> = {
   'no-space': constants.errno.ENOSPC,
   io: constants.errno.EIO,
   closed: constants.errno.EIO,
+  unreachable: constants.errno.EIO,
   internal: constants.errno.EIO,
 };
 
@@ -121,6 +124,7 @@ export const exitCodeOf: Record<ErrorKind, number> = {
   'no-space': 75,
   io: 74,
   closed: 76,
+  unreachable: 69,
   internal: 70,
 };
 
@@ -131,9 +135,59 @@ export function assert(condition: boolean, promise: string): asserts condition {
   if (!condition) throw new BackupError('internal', `internal error: it is not true that ${promise}`);
 }
 
+/** What the system's error codes mean, for people. */
+const SYSTEM_REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EADDRINUSE: 'another server listens there already',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EAI_AGAIN: 'the name cannot be resolved at present',
+  EBUSY: 'it is in use',
+  ECONNREFUSED: 'no server listens there',
+  ECONNRESET: 'the other side closed the connection',
+  EDQUOT: 'the disk quota is used up',
+  EEXIST: 'it exists already',
+  EHOSTUNREACH: 'no way leads to that host',
+  EIO: 'the disk cannot read or write it',
+  EISDIR: 'it is a folder',
+  ELOOP: 'it is a symbolic link, or too many of them',
+  EMFILE: 'too many open files: raise the limit (ulimit -n, LimitNOFILE=)',
+  ENAMETOOLONG: 'the name is too long',
+  ENETUNREACH: 'no way leads to that network',
+  ENFILE: 'the system has too many open files',
+  ENOENT: 'no such file or folder',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'a part of the path is no folder',
+  ENOTEMPTY: 'the folder is not empty',
+  ENOTFOUND: 'there is no host of that name',
+  EPERM: 'it is not permitted',
+  EPIPE: 'the other side closed the connection',
+  EROFS: 'the file system is read-only: mount it writable',
+  ETIMEDOUT: 'no answer came in time',
+};
+
+interface SystemError {
+  readonly code?: unknown;
+  readonly path?: unknown;
+  readonly dest?: unknown;
+}
+
+/**
+ * Says in our words what the system answered, without the path: `no such file or folder (ENOENT)`.
+ * Returns the message of any other error.
+ */
+export function systemReason(error: unknown): string {
+  const { code } = (error ?? {}) as SystemError;
+  const reason = typeof code === 'string' ? SYSTEM_REASONS[code] : undefined;
+  if (reason !== undefined) return `${reason} (${code as string})`;
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Returns the text of anything that was thrown, for a log line or a person. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const { path, dest } = (error ?? {}) as SystemError;
+  const reason = systemReason(error);
+  if (typeof path !== 'string' || reason.includes(path)) return reason;
+  return `${path}${typeof dest === 'string' ? ` to ${dest}` : ''}: ${reason}`;
 }
 
 /** Turns a system error into a BackupError. Returns a BackupError unchanged. */
@@ -144,5 +198,9 @@ export function asBackupError(error: unknown, what: string): BackupError {
   if (code === 'ENOENT') kind = 'not-found';
   else if (code === 'EACCES' || code === 'EPERM') kind = 'permission';
   else if (code === 'ENOSPC' || code === 'EDQUOT') kind = 'no-space';
-  return new BackupError(kind, `${what}: ${messageOf(error)}`, { cause: error });
+  const { path } = (error ?? {}) as SystemError;
+  const isNamed = typeof path === 'string' && what.includes(path);
+  return new BackupError(kind, `${what}: ${isNamed ? systemReason(error) : messageOf(error)}`, {
+    cause: error,
+  });
 }

@@ -143,8 +143,18 @@ export class Backup {
     } catch (error) {
       if (!this.#rollbackIndex() || isWritten) this.#broken = true;
       if (!isWritten) await this.#rollback(writer, isNewChunk);
-      throw error;
+      throw this.#named(error);
     }
+  }
+
+  /** Names user and file in an error of the disk, whose text knows only the chunk. */
+  #named(error: unknown): unknown {
+    if (!(error instanceof BackupError) || (error.kind !== 'no-space' && error.kind !== 'io')) return error;
+    const cure = error.kind === 'no-space' ? ': make room, the master tries again' : '';
+    return new BackupError(error.kind, `${this.userid}: ${this.path}: ${error.message}${cure}`, {
+      cause: error,
+      subject: this.userid,
+    });
   }
 
   /**

@@ -10,7 +10,7 @@
  * may be read twice.
  */
 import { resolve } from 'node:path';
-import { BackupError, messageOf } from '../errors.ts';
+import { BackupError, systemReason } from '../errors.ts';
 import { disk } from '../fs/disk/current.ts';
 
 export interface Setting {
@@ -30,7 +30,15 @@ function readText(path: string): string {
   try {
     return disk.readFile(path).toString('utf8');
   } catch (cause) {
-    throw new BackupError('config', `cannot read ${path}: ${messageOf(cause)}`, { cause, subject: path });
+    const cure = 'name another file with -C, or write one with cyrus-backups setup';
+    throw new BackupError(
+      'config',
+      `cannot read the configuration ${path}: ${systemReason(cause)}: ${cure}`,
+      {
+        cause,
+        subject: path,
+      },
+    );
   }
 }
 
@@ -54,7 +62,8 @@ function parseLine(text: string, file: string, line: number): Setting | null {
   const trimmed = text.trim();
   if (trimmed === '' || trimmed.startsWith('#')) return null;
   const match = /^(@?[A-Za-z0-9_-]*):\s*(.*)$/s.exec(trimmed);
-  if (match === null) throw configError(file, line, `not an option: ${trimmed.slice(0, 80)}`);
+  if (match === null)
+    throw configError(file, line, `not a line of the form "option: value": ${trimmed.slice(0, 80)}`);
   const key = (match[1] as string).toLowerCase();
   const value = match[2] as string;
   if (value === '') throw configError(file, line, `${key} has no value`);

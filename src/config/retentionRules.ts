@@ -138,7 +138,10 @@ export class RetentionRules {
 /** Parses a duration as in imapd.conf. A number without a unit is in days. */
 function secondsIn(text: string): number {
   const seconds = parseDuration(text, 'd');
-  if (seconds === null) throw new BackupError('bad-parameters', `${JSON.stringify(text)} is no duration`);
+  if (seconds === null) {
+    const cure = 'write it as 90d or 36h, or as 0 to keep everything';
+    throw new BackupError('usage', `${JSON.stringify(text)} is no duration: ${cure}`);
+  }
   return seconds;
 }
 

@@ -9,7 +9,7 @@
  *   linked it in.
  */
 import { basename, dirname, join } from 'node:path';
-import { asBackupError, BackupError, messageOf } from '../errors.ts';
+import { asBackupError, BackupError, systemReason } from '../errors.ts';
 import { disk } from './disk/current.ts';
 import type { ExactFileStats } from './disk/disk.ts';
 import {
@@ -159,7 +159,8 @@ function openError(error: unknown, path: string): BackupError {
     return new BackupError('damaged', `${path} is not a regular file`, { subject: path });
   }
   const { kind } = asBackupError(error, path);
-  // Node's message ends with the call and the path.
-  const reason = messageOf(error).replace(/, open '.*'$/s, '');
-  return new BackupError(kind, `cannot open ${path}: ${reason}`, { cause: error, subject: path });
+  return new BackupError(kind, `cannot open ${path}: ${systemReason(error)}`, {
+    cause: error,
+    subject: path,
+  });
 }

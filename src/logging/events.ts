@@ -244,6 +244,13 @@ export const EVENTS = {
     meaning: 'The new configuration is in force.',
     cure: '',
   },
+  configuration: {
+    level: 'warn',
+    text: '{where}: {reason}',
+    fields: ['where', 'reason'],
+    meaning: 'The configuration holds something that has no effect, or that others may read or change.',
+    cure: 'Correct it; `cyrus-backups check` finds more.',
+  },
   'restart-needed': {
     level: 'warn',
     text: '{file}: {keys} changed, which takes a restart',

@@ -12,7 +12,7 @@ import type { Destination, Move } from './destination.ts';
 import type { Mailbox } from '../index/types.ts';
 import type { What } from './cyrus/job.ts';
 import { notCarried } from './report/notCarried.ts';
-import { addTry, newOutcome, newUser } from './report/outcome.ts';
+import { addTry, failUser, newOutcome, newUser } from './report/outcome.ts';
 import type { MailboxOutcome, UserOutcome } from './report/outcome.ts';
 import { select } from './select/selection.ts';
 import type { SelectionOptions } from './select/selection.ts';
@@ -57,10 +57,10 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
   try {
     source = new RestoreSource(job.userid, job.path, job.time);
     const doubt = source.doubtOf(job.time ?? job.selection.between?.from ?? null);
-    if (doubt !== null) user.failures.push(doubt);
+    if (doubt !== null) failUser(user, 'locked', doubt);
     const { mailboxes, missing, leftOut } = select(source, job.selection);
     if (leftOut.length > 0) user.notes.push(leftOutNote(leftOut));
-    for (const object of missing) user.failures.push(`${object}: not in this backup`);
+    for (const object of missing) failUser(user, 'not-found', `${object}: not in this backup`);
     const moves = mailboxes
       .map((selected) => ({
         selected,
@@ -100,11 +100,13 @@ export async function restoreUser(job: UserRestore): Promise<UserOutcome> {
     const lost = notCarried(from, moves, job.what, current.carries, isWholeUser);
     if (lost !== undefined) user.notes.push(lost);
   } catch (error) {
-    // A wrong password is wrong for all users; further attempts would lock the account.
-    if (error instanceof BackupError && error.kind === 'auth') throw error;
+    // A wrong password is wrong for all users; further attempts would lock the account. A server
+    // that is away is away for all.
+    if (error instanceof BackupError && (error.kind === 'auth' || error.kind === 'unreachable')) throw error;
     const lost =
       untried > 0 ? `${untried} of the mailboxes not restored, nor settings` : 'settings not restored';
-    user.failures.push(source === undefined ? reasonOf(error) : `${reasonOf(error)}: ${lost}`);
+    const kind = error instanceof BackupError ? error.kind : 'io';
+    failUser(user, kind, source === undefined ? reasonOf(error) : `${reasonOf(error)}: ${lost}`);
   } finally {
     await destination?.close();
     source?.close();

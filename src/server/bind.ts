@@ -7,7 +7,8 @@
  */
 import { connect } from 'node:net';
 import type { ListenOptions, Server } from 'node:net';
-import { asBackupError } from '../errors.ts';
+import { dirname } from 'node:path';
+import { asBackupError, BackupError } from '../errors.ts';
 import { disk } from '../fs/disk/current.ts';
 
 export interface TcpAddress {
@@ -49,19 +50,34 @@ export async function bind(server: Server, address: ListenAddress): Promise<Boun
     if ('path' in address) await bindUnix(server, address);
     else await listening(server, 'fd' in address ? { fd: address.fd } : { ...address });
   } catch (error) {
-    throw asBackupError(error, `listen ${textOf(address)}`);
+    throw asBackupError(error, `cannot listen on ${textOf(address)}`);
   }
   const bound = server.address();
   if (bound === null || typeof bound === 'string') return { port: 0, text: bound ?? textOf(address) };
-  return { port: bound.port, text: `${bound.address}:${bound.port}` };
+  return { port: bound.port, text: hostAndPort(bound.address, bound.port) };
 }
 
 function textOf(address: ListenAddress): string {
   if ('path' in address) return address.path;
-  return 'fd' in address ? `descriptor ${address.fd}` : `${address.host}:${address.port}`;
+  return 'fd' in address ? `descriptor ${address.fd}` : hostAndPort(address.host, address.port);
+}
+
+/** Formats an address as --listen takes it: an IPv6 address stands in brackets. */
+function hostAndPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 async function bindUnix(server: Server, { path, mode }: UnixAddress): Promise<void> {
+  // listen(2) calls a missing folder EACCES.
+  if (disk.stat(dirname(path)) === undefined) {
+    throw new BackupError(
+      'not-found',
+      `cannot listen on ${path}: its folder is missing: mkdir ${dirname(path)}`,
+      {
+        subject: path,
+      },
+    );
+  }
   if (await isLeftover(path)) disk.unlink(path);
   const umask = process.umask(0o777 & ~mode);
   try {

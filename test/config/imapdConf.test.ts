@@ -103,7 +103,7 @@ describe('imapd.conf', () => {
     expect(load(`debug: on\n@include: ${other}\n`)).to.include({ debug: true, backup_db_path: '/x/b.db' });
     expect(errorOf(`@include: ${other}\n@include: ${other}`)).to.equal(`${other} is included twice`);
     expect(errorOf(`@include: ${file}`)).to.equal(`${file} is included twice`);
-    expect(errorOf(`@include: ${scratch}/none`)).to.include(`cannot read ${scratch}/none`);
+    expect(errorOf(`@include: ${scratch}/none`)).to.include(`cannot read the configuration ${scratch}/none`);
     expect(errorOf(`@exclude: ${other}`)).to.equal(`${file}, line 1: unknown directive @exclude`);
   });
 
@@ -118,8 +118,8 @@ describe('imapd.conf', () => {
     expect(errorOf('backup_max_message: 5G')).to.include(
       'a size like 64K, 1024 or more and at most 4294967295',
     );
-    expect(errorOf('a \\\nb \\\nc')).to.include('line 3: not an option: a b c');
-    expect(errorOf('debug : yes')).to.include('line 1: not an option');
+    expect(errorOf('a \\\nb \\\nc')).to.include('line 3: not a line of the form "option: value": a b c');
+    expect(errorOf('debug : yes')).to.include('line 1: not a line of the form');
     expect(errorOf('admins:   ')).to.include('line 1: admins has no value');
   });
 

@@ -5,6 +5,16 @@ import { KEYS } from '../../src/config/keys.ts';
 
 const ROOT = new URL('../../../', import.meta.url).pathname;
 
+describe('docs/reference/exit-codes.md', () => {
+  it('is what `make docs` writes from the tables of codes and kinds', () => {
+    const check = spawnSync(process.execPath, ['build/exitCodes.mjs', '--check'], {
+      cwd: ROOT,
+      encoding: 'utf8',
+    });
+    expect({ status: check.status, stderr: check.stderr }).to.deep.equal({ status: 0, stderr: '' });
+  });
+});
+
 describe('docs/reference/configuration.md', () => {
   it('is what `make docs` writes from the table of keys', () => {
     const check = spawnSync(process.execPath, ['build/configurationReference.mjs', '--check'], {

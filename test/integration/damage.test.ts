@@ -92,7 +92,7 @@ describe('a data file that is damaged', function () {
     const named = await damage();
     await sync();
     expect((await damaged()).toSorted()).to.deep.equal(named.toSorted());
-    expect((await ctl('verify', '--repair', 'anne')).code).to.equal(75);
+    expect((await ctl('verify', '--repair', 'anne')).code).to.equal(65);
     await sync();
     expect((await ctl('verify', 'anne')).stdout).to.equal('verify anne: ok\n');
   });

@@ -149,6 +149,6 @@ describe('restore of a lost server', function () {
     const login = await restorer.run('--password-file', wrong, '-a', server, 'anne');
     expect([login.code, /login with/.test(login.stderr)], login.stderr).to.deep.equal([77, true]);
     const nobody = await restorer.run('-a', server, 'nobody');
-    expect([nobody.code, nobody.stderr]).to.deep.equal([75, 'restore: nobody: no such backup\n']);
+    expect([nobody.code, nobody.stderr]).to.deep.equal([67, 'restore: nobody: no such backup\n']);
   });
 });

@@ -54,15 +54,15 @@ describe('a listening address', () => {
     await once(spawn(process.execPath, ['-e', script]), 'exit');
     expect(statSync(path).isSocket()).to.equal(true);
     await bind(made(), { path, mode: 0o600 });
-    expect(await failureOf(bind(made(), { path, mode: 0o600 }))).to.contain(`listen ${path}`);
+    expect(await failureOf(bind(made(), { path, mode: 0o600 }))).to.contain(`listen on ${path}`);
     const file = join(folder, 'file');
     writeFileSync(file, 'precious');
-    expect(await failureOf(bind(made(), { path: file, mode: 0o600 }))).to.contain(`listen ${file}`);
+    expect(await failureOf(bind(made(), { path: file, mode: 0o600 }))).to.contain(`listen on ${file}`);
     expect(statSync(file).size).to.equal(8);
   });
 
   it('that cannot be had is named', async () => {
-    expect(await failureOf(bind(made(), { fd: 9999 }))).to.contain('listen descriptor 9999');
-    expect(await failureOf(bind(made(), { host: '192.0.2.1', port: 1 }))).to.contain('listen 192.0.2.1:1');
+    expect(await failureOf(bind(made(), { fd: 9999 }))).to.contain('listen on descriptor 9999');
+    expect(await failureOf(bind(made(), { host: '192.0.2.1', port: 1 }))).to.contain('listen on 192.0.2.1:1');
   });
 });

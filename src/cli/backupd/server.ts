@@ -8,7 +8,7 @@
 import { Catalog } from '../../catalog/catalog.ts';
 import { loadConfig, requireBackupDatabase, requireServerConfig } from '../../config/imapdConf.ts';
 import type { Config } from '../../config/imapdConf.ts';
-import { BackupError, messageOf } from '../../errors.ts';
+import { asBackupError, BackupError, messageOf } from '../../errors.ts';
 import { makeFolders } from '../../fs/folders.ts';
 import type { ListenAddress } from '../../server/bind.ts';
 import { DiskSpace } from '../../server/limits/diskSpace.ts';
@@ -28,6 +28,7 @@ import { StatusWriter } from '../../status/statusWriter.ts';
 import { startMonitor } from './monitor.ts';
 import type { MonitorServer } from '../../server/metrics/monitorServer.ts';
 import { StoreWatch } from './storeWatch.ts';
+import { checkConfiguration } from '../cyrus-backups/check/configuration.ts';
 
 /** Options that need a restart: the catalogue is opened once, and the log is named once. */
 const FIXED_KEYS = [
@@ -74,11 +75,12 @@ export class BackupdServer {
       isJournal: isJournalStream(process.stderr.fd),
       write: (line) => process.stderr.write(line),
     });
+    this.#warnOfConfiguration(config.file);
     const status = StatusWriter.open(requireBackupDatabase(config), {
       warn: (reason) => this.log.write('status', { reason }),
       busyTimeoutMs: 0,
     });
-    makeFolders(config.backup_staging_path);
+    makeStaging(config);
     this.#catalog = Catalog.open(writableCatalog(config));
     this.#shared = {
       hosts: new HostLimits(hostLimitOptions(config)),
@@ -111,7 +113,7 @@ export class BackupdServer {
   reload(): void {
     try {
       const { next, fixed } = this.#nextConfig();
-      makeFolders(next.backup_staging_path);
+      makeStaging(next);
       const options = serverOptions(next, this.#catalog, this.log, this.#shared);
       requireUsable(next, options, this.#addresses);
       this.#shared.hosts.reconfigure(hostLimitOptions(next));
@@ -121,10 +123,23 @@ export class BackupdServer {
       this.#config = next;
       this.#listener.reconfigure(options);
       this.log.write('reloaded', { file: next.file });
+      this.#warnOfConfiguration(next.file);
       if (fixed.length > 0) this.log.write('restart-needed', { file: next.file, keys: fixed.join(', ') });
     } catch (error) {
       const text = error instanceof BackupError ? error.message : (error as Error).stack;
       this.log.write('reload-failed', { reason: text ?? messageOf(error) });
+    }
+  }
+
+  /** Logs what `cyrus-backups check` finds in the configuration alone. */
+  #warnOfConfiguration(file: string): void {
+    for (const { level, where, message, cure } of checkConfiguration(file).findings) {
+      if (level !== 'ok') {
+        this.log.write('configuration', {
+          where,
+          reason: `${message}${cure === undefined ? '' : `: ${cure}`}`,
+        });
+      }
     }
   }
 
@@ -158,4 +173,12 @@ function logFormat({ backup_log_format: format }: Config): LogFormat {
 
 function printed(value: Config[keyof Config]): string {
   return JSON.stringify(value instanceof Map ? [...value] : value);
+}
+
+function makeStaging({ file, backup_staging_path: path }: Config): void {
+  try {
+    makeFolders(path);
+  } catch (error) {
+    throw asBackupError(error, `${file}: cannot make the folder backup_staging_path ${path}`);
+  }
 }

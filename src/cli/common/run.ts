@@ -1,21 +1,11 @@
 /** Runs every tool, and turns errors into a line on standard error and a sysexits code. */
 import { BackupError, exitCodeOf, messageOf } from '../../errors.ts';
+import { SOFTWARE_FAILED } from './exitCodes.ts';
 import type { CliIo, Output } from './io.ts';
 import { processIo } from './standardOutput.ts';
 import { parseCommandLine } from './commandLine/parse.ts';
 import type { Parsed } from './commandLine/parse.ts';
 import type { Options, Program } from './commandLine/program.ts';
-
-/**
- * EX_TEMPFAIL: the originals' exit code whenever a backup could not be served, whatever the reason.
- */
-export const BACKUP_FAILED = exitCodeOf.locked;
-
-/**
- * EX_SOFTWARE: the tool has a bug (the error is no BackupError), or a program that the tool ran was
- * killed.
- */
-export const SOFTWARE_FAILED = 70;
 
 export function usageError(message: string): BackupError {
   return new BackupError('usage', message);

@@ -6,8 +6,10 @@ import { dirname } from 'node:path';
 import { Catalog } from '../../catalog/catalog.ts';
 import { requireBackupDatabase } from '../../config/imapdConf.ts';
 import type { Config } from '../../config/imapdConf.ts';
-import { BackupError } from '../../errors.ts';
+import { BackupError, exitCodeOf } from '../../errors.ts';
+import { encodeMutf7 } from '../../mailbox/mutf7.ts';
 import { backupUseridOf, fromAdmin, isValidUserid } from '../../mailbox/names.ts';
+import { NO_SUCH_USER } from './exitCodes.ts';
 import { readOnlyCatalog } from './catalogOptions.ts';
 import { bytesOf, textOf } from './text.ts';
 import type { CliIo } from './io.ts';
@@ -37,6 +39,17 @@ export function notFound({ label, fault }: Target): string {
   return `${label}: ${fault ?? 'not found in backups.db'}\n`;
 }
 
+/** Returns the exit code for a target without a path: its entry is damaged, or there is none. */
+export function notFoundCode({ fault }: Target): number {
+  return fault === undefined ? NO_SUCH_USER : exitCodeOf.damaged;
+}
+
+/** Puts the name of a backup in front of a message; a path that the message names stands once. */
+export function withLabel(label: string, message: string): string {
+  if (message.startsWith(`${label}: `)) return message;
+  return `${label}: ${label.includes('/') ? message.replace(` ${label}`, '') : message}`;
+}
+
 /** Reports the target on standard error if it was not found. */
 export function isFound(target: Target, io: CliIo): target is FoundTarget {
   if (target.path === null) io.stderr.write(notFound(target));
@@ -62,11 +75,6 @@ export function* selectTargets(config: Config, mode: Mode, names: readonly strin
     return;
   }
   const catalog = openCatalog(config);
-  if (catalog === null) {
-    if (mode !== 'user' && mode !== 'mailbox') return;
-    for (const name of names) yield { userid: null, path: null, label: name };
-    return;
-  }
   try {
     if (mode === 'all') yield* listed(catalog, '');
     for (const name of names) yield* named(catalog, config, mode, name);
@@ -84,17 +92,24 @@ export function storeOf(config: Config, mode: Mode, names: readonly string[]): s
   return files.flatMap((file) => [dirname(file), file]);
 }
 
-/**
- * Opens backups.db. Returns null if it does not exist, which means that nothing has been backed up
- * yet.
- */
-function openCatalog(config: Config): Catalog | null {
+/** Opens backups.db. Throws 'not-found' with what to do about it if it does not exist. */
+export function openCatalog(config: Config): Catalog {
   try {
     return Catalog.open(readOnlyCatalog(config));
   } catch (error) {
-    if (error instanceof BackupError && error.kind === 'not-found') return null;
-    throw error;
+    if (!(error instanceof BackupError) || error.kind !== 'not-found') throw error;
+    throw noCatalog(config);
   }
+}
+
+function noCatalog(config: Config): BackupError {
+  const path = requireBackupDatabase(config);
+  const cures =
+    'nothing has been backed up yet, or another configuration is meant (-C); ' +
+    'if it was lost, ctl_backups reconstruct makes it from the data files';
+  return new BackupError('not-found', `there is no backups.db: ${path} (${config.file}): ${cures}`, {
+    subject: path,
+  });
 }
 
 function* named(catalog: Catalog, config: Config, mode: Mode, name: string): Generator<Target> {
@@ -133,14 +148,26 @@ function domainOf(userid: string, config: Config): string | null {
   return config.defaultdomain;
 }
 
-/** Converts a mailbox name as an administrator writes it to its internal form. */
+/**
+ * Converts a mailbox name to its internal form. Accepts a name as an administrator writes it
+ * (`user/anne/Work`), the internal form (`user.anne.Work`, `example.com!user.anne`), and text that
+ * is not ASCII in place of modified UTF-7 (`user/anne/Entwürfe`).
+ */
 export function internalOf(name: string, config: Config): string {
-  return fromAdmin(bytesOf(name), {
-    unixHierarchySep: config.unixhierarchysep,
+  const encoded = bytesOf(inMutf7(name));
+  if (encoded.includes('!')) return encoded;
+  return fromAdmin(encoded, {
+    unixHierarchySep: config.unixhierarchysep && !/^(?:user|DELETED)\./.test(name),
     virtDomains: config.virtdomains !== 'off',
     deletedPrefix: config.deletedprefix,
     ...(config.defaultdomain === null ? {} : { defaultDomain: config.defaultdomain }),
   });
+}
+
+/** Encodes the levels below the user; userids and domains are bytes. */
+function inMutf7(name: string): string {
+  const [, user = '', levels = '', domain = ''] = /^(user[./][^./]*)?(.*?)(@[^@]*)?$/s.exec(name) ?? [];
+  return /[^\x00-\x7f]/.test(levels) ? `${user}${encodeMutf7(levels)}${domain}` : name;
 }
 
 function ownerOfAdminName(name: string, config: Config): string {

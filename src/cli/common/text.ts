@@ -2,6 +2,7 @@
  * Text output of the tools: times as the originals print them (strftime's "%F %T", local time), and
  * byte strings unchanged.
  */
+import { decodeMutf7 } from '../../mailbox/mutf7.ts';
 import type { CliIo } from './io.ts';
 
 const pad = (value: number, width: number): string => String(value).padStart(width, '0');
@@ -31,6 +32,15 @@ export function textOf(bytes: string): string {
 /** Writes a byte string's bytes unchanged. */
 export function writeBytes(io: CliIo, bytes: string): void {
   io.stdout.write(Buffer.from(bytes, 'latin1'));
+}
+
+/**
+ * Returns a mailbox's name as it is printed. On a terminal, modified UTF-7 is decoded. Elsewhere
+ * the bytes stay as they are, as scripts for the original tools expect them.
+ */
+export function nameFor(io: CliIo, name: string): string {
+  const text = io.stdout.isTTY === true ? decodeMutf7(name) : undefined;
+  return text === undefined ? name : bytesOf(text);
 }
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;

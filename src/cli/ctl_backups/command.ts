@@ -9,9 +9,12 @@
 import type { Readable } from 'node:stream';
 import type { VerifyLevel } from '../../backup/options.ts';
 import type { Config } from '../../config/imapdConf.ts';
-import { BackupError, messageOf } from '../../errors.ts';
+import { BackupError, exitCodeOf, messageOf } from '../../errors.ts';
+import type { ErrorKind } from '../../errors.ts';
 import type { StatsCache } from '../../index/store/statsCache.ts';
+import { SOFTWARE_FAILED } from '../common/exitCodes.ts';
 import { writeJson } from '../common/json.ts';
+import { withLabel } from '../common/select.ts';
 import type { FoundTarget, Target } from '../common/select.ts';
 import { textOf } from '../common/text.ts';
 import type { CliIo } from '../common/io.ts';
@@ -45,8 +48,19 @@ export interface CtlIo extends CliIo {
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
 
+/** The word with which the status line ends. */
+export type Status = 'ok' | 'skipped' | 'locked' | 'failed';
+
+/** What is said of a backup without a byte, of which nothing can be listed or verified. */
+export const EMPTY = 'the backup is empty: nothing that a master has sent is in it';
+
 /** The result of a command for one backup. */
-export type Outcome = 'ok' | 'skipped' | 'locked' | 'failed';
+export interface Outcome {
+  readonly status: Status;
+  readonly exitCode: number;
+}
+
+export const OK: Outcome = { status: 'ok', exitCode: 0 };
 
 /** A command that handles each backup separately. */
 export type BackupCommand = (
@@ -58,16 +72,18 @@ export type BackupCommand = (
 export type Print = (line: string) => void;
 
 /** The outcome of a task that did not succeed. A task returns null for success. */
-export interface Ending {
-  readonly outcome: Exclude<Outcome, 'ok'>;
+export interface Ending extends Outcome {
+  readonly status: Exclude<Status, 'ok'>;
   readonly reason: string;
   /** Additional members for the JSON object of -j. */
   readonly report?: object;
 }
 
-export function failed(reason: string): Ending {
-  return { outcome: 'failed', reason };
+export function failed(kind: ErrorKind, reason: string): Ending {
+  return { status: 'failed', exitCode: exitCodeOf[kind], reason };
 }
+
+export const NOTHING_TO_DO: Ending = { status: 'skipped', exitCode: 0, reason: 'nothing to do' };
 
 /**
  * Runs the task and prints its status line. An exception counts as this backup's failure, and the
@@ -87,23 +103,28 @@ export async function reporting(
   } catch (error) {
     ending = failureOf(error, target, io);
   }
+  if (ending !== null && ending.status !== 'failed' && options.verbosity > 0) {
+    details.write(`${ending.reason}\n`);
+  }
   return printEnding(command, target, options, io, ending);
 }
 
 /** An error that is no BackupError is a bug of this program, so its stack is printed. */
 function failureOf(error: unknown, target: Target, io: CliIo): Ending {
-  if (error instanceof BackupError)
-    return { outcome: error.kind === 'locked' ? 'locked' : 'failed', reason: messageOf(error) };
+  if (error instanceof BackupError) {
+    const ending = failed(error.kind, messageOf(error));
+    return error.kind === 'locked' ? { ...ending, status: 'locked' } : ending;
+  }
   const { stack = '' } = error instanceof Error ? error : {};
   io.stderr.write(`${target.label}: internal error: ${stack}\n`);
-  return failed(`internal error: ${messageOf(error)}`);
+  return { status: 'failed', exitCode: SOFTWARE_FAILED, reason: `internal error: ${messageOf(error)}` };
 }
 
 /** Reports an error as failureOf does, for commands without a status line. */
 export function failedToShow(error: unknown, target: Target, io: CliIo): Outcome {
-  const { outcome, reason } = failureOf(error, target, io);
-  io.stderr.write(`${target.label}: ${reason}\n`);
-  return outcome;
+  const { status, exitCode, reason } = failureOf(error, target, io);
+  io.stderr.write(`${withLabel(target.label, reason)}\n`);
+  return { status, exitCode };
 }
 
 /** Prints the status line. `ending` is null for success. */
@@ -114,16 +135,17 @@ export function printEnding(
   io: CtlIo,
   ending: Ending | null,
 ): Outcome {
-  const outcome = ending?.outcome ?? 'ok';
-  const status = outcome === 'failed' ? `failed (${ending?.reason})` : outcome;
+  const { status, exitCode } = ending ?? OK;
+  const words = status === 'failed' ? `failed (${ending?.reason})` : status;
   const userid = target.userid === null ? undefined : textOf(target.userid);
-  if (options.isJson) writeJson(io, { command, userid, fname: target.path, status, ...ending?.report });
-  else io.stdout.write(`${command} ${userid ?? target.path}: ${coloured(status, outcome, options)}\n`);
-  return outcome;
+  if (options.isJson)
+    writeJson(io, { command, userid, fname: target.path, status: words, ...ending?.report });
+  else io.stdout.write(`${command} ${userid ?? target.path}: ${coloured(words, status, options)}\n`);
+  return { status, exitCode };
 }
 
-const SGR: Record<Outcome, number> = { ok: 32, skipped: 33, locked: 33, failed: 31 };
+const SGR: Record<Status, number> = { ok: 32, skipped: 33, locked: 33, failed: 31 };
 
-function coloured(text: string, outcome: Outcome, { isColoured }: CtlOptions): string {
-  return isColoured ? `\u001b[${SGR[outcome]}m${text}\u001b[0m` : text;
+function coloured(text: string, status: Status, { isColoured }: CtlOptions): string {
+  return isColoured ? `\u001b[${SGR[status]}m${text}\u001b[0m` : text;
 }

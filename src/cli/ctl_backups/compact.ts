@@ -5,7 +5,7 @@
  */
 import { compactBackup } from '../../backup/compact/compact.ts';
 import type { FoundTarget } from '../common/select.ts';
-import { reporting } from './command.ts';
+import { NOTHING_TO_DO, reporting } from './command.ts';
 import type { CtlIo, CtlOptions, Outcome } from './command.ts';
 import { retainedSince, retentionRules } from '../common/retainedSince.ts';
 import { COMPRESSION_LEVEL } from '../../backup/options.ts';
@@ -35,6 +35,8 @@ export function compactOne(target: FoundTarget, options: CtlOptions, io: CtlIo):
       detail: verbosity > 0 ? print : () => undefined,
       ...(onProgress && { onProgress }),
     });
-    return done === 'done' ? null : { outcome: 'skipped', reason: 'nothing to do' };
+    const threshold = config.backup_compact_work_threshold;
+    const reason = `nothing to do: fewer than ${threshold} chunks need it (backup_compact_work_threshold); -F does it anyway`;
+    return done === 'done' ? null : { ...NOTHING_TO_DO, reason };
   });
 }

@@ -9,8 +9,9 @@ import { removeBackup, strayFiles } from '../../backup/admin/remove.ts';
 import { lastWritten } from '../../backup/admin/backupStats.ts';
 import { BackupError, messageOf } from '../../errors.ts';
 import { writableCatalog } from '../common/catalogOptions.ts';
-import { BACKUP_FAILED, usageError } from '../common/run.ts';
-import { notFound } from '../common/select.ts';
+import { TRY_AGAIN, worse } from '../common/exitCodes.ts';
+import { usageError } from '../common/run.ts';
+import { notFound, notFoundCode } from '../common/select.ts';
 import type { FoundTarget, Target } from '../common/select.ts';
 import { humanSize, localTime, textOf } from '../common/text.ts';
 import { failed, reporting } from './command.ts';
@@ -24,24 +25,24 @@ export async function deleteBackup(target: Target, options: CtlOptions, io: CtlI
     const found = doomed(catalog, target, options);
     if (found.length === 0) {
       io.stderr.write(notFound(target));
-      return BACKUP_FAILED;
+      return notFoundCode(target);
     }
-    let isWell = true;
+    let exitCode = 0;
     for (const each of found) {
       if (!options.isForced && !(await isConfirmed(each, io))) {
         io.stderr.write(`${target.label}: not deleted\n`);
-        return BACKUP_FAILED;
+        return TRY_AGAIN;
       }
       const lock = options.waitsForLocks ? { wait: {} } : {};
       const outcome = await reporting('delete', each, options, io, async () => {
         const hold = each.userid === null ? null : retentionRules(options.config).holdOf(each.userid);
-        if (hold !== null) return failed(`it is on hold${hold === '' ? '' : `: ${hold}`}`);
+        if (hold !== null) return failed('refused', `it is on hold${hold === '' ? '' : `: ${hold}`}`);
         await removeBackup(catalog, each.userid, each.path, lock);
         return null;
       });
-      isWell &&= outcome === 'ok';
+      exitCode = worse(exitCode, outcome.exitCode);
     }
-    return isWell ? 0 : BACKUP_FAILED;
+    return exitCode;
   } finally {
     catalog.close();
   }

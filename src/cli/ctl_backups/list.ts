@@ -14,7 +14,7 @@ import { lastWritten, missingInWords } from '../../backup/admin/backupStats.ts';
 import { writeJson } from '../common/json.ts';
 import type { FoundTarget } from '../common/select.ts';
 import { humanSize, localTime, textOf } from '../common/text.ts';
-import { failedToShow } from './command.ts';
+import { EMPTY, failedToShow, OK } from './command.ts';
 import type { CtlIo, CtlOptions, Outcome } from './command.ts';
 
 function humanLine(time: string, size: string, userid: string, path: string): string {
@@ -29,9 +29,11 @@ export function listOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Ou
     const isAhead = isInFuture(lastTime);
     // A time in the future is wrong, so the time of the last update is unknown.
     if (lastTime !== null && !isAhead && options.staleHours !== null) {
-      if (Date.now() / 1000 - lastTime < options.staleHours * 3600) return 'ok';
+      if (Date.now() / 1000 - lastTime < options.staleHours * 3600) return OK;
     }
     if (isAhead) io.stderr.write(`${target.label}: ${futureNote(lastTime)}\n`);
+    // The originals' line for an empty backup says little.
+    if (sizeBytes === 0 && !options.isJson) io.stderr.write(`${target.label}: ${EMPTY}\n`);
     const timestamp = lastTime === null ? '[unknown]' : localTime(lastTime);
     const userid = target.userid === null ? undefined : textOf(target.userid);
     const missing = missingCount === 0 ? undefined : namesOf(target.path, missingCount);
@@ -49,7 +51,7 @@ export function listOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Ou
     // Scripts written for the original tools parse standard output. So these notes go to standard
     // error.
     if (!options.isJson) for (const name of missing ?? []) io.stderr.write(`${target.label}: ${name}\n`);
-    return 'ok';
+    return OK;
   } catch (error) {
     return failedToShow(error, target, io);
   }

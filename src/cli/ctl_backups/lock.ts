@@ -18,10 +18,10 @@ import { disk } from '../../fs/disk/current.ts';
 import { LockedFile } from '../../fs/lockedFile.ts';
 import { openIndexForWriting } from '../../backup/openIndex.ts';
 import { indexPath } from '../../backup/options.ts';
-import { BackupError, asBackupError, messageOf } from '../../errors.ts';
+import { BackupError, asBackupError, exitCodeOf, messageOf } from '../../errors.ts';
 import { writableCatalog } from '../common/catalogOptions.ts';
-import { BACKUP_FAILED, SOFTWARE_FAILED } from '../common/run.ts';
-import { notFound } from '../common/select.ts';
+import { SOFTWARE_FAILED } from '../common/exitCodes.ts';
+import { notFound, notFoundCode } from '../common/select.ts';
 import type { Target } from '../common/select.ts';
 import { textOf } from '../common/text.ts';
 import type { CtlIo, CtlOptions } from './command.ts';
@@ -44,7 +44,7 @@ export async function lockBackup(
 ): Promise<number> {
   if (target.path === null && (!isNew || target.fault !== undefined)) {
     io.stderr.write(notFound(target));
-    return BACKUP_FAILED;
+    return notFoundCode(target);
   }
   const name = target.userid === null ? target.label : textOf(target.userid);
   if (mode.kind === 'pipe') io.stdout.write(`* Trying to obtain lock on ${name}...\n`);
@@ -57,7 +57,7 @@ export async function lockBackup(
     const reason = messageOf(error);
     if (mode.kind === 'pipe') io.stdout.write(`NO failed (${reason})\n`);
     else io.stderr.write(`unable to lock ${name}: ${reason}\n`);
-    return BACKUP_FAILED;
+    return exitCodeOf[error.kind];
   }
   try {
     if (mode.kind === 'exec') return await execute('/bin/sh', ['-c', mode.command], file.path);
@@ -86,6 +86,11 @@ async function lock(target: Target, isNew: boolean, options: CtlOptions): Promis
     file.release();
     throw error;
   }
+}
+
+/** Creates backups.db if it does not exist, for the first backup of a site. */
+export function makeCatalog(config: CtlOptions['config']): void {
+  Catalog.open(writableCatalog(config)).close();
 }
 
 function create({ userid, path, label }: Target, { config }: CtlOptions): string {

@@ -12,7 +12,7 @@
 import { BackupError } from '../../errors.ts';
 import { loadConfig } from '../../config/imapdConf.ts';
 import { actsAsOther, asOwnerOf } from '../../fs/actAsOwner.ts';
-import { BACKUP_FAILED, runInProcess, runProgram } from '../common/run.ts';
+import { runInProcess, runProgram } from '../common/run.ts';
 import { selectTargets, storeOf } from '../common/select.ts';
 import type { Target } from '../common/select.ts';
 import { interpret } from './run/arguments.ts';
@@ -24,10 +24,7 @@ export function main(args: string[]): Promise<number> {
   return runInProcess(runCtlBackups, args);
 }
 
-/**
- * Resolves to the exit code: 0, 64 usage, 75 if a backup was locked, skipped or failed, 78
- * configuration.
- */
+/** Resolves to the exit code (src/cli/common/exitCodes.ts). */
 export function runCtlBackups(argv: readonly string[], io: CtlIo): Promise<number> {
   return runProgram(ctlBackups, argv, io, async (line) => {
     const parsed = interpret(line);
@@ -57,8 +54,11 @@ async function prepare(
   };
   switch (command) {
     case 'lock': {
-      const { lockBackup } = await import('./lock.ts');
-      return () => lockBackup(one(), parsed.lock, options, io);
+      const { lockBackup, makeCatalog } = await import('./lock.ts');
+      return () => {
+        if (parsed.lock.isNew && mode !== 'file') makeCatalog(options.config);
+        return lockBackup(one(), parsed.lock, options, io);
+      };
     }
     case 'move': {
       const { moveBackup } = await import('./move.ts');
@@ -87,13 +87,13 @@ async function prepare(
     case 'stat': {
       const { loadLook, lookAtEach } = await import('./run/inspect.ts');
       const look = await loadLook(command, actsAsOther(store));
-      return async () => ((await lookAtEach(look, parsed, options, io)) ? 0 : BACKUP_FAILED);
+      return () => lookAtEach(look, parsed, options, io);
     }
     default: {
       const { eachBackup } = await import('./run/each.ts');
       const { loadCommand } = await import('./run/load.ts');
       const work = await loadCommand[command]();
-      return async () => ((await eachBackup(command, work, parsed, options, io)) ? 0 : BACKUP_FAILED);
+      return () => eachBackup(command, work, parsed, options, io);
     }
   }
 }

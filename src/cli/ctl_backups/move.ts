@@ -6,8 +6,7 @@ import { Catalog } from '../../catalog/catalog.ts';
 import { hashLetter } from '../../catalog/partitions.ts';
 import { BackupError } from '../../errors.ts';
 import { writableCatalog } from '../common/catalogOptions.ts';
-import { BACKUP_FAILED } from '../common/run.ts';
-import { notFound } from '../common/select.ts';
+import { notFound, notFoundCode } from '../common/select.ts';
 import type { Target } from '../common/select.ts';
 import { reporting } from './command.ts';
 import type { CtlIo, CtlOptions } from './command.ts';
@@ -33,7 +32,7 @@ export async function moveBackup(
     const userid = target.userid ?? [...catalog.list()].find((entry) => entry.path === path)?.userid;
     if (path === null || userid === undefined) {
       io.stderr.write(notFound(target));
-      return BACKUP_FAILED;
+      return notFoundCode(target);
     }
     // The hash letter comes from the file's name, which a renamed user's backup keeps. So a second
     // move looks for copies in the folder that the first one used.
@@ -52,7 +51,7 @@ export async function moveBackup(
       });
       return null;
     });
-    return outcome === 'ok' ? 0 : BACKUP_FAILED;
+    return outcome.exitCode;
   } finally {
     progress?.clear();
     catalog.close();

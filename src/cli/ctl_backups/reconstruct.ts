@@ -10,15 +10,14 @@ import { filesBelow } from '../../catalog/backupFiles.ts';
 import type { BackupFile } from '../../catalog/backupFiles.ts';
 import { Catalog } from '../../catalog/catalog.ts';
 import type { Config } from '../../config/imapdConf.ts';
-import { BackupError, messageOf } from '../../errors.ts';
+import { BackupError, exitCodeOf, messageOf } from '../../errors.ts';
 import { asideName, setAside } from '../../fs/setAside.ts';
 import { readOnlyCatalog, writableCatalog } from '../common/catalogOptions.ts';
-import { BACKUP_FAILED } from '../common/run.ts';
 import { writeJson } from '../common/json.ts';
 import { textOf } from '../common/text.ts';
 import type { CtlIo, CtlOptions } from './command.ts';
 
-/** Returns the exit code: 75 if something needs an administrator's attention. */
+/** Returns the exit code: 65 if something needs an administrator's attention. */
 export async function reconstructCatalog(isDryRun: boolean, options: CtlOptions, io: CtlIo): Promise<number> {
   const { config } = options;
   writableCatalog(config);
@@ -47,7 +46,7 @@ export async function reconstructCatalog(isDryRun: boolean, options: CtlOptions,
     if (options.isJson) writeJson(io, { command: 'reconstruct', userid, fname: finding.path, status });
     else io.stdout.write(`reconstruct ${userid ?? finding.path}: ${status}\n`);
   }
-  return isWell ? 0 : BACKUP_FAILED;
+  return isWell ? 0 : exitCodeOf.damaged;
 }
 
 interface Entries {

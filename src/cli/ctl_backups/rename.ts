@@ -6,8 +6,8 @@
 import { Catalog } from '../../catalog/catalog.ts';
 import { isValidUserid } from '../../mailbox/names.ts';
 import { writableCatalog } from '../common/catalogOptions.ts';
-import { BACKUP_FAILED, usageError } from '../common/run.ts';
-import { notFound } from '../common/select.ts';
+import { usageError } from '../common/run.ts';
+import { notFound, notFoundCode } from '../common/select.ts';
 import type { Target } from '../common/select.ts';
 import { bytesOf } from '../common/text.ts';
 import type { CtlIo, CtlOptions } from './command.ts';
@@ -22,10 +22,13 @@ export async function renameBackup(
 ): Promise<number> {
   const { userid, path } = target;
   const renamed = bytesOf(name);
-  if (!isValidUserid(renamed)) throw usageError(`not a userid: ${JSON.stringify(name)}`);
+  if (!isValidUserid(renamed))
+    throw usageError(
+      `not a userid: ${JSON.stringify(name)}: it may not hold slashes, blanks or control characters`,
+    );
   if (path === null || userid === null) {
     io.stderr.write(notFound(target));
-    return BACKUP_FAILED;
+    return notFoundCode(target);
   }
   const catalog = Catalog.open(writableCatalog(options.config));
   try {
@@ -34,7 +37,7 @@ export async function renameBackup(
       catalog.rename(userid, renamed);
       return Promise.resolve(null);
     });
-    return outcome === 'ok' ? 0 : BACKUP_FAILED;
+    return outcome.exitCode;
   } finally {
     catalog.close();
   }

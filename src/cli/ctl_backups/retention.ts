@@ -6,8 +6,10 @@
 import { Catalog } from '../../catalog/catalog.ts';
 import type { RetentionRules } from '../../config/retentionRules.ts';
 import { isValidUserid, sharedUserid } from '../../mailbox/names.ts';
-import { readOnlyCatalog, writableCatalog } from '../common/catalogOptions.ts';
-import { BACKUP_FAILED, usageError } from '../common/run.ts';
+import { writableCatalog } from '../common/catalogOptions.ts';
+import { NO_SUCH_THING, NO_SUCH_USER } from '../common/exitCodes.ts';
+import { usageError } from '../common/run.ts';
+import { openCatalog } from '../common/select.ts';
 import { bytesOf, textOf } from '../common/text.ts';
 import type { CtlIo, CtlOptions } from './command.ts';
 import { retentionRules } from '../common/retainedSince.ts';
@@ -37,12 +39,12 @@ export function changeRetention(names: readonly string[], { config }: CtlOptions
 export function holdBackup(names: readonly string[], { config }: CtlOptions, io: CtlIo): number {
   const [name = '', ...reason] = names;
   const userid = useridOf(name);
-  const catalog = Catalog.open(readOnlyCatalog(config));
+  const catalog = openCatalog(config);
   try {
     // A hold on a mistyped userid would protect nothing.
     if (catalog.find(userid) === null) {
       io.stderr.write(`${name}: not found in backups.db\n`);
-      return BACKUP_FAILED;
+      return NO_SUCH_USER;
     }
   } finally {
     catalog.close();
@@ -60,7 +62,7 @@ export function releaseBackup(names: readonly string[], { config }: CtlOptions, 
     if (wasHeld) rules.setHold(userid, null);
   });
   if (!wasHeld) io.stderr.write(`${name}: there is no hold on it\n`);
-  return wasHeld ? 0 : BACKUP_FAILED;
+  return wasHeld ? 0 : NO_SUCH_THING;
 }
 
 function change(config: CtlOptions['config'], work: (rules: RetentionRules) => void): void {
@@ -81,6 +83,8 @@ function subjectOf(name: string): string {
 function useridOf(name: string): string {
   const bytes = bytesOf(name);
   if (bytes !== sharedUserid && !isValidUserid(bytes))
-    throw usageError(`not a userid: ${JSON.stringify(name)}`);
+    throw usageError(
+      `not a userid: ${JSON.stringify(name)}: ctl_backups list shows the userids that have a backup`,
+    );
   return bytes;
 }

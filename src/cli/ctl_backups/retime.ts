@@ -15,7 +15,7 @@ import { IndexFile } from '../../index/store/indexFile.ts';
 import { lastTimestamp } from '../../index/queries/timestamps.ts';
 import { nowSeconds } from '../../mailbox/timestamp.ts';
 import type { FoundTarget } from '../common/select.ts';
-import { reporting } from './command.ts';
+import { NOTHING_TO_DO, reporting } from './command.ts';
 import type { CtlIo, CtlOptions, Outcome } from './command.ts';
 
 export function retimeOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {
@@ -23,7 +23,7 @@ export function retimeOne(target: FoundTarget, options: CtlOptions, io: CtlIo): 
   return reporting('retime', target, options, io, async (print) => {
     const { onProgress } = io;
     const latestTime = nowSeconds();
-    if (!isAhead(target.path, latestTime)) return { outcome: 'skipped', reason: 'nothing to do' };
+    if (!isAhead(target.path, latestTime)) return NOTHING_TO_DO;
     await compactBackup({
       path: target.path,
       horizon: undefined,

@@ -16,7 +16,7 @@ import { Real, writeJson } from '../common/json.ts';
 import type { FoundTarget } from '../common/select.ts';
 import { retainedSince, retentionRules } from '../common/retainedSince.ts';
 import { humanSize, localTime, textOf } from '../common/text.ts';
-import { failedToShow } from './command.ts';
+import { failedToShow, OK } from './command.ts';
 import type { CtlIo, CtlOptions, Outcome } from './command.ts';
 
 interface BackupStats {
@@ -41,7 +41,7 @@ export async function statOne(target: FoundTarget, options: CtlOptions, io: CtlI
     const figures = statsOf(known);
     if (options.isJson) writeJson(io, asObject(target, figures));
     else io.stdout.write(options.isHuman ? humanLine(name, figures) : line(name, figures));
-    return 'ok';
+    return OK;
   } catch (error) {
     return failedToShow(error, target, io);
   }

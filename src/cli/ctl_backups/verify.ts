@@ -11,7 +11,7 @@ import type { DamagedMessage } from '../../backup/scan/damagedMessages.ts';
 import { LockedFile } from '../../fs/lockedFile.ts';
 import type { FoundTarget } from '../common/select.ts';
 import { textOf } from '../common/text.ts';
-import { failed } from './command.ts';
+import { EMPTY, failed } from './command.ts';
 import { underLock } from './run/underLock.ts';
 import type { CtlIo, CtlOptions, Ending, Outcome, Print } from './command.ts';
 
@@ -19,7 +19,11 @@ export function verifyOne(target: FoundTarget, options: CtlOptions, io: CtlIo): 
   return underLock('verify', target, options, io, async (file, print) => {
     if (options.verify.repairs) removeUnfinished(target.path);
     const found = await verify(file, options, io, print);
-    if (found.faultCount === 0) return null;
+    if (found.faultCount === 0) {
+      if (found.chunks.length === 0 && options.verify.level === 'full')
+        io.stderr.write(`${target.label}: ${EMPTY}\n`);
+      return null;
+    }
     if (!options.verify.repairs) return endingOf(found);
     await repair(file, found, options, print);
     // After a repair, the lock may still be on the old data file, which the repair has replaced.
@@ -48,7 +52,10 @@ async function verify(file: LockedFile, options: CtlOptions, io: CtlIo, print: P
 function endingOf(found: Verification): Ending | null {
   const { faultCount } = found;
   if (faultCount === 0) return null;
-  return { ...failed(`${faultCount} fault${faultCount === 1 ? '' : 's'} found`), report: reportOf(found) };
+  return {
+    ...failed('damaged', `${faultCount} fault${faultCount === 1 ? '' : 's'} found`),
+    report: reportOf(found),
+  };
 }
 
 /**

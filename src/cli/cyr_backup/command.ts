@@ -10,6 +10,7 @@ import {
 import { recordsOf } from '../../index/queries/records.ts';
 import type { RecordWithGuid } from '../../index/queries/records.ts';
 import type { Mailbox } from '../../index/types.ts';
+import { NO_SUCH_THING } from '../common/exitCodes.ts';
 import { internalOf } from '../common/select.ts';
 import { bytesOf } from '../common/text.ts';
 import type { CliIo } from '../common/io.ts';
@@ -25,8 +26,18 @@ export interface Look {
   readonly at: number | null;
 }
 
-/** Runs a command. Returns a message for each name that was not found. */
-export type InspectCommand = (look: Look) => readonly string[];
+/** Something that a command could not show. */
+export interface Lack {
+  readonly exitCode: number;
+  readonly text: string;
+}
+
+export function notThere(what: string, name: string): Lack {
+  return { exitCode: NO_SUCH_THING, text: `no ${what} ${name}` };
+}
+
+/** Runs a command. Returns what it could not show. */
+export type InspectCommand = (look: Look) => readonly Lack[];
 
 /**
  * Returns all mailboxes, including deleted ones, sorted by ID. With a time, returns the mailboxes

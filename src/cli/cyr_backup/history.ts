@@ -10,11 +10,11 @@ import { mailboxHistory, messageHistory } from '../../proof/history/history.ts';
 import type { HistoryEvent } from '../../proof/history/history.ts';
 import { writeJsonArray } from '../common/json.ts';
 import { localTime, textOf, writeBytes } from '../common/text.ts';
-import { mailboxNamed } from './command.ts';
-import type { Look } from './command.ts';
+import { mailboxNamed, notThere } from './command.ts';
+import type { Lack, Look } from './command.ts';
 import { fieldsOf, headOf } from './messageHead.ts';
 
-export function showHistory(look: Look): string[] {
+export function showHistory(look: Look): Lack[] {
   const { io } = look;
   return withHistories(look, (subject, events) => {
     writeBytes(io, `${subject}\n`);
@@ -28,7 +28,7 @@ export function showHistory(look: Look): string[] {
   });
 }
 
-export function jsonHistory(look: Look): string[] {
+export function jsonHistory(look: Look): Lack[] {
   const rows: object[] = [];
   const missing = withHistories(look, (subject, events) => {
     const texts = events.map(({ time, mailbox, detail, ...event }) => ({
@@ -49,20 +49,17 @@ function known({ reader }: Look): string | undefined {
   return time === 0 ? undefined : timestampText(time);
 }
 
-function withHistories(
-  look: Look,
-  show: (subject: string, events: readonly HistoryEvent[]) => void,
-): string[] {
+function withHistories(look: Look, show: (subject: string, events: readonly HistoryEvent[]) => void): Lack[] {
   const { reader, config, names, io } = look;
   const { index } = reader;
-  const missing: string[] = [];
+  const missing: Lack[] = [];
   for (const name of names) {
     const messages = messagesNamed(look, name);
     for (const { id, guid } of messages)
       show(`message ${guid}`, messageHistory(index, id, config.deletedprefix));
     if (messages.length > 0) continue;
     const mailbox = mailboxNamed(look, name);
-    if (mailbox === undefined) missing.push(`no mailbox or message ${name}`);
+    if (mailbox === undefined) missing.push(notThere('mailbox or message', name));
     else
       show(
         `mailbox ${mailbox.name} ${mailbox.uniqueid}`,

@@ -8,8 +8,8 @@ import type { StoredMessage } from '../../index/types.ts';
 import type { BackupReader } from '../../backup/reader.ts';
 import { Real, writeJsonArray, writeJsonObject } from '../common/json.ts';
 import { localTime, textOf } from '../common/text.ts';
-import { mailboxesOf, recordsIn } from './command.ts';
-import type { Look } from './command.ts';
+import { mailboxesOf, notThere, recordsIn } from './command.ts';
+import type { Lack, Look } from './command.ts';
 import { chunksWithRatio, lastAppend } from './list.ts';
 import { mailboxesWith } from './show.ts';
 import { fieldsOf, headOf } from './messageHead.ts';
@@ -77,12 +77,12 @@ export function jsonMessages({ reader, io }: Look): [] {
 }
 
 /** Writes each message's header fields, by GUID; each field has a list of its values. */
-export function jsonHeaders({ reader, io, names }: Look): string[] {
-  const missing: string[] = [];
+export function jsonHeaders({ reader, io, names }: Look): Lack[] {
+  const missing: Lack[] = [];
   const found = new Map<string, StoredMessage>();
   for (const name of names) {
     const message = messageByGuid(reader.index, name.toLowerCase());
-    if (message === undefined || message.chunkId === null) missing.push(`no message ${name}`);
+    if (message === undefined || message.chunkId === null) missing.push(notThere('message', name));
     else found.set(message.guid, message);
   }
   const members = mapped(found, ([guid, message]) => {

@@ -9,7 +9,7 @@ import { allMessages } from '../../index/queries/messages.ts';
 import { parseState } from '../../index/fold/state.ts';
 import type { Chunk, Mailbox } from '../../index/types.ts';
 import { optionalNumber } from '../../protocol/dlist.ts';
-import { localTime, writeBytes } from '../common/text.ts';
+import { localTime, nameFor, writeBytes } from '../common/text.ts';
 import { mailboxesOf } from './command.ts';
 import type { Look } from './command.ts';
 
@@ -51,7 +51,7 @@ export function listMailboxes(look: Look): [] {
   const { io } = look;
   io.stdout.write(`${'uniqueid'.padEnd(36)}  ${'last append date'.padEnd(19)}  mboxname\n`);
   for (const mailbox of mailboxesOf(look)) {
-    writeBytes(io, `${mailbox.uniqueid}  ${lastAppend(mailbox)}  ${mailbox.name}\n`);
+    writeBytes(io, `${mailbox.uniqueid}  ${lastAppend(mailbox)}  ${nameFor(io, mailbox.name)}\n`);
   }
   return [];
 }

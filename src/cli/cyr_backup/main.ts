@@ -7,14 +7,15 @@ import { futureNoteOf, requireKnown } from '../../backup/clock.ts';
 import { BackupReader, doubtIndex } from '../../backup/reader.ts';
 import { loadConfig } from '../../config/imapdConf.ts';
 import type { Config } from '../../config/imapdConf.ts';
-import { BackupError, messageOf } from '../../errors.ts';
+import { BackupError, exitCodeOf, messageOf } from '../../errors.ts';
 import type { IndexFile } from '../../index/store/indexFile.ts';
 import { isDamagedIndex } from '../../index/store/indexErrors.ts';
 import { lastTimestamp } from '../../index/queries/timestamps.ts';
 import { timestampText, nowSeconds, parsePast, saysNow } from '../../mailbox/timestamp.ts';
 import type { Parsed } from '../common/commandLine/parse.ts';
-import { BACKUP_FAILED, runInProcess, runProgram } from '../common/run.ts';
-import { modeOf, selectTargets } from '../common/select.ts';
+import { TRY_AGAIN, worse } from '../common/exitCodes.ts';
+import { runInProcess, runProgram } from '../common/run.ts';
+import { modeOf, selectTargets, withLabel } from '../common/select.ts';
 import type { Mode } from '../common/select.ts';
 import { checkLastChunk } from './check.ts';
 import type { InspectCommand } from './command.ts';
@@ -62,10 +63,7 @@ export function main(args: string[]): Promise<number> {
   return runInProcess(runCyrBackup, args);
 }
 
-/**
- * Resolves to the exit code: 0, 64 usage, 75 if the backup or the requested object does not exist,
- * 78 configuration.
- */
+/** Resolves to the exit code (src/cli/common/exitCodes.ts). */
 export function runCyrBackup(argv: readonly string[], io: CliIo): Promise<number> {
   return runProgram(cyrBackup, argv, io, (line) => {
     const parsed = interpret(line);
@@ -73,12 +71,18 @@ export function runCyrBackup(argv: readonly string[], io: CliIo): Promise<number
     const [target] = [...selectTargets(config, parsed.mode, [parsed.backup])];
     try {
       const path = target?.path ?? null;
-      if (path === null) throw new BackupError('not-found', target?.fault ?? 'not found in backups.db');
+      if (path === null) {
+        const { fault } = target ?? {};
+        throw new BackupError(
+          fault === undefined ? 'no-user' : 'damaged',
+          fault ?? 'not found in backups.db',
+        );
+      }
       return show(path, parsed, config, io);
     } catch (error) {
       if (!(error instanceof BackupError)) throw error;
-      io.stderr.write(`${parsed.backup}: ${messageOf(error)}\n`);
-      return BACKUP_FAILED;
+      io.stderr.write(`${withLabel(parsed.backup, messageOf(error))}\n`);
+      return exitCodeOf[error.kind];
     }
   });
 }
@@ -112,10 +116,10 @@ function showOnce(path: string, parsed: Arguments, config: Config, io: CliIo): n
       io.stderr.write(`${backup}: as of ${timestampText(at)}\n`);
     }
     const missing = reader.index.snapshot(() => parsed.run({ reader, config, io, names, at }));
-    for (const each of missing) io.stderr.write(`${backup}: ${each}\n`);
+    for (const { text } of missing) io.stderr.write(`${backup}: ${text}\n`);
     const doubt = typeof parsed.at === 'number' ? futureNoteOf(reader.index) : null;
     if (doubt !== null) io.stderr.write(`${backup}: ${doubt}\n`);
-    return missing.length === 0 && doubt === null ? 0 : BACKUP_FAILED;
+    return missing.map(({ exitCode }) => exitCode).reduce(worse, doubt === null ? 0 : TRY_AGAIN);
   } finally {
     reader.close();
   }

@@ -16,13 +16,13 @@ import { KeyValues, optionalList, optionalString } from '../../protocol/dlist.ts
 import { logLimits } from '../../protocol/limits.ts';
 import type { LogLine } from '../../protocol/grammar.ts';
 import { readLogLine } from '../../protocol/logDriver.ts';
-import { localTime, writeBytes } from '../common/text.ts';
-import { mailboxNamed, recordsIn } from './command.ts';
-import type { Look } from './command.ts';
+import { localTime, nameFor, writeBytes } from '../common/text.ts';
+import { mailboxNamed, notThere, recordsIn } from './command.ts';
+import type { Lack, Look } from './command.ts';
 import { headOf } from './messageHead.ts';
 
-export function showChunks(look: Look): string[] {
-  return look.names.filter((name) => !showChunk(look, name)).map((name) => `no chunk ${name}`);
+export function showChunks(look: Look): Lack[] {
+  return look.names.filter((name) => !showChunk(look, name)).map((name) => notThere('chunk', name));
 }
 
 function showChunk({ reader, io }: Look, name: string): boolean {
@@ -96,16 +96,16 @@ function stringIn(values: KeyValues, key: string): string | undefined {
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
-export function showMailboxes(look: Look): string[] {
+export function showMailboxes(look: Look): Lack[] {
   const { io, names } = look;
-  const missing: string[] = [];
+  const missing: Lack[] = [];
   for (const name of names) {
     const mailbox = mailboxNamed(look, name);
     if (mailbox === undefined) {
-      missing.push(`no mailbox ${name}`);
+      missing.push(notThere('mailbox', name));
       continue;
     }
-    writeBytes(io, `mboxname: ${mailbox.name}\nuniqueid: ${mailbox.uniqueid}\n`);
+    writeBytes(io, `mboxname: ${nameFor(io, mailbox.name)}\nuniqueid: ${mailbox.uniqueid}\n`);
     if (mailbox.deleted !== null) io.stdout.write(`deleted:  ${localTime(mailbox.deleted)}\n`);
     io.stdout.write('messages:\n       uid  expunged time        guid\n');
     for (const { uid, expunged, guid } of recordsIn(look, mailbox)) {
@@ -117,17 +117,17 @@ export function showMailboxes(look: Look): string[] {
   return missing;
 }
 
-export function showMessages({ reader, io, names }: Look): string[] {
-  const missing: string[] = [];
+export function showMessages({ reader, io, names }: Look): Lack[] {
+  const missing: Lack[] = [];
   for (const name of names) {
     const message = messageByGuid(reader.index, name.toLowerCase());
     if (message === undefined || message.chunkId === null) {
-      missing.push(`no message ${name}`);
+      missing.push(notThere('message', name));
       continue;
     }
     io.stdout.write(`guid:\t${message.guid}\nmailboxes:\n`);
     for (const mailbox of mailboxesWith(reader, message.id)) {
-      writeBytes(io, `\t${mailbox.uniqueid}\t${mailbox.name}\n`);
+      writeBytes(io, `\t${mailbox.uniqueid}\t${nameFor(io, mailbox.name)}\n`);
     }
     writeBytes(io, `headers:\n${headOf(reader, message)}\r\n\n`);
   }

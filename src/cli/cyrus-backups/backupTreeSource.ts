@@ -7,14 +7,38 @@ import type { BackupTreeOptions } from '../../../mount/backupTree.ts';
 import { modesOf, requireUsefulAccess } from '../../../mount/options.ts';
 import type { MountOptions } from '../../../mount/options.ts';
 import type { TreeSource } from '../../../mount/vfs/tree.ts';
+import { isBackgroundProcess } from '../../../mount/lifecycle/daemon.ts';
+import type { Config } from '../../config/imapdConf.ts';
 import { loadConfig } from '../../config/imapdConf.ts';
+import { isValidUserid } from '../../mailbox/names.ts';
 import { readOnlyCatalog } from '../common/catalogOptions.ts';
+import { openCatalog } from '../common/select.ts';
+import { bytesOf, textOf } from '../common/text.ts';
+
+/** Says which of the users named have no backup: a misspelt name would show an empty tree. */
+function warnOfUnknown(users: readonly string[], config: Config): void {
+  const names = users.filter((name) => !/[*?[]/.test(name)).map(bytesOf);
+  if (names.length === 0) return;
+  const catalog = openCatalog(config);
+  try {
+    for (const name of names) {
+      if (isValidUserid(name) && catalog.find(name) !== null) continue;
+      const cure = 'ctl_backups list shows the names that have one';
+      process.stderr.write(
+        `cyrus-backups mount: users=${textOf(name)}: this user has no backup yet: ${cure}\n`,
+      );
+    }
+  } finally {
+    catalog.close();
+  }
+}
 
 export function backupTreeSource(configPath: string, mount: MountOptions): TreeSource {
   requireUsefulAccess(mount, process.geteuid?.() ?? 0);
   const source = resolve(configPath);
   const config = loadConfig(source);
   const catalog = { ...readOnlyCatalog(config), acceptsLaterPartitions: true };
+  if (!isBackgroundProcess()) warnOfUnknown(mount.users, config);
   const options: BackupTreeOptions = {
     catalog,
     deletedPrefix: config.deletedprefix,

@@ -86,8 +86,18 @@ export async function changePassword(
   io: PasswdIo,
 ): Promise<number> {
   const [user = ''] = operands;
-  const path = requirePasswdFile(loadConfig(values.config));
-  if (values.isDelete) removePassword(path, user);
-  else await setPassword(path, user, await (io.stdin.isTTY === true ? askTwice(io) : readLine(io)));
+  const config = loadConfig(values.config);
+  const path = requirePasswdFile(config);
+  if (values.isDelete) {
+    removePassword(path, user);
+    return 0;
+  }
+  await setPassword(path, user, await (io.stdin.isTTY === true ? askTwice(io) : readLine(io)));
+  if (!config.admins.includes(user)) {
+    const cure = `add ${user} to admins in ${config.file}`;
+    io.stderr.write(
+      `cyrus-backups passwd: the password is set, but ${user} may not replicate yet: ${cure}\n`,
+    );
+  }
   return 0;
 }

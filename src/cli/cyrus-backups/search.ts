@@ -13,7 +13,8 @@ import type { SearchedUser } from '../../search/searchUsers.ts';
 import type { Parsed } from '../common/commandLine/parse.ts';
 import type { Values } from '../common/commandLine/program.ts';
 import type { CliIo } from '../common/io.ts';
-import { BACKUP_FAILED, usageError } from '../common/run.ts';
+import { TRY_AGAIN } from '../common/exitCodes.ts';
+import { usageError } from '../common/run.ts';
 import { isFound, selectTargets } from '../common/select.ts';
 import type { Target } from '../common/select.ts';
 import { localTime, textOf } from '../common/text.ts';
@@ -57,7 +58,7 @@ export async function searchMail(
   }
   if (values.isCount) io.stdout.write(`${count}\n`);
   reportGaps(report, io);
-  return isComplete && report.unreadable.length === 0 ? 0 : BACKUP_FAILED;
+  return isComplete && report.unreadable.length === 0 ? 0 : TRY_AGAIN;
 }
 
 function targets(config: Config, values: SearchValues): Target[] {

@@ -8,7 +8,8 @@ import type { BuildResult } from '../../search/build.ts';
 import { discardSearchIndex } from '../../search/store/searchIndex.ts';
 import type { Parsed } from '../common/commandLine/parse.ts';
 import type { CliIo } from '../common/io.ts';
-import { BACKUP_FAILED, usageError } from '../common/run.ts';
+import { TRY_AGAIN } from '../common/exitCodes.ts';
+import { usageError } from '../common/run.ts';
 import { isFound, selectTargets, storeOf } from '../common/select.ts';
 import type { FoundTarget } from '../common/select.ts';
 import { humanSize } from '../common/text.ts';
@@ -29,7 +30,7 @@ export async function buildSearchIndexes(
       // Signals are handled between two backups.
       await new Promise(setImmediate);
     }
-    return isWell ? 0 : BACKUP_FAILED;
+    return isWell ? 0 : TRY_AGAIN;
   });
 
   function index({ userid, path, label }: FoundTarget): boolean {

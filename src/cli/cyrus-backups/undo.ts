@@ -12,7 +12,7 @@ import { readOnlyCatalog } from '../common/catalogOptions.ts';
 import type { Parsed } from '../common/commandLine/parse.ts';
 import { wrongUsage } from '../common/commandLine/parse.ts';
 import { writeJson } from '../common/json.ts';
-import { BACKUP_FAILED } from '../common/run.ts';
+import { TRY_AGAIN } from '../common/exitCodes.ts';
 import { bytesOf, textOf } from '../common/text.ts';
 import { clientOptions } from '../restore/connect.ts';
 import type { PasswdIo } from './passwd.ts';
@@ -58,7 +58,7 @@ export async function undoChanges(
   const steps = isOver ? plan : await run(false);
   if (values.json) writeJson(io, steps.map(withTexts));
   else if (!isOver) io.stdout.write(linesOf(steps, 'done'));
-  return steps.some(({ isFailure }) => isFailure) ? BACKUP_FAILED : 0;
+  return steps.some(({ isFailure }) => isFailure) ? TRY_AGAIN : 0;
 }
 
 function spanOf(between: readonly [string, string] | undefined): [from: number, to: number] {

@@ -12,7 +12,7 @@ import { XbackupClient } from '../../restore/connection/xbackup.ts';
 import type { XbackupResult } from '../../restore/connection/xbackup.ts';
 import { readOnlyCatalog } from '../common/catalogOptions.ts';
 import type { Parsed } from '../common/commandLine/parse.ts';
-import { BACKUP_FAILED } from '../common/run.ts';
+import { TRY_AGAIN } from '../common/exitCodes.ts';
 import { writeJson } from '../common/json.ts';
 import { textOf } from '../common/text.ts';
 import { isInFuture } from '../../backup/clock.ts';
@@ -58,7 +58,7 @@ export async function askForBackups(
     await client.close();
   }
   if (values.json) writeJson(io, results);
-  return results.every(({ isDone }) => isDone) ? 0 : BACKUP_FAILED;
+  return results.every(({ isDone }) => isDone) ? 0 : TRY_AGAIN;
 }
 
 /** If the server refuses one user of several, that counts as that user's result. */

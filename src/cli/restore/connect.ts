@@ -204,17 +204,20 @@ async function credentialsOf(
 
 function passwordIn(args: LoginArguments, config: Config, isConfigured: boolean): string | null {
   if (args.passwordFile !== undefined) {
-    return readText(args.passwordFile === '-' ? 0 : args.passwordFile).replace(/\r?\n[^]*$/, '');
+    return readText(args.passwordFile === '-' ? 0 : args.passwordFile, '--password-file').replace(
+      /\r?\n[^]*$/,
+      '',
+    );
   }
   if (!isConfigured) return null;
   return config.restore_authname === null ? config.sync_password : config.restore_password;
 }
 
-function readText(file: string | number): string {
+function readText(file: string | number, option: string): string {
   try {
     return disk.readFile(file).toString('utf8');
   } catch (error) {
-    throw asBackupError(error, String(file));
+    throw asBackupError(error, `${option} ${file}`);
   }
 }
 
@@ -226,7 +229,7 @@ function trustOf(args: LoginArguments, config: Config, host: string): TlsTrust |
   if (!args.useTls) return null;
   const caFile = args.tlsCa ?? config.tls_server_ca_file;
   return {
-    ca: caFile === null ? undefined : readText(caFile),
+    ca: caFile === null ? undefined : readText(caFile, '--tls-ca'),
     verify: args.verifyTls && !(isLoopback(host) && caFile === null),
   };
 }

@@ -4,18 +4,19 @@
  * restored in parallel. Each failure is reported, and the remaining work continues.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BackupError, exitCodeOf, messageOf } from '../../errors.ts';
 import { loadConfig } from '../../config/imapdConf.ts';
 import type { Config } from '../../config/imapdConf.ts';
-import { countFailures, newUser } from '../../restore/report/outcome.ts';
+import { countFailures, failUser, newUser } from '../../restore/report/outcome.ts';
 import type { UserOutcome } from '../../restore/report/outcome.ts';
 import { restoreUser } from '../../restore/restoreUser.ts';
 import { intoLevels } from '../../restore/select/targetName.ts';
 import { runInParallel } from '../../restore/parallel.ts';
 import { timestampText } from '../../mailbox/timestamp.ts';
-import { BACKUP_FAILED, runProgram } from '../common/run.ts';
+import { TRY_AGAIN, worse } from '../common/exitCodes.ts';
+import { runProgram } from '../common/run.ts';
 import { internalOf, selectTargets } from '../common/select.ts';
 import type { FoundTarget } from '../common/select.ts';
-import { bytesOf } from '../common/text.ts';
 import { openerFor } from './connect.ts';
 import type { Opener, RestoreIo } from './connect.ts';
 import { interpretRestore } from './options.ts';
@@ -28,14 +29,7 @@ export function main(args: string[]): Promise<number> {
   return runRestore(args, processIo);
 }
 
-/**
- * Resolves to the exit code:
- * - 0: success
- * - 64: usage
- * - 75: something failed
- * - 77: wrong password
- * - 78: configuration
- */
+/** Resolves to the exit code (src/cli/common/exitCodes.ts). */
 export function runRestore(argv: readonly string[], io: RestoreIo): Promise<number> {
   return runProgram(restore, argv, io, async (line) => {
     const args = interpretRestore(line, Math.floor(Date.now() / 1000));
@@ -58,7 +52,7 @@ export function runRestore(argv: readonly string[], io: RestoreIo): Promise<numb
       isJson: args.isJson,
       withTable: args.isPlan || args.verbose > 0,
     });
-    return users.some((user) => countFailures(user) > 0) ? BACKUP_FAILED : 0;
+    return users.map(exitCodeOfUser).reduce(worse, 0);
   });
 }
 
@@ -73,12 +67,25 @@ async function restoreAll(
     isQuiet: args.isPlan || args.isJson,
   });
   const naming = {
-    mailbox: args.mailbox === undefined ? undefined : internalMailbox(args.mailbox, config),
+    mailbox: args.mailbox === undefined ? undefined : internalOf(args.mailbox, config),
     into: intoLevels(args.into, new Date()),
     keepsDeleted: args.keepsDeleted,
     deletedPrefix: config.deletedprefix,
   };
-  const one = ({ userid, path, label }: FoundTarget): Promise<UserOutcome> => {
+  /** Set once the server is found to be away: then no further user is tried. */
+  let away: BackupError | undefined;
+  const left: string[] = [];
+  const one = async (target: FoundTarget): Promise<UserOutcome | undefined> => {
+    try {
+      if (away === undefined) return await restoreOne(target);
+    } catch (error) {
+      if (!(error instanceof BackupError) || error.kind !== 'unreachable') throw error;
+      away = error;
+    }
+    left.push(target.label);
+    return undefined;
+  };
+  const restoreOne = ({ userid, path, label }: FoundTarget): Promise<UserOutcome> => {
     const name = userid ?? label;
     return restoreUser({
       userid,
@@ -109,22 +116,39 @@ async function restoreAll(
       // A backup that is named twice is restored once.
       if (!paths.has(path)) found.push({ userid, path, label });
       paths.add(path);
-    } else users.push({ ...newUser(label), failures: [fault ?? 'no such backup'] });
+    } else {
+      const user = newUser(label);
+      failUser(user, fault === undefined ? 'no-user' : 'damaged', fault ?? 'no such backup');
+      users.push(user);
+    }
   }
   // All users of an archive write to one stream, so they are restored one after another.
   const jobs = /^(?:tar|zip):/.test(args.destination) ? 1 : args.jobs;
   const restored = await runInParallel(found, jobs, one);
   progress.end();
-  return [...users, ...restored];
+  if (away !== undefined) users.push(notRestored(away, left));
+  return [...users, ...restored.filter((user) => user !== undefined)];
 }
 
-/** Accepts an administrator's name or, like the original's -M, an internal one. */
-function internalMailbox(name: string, config: Config): string {
-  return /^user\.|^DELETED\.|!/.test(name) ? bytesOf(name) : internalOf(name, config);
+const NAMES_TOLD = 5;
+
+/** One outcome for all users that were not restored because the server is away. */
+function notRestored(error: BackupError, labels: readonly string[]): UserOutcome {
+  const names = labels.slice(0, NAMES_TOLD).join(', ');
+  const more = labels.length > NAMES_TOLD ? `, and ${labels.length - NAMES_TOLD} more users` : '';
+  const user = newUser(`${names}${more}`);
+  failUser(user, error.kind, `not restored: ${messageOf(error)}: run it again when the server answers`);
+  return user;
+}
+
+/** What could not be restored of a mailbox, or in a mailbox, is worth another try. */
+function exitCodeOfUser(user: UserOutcome): number {
+  const isPartial = countFailures(user) > user.failures.length;
+  return user.kinds.map((kind) => exitCodeOf[kind]).reduce(worse, isPartial ? TRY_AGAIN : 0);
 }
 
 function objectOf(object: string, config: Config): string {
   if (/^[0-9a-f]{40}$/i.test(object) || /^[0-9a-z]{24}$/.test(object) || /^[0-9a-f-]{36}$/i.test(object))
     return object;
-  return internalMailbox(object, config);
+  return internalOf(object, config);
 }

@@ -132,7 +132,7 @@ function readObjects(path: string): string[] {
       .map((line) => line.replace(/\r$/, ''))
       .filter((line) => line !== '' && !line.startsWith('#'));
   } catch (error) {
-    throw asBackupError(error, path);
+    throw asBackupError(error, `-F ${path}`);
   }
 }
 
@@ -140,7 +140,9 @@ function checkCombinations(values: Values, mode: RestoreArguments['mode'], objec
   const isWhole = values.isWhole || mode === 'all' || mode === 'domain';
   const isNarrowed = objects.length > 0 || values.between !== undefined;
   if (values.isWhole && (objects.length > 0 || values.objectsFile !== undefined)) {
-    throw usage('-a means everything: leave it out to restore only the mailboxes or messages named');
+    throw usage(
+      '-a means everything of one user: leave it out to restore only what is named; several users are -u anne -u bob',
+    );
   }
   if (!isWhole && !isNarrowed && !values.flagsOnly) {
     throw usage('what is to be restored: -a for all, or mailboxes, uniqueids, GUIDs');

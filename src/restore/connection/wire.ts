@@ -10,7 +10,7 @@ import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import zlib from 'node:zlib';
-import { BackupError, messageOf } from '../../errors.ts';
+import { BackupError, messageOf, systemReason } from '../../errors.ts';
 import { SocketSource } from '../../protocol/source.ts';
 
 /** How to authenticate the server. */
@@ -35,6 +35,8 @@ export interface WireOptions {
 /** The subject of the error for a server that was silent for too long. */
 export const TIMED_OUT = 'timeout';
 const GOODBYE_MS = 5000;
+/** The system's codes for a server that is not there at all. */
+const AWAY = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT']);
 
 /**
  * The compression level. Speed matters more than size: a restore waits for the server, and mail
@@ -263,7 +265,23 @@ async function opened(socket: Socket, event: string, timeoutMs: number, peer: st
 
 function unreachable(error: unknown, peer: string): BackupError {
   const code = (error as { code?: unknown } | null)?.code;
+  if (typeof code === 'string' && (code === 'EPROTO' || code.startsWith('ERR_SSL_'))) {
+    const cure = 'imap:// speaks no TLS from the start, imaps:// does; or the port is another';
+    return new BackupError('closed', `${peer}: the server does not speak TLS there: ${cure} (${code})`, {
+      cause: error,
+    });
+  }
   const isCertificate = typeof code === 'string' && /CERT|SIGNATURE|ISSUER|ALTNAME/.test(code);
-  const text = isCertificate ? `the server's certificate: ${messageOf(error)}` : messageOf(error);
-  return new BackupError(isCertificate ? 'auth' : 'closed', `${peer}: ${text}`, { cause: error });
+  if (isCertificate) {
+    const cure = '--tls-ca FILE names who vouches for it, --tls-no-verify accepts any';
+    return new BackupError(
+      'auth',
+      `${peer}: the server's certificate is not trusted: ${messageOf(error)}: ${cure}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const kind = typeof code === 'string' && AWAY.has(code) ? 'unreachable' : 'closed';
+  return new BackupError(kind, `${peer}: ${systemReason(error)}`, { cause: error });
 }

@@ -70,7 +70,7 @@ export class SyncClient {
         return await SyncClient.#open(address, port, options);
       } catch (error) {
         const isNext =
-          error instanceof BackupError && (error.kind === 'closed' || error.kind === 'unknown-command');
+          error instanceof BackupError && ['closed', 'unreachable', 'unknown-command'].includes(error.kind);
         if (!isNext) throw error;
         last = error;
       }
@@ -188,6 +188,13 @@ export class SyncClient {
     if (answer.kind === 'status' && answer.status === 'OK') return;
     const text = answer.kind === 'status' ? `${answer.status} ${answer.text}` : answer.kind;
     const word = answer.kind === 'status' ? (answer.text.split(' ', 1)[0] ?? '') : '';
+    if (/^BAD .*Unrecognized command/i.test(text)) {
+      const cure = 'log in as one of the admins of its imapd.conf (--user)';
+      throw new BackupError(
+        'permission',
+        `${this.peer}: the login may not restore there: ${cure} (${what}: ${text})`,
+      );
+    }
     throw new BackupError(kinds[word] ?? 'io', `${this.peer}: ${what}: ${text}`, { subject: word });
   }
 }

@@ -2,6 +2,8 @@
  * The results of a restore, for each mailbox and for everything else. A plan (-n) and a report have
  * the same counts, so that they can be compared.
  */
+import type { ErrorKind } from '../../errors.ts';
+
 export interface MailboxOutcome {
   /** The internal name in the backup. */
   readonly source: string;
@@ -81,6 +83,8 @@ export interface UserOutcome {
   readonly items: ItemOutcome[];
   /** Failures that concern no mailbox: a backup that cannot be opened, a name that is not in it. */
   readonly failures: string[];
+  /** The kinds of these failures; for failures of mailboxes and items there is none. */
+  readonly kinds: ErrorKind[];
   /**
    * What was left out on purpose: mailboxes without mail, settings that the destination cannot
    * hold.
@@ -89,7 +93,13 @@ export interface UserOutcome {
 }
 
 export function newUser(userid: string): UserOutcome {
-  return { userid, mailboxes: [], items: [], failures: [], notes: [] };
+  return { userid, mailboxes: [], items: [], failures: [], kinds: [], notes: [] };
+}
+
+/** Records a failure that concerns no mailbox. */
+export function failUser(user: UserOutcome, kind: ErrorKind, text: string): void {
+  user.failures.push(text);
+  user.kinds.push(kind);
 }
 
 export function countFailures(user: UserOutcome): number {

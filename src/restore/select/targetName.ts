@@ -1,4 +1,5 @@
 /** Computes a mailbox's target name: its own, another one, or one in a separate folder. */
+import { BackupError } from '../../errors.ts';
 import { internalName, parseName } from '../../mailbox/names.ts';
 import { trimDeleted } from './selection.ts';
 
@@ -14,9 +15,13 @@ export interface NamingOptions {
 
 /**
  * Returns the levels of text such as `Restored/{date}`. `{date}` and `{time}` are taken from `now`,
- * in local time.
+ * in local time. Throws 'usage'.
  */
 export function intoLevels(text: string, now: Date): string[] {
+  const unknown = /\{(?!date\}|time\})[^}]*\}?/.exec(text)?.[0];
+  if (unknown !== undefined) {
+    throw new BackupError('usage', `--into ${text}: ${unknown} is unknown: {date} and {time} are replaced`);
+  }
   const pad = (value: number): string => String(value).padStart(2, '0');
   const date = `${now.getFullYear()}-${pad(now.getMonth() + 1)}-${pad(now.getDate())}`;
   const time = `${pad(now.getHours())}${pad(now.getMinutes())}${pad(now.getSeconds())}`;

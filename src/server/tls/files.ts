@@ -6,7 +6,7 @@ import { constants } from 'node:crypto';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
-import { BackupError, messageOf } from '../../errors.ts';
+import { BackupError, systemReason } from '../../errors.ts';
 import { disk } from '../../fs/disk/current.ts';
 
 /** The `tls_` options of imapd.conf. docs/guide/operations.md describes each. */
@@ -33,6 +33,8 @@ export function tlsOptions(settings: TlsSettings): TlsOptions {
   const { certificateFiles, keyFiles, crlFile, dhParametersFile } = settings;
   const cert = certificateFiles.map((path) => readPem('tls_server_cert', path));
   const key = keyFiles.length > 0 ? keyFiles.map((path) => readPem('tls_server_key', path)) : cert;
+  const keyPaths = keyFiles.length > 0 ? keyFiles : certificateFiles;
+  for (const [index, text] of key.entries()) requireKey(text, keyPaths[index] ?? '');
   const ca = clientAuthorities(settings);
   const options: TlsOptions = {
     ...protocolOptions(settings),
@@ -119,6 +121,17 @@ function hashedFiles(directory: string): string[] {
   }
 }
 
+/** Requires a private key that can be read without a password. */
+function requireKey(text: string, path: string): void {
+  if (!text.includes('PRIVATE KEY-----')) {
+    const cure = 'set tls_server_key to the file with the private key of the certificate';
+    throw new BackupError('config', `no private key in ${path}: ${cure}`, { subject: path });
+  }
+  if (!/ENCRYPTED/.test(text)) return;
+  const cure = `write it without one: openssl pkey -in ${path} -out NEW`;
+  throw new BackupError('config', `the private key in ${path} has a password: ${cure}`, { subject: path });
+}
+
 function readPem(option: string, path: string, label = '-----'): string {
   try {
     const text = disk.readFile(path).toString('latin1');
@@ -126,7 +139,10 @@ function readPem(option: string, path: string, label = '-----'): string {
   } catch (error) {
     throw unusable(`${option} ${path}`, error);
   }
-  throw new BackupError('config', `${option} ${path}: no PEM file, or not of that`, { subject: path });
+  const wanted = label === '-----' ? 'a PEM file' : `a PEM file with ${label}`;
+  throw new BackupError('config', `${option}: ${path} is not ${wanted}: name another file`, {
+    subject: path,
+  });
 }
 
 /**
@@ -153,5 +169,18 @@ function check(options: TlsOptions, certificates: string): void {
 
 function unusable(what: string, error: unknown): BackupError {
   if (error instanceof BackupError) return error;
-  return new BackupError('config', `${what}: ${messageOf(error)}`, { cause: error });
+  const { code } = error as { code?: unknown };
+  if (code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH') {
+    const text = `${what}: the private key does not belong to the certificate: name the two that belong together`;
+    return new BackupError('config', text, { cause: error });
+  }
+  const reason = systemReason(error);
+  const isOpenSsl = typeof code === 'string' && code.startsWith('ERR_');
+  return new BackupError(
+    'config',
+    `${what}: ${isOpenSsl ? `cannot be used (${reason})` : reason}: correct it`,
+    {
+      cause: error,
+    },
+  );
 }

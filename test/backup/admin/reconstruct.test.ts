@@ -133,7 +133,7 @@ describe('reconstruct', () => {
       /^reconstruct mallory: failed \(.*victim_ABCDEF is no data file of a configured partition/m,
     );
     expect(found.out).to.match(/^reconstruct \.\.\/x: failed \(.*is no userid/m);
-    expect(found.code).to.equal(75);
+    expect(found.code).to.equal(65);
     expect(runCtl(['-F', ...args], null).code).to.equal(0);
     expect([...entries().keys()]).to.deep.equal(['anne', 'zoe@example.com']);
     expect(readFileSync(victim, 'utf8')).to.equal('of somebody else');

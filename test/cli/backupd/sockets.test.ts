@@ -75,7 +75,7 @@ describe('backupd listens', function () {
   it('not at all where one of them cannot be had', async () => {
     const daemon = start(BACKUPD, ['-C', backup.conf, '--listen', '127.0.0.1:0', '--listen', '/dev/null']);
     await once(daemon.child, 'close');
-    expect(daemon.output).to.contain('listen /dev/null');
+    expect(daemon.output).to.contain('listen on /dev/null');
     expect(daemon.child.exitCode).to.equal(74);
   });
 

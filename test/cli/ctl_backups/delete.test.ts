@@ -35,7 +35,7 @@ describe('ctl_backups delete, move and rename', () => {
     expect((await run('', '-F', 'delete', 'zoe')).out).to.equal('delete zoe: ok\n');
     expect((await run('', 'list')).out).to.equal('');
     expect(existsSync(site.pathOf('anne')) || existsSync(`${site.pathOf('zoe')}.index`)).to.equal(false);
-    expect((await run('', '-F', 'delete', 'zoe')).code).to.equal(75);
+    expect((await run('', '-F', 'delete', 'zoe')).code).to.equal(67);
   });
 
   it('delete takes a data file by its path, and its entry along', async () => {
@@ -57,7 +57,7 @@ describe('ctl_backups delete, move and rename', () => {
       /^rename bella: failed \(zoe has a backup already\)\n$/,
     );
     expect((await run('', 'rename', 'bella', '../x')).code).to.equal(64);
-    expect((await run('', 'rename', 'nobody', 'x')).code).to.equal(75);
+    expect((await run('', 'rename', 'nobody', 'x')).code).to.equal(67);
   });
 
   it('move wants a partition that there is', async () => {

@@ -175,7 +175,7 @@ describe('root’s commands on a store whose owner has planted links', () => {
         /^aaa: .*victim_ABCDEF is no data file of a configured partition .*: stop backupd and run ctl_backups reconstruct$/m,
       );
       expect(out).to.match(/zoe@example\.com/);
-      expect(code).to.equal(75);
+      expect(code).to.equal(65);
       victimIsWhole();
     }
   });

@@ -80,14 +80,14 @@ describe('ctl_backups lock', () => {
     const path = join(site.folder, 'loose_ABCDEF');
     expect((await run(Readable.from([]), 'lock', '-c', '-f', path)).code).to.equal(0);
     expect(statSync(path).mode % 0o1000).to.equal(0o600);
-    expect((await run(Readable.from([]), 'lock', '-c', '-f', path)).code).to.equal(75);
+    expect((await run(Readable.from([]), 'lock', '-c', '-f', path)).code).to.equal(65);
   });
 
   it('makes nothing without -c', async () => {
     const { code, err } = await run(Readable.from([]), 'lock', 'zoe');
-    expect({ code, err }).to.deep.equal({ code: 75, err: 'zoe: not found in backups.db\n' });
+    expect({ code, err }).to.deep.equal({ code: 67, err: 'zoe: not found in backups.db\n' });
     const path = join(site.folder, 'loose_ABCDEF');
-    expect((await run(Readable.from([]), 'lock', '-f', path)).code).to.equal(75);
+    expect((await run(Readable.from([]), 'lock', '-f', path)).code).to.equal(66);
     expect(existsSync(path)).to.equal(false);
   });
 });

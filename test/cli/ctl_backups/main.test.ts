@@ -127,7 +127,7 @@ describe('ctl_backups', () => {
     it('goes on behind a backup that is not there, and fails in the end', async () => {
       rmSync(site.pathOf('anne'));
       const { code, out, err } = await run('list', 'anne', 'nobody', 'annette');
-      expect({ code, out }).to.deep.equal({ code: 75, out: listed('annette') });
+      expect({ code, out }).to.deep.equal({ code: 67, out: listed('annette') });
       expect(err).to.match(/^anne: .*\nnobody: not found in backups\.db\n$/);
     });
   });
@@ -141,7 +141,7 @@ describe('ctl_backups', () => {
     it('tells what is damaged, and goes on', async () => {
       damage('anne');
       const { code, out } = await run('verify', 'anne', 'annette');
-      expect(code).to.equal(75);
+      expect(code).to.equal(65);
       expect(out).to.match(/^error reading chunk 1 at offset 0, /);
       expect(out).to.match(/verify anne: failed \([0-9]+ faults? found\)\nverify annette: ok\n$/);
     });

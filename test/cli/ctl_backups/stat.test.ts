@@ -75,7 +75,7 @@ describe('ctl_backups stat', () => {
 
   it('fails for a backup that is not there, and goes on', async () => {
     const { code, out, err } = await run('stat', 'nobody', 'anne');
-    expect(code).to.equal(75);
+    expect(code).to.equal(67);
     expect(out).to.match(/^anne\t/);
     expect(err).to.equal('nobody: not found in backups.db\n');
   });

@@ -15,7 +15,7 @@ describe('cyrus-backups passwd', () => {
     scratch = mkdtempSync(join(tmpdir(), 'passwd-'));
     config = join(scratch, 'imapd.conf');
     file = join(scratch, 'backup.passwd');
-    writeFileSync(config, `configdirectory: ${scratch}\n`);
+    writeFileSync(config, `configdirectory: ${scratch}\nadmins: anne\n`);
     said = '';
   });
   afterEach(() => rmSync(scratch, { recursive: true, force: true }));

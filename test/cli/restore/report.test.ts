@@ -28,6 +28,7 @@ const user = (): UserOutcome => ({
     { kind: 'sieve', name: 'main.script', action: 'failed', reason: 'NO' },
   ],
   failures: ['Nowhere: not in this backup'],
+  kinds: ['not-found'],
   notes: ['1 mailbox without mail left out (--all-types restores them): user.anne.#calendars'],
 });
 

@@ -5,7 +5,8 @@
  * The first few small backups are handled in this process, because starting a worker would take
  * longer. After that, workers share the rest.
  */
-import { isFound, selectTargets, storeOf } from '../../common/select.ts';
+import { worse } from '../../common/exitCodes.ts';
+import { isFound, notFoundCode, selectTargets, storeOf } from '../../common/select.ts';
 import type { Arguments, WorkCommand } from './arguments.ts';
 import type { BackupCommand, CtlIo, CtlOptions, Outcome } from '../command.ts';
 import { Progress } from './progress.ts';
@@ -16,30 +17,30 @@ import { disk } from '../../../fs/disk/current.ts';
 const SMALL_BYTES = 8 << 20;
 const SMALL_BACKUPS = 32;
 
-/** Resolves to true if all went well. */
+/** Resolves to the exit code: the most severe one of all backups (exitCodes.ts). */
 export async function eachBackup(
   command: WorkCommand,
   work: BackupCommand,
   parsed: Arguments,
   given: CtlOptions,
   io: CtlIo,
-): Promise<boolean> {
+): Promise<number> {
   const options = { ...given, presentS: await presentOf(command, parsed, given) };
   const targets = selectTargets(options.config, parsed.mode, parsed.names);
   const progress = io.stderr.isTTY === true && !options.isJson ? new Progress(command, io) : null;
   const store = storeOf(options.config, parsed.mode, parsed.names);
   const pool =
     parsed.jobs > 1 && !parsed.stopsOnError ? new WorkerPool(command, parsed.jobs, options, store) : null;
-  let isWell = true;
-  const take = (outcome: Outcome): void => {
-    if (outcome !== 'ok') isWell = false;
+  let exitCode = 0;
+  const take = (outcome: Pick<Outcome, 'exitCode'>): void => {
+    exitCode = worse(exitCode, outcome.exitCode);
   };
   try {
     let seen = 0;
     let seenBytes = 0;
     for (const target of targets) {
       if (!isFound(target, io)) {
-        isWell = false;
+        take({ exitCode: notFoundCode(target) });
         continue;
       }
       const sizeBytes = sizeOf(target.path);
@@ -51,11 +52,11 @@ export async function eachBackup(
       else {
         const outcome = await work(target, options, own);
         take(outcome);
-        if (outcome === 'failed' && parsed.stopsOnError) break;
+        if (outcome.status === 'failed' && parsed.stopsOnError) break;
       }
     }
     await pool?.finish();
-    return isWell;
+    return exitCode;
   } finally {
     pool?.stop();
     progress?.clear();

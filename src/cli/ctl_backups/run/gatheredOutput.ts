@@ -36,6 +36,7 @@ export function gathered(io: CliIo): GatheredIo {
     drop();
   };
   const stdout = {
+    isTTY: io.stdout.isTTY === true,
     write(piece: string | Uint8Array): void {
       pieces.push(piece);
       length += piece.length;

@@ -3,33 +3,37 @@
  * millisecond, so speed depends on loading few modules and on buffering the output.
  */
 import { StatsCache } from '../../../index/store/statsCache.ts';
+import { worse } from '../../common/exitCodes.ts';
 import { readOnlyCatalog } from '../../common/catalogOptions.ts';
-import { isFound, selectTargets } from '../../common/select.ts';
+import { isFound, notFoundCode, selectTargets } from '../../common/select.ts';
 import type { Arguments, InspectCommand } from './arguments.ts';
 import type { BackupCommand, CtlIo, CtlOptions } from '../command.ts';
 import { gathered } from './gatheredOutput.ts';
 
-/** Resolves to true if all went well. */
+/** Resolves to the exit code. */
 export async function lookAtEach(
   { one, heading }: Look,
   { mode, names, stopsOnError }: Arguments,
   options: CtlOptions,
   io: CtlIo,
-): Promise<boolean> {
+): Promise<number> {
   const output = gathered(io);
   const figures = StatsCache.open(readOnlyCatalog(options.config).databasePath);
   const own = { ...output, figures };
-  let isWell = true;
+  let exitCode = 0;
   try {
     if (options.isHuman && !options.isJson) output.stdout.write(heading);
     for (const target of selectTargets(options.config, mode, names)) {
-      const isOk = isFound(target, own) && (await one(target, options, own)) === 'ok';
-      if (isOk) continue;
-      isWell = false;
-      if (stopsOnError && target.path !== null) break;
+      if (!isFound(target, own)) {
+        exitCode = worse(exitCode, notFoundCode(target));
+        continue;
+      }
+      const outcome = await one(target, options, own);
+      exitCode = worse(exitCode, outcome.exitCode);
+      if (stopsOnError && outcome.status !== 'ok') break;
     }
     output.flush();
-    return isWell;
+    return exitCode;
   } finally {
     figures?.close();
   }

@@ -12,10 +12,11 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { messageOf } from '../../../errors.ts';
+import { SOFTWARE_FAILED } from '../../common/exitCodes.ts';
 import { ownIds } from '../../../fs/actAsOwner.ts';
 import type { FoundTarget } from '../../common/select.ts';
 import type { WorkCommand } from './arguments.ts';
-import { failed, printEnding } from '../command.ts';
+import { printEnding } from '../command.ts';
 import type { CtlIo, CtlOptions, Outcome } from '../command.ts';
 
 /** `add` waits while this many backups per process are not finished and printed. */
@@ -180,7 +181,11 @@ export class WorkerPool {
     for (const [id, task] of worker.tasks) {
       const write = (stream: Said['stream']) => (text: Said['text']) => void task.said.push({ stream, text });
       const io = { stdout: { write: write('stdout') }, stderr: { write: write('stderr') } };
-      task.outcome = printEnding(this.#command, task.target, this.#options, io, failed(reason));
+      task.outcome = printEnding(this.#command, task.target, this.#options, io, {
+        status: 'failed',
+        exitCode: SOFTWARE_FAILED,
+        reason,
+      });
       worker.tasks.delete(id);
       this.#paths.delete(task.target.path);
     }

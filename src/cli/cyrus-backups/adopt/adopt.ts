@@ -24,7 +24,8 @@ import { IndexFile } from '../../../index/store/indexFile.ts';
 import { readOnlyCatalog } from '../../common/catalogOptions.ts';
 import type { Parsed } from '../../common/commandLine/parse.ts';
 import type { CliIo } from '../../common/io.ts';
-import { BACKUP_FAILED, runProgram } from '../../common/run.ts';
+import { TRY_AGAIN } from '../../common/exitCodes.ts';
+import { runProgram } from '../../common/run.ts';
 import { storeOf } from '../../common/select.ts';
 import { textOf } from '../../common/text.ts';
 import { checkConfiguration } from '../check/configuration.ts';
@@ -72,7 +73,7 @@ async function adoptAll(config: Config, isApplied: boolean, io: CliIo): Promise<
     catalog.close();
   }
   io.stdout.write(summary({ config, count, wrong, isApplied, kept }));
-  return wrong === 0 ? 0 : BACKUP_FAILED;
+  return wrong === 0 ? 0 : TRY_AGAIN;
 }
 
 interface Said {

@@ -1,7 +1,7 @@
 /** The command line of `cyrus-backups undo`, as data. */
 import { defineProgram } from '../../common/commandLine/program.ts';
 import { configOption } from '../../common/commonOptions.ts';
-import { loginOptions } from '../../common/loginOptions.ts';
+import { loginOptions } from '../../common/commandLine/loginOptions.ts';
 
 export const undoProgram = defineProgram({
   name: 'cyrus-backups undo',

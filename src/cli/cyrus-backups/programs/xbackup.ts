@@ -1,7 +1,7 @@
 /** The command line of `cyrus-backups xbackup`, as data. */
 import { defineProgram } from '../../common/commandLine/program.ts';
 import { configOption } from '../../common/commonOptions.ts';
-import { loginOptions } from '../../common/loginOptions.ts';
+import { loginOptions } from '../../common/commandLine/loginOptions.ts';
 
 export const xbackupProgram = defineProgram({
   name: 'cyrus-backups xbackup',

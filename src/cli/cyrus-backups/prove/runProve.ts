@@ -26,7 +26,8 @@ import type { NewResult } from '../../../status/types.ts';
 import { readOnlyCatalog } from '../../common/catalogOptions.ts';
 import type { CliIo } from '../../common/io.ts';
 import { proofFolder } from '../../common/proofFolder.ts';
-import { BACKUP_FAILED, usageError } from '../../common/run.ts';
+import { TRY_AGAIN } from '../../common/exitCodes.ts';
+import { usageError } from '../../common/run.ts';
 import { bytesOf, humanSize, textOf } from '../../common/text.ts';
 import { VERSION } from '../../common/version.ts';
 import { reportLine, userLines } from './userLines.ts';
@@ -109,7 +110,7 @@ export async function runProve(config: Config, options: ProveOptions, io: CliIo)
     report = undefined;
     const text = `${totals.text(left, candidates.length - stale.length)}\nreport: ${writer.path}\n`;
     (options.isJson ? io.stderr : io.stdout).write(text);
-    return totals.isWell ? 0 : BACKUP_FAILED;
+    return totals.isWell ? 0 : TRY_AGAIN;
   } finally {
     report?.abandon();
     memory.close();

@@ -4,7 +4,7 @@
  */
 import { defineProgram } from '../../common/commandLine/program.ts';
 import { configOption } from '../../common/commonOptions.ts';
-import { loginOptions } from '../../common/loginOptions.ts';
+import { loginOptions } from '../../common/commandLine/loginOptions.ts';
 import { whatOptions } from './what.ts';
 import { whereOptions } from './where.ts';
 

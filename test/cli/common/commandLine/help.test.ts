@@ -48,7 +48,7 @@ for (const program of programs) {
         const { examples = [] } = command === undefined ? program : (program.commands?.[command] ?? program);
         for (const { command: line } of examples.filter(({ command }) => command.startsWith(program.name))) {
           const words: string[] = line.slice(program.name.length).match(/'[^']*'|[^\s']+/g) ?? [];
-          const end = words.indexOf('>');
+          const end = words.findIndex((word) => word === '>' || word === '|');
           const argv = words.slice(0, end < 0 ? words.length : end).map((word) => word.replaceAll("'", ''));
           expect(parseCommandLine(program, argv).kind, line).to.equal('run');
         }

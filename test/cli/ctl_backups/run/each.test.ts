@@ -52,7 +52,7 @@ describe('ctl_backups on several backups at a time', function () {
 
   it('goes on behind one that fails', async () => {
     const { code, out } = await run('--jobs', '3', 'verify', '-A');
-    expect(code).to.equal(75);
+    expect(code).to.equal(65);
     expect(out).to.match(/verify anne: ok\n[^]*verify bella: failed[^]*verify fred: ok\n$/);
   });
 
@@ -153,7 +153,7 @@ describe('ctl_backups on all backups, one of which is not as it should be', func
           expect(out, userid).to.match(new RegExp(`\\b${userid}\\b(?!.*failed)`));
         }
         if (command === 'verify') expect(out).to.match(/the index is damaged.*\n[^]*verify bella: failed \(/);
-        expect(code).to.equal(command === 'verify' ? 75 : 0);
+        expect(code).to.equal(command === 'verify' ? 65 : 0);
         expect((await run('verify', '--repair', '-A')).code).to.equal(0);
       });
     }
@@ -164,7 +164,7 @@ describe('ctl_backups on all backups, one of which is not as it should be', func
       rmSync(site.pathOf('bella'));
       mkdirSync(site.pathOf('bella'));
       const { code, out, err } = await run(command, '-F', '-A');
-      expect(code).to.equal(command === 'list' ? 0 : 75);
+      expect(code).to.equal(command === 'list' ? 0 : 65);
       if (command !== 'list') expect(out + err).to.match(/bella: .*(?:EISDIR|not a regular file|is a )/);
       for (const userid of ['anne', 'carl', 'dora', 'emil']) expect(out).to.include(userid);
     });
@@ -174,7 +174,7 @@ describe('ctl_backups on all backups, one of which is not as it should be', func
       database.put(Buffer.from('bella'), Buffer.from([0x2f, 0xff, 0xfe]));
       database.close();
       const { code, out, err } = await run(command, '-F', '-A');
-      expect(code).to.equal(75);
+      expect(code).to.equal(65);
       expect(err).to.match(/^bella: .*backups\.db: .* is no data file of a configured partition.*\n$/);
       for (const userid of ['anne', 'carl', 'dora', 'emil']) expect(out).to.include(userid);
     });
@@ -185,7 +185,7 @@ describe('ctl_backups on all backups, one of which is not as it should be', func
     // The first 32 are done in the process itself.
     const { code, out } = runCtl(['-C', many.config, '--jobs', '3', 'reindex', '-A'], 'worker:begun');
     many.remove();
-    expect(code).to.equal(75);
+    expect(code).to.equal(70);
     expect(
       out.match(
         /^reindex user\d+: (?:ok|failed \(the process at work on it ended by itself \(SIGKILL\)\))$/gm,

@@ -1,5 +1,5 @@
 /** The options of programs that log in to a server. */
-import type { OptionSpec } from './commandLine/program.ts';
+import type { OptionSpec } from './program.ts';
 
 const LOGIN = 'Logging in';
 
