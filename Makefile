@@ -19,7 +19,7 @@ MOCHAFLAGS ?=
 MODULES = node_modules/.package-lock.json
 
 .DEFAULT_GOAL := build
-.PHONY: build test test-unit check format docs coverage bench demo install uninstall deb clean help packages
+.PHONY: build test test-unit check format docs coverage bench simulate demo install uninstall deb clean help packages
 
 build: $(MODULES) ## compile into dist/ (the default)
 	@node_modules/.bin/tsc -p tsconfig.json
@@ -64,6 +64,9 @@ coverage: packages build ## all tests, with what they covered (coverage/index.ht
 
 bench: build ## measure (BENCH=name for one)
 	@for file in dist/test/bench/$(or $(BENCH),*).bench.js; do node --expose-gc $$file || exit 1; done
+
+simulate: build ## simulate new histories with power cuts and failing disks (SECONDS=60, SEED=)
+	@node dist/test/simulation/history/run.js $(or $(SECONDS),60) $(SEED)
 
 demo: build ## a recorded session, a backup and a mount before your eyes, as any user (KEEP=1 leaves them)
 	@KEEP=$(KEEP) build/demo.sh

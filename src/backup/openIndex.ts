@@ -19,7 +19,7 @@ import { IndexFile } from '../index/store/indexFile.ts';
 import { removeIndexFiles } from '../index/store/removeIndexFiles.ts';
 import type { Chunk } from '../index/types.ts';
 import { MEMBER_TRAILER_BYTES, isTrailerOf } from '../log/format.ts';
-import { closeMember, cutTail, saveTail } from '../log/write/recover.ts';
+import { closeMember, cutTail, saveTail, writeAgain } from '../log/write/recover.ts';
 import { ChunkReader } from '../log/read/chunkReader.ts';
 import { finish, finishInTurns } from '../log/steps.ts';
 import { faultPoint } from './faultPoint.ts';
@@ -137,6 +137,7 @@ export function settledIndex(path: string, fd: number): IndexFile | null {
 async function catchUp(index: IndexFile, file: LockedFile, notice: Notice): Promise<void> {
   const { size } = disk.fstat(file.fd);
   const last = lastChunk(index);
+  await writeAgain(file.fd, last?.fileEnd ?? 0, size);
   if (last !== undefined && last.state === 'open') await finishOpenChunk(index, file, last, notice);
   else if (size > (last?.fileEnd ?? 0)) {
     const result = await finishInTurns(scanSteps(index, file.fd, last?.fileEnd ?? 0, size));

@@ -46,7 +46,7 @@ function enter(path: string, access: 'readFd' | 'writeFd', create: boolean): Ent
   const known = before === null ? undefined : registry.get(keyOf(before));
   if (known !== undefined && known[access] !== null) return used(known);
   const fd = create ? openOrCreate(path) : openRegular(path, access === 'readFd' ? 'read' : 'read-write');
-  const key = keyOf(disk.exactFstat(fd));
+  const key = keyOfOpen(fd, known);
   let entry = registry.get(key);
   if (entry === undefined) {
     entry = { key, readFd: null, writeFd: null, strayFds: [], users: 0, locked: false };
@@ -55,6 +55,20 @@ function enter(path: string, access: 'readFd' | 'writeFd', create: boolean): Ent
   if (entry[access] === null) entry[access] = fd;
   else entry.strayFds.push(fd);
   return used(entry);
+}
+
+/**
+ * Returns the key of a new descriptor. If the disk cannot say it, the descriptor is closed, or kept
+ * with what was known of the name: closing it could drop a lock.
+ */
+function keyOfOpen(fd: number, known: Entry | undefined): string {
+  try {
+    return keyOf(disk.exactFstat(fd));
+  } catch (error) {
+    if (known === undefined) disk.close(fd);
+    else known.strayFds.push(fd);
+    throw error;
+  }
 }
 
 function used(entry: Entry): Entry {
@@ -127,18 +141,17 @@ export class LockedFile {
     for (;;) {
       const entry = opened(path, 'writeFd', create);
       const fd = entry.writeFd as number;
-      if (entry.locked || !tryLock(fd, 'write')) {
-        const holder = entry.locked ? 'this process' : holderText(fd);
-        leave(entry);
-        return holder;
+      let hasLock = false;
+      try {
+        if (entry.locked) return 'this process';
+        hasLock = tryLock(fd, 'write');
+        if (!hasLock) return holderText(fd);
+        entry.locked = isCurrentName(path, entry);
+        if (entry.locked) return new LockedFile(path, entry, fd);
+      } finally {
+        if (hasLock && !entry.locked) unlock(fd);
+        if (!hasLock || !entry.locked) leave(entry);
       }
-      const named = statOrNull(path);
-      if (named !== null && keyOf(named) === entry.key) {
-        entry.locked = true;
-        return new LockedFile(path, entry, fd);
-      }
-      unlock(fd);
-      leave(entry);
     }
   }
 
@@ -147,8 +160,7 @@ export class LockedFile {
    * has renamed another file over the name.
    */
   isCurrent(): boolean {
-    const named = statOrNull(this.path);
-    return named !== null && keyOf(named) === this.#entry.key;
+    return isCurrentName(this.path, this.#entry);
   }
 
   /**
@@ -168,6 +180,11 @@ export class LockedFile {
     unlock(this.fd);
     leave(this.#entry);
   }
+}
+
+function isCurrentName(path: string, { key }: Entry): boolean {
+  const named = statOrNull(path);
+  return named !== null && keyOf(named) === key;
 }
 
 function holderText(fd: number): string {

@@ -31,6 +31,7 @@ import { removeFile } from '../../fs/names.ts';
 import { faultOfIndex } from '../indexFault.ts';
 import { belongs, openIndexForWriting, rebuildIndex } from '../openIndex.ts';
 import { indexPath } from '../options.ts';
+import { releaseUnfinished } from '../unfinished.ts';
 import type { Notice } from '../options.ts';
 
 /** The steps in order. The tests kill a move after each of them. */
@@ -87,12 +88,7 @@ async function relocate(move: Move, from: string, to: string): Promise<void> {
       step('begun');
       await relocateLocked(from, target, copied, to, move);
     } finally {
-      // The temporary name no longer exists if the file was renamed into place.
-      if (target.isCurrent()) {
-        removeFile(beside);
-        removeIndexFiles(indexPath(beside));
-      }
-      target.release();
+      releaseUnfinished(target);
     }
   } catch (error) {
     throw asBackupError(error, to);

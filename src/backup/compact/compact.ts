@@ -13,7 +13,6 @@ import { LockedFile, SharedRead } from '../../fs/lockedFile.ts';
 import { asBackupError } from '../../errors.ts';
 import { requireCredible } from '../../index/store/credible.ts';
 import { IndexFile } from '../../index/store/indexFile.ts';
-import { removeIndexFiles } from '../../index/store/removeIndexFiles.ts';
 import { retainedTables } from '../../index/queries/comparedTables.ts';
 import { RetainedSet, sqlHorizon } from '../../index/queries/retained.ts';
 import { compareTables } from '../verify/compareIndexes.ts';
@@ -28,8 +27,8 @@ import { faultOfIndex } from '../indexFault.ts';
 import { openIndexForWriting, rebuildIndex, settledIndex } from '../openIndex.ts';
 import { indexPath } from '../options.ts';
 import { giveOwner } from '../../fs/keepOwner.ts';
-import { removeFile } from '../../fs/names.ts';
 import { whileLocked } from '../lockPriority.ts';
+import { releaseUnfinished } from '../unfinished.ts';
 import { scan } from '../scan/scan.ts';
 
 /**
@@ -75,12 +74,7 @@ async function compactSnapshot(snapshot: Snapshot, work: Compaction): Promise<'d
   } catch (error) {
     throw asBackupError(error, path);
   } finally {
-    // The temporary name no longer exists if the file was renamed into place.
-    if (target.isCurrent()) {
-      removeFile(beside);
-      removeIndexFiles(indexPath(beside));
-    }
-    target.release();
+    releaseUnfinished(target);
   }
 }
 
@@ -126,8 +120,14 @@ async function takeSnapshot({ path, lock, notice }: Compaction): Promise<Snapsho
     if (settled === null) (await openIndexForWriting(file, notice)).close();
     const index = settled ?? IndexFile.open(indexPath(path), 'read');
     if (index === null) throw new Error(`the index of ${path} vanished while it was locked`);
-    const retained = new RetainedSet(index);
-    return { data: SharedRead.open(path), retained, inode: disk.exactFstat(file.fd).ino };
+    try {
+      const retained = new RetainedSet(index);
+      const inode = disk.exactFstat(file.fd).ino;
+      return { data: SharedRead.open(path), retained, inode };
+    } catch (error) {
+      index.close();
+      throw error;
+    }
   });
 }
 

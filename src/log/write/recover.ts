@@ -14,6 +14,7 @@ import { createHash, type Hash } from 'node:crypto';
 import path from 'node:path';
 import zlib from 'node:zlib';
 import { BackupError } from '../../errors.ts';
+import { copyBytes } from '../../fs/copyBytes.ts';
 import { disk } from '../../fs/disk/current.ts';
 import { syncFolder } from '../../fs/folders.ts';
 import { giveOwner } from '../../fs/keepOwner.ts';
@@ -53,6 +54,21 @@ export async function saveTail(fd: number, from: number, to: number, name: strin
   } catch (error) {
     throw ioError(error, name);
   }
+}
+
+/**
+ * Makes a part of the file durable that nobody knows to be so. It was written by a process that was
+ * killed, or its sync failed. After a failed sync the page cache may show bytes that no later sync
+ * writes, so they are written again.
+ */
+export async function writeAgain(fd: number, start: number, end: number): Promise<void> {
+  if (start >= end) return;
+  try {
+    await copyBytes(fd, fd, start, end);
+  } catch (error) {
+    throw ioError(error, `writing from ${start} to ${end} again`);
+  }
+  await syncData(fd);
 }
 
 /** Truncates the file and waits for the disk. Use this for a member without a single whole line. */

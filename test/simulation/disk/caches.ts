@@ -2,5 +2,5 @@
 import { basename } from 'node:path';
 
 export function isCache(path: string): boolean {
-  return /\.index\b|^(inboxes|figures|status)\.db/.test(basename(path));
+  return /\.index\b|^(figures|status)\.db/.test(basename(path));
 }

@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
-import type { FolderEntry } from '../../../src/fs/disk/disk.ts';
+import type { FileSystemStats, FolderEntry } from '../../../src/fs/disk/disk.ts';
 import { O_CREAT, O_DIRECTORY, O_EXCL } from '../../../src/fs/disk/openFlags.ts';
 import { systemError } from './faults.ts';
 import { entryOf, makeInode } from './inodes.ts';
@@ -12,6 +12,7 @@ import type { Inode } from './inodes.ts';
 import { NameTable } from './names.ts';
 import type { NameOrder } from './names.ts';
 
+const BLOCK_BYTES = 4096;
 export const FIRST_FD = 1_000_000;
 
 export interface SimulatedDiskOptions {
@@ -99,11 +100,20 @@ export class SimulatedFiles {
     return handle;
   }
 
-  freeBytes(): number {
+  usedBytes(): number {
     let used = 0;
     for (const { content, links, users } of this.#inodes.values())
       if (links > 0 || users > 0) used += content.size;
-    return Math.max(0, this.capacityBytes - used);
+    return used;
+  }
+
+  freeBytes(): number {
+    return Math.max(0, this.capacityBytes - this.usedBytes());
+  }
+
+  statfs(): FileSystemStats {
+    const bavail = Math.floor(Math.min(1e12, this.freeBytes()) / BLOCK_BYTES);
+    return { bsize: BLOCK_BYTES, blocks: 1e9, bfree: bavail, bavail, files: 1e6, ffree: 1e6 };
   }
 
   sync(inode: Inode): void {

@@ -11,8 +11,10 @@
  * the same name, and the simulator loses or damages them. All other paths are the real disk's.
  */
 import { resolve } from 'node:path';
-import type { Disk, FileSystemStats, FolderEntry } from '../../../src/fs/disk/disk.ts';
+import { BackupError } from '../../../src/errors.ts';
+import type { Disk, FolderEntry, LockType } from '../../../src/fs/disk/disk.ts';
 import { realDisk } from '../../../src/fs/disk/realDisk.ts';
+import { bytesOf, halfOf } from './bytes.ts';
 import { isCache } from './caches.ts';
 import { systemError } from './faults.ts';
 import type { FaultPlan } from './faults.ts';
@@ -21,14 +23,15 @@ import type { Handle, SimulatedDiskOptions } from './files.ts';
 import { exactStatsOf, statsOf, takeLock } from './inodes.ts';
 import type { Inode } from './inodes.ts';
 
-const BLOCK_BYTES = 4096;
+let devices = 1_000_000;
+const nextDev = (): number => (devices += 1);
 
 export class SimulatedDisk {
   readonly disk: Disk;
   readonly files: SimulatedFiles;
   readonly #options: SimulatedDiskOptions;
-  /** Another one in each life, so that no descriptor of a dead process is taken for a new one. */
-  #dev = 100;
+  /** Another one in each life, so that no file of a dead process is taken for a new one. */
+  #dev = nextDev();
   #isDead = false;
   plan: FaultPlan = () => undefined;
   /** Number of calls so far. */
@@ -54,7 +57,7 @@ export class SimulatedDisk {
   /** Starts the next life: with what a power cut has left, no descriptors and no locks. */
   crash(): void {
     this.files.crash();
-    this.#dev += 1;
+    this.#dev = nextDev();
     this.#isDead = false;
   }
 
@@ -173,12 +176,7 @@ export class SimulatedDisk {
       tryLock: (fd, type, owner) => {
         if (!isMine(fd)) return realDisk.tryLock(fd, type, owner);
         const key = owner === 'process' ? owner : fd;
-        return this.#on(
-          fd,
-          'lock',
-          ({ inode }) => takeLock(inode, key, type),
-          () => false,
-        );
+        return this.#lock(fd, key, type);
       },
       unlock: (fd, owner) => {
         if (!isMine(fd)) realDisk.unlock(fd, owner);
@@ -186,6 +184,15 @@ export class SimulatedDisk {
       },
       lockHolder: (fd) => (isMine(fd) ? null : realDisk.lockHolder(fd)),
     };
+  }
+
+  #lock(fd: number, owner: number | 'process', type: LockType): boolean {
+    const take = ({ inode }: Handle): boolean => takeLock(inode, owner, type);
+    try {
+      return this.#on(fd, 'lock', take, () => false);
+    } catch (cause) {
+      throw new BackupError('io', 'fcntl: cannot take a lock', { cause });
+    }
   }
 
   #names(): Partial<Disk> {
@@ -221,7 +228,7 @@ export class SimulatedDisk {
         this.#at(
           path,
           'statfs',
-          () => this.#statfs(),
+          () => files.statfs(),
           () => realDisk.statfs(path),
         ),
       readdir: (path) =>
@@ -285,16 +292,6 @@ export class SimulatedDisk {
       return found;
     });
   }
-
-  #statfs(): FileSystemStats {
-    const bavail = Math.floor(Math.min(1e12, this.files.freeBytes()) / BLOCK_BYTES);
-    return { bsize: BLOCK_BYTES, blocks: 1e9, bfree: bavail, bavail, files: 1e6, ffree: 1e6 };
-  }
 }
 
 const isMine = (fd: number): boolean => fd >= FIRST_FD;
-
-const bytesOf = (view: NodeJS.ArrayBufferView, offset = 0, length = view.byteLength - offset): Buffer =>
-  Buffer.from(view.buffer as ArrayBuffer, view.byteOffset + offset, length);
-
-const halfOf = (bytes: Buffer): Buffer => bytes.subarray(0, Math.max(1, bytes.length >> 1));
