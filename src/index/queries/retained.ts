@@ -24,10 +24,14 @@ const neededMailboxesSql = `
 /** The index is open read-only, so the temp tables are stored in SQLite's own temporary files. */
 const makeTables = [
   // The column gone says that the mailbox was deleted at the horizon and created again later.
-  'CREATE TEMP TABLE needed_mailbox (id INTEGER PRIMARY KEY, gone INTEGER NOT NULL DEFAULT 0)',
-  'CREATE TEMP TABLE needed_message (id INTEGER PRIMARY KEY)',
-  `CREATE TEMP TABLE kept (chunk_id INTEGER, offset INTEGER, guid TEXT, size INTEGER,
+  'CREATE TEMP TABLE IF NOT EXISTS needed_mailbox (id INTEGER PRIMARY KEY, gone INTEGER NOT NULL DEFAULT 0)',
+  'CREATE TEMP TABLE IF NOT EXISTS needed_message (id INTEGER PRIMARY KEY)',
+  `CREATE TEMP TABLE IF NOT EXISTS kept (chunk_id INTEGER, offset INTEGER, guid TEXT, size INTEGER,
                             PRIMARY KEY (chunk_id, offset)) WITHOUT ROWID`,
+  // A slot's connection has the tables of the index before (../store/slot.ts).
+  'DELETE FROM needed_mailbox',
+  'DELETE FROM needed_message',
+  'DELETE FROM kept',
 ];
 
 const fillTables = [

@@ -53,7 +53,8 @@ async function whileLocked(path: string, work: (file: LockedFile) => Promise<unk
 const notice = (): void => undefined;
 
 const compact = onBackup(async (path, simulation, random, userid) => {
-  const horizon = random() < 0.3 ? -1 : simulation.expected(userid).lastTime - Math.floor(random() * 200);
+  const horizon =
+    random() < 0.3 ? undefined : simulation.expected(userid).lastTime - Math.floor(random() * 200);
   await compactBackup({
     path,
     horizon,

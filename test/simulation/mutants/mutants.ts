@@ -99,7 +99,7 @@ export const mutants: readonly Mutant[] = [
   sync(
     'what a failed sync has lost is not written again',
     'backup/openIndex.js',
-    'await writeAgain(file.fd, last?.file_end ?? 0, size);',
+    'await writeAgain(file.fd, last?.fileEnd ?? 0, size);',
   ),
   // Wrong orders.
   {
@@ -184,7 +184,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'lines that the index lacks are not folded',
     file: 'backup/openIndex.js',
-    from: 'else if (size > (last?.file_end ?? 0)) {',
+    from: 'else if (size > (last?.fileEnd ?? 0)) {',
     to: 'else if (size < 0) {',
   },
   {
@@ -200,10 +200,10 @@ export const mutants: readonly Mutant[] = [
     to: '',
   },
   {
-    name: 'a compaction forgets an hour too much',
+    name: 'a compaction forgets too much',
     file: 'backup/compact/compact.js',
-    from: 'prepareRetained(snapshot.index, horizon);',
-    to: 'prepareRetained(snapshot.index, horizon + 100);',
+    from: 'retained.fill(effectiveHorizon(retained.index, work.horizon));',
+    to: 'const own = effectiveHorizon(retained.index, work.horizon); retained.fill(own && own + 100);',
   },
   {
     name: 'a failed lock leaves its file open',
