@@ -81,6 +81,7 @@ export class Store {
         status: undefined,
         host: 'simulated',
         missingOf: () => undefined,
+        ended: () => undefined,
       }),
       staged: this.#uploads,
       resending: new Set(),
