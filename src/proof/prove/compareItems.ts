@@ -61,7 +61,7 @@ function* damagedScripts(server: ServerItems, texts: ReadonlyMap<string, string>
     const text = texts.get(name);
     if (text === guid || guid === '') continue;
     const fault = text === undefined ? 'cannot read its text' : `has the text ${text}, whose GUID is ${guid}`;
-    yield { what: 'script', verdict: 'wrong', name, server: fault, note: 'the server’s own copy is damaged' };
+    yield { what: 'script', verdict: 'wrong', name, server: fault, note: "the server's own copy is damaged" };
   }
 }
 

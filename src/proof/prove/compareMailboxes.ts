@@ -58,10 +58,16 @@ function notBackedUp(server: ServerMailbox, own: OwnUser, age: BackupAge): Diffe
   };
 }
 
+/**
+ * A master replicates a round in any order: a mailbox that was created before the backup's last
+ * line may still be on its way.
+ */
+const ROUND_S = 600;
+
 /** All mailboxes of a user take their numbers from one counter. Shared mailboxes do not. */
 function verdictOfNew(server: ServerMailbox, own: OwnUser, age: BackupAge): Verdict {
   // A new mailbox gets the time as its UIDVALIDITY.
-  if (server.uidvalidity > age.lastTime) return 'later';
+  if (server.uidvalidity > age.lastTime - ROUND_S) return 'later';
   const created = optionalBigInt(server.state, 'CREATEDMODSEQ');
   if (created === undefined || age.userid === sharedUserid)
     return server.isIntermediate ? 'undated' : 'wrong';

@@ -136,7 +136,7 @@ function serverFaults(server: {
       verdict: 'wrong',
       mailbox: server.mailbox.name,
       server: `stored ${server.mailbox.crc}, of its records ${crc.basic}`,
-      note: 'the server’s own index is damaged: reconstruct the mailbox there',
+      note: "the server's own index is damaged: reconstruct the mailbox there",
     },
   ];
 }

@@ -79,14 +79,29 @@ export async function askServer({ client, names, patience }: Asked, question: Qu
   const found = new Set([...mailboxes.values()].map(({ name }) => name));
   const silent = asked.filter((name) => !found.has(name) && !isOfScripts(name));
   const unopened = silent.filter((name) => patience.hangsUpOn(name) || listed.includes(name));
-  const items = isWhole && userid !== sharedUserid ? await readUserItems(client, userid) : undefined;
+  const read = isWhole && userid !== sharedUserid ? await readItems(client, userid) : undefined;
   return {
     mailboxes,
     unopened: new Map(unopened.map((name) => [name, patience.hangsUpOn(name) ? HANGS_UP : undefined])),
-    items,
-    scripts: await readScripts(client, userid, items?.scripts.keys() ?? []),
+    items: read?.items,
+    scripts: read?.scripts ?? new Map(),
     quotas: await readQuotas(client, roots),
   };
+}
+
+/** A script may be replaced between the two questions. Then both are asked again. */
+const MOST_READS = 3;
+
+async function readItems(
+  client: SyncClient,
+  userid: string,
+): Promise<{ readonly items: ServerItems; readonly scripts: Map<string, string> }> {
+  for (let attempt = 1; ; attempt += 1) {
+    const items = await readUserItems(client, userid);
+    const scripts = await readScripts(client, userid, items.scripts.keys());
+    const isStable = [...items.scripts].every(([file, { guid }]) => scripts.get(file) === guid);
+    if (isStable || attempt >= MOST_READS) return { items, scripts };
+  }
 }
 
 /** Returns the SHA-1 of the text of each script; of none that the server cannot read. */
