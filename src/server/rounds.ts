@@ -219,7 +219,8 @@ export class Rounds {
     if (status === undefined) return;
     const at = Date.now() / 1000;
     const isOk = round.failure === undefined;
-    const missing = missingOf(userid);
+    // While a round stores nothing, the store keeps the number. Counting costs more than the rest.
+    const missing = round.changed > 0 ? missingOf(userid) : undefined;
     const all = missing === undefined ? figures : { ...figures, missing };
     const result = { userid, isOk, at, master: host, reason: round.failure?.reason };
     status.recordResult({ ...result, kind: 'sync', figures: all });

@@ -14,12 +14,12 @@ import { IndexError, indexError, isDamagedIndex } from '../index/store/indexErro
 import { requireOurSchema, requireRegular } from '../index/store/openDatabase.ts';
 import { removeIndexFiles } from '../index/store/removeIndexFiles.ts';
 import { SqliteDatabase } from '../index/store/sqlite.ts';
+import type { SqliteStatement } from '../index/store/sqlite.ts';
 
 const VERSION = 1;
 const SCHEMA = `
   CREATE TABLE result (userid TEXT NOT NULL, kind TEXT NOT NULL, ok INTEGER NOT NULL, at REAL NOT NULL,
     since REAL NOT NULL, reason TEXT, figures TEXT, master TEXT, PRIMARY KEY (userid, kind, ok)) WITHOUT ROWID;
-  CREATE INDEX result_by_age ON result (kind, ok, at);
   CREATE TABLE master (host TEXT PRIMARY KEY, seen REAL NOT NULL, rolling REAL, lag REAL) WITHOUT ROWID;
   CREATE TABLE counter (name TEXT NOT NULL, label TEXT NOT NULL, value REAL NOT NULL,
     PRIMARY KEY (name, label)) WITHOUT ROWID;
@@ -31,6 +31,9 @@ const SCHEMA = `
 const RETRY_MS = 10_000;
 
 export type Database = InstanceType<typeof SqliteDatabase>;
+
+/** Prepares a statement, once for each open file. */
+export type Prepare = (sql: string) => SqliteStatement;
 
 export interface StatusFileOptions {
   readonly access: 'read' | 'write';
@@ -49,6 +52,7 @@ export class StatusFile {
   readonly path: string;
   readonly #options: StatusFileOptions;
   #db: Database | undefined;
+  readonly #prepared = new Map<string, SqliteStatement>();
   #inode = 0;
   #retryAt = -Infinity;
   #warned: string | undefined;
@@ -62,12 +66,13 @@ export class StatusFile {
    * Runs work on the database and returns its result. Returns undefined if that is impossible: a
    * writer may try again later. Damage is repaired by making the file anew.
    */
-  run<T>(work: (db: Database) => T): T | undefined {
+  run<T>(work: (prepare: Prepare, db: Database) => T): T | undefined {
     if (performance.now() < this.#retryAt) return undefined;
     for (const isLast of [false, true]) {
       try {
-        this.#db = this.#current() ?? this.#open();
-        const result = work(this.#db);
+        const db = this.#current() ?? this.#open();
+        this.#db = db;
+        const result = work((sql) => this.#prepare(db, sql), db);
         this.#warned = undefined;
         return result;
       } catch (error) {
@@ -84,6 +89,16 @@ export class StatusFile {
       // The file was damaged, which the next program notices.
     }
     this.#db = undefined;
+    this.#prepared.clear();
+  }
+
+  #prepare(db: Database, sql: string): SqliteStatement {
+    let statement = this.#prepared.get(sql);
+    if (statement === undefined) {
+      statement = db.prepare(sql);
+      this.#prepared.set(sql, statement);
+    }
+    return statement;
   }
 
   /** Returns the open database, unless another process has replaced or removed its file. */

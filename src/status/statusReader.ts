@@ -76,7 +76,7 @@ export class StatusReader {
   }
 
   #all<T>(sql: string, ...values: readonly (string | number)[]): T[] {
-    return this.#file.run((db) => db.prepare(sql).all(...values) as T[]) ?? [];
+    return this.#file.run((prepare) => prepare(sql).all(...values) as T[]) ?? [];
   }
 }
 

@@ -9,7 +9,7 @@
  * which is logged.
  */
 import { StatusFile } from './statusFile.ts';
-import type { Database } from './statusFile.ts';
+import type { Prepare } from './statusFile.ts';
 import type { Master, NewResult } from './types.ts';
 
 const MOST_NOTED = 20_000;
@@ -21,11 +21,13 @@ const MASTER_KEPT_S = 90 * 24 * 3600;
 const MOST_MASTERS = 1000;
 
 /** Writes one row. */
-type Write = (db: Database) => void;
+type Write = (prepare: Prepare) => void;
 
+/** The number of missing messages stays if a later result does not name it. */
 const PUT_RESULT = `INSERT INTO result (userid, kind, ok, at, since, reason, figures, master)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at, reason = excluded.reason,
-  figures = excluded.figures, master = excluded.master,
+  figures = CASE WHEN excluded.figures ->> 'missing' IS NULL AND result.figures ->> 'missing' IS NOT NULL
+    THEN json_set(excluded.figures, '$.missing', result.figures ->> 'missing') ELSE excluded.figures END, master = excluded.master,
   since = CASE WHEN excluded.ok = 0 AND result.at > coalesce((SELECT at FROM result AS good WHERE
     good.userid = excluded.userid AND good.kind = excluded.kind AND good.ok = 1), 0)
     THEN result.since ELSE excluded.at END
@@ -74,27 +76,27 @@ export class StatusWriter {
     const entries = Object.entries(result.figures ?? {}).slice(0, MOST_FIGURES);
     const figures = entries.length === 0 ? null : JSON.stringify(Object.fromEntries(entries));
     const values = [userid, kind, isOk ? 1 : 0, at, at, reason, figures, master];
-    this.#note(`result\0${userid}\0${kind}\0${isOk}`, (db) => db.prepare(PUT_RESULT).run(...values));
+    this.#note(`result\0${userid}\0${kind}\0${isOk}`, (prepare) => prepare(PUT_RESULT).run(...values));
   }
 
   /** Gives a user's results to another userid. */
   recordRename(from: string, to: string): void {
-    this.#note(`rename\0${from}\0${to}`, (db) => {
-      db.prepare(RENAME).run(to, from);
-      db.prepare(REMOVE).run(from);
+    this.#note(`rename\0${from}\0${to}`, (prepare) => {
+      prepare(RENAME).run(to, from);
+      prepare(REMOVE).run(from);
     });
   }
 
   /** Forgets a user whose backup was deleted. */
   recordRemoval(userid: string): void {
-    this.#note(`remove\0${userid}`, (db) => db.prepare(REMOVE).run(userid));
+    this.#note(`remove\0${userid}`, (prepare) => prepare(REMOVE).run(userid));
   }
 
   recordMaster({ host, seenAt, rollingAt, lagSeconds }: Master): void {
     // A key for each combination, because an absent value does not replace a known one.
     const key = `master\0${host}\0${rollingAt === undefined}\0${lagSeconds === undefined}`;
     const values = [host, seenAt, rollingAt ?? null, lagSeconds ?? null];
-    this.#note(key, (db) => db.prepare(PUT_MASTER).run(...values));
+    this.#note(key, (prepare) => prepare(PUT_MASTER).run(...values));
   }
 
   /** Adds to a counter. Labels must come from a closed list, such as the kinds of errors. */
@@ -106,7 +108,7 @@ export class StatusWriter {
   }
 
   recordGauge(name: string, label: string, value: number, at: number): void {
-    this.#note(`gauge\0${name}\0${label}`, (db) => db.prepare(PUT_GAUGE).run(name, label, value, at));
+    this.#note(`gauge\0${name}\0${label}`, (prepare) => prepare(PUT_GAUGE).run(name, label, value, at));
   }
 
   /** Writes all that was noted. Returns false if it could not be written and is kept for later. */
@@ -139,13 +141,13 @@ export class StatusWriter {
   /** Writes the oldest notes and all counters in one transaction. */
   #writeSome(): boolean {
     const batch = [...this.#noted].slice(0, ROWS_A_TRANSACTION);
-    const isWritten = this.#file.run((db) => {
+    const isWritten = this.#file.run((prepare, db) => {
       db.transaction(() => {
-        for (const [, write] of batch) write(db);
-        const add = db.prepare(ADD_COUNTER);
+        for (const [, write] of batch) write(prepare);
+        const add = prepare(ADD_COUNTER);
         for (const { name, label, value } of this.#counts.values()) add.run(name, label, value);
         if (batch.some(([key]) => key.startsWith('master\0'))) {
-          db.prepare(FORGET_MASTERS).run(Date.now() / 1000 - MASTER_KEPT_S);
+          prepare(FORGET_MASTERS).run(Date.now() / 1000 - MASTER_KEPT_S);
         }
       }).immediate();
       return true;

@@ -59,6 +59,14 @@ describe('the status store', () => {
     expect(failed.verify).to.equal(undefined);
   });
 
+  it('keeps the number of missing messages until a result names another', () => {
+    record({ ...sync, figures: { missing: 3 } });
+    record({ ...sync, at: 11, figures: { new: 1 } });
+    expect(user('anne').ok.sync?.figures).to.deep.equal({ new: 1, missing: 3 });
+    record({ ...sync, at: 12, figures: { missing: 0 } });
+    expect(user('anne').ok.sync?.figures).to.deep.equal({ missing: 0 });
+  });
+
   it('an older result never replaces a newer one', () => {
     record(sync);
     record({ ...sync, at: 5 });

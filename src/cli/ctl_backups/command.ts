@@ -12,6 +12,7 @@ import type { Config } from '../../config/imapdConf.ts';
 import { BackupError, exitCodeOf, messageOf } from '../../errors.ts';
 import type { ErrorKind } from '../../errors.ts';
 import type { StatsCache } from '../../index/store/statsCache.ts';
+import type { StatusReader } from '../../status/statusReader.ts';
 import { SOFTWARE_FAILED } from '../common/exitCodes.ts';
 import { writeJson } from '../common/json.ts';
 import { withLabel } from '../common/select.ts';
@@ -43,6 +44,8 @@ export interface CtlOptions {
 export interface CtlIo extends CliIo {
   /** The stats cache that list and stat use. */
   readonly figures?: StatsCache | null;
+  /** The status store, where list and stat show it. */
+  readonly status?: StatusReader | undefined;
   readonly stdin?: Readable & { readonly isTTY?: boolean };
   /** Called with the progress of the work on the current backup. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;

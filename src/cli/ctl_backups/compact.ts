@@ -6,6 +6,7 @@
 import { compactBackup } from '../../backup/compact/compact.ts';
 import type { FoundTarget } from '../common/select.ts';
 import { NOTHING_TO_DO, reporting } from './command.ts';
+import { recordOutcome } from './run/recorded.ts';
 import type { CtlIo, CtlOptions, Outcome } from './command.ts';
 import { retainedSince, retentionRules } from '../common/retainedSince.ts';
 import { COMPRESSION_LEVEL } from '../../backup/options.ts';
@@ -13,9 +14,9 @@ import { COMPRESSION_LEVEL } from '../../backup/options.ts';
 /** A backupd holds a backup's lock while it handles one command from the master. */
 const SWAP_PATIENCE_MS = 30_000;
 
-export function compactOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {
+export async function compactOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {
   const { config, isForced, presentS, mayDropMost, waitsForLocks, verbosity } = options;
-  return reporting('compact', target, options, io, async (print) => {
+  const outcome = await reporting('compact', target, options, io, async (print) => {
     const { onProgress } = io;
     const done = await compactBackup({
       path: target.path,
@@ -39,4 +40,6 @@ export function compactOne(target: FoundTarget, options: CtlOptions, io: CtlIo):
     const reason = `nothing to do: fewer than ${threshold} chunks need it (backup_compact_work_threshold); -F does it anyway`;
     return done === 'done' ? null : { ...NOTHING_TO_DO, reason };
   });
+  recordOutcome('compact', target, options, { outcome }, io);
+  return outcome;
 }

@@ -11,17 +11,29 @@
  */
 import { futureNote, isInFuture } from '../../backup/clock.ts';
 import { lastWritten, missingInWords } from '../../backup/admin/backupStats.ts';
+import type { UserResults } from '../../status/types.ts';
 import { writeJson } from '../common/json.ts';
+import { statusObject } from '../common/statusObject.ts';
 import type { FoundTarget } from '../common/select.ts';
 import { humanSize, localTime, textOf } from '../common/text.ts';
 import { EMPTY, failedToShow, OK } from './command.ts';
 import type { CtlIo, CtlOptions, Outcome } from './command.ts';
 
-function humanLine(time: string, size: string, userid: string, path: string): string {
-  return `${time.padEnd(19)}  ${size.padStart(10)}  ${userid.padEnd(30)}  ${path}\n`;
+function humanLine(
+  columns: readonly [time: string, size: string, userid: string, synced: string],
+  path: string,
+): string {
+  const [time, size, userid, synced] = columns;
+  return `${time.padEnd(19)}  ${size.padStart(10)}  ${userid.padEnd(30)}  ${synced.padEnd(19)}  ${path}\n`;
 }
 
-export const listHeading = humanLine('last written', 'size', 'userid', 'data file');
+export const listHeading = humanLine(['last written', 'size', 'userid', 'last sync'], 'data file');
+
+/** The last successful sync, as backupd recorded it, with a mark if a later one failed. */
+function syncedText({ ok, failed }: UserResults): string {
+  const text = ok.sync === undefined ? 'unknown' : localTime(Math.floor(ok.sync.at));
+  return (failed.sync?.at ?? 0) > (ok.sync?.at ?? 0) ? `${text} FAILING` : text;
+}
 
 export function listOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Outcome {
   try {
@@ -37,16 +49,20 @@ export function listOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Ou
     const timestamp = lastTime === null ? '[unknown]' : localTime(lastTime);
     const userid = target.userid === null ? undefined : textOf(target.userid);
     const missing = missingCount === 0 ? undefined : namesOf(target.path, missingCount);
+    const results = target.userid === null ? undefined : io.status?.readUser(target.userid);
     const object = {
       timestamp,
       compressed: sizeBytes,
       userid,
       fname: target.path,
       missing_messages: missing,
+      status: results === undefined ? undefined : statusObject(results),
     };
     if (options.isJson) writeJson(io, object);
     else if (options.isHuman) {
-      io.stdout.write(humanLine(timestamp, humanSize(sizeBytes), userid ?? '[unknown]', target.path));
+      const synced = results === undefined ? 'unknown' : syncedText(results);
+      const columns = [timestamp, humanSize(sizeBytes), userid ?? '[unknown]', synced] as const;
+      io.stdout.write(humanLine(columns, target.path));
     } else io.stdout.write(`${timestamp}\t${sizeBytes}\t${userid ?? '[unknown]'}\t${target.path}\n`);
     // Scripts written for the original tools parse standard output. So these notes go to standard
     // error.

@@ -15,6 +15,7 @@ import type { RetentionRules } from '../../config/retentionRules.ts';
 import { Real, writeJson } from '../common/json.ts';
 import type { FoundTarget } from '../common/select.ts';
 import { retainedSince, retentionRules } from '../common/retainedSince.ts';
+import { statusObject } from '../common/statusObject.ts';
 import { humanSize, localTime, textOf } from '../common/text.ts';
 import { failedToShow, OK } from './command.ts';
 import type { CtlIo, CtlOptions, Outcome } from './command.ts';
@@ -39,12 +40,16 @@ export async function statOne(target: FoundTarget, options: CtlOptions, io: CtlI
     const known = sizes instanceof Promise ? await sizes : sizes;
     if (isInFuture(known.lastEnd)) io.stderr.write(`${target.label}: ${futureNote(known.lastEnd)}\n`);
     const figures = statsOf(known);
-    if (options.isJson) writeJson(io, asObject(target, figures));
+    if (options.isJson) writeJson(io, { ...asObject(target, figures), status: statusOf(target, io) });
     else io.stdout.write(options.isHuman ? humanLine(name, figures) : line(name, figures));
     return OK;
   } catch (error) {
     return failedToShow(error, target, io);
   }
+}
+
+function statusOf({ userid }: FoundTarget, { status }: CtlIo): object | undefined {
+  return userid === null || status === undefined ? undefined : statusObject(status.readUser(userid));
 }
 
 /** The retention rules, which are read once for all backups of a run. */

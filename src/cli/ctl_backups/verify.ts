@@ -12,11 +12,18 @@ import { LockedFile } from '../../fs/lockedFile.ts';
 import type { FoundTarget } from '../common/select.ts';
 import { textOf } from '../common/text.ts';
 import { EMPTY, failed } from './command.ts';
+import { recordOutcome } from './run/recorded.ts';
 import { underLock } from './run/underLock.ts';
 import type { CtlIo, CtlOptions, Ending, Outcome, Print } from './command.ts';
 
-export function verifyOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {
-  return underLock('verify', target, options, io, async (file, print) => {
+export async function verifyOne(target: FoundTarget, options: CtlOptions, io: CtlIo): Promise<Outcome> {
+  let reason: string | undefined;
+  const ended = (found: Verification): Ending | null => {
+    const ending = endingOf(found);
+    reason = ending?.reason;
+    return ending;
+  };
+  const outcome = await underLock('verify', target, options, io, async (file, print) => {
     if (options.verify.repairs) removeUnfinished(target.path);
     const found = await verify(file, options, io, print);
     if (found.faultCount === 0) {
@@ -24,16 +31,18 @@ export function verifyOne(target: FoundTarget, options: CtlOptions, io: CtlIo): 
         io.stderr.write(`${target.label}: ${EMPTY}\n`);
       return null;
     }
-    if (!options.verify.repairs) return endingOf(found);
+    if (!options.verify.repairs) return ended(found);
     await repair(file, found, options, print);
     // After a repair, the lock may still be on the old data file, which the repair has replaced.
     const fresh = file.isCurrent() ? file : await LockedFile.acquire(target.path, { wait: {} });
     try {
-      return endingOf(await verify(fresh, options, io, print));
+      return ended(await verify(fresh, options, io, print));
     } finally {
       if (fresh !== file) fresh.release();
     }
   });
+  recordOutcome('verify', target, options, { outcome, reason }, io);
+  return outcome;
 }
 
 async function verify(file: LockedFile, options: CtlOptions, io: CtlIo, print: Print): Promise<Verification> {

@@ -10,6 +10,7 @@ import { isFound, notFoundCode, selectTargets, storeOf } from '../../common/sele
 import type { Arguments, WorkCommand } from './arguments.ts';
 import type { BackupCommand, CtlIo, CtlOptions, Outcome } from '../command.ts';
 import { Progress } from './progress.ts';
+import { closeRecorded } from './recorded.ts';
 import { WorkerPool } from './workers.ts';
 import { disk } from '../../../fs/disk/current.ts';
 
@@ -59,6 +60,7 @@ export async function eachBackup(
     return exitCode;
   } finally {
     pool?.stop();
+    closeRecorded();
     progress?.clear();
   }
 }

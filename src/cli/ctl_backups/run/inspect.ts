@@ -3,6 +3,7 @@
  * millisecond, so speed depends on loading few modules and on buffering the output.
  */
 import { StatsCache } from '../../../index/store/statsCache.ts';
+import { StatusReader } from '../../../status/statusReader.ts';
 import { worse } from '../../common/exitCodes.ts';
 import { readOnlyCatalog } from '../../common/catalogOptions.ts';
 import { isFound, notFoundCode, selectTargets } from '../../common/select.ts';
@@ -18,8 +19,12 @@ export async function lookAtEach(
   io: CtlIo,
 ): Promise<number> {
   const output = gathered(io);
-  const figures = StatsCache.open(readOnlyCatalog(options.config).databasePath);
-  const own = { ...output, figures };
+  const { databasePath } = readOnlyCatalog(options.config);
+  const figures = StatsCache.open(databasePath);
+  const warn = (reason: string): void => void output.stderr.write(`ctl_backups: ${reason}\n`);
+  const isShown = options.isJson || options.isHuman;
+  const status = isShown ? StatusReader.open(databasePath, warn) : undefined;
+  const own = { ...output, figures, status };
   let exitCode = 0;
   try {
     if (options.isHuman && !options.isJson) output.stdout.write(heading);
@@ -36,6 +41,7 @@ export async function lookAtEach(
     return exitCode;
   } finally {
     figures?.close();
+    status?.close();
   }
 }
 

@@ -7,6 +7,7 @@ import { messageOf } from '../../../errors.ts';
 import { becomeOwnerOf } from '../../../fs/actAsOwner.ts';
 import type { BackupCommand, CtlIo, CtlOptions } from '../command.ts';
 import { loadCommand } from './load.ts';
+import { closeRecorded } from './recorded.ts';
 import type { FromWorker, Said, ToWorker } from './workers.ts';
 import type { Output } from '../../common/io.ts';
 
@@ -84,4 +85,7 @@ process.on('message', (message: ToWorker) => {
     .catch((error: unknown) => tell({ kind: 'broken', message: messageOf(error) }));
 });
 
-process.on('disconnect', () => process.exit());
+process.on('disconnect', () => {
+  closeRecorded();
+  process.exit();
+});
