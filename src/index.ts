@@ -24,7 +24,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Catalog } from './catalog/catalog.ts';
-import { readOnlyCatalog } from './cli/common/catalogOptions.ts';
+import { readOnlyCatalog } from './catalog/catalogOptions.ts';
 import { loadConfig } from './config/imapdConf.ts';
 import { BackupError } from './errors.ts';
 import type { Mailbox as MailboxRow } from './index/types.ts';

@@ -20,7 +20,7 @@ const mayImport = {
   mailbox: ['errors'],
   protocol: ['errors', 'mailbox'],
   config: ['errors', 'fs', 'mailbox'],
-  catalog: ['errors', 'fs', 'mailbox'],
+  catalog: ['errors', 'fs', 'mailbox', 'config'], // of config the options
   index: ['errors', 'fs', 'mailbox', 'protocol', 'log'], // of log only the shape of a flush point
   logging: ['errors', 'fs'],
   status: ['errors', 'fs', 'index'], // of index how a database is opened
@@ -43,7 +43,7 @@ const mayImport = {
   search: ['errors', 'fs', 'mailbox', 'index', 'catalog', 'backup', 'restore'],
   mount: ['errors', 'fs', 'mailbox', 'protocol', 'log', 'index', 'catalog', 'backup', 'status'],
   // src/index.ts, the public API.
-  api: ['errors', 'index', 'catalog', 'config', 'restore', 'cli'],
+  api: ['errors', 'index', 'catalog', 'config', 'restore'],
   cli: [
     'errors',
     'fs',

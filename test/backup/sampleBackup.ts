@@ -7,7 +7,7 @@ import { Backup } from '../../src/backup/backup.ts';
 import type { MessageSource } from '../../src/backup/lines/messageSource.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { loadConfig } from '../../src/config/imapdConf.ts';
-import { writableCatalog } from '../../src/cli/common/catalogOptions.ts';
+import { writableCatalog } from '../../src/catalog/catalogOptions.ts';
 import { inboxOf } from '../../src/mailbox/names.ts';
 import { FileLiteral, KeyValues } from '../../src/protocol/dlist.ts';
 

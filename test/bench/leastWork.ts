@@ -6,7 +6,7 @@
  * So a mount cannot be faster than this plus the C program, as long as it does one after the other.
  */
 import { Catalog } from '../../src/catalog/catalog.ts';
-import { writableCatalog } from '../../src/cli/common/catalogOptions.ts';
+import { writableCatalog } from '../../src/catalog/catalogOptions.ts';
 import { loadConfig } from '../../src/config/imapdConf.ts';
 import { blockAt, loadBlockStart, sha1Of } from '../../src/backup/read/messageBytes.ts';
 import type { Block } from '../../src/backup/read/messageBytes.ts';

@@ -10,7 +10,7 @@ import { copyFileSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:f
 import { dirname, join } from 'node:path';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { hashLetter } from '../../src/catalog/partitions.ts';
-import { writableCatalog } from '../../src/cli/common/catalogOptions.ts';
+import { writableCatalog } from '../../src/catalog/catalogOptions.ts';
 import { loadConfig } from '../../src/config/imapdConf.ts';
 import { BackupServer, runOurs } from '../support/backupdDaemon.ts';
 import { CYRUS_BIN, asCyrus, cyrusEnv, giveToCyrus } from '../support/cyrus.ts';

@@ -11,7 +11,7 @@ import type { FileItem, FolderReference } from '../../mount/vfs/tree.ts';
 import { REPAIR_STEPS } from '../../src/backup/verify/repair.ts';
 import { verifyBackup } from '../../src/backup/verify/verify.ts';
 import type { Verification } from '../../src/backup/verify/verify.ts';
-import { readOnlyCatalog } from '../../src/cli/common/catalogOptions.ts';
+import { readOnlyCatalog } from '../../src/catalog/catalogOptions.ts';
 import { runCtlBackups } from '../../src/cli/ctl_backups/main.ts';
 import { runCyrBackup } from '../../src/cli/cyr_backup/main.ts';
 import { loadConfig } from '../../src/config/imapdConf.ts';

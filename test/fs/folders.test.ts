@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { moveBackup } from '../../src/backup/admin/move.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
-import { writableCatalog } from '../../src/cli/common/catalogOptions.ts';
+import { writableCatalog } from '../../src/catalog/catalogOptions.ts';
 import { loadConfig } from '../../src/config/imapdConf.ts';
 import { setPassword } from '../../src/config/passwordFile.ts';
 import { RetentionRules } from '../../src/config/retentionRules.ts';

@@ -11,7 +11,7 @@ import { Filesystem } from '../../mount/vfs/filesystem.ts';
 import { openTree } from '../../mount/backupTree.ts';
 import type { Node } from '../../mount/vfs/tree.ts';
 import { Backup } from '../../src/backup/backup.ts';
-import { readOnlyCatalog } from '../../src/cli/common/catalogOptions.ts';
+import { readOnlyCatalog } from '../../src/catalog/catalogOptions.ts';
 import { runCtlBackups } from '../../src/cli/ctl_backups/main.ts';
 import { runCyrBackup } from '../../src/cli/cyr_backup/main.ts';
 import { loadConfig } from '../../src/config/imapdConf.ts';

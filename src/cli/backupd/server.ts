@@ -20,7 +20,7 @@ import { requireUsable } from './login.ts';
 import { Alarms } from '../../server/alarm/alarms.ts';
 import { alarmOptions, serverOptions } from './options.ts';
 import type { SharedLimits } from './options.ts';
-import { writableCatalog } from '../common/catalogOptions.ts';
+import { writableCatalog } from '../../catalog/catalogOptions.ts';
 import { createLog, isJournalStream } from '../../logging/log.ts';
 import type { LogFormat } from '../../logging/log.ts';
 import type { Log } from '../../logging/events.ts';

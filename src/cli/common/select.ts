@@ -10,7 +10,7 @@ import { BackupError, exitCodeOf } from '../../errors.ts';
 import { encodeMutf7 } from '../../mailbox/mutf7.ts';
 import { backupUseridOf, fromAdmin, isValidUserid } from '../../mailbox/names.ts';
 import { NO_SUCH_USER } from './exitCodes.ts';
-import { readOnlyCatalog } from './catalogOptions.ts';
+import { readOnlyCatalog } from '../../catalog/catalogOptions.ts';
 import { bytesOf, textOf } from './text.ts';
 import type { CliIo } from './io.ts';
 

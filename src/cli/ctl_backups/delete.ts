@@ -8,7 +8,7 @@ import { Catalog } from '../../catalog/catalog.ts';
 import { removeBackup, strayFiles } from '../../backup/admin/remove.ts';
 import { lastWritten } from '../../backup/admin/backupStats.ts';
 import { BackupError, messageOf } from '../../errors.ts';
-import { writableCatalog } from '../common/catalogOptions.ts';
+import { writableCatalog } from '../../catalog/catalogOptions.ts';
 import { TRY_AGAIN, worse } from '../common/exitCodes.ts';
 import { usageError } from '../common/run.ts';
 import { notFound, notFoundCode } from '../common/select.ts';
@@ -16,7 +16,7 @@ import type { FoundTarget, Target } from '../common/select.ts';
 import { humanSize, localTime, textOf } from '../common/text.ts';
 import { failed, reporting } from './command.ts';
 import type { CtlIo, CtlOptions } from './command.ts';
-import { retentionRules } from '../common/retainedSince.ts';
+import { retentionRules } from '../../config/retainedSince.ts';
 
 /** Returns the exit code. */
 export async function deleteBackup(target: Target, options: CtlOptions, io: CtlIo): Promise<number> {

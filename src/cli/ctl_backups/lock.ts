@@ -19,7 +19,7 @@ import { LockedFile } from '../../fs/lockedFile.ts';
 import { openIndexForWriting } from '../../backup/openIndex.ts';
 import { indexPath } from '../../backup/options.ts';
 import { BackupError, asBackupError, exitCodeOf, messageOf } from '../../errors.ts';
-import { writableCatalog } from '../common/catalogOptions.ts';
+import { writableCatalog } from '../../catalog/catalogOptions.ts';
 import { SOFTWARE_FAILED } from '../common/exitCodes.ts';
 import { notFound, notFoundCode } from '../common/select.ts';
 import type { Target } from '../common/select.ts';

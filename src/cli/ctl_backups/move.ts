@@ -5,7 +5,7 @@ import { backupFileOf } from '../../catalog/backupFiles.ts';
 import { Catalog } from '../../catalog/catalog.ts';
 import { hashLetter } from '../../catalog/partitions.ts';
 import { BackupError } from '../../errors.ts';
-import { writableCatalog } from '../common/catalogOptions.ts';
+import { writableCatalog } from '../../catalog/catalogOptions.ts';
 import { notFound, notFoundCode } from '../common/select.ts';
 import type { Target } from '../common/select.ts';
 import { reporting } from './command.ts';

@@ -12,7 +12,7 @@ import { Catalog } from '../../catalog/catalog.ts';
 import type { Config } from '../../config/imapdConf.ts';
 import { BackupError, exitCodeOf, messageOf } from '../../errors.ts';
 import { asideName, setAside } from '../../fs/setAside.ts';
-import { readOnlyCatalog, writableCatalog } from '../common/catalogOptions.ts';
+import { readOnlyCatalog, writableCatalog } from '../../catalog/catalogOptions.ts';
 import { writeJson } from '../common/json.ts';
 import { textOf } from '../common/text.ts';
 import type { CtlIo, CtlOptions } from './command.ts';

@@ -5,7 +5,7 @@
  */
 import { Catalog } from '../../catalog/catalog.ts';
 import { isValidUserid } from '../../mailbox/names.ts';
-import { writableCatalog } from '../common/catalogOptions.ts';
+import { writableCatalog } from '../../catalog/catalogOptions.ts';
 import { usageError } from '../common/run.ts';
 import { notFound, notFoundCode } from '../common/select.ts';
 import type { Target } from '../common/select.ts';

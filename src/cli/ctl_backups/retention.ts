@@ -6,13 +6,13 @@
 import { Catalog } from '../../catalog/catalog.ts';
 import type { RetentionRules } from '../../config/retentionRules.ts';
 import { isValidUserid, sharedUserid } from '../../mailbox/names.ts';
-import { writableCatalog } from '../common/catalogOptions.ts';
+import { writableCatalog } from '../../catalog/catalogOptions.ts';
 import { NO_SUCH_THING, NO_SUCH_USER } from '../common/exitCodes.ts';
 import { usageError } from '../common/run.ts';
 import { openCatalog } from '../common/select.ts';
 import { bytesOf, textOf } from '../common/text.ts';
 import type { CtlIo, CtlOptions } from './command.ts';
-import { retentionRules } from '../common/retainedSince.ts';
+import { retentionRules } from '../../config/retainedSince.ts';
 
 /**
  * With a name and a duration (or `default`), sets the name's retention. With a name only, prints

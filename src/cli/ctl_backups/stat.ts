@@ -14,7 +14,7 @@ import type { Config } from '../../config/imapdConf.ts';
 import type { RetentionRules } from '../../config/retentionRules.ts';
 import { Real, writeJson } from '../common/json.ts';
 import type { FoundTarget } from '../common/select.ts';
-import { retainedSince, retentionRules } from '../common/retainedSince.ts';
+import { retainedSince, retentionRules } from '../../config/retainedSince.ts';
 import { statusObject } from '../common/statusObject.ts';
 import { humanSize, localTime, textOf } from '../common/text.ts';
 import { failedToShow, OK } from './command.ts';

@@ -11,7 +11,7 @@ import { isBackgroundProcess } from '../../../mount/lifecycle/daemon.ts';
 import type { Config } from '../../config/imapdConf.ts';
 import { loadConfig } from '../../config/imapdConf.ts';
 import { isValidUserid } from '../../mailbox/names.ts';
-import { readOnlyCatalog } from '../common/catalogOptions.ts';
+import { readOnlyCatalog } from '../../catalog/catalogOptions.ts';
 import { openCatalog } from '../common/select.ts';
 import { bytesOf, textOf } from '../common/text.ts';
 

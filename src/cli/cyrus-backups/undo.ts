@@ -8,7 +8,7 @@ import { UNDO_KINDS, undoUser } from '../../proof/undo/undoUser.ts';
 import type { UndoKind, UndoStep } from '../../proof/undo/undoUser.ts';
 import { parseAddress } from '../../restore/connection/address.ts';
 import { SyncClient } from '../../restore/cyrus/syncClient.ts';
-import { readOnlyCatalog } from '../common/catalogOptions.ts';
+import { readOnlyCatalog } from '../../catalog/catalogOptions.ts';
 import type { Parsed } from '../common/commandLine/parse.ts';
 import { wrongUsage } from '../common/commandLine/parse.ts';
 import { writeJson } from '../common/json.ts';

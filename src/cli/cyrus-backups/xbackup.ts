@@ -10,7 +10,7 @@ import { BackupError, messageOf } from '../../errors.ts';
 import { parseAddress } from '../../restore/connection/address.ts';
 import { XbackupClient } from '../../restore/connection/xbackup.ts';
 import type { XbackupResult } from '../../restore/connection/xbackup.ts';
-import { readOnlyCatalog } from '../common/catalogOptions.ts';
+import { readOnlyCatalog } from '../../catalog/catalogOptions.ts';
 import type { Parsed } from '../common/commandLine/parse.ts';
 import { TRY_AGAIN } from '../common/exitCodes.ts';
 import { writeJson } from '../common/json.ts';

@@ -17,7 +17,7 @@ import { MOVE_STEPS, moveBackup } from '../../../src/backup/admin/move.ts';
 import { BackupReader } from '../../../src/backup/reader.ts';
 import { Catalog } from '../../../src/catalog/catalog.ts';
 import { LockedFile } from '../../../src/fs/lockedFile.ts';
-import { readOnlyCatalog, writableCatalog } from '../../../src/cli/common/catalogOptions.ts';
+import { readOnlyCatalog, writableCatalog } from '../../../src/catalog/catalogOptions.ts';
 import { loadConfig } from '../../../src/config/imapdConf.ts';
 import { messageByGuid } from '../../../src/index/queries/messages.ts';
 import { runCtl } from '../../support/killedTool.ts';

@@ -18,7 +18,7 @@ import { applyReconstruct, RECONSTRUCT_STEPS } from '../../../src/backup/admin/r
 import { filesBelow } from '../../../src/catalog/backupFiles.ts';
 import { Catalog } from '../../../src/catalog/catalog.ts';
 import { Twoskip } from '../../../src/catalog/twoskip/database.ts';
-import { writableCatalog } from '../../../src/cli/common/catalogOptions.ts';
+import { writableCatalog } from '../../../src/catalog/catalogOptions.ts';
 import { loadConfig } from '../../../src/config/imapdConf.ts';
 import { runCtl } from '../../support/killedTool.ts';
 import { SampleSite } from '../sampleBackup.ts';

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { REMOVE_STEPS, removeBackup, strayFiles } from '../../../src/backup/admin/remove.ts';
 import { Catalog } from '../../../src/catalog/catalog.ts';
-import { writableCatalog } from '../../../src/cli/common/catalogOptions.ts';
+import { writableCatalog } from '../../../src/catalog/catalogOptions.ts';
 import { loadConfig } from '../../../src/config/imapdConf.ts';
 import { runCtl } from '../../support/killedTool.ts';
 import { SampleSite } from '../sampleBackup.ts';

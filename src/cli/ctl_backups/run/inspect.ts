@@ -5,7 +5,7 @@
 import { StatsCache } from '../../../index/store/statsCache.ts';
 import { StatusReader } from '../../../status/statusReader.ts';
 import { worse } from '../../common/exitCodes.ts';
-import { readOnlyCatalog } from '../../common/catalogOptions.ts';
+import { readOnlyCatalog } from '../../../catalog/catalogOptions.ts';
 import { isFound, notFoundCode, selectTargets } from '../../common/select.ts';
 import type { Arguments, InspectCommand } from './arguments.ts';
 import type { BackupCommand, CtlIo, CtlOptions } from '../command.ts';

@@ -15,7 +15,7 @@ import { disk } from '../../../fs/disk/current.ts';
 import { IndexFile } from '../../../index/store/indexFile.ts';
 import { lastTimestamp, timestampsAtOrBefore } from '../../../index/queries/timestamps.ts';
 import { timestampText } from '../../../mailbox/timestamp.ts';
-import { readOnlyCatalog } from '../../common/catalogOptions.ts';
+import { readOnlyCatalog } from '../../../catalog/catalogOptions.ts';
 
 const DAY_SECONDS = 86_400;
 const RECENT_DAYS = 7;

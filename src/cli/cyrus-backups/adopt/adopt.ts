@@ -21,7 +21,7 @@ import { lstatOf } from '../../../fs/inspect/look.ts';
 import { LockedFile } from '../../../fs/lockedFile.ts';
 import { setAside } from '../../../fs/setAside.ts';
 import { IndexFile } from '../../../index/store/indexFile.ts';
-import { readOnlyCatalog } from '../../common/catalogOptions.ts';
+import { readOnlyCatalog } from '../../../catalog/catalogOptions.ts';
 import type { Parsed } from '../../common/commandLine/parse.ts';
 import type { CliIo } from '../../common/io.ts';
 import { TRY_AGAIN } from '../../common/exitCodes.ts';

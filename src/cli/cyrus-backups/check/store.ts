@@ -15,7 +15,7 @@ import { BackupError, messageOf } from '../../../errors.ts';
 import { lastTimestamp } from '../../../index/queries/timestamps.ts';
 import { IndexFile } from '../../../index/store/indexFile.ts';
 import { timestampText } from '../../../mailbox/timestamp.ts';
-import { readOnlyCatalog } from '../../common/catalogOptions.ts';
+import { readOnlyCatalog } from '../../../catalog/catalogOptions.ts';
 import { textOf } from '../../common/text.ts';
 import { isOpenToOthers, lstatOf } from '../../../fs/inspect/look.ts';
 import { failure, namedFew, ok, warning } from './finding.ts';

@@ -23,7 +23,7 @@ import type { ClientOptions } from '../../../restore/cyrus/syncClient.ts';
 import { differenceText } from '../../../proof/prove/difference.ts';
 import { StatusWriter } from '../../../status/statusWriter.ts';
 import type { NewResult } from '../../../status/types.ts';
-import { readOnlyCatalog } from '../../common/catalogOptions.ts';
+import { readOnlyCatalog } from '../../../catalog/catalogOptions.ts';
 import type { CliIo } from '../../common/io.ts';
 import { proofFolder } from '../../common/proofFolder.ts';
 import { TRY_AGAIN } from '../../common/exitCodes.ts';

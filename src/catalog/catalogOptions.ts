@@ -1,10 +1,10 @@
 /**
  * Builds the catalogue's options from imapd.conf, for the daemon, the tools and the mount alike.
  */
-import { loadConfig, requireBackupDatabase, requirePartitions } from '../../config/imapdConf.ts';
-import type { Config } from '../../config/imapdConf.ts';
-import type { CatalogOptions } from '../../catalog/catalog.ts';
-import { retentionRules } from './retainedSince.ts';
+import { loadConfig, requireBackupDatabase, requirePartitions } from '../config/imapdConf.ts';
+import type { Config } from '../config/imapdConf.ts';
+import type { CatalogOptions } from './catalog.ts';
+import { retentionRules } from '../config/retainedSince.ts';
 
 /**
  * Returns the catalogue options for programs that create or change backups. imapd.conf must name

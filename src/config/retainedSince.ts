@@ -2,9 +2,9 @@
  * Computes how far back a user's backup is kept, from imapd.conf and from the retention rules of
  * users and domains.
  */
-import { requireBackupDatabase } from '../../config/imapdConf.ts';
-import type { Config } from '../../config/imapdConf.ts';
-import { RetentionRules } from '../../config/retentionRules.ts';
+import { requireBackupDatabase } from './imapdConf.ts';
+import type { Config } from './imapdConf.ts';
+import { RetentionRules } from './retentionRules.ts';
 
 export function retentionRules(config: Config): RetentionRules {
   return new RetentionRules(requireBackupDatabase(config));
