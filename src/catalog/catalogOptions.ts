@@ -4,7 +4,7 @@
 import { loadConfig, requireBackupDatabase, requirePartitions } from '../config/imapdConf.ts';
 import type { Config } from '../config/imapdConf.ts';
 import type { CatalogOptions } from './catalog.ts';
-import { retentionRules } from '../config/retainedSince.ts';
+import { retentionRules } from '../config/retentionRules.ts';
 
 /**
  * Returns the catalogue options for programs that create or change backups. imapd.conf must name

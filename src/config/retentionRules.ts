@@ -15,6 +15,8 @@ import { BackupError, asBackupError, messageOf } from '../errors.ts';
 import { disk } from '../fs/disk/current.ts';
 import { replaceFile } from '../fs/replaceFile.ts';
 import { parseDuration } from './values.ts';
+import { requireBackupDatabase } from './imapdConf.ts';
+import type { Config } from './imapdConf.ts';
 
 /** A retention, both as the administrator wrote it and in seconds. Zero or less means forever. */
 interface Rule {
@@ -160,4 +162,26 @@ function encode(name: string): string {
 
 function decode(text: string): string {
   return text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+}
+
+/** The rules of the store that a configuration describes. Throws 'config'. */
+export function retentionRules(config: Config): RetentionRules {
+  return new RetentionRules(requireBackupDatabase(config));
+}
+
+/**
+ * Returns the time, in unix seconds, from which on the user's history is kept; undefined means
+ * that everything is kept. A data file whose user is unknown gets the default retention. `nowS` is
+ * the time that counts as now.
+ */
+export function retainedSince(
+  config: Config,
+  userid: string | null,
+  rules: RetentionRules,
+  nowS = Math.floor(Date.now() / 1000),
+): number | undefined {
+  if (userid !== null && rules.holdOf(userid) !== null) return undefined;
+  const seconds =
+    userid === null ? config.backup_retention : rules.secondsOf(userid, config.backup_retention);
+  return seconds > 0 ? nowS - seconds : undefined;
 }

@@ -8,7 +8,7 @@ import type { FoundTarget } from '../common/select.ts';
 import { NOTHING_TO_DO, reporting } from './command.ts';
 import { recordOutcome } from './run/recorded.ts';
 import type { CtlIo, CtlOptions, Outcome } from './command.ts';
-import { retainedSince, retentionRules } from '../../config/retainedSince.ts';
+import { retainedSince, retentionRules } from '../../config/retentionRules.ts';
 import { COMPRESSION_LEVEL } from '../../backup/options.ts';
 
 /** A backupd holds a backup's lock while it handles one command from the master. */

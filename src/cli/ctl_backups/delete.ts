@@ -16,7 +16,7 @@ import type { FoundTarget, Target } from '../common/select.ts';
 import { humanSize, localTime, textOf } from '../common/text.ts';
 import { failed, reporting } from './command.ts';
 import type { CtlIo, CtlOptions } from './command.ts';
-import { retentionRules } from '../../config/retainedSince.ts';
+import { retentionRules } from '../../config/retentionRules.ts';
 
 /** Returns the exit code. */
 export async function deleteBackup(target: Target, options: CtlOptions, io: CtlIo): Promise<number> {

@@ -12,7 +12,7 @@ import { usageError } from '../common/run.ts';
 import { openCatalog } from '../common/select.ts';
 import { bytesOf, textOf } from '../common/text.ts';
 import type { CtlIo, CtlOptions } from './command.ts';
-import { retentionRules } from '../../config/retainedSince.ts';
+import { retentionRules } from '../../config/retentionRules.ts';
 
 /**
  * With a name and a duration (or `default`), sets the name's retention. With a name only, prints
