@@ -142,7 +142,7 @@ describe('restore of a lost server', function () {
   it('a server that is away, a wrong password and a user without a backup are said so', async () => {
     const [port = 0] = await freePorts(1);
     const away = await restorer.run('-a', `127.0.0.1:${port}`, 'anne');
-    expect([away.code, away.stderr.includes('ECONNREFUSED')], away.stderr).to.deep.equal([75, true]);
+    expect([away.code, away.stderr.includes('ECONNREFUSED')], away.stderr).to.deep.equal([69, true]);
     const wrong = join(backup.folder, 'wrong');
     writeFileSync(wrong, 'wrong\n');
     const server = `127.0.0.1:${fresh.imapPort}`;

@@ -85,7 +85,7 @@ describe('ctl_backups on several backups at a time', function () {
       stdout: io.stdout,
       stderr,
     });
-    expect(io.err).to.match(/^(?:reindex bella [0-9]+ % \([0-9a-z]+ left\)\r\u001b\[K)*$/);
+    expect(io.err).to.match(/^(?:reindex bella [0-9]+ % \([0-9.]+ MB\/s, [0-9a-z]+ left\)\r\u001b\[K)*$/);
     expect(io.out).to.match(/reindex bella: ok\n$/);
   });
 
