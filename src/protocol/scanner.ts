@@ -395,7 +395,7 @@ export class DlistScanner {
     }
     this.#turnAt -= VALUES_A_LITERAL;
     const size = Number(match[4]);
-    if (this.#limits.messageBytes === 0) throw this.error('no file is expected here');
+    if (this.#limits.messageBytes === 0) throw this.error('no file is expected here', 'bad-parameters');
     if (size > this.#limits.messageBytes) {
       throw this.error(`a file of ${size} bytes is over the limit`, 'limit');
     }

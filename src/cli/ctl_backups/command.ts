@@ -107,7 +107,7 @@ export async function reporting(
     ending = failureOf(error, target, io);
   }
   if (ending !== null && ending.status !== 'failed' && options.verbosity > 0) {
-    details.write(`${ending.reason}\n`);
+    io.stderr.write(`${withLabel(target.label, ending.reason)}\n`);
   }
   return printEnding(command, target, options, io, ending);
 }

@@ -101,8 +101,13 @@ describe('hazard: a peer that lies', function () {
 
   it('about the GUID of its message again and again: none is kept', async () => {
     const wrong = `%{default ${'0'.repeat(40)} ${body.length}}\r\n${body}`;
-    const said = await saidTo(`APPLY MESSAGE (${Array.from({ length: 5000 }, () => wrong).join(' ')})\r\n`);
-    expect(said).to.have.length(1);
-    expect(said[0]).to.match(/^NO IMAP_PROTOCOL_BAD_PARAMETERS /);
+    const command = `APPLY MESSAGE (${Array.from({ length: 5000 }, () => wrong).join(' ')})\r\n`;
+    const peer = await SyncConnection.login(backup.address);
+    const { growthMiB } = await underAttack(backup, async () => {
+      expect((await peer.exchange(command)).reply).to.match(/^NO IMAP_PROTOCOL_BAD_PARAMETERS /);
+      expect((await peer.exchange('NOOP\r\n')).reply).to.match(/^OK /);
+    });
+    expect(growthMiB).to.be.lessThan(GARBAGE_MIB);
+    peer.close();
   });
 });
