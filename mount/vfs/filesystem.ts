@@ -81,7 +81,8 @@ export class Filesystem {
   }
 
   hidesNames(parent: Node): boolean {
-    return folderOf(parent).hidesNames ?? false;
+    // A message is a parent in a lookup of `.` or `..`, as NFS does it.
+    return parent.number === 0 && (folderOf(parent).hidesNames ?? false);
   }
 
   attributes(node: Node): Attributes {

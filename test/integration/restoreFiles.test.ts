@@ -131,7 +131,7 @@ describe('a restore into files', function () {
     const marker = join(site.path('md'), 'anne', 'cyrus-backups-user');
     writeFileSync(marker, 'bethany\n');
     const other = await site.run(`maildir:${site.path('md')}`);
-    expect([other.code, other.stderr]).to.deep.include(75);
+    expect([other.code, other.stderr]).to.deep.include(74);
     expect(other.stderr).to.match(/is the folder of "bethany": nothing was restored there/);
   });
 

@@ -97,7 +97,7 @@ describe('a restore into files, beside other programs', function () {
         });
         closeSync(fd);
         expect(status, args.join(' ')).to.be.oneOf([74, 75]);
-        expect(stderr).to.contain('no space left on device');
+        expect(stderr).to.contain('the disk is full');
         const closed = spawnSync(
           'sh',
           ['-c', '{ "$@"; echo $? >&2; } | head -c 100 > /dev/null', 'sh', command, ...args],

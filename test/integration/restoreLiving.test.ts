@@ -62,7 +62,7 @@ describe('restore to a server that lives', function () {
     expect(await client.messages('INBOX/Some')).to.have.lengthOf(3);
     const nowhere = await restorer.run(server, 'anne', 'INBOX/Nowhere');
     client.close();
-    expect(nowhere.code).to.equal(75);
+    expect(nowhere.code).to.equal(66);
     expect(nowhere.stderr).to.contain('Nowhere: not in this backup');
   });
 

@@ -82,7 +82,7 @@ describe('cyrus-backups setup, with a real Cyrus', function () {
     const said = await setup(port);
     expect(said).to.include('repluser logged in to a backupd that was started for the test');
     backupd = new Daemon(...asCyrus(BACKUPD, ['-C', config]), { cwd: '/' });
-    await backupd.waitForOutput(new RegExp(`listening on 127.0.0.1:${port}`));
+    await backupd.waitForOutput(new RegExp(`event=listening address=127.0.0.1:${port}`));
 
     const conf = masterConf(said);
     const imap = await master.imap('anne');

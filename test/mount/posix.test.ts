@@ -255,7 +255,8 @@ for (const transport of ['kernel', 'fuse-native'] as const) {
         const { stdout } = await run('id', ['-u', user]);
         mount = await MountDaemon.start(store.conf, [
           `transport=${transport}`,
-          'allow_other',
+          // allow_other with files of root's alone is refused.
+          ...(user === 'root' ? [] : ['allow_other']),
           `uid=${stdout.trim()}`,
         ]);
         const out = makeFolder('posix');

@@ -6,7 +6,7 @@
 import { writeSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
-import { exitCodeOf } from '../../errors.ts';
+import { exitCodeOf, systemReason } from '../../errors.ts';
 
 const RETRY_MS = 5;
 
@@ -17,9 +17,9 @@ class StandardOutput extends Writable {
     try {
       writeWhole(1, chunk);
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
+      const { code } = error as NodeJS.ErrnoException;
       // If the reader goes away (`list | head`), the tool ends quietly.
-      if (code !== 'EPIPE') process.stderr.write(`standard output: ${message}\n`);
+      if (code !== 'EPIPE') process.stderr.write(`standard output: ${systemReason(error)}\n`);
       process.exit(exitCodeOf.io);
     }
     done();
