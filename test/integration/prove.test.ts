@@ -144,8 +144,9 @@ describe('prove over a real server', function () {
         'wrong annotation user.anne.Receipts /comment of anne',
         'wrong mailbox user.anne.Lost',
         'wrong uidvalidity user.anne.Archive',
-        'wrong script keep.script',
       ]);
+      // A script of a few seconds ago may have been replaced in the same second.
+      expect(found.filter((each) => /^(wrong|undated) script keep\.script$/.test(each))).to.have.length(1);
     });
   });
 

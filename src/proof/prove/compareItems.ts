@@ -14,6 +14,7 @@ import {
 import type { KeyValues } from '../../protocol/dlist.ts';
 import { parseDlist } from '../../protocol/parseText.ts';
 import { printDlist } from '../../protocol/print.ts';
+import { nowSeconds } from '../../mailbox/timestamp.ts';
 import { scriptName } from '../../restore/cyrus/state/userItems.ts';
 import type { ServerItems } from '../../restore/cyrus/state/userItems.ts';
 import { sides } from './compareMailbox.ts';
@@ -21,6 +22,9 @@ import type { Difference, Verdict } from './difference.ts';
 
 /** Reads the backup's items of one kind. */
 export type OwnItems = (kind: ItemKind) => readonly Item[];
+
+/** A difference in a script that is older than this is no replacement on its way, in seconds. */
+const RECENT_S = 10;
 
 /** `texts`: the SHA-1 of each script's text on the server, which its GUID should be. */
 export function compareItems(
@@ -46,14 +50,21 @@ function* compareScripts(items: readonly Item[], server: ServerItems): Generator
     missing.delete(item.key);
     if (there?.guid === guid) continue;
     const updated = optionalNumber(kv, 'LAST_UPDATE') ?? 0;
-    // The server's time of an unchanged script is the one that it had sent.
-    const verdict =
-      there === undefined || there.lastUpdate === 0 ? 'undated' : newerThan(there.lastUpdate, updated);
+    const verdict = there === undefined ? 'undated' : scriptVerdict(there.lastUpdate, updated);
     yield { what: 'script', verdict, name: item.key, since: item.since, ...sides(guid, there?.guid) };
   }
   for (const [name, { guid }] of missing) {
     yield { what: 'script', verdict: 'undated', name, ...sides(undefined, guid) };
   }
+}
+
+/**
+ * The server's time of an unchanged script is the one that it had sent. Two changes may have the
+ * same second: a script that is only seconds old may have been replaced in it.
+ */
+function scriptVerdict(server: number, own: number): Verdict {
+  const isRecent = Math.abs(nowSeconds() - server) < RECENT_S;
+  return server === 0 || (server === own && isRecent) ? 'undated' : newerThan(server, own);
 }
 
 function* damagedScripts(server: ServerItems, texts: ReadonlyMap<string, string>): Generator<Difference> {
