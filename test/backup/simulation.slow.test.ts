@@ -7,8 +7,10 @@ import { recorded } from '../simulation/history/recorded.ts';
 
 const RUN = fileURLToPath(new URL('../simulation/history/run.js', import.meta.url));
 const REGISTER = new URL('../simulation/mutants/register.js', import.meta.url).href;
-/** So many seconds of new histories. */
-const SECONDS = process.env['SECONDS'] ?? '60';
+/** So many seconds of histories. */
+const SECONDS = process.env['SECONDS'] ?? '30';
+/** A change is judged by the same seeds each time. `make simulate` takes new ones. */
+const FIRST_SEED = '5000';
 /** Mutants that are found within a second or two. */
 const QUICK = [
   'an appended line is not synced',
@@ -27,9 +29,9 @@ function run(args: readonly string[], mutant = ''): { status: number | null; tex
 }
 
 describe('simulated histories', () => {
-  it('that were not seen before lose nothing', function () {
+  it('lose nothing', function () {
     this.timeout(30_000 + 2000 * Number(SECONDS));
-    const { status, text } = run([SECONDS]);
+    const { status, text } = run([SECONDS, FIRST_SEED]);
     expect(status, text).to.equal(0);
     expect(text).to.match(/^[1-9]\d* histories with [1-9]\d* power cuts/);
   });
