@@ -106,10 +106,7 @@ const confined: [RegExp, RegExp][] = [
   [/^better-sqlite3$/, /^src\/(index|catalog)\//],
   [/^prom-client$/, /^src\/server\/metrics\//],
   [/^fuse-native$/, /^mount\/fuse-native\//],
-  [
-    /^koffi$/,
-    /^(src\/fs\/disk\/(fcntl|futimens)\.ts$|src\/cli\/common\/supervisor\.ts$|mount\/fuse(-native)?\/)/,
-  ],
+  [/^koffi$/, /^(src\/fs\/disk\/libc\.ts$|src\/cli\/common\/supervisor\.ts$|mount\/fuse(-native)?\/)/],
   // The disk, whose other implementation the simulator has. The rest works on no file of a store:
   // the FUSE device and pipes, the mount table and mountpoints, inotify, standard output, and a
   // stream that writes to a descriptor of fs/open.

@@ -2,9 +2,10 @@
  * Locks by fcntl(2), called through koffi because Node has no call for them. posixLock.ts says what
  * these locks are worth.
  */
-import koffi from 'koffi';
+import { constants } from 'node:os';
 import { BackupError } from '../../errors.ts';
 import type { LockOwner, LockType } from './disk.ts';
+import { lastErrno, libcFunction } from './libc.ts';
 
 /** fcntl(2) commands of Linux, the same on x64 and arm64 (asm-generic/fcntl.h). */
 const F_GETLK = 5;
@@ -20,16 +21,15 @@ const OFFSET_TYPE = 0;
 const OFFSET_WHENCE = 2;
 const OFFSET_PID = 24;
 
-type Fcntl = (fd: number, cmd: number, type: 'void *', lock: Buffer) => number;
-
-let loadedFcntl: Fcntl | null = null;
+const callFcntl = libcFunction<[fd: number, cmd: number, type: 'void *', lock: Buffer]>(
+  'int fcntl(int fd, int cmd, ...)',
+);
 
 function fcntl(fd: number, cmd: number, lock: Buffer): number {
-  loadedFcntl ??= koffi.load(null).func('int fcntl(int fd, int cmd, ...)') as unknown as Fcntl;
   for (;;) {
-    if (loadedFcntl(fd, cmd, 'void *', lock) === 0) return 0;
-    const errno = koffi.errno();
-    if (errno !== koffi.os.errno['EINTR']) return errno;
+    if (callFcntl(fd, cmd, 'void *', lock) === 0) return 0;
+    const errno = lastErrno();
+    if (errno !== constants.errno.EINTR) return errno;
   }
 }
 
@@ -57,7 +57,7 @@ const commandFor: Record<LockOwner, number> = { process: F_SETLK, descriptor: F_
 export function tryLock(fd: number, type: LockType, owner: LockOwner): boolean {
   const errno = fcntl(fd, commandFor[owner], wholeFile(type === 'write' ? F_WRLCK : F_RDLCK));
   if (errno === 0) return true;
-  if (errno === koffi.os.errno['EAGAIN'] || errno === koffi.os.errno['EACCES']) return false;
+  if (errno === constants.errno.EAGAIN || errno === constants.errno.EACCES) return false;
   throw refused(errno, `take a ${type} lock`);
 }
 

@@ -3,20 +3,18 @@
  * digits. A program that compares times would then think that the file has changed.
  */
 import { constants } from 'node:os';
-import koffi from 'koffi';
 import { BackupError } from '../../errors.ts';
 import type { FileTimes } from './disk.ts';
+import { lastErrno, libcFunction } from './libc.ts';
 
 /** Size of two struct timespec: access time and modification time. */
 const TIMES_BYTES = 32;
 const BILLION = 1_000_000_000n;
 
-type Futimens = (fd: number, times: Buffer) => number;
-let futimens: Futimens | null = null;
+const futimens = libcFunction<[fd: number, times: Buffer]>('int futimens(int fd, void *times)');
 
 /** Throws 'io' if the times cannot be set. */
 export function setTimes(fd: number, { accessedNs, modifiedNs }: FileTimes): void {
-  futimens ??= koffi.load(null).func('int futimens(int fd, void *times)') as unknown as Futimens;
   const times = Buffer.alloc(TIMES_BYTES);
   for (const [at, ns] of [accessedNs, modifiedNs].entries()) {
     const part = ((ns % BILLION) + BILLION) % BILLION;
@@ -24,7 +22,7 @@ export function setTimes(fd: number, { accessedNs, modifiedNs }: FileTimes): voi
     times.writeBigInt64LE(part, 16 * at + 8);
   }
   if (futimens(fd, times) === 0) return;
-  const errno = koffi.errno();
+  const errno = lastErrno();
   const name = Object.entries(constants.errno).find(([, value]) => value === errno)?.[0] ?? errno;
   throw new BackupError('io', `cannot set the times of a file: ${name}`);
 }
