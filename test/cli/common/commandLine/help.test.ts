@@ -1,7 +1,7 @@
 /** What `--help` prints, of every program and command; and that a program's table is sound. */
 import { expect } from 'chai';
 import { backupd } from '../../../../src/cli/backupd/program.ts';
-import { helpText } from '../../../../src/cli/common/commandLine/help.ts';
+import { defaultText, helpText, synopses } from '../../../../src/cli/common/commandLine/help.ts';
 import { parseCommandLine } from '../../../../src/cli/common/commandLine/parse.ts';
 import { optionsOf } from '../../../../src/cli/common/commandLine/program.ts';
 import type { Program } from '../../../../src/cli/common/commandLine/program.ts';
@@ -56,3 +56,22 @@ for (const program of programs) {
     }
   });
 }
+
+describe('the pieces of help that the man pages have too', () => {
+  it('are one command line for a program, and one for each command', () => {
+    expect(synopses(restore)).to.have.length(1);
+    expect(synopses(ctlBackups)).to.deep.equal(['ctl_backups [OPTION...] COMMAND ...']);
+    expect(synopses(ctlBackups, 'compact')).to.deep.equal([
+      'ctl_backups [OPTION...] compact [MODE] [BACKUP...]',
+    ]);
+  });
+
+  it('are the choices and the default of an option', () => {
+    const choice = { type: 'choice', argument: 'LEVEL', values: ['quick', 'full'], help: '' } as const;
+    expect(defaultText({ ...choice, default: 'full' })).to.equal(': quick, full (default full)');
+    expect(defaultText({ type: 'number', argument: 'N', least: 1, default: 4, help: '' })).to.equal(
+      ' (default 4)',
+    );
+    expect(defaultText({ type: 'flag', help: '' })).to.equal('');
+  });
+});
