@@ -1,4 +1,5 @@
 /** `cyrus-backups undo SERVER USER --between T1 T2`: prints a plan, then does it. */
+import { loginOf } from '../common/commandLine/loginOptions.ts';
 import { Catalog } from '../../catalog/catalog.ts';
 import { loadConfig } from '../../config/imapdConf.ts';
 import type { Config } from '../../config/imapdConf.ts';
@@ -32,15 +33,7 @@ export async function undoChanges(
   const config = loadConfig(values.config);
   const path = dataFileOf(config, user);
   const address = parseAddress(server);
-  const login = {
-    user: values.user,
-    passwordFile: values.passwordFile,
-    tlsCa: values.tlsCa,
-    verifyTls: !values.tlsNoVerify,
-    useTls: !values.noTls,
-    compress: false,
-    timeoutSeconds: values.timeout,
-  };
+  const login = { ...loginOf(values), compress: false, timeoutSeconds: values.timeout };
   const options = await clientOptions(login, config, address, io);
   const run = async (isPlan: boolean): Promise<UndoStep[]> => {
     const client = await SyncClient.connect(address, options);

@@ -3,6 +3,7 @@
  * server now. --stale HOURS, meant for cron, replicates only users whose backup is older than that
  * or does not exist.
  */
+import { loginOf } from '../common/commandLine/loginOptions.ts';
 import { Catalog } from '../../catalog/catalog.ts';
 import { loadConfig } from '../../config/imapdConf.ts';
 import type { Config } from '../../config/imapdConf.ts';
@@ -33,11 +34,7 @@ export async function askForBackups(
   const config = loadConfig(values.config);
   const address = parseAddress(operands[0] ?? '');
   const login = {
-    user: values.user,
-    passwordFile: values.passwordFile,
-    tlsCa: values.tlsCa,
-    verifyTls: !values.tlsNoVerify,
-    useTls: !values.noTls,
+    ...loginOf(values),
     compress: false,
     timeoutSeconds: values.timeout ?? config.sync_timeout,
   };

@@ -2,6 +2,7 @@
  * Turns restore's parsed command line into its arguments, and checks what the grammar in program.ts
  * cannot express.
  */
+import { loginOf } from '../common/commandLine/loginOptions.ts';
 import { asBackupError } from '../../errors.ts';
 import type { BackupError } from '../../errors.ts';
 import { disk } from '../../fs/disk/current.ts';
@@ -100,11 +101,7 @@ export function interpretRestore({ values, operands }: RestoreLine, nowS: number
     jobs: values.jobs,
     allTypes: values.allTypes,
     timeoutSeconds: values.timeout,
-    user: values.user,
-    passwordFile: values.passwordFile,
-    tlsCa: values.tlsCa,
-    verifyTls: !values.tlsNoVerify,
-    useTls: !values.noTls,
+    ...loginOf(values),
   };
 }
 

@@ -6,7 +6,7 @@ import { KeyValues, optionalString } from '../../protocol/dlist.ts';
 import { printItem } from '../../protocol/print.ts';
 import { changeMailbox } from '../../restore/cyrus/changeMailbox.ts';
 import { CyrusDestination } from '../../restore/cyrus/cyrusDestination.ts';
-import { WHAT } from '../../restore/cyrus/job.ts';
+import { additiveOptions } from '../../restore/cyrus/job.ts';
 import type { CyrusJob } from '../../restore/cyrus/job.ts';
 import { fullMailbox, mailboxesByName } from '../../restore/cyrus/state/serverState.ts';
 import type { FullMailbox, ServerMailbox, ServerRecord } from '../../restore/cyrus/state/serverState.ts';
@@ -34,20 +34,11 @@ export class LiveMailboxes {
     this.#options = options;
     const { client, source, isPlan, deletedPrefix } = options;
     this.#job = {
+      ...additiveOptions({ isPlan, isExact: false, deletedPrefix }),
       client,
       source,
-      isPlan,
-      deletedPrefix,
-      isExact: false,
-      isLocal: false,
-      partition: undefined,
-      acl: undefined,
-      existing: 'skip',
-      what: new Set(WHAT),
-      isFlagsOnly: false,
       isCautious: false,
       uploads: new UploadMemory(),
-      onProgress: () => undefined,
       foldersWith: () => new Set(),
       holderOf: () => undefined,
       ownersAcl: () => '',

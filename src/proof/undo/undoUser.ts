@@ -16,7 +16,7 @@ import { parseDlist } from '../../protocol/parseText.ts';
 import { printItem } from '../../protocol/print.ts';
 import { CyrusDestination } from '../../restore/cyrus/cyrusDestination.ts';
 import { compareExactly } from '../../restore/cyrus/exactMailbox.ts';
-import { WHAT } from '../../restore/cyrus/job.ts';
+import { additiveOptions } from '../../restore/cyrus/job.ts';
 import { mailboxesByName } from '../../restore/cyrus/state/serverState.ts';
 import { readUserItems, scriptName } from '../../restore/cyrus/state/userItems.ts';
 import type { SyncClient } from '../../restore/cyrus/syncClient.ts';
@@ -114,18 +114,10 @@ class Undo {
       uploads: new UploadMemory(),
     }));
     const inOrder = moves.toSorted((a, b) => Number(isInbox(b.target)) - Number(isInbox(a.target)));
-    const destination = new CyrusDestination(client, {
-      isPlan,
-      isExact: true,
-      isLocal: false,
-      partition: undefined,
-      acl: undefined,
-      existing: 'skip',
-      what: new Set(WHAT),
-      isFlagsOnly: false,
-      deletedPrefix,
-      onProgress: () => undefined,
-    });
+    const destination = new CyrusDestination(
+      client,
+      additiveOptions({ isPlan, isExact: true, deletedPrefix }),
+    );
     await destination.prepare(this.#source, inOrder);
     for (const move of inOrder) {
       const outcome = newOutcome(move.selected.mailbox.name, move.target);

@@ -33,6 +33,22 @@ export interface CyrusOptions {
   onProgress(outcome: MailboxOutcome): void;
 }
 
+/** Adds what is missing, everything of it, and replaces nothing. */
+export function additiveOptions(
+  options: Pick<CyrusOptions, 'isPlan' | 'isExact' | 'deletedPrefix'>,
+): CyrusOptions {
+  return {
+    ...options,
+    isLocal: false,
+    partition: undefined,
+    acl: undefined,
+    existing: 'skip',
+    what: new Set(WHAT),
+    isFlagsOnly: false,
+    onProgress: () => undefined,
+  };
+}
+
 export interface CyrusJob extends CyrusOptions {
   readonly client: SyncClient;
   readonly source: RestoreSource;

@@ -1,5 +1,5 @@
-/** The options of programs that log in to a server. */
-import type { OptionSpec } from './program.ts';
+/** The options of programs that log in to a server, and what their values mean. */
+import type { OptionSpec, Values } from './program.ts';
 
 const LOGIN = 'Logging in';
 
@@ -39,3 +39,26 @@ export const loginOptions = {
     more: 'The password is sent in the clear if the server knows no better way (SCRAM). Without this option, that is done on loopback only.',
   },
 } as const satisfies Record<string, OptionSpec>;
+
+/** How long a server may be silent. A hung server never answers. */
+export const timeoutOption = {
+  type: 'number',
+  long: 'timeout',
+  argument: 'SECONDS',
+  least: 1,
+  most: 999_999,
+  help: 'how long the server may be silent when it owes an answer',
+} as const satisfies OptionSpec;
+
+export interface Login {
+  readonly user: string | undefined;
+  readonly passwordFile: string | undefined;
+  readonly tlsCa: string | undefined;
+  readonly verifyTls: boolean;
+  readonly useTls: boolean;
+}
+
+export function loginOf(values: Values<typeof loginOptions>): Login {
+  const { user, passwordFile, tlsCa, tlsNoVerify, noTls } = values;
+  return { user, passwordFile, tlsCa, verifyTls: !tlsNoVerify, useTls: !noTls };
+}

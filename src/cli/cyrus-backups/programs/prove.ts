@@ -1,7 +1,7 @@
 /** The command line of `cyrus-backups prove`, as data. */
 import { defineProgram } from '../../common/commandLine/program.ts';
 import { configOption } from '../../common/commonOptions.ts';
-import { loginOptions } from '../../common/commandLine/loginOptions.ts';
+import { loginOptions, timeoutOption } from '../../common/commandLine/loginOptions.ts';
 
 const SAMPLE = 'What is compared';
 const PACE = 'Pace';
@@ -84,15 +84,7 @@ export const proveProgram = defineProgram({
       help: 'a change that the backup still lacks after HOURS is wrong',
     },
     json: { type: 'flag', short: 'j', long: 'json', help: 'print the lines of the report' },
-    timeout: {
-      type: 'number',
-      long: 'timeout',
-      argument: 'SECONDS',
-      least: 1,
-      most: 999_999,
-      default: 300,
-      help: 'how long the server may be silent when it owes an answer',
-    },
+    timeout: { ...timeoutOption, default: 300 },
     ...loginOptions,
   },
   examples: [

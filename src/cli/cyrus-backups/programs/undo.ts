@@ -1,7 +1,7 @@
 /** The command line of `cyrus-backups undo`, as data. */
 import { defineProgram } from '../../common/commandLine/program.ts';
 import { configOption } from '../../common/commonOptions.ts';
-import { loginOptions } from '../../common/commandLine/loginOptions.ts';
+import { loginOptions, timeoutOption } from '../../common/commandLine/loginOptions.ts';
 
 export const undoProgram = defineProgram({
   name: 'cyrus-backups undo',
@@ -27,15 +27,7 @@ export const undoProgram = defineProgram({
     },
     isDryRun: { type: 'flag', short: 'n', long: 'dry-run', help: 'print the plan, and do nothing' },
     json: { type: 'flag', short: 'j', long: 'json', help: 'print the steps as JSON' },
-    timeout: {
-      type: 'number',
-      long: 'timeout',
-      argument: 'SECONDS',
-      least: 1,
-      most: 999_999,
-      default: 300,
-      help: 'how long the server may be silent when it owes an answer',
-    },
+    timeout: { ...timeoutOption, default: 300 },
     ...loginOptions,
   },
   examples: [

@@ -1,7 +1,7 @@
 /** The command line of `cyrus-backups xbackup`, as data. */
 import { defineProgram } from '../../common/commandLine/program.ts';
 import { configOption } from '../../common/commonOptions.ts';
-import { loginOptions } from '../../common/commandLine/loginOptions.ts';
+import { loginOptions, timeoutOption } from '../../common/commandLine/loginOptions.ts';
 
 export const xbackupProgram = defineProgram({
   name: 'cyrus-backups xbackup',
@@ -41,12 +41,8 @@ export const xbackupProgram = defineProgram({
     },
     json: { type: 'flag', short: 'j', long: 'json', help: 'print the results as JSON' },
     timeout: {
-      type: 'number',
-      long: 'timeout',
-      argument: 'SECONDS',
-      least: 1,
-      most: 999_999,
-      help: 'how long the server may be silent when it owes an answer (default: `sync_timeout`, 30 minutes)',
+      ...timeoutOption,
+      help: `${timeoutOption.help} (default: \`sync_timeout\`, 30 minutes)`,
       more: 'It says nothing while it replicates one user.',
     },
     ...loginOptions,

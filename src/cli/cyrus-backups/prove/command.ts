@@ -1,4 +1,5 @@
 /** `cyrus-backups prove SERVER [USER...]`: turns the command line into the options of a run. */
+import { loginOf } from '../../common/commandLine/loginOptions.ts';
 import { loadConfig } from '../../../config/imapdConf.ts';
 import { asOwnerOf } from '../../../fs/actAsOwner.ts';
 import { parseAddress } from '../../../restore/connection/address.ts';
@@ -25,15 +26,7 @@ export async function proveBackups(
   const [server = '', ...users] = operands;
   const config = loadConfig(values.config);
   const address = parseAddress(server);
-  const login = {
-    user: values.user,
-    passwordFile: values.passwordFile,
-    tlsCa: values.tlsCa,
-    verifyTls: !values.tlsNoVerify,
-    useTls: !values.noTls,
-    compress: false,
-    timeoutSeconds: values.timeout,
-  };
+  const login = { ...loginOf(values), compress: false, timeoutSeconds: values.timeout };
   const client = await clientOptions(login, config, address, io);
   const options = {
     address,

@@ -1,4 +1,5 @@
 /** The options of restore that say where to, and how, as data. */
+import { timeoutOption } from '../../common/commandLine/loginOptions.ts';
 import type { Options } from '../../common/commandLine/program.ts';
 
 const WHERE = 'Where and how';
@@ -63,15 +64,10 @@ export const whereOptions = {
     more: '`skip` leaves it as it is. `copy` adds a second copy of messages and scripts beside it, with every run. `replace` gives messages the flags and date, and mailboxes the ACL and annotations, that they had; it replaces scripts, the active script, quota and seen state.',
   },
   timeout: {
-    type: 'number',
-    long: 'timeout',
-    argument: 'SECONDS',
-    least: 1,
-    most: 999_999,
+    ...timeoutOption,
     // A server may work on one command for minutes, while a hung server never answers.
     default: 300,
     group: WHERE,
-    help: 'how long the server may be silent when it owes an answer',
     more: 'Connecting, the greeting and STARTTLS have 30 seconds each, or less if this is less. The error names the command that was not answered.',
   },
   jobs: {
