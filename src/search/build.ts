@@ -8,7 +8,7 @@ import { readMessage } from '../backup/read/messageBytes.ts';
 import { BackupReader } from '../backup/reader.ts';
 import { BackupError } from '../errors.ts';
 import { messageByGuid } from '../index/queries/messages.ts';
-import { heldMessages, heldTotals } from '../index/queries/messages.ts';
+import { heldAfter, heldMessages, heldTotals } from '../index/queries/messages.ts';
 import type { HeldMessage } from '../index/queries/messages.ts';
 import { isDamagedIndex } from '../index/store/indexErrors.ts';
 import { SearchIndex, searchIndexPath } from './store/searchIndex.ts';
@@ -17,7 +17,6 @@ import { messageText } from './text/messageText.ts';
 import type { MessageText } from './text/messageText.ts';
 import { documentWords } from './text/words.ts';
 
-const PAGE_MESSAGES = 1000;
 const BATCH_BYTES = 16 << 20;
 /** The beginning of a larger message is searched, not all of it. */
 const LONGEST_READ_BYTES = 64 << 20;
@@ -99,18 +98,11 @@ class Builder {
     const totals = heldTotals(index);
     const isSame = before?.identity === identity;
     // Bytes that came late have low ids: then every message is looked at.
-    const isAppend = isSame && totals.count - before.held === countAfter(index, before.lastMessage);
-    let lastMessage = isAppend ? before.lastMessage : 0;
+    const isAppend = isSame && totals.count - before.held === heldAfter(index, before.lastMessage);
     const removed = isSame ? 0 : this.#removeGone();
-    for (;;) {
-      const page = heldMessages(index, lastMessage, PAGE_MESSAGES);
-      for (const message of page) {
-        if (!this.#search.has(message.guid)) this.#add(message);
-        lastMessage = message.id;
-        if (this.#batchBytes >= BATCH_BYTES && !this.#flush(identity, lastMessage))
-          return this.#result(removed);
-      }
-      if (page.length < PAGE_MESSAGES) break;
+    for (const message of heldMessages(index, isAppend ? before.lastMessage : 0)) {
+      if (!this.#search.has(message.guid)) this.#add(message);
+      if (this.#batchBytes >= BATCH_BYTES && !this.#flush(identity, message.id)) return this.#result(removed);
     }
     this.#flush(identity, totals.lastId, totals.count);
     return this.#result(removed);
@@ -154,17 +146,6 @@ class Builder {
 
   #result(removed: number): BuildResult {
     return { added: this.#added, removed, bytes: this.#bytes, unreadable: this.#unreadable };
-  }
-}
-
-function countAfter(index: BackupReader['index'], afterId: number): number {
-  let count = 0;
-  for (let after = afterId; ;) {
-    const page = heldMessages(index, after, PAGE_MESSAGES);
-    count += page.length;
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE_MESSAGES) return count;
-    after = last.id;
   }
 }
 

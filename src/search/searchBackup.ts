@@ -23,7 +23,6 @@ import type { Query } from './query/syntax.ts';
 import { SearchIndex, searchIndexPath } from './store/searchIndex.ts';
 import type { MessageText } from './text/messageText.ts';
 
-const PAGE_MESSAGES = 1000;
 /** With fewer candidates, their records are looked up; with more, all records are read in order. */
 const FEW_CANDIDATES = 2000;
 
@@ -181,13 +180,8 @@ function missingGuids(
   if (progress.identity === indexIdentity && progress.held === count && progress.lastMessage === lastId)
     return [];
   const missing: string[] = [];
-  for (let after = 0; ;) {
-    const page = heldMessages(index, after, PAGE_MESSAGES);
-    for (const { guid } of page) if (!search.has(guid)) missing.push(guid);
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE_MESSAGES) return missing;
-    after = last.id;
-  }
+  for (const { guid } of heldMessages(index)) if (!search.has(guid)) missing.push(guid);
+  return missing;
 }
 
 /** Yields the records of possible messages that the query does not exclude. */

@@ -41,8 +41,10 @@ export async function searchMail(
     deletedPrefix: config.deletedprefix,
     withText: !values.isCount && !values.isFiles,
     limit: values.limit,
-    onOpen: (userid: string, index: Parameters<typeof messagePaths>[0]) =>
-      paths.set(userid, messagePaths(index, userid, query.at, config.deletedprefix)),
+    ...(!values.isCount && {
+      onOpen: (userid: string, index: Parameters<typeof messagePaths>[0]) =>
+        paths.set(userid, messagePaths(index, userid, query.at, config.deletedprefix)),
+    }),
     onFailure: (userid: string, reason: string) => {
       isComplete = false;
       io.stderr.write(`cyrus-backups search: ${textOf(userid)}: ${reason}\n`);

@@ -105,12 +105,29 @@ export interface HeldMessage {
   readonly size: number;
 }
 
-/** Returns a page of the held messages after an id, by id. */
-export function heldMessages(index: IndexFile, afterId: number, limit: number): HeldMessage[] {
-  return index.all<HeldMessage>(
-    `SELECT id, guid, size FROM message WHERE id > ? AND chunk_id IS NOT NULL ORDER BY id LIMIT ${limit}`,
+const HELD_PAGE = 1000;
+
+/** Yields the held messages after an id, by id. Reads a page at a time. */
+export function* heldMessages(index: IndexFile, afterId = 0): Generator<HeldMessage> {
+  for (let after = afterId; ;) {
+    const page = index.all<HeldMessage>(
+      `SELECT id, guid, size FROM message WHERE id > ? AND chunk_id IS NOT NULL ORDER BY id LIMIT ${HELD_PAGE}`,
+      after,
+    );
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < HELD_PAGE) return;
+    after = last.id;
+  }
+}
+
+/** Returns how many messages after an id are held. */
+export function heldAfter(index: IndexFile, afterId: number): number {
+  const row = index.get<{ count: number }>(
+    'SELECT count(*) AS count FROM message WHERE id > ? AND chunk_id IS NOT NULL',
     afterId,
   );
+  return row?.count ?? 0;
 }
 
 /** Returns how many messages are held, and the highest id among them; 0 if there is none. */
