@@ -14,11 +14,11 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { BackupServer } from '../support/backupdDaemon.ts';
-import { CyrusMaster, giveToCyrus } from '../support/cyrus.ts';
-import { appendMessages, buildMailboxes } from '../support/mailboxes.ts';
+import type { BackupServer } from '../support/backupdDaemon.ts';
+import type { CyrusMaster } from '../support/cyrus.ts';
+import { giveToCyrus } from '../support/cyrus.ts';
 import { cyrusRequirements, needs } from '../support/needs.ts';
-import { differencesOf, loginTo, prove } from '../support/proving.ts';
+import { differencesOf, loginTo, prove, replicateAll, startReplicated } from '../support/proving.ts';
 
 describe('prove over a real server', function () {
   this.timeout(180_000);
@@ -28,27 +28,14 @@ describe('prove over a real server', function () {
 
   before(async function () {
     needs(this, ...cyrusRequirements);
-    [master, backup] = await Promise.all([CyrusMaster.start(), BackupServer.start()]);
-    for (const user of ['anne', 'bethany', 'foo.bar@example.com']) await master.createUser(user);
-    await buildMailboxes(master, 'anne');
-    const client = await master.imap('bethany');
-    await client.create('INBOX/Work');
-    await appendMessages(client, 'INBOX', 1, 20);
-    await appendMessages(client, 'INBOX/Work', 50, 20);
-    await client.command('SETACL', '"INBOX/Work"', 'anne', 'lrs');
-    client.close();
-    await replicate();
+    [master, backup] = await startReplicated();
   });
 
   after(async () => {
     await Promise.all([master?.stop(), backup?.stop()]);
   });
 
-  async function replicate(...args: string[]): Promise<void> {
-    const all = args.length === 0 ? ['-A'] : args;
-    const { code, stdout, stderr } = await master.syncClient(all, backup.address);
-    expect(code, stdout + stderr).to.equal(0);
-  }
+  const replicate = (): Promise<void> => replicateAll(master, backup);
 
   /** Runs the work on a copy of the backup's files, which are put back afterwards. */
   async function onBackup(user: string, work: (path: string) => void | Promise<void>): Promise<void> {

@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BackupServer, runOurs } from '../support/backupdDaemon.ts';
 import { CyrusMaster } from '../support/cyrus.ts';
-import { appendMessages, buildMailboxes, changeMailboxes } from '../support/mailboxes.ts';
+import { changeMailboxes } from '../support/mailboxes.ts';
 import { cyrusRequirements, needs } from '../support/needs.ts';
-import { differencesOf, prove } from '../support/proving.ts';
+import { differencesOf, prove, replicateAll, startReplicated } from '../support/proving.ts';
 import type { Proof } from '../support/proving.ts';
 import { restoreConf } from '../support/restoring.ts';
 import { Workload } from '../support/workload.ts';
@@ -23,27 +23,14 @@ describe('prove over a server that lives', function () {
 
   before(async function () {
     needs(this, ...cyrusRequirements);
-    [master, backup] = await Promise.all([CyrusMaster.start(), BackupServer.start()]);
-    for (const user of ['anne', 'bethany', 'foo.bar@example.com']) await master.createUser(user);
-    await buildMailboxes(master, 'anne');
-    const client = await master.imap('bethany');
-    await client.create('INBOX/Work');
-    await appendMessages(client, 'INBOX', 1, 20);
-    await appendMessages(client, 'INBOX/Work', 50, 20);
-    await client.command('SETACL', '"INBOX/Work"', 'anne', 'lrs');
-    client.close();
-    await replicate();
+    [master, backup] = await startReplicated();
   });
 
   after(async () => {
     await Promise.all([master?.stop(), backup?.stop()]);
   });
 
-  async function replicate(...args: string[]): Promise<void> {
-    const all = args.length === 0 ? ['-A'] : args;
-    const { code, stdout, stderr } = await master.syncClient(all, backup.address);
-    expect(code, stdout + stderr).to.equal(0);
-  }
+  const replicate = (): Promise<void> => replicateAll(master, backup);
 
   it('users and mailboxes without a backup are named, unless they are new', async () => {
     await master.createUser('carl');

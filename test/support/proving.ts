@@ -1,11 +1,13 @@
 /** Shared by the tests of prove, undo and drill: runs them in this process over a real server. */
+import { expect } from 'chai';
 import { loadConfig } from '../../src/config/imapdConf.ts';
 import { runProve } from '../../src/cli/cyrus-backups/prove/runProve.ts';
 import type { ProveOptions } from '../../src/cli/cyrus-backups/prove/runProve.ts';
 import { readReport } from '../../src/proof/report/verifyReport.ts';
-import type { BackupServer } from './backupdDaemon.ts';
-import type { CyrusMaster } from './cyrus.ts';
+import { BackupServer } from './backupdDaemon.ts';
+import { CyrusMaster } from './cyrus.ts';
 import { ADMIN } from './cyrusConf.ts';
+import { appendMessages, buildMailboxes } from './mailboxes.ts';
 
 export interface Proof {
   readonly code: number;
@@ -82,4 +84,24 @@ export function differencesOf(proof: Proof, user: string): string[] {
       .flatMap((key) => (each[key] === undefined ? [] : [each[key] as string]))
       .join(' '),
   );
+}
+
+/** Starts a master with mail of three users, and a backup of it. The caller stops both. */
+export async function startReplicated(): Promise<[CyrusMaster, BackupServer]> {
+  const [master, backup] = await Promise.all([CyrusMaster.start(), BackupServer.start()]);
+  for (const user of ['anne', 'bethany', 'foo.bar@example.com']) await master.createUser(user);
+  await buildMailboxes(master, 'anne');
+  const client = await master.imap('bethany');
+  await client.create('INBOX/Work');
+  await appendMessages(client, 'INBOX', 1, 20);
+  await appendMessages(client, 'INBOX/Work', 50, 20);
+  await client.command('SETACL', '"INBOX/Work"', 'anne', 'lrs');
+  client.close();
+  await replicateAll(master, backup);
+  return [master, backup];
+}
+
+export async function replicateAll(master: CyrusMaster, backup: BackupServer): Promise<void> {
+  const { code, stdout, stderr } = await master.syncClient(['-A'], backup.address);
+  expect(code, stdout + stderr).to.equal(0);
 }

@@ -120,7 +120,7 @@ function recordRow(context: FoldContext, kv: KeyValues, uid: number, old: Record
  * Returns the keys of a RECORD that have no column in the index, as printed; null if there are
  * none.
  */
-function extraItems({ flat }: KeyValues): string | null {
+export function extraItems({ flat }: KeyValues): string | null {
   const extra: string[] = [];
   for (let at = 0; at < flat.length; at += 2) {
     const key = flat[at] as string;

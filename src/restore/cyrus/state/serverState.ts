@@ -3,6 +3,7 @@
  * uniqueid, and the records of one mailbox. For a mailbox that does not exist, servers return
  * nothing at all.
  */
+import { extraItems } from '../../../index/fold/record.ts';
 import {
   Flag,
   getNumber,
@@ -94,17 +95,6 @@ export interface ServerRecord extends RecordFields {
   readonly isExpunged: boolean;
 }
 
-const columns = new Set([
-  'UID',
-  'MODSEQ',
-  'LAST_UPDATED',
-  'FLAGS',
-  'INTERNALDATE',
-  'SIZE',
-  'GUID',
-  'ANNOTATIONS',
-]);
-
 export interface FullMailbox {
   readonly mailbox: ServerMailbox;
   readonly records: ServerRecord[];
@@ -133,9 +123,6 @@ function serverRecord(value: Dlist): ServerRecord {
   const kv = toKeyValues(value, 'RECORD');
   const flags = (optionalList(kv, 'FLAGS') ?? []).map(flagName);
   const annotations = optionalList(kv, 'ANNOTATIONS');
-  const extra = kv.entries
-    .filter(([key]) => !columns.has(key))
-    .map(([key, item]) => printItem(key, item, 'log'));
   return {
     uid: getNumber(kv, 'UID'),
     modseq: getString(kv, 'MODSEQ'),
@@ -145,7 +132,7 @@ function serverRecord(value: Dlist): ServerRecord {
     size: optionalNumber(kv, 'SIZE') ?? 0,
     guid: getString(kv, 'GUID'),
     annotations: annotations === undefined ? null : printDlist(annotations, 'log'),
-    extra: extra.length === 0 ? null : extra.join(' '),
+    extra: extraItems(kv),
     isExpunged: flags.includes('\\Expunged'),
   };
 }
