@@ -9,7 +9,6 @@ const MOST_DECODERS = 200;
 
 /** Names that mail uses and the Encoding Standard does not know. */
 const ALIASES: Readonly<Record<string, string>> = {
-  'cp-850': 'ibm866',
   utf8mb4: 'utf-8',
   'iso-8859-8-e': 'iso-8859-8',
   'x-gbk': 'gbk',

@@ -34,6 +34,11 @@ describe('hazards of mail', () => {
     expect(words(text, 'body')).to.equal('cafe uber');
   });
 
+  it('cp850, which no decoder here knows, is not read as the Cyrillic of cp866', () => {
+    const text = messageText(mail('Content-Type: text/plain; charset=cp-850', '', '\x80a'));
+    expect(words(text, 'body')).to.not.match(/\p{sc=Cyrl}/u);
+  });
+
   it('UTF-7 is decoded', () => {
     const text = messageText(mail('Content-Type: text/plain; charset=utf-7', '', 'caf+AOk- +-1'));
     expect(words(text, 'body')).to.equal('cafe 1');
