@@ -37,7 +37,7 @@ const PUT_MASTER = `INSERT INTO master (host, seen, rolling, lag) VALUES (?, ?, 
 const ADD_COUNTER =
   'INSERT INTO counter VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value';
 const PUT_GAUGE = 'INSERT OR REPLACE INTO gauge VALUES (?, ?, ?, ?)';
-/** What is known of the new name already stays. */
+/** Results that the new name already has stay. */
 const RENAME = 'UPDATE OR IGNORE result SET userid = ? WHERE userid = ?';
 const REMOVE = 'DELETE FROM result WHERE userid = ?';
 const FORGET_MASTERS = `DELETE FROM master WHERE seen < ? OR host NOT IN
@@ -52,7 +52,7 @@ export interface StatusWriterOptions {
 export class StatusWriter {
   readonly #file: StatusFile;
   readonly #warn: (message: string) => void;
-  /** What is to be written, in order. A newer value of the same key replaces the older one. */
+  /** The rows to write, in order. A newer value of the same key replaces the older one. */
   readonly #noted = new Map<string, Write>();
   readonly #counts = new Map<string, { name: string; label: string; value: number }>();
   #timer: NodeJS.Timeout | undefined;

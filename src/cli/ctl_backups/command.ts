@@ -54,7 +54,7 @@ export interface CtlIo extends CliIo {
 /** The word with which the status line ends. */
 export type Status = 'ok' | 'skipped' | 'locked' | 'failed';
 
-/** What is said of a backup without a byte, of which nothing can be listed or verified. */
+/** The message for an empty data file, in which nothing can be listed or verified. */
 export const EMPTY = 'the backup is empty: nothing that a master has sent is in it';
 
 /** The result of a command for one backup. */

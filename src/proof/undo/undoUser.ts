@@ -52,7 +52,7 @@ export interface UndoStep {
   readonly kind: UndoKind;
   /** Internal name of the mailbox; undefined for scripts and subscriptions. */
   readonly mailbox: string | undefined;
-  /** What is done, for people to read: `31 messages added`. */
+  /** The step in words: `31 messages added`. */
   readonly text: string;
   readonly isFailure: boolean;
 }

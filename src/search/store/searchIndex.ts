@@ -23,7 +23,7 @@ export type Scope = 'all' | 'headers';
 
 /** How far the index of the backup was read. */
 export interface Progress {
-  /** Of the index file: see BackupReader.indexIdentity. */
+  /** Identifies the backup's index file: see BackupReader.indexIdentity. */
   readonly identity: string;
   /** All messages of that index up to this id, whose bytes are held, are in the search index. */
   readonly lastMessage: number;

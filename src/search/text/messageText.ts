@@ -15,7 +15,7 @@ export type Field = (typeof FIELDS)[number];
 export interface MessageText {
   /** Each field's texts: one a header or part. Phrases do not reach from one into the next. */
   readonly fields: Readonly<Record<Field, readonly string[]>>;
-  /** Of Message-ID, without angle brackets. */
+  /** The values of Message-ID, without angle brackets. */
   readonly messageIds: readonly string[];
   readonly hasAttachment: boolean;
   /** True if a limit left something out. */

@@ -39,7 +39,7 @@ export type OptionSpec = OptionBase &
         readonly type: 'text';
         readonly argument: string;
         readonly default?: string;
-        /** What is shown in place of a default that depends on the machine. */
+        /** Shown instead of a default that depends on the machine. */
         readonly defaultText?: string;
         readonly alone?: string;
       }

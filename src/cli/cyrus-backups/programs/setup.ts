@@ -6,8 +6,8 @@ export const setupProgram = defineProgram({
   summary: 'set up a backup server: configuration, folders, password, and what a master needs',
   details:
     'On a terminal it asks for what is not given. Otherwise it takes the defaults, and the password ' +
-    'from --password-file. It says what to put on the master, and tests a login. What is there ' +
-    'already stays as it is: run it again at any time.',
+    'from --password-file. It prints the lines for the configuration of the master, and tests ' +
+    'a login. It changes nothing that exists already: run it again at any time.',
   operands: [],
   options: {
     config: {
