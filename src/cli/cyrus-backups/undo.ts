@@ -1,6 +1,6 @@
 /** `cyrus-backups undo SERVER USER --between T1 T2`: prints a plan, then does it. */
+import { openCatalog } from '../common/select.ts';
 import { loginOf } from '../common/commandLine/loginOptions.ts';
-import { Catalog } from '../../catalog/catalog.ts';
 import { loadConfig } from '../../config/imapdConf.ts';
 import type { Config } from '../../config/imapdConf.ts';
 import { BackupError } from '../../errors.ts';
@@ -9,7 +9,6 @@ import { UNDO_KINDS, undoUser } from '../../proof/undo/undoUser.ts';
 import type { UndoKind, UndoStep } from '../../proof/undo/undoUser.ts';
 import { parseAddress } from '../../restore/connection/address.ts';
 import { SyncClient } from '../../restore/cyrus/syncClient.ts';
-import { readOnlyCatalog } from '../../catalog/catalogOptions.ts';
 import type { Parsed } from '../common/commandLine/parse.ts';
 import { wrongUsage } from '../common/commandLine/parse.ts';
 import { writeJson } from '../common/json.ts';
@@ -74,7 +73,7 @@ function kindsIn(text: string): ReadonlySet<UndoKind> {
 }
 
 function dataFileOf(config: Config, user: string): string {
-  const catalog = Catalog.open(readOnlyCatalog(config));
+  const catalog = openCatalog(config);
   try {
     const path = catalog.find(bytesOf(user));
     if (path === null)

@@ -12,7 +12,6 @@ import { contentOf } from '../../../backup/admin/fileContent.ts';
 import { indexPath } from '../../../backup/options.ts';
 import { verifyBackup } from '../../../backup/verify/verify.ts';
 import type { Verification } from '../../../backup/verify/verify.ts';
-import { Catalog } from '../../../catalog/catalog.ts';
 import type { ListedEntry } from '../../../catalog/catalog.ts';
 import { requireBackupDatabase } from '../../../config/imapdConf.ts';
 import type { Config } from '../../../config/imapdConf.ts';
@@ -21,12 +20,11 @@ import { lstatOf } from '../../../fs/inspect/look.ts';
 import { LockedFile } from '../../../fs/lockedFile.ts';
 import { setAside } from '../../../fs/setAside.ts';
 import { IndexFile } from '../../../index/store/indexFile.ts';
-import { readOnlyCatalog } from '../../../catalog/catalogOptions.ts';
 import type { Parsed } from '../../common/commandLine/parse.ts';
 import type { CliIo } from '../../common/io.ts';
 import { TRY_AGAIN } from '../../common/exitCodes.ts';
 import { runProgram } from '../../common/run.ts';
-import { storeOf } from '../../common/select.ts';
+import { openCatalog, storeOf } from '../../common/select.ts';
 import { textOf } from '../../common/text.ts';
 import { checkConfiguration } from '../check/configuration.ts';
 import { adoptProgram } from '../programs/adopt.ts';
@@ -54,7 +52,7 @@ export async function adoptInstallation(
 
 async function adoptAll(config: Config, isApplied: boolean, io: CliIo): Promise<number> {
   const database = requireBackupDatabase(config);
-  const catalog = Catalog.open(readOnlyCatalog(config));
+  const catalog = openCatalog(config);
   const kept: string[] = [];
   let [count, wrong] = [0, 0];
   try {

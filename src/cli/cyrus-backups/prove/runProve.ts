@@ -2,8 +2,9 @@
  * `cyrus-backups prove SERVER [USER...]`: compares backups with the live server by the server's own
  * checksums, reads a random sample of messages on both sides, and keeps a signed report.
  */
+import { openCatalog } from '../../common/select.ts';
 import { randomInt } from 'node:crypto';
-import { Catalog } from '../../../catalog/catalog.ts';
+import type { Catalog } from '../../../catalog/catalog.ts';
 import { requireBackupDatabase } from '../../../config/imapdConf.ts';
 import type { Config } from '../../../config/imapdConf.ts';
 import { BackupError } from '../../../errors.ts';
@@ -23,7 +24,6 @@ import type { ClientOptions } from '../../../restore/cyrus/syncClient.ts';
 import { differenceText } from '../../../proof/prove/difference.ts';
 import { StatusWriter } from '../../../status/statusWriter.ts';
 import type { NewResult } from '../../../status/types.ts';
-import { readOnlyCatalog } from '../../../catalog/catalogOptions.ts';
 import type { CliIo } from '../../common/io.ts';
 import { proofFolder } from '../../common/proofFolder.ts';
 import { TRY_AGAIN } from '../../common/exitCodes.ts';
@@ -142,7 +142,7 @@ async function candidatesOf(
   client: SyncClient,
   notes: string[],
 ): Promise<Candidate[]> {
-  const catalog = Catalog.open(readOnlyCatalog(config));
+  const catalog = openCatalog(config);
   try {
     if (users.length > 0) return users.map((name) => named(catalog, name));
     const found = new Map<string, Candidate>();

@@ -17,7 +17,7 @@ import type { Parsed } from '../../common/commandLine/parse.ts';
 import type { setupProgram } from '../programs/setup.ts';
 import { SHARED_KEYS } from './configText.ts';
 import { chooseAccount } from './account.ts';
-import type { StoreAccount } from './account.ts';
+import type { SystemAccount } from '../../common/systemAccount.ts';
 import type { Questions } from './questions.ts';
 
 /** The configuration that is there: as a program reads it, and as it is written. */
@@ -29,7 +29,7 @@ export interface Present {
 export type SetupValues = Parsed<(typeof setupProgram)['options']>['values'];
 
 export interface Plan {
-  readonly account: StoreAccount;
+  readonly account: SystemAccount;
   readonly file: string;
   readonly state: string;
   readonly partition: string;
