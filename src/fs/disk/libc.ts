@@ -1,25 +1,18 @@
 /**
- * Calls the C library through koffi. koffi takes some 17 ms to load, and many commands never need
- * it, so it is loaded by the first call.
+ * Calls the C library through koffi. koffi is loaded with this module, although many commands never
+ * call it: a command that root runs takes the rights of the store's owner, and may then no longer
+ * read the program's own files.
  */
-import { createRequire } from 'node:module';
-import type Koffi from 'koffi';
-
-let loaded: typeof Koffi | undefined;
-
-function koffi(): typeof Koffi {
-  loaded ??= createRequire(import.meta.url)('koffi') as typeof Koffi;
-  return loaded;
-}
+import koffi from 'koffi';
 
 /** Returns a function of the C library, by its prototype. It is looked up when first called. */
 export function libcFunction<A extends unknown[]>(prototype: string): (...args: A) => number {
-  let call: ((...args: A) => number) | undefined;
-  return (...args) =>
-    (call ??= koffi().load(null).func(prototype) as unknown as (...args: A) => number)(...args);
+  type Call = (...args: A) => number;
+  let call: Call | undefined;
+  return (...args) => (call ??= koffi.load(null).func(prototype) as unknown as Call)(...args);
 }
 
 /** Returns errno as the last call left it. */
 export function lastErrno(): number {
-  return koffi().errno();
+  return koffi.errno();
 }
